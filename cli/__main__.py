@@ -1,0 +1,5 @@
+"""``python -m fastgd_cli``."""
+
+from .main import main
+
+main()

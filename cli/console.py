@@ -1,0 +1,103 @@
+"""What a person sees on standard error while fastgd works. rich is loaded only when there is something to draw."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from fastgd.progress import Reporter, reporting_to
+
+
+def remark(text: str, quiet: bool = False) -> None:
+    """A line on standard error."""
+    if not quiet:
+        click.echo(text, err=True)
+
+
+class Bar(Reporter):
+    """A live line on a terminal: compilation, then passes over the data and the running loss."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.fields[detail]}"),
+            TimeElapsedColumn(),
+        )
+        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._task: Any = None
+
+    def start(self, description: str) -> None:
+        self._progress.start()
+        self._task = self._progress.add_task(description, total=None, detail="")
+
+    def stop(self) -> None:
+        self._progress.stop()
+
+    def compiling(self, kernel: str) -> None:
+        self._progress.update(self._task, description="compiling", detail=f"{kernel} (once on this machine)")
+
+    def advanced(self, passes: float, max_epochs: int, loss: float) -> None:
+        detail = f"{passes:.1f} of {max_epochs} epochs" + ("" if math.isnan(loss) else f", loss {loss:.6g}")
+        self._progress.update(self._task, description="training", completed=passes, total=max_epochs, detail=detail)
+
+
+class Lines(Reporter):
+    """For a log file or a pipe: a line when kernels have to be compiled, and one about what is slow."""
+
+    SECONDS_BETWEEN = 10.0
+
+    def __init__(self) -> None:
+        self._said_compiling = False
+        self._last = time.monotonic()
+
+    def start(self, description: str) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+    def compiling(self, kernel: str) -> None:
+        if not self._said_compiling:
+            remark("compiling kernels, once on this machine; this takes some seconds")
+            self._said_compiling = True
+
+    def advanced(self, passes: float, max_epochs: int, loss: float) -> None:
+        if time.monotonic() - self._last > self.SECONDS_BETWEEN:
+            self._last = time.monotonic()
+            remark(f"{passes:.1f} of {max_epochs} epochs, loss {loss:.6g}")
+
+
+@contextmanager
+def progress(description: str, quiet: bool) -> Iterator[None]:
+    """Show on standard error how the work within the block comes along."""
+    if quiet:
+        yield
+        return
+    shown = Bar() if sys.stderr.isatty() else Lines()
+    shown.start(description)
+    try:
+        with reporting_to(shown):
+            yield
+    finally:
+        shown.stop()
+
+
+def print_table(rows: list[tuple[str, str]]) -> None:
+    """Names and values in two columns on standard output; on a terminal long values wrap under their column."""
+    margin = max(len(name) for name, _ in rows) + 2
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    for name, value in rows:
+        filled = textwrap.fill(value, width - 1, initial_indent=name.ljust(margin), subsequent_indent=" " * margin)
+        click.echo(filled)

@@ -1,0 +1,62 @@
+"""``fastgd info``: what a bug report or a benchmark should say about this installation."""
+
+from __future__ import annotations
+
+import platform
+from typing import Any
+
+import click
+
+from .options import json_option
+
+PACKAGES = ("numba", "llvmlite", "numpy", "scipy", "pyarrow", "click", "rich")
+
+
+@click.command()
+@json_option
+def info(as_json: bool) -> None:
+    """Show versions, processor, threads, and where compiled kernels are kept."""
+    from .console import print_table
+    from .summary import echo_json
+
+    facts = gather()
+    if as_json:
+        echo_json(facts)
+        return
+    cache = facts["cache"]
+    rows = [
+        ("fastgd", facts["fastgd"]),
+        ("Python", facts["python"]),
+        ("platform", facts["platform"]),
+        *facts["packages"].items(),
+        ("processor", facts["cpu"]),
+        ("SIMD", ", ".join(facts["simd"]) or "none known"),
+        ("threads", f"{facts['threads']} ({facts['threading_layer']})"),
+        ("kernels", f"{cache['kernels']} compiled, {cache['bytes'] / 1e6:.1f} MB in {cache['folder']}"),
+    ]
+    print_table(rows)
+
+
+def gather() -> dict[str, Any]:
+    from importlib.metadata import version
+
+    import llvmlite.binding as llvm
+
+    from fastgd import __version__
+    from fastgd.jit import thread_pool_size, threading_layer
+    from fastgd.jit_cache import cache_directory
+
+    features = llvm.get_host_cpu_features()
+    folder = cache_directory()
+    files = [path.stat().st_size for path in folder.glob("*.kernel")] if folder else []
+    return {
+        "fastgd": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "cpu": llvm.get_host_cpu_name(),
+        "simd": [name for name in ("sse4.2", "avx", "avx2", "fma", "avx512f", "neon", "sve") if features.get(name)],
+        "threads": thread_pool_size(),
+        "threading_layer": threading_layer(),
+        "cache": {"folder": str(folder) if folder else None, "kernels": len(files), "bytes": sum(files)},
+    }

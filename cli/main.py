@@ -1,0 +1,68 @@
+"""The command ``fastgd``: its group, and how errors end it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from fastgd import __version__
+from fastgd.errors import DivergedError, FastgdError
+
+from .evaluate import evaluate
+from .generate import generate
+from .info import info
+from .predict import predict
+from .run import run
+
+DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="fastgd %(version)s")
+def cli() -> None:
+    """Gradient descent for linear and generalized linear models.
+
+    Start with `fastgd run`, which trains on a built-in data set, or `fastgd run FILE --target COLUMN`.
+    """
+
+
+for command in (run, predict, evaluate, generate, info):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line; every failure is one sentence on standard error and an exit code."""
+    try:
+        code = cli.main(prog_name="fastgd", standalone_mode=False)
+        sys.stdout.flush()  # here, where a closed pipe can still be handled
+    except click.ClickException as error:
+        error.show()
+        code = WRONG
+    except (click.Abort, KeyboardInterrupt):
+        code = _fail("interrupted", INTERRUPTED)
+    except DivergedError as error:
+        code = _fail(str(error), FAILED)
+    except FastgdError as error:
+        code = _fail(str(error), WRONG)
+    except BrokenPipeError:  # the reader, `head` say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = DONE
+    except MemoryError:
+        code = _fail("the data does not fit into memory: take fewer rows or columns, or float32", FAILED)
+    except Exception as error:  # a bug of ours: still no traceback, unless asked for
+        if os.environ.get("FASTGD_TRACEBACK"):
+            raise
+        told = f"{type(error).__name__}: {error}".splitlines()[0]
+        code = _fail(f"an error in fastgd itself ({told}); FASTGD_TRACEBACK=1 shows where", FAILED)
+    sys.exit(code)
+
+
+def _fail(message: str, code: int) -> int:
+    click.echo(f"fastgd: {message}", err=True)
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Types and options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from fastgd.data.names import BUILTINS
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DATA_HELP = f"DATA is a file or one of the built-ins: {', '.join(BUILTINS)}."
+
+
+class AutoOr(click.ParamType):
+    """The word auto, or a number."""
+
+    def __init__(self, number: type) -> None:
+        self.number = number
+        self.name = "auto|int" if number is int else "auto|float"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "auto" or isinstance(value, self.number):
+            return value
+        try:
+            return self.number(value)
+        except ValueError:
+            kind = "a whole number" if self.number is int else "a number"
+            self.fail(f"{value!r} is neither 'auto' nor {kind}", param, ctx)
+
+
+class Numbers(click.ParamType):
+    """One number, or several with commas between them."""
+
+    name = "numbers"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            numbers = [float(part) for part in value.split(",")]
+        except ValueError:
+            self.fail(f"{value!r} is not a number, nor several with commas between them", param, ctx)
+        return numbers[0] if len(numbers) == 1 else numbers
+
+
+class Names(click.ParamType):
+    """Names with commas between them."""
+
+    name = "names"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def json_option(function: F) -> F:
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")(function)
+
+
+def quiet_option(function: F) -> F:
+    return click.option("--quiet", "-q", is_flag=True, help="No progress and no remarks on standard error.")(function)

@@ -1,0 +1,143 @@
+"""``fastgd run``: train a model, say how it went, keep it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fastgd.losses import LOSSES
+from fastgd.options import METHODS, SHUFFLES
+from fastgd.penalties import NAMED
+from fastgd.rules import RULES
+from fastgd.schedules import SCHEDULES
+
+from .console import progress, remark
+from .options import DATA_HELP, AutoOr, Names, Numbers, json_option, quiet_option
+
+if TYPE_CHECKING:
+    from fastgd import Result, Table
+
+SETTINGS_HELP = "Settings follow a colon, as in huber:delta=2."
+
+
+@click.command(epilog=DATA_HELP)
+@click.argument("data", default="linear")
+@click.option("--target", help="Column to predict: its name, or its index from 0.  [default: y, target or label, else the last]")
+@click.option("--drop", type=Names(), default="", help="Columns not to use, with commas between them.")
+@click.option("--loss", help=f"One of {', '.join(LOSSES)}. {SETTINGS_HELP}  [default: squared, or what a built-in wants]")
+@click.option("--method", type=click.Choice(list(METHODS)), default="auto", show_default=True, help="How to descend.")
+@click.option("--penalty", type=click.Choice(list(NAMED)), help="What large weights cost.  [default: l2 where alpha is above 0]")
+@click.option("--alpha", type=float, default=0.0, show_default=True, help="Strength of the penalty.")
+@click.option("--l1-ratio", type=float, help="Share of L1 in elasticnet.  [default: 0.15]")
+@click.option("--rule", default="sgd", show_default=True, help=f"Update rule: {', '.join(RULES)}. {SETTINGS_HELP}")
+@click.option("--learning-rate", type=AutoOr(float), default="auto", show_default=True, help="Step size.")
+@click.option("--schedule", default="constant", show_default=True, help=f"Of the learning rate: {', '.join(SCHEDULES)}.")
+@click.option("--batch-size", type=AutoOr(int), default="auto", show_default=True, help="Rows a step of minibatch.")
+@click.option("--scale/--no-scale", default=None, help="Step in scaled columns.  [default: where they differ much and the rate is auto]")
+@click.option("--epochs", "max_epochs", type=int, default=100, show_default=True, help="Most passes over the data.")
+@click.option("--max-seconds", type=float, help="Most seconds of training.")
+@click.option("--tol", type=float, help="Relative tolerance to stop at; 0 runs all epochs.  [default: 1e-4 with an auto rate, else 0]")
+@click.option("--patience", type=int, default=5, show_default=True, help="Epochs without an improvement of tol before stopping.")
+@click.option("--start", type=Numbers(), help="Coefficients to start from: a number, or one for each column.  [default: 0]")
+@click.option("--no-intercept", is_flag=True, help="Fit no intercept.")
+@click.option("--shuffle", type=click.Choice(SHUFFLES), default="blocks", show_default=True, help="Order of the rows in an epoch.")
+@click.option("--no-shuffle", is_flag=True, help="Take the rows in order; short for --shuffle none.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the shuffling.")
+@click.option("--threads", "n_threads", type=int, help="Most threads to use.  [default: all]")
+@click.option("--save", type=click.Path(path_type=Path), help="Keep the model in this file.")
+@click.option("--trace", "trace_file", type=click.Path(path_type=Path), help="Write the trace, a row an epoch (.csv, .parquet, ...).")
+@click.option("--trace-steps", is_flag=True, help="A row for every single update in the trace.")
+@json_option
+@quiet_option
+def run(
+    data: str, target: str | None, drop: list[str], as_json: bool, quiet: bool, save: Path | None,
+    trace_file: Path | None, trace_steps: bool, no_intercept: bool, no_shuffle: bool, **options: Any,
+) -> None:  # fmt: skip
+    """Train a model on DATA by gradient descent.
+
+    \b
+    fastgd run                                        a million rows, made on the spot
+    fastgd run houses.csv --target price              your own table
+    fastgd run tutorial --method gd --learning-rate 0.01 --start 1.0 --no-intercept
+    """
+    check_outputs(save, trace_file, trace_steps)
+    import fastgd
+
+    try:
+        with progress(f"reading {data}", quiet):
+            began = time.perf_counter()
+            table = fastgd.open(data, target=target, drop=drop)
+            seconds_read = time.perf_counter() - began
+            options = fit_options(table, options)
+            options["fit_intercept"] = not no_intercept
+            options["shuffle"] = "none" if no_shuffle else options["shuffle"]
+            options["trace"] = "step" if trace_steps else "epoch"
+            result = fastgd.fit(table, **options)
+    except (fastgd.Interrupted, fastgd.DivergedError) as ended:
+        if ended.result is not None:
+            keep_what_there_is(ended.result, save if isinstance(ended, fastgd.Interrupted) else None, trace_file)
+        raise
+    for text in table.remarks:
+        remark(text, quiet)
+    write_outputs(result, save, trace_file)
+    from .summary import print_json, print_summary
+
+    (print_json if as_json else print_summary)(table, result, seconds_read, save, trace_file)
+
+
+def check_outputs(save: Path | None, trace_file: Path | None, trace_steps: bool) -> None:
+    """Find out before training, not after, that something cannot be written."""
+    if trace_steps and trace_file is None:
+        raise click.UsageError("--trace-steps needs a file to write to: add --trace FILE.csv")
+    if save is None and trace_file is None:
+        return
+    from fastgd.data.atomic import check_writable
+    from fastgd.data.names import COLUMN_SUFFIXES
+
+    if save is not None:
+        check_writable(save)
+    if trace_file is not None:
+        check_writable(trace_file, COLUMN_SUFFIXES)
+
+
+def fit_options(table: Table, options: dict[str, Any]) -> dict[str, Any]:
+    """The options of `fastgd.fit`: what was given, else what the data set suggests, else fastgd's own defaults."""
+    given = {name: value for name, value in options.items() if value is not None}
+    return {**table.defaults, **given}
+
+
+def write_outputs(result: Result, save: Path | None, trace_file: Path | None) -> None:
+    if save is not None:
+        result.save(save)
+    if trace_file is not None:
+        from fastgd.data.write import write_columns
+
+        write_columns(trace_file, trace_columns(result))
+
+
+def trace_columns(result: Result) -> dict[str, Any]:
+    """The trace as columns: gradients and weights get one for each coefficient."""
+    trace = result.trace if result.steps is None else result.steps
+    columns: dict[str, Any] = {}
+    labels = [*(result.feature_names or map(str, range(result.n_features))), "intercept"]
+    for name in trace.dtype.names or ():
+        if trace[name].ndim == 1:
+            columns[name] = trace[name]
+        else:
+            for k in range(trace[name].shape[1]):
+                columns[f"{name}[{labels[k]}]"] = trace[name][:, k]
+    if result.steps is None and result.path is not None:
+        for k in range(result.path.shape[1]):
+            columns[f"weights[{labels[k]}]"] = result.path[:, k]
+    return columns
+
+
+def keep_what_there_is(result: Result, save: Path | None, trace_file: Path | None) -> None:
+    """After Ctrl-C or a divergence: what can be kept is, and it is said."""
+    write_outputs(result, save, trace_file)
+    kept = [str(path) for path in (save, trace_file) if path is not None]
+    where = f"; kept in {' and '.join(kept)}" if kept else ""
+    remark(f"stopped after {result.n_epochs} whole epochs{where}")

@@ -1,0 +1,136 @@
+"""What ``fastgd run`` prints when it is done."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from fastgd import Result, Table
+from fastgd.losses import LOSSES
+from fastgd.metrics import evaluate
+
+from .console import print_table
+
+STOP_REASONS = {
+    "tol": "converged to the tolerance",
+    "max_epochs": "all epochs done",
+    "max_seconds": "time is up",
+    "callback": "stopped by a callback",
+}
+COEFFICIENTS_SHOWN = 10
+COEFFICIENTS_IN_JSON = 64
+# Metrics on the training data are a pass over X and a sort: more rows than this tell no more.
+ROWS_MEASURED = 1_000_000
+METRIC_NAMES = {"r2": "R2", "rmse": "RMSE", "mae": "MAE", "accuracy": "accuracy", "log_loss": "log loss", "auc": "AUC"}
+
+
+def describe_metrics(metrics: dict[str, float]) -> str:
+    return ", ".join(f"{METRIC_NAMES[name]} {value:.5g}" for name, value in metrics.items())
+
+
+def training_metrics(table: Table, result: Result) -> dict[str, float]:
+    assert table.y is not None
+    return evaluate(result, table.X[:ROWS_MEASURED], table.y[:ROWS_MEASURED])
+
+
+def samples_per_second(result: Result) -> float:
+    seconds = float(result.trace["seconds"][-1])
+    return float(result.trace["passes"][-1]) * result.n_samples / max(seconds, 1e-9)
+
+
+def print_summary(table: Table, result: Result, seconds_read: float, save: Path | None, trace_file: Path | None) -> None:
+    settings, seconds = result.settings, result.seconds
+    compiled = f" (and {seconds['compile']:.1f} s compiling, once on this machine)" if seconds["compile"] > 0.05 else ""
+    steps = f"batches of {settings['batch_size']}" if result.method == "minibatch" else ""
+    how = ", ".join(filter(None, [result.method, steps, f"learning rate {result.learning_rate:.4g}"]))
+    first = result.trace["objective"][0]
+    rows = [
+        ("data", f"{table.source}: {table.n_samples:,} rows x {table.n_features:,} columns, target {table.target_name}"),
+        ("loss", f"{LOSSES.name_of(result.loss)}, {settings['penalty']}"),
+        ("method", f"{how}, {settings['rule']}"),
+        (
+            "training",
+            f"{result.n_epochs} epochs in {seconds['fit']:.3g} s{compiled}, {_large(samples_per_second(result))} rows a second",
+        ),
+        ("stopped", STOP_REASONS[result.stop_reason]),
+        ("objective", f"{result.objective:.8g} (from {first:.8g} at the start)"),
+        ("on training", describe_metrics(training_metrics(table, result))),
+        ("coef", _coefficients(result)),
+    ]
+    rows += [("intercept", f"{result.intercept:.6g}")] if settings["fit_intercept"] else []
+    rows += [("remark", text) for text in result.remarks]
+    if table.source == "tutorial":
+        rows += _lesson(result)
+    rows += [("model", str(save))] if save else []
+    rows += [("trace", str(trace_file))] if trace_file else []
+    print_table(rows)
+
+
+def _coefficients(result: Result) -> str:
+    names = result.feature_names or tuple(map(str, range(result.n_features)))
+    largest = np.argsort(-np.abs(result.coef), kind="stable")[:COEFFICIENTS_SHOWN]
+    shown = ", ".join(f"{names[j]} {result.coef[j]:.6g}" for j in sorted(largest))
+    zero = int((result.coef == 0).sum())
+    left = result.n_features - len(largest)
+    return shown + (f" and {left:,} smaller ones" if left else "") + (f"; {zero:,} are exactly 0" if zero else "")
+
+
+def _lesson(result: Result) -> list[tuple[str, str]]:
+    """The lesson's question, asked before training and after: what is y at x = 4?"""
+    if result.path is None:
+        return []
+    before, after = (float(4.0 * weights[0] + weights[1]) for weights in (result.path[0], result.path[-1]))
+    return [("at x = 4", f"predicts {before} before training, {after:.6g} after it; the truth is 8")]
+
+
+def _large(number: float) -> str:
+    for unit, size in (("billion", 1e9), ("million", 1e6), ("thousand", 1e3)):
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return f"{number:.3g}"
+
+
+def print_json(table: Table, result: Result, seconds_read: float, save: Path | None, trace_file: Path | None) -> None:
+    """The keys are a public contract."""
+    content = {
+        "data": table.source,
+        "n_samples": table.n_samples,
+        "n_features": table.n_features,
+        "target": table.target_name,
+        "method": result.method,
+        "loss": LOSSES.name_of(result.loss),
+        **{name: result.settings[name] for name in ("penalty", "rule", "schedule", "batch_size")},
+        "epochs": result.n_epochs,
+        "objective": result.objective,
+        "converged": result.converged,
+        "stop_reason": result.stop_reason,
+        "learning_rate": result.learning_rate,
+        "coef": result.coef.tolist() if result.n_features <= COEFFICIENTS_IN_JSON else None,
+        "intercept": result.intercept,
+        "gap_bound": None,
+        "metrics": training_metrics(table, result),
+        "samples_per_second": samples_per_second(result),
+        "seconds": {"read": seconds_read, **result.seconds},
+        "remarks": [*table.remarks, *result.remarks],
+        "model": str(save) if save else None,
+        "trace": str(trace_file) if trace_file else None,
+    }
+    echo_json(content)
+
+
+def echo_json(content: dict[str, Any]) -> None:
+    """One object; what is not a number becomes null, which JSON has instead of NaN."""
+    click.echo(json.dumps(_without_nan(content), indent=2))
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,54 @@
+"""Gradient descent for linear and generalized linear models at the speed of the memory bus.
+
+The public names are loaded when they are first used, so that ``import fastgd`` is quick and
+``fastgd --help`` never imports numba.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .data import Table, open
+    from .data.generate import generate
+    from .errors import DataError, DivergedError, FastgdError, Interrupted, OptionError
+    from .fit import fit
+    from .progress import Reporter, reporting_to
+    from .result import Result, load
+    from .term import term
+    from .watch import State
+
+_HOMES = {
+    "DataError": "errors",
+    "DivergedError": "errors",
+    "FastgdError": "errors",
+    "Interrupted": "errors",
+    "OptionError": "errors",
+    "Reporter": "progress",
+    "Result": "result",
+    "State": "watch",
+    "Table": "data",
+    "fit": "fit",
+    "generate": "data.generate",
+    "load": "result",
+    "open": "data",
+    "reporting_to": "progress",
+    "term": "term",
+}
+
+__all__ = [*_HOMES, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'fastgd' has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value  # found at once from now on, and a submodule of that name does not hide it
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

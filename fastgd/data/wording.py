@@ -1,0 +1,48 @@
+"""Small phrases that the messages of this room are built from."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+
+
+def quoted(names: Sequence[str], limit: int = 5) -> str:
+    """``'a', 'b' and 'c'``; beyond ``limit``: ``'a', 'b' and 7 more``."""
+    shown = [repr(name) for name in names[:limit]]
+    if len(names) > limit:
+        shown.append(f"{len(names) - limit} more")
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def plural(number: int, noun: str, nouns: str | None = None) -> str:
+    """``1 column``, ``1,000 columns``."""
+    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
+
+
+def cell(value: object, limit: int = 40) -> str:
+    """A cell as a message quotes it: in full when short, else its beginning."""
+    text = str(value)
+    return repr(text if len(text) <= limit else text[:limit] + "...")
+
+
+def comma_list(names: Sequence[str]) -> str:
+    """Names as a command-line option takes them, in quotes where a shell would split them."""
+    text = ",".join(names)
+    return text if re.fullmatch(r"[\w.,+-]+", text) else f'"{text}"'
+
+
+def near(word: str, known: Iterable[str], limit: int = 3) -> list[str]:
+    """The known names nearest to ``word``, whatever their case; nearest first."""
+    lowered: dict[str, str] = {}
+    for name in known:
+        lowered.setdefault(name.lower(), name)
+    return [lowered[key] for key in difflib.get_close_matches(word.lower(), lowered, n=limit, cutoff=0.6)]
+
+
+def hint(word: str, known: Sequence[str]) -> str:
+    """``did you mean 'a' or 'b'?``, or when nothing is near what there is."""
+    close = near(word, known)
+    if close:
+        return f"did you mean {' or '.join(map(repr, close))}?"
+    return f"there {'is' if len(known) == 1 else 'are'} {quoted(known)}" if known else "there are none"

@@ -1,0 +1,126 @@
+"""The batch gradient in one pass over X, the objective, and predictions; parallel over chunks of rows.
+
+Weights come as ``theta``: the coefficients, then the intercept where the model has one.
+"""
+
+from __future__ import annotations
+
+from numba import prange
+
+from ..jit import kernel, parallel_kernel, subroutine
+from ..rows import axpy, axpy4, dot, dot4, n_rows, squared_norm
+
+
+@subroutine
+def row_at(order, k):
+    """Row number k of an order of rows; without an order (None), k itself."""
+    return k if order is None else order[k]
+
+
+@subroutine
+def accumulate(X, y, order, start, stop, w, b, loss, gradient):
+    """Add the gradients of rows start..stop to ``gradient``; return their summed losses and slopes."""
+    total = 0.0
+    slopes = 0.0
+    k = start
+    while k + 4 <= stop:
+        i0, i1, i2, i3 = row_at(order, k), row_at(order, k + 1), row_at(order, k + 2), row_at(order, k + 3)
+        z0, z1, z2, z3 = dot4(X, i0, i1, i2, i3, w)
+        total += (loss.value(y[i0], z0 + b) + loss.value(y[i1], z1 + b)) + (
+            loss.value(y[i2], z2 + b) + loss.value(y[i3], z3 + b)
+        )
+        s0, s1 = loss.derivative(y[i0], z0 + b), loss.derivative(y[i1], z1 + b)
+        s2, s3 = loss.derivative(y[i2], z2 + b), loss.derivative(y[i3], z3 + b)
+        slopes += (s0 + s1) + (s2 + s3)
+        axpy4(s0, s1, s2, s3, X, i0, i1, i2, i3, gradient)
+        k += 4
+    while k < stop:
+        i = row_at(order, k)
+        z = dot(X, i, w) + b
+        slope = loss.derivative(y[i], z)
+        total += loss.value(y[i], z)
+        slopes += slope
+        axpy(slope, X, i, gradient)
+        k += 1
+    return total, slopes
+
+
+@subroutine
+def chunk_bound(c, n_chunks, start, stop):
+    """First row of chunk c of the rows start..stop; of chunk n_chunks, the end."""
+    return start + c * (stop - start) // n_chunks
+
+
+@subroutine
+def add_up(partials, sums, scale, n_features, gradient):
+    """Add the chunks' partial gradients in a fixed order, times ``scale``; return the summed losses."""
+    n_chunks = partials.shape[0]
+    for j in range(n_features):
+        total = 0.0
+        for c in range(n_chunks):
+            total += partials[c, j]
+        gradient[j] = scale * total
+    losses = 0.0
+    slopes = 0.0
+    for c in range(n_chunks):
+        losses += sums[c, 0]
+        slopes += sums[c, 1]
+    if gradient.shape[0] > n_features:
+        gradient[n_features] = scale * slopes
+    return losses
+
+
+@parallel_kernel
+def batch_gradient(X, y, w, b, loss, partials, sums, gradient):
+    """Mean gradient over all rows, the intercept's last if ``gradient`` has room for it; return the mean loss."""
+    n_samples = n_rows(X)
+    n_chunks = partials.shape[0]
+    for c in prange(n_chunks):
+        partials[c, :] = 0.0
+        first, last = chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)
+        sums[c, 0], sums[c, 1] = accumulate(X, y, None, first, last, w, b, loss, partials[c])
+    return add_up(partials, sums, 1.0 / n_samples, w.shape[0], gradient) / n_samples
+
+
+@parallel_kernel
+def mean_loss(X, y, w, b, loss, sums):
+    """Mean loss over all rows."""
+    n_samples = n_rows(X)
+    n_chunks = sums.shape[0]
+    for c in prange(n_chunks):
+        total = 0.0
+        for i in range(chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)):
+            total += loss.value(y[i], dot(X, i, w) + b)
+        sums[c, 0] = total
+    total = 0.0
+    for c in range(n_chunks):
+        total += sums[c, 0]
+    return total / n_samples
+
+
+@parallel_kernel
+def linear_predictor(X, w, b, n_chunks, z):
+    """z = X w + b."""
+    n_samples = n_rows(X)
+    for c in prange(n_chunks):
+        for i in range(chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)):
+            z[i] = dot(X, i, w) + b
+
+
+@parallel_kernel
+def row_norms(X, metric, n_chunks, norms):
+    """|x_i|^2 for each row, in the scaled and centred variables of ``metric``."""
+    at_zero = 0.0
+    for j in range(metric.shift.shape[0]):
+        at_zero += (metric.shift[j] * metric.inverse[j]) ** 2
+    n_samples = n_rows(X)
+    for c in prange(n_chunks):
+        for i in range(chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)):
+            norms[i] = squared_norm(X, i, metric.shift, metric.inverse, at_zero)
+
+
+@kernel
+def apply_mean(loss, z):
+    """Turn linear predictors into predictions of y, in place."""
+    for i in range(z.shape[0]):
+        z[i] = loss.mean(z[i])

@@ -1,0 +1,65 @@
+"""One pass of stochastic gradient descent: a step for each row, each from the weights the last one left.
+
+Serial by nature. Its cost is proportional to the non-zeros of X, with L2 and L1 as well: the weights
+are kept as scale * v, so that weight decay is one multiplication (Bottou, Stochastic gradient descent
+tricks, 2012), and soft thresholding is put off until a weight is next used (Langford, Li and Zhang,
+Sparse online learning via truncated gradient, 2009).
+"""
+
+from __future__ import annotations
+
+from ..jit import kernel, subroutine
+from ..rows import axpy, dot, soften, soften_all
+
+# Below this the scale is multiplied into the weights and starts again from 1.
+SMALLEST_SCALE = 1e-9
+
+
+@subroutine
+def fold(X, v, scale, owed, paid, l1):
+    """Bring every weight up to date: pay the thresholds owed, multiply the scale in."""
+    if l1 > 0.0:
+        soften_all(X, v, owed, paid)
+    if scale != 1.0:
+        for j in range(v.shape[0]):
+            v[j] = scale * v[j]
+
+
+@kernel
+def sgd_epoch(X, y, order, rates, loss, l1, l2, theta, v, paid):
+    """A step for each row of ``order``, at its rate; return the summed losses before each step, and the last slope.
+
+    ``theta`` (coefficients, then the intercept where there is one) is read and written; ``v`` (in X's
+    dtype) and ``paid`` (zeros) are workspace.
+    """
+    n_features = v.shape[0]
+    has_intercept = theta.shape[0] > n_features
+    b = theta[n_features] if has_intercept else 0.0
+    for j in range(n_features):
+        v[j] = theta[j]
+    # float64, whatever X is: in float32, 1 - rate * l2 would round to 1.
+    scale, inverse, owed, total, slope = 1.0, 1.0, 0.0, 0.0, 0.0
+    for k in range(order.shape[0]):
+        i = order[k]
+        rate = rates[k]
+        if l1 > 0.0:
+            soften(X, i, v, owed, paid)
+        z = scale * dot(X, i, v) + b
+        total += loss.value(y[i], z)
+        slope = loss.derivative(y[i], z)
+        if l2 > 0.0:
+            scale *= 1.0 - rate * l2
+            if abs(scale) < SMALLEST_SCALE:
+                fold(X, v, scale, owed, paid, l1)
+                scale, owed = 1.0, 0.0
+            inverse = 1.0 / scale
+        axpy(-rate * slope * inverse, X, i, v)
+        owed += rate * l1 * abs(inverse)
+        if has_intercept:
+            b -= rate * slope
+    fold(X, v, scale, owed, paid, l1)
+    for j in range(n_features):
+        theta[j] = v[j]
+    if has_intercept:
+        theta[n_features] = b
+    return total, slope

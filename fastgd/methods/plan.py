@@ -1,0 +1,52 @@
+"""What is settled before a method starts: which one, its batch size, its variables, its learning rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ..kernels.update import Metric
+from ..options import Options
+from ..problem import Problem
+from ..steps import automatic_rate, choose_metric
+
+DEFAULT_BATCH = 32
+# Below this many rows a batch is most of the data, and the exact gradient costs next to nothing.
+GD_BELOW_ROWS = 256
+
+
+@dataclass(frozen=True)
+class Plan:
+    method: str
+    batch_size: int
+    metric: Metric
+    learning_rate: float
+
+
+def make_plan(problem: Problem, options: Options) -> Plan:
+    """Settle what the user left to us."""
+    method = options.method
+    if method == "auto":
+        method = "gd" if problem.n_samples < GD_BELOW_ROWS and options.batch_size == "auto" else "minibatch"
+    options = replace(options, method=method)
+    batch_size = _batch_size(problem, options)
+    metric = choose_metric(problem, options)
+    if options.learning_rate == "auto":
+        rate = automatic_rate(problem, options, metric, batch_size)
+    else:
+        rate = options.learning_rate
+    return Plan(method, batch_size, metric, rate)
+
+
+def _batch_size(problem: Problem, options: Options) -> int:
+    if options.method == "gd":
+        return problem.n_samples
+    if options.method == "sgd":
+        return 1
+    if options.batch_size != "auto":
+        return min(options.batch_size, problem.n_samples)
+    # On sparse rows a step costs n_features, however few values the batch has: let it have as many.
+    values_a_row = max(problem.n_values / problem.n_samples, 1.0)
+    enough = DEFAULT_BATCH
+    while problem.sparse and enough * values_a_row < problem.n_features:
+        enough *= 2
+    return min(enough, problem.n_samples)

@@ -1,0 +1,73 @@
+"""How good a model is, by scikit-learn's definitions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.stats import rankdata
+
+from .errors import DataError
+from .result import Result
+
+
+def evaluate(result: Result, X: Any, y: Any) -> dict[str, float]:
+    """Metrics that fit the model's loss, on the rows of ``X`` and their targets ``y``.
+
+    A regression gives r2, rmse and mae; a classification accuracy, log_loss and auc (the area under the ROC
+    curve); a metric that is not defined on these rows, such as the auc of a single class, is NaN.
+
+    Raises
+    ------
+    DataError
+        When X or y does not fit the model, or y holds a label that the model does not know.
+    """
+    if result.classes is None:
+        target = as_numbers(y)
+        return regression_metrics(target, result.predict(X))
+    positive = is_positive(y, result.classes)
+    return classification_metrics(positive, result.predict_proba(X)[:, 1])
+
+
+def as_numbers(y: Any) -> np.ndarray:
+    """y as float64."""
+    values = np.asarray(y)
+    if values.dtype.kind not in "fiub":
+        raise DataError("y holds words, but the model predicts numbers")
+    return values.astype(np.float64)
+
+
+def is_positive(y: Any, classes: np.ndarray) -> np.ndarray:
+    """Which rows are of the second, positive class."""
+    values = np.asarray(y)
+    if values.dtype.kind == "U" and classes.dtype.kind != "U":
+        unknown = values[:1]
+    else:
+        unknown = values[~np.isin(values, classes)]
+    if len(unknown):
+        known = " and ".join(map(str, classes))
+        raise DataError(f"y holds the label {unknown[0]!s}, but the model knows only {known}")
+    return np.asarray(values == classes[1])
+
+
+def regression_metrics(y: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+    """r2 = 1 - sum (y - p)^2 / sum (y - mean y)^2; rmse; mae."""
+    residual = y - predicted
+    spread = float(((y - y.mean()) ** 2).sum())
+    r2 = 1.0 - float((residual**2).sum()) / spread if spread > 0 else float("nan")
+    return {"r2": r2, "rmse": float(np.sqrt((residual**2).mean())), "mae": float(np.abs(residual).mean())}
+
+
+def classification_metrics(positive: np.ndarray, probability: np.ndarray) -> dict[str, float]:
+    """Accuracy at probability 1/2, the mean log loss, and the area under the ROC curve by ranks (Hanley and McNeil, 1982)."""
+    accuracy = float(((probability > 0.5) == positive).mean())
+    tiny = np.finfo(np.float64).eps
+    clipped = np.clip(probability, tiny, 1.0 - tiny)
+    log_loss = -float(np.where(positive, np.log(clipped), np.log1p(-clipped)).mean())
+    n_positive = int(positive.sum())
+    n_negative = len(positive) - n_positive
+    auc = float("nan")
+    if n_positive and n_negative:
+        ranks = float(rankdata(probability)[positive].sum())
+        auc = (ranks - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative)
+    return {"accuracy": accuracy, "log_loss": log_loss, "auc": auc}

@@ -1,0 +1,103 @@
+"""How to fit, checked: every option is either right or one clear `OptionError`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, Literal
+
+from .errors import OptionError
+from .rules import RULES
+from .schedules import SCHEDULES
+from .vocabulary import nearest
+
+# What each method is, for the choices on the command line; the code is in methods/.
+METHODS = {
+    "auto": "picks one of the others for the shape of the data",
+    "gd": "batch gradient descent: one step an epoch on the gradient of all rows, in parallel",
+    "sgd": "stochastic gradient descent: one step a row, serial",
+    "minibatch": "one step a batch of rows: the compromise",
+}
+SHUFFLES = ("blocks", "full", "none")
+AUTO_TOLERANCE = 1e-4
+
+
+@dataclass
+class Options:
+    """The options of `fastgd.fit` that say how to fit, under the names they have there."""
+
+    method: str = "auto"
+    rule: Any = "sgd"
+    learning_rate: float | Literal["auto"] = "auto"
+    schedule: Any = "constant"
+    batch_size: int | Literal["auto"] = "auto"
+    scale: bool | Literal["auto"] = "auto"
+    max_epochs: int = 100
+    max_seconds: float | None = None
+    tol: float | None = None
+    patience: int = 5
+    shuffle: bool | str = True
+    seed: int = 0
+    n_threads: int | None = None
+    trace: Literal["epoch", "step"] = "epoch"
+    callbacks: Sequence[Callable[..., Any]] = ()
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise OptionError(f"unknown method {self.method!r}{nearest(str(self.method), METHODS)} (known: {', '.join(METHODS)})")
+        self.rule = RULES.resolve(self.rule)
+        self.schedule = SCHEDULES.resolve(self.schedule)
+        if self.learning_rate != "auto":
+            self.learning_rate = _positive("learning_rate", self.learning_rate, "'auto' or a number above 0")
+        if self.batch_size != "auto":
+            self.batch_size = _whole("batch_size", self.batch_size, 1, "'auto' or ")
+        self.max_epochs = _whole("max_epochs", self.max_epochs, 1)
+        self.patience = _whole("patience", self.patience, 1)
+        self.seed = _whole("seed", self.seed, 0)
+        if self.max_seconds is not None:
+            self.max_seconds = _positive("max_seconds", self.max_seconds)
+        if self.n_threads is not None:
+            self.n_threads = _whole("n_threads", self.n_threads, 1)
+        self._check_tolerance()
+        self._check_choices()
+
+    def _check_tolerance(self) -> None:
+        if self.tol is None:
+            self.tol = AUTO_TOLERANCE if self.learning_rate == "auto" else 0.0
+        if not _is_number(self.tol) or not 0 <= self.tol < math.inf:
+            raise OptionError(f"tol must be a number, 0 or more, not {self.tol!r}")
+
+    def _check_choices(self) -> None:
+        if isinstance(self.shuffle, bool):
+            self.shuffle = "blocks" if self.shuffle else "none"
+        if self.shuffle not in SHUFFLES:
+            raise OptionError(f"shuffle is True, False or one of {', '.join(SHUFFLES)}, not {self.shuffle!r}")
+        if self.trace not in ("epoch", "step"):
+            raise OptionError(f"trace is 'epoch' or 'step', not {self.trace!r}")
+        if self.scale not in (True, False, "auto"):
+            raise OptionError(f"scale is True, False or 'auto', not {self.scale!r}")
+        if self.method == "sgd" and self.batch_size not in ("auto", 1):
+            raise OptionError("method 'sgd' takes one row a step; for a batch_size other than 1 use method 'minibatch'")
+        if self.method == "gd" and self.batch_size != "auto":
+            raise OptionError("method 'gd' takes all rows in each step; for a batch_size use method 'minibatch'")
+        for callback in self.callbacks:
+            if not callable(callback):
+                raise OptionError(f"callbacks are functions of the state, and {callback!r} cannot be called")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and not math.isnan(value)
+
+
+def _positive(name: str, value: Any, expected: str = "a number above 0") -> float:
+    if not _is_number(value) or not 0 < value < math.inf:
+        raise OptionError(f"{name} must be {expected}, not {value!r}")
+    return float(value)
+
+
+def _whole(name: str, value: Any, least: int, also: str = "") -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise OptionError(f"{name} must be {also}a whole number, {least} or more, not {value!r}")
+    return int(value)

@@ -1,0 +1,46 @@
+"""The order of rows in each epoch, deterministic by (seed, epoch)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .kernels.order import shuffle_blocks
+
+# A block is what memory reads well in one go; a window of blocks fits a core's cache.
+BLOCK_BYTES = 1 << 14
+LARGEST_BLOCK = 64
+WINDOW_BLOCKS = 16
+BLOCKS_A_CALL = 1 << 14
+
+
+class RowOrder:
+    """Row numbers for epoch after epoch.
+
+    Parameters
+    ----------
+    shuffle : "none" (as they lie), "full" (a random permutation, a cache miss at every row) or "blocks"
+        (random blocks of rows, the rows shuffled within a window of blocks; all of them where the data is small).
+    """
+
+    def __init__(self, n_samples: int, row_bytes: float, shuffle: str, seed: int) -> None:
+        self.n_samples = n_samples
+        self.shuffle = shuffle
+        self.seed = seed
+        self.block_size = int(min(max(BLOCK_BYTES // max(row_bytes, 1), 1), LARGEST_BLOCK))
+        self._order = np.arange(n_samples)
+
+    def epoch(self, number: int) -> np.ndarray:
+        """The order of epoch ``number``, shape (n_samples,); the array is reused by the next call."""
+        if self.shuffle == "none":
+            return self._order
+        random = np.random.default_rng([self.seed, number])
+        if self.shuffle == "full":
+            return random.permutation(self.n_samples)
+        blocks = random.permutation(-(-self.n_samples // self.block_size))
+        filled = 0
+        for first in range(0, len(blocks), BLOCKS_A_CALL):
+            some = blocks[first : first + BLOCKS_A_CALL]
+            uniforms = random.random(len(some) * self.block_size)
+            rest = self._order[filled:]
+            filled += shuffle_blocks(some, self.block_size, WINDOW_BLOCKS, self.n_samples, uniforms, rest)
+        return self._order

@@ -1,0 +1,173 @@
+"""Rows of X, dense or CSR, behind the same few words: the only file that knows how X is laid out.
+
+Kernels take X as a C-ordered array or as a `CSR` and say ``dot(X, i, w)`` and ``axpy(a, X, i, out)``.
+The words with a 4 take four rows at a time: one pass over w, or over out, serves all four.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import types
+from numba.extending import overload
+
+from .jit import COMPILE_OPTIONS
+
+
+class CSR(NamedTuple):
+    """Compressed sparse rows, as scipy.sparse names the parts."""
+
+    data: np.ndarray
+    indices: np.ndarray
+    indptr: np.ndarray
+    n_features: int
+
+
+def by_layout(dense: Callable[..., Any], csr: Callable[..., Any]) -> Callable[..., Any]:
+    """One function that runs ``dense`` or ``csr`` by the layout of its argument X, compiled or not."""
+    position = list(inspect.signature(dense).parameters).index("X")
+
+    def choose(*args: Any) -> Any:
+        return (csr if isinstance(args[position], CSR) else dense)(*args)
+
+    def choose_compiled(*args: Any) -> Any:
+        return dense if isinstance(args[position], types.Array) else csr
+
+    choose_compiled.__signature__ = inspect.signature(dense)  # type: ignore[attr-defined]  # numba reads it
+    overload(choose, jit_options=dict(COMPILE_OPTIONS))(choose_compiled)
+    return choose
+
+
+def _n_rows_dense(X):
+    return X.shape[0]
+
+
+def _n_rows_csr(X):
+    return X.indptr.shape[0] - 1
+
+
+def _dot_dense(X, i, w):
+    z = w.dtype.type(0)
+    for j in range(X.shape[1]):
+        z += X[i, j] * w[j]
+    return z
+
+
+# Unsigned indices: numba's signed ones pay for Python's negative indices at every load and store.
+# Four sums: one would wait for each addition before the next.
+def _dot_csr(X, i, w):
+    data, indices = X.data, X.indices
+    p, stop = np.uint64(X.indptr[i]), np.uint64(X.indptr[i + 1])
+    zero = w.dtype.type(0)
+    z0, z1, z2, z3 = zero, zero, zero, zero
+    while p + np.uint64(4) <= stop:
+        z0 += data[p] * w[np.uint64(indices[p])]
+        z1 += data[p + np.uint64(1)] * w[np.uint64(indices[p + np.uint64(1)])]
+        z2 += data[p + np.uint64(2)] * w[np.uint64(indices[p + np.uint64(2)])]
+        z3 += data[p + np.uint64(3)] * w[np.uint64(indices[p + np.uint64(3)])]
+        p += np.uint64(4)
+    while p < stop:
+        z0 += data[p] * w[np.uint64(indices[p])]
+        p += np.uint64(1)
+    return (z0 + z1) + (z2 + z3)
+
+
+def _axpy_dense(a, X, i, out):
+    a = X.dtype.type(a)
+    for j in range(X.shape[1]):
+        out[j] += a * X[i, j]
+
+
+def _axpy_csr(a, X, i, out):
+    data, indices = X.data, X.indices
+    a = data.dtype.type(a)
+    for p in range(np.uint64(X.indptr[i]), np.uint64(X.indptr[i + 1])):
+        out[np.uint64(indices[p])] += a * data[p]
+
+
+# Squared length of row i after centring and scaling; ``at_zero`` is that of a row of zeros, so that a
+# sparse row need only say where it differs from one.
+def _squared_norm_dense(X, i, shift, inverse, at_zero):
+    total = 0.0
+    for j in range(X.shape[1]):
+        total += (inverse[j] * (X[i, j] - shift[j])) ** 2
+    return total
+
+
+def _squared_norm_csr(X, i, shift, inverse, at_zero):
+    total = at_zero
+    for p in range(np.uint64(X.indptr[i]), np.uint64(X.indptr[i + 1])):
+        j = np.uint64(X.indices[p])
+        total += inverse[j] * inverse[j] * X.data[p] * (X.data[p] - 2.0 * shift[j])
+    return total
+
+
+def _dot4_dense(X, i0, i1, i2, i3, w):
+    zero = w.dtype.type(0)
+    z0, z1, z2, z3 = zero, zero, zero, zero
+    for j in range(X.shape[1]):
+        z0 += X[i0, j] * w[j]
+        z1 += X[i1, j] * w[j]
+        z2 += X[i2, j] * w[j]
+        z3 += X[i3, j] * w[j]
+    return z0, z1, z2, z3
+
+
+def _dot4_csr(X, i0, i1, i2, i3, w):
+    return dot(X, i0, w), dot(X, i1, w), dot(X, i2, w), dot(X, i3, w)
+
+
+def _axpy4_dense(a0, a1, a2, a3, X, i0, i1, i2, i3, out):
+    b0, b1, b2, b3 = X.dtype.type(a0), X.dtype.type(a1), X.dtype.type(a2), X.dtype.type(a3)
+    for j in range(X.shape[1]):
+        out[j] += (b0 * X[i0, j] + b1 * X[i1, j]) + (b2 * X[i2, j] + b3 * X[i3, j])
+
+
+def _axpy4_csr(a0, a1, a2, a3, X, i0, i1, i2, i3, out):
+    axpy(a0, X, i0, out)
+    axpy(a1, X, i1, out)
+    axpy(a2, X, i2, out)
+    axpy(a3, X, i3, out)
+
+
+# Soft thresholding put off until a weight is next used. ``owed`` is the threshold summed over all
+# steps so far and ``paid[j]`` how much of it weight j has had; thresholds of successive steps add up
+# exactly. A dense row uses every weight, so paid[0] speaks for all.
+def _soften_dense(X, i, v, owed, paid):
+    threshold = v.dtype.type(owed - paid[0])
+    for j in range(v.shape[0]):
+        v[j] -= min(max(v[j], -threshold), threshold)
+    paid[0] = owed
+
+
+def _soften_csr(X, i, v, owed, paid):
+    for p in range(np.uint64(X.indptr[i]), np.uint64(X.indptr[i + 1])):
+        j = np.uint64(X.indices[p])
+        threshold = v.dtype.type(owed - paid[j])
+        v[j] -= min(max(v[j], -threshold), threshold)
+        paid[j] = owed
+
+
+def _soften_all_dense(X, v, owed, paid):
+    soften(X, 0, v, owed, paid)
+    paid[0] = 0.0
+
+
+def _soften_all_csr(X, v, owed, paid):
+    for j in range(v.shape[0]):
+        threshold = v.dtype.type(owed - paid[j])
+        v[j] -= min(max(v[j], -threshold), threshold)
+        paid[j] = 0.0
+
+
+n_rows = by_layout(_n_rows_dense, _n_rows_csr)
+dot = by_layout(_dot_dense, _dot_csr)
+axpy = by_layout(_axpy_dense, _axpy_csr)
+dot4 = by_layout(_dot4_dense, _dot4_csr)
+axpy4 = by_layout(_axpy4_dense, _axpy4_csr)
+squared_norm = by_layout(_squared_norm_dense, _squared_norm_csr)
+soften = by_layout(_soften_dense, _soften_csr)
+soften_all = by_layout(_soften_all_dense, _soften_all_csr)

@@ -1,0 +1,113 @@
+"""Vocabularies: the named losses, penalties, schedules and rules, and what a term of each must offer."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
+from typing import Any, TypeVar, dataclass_transform
+
+from .errors import OptionError
+from .term import is_term, methods, term
+
+T = TypeVar("T")
+
+
+def nearest(word: str, known: Any) -> str:
+    """A hint such as ``"; did you mean 'huber'?"``, or nothing when no known word is near."""
+    near = difflib.get_close_matches(word, [str(k) for k in known], n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+class Vocabulary(Mapping[str, type]):
+    """Terms of one role by name, and the methods that role requires.
+
+    Parameters
+    ----------
+    role : what such a term is, for messages: "loss", "penalty", ...
+    required : method name -> names of its parameters after ``self``.
+    """
+
+    def __init__(self, role: str, required: dict[str, tuple[str, ...]]) -> None:
+        self.role = role
+        self.required = required
+        self._classes: dict[str, type] = {}
+
+    def __getitem__(self, name: str) -> type:
+        return self._classes[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._classes)
+
+    def __len__(self) -> int:
+        return len(self._classes)
+
+    @dataclass_transform(frozen_default=True)
+    def term(self, name: str) -> Callable[[type[T]], type[T]]:
+        """Decorator: make the class a term and enter it under ``name``."""
+
+        def enter(cls: type[T]) -> type[T]:
+            cls = term(cls)
+            self.check_methods(cls)
+            self._classes[name] = cls
+            return cls
+
+        return enter
+
+    def name_of(self, value: object) -> str:
+        """The name a term is entered under, or its class's own name for a user's term."""
+        for name, cls in self._classes.items():
+            if type(value) is cls:
+                return name
+        return type(value).__qualname__
+
+    def resolve(self, value: Any) -> Any:
+        """A term from a term, a name, or a name with settings such as ``"huber:delta=2"``.
+
+        Raises
+        ------
+        OptionError
+            For an unknown name or setting, and for a term that lacks a method of this role.
+        """
+        if isinstance(value, str):
+            return self._parse(value)
+        if isinstance(value, type) and hasattr(value, "_numba_type_"):
+            raise OptionError(f"{self.role}: pass an instance, {value.__qualname__}(), not the class itself")
+        if not is_term(value):
+            names = ", ".join(self)
+            raise OptionError(
+                f"{self.role}: {value!r} is neither a name ({names}) nor a term; decorate its class with @fastgd.term"
+            )
+        self.check_methods(type(value))
+        return value
+
+    def check_methods(self, cls: type) -> None:
+        """Every method that the role requires is there, with the parameters that kernels pass."""
+        found = methods(cls)
+        for name, expected in self.required.items():
+            wanted = f"{name}({', '.join(('self', *expected))})"
+            if name not in found:
+                raise OptionError(f"{self.role} {cls.__qualname__} has no method {wanted}")
+            parameters = tuple(inspect.signature(found[name]).parameters)[1:]
+            if parameters != expected:
+                got = f"{name}({', '.join(('self', *parameters))})"
+                raise OptionError(f"{self.role} {cls.__qualname__}: the method must be {wanted}, not {got}")
+
+    def _parse(self, text: str) -> Any:
+        name, _, settings = text.partition(":")
+        if name not in self._classes:
+            raise OptionError(f"unknown {self.role} {name!r}{nearest(name, self)} (known: {', '.join(self)})")
+        cls = self._classes[name]
+        kinds = {field.name: field.type for field in fields(cls)}
+        given: dict[str, Any] = {}
+        for setting in filter(None, settings.split(",")):
+            key, _, number = setting.partition("=")
+            if key not in kinds:
+                known = ", ".join(kinds) or "none"
+                raise OptionError(f"{self.role} {name!r} has no setting {key!r}{nearest(key, kinds)} (it has: {known})")
+            try:
+                given[key] = int(number) if kinds[key] == "int" else float(number)
+            except ValueError:
+                raise OptionError(f"{self.role} {name!r}: {key}={number!r} is not a number") from None
+        return cls(**given)

@@ -1,0 +1,188 @@
+"""The watch over a fit: its trace, when to stop and why, and whether it diverges."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .options import Options
+from .problem import Problem
+from .progress import current_reporter
+
+TRACE_DTYPE = np.dtype(
+    [
+        ("epoch", np.int64),
+        ("passes", np.float64),
+        ("seconds", np.float64),
+        ("objective", np.float64),
+        ("running_loss", np.float64),
+        ("learning_rate", np.float64),
+        ("gradient_norm", np.float64),
+    ]
+)
+STEP_FIELDS = [
+    ("step", np.int64),
+    ("epoch", np.int64),
+    ("row", np.int64),
+    ("loss", np.float64),
+    ("learning_rate", np.float64),
+]
+# The path keeps the weights of every row of the trace while they are no more than this many numbers.
+PATH_VALUES = 1_000_000
+# On X this small the stochastic methods evaluate F after every epoch; on larger ones at both ends only.
+EVALUATE_EVERY_EPOCH_BELOW = 1 << 17
+DIVERGED_AT = 10.0
+
+
+@dataclass(frozen=True)
+class State:
+    """What a callback sees after each epoch. ``coef`` and ``intercept`` are copies."""
+
+    epoch: int
+    passes: float
+    seconds: float
+    objective: float
+    running_loss: float
+    learning_rate: float
+    coef: np.ndarray
+    intercept: float
+
+
+class Diverged(Exception):
+    """Raised within a method when the loss explodes; `fit` turns it into a `DivergedError`."""
+
+
+class Stopped(Exception):
+    """Raised within a method to end it between two blocks of an epoch."""
+
+
+class Watch:
+    """Keeps the trace of one fit and decides when it ends.
+
+    A method runs ``for epoch in watch.epochs(): ...`` and calls `tick` after each block of work and
+    `record` at the end of the epoch.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        options: Options,
+        theta: np.ndarray,
+        objective: float,
+        compile_seconds: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self.problem = problem
+        self.options = options
+        self.theta = theta  # the method's own vector, changed in place
+        self.rows: list[tuple[Any, ...]] = []
+        self.path: list[np.ndarray] | None = []
+        self.steps: list[tuple[Any, ...]] = []
+        self.good = theta.copy()  # the weights at the last row of the trace
+        self.epoch = 0
+        self.converged = False
+        self.stop_reason = "max_epochs"
+        self.reporter = current_reporter()
+        # From zero weights no constant model is worse than the start.
+        self._limit = DIVERGED_AT * (max(objective, problem.best_constant()) if theta.any() else objective)
+        self._best_running = math.inf
+        self._stalled = 0
+        self._done = False
+        self._compile_seconds = compile_seconds
+        self._began = time.perf_counter() - self._compile_seconds()
+        self._append(0.0, objective, math.nan, math.nan, math.nan)
+
+    def epochs(self) -> Iterator[int]:
+        """The numbers of the epochs to run, from 1."""
+        while not self._done and self.epoch < self.options.max_epochs:
+            yield self.epoch + 1
+
+    def stop(self, reason: str, converged: bool = False) -> None:
+        """End the fit after what is under way."""
+        self._done, self.stop_reason, self.converged = True, reason, converged
+
+    def tick(self, fraction: float, mean_loss: float, rate: float) -> None:
+        """A block of the epoch is done: ``fraction`` of it so far, at a running loss of ``mean_loss``.
+
+        Raises `Diverged`, or `Stopped` where the time is up.
+        """
+        if not mean_loss <= self._limit or not np.isfinite(self.theta).all():  # a NaN is not <= either
+            raise Diverged
+        self.reporter.advanced(self.epoch + fraction, self.options.max_epochs, mean_loss)
+        limit = self.options.max_seconds
+        if limit is not None and self.seconds >= limit:
+            self.stop("max_seconds")
+            if fraction < 1.0:
+                self._append(self.epoch + fraction, math.nan, mean_loss, rate, math.nan)
+                raise Stopped
+
+    def step(self, number: int, row: int, loss: float, rate: float, gradient: np.ndarray) -> None:
+        """One update is done, for the trace of single steps; ``row`` is the first row of its batch, -1 for all rows."""
+        if self.options.trace == "step":
+            self.steps.append((number, self.epoch + 1, row, loss, rate, gradient.copy(), self.theta.copy()))
+
+    def record(self, running_loss: float, rate: float, gradient_norm: float = math.nan) -> None:
+        """An epoch is done."""
+        self.epoch += 1
+        self._append(float(self.epoch), math.nan, running_loss, rate, gradient_norm)
+        if self.options.callbacks:
+            self._call_back(running_loss, rate)
+
+    def evaluate(self, objective: float) -> None:
+        """Enter F at the weights of the trace's last row."""
+        self.rows[-1] = (*self.rows[-1][:3], objective, *self.rows[-1][4:])
+
+    def evaluate_if_small(self) -> None:
+        if self.problem.n_values < EVALUATE_EVERY_EPOCH_BELOW:
+            self.evaluate(self.problem.objective(self.theta))
+
+    def stop_if_stalled(self, running_loss: float) -> None:
+        """The stochastic methods' test: ``patience`` epochs without an improvement of ``tol`` times the best."""
+        assert self.options.tol is not None
+        if not self.options.tol:
+            return
+        if running_loss < self._best_running - self.options.tol * abs(self._best_running) or self._best_running == math.inf:
+            self._stalled = 0
+        else:
+            self._stalled += 1
+        self._best_running = min(self._best_running, running_loss)
+        if self._stalled >= self.options.patience:
+            self.stop("tol", converged=True)
+
+    @property
+    def seconds(self) -> float:
+        """Since the start, but for compilation."""
+        return time.perf_counter() - self._began - self._compile_seconds()
+
+    @property
+    def step_trace(self) -> np.ndarray:
+        p = len(self.theta)
+        weights = [("gradient", np.float64, (p,)), ("weights", np.float64, (p,))]
+        return np.array(self.steps, dtype=[*STEP_FIELDS, *weights])
+
+    @property
+    def trace(self) -> np.ndarray:
+        return np.array(self.rows, dtype=TRACE_DTYPE)
+
+    def _append(self, passes: float, objective: float, running: float, rate: float, norm: float) -> None:
+        self.rows.append((self.epoch, passes, self.seconds, objective, running, rate, norm))
+        self.good[:] = self.theta
+        if self.path is not None:
+            self.path.append(self.theta.copy())
+            if len(self.path) * len(self.theta) > PATH_VALUES:
+                self.path = None
+
+    def _call_back(self, running_loss: float, rate: float) -> None:
+        d = self.problem.n_features
+        intercept = float(self.theta[d]) if self.problem.fit_intercept else 0.0
+        objective = self.rows[-1][3]
+        state = State(
+            self.epoch, float(self.epoch), self.seconds, objective, running_loss, rate, self.theta[:d].copy(), intercept
+        )
+        for callback in self.options.callbacks:
+            if callback(state) is True:
+                self.stop("callback")

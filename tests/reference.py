@@ -1,0 +1,299 @@
+"""fastgd in plain Python: the obvious version of every loss, penalty, schedule, rule and method.
+
+It is what every kernel is held to, so it is written from the formulas, shares no code with fastgd, and imports only
+`math`. Vectors are lists of floats, but anything nested will do: entries of any kind are made Python floats first.
+"""
+
+import math
+
+# --- Losses of one row: y is the target, z = x·w + b the linear predictor -------------------------------------------
+
+
+class Squared:
+    """(z - y)^2: the lesson's loss, whose mean is the MSE; it predicts z itself."""
+
+    def value(self, y, z):
+        return (z - y) * (z - y)
+
+    def derivative(self, y, z):
+        return 2 * (z - y)
+
+    def mean(self, z):
+        return z
+
+
+class HalfSquared(Squared):
+    """(z - y)^2 / 2: what scikit-learn calls squared_error."""
+
+    def value(self, y, z):
+        return 0.5 * (z - y) * (z - y)
+
+    def derivative(self, y, z):
+        return z - y
+
+
+class Huber(Squared):
+    """r^2 / 2 where |r| <= delta, else delta (|r| - delta/2), with r = z - y: Huber (1964)."""
+
+    def __init__(self, delta=1.35):
+        self.delta = delta
+
+    def value(self, y, z):
+        r = abs(z - y)
+        return 0.5 * r * r if r <= self.delta else self.delta * (r - self.delta / 2)
+
+    def derivative(self, y, z):
+        r = z - y
+        return r if abs(r) <= self.delta else math.copysign(self.delta, r)
+
+
+class Logistic:
+    """log(1 + exp(-y z)), y in {-1, +1}; mean: the probability of +1. No exponential of a positive number is taken."""
+
+    def value(self, y, z):
+        return max(-y * z, 0.0) + math.log1p(math.exp(-abs(y * z)))
+
+    def derivative(self, y, z):
+        return -y * self.mean(-y * z)
+
+    def mean(self, z):
+        return 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z) / (1 + math.exp(z))
+
+
+LOSSES = {"squared": Squared(), "half_squared": HalfSquared(), "huber": Huber(), "logistic": Logistic()}
+
+# --- Penalties: every one is l1 |w|_1 + l2/2 |w|_2^2 for some (l1, l2) -----------------------------------------------
+
+PENALTIES = ("none", "l2", "l1", "elasticnet")
+
+
+def strengths(name, alpha, l1_ratio=0.15):
+    """(l1, l2) of the penalty called `name`."""
+    mixed = (alpha * l1_ratio, alpha * (1 - l1_ratio))
+    return {"none": (0.0, 0.0), "l2": (0.0, alpha), "l1": (alpha, 0.0), "elasticnet": mixed}[name]
+
+
+def penalty_value(w, l1, l2):
+    """l1 sum |w_j| + l2/2 sum w_j^2."""
+    return l1 * sum(abs(v) for v in w) + l2 / 2 * sum(v * v for v in w)
+
+
+def penalty_derivative(w, l2):
+    """l2 w: the gradient of the smooth part."""
+    return [l2 * v for v in w]
+
+
+def soft_threshold(v, threshold):
+    """argmin_x (x - v)^2 / 2 + threshold |x|: move v towards 0 by the threshold, and stop at 0."""
+    return max(v - threshold, 0.0) + min(v + threshold, 0.0)
+
+
+# --- Schedules: the learning rate after t updates and `epoch` passes over the rows (a fraction counts) ---------------
+
+
+def constant(lr, t, epoch):
+    """lr"""
+    return lr
+
+
+def invscaling(lr, t, epoch, power=0.5):
+    """lr / (t + 1)^power: scikit-learn's eta0 / t^power_t, whose t counts from 1."""
+    return lr / (t + 1) ** power
+
+
+def step(lr, t, epoch, factor=0.5, every=10):
+    """lr factor^floor(epoch / every)"""
+    return lr * factor ** math.floor(epoch / every)
+
+
+def exponential(lr, t, epoch, decay=0.95):
+    """lr decay^epoch"""
+    return lr * decay**epoch
+
+
+def cosine(lr, t, epoch, epochs=100, final=0.0):
+    """Half a cosine from lr down to final lr over `epochs`, and flat after it: Loshchilov and Hutter (2017)."""
+    return final * lr + (1 - final) * lr * (1 + math.cos(math.pi * min(epoch / epochs, 1))) / 2
+
+
+SCHEDULES = {"constant": constant, "invscaling": invscaling, "step": step, "exponential": exponential, "cosine": cosine}
+
+# --- Rules: one object looks after one weight; g already holds l2 w, and l1 goes by prox ----------------------------
+# Without l1 each is torch.optim's; Nesterov's theta is the point ahead of w where torch takes the next gradient.
+
+
+class SGD:
+    """w <- prox(w - lr g, lr l1)"""
+
+    def step(self, w, g, lr, l1=0.0):
+        return soft_threshold(w - lr * g, lr * l1)
+
+
+class Momentum:
+    """buf <- mu buf + g; w <- prox(w - lr buf, lr l1); then buf is corrected, so that w really moved by -lr buf."""
+
+    def __init__(self, momentum=0.9):
+        self.momentum, self.buf = momentum, 0.0
+
+    def step(self, w, g, lr, l1=0.0):
+        self.buf = self.momentum * self.buf + g
+        tentative = w - lr * self.buf
+        new = soft_threshold(tentative, lr * l1)
+        self.buf -= (new - tentative) / lr if lr else 0.0
+        return new
+
+
+class Nesterov(Momentum):
+    """buf <- mu buf + g; w <- prox(theta - lr g, lr l1); buf is corrected; theta <- w - lr mu buf goes in and out."""
+
+    def step(self, theta, g, lr, l1=0.0):
+        self.buf = self.momentum * self.buf + g
+        tentative = theta - lr * g
+        new = soft_threshold(tentative, lr * l1)
+        self.buf -= (new - tentative) / lr if lr else 0.0
+        return new - lr * self.momentum * self.buf
+
+
+class AdaGrad:
+    """sum <- sum + g^2; w <- prox(w - lr g / denom, lr l1 / denom), denom = sqrt(sum) + eps: Duchi et al. (2011)."""
+
+    def __init__(self, eps=1e-10):
+        self.eps, self.total = eps, 0.0
+
+    def step(self, w, g, lr, l1=0.0):
+        self.total += g * g
+        denom = math.sqrt(self.total) + self.eps
+        return soft_threshold(w - lr * g / denom, lr * l1 / denom)
+
+
+class RMSProp:
+    """v <- alpha v + (1 - alpha) g^2; w <- prox(w - lr g / denom, lr l1 / denom), denom = sqrt(v) + eps."""
+
+    def __init__(self, alpha=0.99, eps=1e-8):
+        self.alpha, self.eps, self.v = alpha, eps, 0.0
+
+    def step(self, w, g, lr, l1=0.0):
+        self.v = self.alpha * self.v + (1 - self.alpha) * g * g
+        denom = math.sqrt(self.v) + self.eps
+        return soft_threshold(w - lr * g / denom, lr * l1 / denom)
+
+
+class Adam:
+    """m, v: running means of g, g^2, over 1 - beta^t; w <- prox(w - lr m / denom, lr l1 / denom), as RMSProp."""
+
+    def __init__(self, beta1=0.9, beta2=0.999, eps=1e-8):
+        self.beta1, self.beta2, self.eps = beta1, beta2, eps
+        self.m, self.v, self.t = 0.0, 0.0, 0
+
+    def step(self, w, g, lr, l1=0.0):
+        self.t += 1
+        self.m = self.beta1 * self.m + (1 - self.beta1) * g
+        self.v = self.beta2 * self.v + (1 - self.beta2) * g * g
+        mean = self.m / (1 - self.beta1**self.t)
+        denom = math.sqrt(self.v / (1 - self.beta2**self.t)) + self.eps
+        return soft_threshold(w - lr * mean / denom, lr * l1 / denom)
+
+
+RULES = {"sgd": SGD, "momentum": Momentum, "nesterov": Nesterov, "adagrad": AdaGrad, "rmsprop": RMSProp, "adam": Adam}
+
+# --- The objective and its gradient ---------------------------------------------------------------------------------
+
+
+def dot(a, b):
+    """sum a_j b_j"""
+    return sum(float(u) * float(v) for u, v in zip(a, b, strict=True))
+
+
+def objective(X, y, w, b, loss, l1=0.0, l2=0.0, sample_weight=None):
+    """F(w, b) = sum_i s_i loss(y_i, x_i·w + b) / sum_i s_i + l1 |w|_1 + l2/2 |w|_2^2."""
+    return batch_gradient(X, y, w, b, loss, sample_weight=sample_weight)[2] + penalty_value(w, l1, l2)
+
+
+def batch_gradient(X, y, w, b, loss, batch=None, sample_weight=None):
+    """sum of s loss' x, sum of s loss' and sum of s loss over the batch, each / (|batch| x mean of s over all rows)."""
+    batch = range(len(y)) if batch is None else batch
+    s = [1.0] * len(y) if sample_weight is None else [float(v) for v in sample_weight]
+    total = len(batch) * sum(s) / len(y)
+    z = [dot(X[i], w) + b for i in batch]
+    values = [s[i] * loss.value(float(y[i]), z_i) for i, z_i in zip(batch, z, strict=True)]
+    slopes = [s[i] * loss.derivative(float(y[i]), z_i) for i, z_i in zip(batch, z, strict=True)]
+    gradient = [dot(slopes, [X[i][j] for i in batch]) / total for j in range(len(w))]
+    return gradient, sum(slopes) / total, sum(values) / total
+
+
+# --- Methods: each returns the (w, b) after every update ------------------------------------------------------------
+
+
+def minibatch(X, y, loss, *, lr, epochs, batch_size, rule=SGD, schedule=constant, l1=0.0, l2=0.0, fit_intercept=True,
+              start=None, orders=None, sample_weight=None):  # fmt: skip
+    """One update a batch, by the mean gradient of the batch; a short last batch is divided by its own size."""
+    n, d = len(X), len(X[0])
+    w, b = ([0.0] * d, 0.0) if start is None else ([float(v) for v in start[0]], float(start[1]))
+    rules = [rule() for _ in range(d + 1)]  # one a weight, and the last is the intercept's
+    path = []
+    for epoch in range(epochs):
+        order = range(n) if orders is None else orders[epoch]
+        for first in range(0, n, batch_size):
+            rate = schedule(lr, len(path), (epoch * n + first) / n)
+            gradient, slope, _ = batch_gradient(X, y, w, b, loss, order[first : first + batch_size], sample_weight)
+            w = [rules[j].step(w[j], gradient[j] + l2 * w[j], rate, l1) for j in range(d)]
+            if fit_intercept:
+                b = rules[d].step(b, slope, rate)
+            path.append((w, b))
+    return path
+
+
+def gd(X, y, loss, **options):
+    """One update an epoch, by the mean gradient of all rows."""
+    return minibatch(X, y, loss, batch_size=len(X), **options)
+
+
+def sgd(X, y, loss, **options):
+    """One update a row."""
+    return minibatch(X, y, loss, batch_size=1, **options)
+
+
+# --- The lesson's own loops: y_hat = x w ----------------------------------------------------------------------------
+
+LESSON = {"x": (1.0, 2.0, 3.0), "y": (2.0, 4.0, 6.0), "w": 1.0, "lr": 0.01, "epochs": 100}
+
+
+def lesson_cost(x, y, w):
+    """mean (x w - y)^2"""
+    return sum((xi * w - yi) ** 2 for xi, yi in zip(x, y, strict=True)) / len(x)
+
+
+def lesson_gradient(x, y, w):
+    """mean 2 x (x w - y)"""
+    return sum(2 * xi * (xi * w - yi) for xi, yi in zip(x, y, strict=True)) / len(x)
+
+
+def lesson_gd(x, y, w, lr, epochs):
+    """Batch gradient descent: (w after, cost before the update) of every epoch."""
+    history = []
+    for _ in range(epochs):
+        cost = lesson_cost(x, y, w)
+        w = w - lr * lesson_gradient(x, y, w)
+        history.append((w, cost))
+    return history
+
+
+def lesson_sgd(x, y, w, lr, epochs):
+    """Stochastic gradient descent, row by row: (w, the last row's loss at that w) after every epoch."""
+    history = []
+    for _ in range(epochs):
+        for xi, yi in zip(x, y, strict=True):
+            w = w - lr * 2 * xi * (xi * w - yi)
+        history.append((w, (xi * w - yi) ** 2))
+    return history
+
+
+def lesson_minibatch(x, y, w, lr, epochs, batch_size=2):
+    """Mini-batch gradient descent: (w, the last batch's cost at that w) after every epoch."""
+    history = []
+    for _ in range(epochs):
+        for first in range(0, len(x), batch_size):
+            xs, ys = x[first : first + batch_size], y[first : first + batch_size]
+            w = w - lr * lesson_gradient(xs, ys, w)
+        history.append((w, lesson_cost(xs, ys, w)))
+    return history
