@@ -13,14 +13,23 @@ KINDS = ("linear", "logistic", "tutorial")
 @click.argument("kind", type=click.Choice(KINDS))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--rows", type=click.IntRange(min=1), default=10_000, show_default=True, help="How many rows.")
-@click.option("--features", type=click.IntRange(min=1), default=20, show_default=True, help="How many columns beside the target.")
-@click.option("--noise", type=click.FloatRange(min=0), default=1.0, show_default=True, help="How much chance there is in the target.")
+@click.option(
+    "--features", type=click.IntRange(min=1), default=20, show_default=True, help="How many columns beside the target."
+)
+@click.option(
+    "--noise",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    help="How much chance there is in the target.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed; the same gives the same data.")
 def generate(kind: str, out: Path, rows: int, features: int, noise: float, seed: int) -> None:
     """Write a made-up data set of KIND to the file OUT (.csv, .tsv, .parquet, .npy, .npz, .svm, ...)."""
-    from fastgd.data.generate import generate as draw
-    from fastgd.data.write import check_writable, write
+    from fastgd.data.generators import generate as draw
+
     from fastgd.data.names import TABLE_SUFFIXES
+    from fastgd.data.write import check_writable, write
 
     check_writable(out, TABLE_SUFFIXES)
     table = draw(kind, rows, features, noise=noise, seed=seed)

@@ -14,7 +14,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 DATA_HELP = f"DATA is a file or one of the built-ins: {', '.join(BUILTINS)}."
 
 
-class AutoOr(click.ParamType):
+class AutoOr(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
     """The word auto, or a number."""
 
     def __init__(self, number: type) -> None:
@@ -31,7 +31,7 @@ class AutoOr(click.ParamType):
             self.fail(f"{value!r} is neither 'auto' nor {kind}", param, ctx)
 
 
-class Numbers(click.ParamType):
+class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
     """One number, or several with commas between them."""
 
     name = "numbers"
@@ -46,7 +46,7 @@ class Numbers(click.ParamType):
         return numbers[0] if len(numbers) == 1 else numbers
 
 
-class Names(click.ParamType):
+class Names(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
     """Names with commas between them."""
 
     name = "names"

@@ -12,7 +12,12 @@ import click
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data")
-@click.option("--output", "-o", type=click.Path(path_type=Path), help="File to write (.csv, .tsv, .parquet, .npy, ...); else standard output.")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    help="File to write (.csv, .tsv, .parquet, .npy, ...); else standard output.",
+)
 def predict(model: Path, data: str, output: Path | None) -> None:
     """Predict each row of DATA with MODEL, a file that `fastgd run --save` wrote.
 

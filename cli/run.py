@@ -25,30 +25,57 @@ SETTINGS_HELP = "Settings follow a colon, as in huber:delta=2."
 
 @click.command(epilog=DATA_HELP)
 @click.argument("data", default="linear")
-@click.option("--target", help="Column to predict: its name, or its index from 0.  [default: y, target or label, else the last]")
+@click.option(
+    "--target", help="Column to predict: its name, or its index from 0.  [default: y, target or label, else the last]"
+)
 @click.option("--drop", type=Names(), default="", help="Columns not to use, with commas between them.")
-@click.option("--loss", help=f"One of {', '.join(LOSSES)}. {SETTINGS_HELP}  [default: squared, or what a built-in wants]")
+@click.option(
+    "--loss", help=f"One of {', '.join(LOSSES)}. {SETTINGS_HELP}  [default: squared, or what a built-in wants]"
+)
 @click.option("--method", type=click.Choice(list(METHODS)), default="auto", show_default=True, help="How to descend.")
-@click.option("--penalty", type=click.Choice(list(NAMED)), help="What large weights cost.  [default: l2 where alpha is above 0]")
+@click.option(
+    "--penalty", type=click.Choice(list(NAMED)), help="What large weights cost.  [default: l2 where alpha is above 0]"
+)
 @click.option("--alpha", type=float, default=0.0, show_default=True, help="Strength of the penalty.")
 @click.option("--l1-ratio", type=float, help="Share of L1 in elasticnet.  [default: 0.15]")
 @click.option("--rule", default="sgd", show_default=True, help=f"Update rule: {', '.join(RULES)}. {SETTINGS_HELP}")
 @click.option("--learning-rate", type=AutoOr(float), default="auto", show_default=True, help="Step size.")
-@click.option("--schedule", default="constant", show_default=True, help=f"Of the learning rate: {', '.join(SCHEDULES)}.")
+@click.option(
+    "--schedule", default="constant", show_default=True, help=f"Of the learning rate: {', '.join(SCHEDULES)}."
+)
 @click.option("--batch-size", type=AutoOr(int), default="auto", show_default=True, help="Rows a step of minibatch.")
-@click.option("--scale/--no-scale", default=None, help="Step in scaled columns.  [default: where they differ much and the rate is auto]")
+@click.option(
+    "--scale/--no-scale",
+    default=None,
+    help="Step in scaled columns.  [default: where they differ much and the rate is auto]",
+)
 @click.option("--epochs", "max_epochs", type=int, default=100, show_default=True, help="Most passes over the data.")
 @click.option("--max-seconds", type=float, help="Most seconds of training.")
-@click.option("--tol", type=float, help="Relative tolerance to stop at; 0 runs all epochs.  [default: 1e-4 with an auto rate, else 0]")
-@click.option("--patience", type=int, default=5, show_default=True, help="Epochs without an improvement of tol before stopping.")
-@click.option("--start", type=Numbers(), help="Coefficients to start from: a number, or one for each column.  [default: 0]")
+@click.option(
+    "--tol",
+    type=float,
+    help="Relative tolerance to stop at; 0 runs all epochs.  [default: 1e-4 with an auto rate, else 0]",
+)
+@click.option(
+    "--patience", type=int, default=5, show_default=True, help="Epochs without an improvement of tol before stopping."
+)
+@click.option(
+    "--start", type=Numbers(), help="Coefficients to start from: a number, or one for each column.  [default: 0]"
+)
 @click.option("--no-intercept", is_flag=True, help="Fit no intercept.")
-@click.option("--shuffle", type=click.Choice(SHUFFLES), default="blocks", show_default=True, help="Order of the rows in an epoch.")
+@click.option(
+    "--shuffle", type=click.Choice(SHUFFLES), default="blocks", show_default=True, help="Order of the rows in an epoch."
+)
 @click.option("--no-shuffle", is_flag=True, help="Take the rows in order; short for --shuffle none.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the shuffling.")
 @click.option("--threads", "n_threads", type=int, help="Most threads to use.  [default: all]")
 @click.option("--save", type=click.Path(path_type=Path), help="Keep the model in this file.")
-@click.option("--trace", "trace_file", type=click.Path(path_type=Path), help="Write the trace, a row an epoch (.csv, .parquet, ...).")
+@click.option(
+    "--trace",
+    "trace_file",
+    type=click.Path(path_type=Path),
+    help="Write the trace, a row an epoch (.csv, .parquet, ...).",
+)
 @click.option("--trace-steps", is_flag=True, help="A row for every single update in the trace.")
 @json_option
 @quiet_option
@@ -56,7 +83,7 @@ def run(
     data: str, target: str | None, drop: list[str], as_json: bool, quiet: bool, save: Path | None,
     trace_file: Path | None, trace_steps: bool, no_intercept: bool, no_shuffle: bool, **options: Any,
 ) -> None:  # fmt: skip
-    """Train a model on DATA by gradient descent.
+    r"""Train a model on DATA by gradient descent.
 
     \b
     fastgd run                                        a million rows, made on the spot
@@ -85,7 +112,8 @@ def run(
     write_outputs(result, save, trace_file)
     from .summary import print_json, print_summary
 
-    (print_json if as_json else print_summary)(table, result, seconds_read, save, trace_file)
+    files = {name: str(path) for name, path in (("model", save), ("trace", trace_file)) if path is not None}
+    (print_json if as_json else print_summary)(table, result, seconds_read, files)
 
 
 def check_outputs(save: Path | None, trace_file: Path | None, trace_steps: bool) -> None:

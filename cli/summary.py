@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 from typing import Any
 
 import click
@@ -43,32 +42,39 @@ def samples_per_second(result: Result) -> float:
     return float(result.trace["passes"][-1]) * result.n_samples / max(seconds, 1e-9)
 
 
-def print_summary(table: Table, result: Result, seconds_read: float, save: Path | None, trace_file: Path | None) -> None:
-    settings, seconds = result.settings, result.seconds
-    compiled = f" (and {seconds['compile']:.1f} s compiling, once on this machine)" if seconds["compile"] > 0.05 else ""
-    steps = f"batches of {settings['batch_size']}" if result.method == "minibatch" else ""
-    how = ", ".join(filter(None, [result.method, steps, f"learning rate {result.learning_rate:.4g}"]))
-    first = result.trace["objective"][0]
+def print_summary(table: Table, result: Result, seconds_read: float, files: dict[str, str]) -> None:
+    seconds = result.seconds
+    compiled = f", compiling {seconds['compile']:.1f} s (once on this machine)" if seconds["compile"] > 0.05 else ""
+    speed = f"{_large(samples_per_second(result))} rows a second"
+    columns = f"{table.n_features:,} column{'s' if table.n_features > 1 else ''}"
     rows = [
-        ("data", f"{table.source}: {table.n_samples:,} rows x {table.n_features:,} columns, target {table.target_name}"),
-        ("loss", f"{LOSSES.name_of(result.loss)}, {settings['penalty']}"),
-        ("method", f"{how}, {settings['rule']}"),
+        ("data", f"{table.source}: {table.n_samples:,} rows x {columns}, target {table.target_name}"),
+        ("loss", f"{LOSSES.describe(result.loss)}, penalty {result.settings['penalty']}"),
+        ("method", _method(result)),
         (
             "training",
-            f"{result.n_epochs} epochs in {seconds['fit']:.3g} s{compiled}, {_large(samples_per_second(result))} rows a second",
+            f"{result.n_epochs} epochs in {seconds['fit']:.3g} s, {speed}; reading {seconds_read:.2g} s{compiled}",
         ),
         ("stopped", STOP_REASONS[result.stop_reason]),
-        ("objective", f"{result.objective:.8g} (from {first:.8g} at the start)"),
+        ("objective", f"{result.objective:.8g} (from {result.trace['objective'][0]:.8g} at the start)"),
         ("on training", describe_metrics(training_metrics(table, result))),
         ("coef", _coefficients(result)),
     ]
-    rows += [("intercept", f"{result.intercept:.6g}")] if settings["fit_intercept"] else []
+    rows += [("intercept", f"{result.intercept:.6g}")] if result.settings["fit_intercept"] else []
     rows += [("remark", text) for text in result.remarks]
     if table.source == "tutorial":
         rows += _lesson(result)
-    rows += [("model", str(save))] if save else []
-    rows += [("trace", str(trace_file))] if trace_file else []
-    print_table(rows)
+    print_table([*rows, *files.items()])
+
+
+def _method(result: Result) -> str:
+    settings = result.settings
+    parts = [result.method]
+    parts += [f"batches of {settings['batch_size']}"] if result.method == "minibatch" else []
+    parts += [f"rule {settings['rule']}"] if settings["rule"] != "sgd" else []
+    parts += [f"learning rate {result.learning_rate:.4g}"]
+    parts += [f"schedule {settings['schedule']}"] if settings["schedule"] != "constant" else []
+    return ", ".join(parts)
 
 
 def _coefficients(result: Result) -> str:
@@ -95,7 +101,7 @@ def _large(number: float) -> str:
     return f"{number:.3g}"
 
 
-def print_json(table: Table, result: Result, seconds_read: float, save: Path | None, trace_file: Path | None) -> None:
+def print_json(table: Table, result: Result, seconds_read: float, files: dict[str, str]) -> None:
     """The keys are a public contract."""
     content = {
         "data": table.source,
@@ -117,8 +123,7 @@ def print_json(table: Table, result: Result, seconds_read: float, save: Path | N
         "samples_per_second": samples_per_second(result),
         "seconds": {"read": seconds_read, **result.seconds},
         "remarks": [*table.remarks, *result.remarks],
-        "model": str(save) if save else None,
-        "trace": str(trace_file) if trace_file else None,
+        **files,
     }
     echo_json(content)
 

@@ -12,14 +12,21 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from .data import Table, open
-    from .data.generate import generate
-    from .errors import DataError, DivergedError, FastgdError, Interrupted, OptionError
-    from .fit import fit
-    from .progress import Reporter, reporting_to
-    from .result import Result, load
-    from .term import term
-    from .watch import State
+    from .data import Table as Table
+    from .data import open as open  # noqa: A004  # as gzip.open is
+    from .data.generators import generate as generate
+    from .errors import DataError as DataError
+    from .errors import DivergedError as DivergedError
+    from .errors import FastgdError as FastgdError
+    from .errors import Interrupted as Interrupted
+    from .errors import OptionError as OptionError
+    from .fit import fit as fit
+    from .progress import Reporter as Reporter
+    from .progress import reporting_to as reporting_to
+    from .result import Result as Result
+    from .result import load as load
+    from .term import term as term
+    from .watch import State as State
 
 _HOMES = {
     "DataError": "errors",
@@ -32,7 +39,7 @@ _HOMES = {
     "State": "watch",
     "Table": "data",
     "fit": "fit",
-    "generate": "data.generate",
+    "generate": "data.generators",
     "load": "result",
     "open": "data",
     "reporting_to": "progress",

@@ -15,10 +15,12 @@ from .losses import LOSSES
 from .methods import RUN
 from .methods.plan import Plan, make_plan
 from .options import Options
-from .penalties import resolve_penalty
+from .penalties import describe_penalty, resolve_penalty
 from .problem import Problem, check_finite, check_problem
 from .progress import current_reporter
 from .result import Result
+from .rules import RULES
+from .schedules import SCHEDULES
 from .steps import automatic_rate, describe_metric
 from .watch import Diverged, State, Stopped, Watch
 
@@ -230,7 +232,8 @@ class _Run:
         stable = automatic_rate(problem, options, plan.metric, plan.batch_size)
         if stable >= plan.learning_rate:
             return f"{message}; try a learning_rate below {plan.learning_rate:.3g}"
-        return f"{message}, since the learning rate {plan.learning_rate:g} is too large; try {_round_down(stable):g}, or 'auto'"
+        cause = f"since the learning rate {plan.learning_rate:g} is too large"
+        return f"{message}, {cause}; try {_round_down(stable):g}, or 'auto'"
 
     def result(self, classes: np.ndarray | None, target_name: str | None, terms: dict[str, Any]) -> Result:
         problem, watch, d = self.problem, self.watch, self.problem.n_features
@@ -264,9 +267,9 @@ class _Run:
         """The options in words, to reproduce the run."""
         options = self.options
         return {
-            "penalty": repr(penalty),
-            "rule": repr(options.rule),
-            "schedule": repr(options.schedule),
+            "penalty": describe_penalty(penalty),
+            "rule": RULES.describe(options.rule),
+            "schedule": SCHEDULES.describe(options.schedule),
             "batch_size": self.plan.batch_size,
             "fit_intercept": self.problem.fit_intercept,
             "max_epochs": options.max_epochs,

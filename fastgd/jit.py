@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any
 
 import numba
 from numba.core import event
@@ -20,24 +20,22 @@ from numba.core.errors import NumbaError
 from .errors import OptionError
 from .jit_cache import KernelCache
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 # Never fastmath=True: it lets LLVM assume there is no NaN and delete the checks for it.
 FASTMATH = frozenset({"reassoc", "contract", "arcp", "nsz"})
 COMPILE_OPTIONS = {"fastmath": set(FASTMATH), "error_model": "numpy", "nogil": True}
 
 
-def subroutine(function: F) -> F:
+def subroutine(function: Callable[..., Any]) -> Any:
     """A function that kernels call; compiled, and mostly inlined, into each of them."""
-    return numba.njit(**COMPILE_OPTIONS)(function)  # type: ignore[no-any-return]
+    return numba.njit(**COMPILE_OPTIONS)(function)
 
 
-def kernel(function: F) -> F:
+def kernel(function: Callable[..., Any]) -> Any:
     """A serial kernel, its machine code kept on disk."""
-    return _cached(numba.njit(**COMPILE_OPTIONS)(function))  # type: ignore[no-any-return]
+    return _cached(numba.njit(**COMPILE_OPTIONS)(function))
 
 
-def parallel_kernel(function: F) -> F:
+def parallel_kernel(function: Callable[..., Any]) -> Any:
     """A kernel whose ``prange`` loops run on all threads, with a serial twin for where they cannot.
 
     Such a kernel must give the same bits however many threads there are: a number of chunks that
@@ -45,7 +43,7 @@ def parallel_kernel(function: F) -> F:
     """
     if numba.config.DISABLE_JIT:
         return function
-    return _ParallelKernel(function)  # type: ignore[return-value]
+    return _ParallelKernel(function)
 
 
 def _cached(dispatcher: Any) -> Any:
@@ -127,7 +125,7 @@ def threads(count: int) -> Iterator[None]:
 class CompileClock(event.Listener):  # type: ignore[misc]  # numba ships no type hints
     """Seconds spent compiling since it was made; ``on_start`` is told when a compilation begins."""
 
-    def __init__(self, on_start: Callable[[str], None] = lambda name: None) -> None:
+    def __init__(self, on_start: Callable[[str], None] = lambda _kernel: None) -> None:
         self._on_start = on_start
         self._depth = 0
         self._began = 0.0
@@ -163,6 +161,12 @@ def compile_error() -> Iterator[None]:
         yield
     except NumbaError as error:
         lines = [line.strip() for line in str(error.msg if hasattr(error, "msg") else error).splitlines()]
-        telling = [line for line in lines if line and not line.startswith(("-", "During", "File", "<source", "^", "[", "Failed"))]
+        telling = [
+            line
+            for line in lines
+            if line and not line.startswith(("-", "During", "File", "<source", "^", "[", "Failed"))
+        ]
         reason = telling[0] if telling else "its code uses what numba cannot compile"
-        raise OptionError(f"a term cannot be compiled: {reason}; set NUMBA_DISABLE_JIT=1 to run it as plain Python") from error
+        raise OptionError(
+            f"a term cannot be compiled: {reason}; set NUMBA_DISABLE_JIT=1 to run it as plain Python"
+        ) from error

@@ -12,12 +12,14 @@ import math
 from typing import ClassVar
 
 from .errors import OptionError
+from .term import term
 from .vocabulary import Vocabulary
 
 LOSSES = Vocabulary("loss", {"value": ("y", "z"), "derivative": ("y", "z"), "mean": ("z",)})
 
 
-@LOSSES.term("squared")
+@LOSSES.enter("squared")
+@term
 class Squared:
     """(z - y)^2, whose mean is the mean squared error. Source: Gauss, Theoria motus (1809)."""
 
@@ -34,7 +36,8 @@ class Squared:
         return 2.0
 
 
-@LOSSES.term("half_squared")
+@LOSSES.enter("half_squared")
+@term
 class HalfSquared:
     """(z - y)^2 / 2, which scikit-learn calls squared_error. Source: Gauss, Theoria motus (1809)."""
 
@@ -51,7 +54,8 @@ class HalfSquared:
         return 1.0
 
 
-@LOSSES.term("huber")
+@LOSSES.enter("huber")
+@term
 class Huber:
     """r^2 / 2 where |r| <= delta, else delta (|r| - delta / 2), with r = z - y.
 
@@ -79,7 +83,8 @@ class Huber:
         return 1.0
 
 
-@LOSSES.term("logistic")
+@LOSSES.enter("logistic")
+@term
 class Logistic:
     """log(1 + exp(-y z)) for y in {-1, +1}: the negative log likelihood of logistic regression.
 

@@ -59,7 +59,10 @@ def regression_metrics(y: np.ndarray, predicted: np.ndarray) -> dict[str, float]
 
 
 def classification_metrics(positive: np.ndarray, probability: np.ndarray) -> dict[str, float]:
-    """Accuracy at probability 1/2, the mean log loss, and the area under the ROC curve by ranks (Hanley and McNeil, 1982)."""
+    """Accuracy at probability 1/2, the mean log loss, and the area under the ROC curve.
+
+    The area by the ranks of the positive rows: Hanley and McNeil (1982).
+    """
     accuracy = float(((probability > 0.5) == positive).mean())
     tiny = np.finfo(np.float64).eps
     clipped = np.clip(probability, tiny, 1.0 - tiny)

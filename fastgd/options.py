@@ -46,7 +46,9 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
-            raise OptionError(f"unknown method {self.method!r}{nearest(str(self.method), METHODS)} (known: {', '.join(METHODS)})")
+            raise OptionError(
+                f"unknown method {self.method!r}{nearest(str(self.method), METHODS)} (known: {', '.join(METHODS)})"
+            )
         self.rule = RULES.resolve(self.rule)
         self.schedule = SCHEDULES.resolve(self.schedule)
         if self.learning_rate != "auto":
@@ -88,7 +90,7 @@ class Options:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and not math.isnan(value)
+    return not isinstance(value, bool) and isinstance(value, Real) and not math.isnan(value)
 
 
 def _positive(name: str, value: Any, expected: str = "a number above 0") -> float:

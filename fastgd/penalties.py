@@ -14,12 +14,14 @@ from collections.abc import Callable
 from typing import Any
 
 from .errors import OptionError
+from .term import term
 from .vocabulary import Vocabulary, nearest
 
 PENALTIES = Vocabulary("penalty", {"value": ("w",), "derivative": ("w_j",), "prox": ("v", "step")})
 
 
-@PENALTIES.term("elasticnet")
+@PENALTIES.enter("elasticnet")
+@term
 class ElasticNet:
     """l1 |w|_1 + l2 / 2 |w|_2^2; prox: soft thresholding by step * l1.
 
@@ -54,11 +56,22 @@ class ElasticNet:
 # The names a user gives with alpha and l1_ratio. One class serves all four, so that kernels are
 # compiled once for them.
 NAMED: dict[str, Callable[[float, float], ElasticNet]] = {
-    "none": lambda alpha, l1_ratio: ElasticNet(),
-    "l2": lambda alpha, l1_ratio: ElasticNet(l2=alpha),
-    "l1": lambda alpha, l1_ratio: ElasticNet(l1=alpha),
+    "none": lambda _alpha, _l1_ratio: ElasticNet(),
+    "l2": lambda alpha, _l1_ratio: ElasticNet(l2=alpha),
+    "l1": lambda alpha, _l1_ratio: ElasticNet(l1=alpha),
     "elasticnet": lambda alpha, l1_ratio: ElasticNet(l1=alpha * l1_ratio, l2=alpha * (1.0 - l1_ratio)),
 }
+
+
+def describe_penalty(penalty: Any) -> str:
+    """A penalty by the name and the strengths that a user knows it by."""
+    if not isinstance(penalty, ElasticNet):
+        return PENALTIES.describe(penalty)
+    if penalty.l1 == 0 and penalty.l2 == 0:
+        return "none"
+    if penalty.l1 == 0 or penalty.l2 == 0:
+        return f"l1 {penalty.l1:g}" if penalty.l1 else f"l2 {penalty.l2:g}"
+    return f"elasticnet (l1 {penalty.l1:g}, l2 {penalty.l2:g})"
 
 
 def resolve_penalty(penalty: Any, alpha: float, l1_ratio: float | None) -> Any:

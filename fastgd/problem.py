@@ -188,7 +188,9 @@ def as_target(y: Any, classifies: bool) -> tuple[np.ndarray, np.ndarray | None]:
         values = _from_objects(values)
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         wrong = np.flatnonzero(~np.isfinite(values))
-        raise DataError(f"y has {len(wrong)} values that are NaN or infinite, the first in row {wrong[0] + 1}; leave those rows out")
+        raise DataError(
+            f"y has {len(wrong)} values that are NaN or infinite, the first in row {wrong[0] + 1}; leave those rows out"
+        )
     return _as_labels(values) if classifies else (_as_numbers(values), None)
 
 
@@ -212,7 +214,9 @@ def _as_labels(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _as_numbers(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind not in "fiub":
         example = values[0] if len(values) else ""
-        raise DataError(f"y holds words such as {str(example)!r}, but this loss wants numbers; for labels use loss='logistic'")
+        raise DataError(
+            f"y holds words such as {str(example)!r}, but this loss wants numbers; for labels use loss='logistic'"
+        )
     target = np.ascontiguousarray(values, dtype=np.float64)
     if len(target) and (target == target[0]).all():
         raise DataError(f"y is {target[0]:g} in every row: there is nothing to learn from a constant target")

@@ -97,7 +97,9 @@ class Result:
             When the model is not a classification.
         """
         if self.classes is None:
-            raise FastgdError(f"a model with the loss {LOSSES.name_of(self.loss)!r} has no classes, so no probabilities")
+            raise FastgdError(
+                f"a model with the loss {LOSSES.name_of(self.loss)!r} has no classes, so no probabilities"
+            )
         positive = self._means(self.decision_function(X))
         return np.column_stack([1.0 - positive, positive])
 

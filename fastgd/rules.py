@@ -18,6 +18,7 @@ import math
 from typing import ClassVar
 
 from .errors import OptionError
+from .term import term
 from .vocabulary import Vocabulary
 
 RULES = Vocabulary("rule", {"step": ("g", "lr", "t", "m", "v"), "settle": ("w", "change", "lr", "m")})
@@ -36,7 +37,8 @@ def _check_epsilon(rule: str, value: float) -> None:
         raise OptionError(f"{rule}: epsilon must be 0 or more, not {value}")
 
 
-@RULES.term("sgd")
+@RULES.enter("sgd")
+@term
 class SGD:
     """w <- w - lr g. Source: Cauchy (1847); Robbins and Monro (1951)."""
 
@@ -47,7 +49,8 @@ class SGD:
         return w, m
 
 
-@RULES.term("momentum")
+@RULES.enter("momentum")
+@term
 class Momentum:
     """m <- beta m + g; w <- w - lr m. With a prox: w+ = prox(w - lr g + beta (w - w-)).
 
@@ -70,7 +73,8 @@ class Momentum:
         return 1.0 - self.beta
 
 
-@RULES.term("nesterov")
+@RULES.enter("nesterov")
+@term
 class Nesterov:
     """m <- beta m + g; w <- w - lr (g + beta m). The prox acts before the look ahead, as in FISTA.
 
@@ -95,7 +99,8 @@ class Nesterov:
         return 1.0 - self.beta
 
 
-@RULES.term("adagrad")
+@RULES.enter("adagrad")
+@term
 class AdaGrad:
     """v <- v + g^2; w <- w - lr g / (sqrt(v) + epsilon). Source: Duchi, Hazan and Singer (2011)."""
 
@@ -114,7 +119,8 @@ class AdaGrad:
         return w, m
 
 
-@RULES.term("rmsprop")
+@RULES.enter("rmsprop")
+@term
 class RMSProp:
     """v <- rho v + (1 - rho) g^2; w <- w - lr g / (sqrt(v) + epsilon).
 
@@ -138,7 +144,8 @@ class RMSProp:
         return w, m
 
 
-@RULES.term("adam")
+@RULES.enter("adam")
+@term
 class Adam:
     """m <- beta1 m + (1 - beta1) g; v <- beta2 v + (1 - beta2) g^2;
     w <- w - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon).

@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 
 from .errors import OptionError
+from .term import term
 from .vocabulary import Vocabulary
 
 SCHEDULES = Vocabulary("schedule", {"rate": ("lr", "t", "epoch")})
 
 
-@SCHEDULES.term("constant")
+@SCHEDULES.enter("constant")
+@term
 class Constant:
     """lr."""
 
@@ -22,17 +24,19 @@ class Constant:
         return lr
 
 
-@SCHEDULES.term("invscaling")
+@SCHEDULES.enter("invscaling")
+@term
 class InverseScaling:
     """lr / (t + 1)^power. Source: Robbins and Monro (1951); scikit-learn's invscaling, which counts t from 1."""
 
     power: float = 0.5
 
     def rate(self, lr: float, t: int, epoch: float) -> float:
-        return lr / (t + 1.0) ** self.power
+        return lr / math.pow(t + 1.0, self.power)
 
 
-@SCHEDULES.term("step")
+@SCHEDULES.enter("step")
+@term
 class StepDecay:
     """lr factor^floor(epoch / every). Source: PyTorch's StepLR."""
 
@@ -44,20 +48,22 @@ class StepDecay:
             raise OptionError(f"step: every must be 1 epoch or more, not {self.every}")
 
     def rate(self, lr: float, t: int, epoch: float) -> float:
-        return lr * self.factor ** math.floor(epoch / self.every)
+        return lr * math.pow(self.factor, math.floor(epoch / self.every))
 
 
-@SCHEDULES.term("exponential")
+@SCHEDULES.enter("exponential")
+@term
 class Exponential:
     """lr decay^epoch. Source: PyTorch's ExponentialLR, here with fractional epochs."""
 
     decay: float = 0.95
 
     def rate(self, lr: float, t: int, epoch: float) -> float:
-        return lr * self.decay**epoch
+        return lr * math.pow(self.decay, epoch)
 
 
-@SCHEDULES.term("cosine")
+@SCHEDULES.enter("cosine")
+@term
 class Cosine:
     """final lr + (1 - final) lr (1 + cos(pi min(epoch / epochs, 1))) / 2.
 

@@ -103,8 +103,8 @@ def automatic_rate(problem: Problem, options: Options, metric: Metric, batch_siz
             constant = 2.0 * (share * largest + (1.0 - share) * whole + l2)
     if constant <= 0.0:
         return 1.0  # X is all zeros and there is no intercept: every rate does the same, nothing
-    damping = getattr(options.rule, "damping", lambda: 1.0)() if batch_size < n else 1.0
-    return float(damping) / constant
+    damping = float(getattr(options.rule, "damping", lambda: 1.0)()) if batch_size < n else 1.0
+    return float(damping / constant)
 
 
 def _largest_eigenvalue(problem: Problem, metric: Metric) -> float:
@@ -136,5 +136,3 @@ def describe_metric(metric: Metric) -> str | None:
     if (metric.inverse == 1).all() and not metric.shift.any():
         return None
     return "columns scaled" + (" and centred" if metric.shift.any() else "")
-
-

@@ -59,7 +59,9 @@ def field_kinds(cls: type) -> dict[str, str]:
         annotation = field.type if isinstance(field.type, str) else _dotted_name(field.type)
         if annotation not in FIELD_KINDS:
             allowed = "float, int, bool or np.ndarray"
-            raise OptionError(f"{cls.__qualname__}.{field.name} is annotated {annotation}; a term's fields are {allowed}")
+            raise OptionError(
+                f"{cls.__qualname__}.{field.name} is annotated {annotation}; a term's fields are {allowed}"
+            )
         kinds[field.name] = FIELD_KINDS[annotation]
     return kinds
 

@@ -6,10 +6,10 @@ import difflib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, TypeVar
 
 from .errors import OptionError
-from .term import is_term, methods, term
+from .term import is_term, methods
 
 T = TypeVar("T")
 
@@ -43,12 +43,10 @@ class Vocabulary(Mapping[str, type]):
     def __len__(self) -> int:
         return len(self._classes)
 
-    @dataclass_transform(frozen_default=True)
-    def term(self, name: str) -> Callable[[type[T]], type[T]]:
-        """Decorator: make the class a term and enter it under ``name``."""
+    def enter(self, name: str) -> Callable[[type[T]], type[T]]:
+        """Decorator: enter a term class under ``name``."""
 
         def enter(cls: type[T]) -> type[T]:
-            cls = term(cls)
             self.check_methods(cls)
             self._classes[name] = cls
             return cls
@@ -61,6 +59,11 @@ class Vocabulary(Mapping[str, type]):
             if type(value) is cls:
                 return name
         return type(value).__qualname__
+
+    def describe(self, value: Any) -> str:
+        """A term in the words that `resolve` reads: its name, then its settings."""
+        settings = ",".join(f"{field.name}={getattr(value, field.name)}" for field in fields(value))
+        return self.name_of(value) + (f":{settings}" if settings else "")
 
     def resolve(self, value: Any) -> Any:
         """A term from a term, a name, or a name with settings such as ``"huber:delta=2"``.

@@ -53,11 +53,11 @@ class State:
     intercept: float
 
 
-class Diverged(Exception):
+class Diverged(Exception):  # noqa: N818  # a signal
     """Raised within a method when the loss explodes; `fit` turns it into a `DivergedError`."""
 
 
-class Stopped(Exception):
+class Stopped(Exception):  # noqa: N818  # a signal
     """Raised within a method to end it between two blocks of an epoch."""
 
 
@@ -145,7 +145,10 @@ class Watch:
         assert self.options.tol is not None
         if not self.options.tol:
             return
-        if running_loss < self._best_running - self.options.tol * abs(self._best_running) or self._best_running == math.inf:
+        if (
+            running_loss < self._best_running - self.options.tol * abs(self._best_running)
+            or self._best_running == math.inf
+        ):
             self._stalled = 0
         else:
             self._stalled += 1

@@ -37,9 +37,10 @@ def read_npz(path: str, request: Request) -> Table:
     check_not_empty(path)
     origin = Origin(path)
     try:
+        with reading(path):
+            if not zipfile.is_zipfile(path):  # np.load would take it for a pickle
+                raise zipfile.BadZipFile
         with reading(path), np.load(path, allow_pickle=False) as archive:
-            if not hasattr(archive, "files"):
-                raise DataError(f"{path}: is a single array; name it .npy")
             keys = set(archive.files)
             if keys >= _SPARSE_KEYS and "X" not in keys:
                 return _from_columns(_csr(sparse.load_npz(path), origin), origin, request)

@@ -93,7 +93,7 @@ def read_blocks(path: str, gzipped: bool) -> Iterator[Block]:
 
 def _parse(text: bytes, first_line: int, path: str) -> Iterator[Block]:
     """One block from whole lines; none when they are all blank."""
-    lines = pc.split_pattern(pa.array([text.removeprefix(b"\xef\xbb\xbf")], pa.string()), "\n").flatten()
+    lines = pc.split_pattern(_one_string(text.removeprefix(b"\xef\xbb\xbf")), "\n").flatten()
     if b"#" in text:
         lines = pc.list_element(pc.split_pattern(lines, "#", max_splits=1), 0)
     lines = pc.ascii_trim_whitespace(lines)
@@ -102,6 +102,12 @@ def _parse(text: bytes, first_line: int, path: str) -> Iterator[Block]:
         return
     tokens = pc.ascii_split_whitespace(lines.take(pa.array(kept)))
     yield _block(tokens, kept + first_line, b"qid:" in text, path)
+
+
+def _one_string(text: bytes) -> Any:
+    """An array of one string, as it is: comments need not be UTF-8, and the kernels used here take any bytes."""
+    offsets = pa.py_buffer(np.array([0, len(text)], np.int32))
+    return pa.Array.from_buffers(pa.string(), 1, [None, offsets, pa.py_buffer(text)])
 
 
 def _block(tokens: Any, lines: Array, may_have_qid: bool, path: str) -> Block:
@@ -141,7 +147,7 @@ def _entries(entries: Any) -> tuple[Array, Array]:
 
 
 def _floats(words: Any) -> Array:
-    numbers: Array = pc.utf8_ltrim(words, "+").cast(pa.float64()).to_numpy(zero_copy_only=False)
+    numbers: Array = pc.ascii_ltrim(words, "+").cast(pa.float64()).to_numpy(zero_copy_only=False)
     return numbers
 
 

@@ -33,9 +33,7 @@ def gd(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.n
         watch.record(loss, rate, norm)
 
 
-def _norm_at_zero(
-    problem: Problem, options: Options, plan: Plan, stepper: Stepper, theta: np.ndarray
-) -> float | None:
+def _norm_at_zero(problem: Problem, options: Options, plan: Plan, stepper: Stepper, theta: np.ndarray) -> float | None:
     """The norm that ``tol`` is relative to; None where it comes with the first gradient anyway, or is not needed."""
     if not options.tol or not theta.any():
         return None

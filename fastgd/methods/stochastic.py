@@ -41,7 +41,7 @@ def sgd(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.
     paid = np.zeros(problem.n_features)
     last = _LastGradient(problem)
 
-    def run(order: np.ndarray, rates: np.ndarray, t: int) -> float:
+    def run(order: np.ndarray, rates: np.ndarray, _t: int) -> float:
         l1, l2 = problem.penalty.l1, problem.penalty.l2
         total, slope = sgd_epoch(problem.X, problem.y, order, rates, problem.loss, l1, l2, theta, v, paid)
         last.row, last.slope = int(order[-1]), slope

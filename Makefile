@@ -1,0 +1,44 @@
+# Two commands do everything on a machine that has Python and make: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test lint campaign bench clean
+
+demo: $(VENV)/installed
+	$(BIN)/fastgd run --method minibatch
+
+test: $(VENV)/installed-dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# The long randomised campaigns, which `make test` runs in a short form.
+campaign: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -m campaign
+
+bench: $(VENV)/installed-dev
+	$(BIN)/python bench/run.py
+
+# The install is editable: sources may change, and only a change of pyproject.toml installs anew.
+$(VENV)/installed: pyproject.toml | $(VENV)/bin/python
+	@echo "installing fastgd and what it needs into $(VENV); this takes a minute, once"
+	$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/installed-dev: pyproject.toml | $(VENV)/bin/python
+	@echo "installing fastgd and what its tests need into $(VENV); this takes a minute, once"
+	$(PIP) install --editable ".[dev]"
+	@touch $@ $(VENV)/installed
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "fastgd needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is another; try make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+clean:
+	rm -rf $(VENV) *.egg-info build .pytest_cache .mypy_cache .ruff_cache .hypothesis

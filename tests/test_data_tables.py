@@ -1,0 +1,271 @@
+"""Built-in data, generated data, tables in memory, and how sources are named."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from scipy import sparse
+
+from fastgd.data import BUILTINS, from_frame, generate, to_arrays, to_target
+from fastgd.data import open as open_table
+from fastgd.errors import DataError, OptionError
+
+SHAPES = {"linear": (1_000_000, 20), "logistic": (500_000, 20), "tutorial": (3, 1), "diabetes": (442, 10)}
+
+
+@pytest.mark.parametrize("name", BUILTINS)
+def test_builtins(name):
+    table = open_table(name)
+    assert table.X.shape == SHAPES[name]
+    assert table.X.flags.c_contiguous
+    assert table.y.shape == SHAPES[name][:1]
+    assert table.source == name
+    assert table.defaults["loss"] == ("logistic" if name == "logistic" else "squared")
+    assert repr(table).startswith(f"Table({name!r}, {SHAPES[name][0]:,} x ")
+
+
+def test_the_tutorial_is_the_lesson():
+    table = open_table("tutorial")
+    assert (table.X.tolist(), table.y.tolist()) == ([[1], [2], [3]], [2, 4, 6])
+    assert (table.feature_names, table.target_name) == (("x",), "y")
+    assert table.defaults == {"loss": "squared", "start": 1.0}
+
+
+def test_diabetes_is_scikit_learns():
+    from sklearn.datasets import load_diabetes
+
+    theirs = load_diabetes(scaled=False)
+    table = open_table("diabetes")
+    np.testing.assert_array_equal(table.X, theirs.data)
+    np.testing.assert_array_equal(table.y, theirs.target)
+    assert table.feature_names == tuple(theirs.feature_names)
+    assert table.target_name == "progression"
+    assert open_table("diabetes", target="bmi", drop=["sex"]).X.shape == (442, 9)
+
+
+def test_columns_of_a_builtin():
+    assert open_table("tutorial", features=["x"], target="price", need_target=False).X.shape == (3, 1)
+    with pytest.raises(DataError, match="tutorial: has no column 'z' to drop; there is 'x'"):
+        open_table("tutorial", drop=["z"])
+    with pytest.raises(DataError, match="tutorial: has its target apart, 'y'; do not name 'x' as the target"):
+        open_table("tutorial", target="x")
+    with pytest.raises(DataError, match="diabetes: has no column 'bni' to be the target; did you mean 'bmi'"):
+        open_table("diabetes", target="bni")
+
+
+def test_a_file_does_not_shadow_a_builtin(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tutorial").write_text("not this")
+    assert open_table("tutorial").source == "tutorial"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("tutorail", "is neither a file nor a built-in data set (linear, logistic, tutorial, diabetes); did you mean 'tutorial'?"),
+        ("xyzzy", "is neither a file nor a built-in data set (linear, logistic, tutorial, diabetes); name a file with"),
+        ("data.docx", "the suffix '.docx' is not known; it reads .csv .tsv"),
+        ("data.parquet.gz", "the suffix '.gz' is not known"),
+        ("plain", "the suffix '' is not known"),
+        ("hoses.csv", "there is no such file; did you mean 'houses.csv'?"),
+        ("qqq.npz", "there is no such file; check the name and the folder"),
+        ("nowhere/data.csv", "there is no folder 'nowhere'; check the path"),
+        ("folder", "is a folder, and folders are not read; name a file in it"),
+        ("folder.csv", "is a folder, and folders are not read; name a file in it"),
+    ],
+)
+def test_bad_sources(tmp_path, monkeypatch, name, expected):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plain").write_text("1,2\n")
+    (tmp_path / "houses.csv").write_text("1,2\n")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(DataError) as caught:
+        open_table(name)
+    assert str(caught.value).startswith(f"{name}: {expected}")
+
+
+def test_one_string_is_no_list_of_names():
+    with pytest.raises(OptionError, match=r"take a list of names, not one string"):
+        open_table("diabetes", drop="age")
+
+
+def test_linear_is_what_it_says():
+    table = generate("linear", 5000, 4, noise=0.5, seed=3)
+    A = np.column_stack([np.ones(5000), table.X])
+    _, residual, *_ = np.linalg.lstsq(A, table.y)
+    assert np.sqrt(residual[0] / 5000) == pytest.approx(0.5, rel=0.05)
+    assert abs(table.X.mean()) < 0.05
+    assert table.X.std() == pytest.approx(1.0, rel=0.05)
+    exact = generate("linear", 50, 4, noise=0.0)
+    assert np.linalg.lstsq(np.column_stack([np.ones(50), exact.X]), exact.y)[1] < 1e-20
+
+
+def test_logistic_is_what_it_says():
+    weights = np.linalg.lstsq(*_exact_linear(), rcond=None)[0]
+    table = generate("logistic", 200_000, 2, seed=5)
+    z = table.X @ weights[1:] + weights[0]
+    for low in (-2.0, -1.0, 0.0, 1.0):
+        near = np.abs(z - low) < 0.1
+        assert table.y[near].mean() == pytest.approx(1 / (1 + np.exp(-low)), abs=0.03)
+    assert set(np.unique(table.y)) == {0.0, 1.0}
+
+
+def _exact_linear():
+    """The weights depend on the seed alone, so a linear table without noise tells them."""
+    table = generate("linear", 50, 2, noise=0.0, seed=5)
+    return np.column_stack([np.ones(50), table.X]), table.y
+
+
+def test_seeds_and_sizes():
+    table = generate("linear", 40_000, 3, seed=1)
+    np.testing.assert_array_equal(generate("linear", 40_000, 3, seed=1).X, table.X)
+    np.testing.assert_array_equal(generate("logistic", 100, 3, seed=1).X, table.X[:100])
+    assert not np.array_equal(generate("linear", 40_000, 3, seed=2).y, table.y)
+    assert not np.array_equal(table.X[:100], table.X[1 << 14 : (1 << 14) + 100])
+    assert generate("linear", dtype="float32").X.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "expected"),
+    [
+        (("liner",), {}, "unknown kind of data 'liner'; did you mean 'linear'"),
+        (("linear", 0, 3), {}, "0 samples x 3 features make no table"),
+        (("linear",), {"noise": -1.0}, "noise=-1.0 makes no sense; take 0 or more"),
+        (("linear",), {"dtype": "int8"}, "dtype='int8' is not known; take float64 or float32"),
+    ],
+)
+def test_bad_arguments_to_generate(arguments, options, expected):
+    with pytest.raises(OptionError, match=expected):
+        generate(*arguments, **options)
+
+
+COLUMNS = {"a": [1.0, 2.0, 3.0], "b": [True, False, True], "c": [4, 5, 6]}
+FRAMES = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
+
+
+@pytest.fixture(params=FRAMES)
+def frame(request):
+    return FRAMES[request.param]
+
+
+def test_frames_are_arrays(frame):
+    X, names = to_arrays(frame(COLUMNS))
+    np.testing.assert_array_equal(X, [[1, 1, 4], [2, 0, 5], [3, 1, 6]])
+    assert (X.dtype, X.flags.c_contiguous, names) == (np.float64, True, ("a", "b", "c"))
+    assert to_arrays(frame({"a": np.ones(2, np.float32)}))[0].dtype == np.float32
+
+
+def test_a_frame_with_its_target(frame):
+    table = from_frame(frame({**COLUMNS, "kind": ["u", "v", "u"]}), drop=["b"])
+    assert (table.feature_names, table.target_name) == (("a", "c"), "kind")
+    assert table.y.tolist() == ["u", "v", "u"]
+    table = from_frame(frame(COLUMNS), target="a", features=["c", "b"])
+    np.testing.assert_array_equal(table.X, [[4, 1], [5, 0], [6, 1]])
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"a": [1.0, None]}, "1 missing value, the first in row 2 (counted from 1), column 'a'; fill them in, or leave "),
+        ({"a": ["1", "x"]}, "row 2 (counted from 1), column 'a': 'x' is not a number; mend the cell, or leave the column"),
+        ({"a": ["x", "y"]}, "row 1 (counted from 1), column 'a': 'x' is not a number, and it is a column of words; leave"),
+        ({"a": [1.0, float("inf")]}, "1 infinite value, the first in row 2 (counted from 1), column 'a'"),
+        ({"a": np.array(["2020-01-01"], "M8[ns]")}, "row 1 (counted from 1), column 'a': '2020-01-01 00:00:00' is not a n"),
+        ({"a": np.ones(0)}, "has 0 rows and 1 column; give it some"),
+    ],
+)
+def test_bad_frames(frame, columns, expected):
+    with pytest.raises(DataError) as caught:
+        to_arrays(frame(columns))
+    assert str(caught.value).startswith(f"the table: {expected}")
+    assert "--drop" not in str(caught.value)
+
+
+def test_a_pandas_index_is_no_feature():
+    shuffled = pd.DataFrame(COLUMNS).iloc[[2, 0]]
+    assert to_arrays(shuffled)[1] == ("a", "b", "c")
+    assert to_arrays(pd.DataFrame(COLUMNS).set_index("a"))[1] == ("b", "c")
+
+
+def test_pandas_categories_and_nullable_columns():
+    data = pd.DataFrame({"a": pd.Categorical([3, 5]), "b": pd.array([1, 2], "Int64"), 7: [1, 2]})
+    X, names = to_arrays(data)
+    np.testing.assert_array_equal(X, [[3, 1, 1], [5, 2, 2]])
+    assert names == ("a", "b", "7")
+
+
+@pytest.mark.parametrize(
+    "data", [pd.DataFrame({"a": [1, "x", [2]]}), pd.DataFrame(np.ones((2, 2)), columns=["a", "a"])]
+)
+def test_odd_pandas_frames_are_one_sentence(data):
+    with pytest.raises(DataError, match="^the table: cannot be read") as caught:
+        to_arrays(data)
+    assert "\n" not in str(caught.value)
+
+
+def test_arrays_pass_through():
+    array = np.ones((2, 2), order="F")
+    assert to_arrays(array) == (array, None) or to_arrays(array)[0] is array
+    X, names = to_arrays(sparse.csc_array(np.eye(2)))
+    assert (X.format, names) == ("csr", None)
+    assert to_arrays([[1, 2]])[0].shape == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        pd.Series([1, 0, 2], index=[5, 6, 7]),
+        pd.Series(pd.Categorical([1, 0, 2])),
+        pl.Series("y", [1, 0, 2]),
+        pa.array([1, 0, 2]),
+        pa.chunked_array([[1, 0], [2]]),
+        pd.DataFrame({"y": [1, 0, 2]}, index=[5, 6, 7]),
+        pl.DataFrame({"y": [1, 0, 2]}),
+        pa.table({"y": [1, 0, 2]}),
+        np.array([1, 0, 2]),
+        np.array([1, 0, 2], object),
+        [1, 0, 2],
+    ],
+)
+def test_targets_of_numbers(series):
+    y = to_target(series)
+    assert y.dtype == np.float64
+    assert y.tolist() == [1, 0, 2]
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        pd.Series(["u", "v"]),
+        pd.Series(["u", "v"], dtype=object),
+        pd.Series(["u", "v"], dtype="category"),
+        pl.Series(["u", "v"]),
+        pl.Series(["u", "v"], dtype=pl.Categorical),
+        pa.array(["u", "v"]),
+        np.array(["u", "v"]),
+        np.array(["u", "v"], object),
+        ["u", "v"],
+    ],
+)
+def test_targets_of_labels(series):
+    y = to_target(series)
+    assert y.dtype.kind == "U"
+    assert y.tolist() == ["u", "v"]
+
+
+@pytest.mark.parametrize(
+    ("series", "expected"),
+    [
+        (pd.Series([1, None, 2]), r"y: 1 missing value in the target 'y', the first in row 2 \(counted from 1\)"),
+        (pl.Series(["u", None]), r"y: 1 missing value in the target 'y', the first in row 2 \(counted from 1\)"),
+        (pd.Series([1, "u"], dtype=object), "y: cannot be read .*; give numbers, or labels as strings"),
+        (pd.DataFrame({"a": [1], "b": [2]}), "y: has 2 columns; give the one that is the target"),
+    ],
+)
+def test_bad_targets(series, expected):
+    with pytest.raises(DataError, match=expected):
+        to_target(series)
