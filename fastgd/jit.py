@@ -7,22 +7,31 @@ and `subroutine` one that only kernels call.
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import numba
 from numba.core import event
-from numba.core.errors import NumbaError
+from numba.core.compiler_lock import global_compiler_lock
+from numba.np.ufunc import parallel
 
-from .errors import OptionError
+from .errors import FastgdError, OptionError
 from .jit_cache import KernelCache
 
 # Never fastmath=True: it lets LLVM assume there is no NaN and delete the checks for it.
 FASTMATH = frozenset({"reassoc", "contract", "arcp", "nsz"})
 COMPILE_OPTIONS = {"fastmath": set(FASTMATH), "error_model": "numpy", "nogil": True}
+
+# Lines of numba's errors that say where, and not what.
+NOT_TELLING = (
+    "- ", "<source", "During: ", "File ", "No implementation of ", "None", "Overload ",
+    "Rejected as ", "There are ", "With argument(s)", ">>> ", "^", "raised from ",
+)  # fmt: skip
 
 
 def subroutine(function: Callable[..., Any]) -> Any:
@@ -41,8 +50,6 @@ def parallel_kernel(function: Callable[..., Any]) -> Any:
     Such a kernel must give the same bits however many threads there are: a number of chunks that
     depends on the shape alone, a partial result for each, added up in a fixed order.
     """
-    if numba.config.DISABLE_JIT:
-        return function
     return _ParallelKernel(function)
 
 
@@ -53,11 +60,11 @@ def _cached(dispatcher: Any) -> Any:
 
 
 class _ParallelKernel:
-    """Launches one parallel kernel at a time and never in a forked child.
+    """Launches one parallel kernel at a time, and none where the threads were lost in a fork.
 
     numba's workqueue layer aborts the process when two Python threads launch at once, and GNU
-    OpenMP kills a forked child at its first launch. So launches take turns under a lock, and a
-    child forked after the first launch runs the serial twin, which gives the same bits.
+    OpenMP kills a forked child at its first launch. So launches take turns under a lock, and a child
+    forked after the threads were started runs the serial twin, which gives the same bits.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -71,28 +78,38 @@ class _ParallelKernel:
         if _launches.forbidden:
             return self.serial(*args)
         with _launches.lock:
-            _launches.begun = True
             return self.parallel(*args)
 
 
 def _renamed(function: Any, suffix: str) -> Any:
     """A copy under another name, since the disk cache tells kernels apart by name."""
-    copy = type(function)(function.__code__, function.__globals__, function.__name__, function.__defaults__)
+    copy = type(function)(
+        function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
+    )
     copy.__module__, copy.__qualname__ = function.__module__, f"{function.__qualname__}_{suffix}"
     return copy
 
 
 class _Launches:
+    """Whose turn it is to launch, and what a fork does to it.
+
+    A fork waits until no thread compiles: the child would inherit numba's lock, and nobody to release it.
+    """
+
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.begun = False
         self.forbidden = False
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._in_child)
+            os.register_at_fork(
+                before=global_compiler_lock.acquire,
+                after_in_parent=global_compiler_lock.release,
+                after_in_child=self._in_child,
+            )
 
     def _in_child(self) -> None:
+        global_compiler_lock.release()
         self.lock = threading.Lock()  # the parent may have held it
-        self.forbidden = self.forbidden or self.begun
+        self.forbidden = parallel._is_initialized  # started by us or by anybody else
 
 
 _launches = _Launches()
@@ -143,7 +160,7 @@ class CompileClock(event.Listener):  # type: ignore[misc]  # numba ships no type
             self._on_start(event.data["dispatcher"].__name__)
         self._depth += 1
 
-    def on_end(self, event: Any) -> None:
+    def on_end(self, event: Any) -> None:  # noqa: ARG002  # numba's signature
         self._depth -= 1
         if self._depth == 0:
             self._seconds += time.perf_counter() - self._began
@@ -159,14 +176,31 @@ def compile_error() -> Iterator[None]:
     """Turn numba's long account of what it could not compile into one sentence."""
     try:
         yield
-    except NumbaError as error:
-        lines = [line.strip() for line in str(error.msg if hasattr(error, "msg") else error).splitlines()]
-        telling = [
-            line
-            for line in lines
-            if line and not line.startswith(("-", "During", "File", "<source", "^", "[", "Failed"))
-        ]
-        reason = telling[0] if telling else "its code uses what numba cannot compile"
+    except Exception as error:
+        if isinstance(error, FastgdError) or not _was_compiling_kernel(error):
+            raise
+        # The digest in the name of a term's type, addresses and paths tell a reader nothing.
+        told = re.sub(r"#[0-9a-f]{16}\b| at 0x[0-9a-f]+| from '[^']*'", "", str(error))
+        culprit = re.search(r"BoundFunction\(\(.*, '(\w+)'\) for (?:.*\.)?(\w+)\)", told)
+        name = f"{culprit[2]}.{culprit[1]}" if culprit else "a term"
         raise OptionError(
-            f"a term cannot be compiled: {reason}; set NUMBA_DISABLE_JIT=1 to run it as plain Python"
+            f"{name} cannot be compiled: {_reason(told)}; set NUMBA_DISABLE_JIT=1 to run it as plain Python"
         ) from error
+
+
+def _was_compiling_kernel(error: Exception) -> bool:
+    """Whether it came out of numba, called by this package: not by a callback, say, with kernels of its own."""
+    files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
+    numba_home, home = os.path.dirname(numba.__file__), os.path.dirname(__file__)
+    first = next((k for k, file in enumerate(files) if file.startswith(numba_home)), 0)
+    return first > 0 and files[first - 1].startswith(home)
+
+
+def _reason(told: str) -> str:
+    """The line of numba's account that tells most: the first that is about the term's own code."""
+    for line in map(str.strip, told.splitlines()):
+        if line.startswith(">>> ") and not line.startswith(">>> resolve("):
+            return f"numba has no {line.removeprefix('>>> ')}"
+        if line and not line.startswith(NOT_TELLING) and "Failed in nopython mode" not in line:
+            return re.sub(r"\.* Raised from .*", "", line)
+    return "it uses what numba cannot compile"

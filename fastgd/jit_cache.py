@@ -27,7 +27,7 @@ from numba.core.serialize import dumps
 PACKAGE = Path(__file__).parent
 # Whatever is compiled into kernels. Editing anything else (a plot, say) must recompile nothing;
 # terms are not here because each carries its own digest in its type's name.
-SOURCES = ("term.py", "term_numba.py", "jit.py", "jit_cache.py", "rows.py", "kernels/*.py")
+SOURCES = ("term.py", "term_numba.py", "jit.py", "jit_cache.py", "prefetch.py", "rows.py", "kernels/*.py")
 GENERATIONS_KEPT = 4
 
 
@@ -96,6 +96,10 @@ class _Implementation(CompileResultCacheImpl):  # type: ignore[misc]  # numba sh
     def __init__(self) -> None:
         pass
 
+    def check_cachable(self, compiled: Any) -> bool:
+        # A term may use a large global array, to which machine code holds a pointer; numba would warn.
+        return not compiled.library.has_dynamic_globals
+
 
 class KernelCache(FunctionCache):  # type: ignore[misc]
     """What a numba dispatcher asks for machine code; see the module's docstring."""
@@ -111,7 +115,8 @@ class KernelCache(FunctionCache):  # type: ignore[misc]
         return str(cache_directory())
 
     def flush(self) -> None:
-        for path in (cache_directory() or Path()).glob(f"{self._name}-*.kernel"):
+        directory = cache_directory()
+        for path in directory.glob(f"{self._name}-*.kernel") if directory else ():
             path.unlink(missing_ok=True)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
@@ -121,12 +126,12 @@ class KernelCache(FunctionCache):  # type: ignore[misc]
         target_context.refresh()
         key = repr(self._index_key(sig, target_context.codegen()))
         try:
-            checksum, content = _split((self._path(directory, key)).read_bytes())
+            checksum, content = _split(self._path(directory, key).read_bytes())
             if hashlib.sha256(content).digest() != checksum:
                 return None
             stored_key, reduced = pickle.loads(content)
             return self._impl.rebuild(target_context, reduced) if stored_key == key else None
-        except (OSError, pickle.UnpicklingError, ValueError):
+        except Exception:  # whatever is wrong with a file, compiling anew mends it
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
@@ -136,6 +141,7 @@ class KernelCache(FunctionCache):  # type: ignore[misc]
         key = repr(self._index_key(sig, data.codegen))
         content = dumps((key, self._impl.reduce(data)))
         try:
+            directory.mkdir(parents=True, exist_ok=True)  # another version, or a clean-up, may have dropped it since
             _write_whole(self._path(directory, key), hashlib.sha256(content).digest() + content)
         except OSError as error:
             warnings.warn(f"a compiled kernel could not be kept: {error}", RuntimeWarning, stacklevel=2)

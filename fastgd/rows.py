@@ -1,7 +1,7 @@
 """Rows of X, dense or CSR, behind the same few words: the only file that knows how X is laid out.
 
 Kernels take X as a C-ordered array or as a `CSR` and say ``dot(X, i, w)`` and ``axpy(a, X, i, out)``.
-The words with a 4 take four rows at a time: one pass over w, or over out, serves all four.
+``axpy2`` adds two rows in one pass over out.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from numba import types
 from numba.extending import overload
 
 from .jit import COMPILE_OPTIONS
+from .prefetch import CACHE_LINE, prefetch
 
 
 class CSR(NamedTuple):
@@ -105,32 +106,31 @@ def _squared_norm_csr(X, i, shift, inverse, at_zero):
     return total
 
 
-def _dot4_dense(X, i0, i1, i2, i3, w):
-    zero = w.dtype.type(0)
-    z0, z1, z2, z3 = zero, zero, zero, zero
+def _axpy2_dense(a0, a1, X, i0, i1, out):
+    b0, b1 = X.dtype.type(a0), X.dtype.type(a1)
     for j in range(X.shape[1]):
-        z0 += X[i0, j] * w[j]
-        z1 += X[i1, j] * w[j]
-        z2 += X[i2, j] * w[j]
-        z3 += X[i3, j] * w[j]
-    return z0, z1, z2, z3
+        out[j] += b0 * X[i0, j] + b1 * X[i1, j]
 
 
-def _dot4_csr(X, i0, i1, i2, i3, w):
-    return dot(X, i0, w), dot(X, i1, w), dot(X, i2, w), dot(X, i3, w)
-
-
-def _axpy4_dense(a0, a1, a2, a3, X, i0, i1, i2, i3, out):
-    b0, b1, b2, b3 = X.dtype.type(a0), X.dtype.type(a1), X.dtype.type(a2), X.dtype.type(a3)
-    for j in range(X.shape[1]):
-        out[j] += (b0 * X[i0, j] + b1 * X[i1, j]) + (b2 * X[i2, j] + b3 * X[i3, j])
-
-
-def _axpy4_csr(a0, a1, a2, a3, X, i0, i1, i2, i3, out):
+def _axpy2_csr(a0, a1, X, i0, i1, out):
     axpy(a0, X, i0, out)
     axpy(a1, X, i1, out)
-    axpy(a2, X, i2, out)
-    axpy(a3, X, i3, out)
+
+
+# Fetch row i ahead of its turn: one line in so many values. SGD in random order waits for memory otherwise.
+def _prefetch_row_dense(X, i):
+    d = X.shape[1]
+    for j in range(0, d, CACHE_LINE // X.itemsize):
+        prefetch(X, i * d + j)
+    prefetch(X, i * d + d - 1)
+
+
+def _prefetch_row_csr(X, i):
+    start, stop = X.indptr[i], X.indptr[i + 1]
+    for p in range(start, stop, CACHE_LINE // X.data.itemsize):
+        prefetch(X.data, p)
+    for p in range(start, stop, CACHE_LINE // X.indices.itemsize):
+        prefetch(X.indices, p)
 
 
 # Soft thresholding put off until a weight is next used. ``owed`` is the threshold summed over all
@@ -166,8 +166,8 @@ def _soften_all_csr(X, v, owed, paid):
 n_rows = by_layout(_n_rows_dense, _n_rows_csr)
 dot = by_layout(_dot_dense, _dot_csr)
 axpy = by_layout(_axpy_dense, _axpy_csr)
-dot4 = by_layout(_dot4_dense, _dot4_csr)
-axpy4 = by_layout(_axpy4_dense, _axpy4_csr)
+axpy2 = by_layout(_axpy2_dense, _axpy2_csr)
 squared_norm = by_layout(_squared_norm_dense, _squared_norm_csr)
+prefetch_row = by_layout(_prefetch_row_dense, _prefetch_row_csr)
 soften = by_layout(_soften_dense, _soften_csr)
 soften_all = by_layout(_soften_all_dense, _soften_all_csr)

@@ -6,16 +6,21 @@ The only file that touches numba's typing internals. Loaded when the first kerne
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from types import CellType, FunctionType, ModuleType
+from typing import Any, ClassVar
 
+import numba
 from numba import types
 from numba.core import cgutils
+from numba.core.dispatcher import Dispatcher
+from numba.core.errors import NumbaError
 from numba.core.imputils import lower_getattr_generic
+from numba.core.registry import cpu_target
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
 from numba.extending import NativeValue, models, overload_method, register_model, unbox
 
 from .jit import COMPILE_OPTIONS
-from .term import digest, field_kinds, methods
+from .term import Code, all_names, field_kinds, is_library, methods
 
 NUMBA_KINDS = {
     "float": types.float64,
@@ -28,10 +33,9 @@ NUMBA_KINDS = {
 class TermType(types.Type):  # type: ignore[misc]  # numba ships no type hints
     """Numba type of one term class; equal in every process that has the same code for it."""
 
-    registry: dict[str, TermType] = {}
+    registry: ClassVar[dict[str, TermType]] = {}
 
     def __init__(self, cls: type, name: str) -> None:
-        self.instance_class = cls
         self.kinds = {field: NUMBA_KINDS[kind] for field, kind in field_kinds(cls).items()}
         super().__init__(name)
 
@@ -44,32 +48,108 @@ def _restore(name: str) -> types.Type:
     return TermType.registry.get(name) or types.Opaque(name)
 
 
-_types: dict[type, TermType] = {}
+_current: dict[type, tuple[Code, TermType]] = {}
 
 
 def numba_type(cls: type) -> TermType:
-    """The numba type of a term class, made at the first call."""
-    if cls not in _types:
-        _types[cls] = _make_type(cls)
-    return _types[cls]
+    """The numba type of a term class, made at the first call and again once its code has changed."""
+    if cls not in _current or not _current[cls][0].is_current():
+        code = Code(cls)
+        name = f"{cls.__module__}.{cls.__qualname__}#{code.digest}"
+        _current[cls] = code, TermType.registry.get(name) or _make_type(cls, name)
+    return _current[cls][1]
 
 
-def _make_type(cls: type) -> TermType:
-    name = f"{cls.__module__}.{cls.__qualname__}#{digest(cls)}"
+def _make_type(cls: type, name: str) -> TermType:
     # A numba type class for each term class: two terms may then have methods of one name and
     # different parameters, as a loss's value(y, z) and a penalty's value(w).
     own_type = type(f"{cls.__name__}Type", (TermType,), {})
     register_model(own_type)(_TermModel)
     unbox(own_type)(_unbox)
+    copies = _Copies()
     for method_name, method in methods(cls).items():
-        _expose(own_type, method_name, method)
+        _expose(own_type, method_name, copies.function(method))
     created: TermType = own_type(cls, name)
     TermType.registry[name] = created
     return created
 
 
+class _Copies:
+    """Copies of a term's methods and of the helpers they call, bound to what those use at this moment.
+
+    A helper keeps its machine code even when a constant or another helper that it uses is bound anew, as
+    in a notebook. Compiled from copies, a term is what its digest says. Plain helpers are compiled too.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[Any, Any] = {}
+
+    def function(self, function: FunctionType) -> FunctionType:
+        copy, cells = _unbound(function)
+        self._bind(copy, cells, function)
+        return copy
+
+    def _bind(self, copy: FunctionType, cells: tuple[CellType, ...], function: FunctionType) -> None:
+        names = tuple(all_names(function.__code__))
+        for name in names:
+            if name in function.__globals__:
+                copy.__globals__[name] = self._of(function.__globals__[name], names)
+        for cell, original in zip(cells, function.__closure__ or (), strict=True):
+            cell.cell_contents = self._of(original.cell_contents, names)
+
+    def _of(self, value: Any, names: tuple[str, ...]) -> Any:
+        if isinstance(value, ModuleType):
+            return self._module(value, names)
+        if isinstance(value, Dispatcher):
+            return self._helper(value, value.py_func, value.targetoptions)
+        if isinstance(value, FunctionType) and not _is_known(value):
+            return self._helper(value, value, COMPILE_OPTIONS)
+        return value
+
+    def _helper(self, value: Any, function: FunctionType, options: dict[str, Any]) -> Any:
+        if is_library(function):
+            return value
+        if id(value) not in self._made:
+            copy, cells = _unbound(function)
+            self._made[id(value)] = numba.jit(**{**options, "nopython": True})(copy)
+            self._bind(copy, cells, function)  # after it is made, since helpers may call each other
+        return self._made[id(value)]
+
+    def _module(self, module: ModuleType, names: tuple[str, ...]) -> ModuleType:
+        if is_library(module):
+            return module
+        key = id(module), names
+        copy = self._made.get(key)
+        if copy is None:
+            copy = self._made[key] = ModuleType(module.__name__)
+            for name in names:
+                if hasattr(module, name):
+                    setattr(copy, name, self._of(getattr(module, name), names))
+        return copy
+
+
+def _unbound(function: FunctionType) -> tuple[FunctionType, tuple[CellType, ...]]:
+    """A copy that knows no names yet, and its cells, still empty."""
+    cells = tuple(CellType() for _ in function.__closure__ or ())
+    namespace = {"__name__": function.__module__}
+    copy = FunctionType(function.__code__, namespace, function.__name__, function.__defaults__, cells or None)
+    copy.__module__, copy.__qualname__ = function.__module__, function.__qualname__
+    return copy, cells
+
+
+def _is_known(function: FunctionType) -> bool:
+    """Whether numba has an implementation of its own for a plain function, as by ``numba.extending.overload``."""
+    context = cpu_target.typing_context
+    context.refresh()
+    try:
+        context.resolve_value_type(function)
+    except (NumbaError, ValueError):
+        return False
+    return True
+
+
 def _expose(own_type: type, name: str, method: Any) -> None:
-    def resolve(self: Any, *args: Any) -> Any:
+    def resolve(*_types: Any) -> Any:
         return method
 
     resolve.__signature__ = inspect.signature(method)  # type: ignore[attr-defined]  # numba reads the parameters here

@@ -39,7 +39,7 @@ def test_diabetes_is_scikit_learns():
 
     theirs = load_diabetes(scaled=False)
     table = open_table("diabetes")
-    np.testing.assert_array_equal(table.X, theirs.data)
+    np.testing.assert_allclose(table.X, theirs.data, rtol=1e-15)  # older versions are a last bit off
     np.testing.assert_array_equal(table.y, theirs.target)
     assert table.feature_names == tuple(theirs.feature_names)
     assert table.target_name == "progression"
@@ -65,12 +65,15 @@ def test_a_file_does_not_shadow_a_builtin(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("tutorail", "is neither a file nor a built-in data set (linear, logistic, tutorial, diabetes); did you mean 'tutorial'?"),
+        (
+            "tutorail",
+            "is neither a file nor a built-in data set (linear, logistic, tutorial, diabetes); did you mean 'tutorial'",
+        ),
         ("xyzzy", "is neither a file nor a built-in data set (linear, logistic, tutorial, diabetes); name a file with"),
         ("data.docx", "the suffix '.docx' is not known; it reads .csv .tsv"),
         ("data.parquet.gz", "the suffix '.gz' is not known"),
         ("plain", "the suffix '' is not known"),
-        ("hoses.csv", "there is no such file; did you mean 'houses.csv'?"),
+        ("hoses.csv", "there is no such file; did you mean 'houses.csv'"),
         ("qqq.npz", "there is no such file; check the name and the folder"),
         ("nowhere/data.csv", "there is no folder 'nowhere'; check the path"),
         ("folder", "is a folder, and folders are not read; name a file in it"),
@@ -96,21 +99,20 @@ def test_one_string_is_no_list_of_names():
 def test_linear_is_what_it_says():
     table = generate("linear", 5000, 4, noise=0.5, seed=3)
     A = np.column_stack([np.ones(5000), table.X])
-    _, residual, *_ = np.linalg.lstsq(A, table.y)
+    _, residual, *_ = np.linalg.lstsq(A, table.y, rcond=None)
     assert np.sqrt(residual[0] / 5000) == pytest.approx(0.5, rel=0.05)
     assert abs(table.X.mean()) < 0.05
     assert table.X.std() == pytest.approx(1.0, rel=0.05)
     exact = generate("linear", 50, 4, noise=0.0)
-    assert np.linalg.lstsq(np.column_stack([np.ones(50), exact.X]), exact.y)[1] < 1e-20
+    assert np.linalg.lstsq(np.column_stack([np.ones(50), exact.X]), exact.y, rcond=None)[1] < 1e-20
 
 
 def test_logistic_is_what_it_says():
     weights = np.linalg.lstsq(*_exact_linear(), rcond=None)[0]
     table = generate("logistic", 200_000, 2, seed=5)
     z = table.X @ weights[1:] + weights[0]
-    for low in (-2.0, -1.0, 0.0, 1.0):
-        near = np.abs(z - low) < 0.1
-        assert table.y[near].mean() == pytest.approx(1 / (1 + np.exp(-low)), abs=0.03)
+    for some in np.array_split(np.argsort(z), 10):
+        assert table.y[some].mean() == pytest.approx((1 / (1 + np.exp(-z[some]))).mean(), abs=0.02)
     assert set(np.unique(table.y)) == {0.0, 1.0}
 
 
@@ -170,11 +172,23 @@ def test_a_frame_with_its_target(frame):
 @pytest.mark.parametrize(
     ("columns", "expected"),
     [
-        ({"a": [1.0, None]}, "1 missing value, the first in row 2 (counted from 1), column 'a'; fill them in, or leave "),
-        ({"a": ["1", "x"]}, "row 2 (counted from 1), column 'a': 'x' is not a number; mend the cell, or leave the column"),
-        ({"a": ["x", "y"]}, "row 1 (counted from 1), column 'a': 'x' is not a number, and it is a column of words; leave"),
+        (
+            {"a": [1.0, None]},
+            "1 missing value, the first in row 2 (counted from 1), column 'a'; fill them in, or leave ",
+        ),
+        (
+            {"a": ["1", "x"]},
+            "row 2 (counted from 1), column 'a': 'x' is not a number; mend the cell, or leave the column",
+        ),
+        (
+            {"a": ["x", "y"]},
+            "row 1 (counted from 1), column 'a': 'x' is not a number, and it is a column of words; leave",
+        ),
         ({"a": [1.0, float("inf")]}, "1 infinite value, the first in row 2 (counted from 1), column 'a'"),
-        ({"a": np.array(["2020-01-01"], "M8[ns]")}, "row 1 (counted from 1), column 'a': '2020-01-01 00:00:00' is not a n"),
+        (
+            {"a": np.array(["2020-01-01"], "M8[ns]")},
+            "row 1 (counted from 1), column 'a': '2020-01-01 00:00:00' is not a n",
+        ),
         ({"a": np.ones(0)}, "has 0 rows and 1 column; give it some"),
     ],
 )
@@ -192,24 +206,26 @@ def test_a_pandas_index_is_no_feature():
 
 
 def test_pandas_categories_and_nullable_columns():
-    data = pd.DataFrame({"a": pd.Categorical([3, 5]), "b": pd.array([1, 2], "Int64"), 7: [1, 2]})
+    data = pd.DataFrame({"a": pd.Categorical([3, 5]), "b": pd.array([1, 2], "Int64")})
     X, names = to_arrays(data)
-    np.testing.assert_array_equal(X, [[3, 1, 1], [5, 2, 2]])
-    assert names == ("a", "b", "7")
+    np.testing.assert_array_equal(X, [[3, 1], [5, 2]])
+    assert names == ("a", "b")
+    assert to_arrays(pd.DataFrame(np.eye(2)))[1] == ("0", "1")
 
 
 @pytest.mark.parametrize(
     "data", [pd.DataFrame({"a": [1, "x", [2]]}), pd.DataFrame(np.ones((2, 2)), columns=["a", "a"])]
 )
 def test_odd_pandas_frames_are_one_sentence(data):
-    with pytest.raises(DataError, match="^the table: cannot be read") as caught:
+    with pytest.raises(DataError, match=r"^the table: cannot be read") as caught:
         to_arrays(data)
     assert "\n" not in str(caught.value)
 
 
 def test_arrays_pass_through():
     array = np.ones((2, 2), order="F")
-    assert to_arrays(array) == (array, None) or to_arrays(array)[0] is array
+    assert to_arrays(array)[0] is array
+    assert to_arrays(array)[1] is None
     X, names = to_arrays(sparse.csc_array(np.eye(2)))
     assert (X.format, names) == ("csr", None)
     assert to_arrays([[1, 2]])[0].shape == (1, 2)

@@ -45,7 +45,7 @@ X_EXPECTED = [[1.0, 2.5], [3.0, -4.0]]
         "a,b,y\r\n1,2.5,7\r\n3,-4,8\r\n",
         "a,b,y\n1,2.5,7\n3,-4,8",
         "\ufeffa,b,y\n1,2.5,7\n3,-4,8\n",
-        '"a", b ,"y"\n1, 2.5 ,7\n+3,-4.0,8e0\n',
+        '"a", b , "y"\n1, 2.5 ,7\n+3,-4.0,8e0\n',
         "\n\na,b,y\n\n1,2.5,7\n   \n3,-4,8\n\n",
         '"a\n",b,y\n1,2.5,7\n3,-4,8\n',
     ],
@@ -141,6 +141,14 @@ BAD = {
     "duplicate": ("a,b,a\n1,2,3\n", "the header has 'a' more than once; rename"),
     "tabs": ("a\tb\n1\t2\n", "has only one column, but tabs in its first line; if they separate fields, name it .tsv"),
     "semicolons": ("a;b\n1;2\n", "has only one column, but semicolons in its first line"),
+    "tabs between numbers": ("1\t2\n", "has only one column, but tabs in its first line"),
+    "blanks": ("1 2 3\n4 5 6\n", "has only one column, of numbers with blanks between them; save it with commas"),
+    "open quote": (
+        "a,y\n1,2\n" + '3,"' + "4,5\n" * 100,
+        "line 3, target 'y': the label '"
+        + r"4,5\n" * 10
+        + "...' has 399 characters; look for a quote that is not closed",
+    ),
     "one column": ("a\n1\n", "no column is left for the features"),
     "short row": ("a,b,c\n1,2,3\n\n4,5\n", "line 4 has 2 fields where the header has 3; mend the line"),
     "long row": ("1,2\n3,4\n5,6,7\n", "line 3 has 3 fields where the first line has 2; mend the line"),
@@ -170,9 +178,15 @@ BAD = {
         "3 missing values, the first in line 3, column 'b' (2 columns have some); "
         "fill them in, or leave the columns out with --drop a,b",
     ),
-    "one missing": ("a,b,y\n1,2,3\n4,NA,6\n", "1 missing value, the first in line 3, column 'b'; fill them in, or leave"),
+    "one missing": (
+        "a,b,y\n1,2,3\n4,NA,6\n",
+        "1 missing value, the first in line 3, column 'b'; fill them in, or leave",
+    ),
     "nan": ("a,b,y\n1,2,3\n4, nan ,6\n", "1 missing value, the first in line 3, column 'b'"),
-    "nothing in a column": ("a,b,y\n1,,3\n4,,6\n", "column 'b' has no values at all; leave the column out with --drop b"),
+    "nothing in a column": (
+        "a,b,y\n1,,3\n4,,6\n",
+        "column 'b' has no values at all; leave the column out with --drop b",
+    ),
     "infinite": ("a,b,y\n1,2,3\n4,-inf,6\n", "1 infinite value, the first in line 3, column 'b'; replace them, or"),
     "overflow": ("a,b,y\n1,2,3\n4,1e999,6\n", "1 infinite value, the first in line 3, column 'b'"),
     "target missing": (
@@ -182,7 +196,10 @@ BAD = {
     "label missing": ("a,y\n1,u\n3,\n5,v\n", "1 missing value in the target 'y', the first in line 3"),
     "target empty": ("a,y\n1,\n3,\n", "the target 'y' has only missing values; name another column"),
     "target infinite": ("a,y\n1,inf\n3,4\n", "1 infinite value in the target 'y', the first in line 2"),
-    "latin-1 cell": ("a,y\n1,2\ncaf\xe9,3\n".encode("latin-1"), "line 3 is not UTF-8 text (byte 0xe9); save the file as"),
+    "latin-1 cell": (
+        "a,y\n1,2\ncaf\xe9,3\n".encode("latin-1"),
+        "line 3 is not UTF-8 text (byte 0xe9); save the file as",
+    ),
     "latin-1 header": ("caf\xe9,y\n1,2\n".encode("latin-1"), "line 1 is not UTF-8 text (byte 0xe9); save"),
     "utf-16": ("a,y\n1,2\n".encode("utf-16"), "is UTF-16 text; save it as UTF-8"),
     "foreign bytes": (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" * 20, "line 1 is not UTF-8 text (byte 0x89)"),

@@ -14,7 +14,7 @@ from .names import BUILTINS
 if TYPE_CHECKING:
     from .frames import from_frame, to_arrays, to_target
     from .generators import generate
-    from .source import open
+    from .source import open  # noqa: A004  # the public name: fastgd.open
     from .table import Table
 
 __all__ = ["BUILTINS", "Table", "from_frame", "generate", "open", "to_arrays", "to_target"]

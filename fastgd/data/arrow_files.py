@@ -43,14 +43,14 @@ def _with_rows(path: str, suffix: str, read: Callable[[Sequence[str]], Any], wan
 def _guarded(path: str, suffix: str, function: Callable[..., Any], *arguments: Any) -> Any:
     """Call ``function``; whatever Arrow finds wrong with the file becomes one sentence."""
     try:
-        with reading(path):
-            return function(*arguments)
-    except DataError as error:
-        if isinstance(error.__context__, OSError) and error.__context__.errno is not None:
-            raise  # the disk's fault, not the file's
-        raise _foreign(path, suffix) from None
+        return function(*arguments)
     except pa.ArrowException:
         raise _foreign(path, suffix) from None
+    except OSError as error:
+        if error.errno is None:  # Arrow's own; with a number it is the system's, and the file may be sound
+            raise _foreign(path, suffix) from None
+        with reading(path):
+            raise
 
 
 def _foreign(path: str, suffix: str) -> DataError:

@@ -67,7 +67,7 @@ def replacing(
         with builtins.open(part, "xb") as file:
             if compress and os.fspath(path).lower().endswith(".gz"):
                 # No name and no time within, so that the same table gives the same bytes.
-                with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=file, mtime=0) as zipped:
+                with gzip.GzipFile(filename="", mode="wb", compresslevel=3, fileobj=file, mtime=0) as zipped:
                     yield cast(IO[bytes], zipped)  # an IO in all but name
             else:
                 yield file

@@ -15,6 +15,7 @@ from .table import Array
 from .wording import cell, plural
 
 _BLOCK = 1 << 17  # cells filled at a time: they stay in cache while the columns are laid side by side
+_LONGEST_LABEL = 200  # characters
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$|^[+-]?(?i:inf|infinity|nan)$"
 _MISSING = pa.array(["", "NA", "N/A", "n/a", "na", "NULL", "null", "NaN", "nan"], pa.large_string())
 
@@ -58,16 +59,30 @@ def target_array(column: Any, name: str, origin: Origin) -> Array:
     labels = pc.utf8_trim_whitespace(_cast(column, pa.large_string(), name, origin))
     missing = pc.fill_null(pc.equal(labels, ""), True).to_numpy(zero_copy_only=False)
     check_finite_target(np.where(missing, np.nan, 0.0), name, origin)
+    _check_labels(labels, name, origin)
     coded = labels.combine_chunks().dictionary_encode()
     words: Array = np.array(coded.dictionary.to_pylist(), dtype=np.str_)
-    y = words[coded.indices.to_numpy()]
-    return y
+    by_row: Array = words[coded.indices.to_numpy()]
+    return by_row
+
+
+def _check_labels(labels: Any, name: str, origin: Origin) -> None:
+    """No label is a whole text: an array of str takes the room of the longest label for each row."""
+    lengths = pc.utf8_length(labels).to_numpy()
+    row = int(lengths.argmax()) if len(lengths) else 0
+    if len(lengths) and lengths[row] > _LONGEST_LABEL:
+        raise origin.error(
+            f"{origin.place(row)}, target {name!r}: the label {cell(labels[row])} has {lengths[row]:,} characters; "
+            "look for a quote that is not closed, or name another target"
+        )
 
 
 def plain(column: Any) -> Any:
     """A ChunkedArray without a dictionary, so that categories of numbers are numbers."""
-    kind = column.type
-    return column.cast(kind.value_type) if pa.types.is_dictionary(kind) else column
+    if not pa.types.is_dictionary(column.type):
+        return column
+    kind = pa.large_string() if _is_text(column.type.value_type) else column.type.value_type
+    return pa.chunked_array([chunk.dictionary.cast(kind).take(chunk.indices) for chunk in column.chunks], kind)
 
 
 def is_number(kind: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -95,8 +95,8 @@ def to_target(y: Any) -> Array:
 
 
 def is_frame(X: Any) -> bool:
-    """Whether ``X`` has named columns: it exports an Arrow stream, or is an older pandas DataFrame."""
-    return hasattr(X, "__arrow_c_stream__") or _is_pandas(X)
+    """Whether ``X`` has named columns: it exports an Arrow stream, or is a frame from before that protocol."""
+    return hasattr(X, "__arrow_c_stream__") or hasattr(X, "to_arrow") or _is_pandas(X)
 
 
 def _is_pandas(obj: Any) -> bool:
@@ -109,10 +109,19 @@ def _select(table: Any, wanted: Sequence[str]) -> Any:
     return table.select(list(wanted))
 
 
+def _by_protocol(obj: Any, convert: Callable[[Any], Any]) -> Any:
+    """Arrow data from ``obj``; polars before 1.3 exports none but converts itself."""
+    if isinstance(obj, (pa.Table, pa.ChunkedArray)):
+        return obj
+    if hasattr(obj, "__arrow_c_stream__") or not hasattr(obj, "to_arrow"):
+        return convert(obj)
+    return obj.to_arrow()
+
+
 def _arrow_table(frame: Any) -> Any:
     """A pyarrow Table with distinct names, without a pandas index."""
     try:
-        table = frame if isinstance(frame, pa.Table) else pa.table(frame)
+        table = _by_protocol(frame, pa.table)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise TABLE.error(f"cannot be read ({_first_line(error)}); give columns of one type each") from None
     metadata = (table.schema.metadata or {}).get(b"pandas")
@@ -127,18 +136,23 @@ def _arrow_table(frame: Any) -> Any:
 
 def _arrow_column(y: Any) -> Any:
     try:
-        if isinstance(y, (pa.Array, pa.ChunkedArray)):
-            return pa.chunked_array([y]) if isinstance(y, pa.Array) else y
+        if isinstance(y, pa.Array):
+            return pa.chunked_array([y])
         if getattr(y, "ndim", 1) == 2 or isinstance(y, pa.Table) or hasattr(y, "columns"):
             return _only_column(_arrow_table(y))
-        if hasattr(y, "__arrow_c_stream__"):
-            return pa.chunked_array(y)
-        values = pa.array(y if _is_pandas(y) else list(y), from_pandas=True)
+        values = _by_protocol(y, _values)
         return values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
     except (pa.ArrowException, TypeError, ValueError) as error:
         if isinstance(error, DataError):
             raise
         raise TARGET.error(f"cannot be read ({_first_line(error)}); give numbers, or labels as strings") from None
+
+
+def _values(y: Any) -> Any:
+    """A pyarrow array of a Series or a sequence; pyarrow's own way with pandas is the one all its versions have."""
+    if hasattr(y, "__arrow_c_stream__") and not _is_pandas(y):
+        return pa.chunked_array(y)
+    return pa.array(y if _is_pandas(y) else list(y), from_pandas=True)
 
 
 def _only_column(table: Any) -> Any:

@@ -13,7 +13,7 @@ from .table import Table
 from .wording import near
 
 
-def open(
+def open(  # noqa: A001  # the public name: fastgd.open
     source: str | os.PathLike[str],
     *,
     target: str | int | None = None,

@@ -18,6 +18,7 @@ from .wording import plural, quoted
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity|nan)|na|n/a|null|", re.IGNORECASE)
+_LATE_QUOTES = re.compile(r'^\s+"(.*)"\s*$', re.DOTALL)  # the csv module takes quotes after a blank for letters
 _FIELD_BYTES = 128  # generous for one field, so that a row fits in one of pyarrow's blocks
 
 
@@ -39,7 +40,7 @@ def read_text(path: str, suffix: str, gzipped: bool) -> Frame:
     numbers = [_NUMBER.fullmatch(field.strip()) is not None for field in first]
     headed = not all(numbers)
     origin = Origin(path, partial(line_of, file, headed=headed))
-    _check_delimiter(first, file, origin)
+    _check_delimiter(first, origin)
     names = _names(first, origin) if headed else index_names(len(first))
     return Frame(
         names=names,
@@ -52,7 +53,7 @@ def read_text(path: str, suffix: str, gzipped: bool) -> Frame:
 
 def _names(first: Sequence[str], origin: Origin) -> tuple[str, ...]:
     # A column without a name goes by its index: such is the column of row numbers that many programs write.
-    names = tuple(field.strip().strip('"').strip() or str(j) for j, field in enumerate(first))
+    names = tuple(_LATE_QUOTES.sub(r"\1", field).strip() or str(j) for j, field in enumerate(first))
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise origin.error(
@@ -70,7 +71,7 @@ def _remarks(first: Sequence[str], names: Sequence[str], numbers: Sequence[bool]
     return tuple(remarks)
 
 
-def _check_delimiter(first: Sequence[str], file: TextFile, origin: Origin) -> None:
+def _check_delimiter(first: Sequence[str], origin: Origin) -> None:
     if len(first) > 1:
         return
     for mark, name, advice in (
@@ -80,6 +81,8 @@ def _check_delimiter(first: Sequence[str], file: TextFile, origin: Origin) -> No
     ):
         if mark in first[0]:
             raise origin.error(f"has only one column, but {name} in its first line; if they separate fields, {advice}")
+    if len(first[0].split()) > 1 and all(map(_NUMBER.fullmatch, first[0].split())):
+        raise origin.error("has only one column, of numbers with blanks between them; save it with commas")
 
 
 def _read_columns(file: TextFile, blank_lines: int, headed: bool, names: Sequence[str], wanted: Sequence[str]) -> Any:

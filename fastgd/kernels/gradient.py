@@ -8,7 +8,7 @@ from __future__ import annotations
 from numba import prange
 
 from ..jit import kernel, parallel_kernel, subroutine
-from ..rows import axpy, axpy4, dot, dot4, n_rows, squared_norm
+from ..rows import axpy, axpy2, dot, n_rows, squared_norm
 
 
 @subroutine
@@ -17,31 +17,30 @@ def row_at(order, k):
     return k if order is None else order[k]
 
 
+# Two rows at a time halve the loads and stores of the gradient. Their dots are taken one after the
+# other: several rows at once would come from memory in an order that the prefetchers do not follow.
 @subroutine
 def accumulate(X, y, order, start, stop, w, b, loss, gradient):
     """Add the gradients of rows start..stop to ``gradient``; return their summed losses and slopes."""
     total = 0.0
     slopes = 0.0
     k = start
-    while k + 4 <= stop:
-        i0, i1, i2, i3 = row_at(order, k), row_at(order, k + 1), row_at(order, k + 2), row_at(order, k + 3)
-        z0, z1, z2, z3 = dot4(X, i0, i1, i2, i3, w)
-        total += (loss.value(y[i0], z0 + b) + loss.value(y[i1], z1 + b)) + (
-            loss.value(y[i2], z2 + b) + loss.value(y[i3], z3 + b)
-        )
-        s0, s1 = loss.derivative(y[i0], z0 + b), loss.derivative(y[i1], z1 + b)
-        s2, s3 = loss.derivative(y[i2], z2 + b), loss.derivative(y[i3], z3 + b)
-        slopes += (s0 + s1) + (s2 + s3)
-        axpy4(s0, s1, s2, s3, X, i0, i1, i2, i3, gradient)
-        k += 4
-    while k < stop:
+    while k + 2 <= stop:
+        i0, i1 = row_at(order, k), row_at(order, k + 1)
+        z0 = dot(X, i0, w) + b
+        z1 = dot(X, i1, w) + b
+        total += loss.value(y[i0], z0) + loss.value(y[i1], z1)
+        slope0, slope1 = loss.derivative(y[i0], z0), loss.derivative(y[i1], z1)
+        slopes += slope0 + slope1
+        axpy2(slope0, slope1, X, i0, i1, gradient)
+        k += 2
+    if k < stop:
         i = row_at(order, k)
         z = dot(X, i, w) + b
         slope = loss.derivative(y[i], z)
         total += loss.value(y[i], z)
         slopes += slope
         axpy(slope, X, i, gradient)
-        k += 1
     return total, slopes
 
 

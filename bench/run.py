@@ -1,0 +1,33 @@
+"""All benchmarks: `make bench`, or `python bench/run.py gradient sgd startup` for some. Keep the machine quiet."""
+
+from __future__ import annotations
+
+import os
+
+# OpenBLAS's threads spin for a while after each product and would slow down whatever is timed next.
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+
+import platform
+import sys
+
+import gradient
+import llvmlite.binding
+import numba
+import numpy
+import sgd
+import sklearn
+import startup
+
+BENCHMARKS = {"gradient": gradient.main, "sgd": sgd.main, "startup": startup.main}
+
+
+def main() -> None:
+    versions = f"numba {numba.__version__}, NumPy {numpy.__version__}, scikit-learn {sklearn.__version__}"
+    cpu = f"{llvmlite.binding.get_host_cpu_name()}, {numba.config.NUMBA_NUM_THREADS} threads"
+    print(f"Python {platform.python_version()}, {versions}, {cpu}")
+    for name in sys.argv[1:] or BENCHMARKS:
+        BENCHMARKS[name]()
+
+
+if __name__ == "__main__":
+    main()

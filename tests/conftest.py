@@ -1,0 +1,94 @@
+"""How Hypothesis runs here, and the random problems that several files draw from it.
+
+Every run of the suite takes the same few examples. `pytest -m campaign` takes the property tests, and those only,
+through many new ones, together with the tests that are marked as campaigns because they are long.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from fastgd.rows import CSR
+
+settings.register_profile("short", deadline=None, derandomize=True, max_examples=30)
+settings.register_profile(
+    "campaign", deadline=None, print_blob=True, max_examples=2000, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+def asks_for_campaigns(config: pytest.Config) -> bool:
+    expression = config.getoption("markexpr")
+    return "campaign" in expression and "not campaign" not in expression
+
+
+def pytest_configure(config):
+    settings.load_profile("campaign" if asks_for_campaigns(config) else "short")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest itself reads the markers
+def pytest_collection_modifyitems(config, items):
+    if asks_for_campaigns(config):
+        for item in items:
+            if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+                item.add_marker("campaign")
+        return
+    campaigns = [item for item in items if item.get_closest_marker("campaign")]
+    if campaigns:
+        config.hook.pytest_deselected(items=campaigns)
+        items[:] = [item for item in items if item not in campaigns]
+
+
+def share_of_examples(share: float) -> settings:
+    """For a test whose examples are slow: this share of the profile's number of them."""
+    return settings(max_examples=max(1, int(share * settings.default.max_examples)))
+
+
+@dataclass
+class Drawn:
+    """A small problem, and weights to stand at; every number is exact in float32."""
+
+    X: np.ndarray
+    y: np.ndarray
+    w: np.ndarray
+    b: float
+
+    @property
+    def labels(self) -> np.ndarray:
+        return np.where(self.y >= 0, 1.0, -1.0)
+
+
+@st.composite
+def problems(draw, least_rows: int = 1, most_rows: int = 41, most_features: int = 13) -> Drawn:
+    """Few rows and columns, in numbers that no unrolled loop divides; zeros among the values, and rows of zeros."""
+    n = draw(st.integers(least_rows, most_rows))
+    d = draw(st.integers(1, most_features))
+    share_of_values, share_of_rows = draw(st.sampled_from([(1.0, 1.0), (0.7, 1.0), (0.3, 0.8)]))
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+
+    def sixteenths(*shape: int) -> np.ndarray:
+        return random.integers(-64, 65, shape) / 16
+
+    X = sixteenths(n, d) * (random.random((n, d)) < share_of_values) * (random.random((n, 1)) < share_of_rows)
+    return Drawn(X, sixteenths(n), sixteenths(d), float(sixteenths()))
+
+
+def stored(X: np.ndarray, dtype: type, index: type) -> CSR:
+    """X as sparse rows, with explicit zeros in every third row; rows of zeros elsewhere stay empty."""
+    rows, columns = np.indices(X.shape)
+    kept = (X != 0) | ((rows % 3 == 0) & (columns % 2 == 0))
+    indptr = np.concatenate([[0], np.cumsum(kept.sum(axis=1))]).astype(np.int64)
+    return CSR(X[kept].astype(dtype), np.nonzero(kept)[1].astype(index), indptr, X.shape[1])
+
+
+# The types of X that kernels are compiled for.
+LAYOUTS = {
+    "dense float64": lambda X: X.astype(np.float64),
+    "dense float32": lambda X: X.astype(np.float32),
+    "csr float64": lambda X: stored(X, np.float64, np.int32),
+    "csr float32": lambda X: stored(X, np.float32, np.int64),
+}

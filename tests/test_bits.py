@@ -1,0 +1,116 @@
+"""The same bits for every number of threads, for the serial twins, and from one process to the next."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+import fastgd
+from fastgd.jit import thread_pool_size, threads
+from fastgd.kernels.gradient import batch_gradient, linear_predictor, mean_loss, row_norms
+from fastgd.kernels.minibatch import Workspace, minibatch_epoch
+from fastgd.kernels.update import Metric, Stepper
+from fastgd.losses import LOSSES
+from fastgd.penalties import ElasticNet
+from fastgd.problem import PARALLEL_FROM, as_matrix, dtype_of
+from fastgd.rules import RULES
+
+SHAPES = {"small": (61, 5), "above the gate": (PARALLEL_FROM // 10 + 7, 30)}
+FORMS = {
+    "dense float64": np.asarray,
+    "dense float32": lambda X: X.astype(np.float32),
+    "csr": lambda X: sp.csr_array(X * (np.abs(X) > 0.5)),
+}
+# A batch above the gate needs as many values as a whole pass, hence the two.
+METHODS = {
+    "gd": {"method": "gd"},
+    "sgd": {"method": "sgd"},
+    "minibatch": {"method": "minibatch", "batch_size": 32},
+    "large minibatch": {"method": "minibatch", "batch_size": PARALLEL_FROM // 12},
+}
+
+
+def data(shape):
+    random = np.random.default_rng(2)
+    X = random.normal(size=shape) * np.linspace(0.1, 10, shape[1]) + 1.0
+    return X, X @ random.normal(size=shape[1]) + random.normal(size=shape[0])
+
+
+def bits(result: fastgd.Result) -> bytes:
+    """Everything that a fit computes, as bytes; the clock's column left out."""
+    trace = [result.trace[name].tobytes() for name in result.trace.dtype.names if name != "seconds"]
+    numbers = np.array([result.intercept, result.objective, result.learning_rate])
+    return b"".join([result.coef.tobytes(), numbers.tobytes(), result.path.tobytes(), *trace])
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_any_number_of_threads_gives_the_same_fit(shape, form, method):
+    X, y = data(SHAPES[shape])
+    X = FORMS[form](X)
+    options = {"penalty": "elasticnet", "alpha": 0.01, "rule": "momentum", "max_epochs": 3, "tol": 0, **METHODS[method]}
+    if method == "sgd":
+        options["rule"] = "sgd"  # whose kernel is its own
+    alone = bits(fastgd.fit(X, y, n_threads=1, **options))
+    for count in range(1, thread_pool_size() + 1):
+        assert bits(fastgd.fit(X, y, n_threads=count, **options)) == alone
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("n_chunks", [1, 7])
+def test_a_kernel_and_its_serial_twin_give_the_same_bits(form, n_chunks):
+    """A process that may not start threads runs the twin, and must not notice."""
+    dense, y = data((4001, 12))
+    X, _ = as_matrix(FORMS[form](dense))
+    n, d = dense.shape
+    w, loss = np.linspace(-1, 1, d).astype(dtype_of(X)), LOSSES["huber"](2.0)
+    metric = Metric(np.linspace(0, 1, d), np.linspace(1, 2, d))
+
+    def run(batch_gradient, mean_loss, linear_predictor, row_norms, minibatch_epoch):
+        work = Workspace.make(dtype_of(X), d, d + 1, n_chunks)
+        out = [batch_gradient(X, y, w, 0.5, loss, work.partials, work.sums, work.gradient), work.gradient.copy()]
+        out.append(mean_loss(X, y, w, 0.5, loss, work.sums))
+        z, norms, theta = np.empty(n), np.empty(n), np.zeros(d + 1)
+        linear_predictor(X, w, 0.5, n_chunks, z)
+        row_norms(X, metric, n_chunks, norms)
+        stepper = Stepper.make(RULES["momentum"](), ElasticNet(0.1, 0.1), metric, d + 1)
+        order, rates = np.arange(n)[::-1].copy(), np.full(5, 1e-4)
+        out.append(minibatch_epoch(X, y, order, 1000, rates, 1, loss, stepper, theta, work))
+        return b"".join(np.asarray(part).tobytes() for part in (*out, z, norms, theta))
+
+    kernels = (batch_gradient, mean_loss, linear_predictor, row_norms, minibatch_epoch)
+    alone = run(*(kernel.serial for kernel in kernels))
+    for count in range(1, thread_pool_size() + 1):
+        with threads(count):
+            assert run(*kernels) == alone
+
+
+@pytest.mark.parametrize("shuffle", [True, "full", False])
+@pytest.mark.parametrize("method", ["sgd", "minibatch"])
+def test_a_fit_can_be_repeated(method, shuffle):
+    X, y = data(SHAPES["small"])
+    first, second = (fastgd.fit(X, y, method=method, shuffle=shuffle, max_epochs=3, seed=5) for _ in range(2))
+    assert bits(first) == bits(second)
+
+
+in_the_other_process = "FASTGD_TEST_BITS" in os.environ
+
+
+@pytest.mark.skipif(in_the_other_process, reason="this is that process")
+def test_four_threads_in_a_process_that_has_them():
+    """Run this file again where numba's pool has four threads, whatever the number of cores."""
+    environment = {**os.environ, "NUMBA_NUM_THREADS": "4", "FASTGD_TEST_BITS": "1"}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(not in_the_other_process, reason="what the process with four threads checks of itself")
+def test_this_process_has_four_threads():
+    assert thread_pool_size() == 4
