@@ -36,9 +36,9 @@ def predict(model: Path, data: str, output: Path | None) -> None:
     columns: dict[str, Any] = {"prediction": result.predict(table.X)}
     if result.classes is not None:
         columns["probability"] = result.predict_proba(table.X)[:, 1]
-    from fastgd.data.write import write_columns, write_csv
+    from fastgd.data.write import write_columns, write_text
 
     if output is not None:
         write_columns(output, columns)
     else:
-        write_csv(sys.stdout.buffer, columns)
+        write_text(sys.stdout.buffer, ",", columns)

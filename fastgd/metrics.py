@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
 
 from .errors import DataError
 from .result import Result
@@ -71,6 +70,13 @@ def classification_metrics(positive: np.ndarray, probability: np.ndarray) -> dic
     n_negative = len(positive) - n_positive
     auc = float("nan")
     if n_positive and n_negative:
-        ranks = float(rankdata(probability)[positive].sum())
+        ranks = float(_mean_ranks(probability)[positive].sum())
         auc = (ranks - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative)
     return {"accuracy": accuracy, "log_loss": log_loss, "auc": auc}
+
+
+def _mean_ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks from 1, equal values sharing the mean of theirs: scipy.stats.rankdata without its half second of import."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return np.asarray((last - (counts - 1) / 2)[inverse])

@@ -32,7 +32,7 @@ def as_matrix(X: Any) -> tuple[np.ndarray | CSR, tuple[str, ...] | None]:
         When X is not two-dimensional, not numeric, or a table with words or gaps.
     """
     names: tuple[str, ...] | None = None
-    if hasattr(X, "__arrow_c_stream__") or hasattr(X, "__dataframe__"):
+    if hasattr(X, "__arrow_c_stream__"):
         from .data.frames import to_arrays
 
         X, names = to_arrays(X)
@@ -177,8 +177,10 @@ def check_problem(X: Any, y: Any, loss: Any, penalty: Any, fit_intercept: bool) 
 
 def as_target(y: Any, classifies: bool) -> tuple[np.ndarray, np.ndarray | None]:
     """y as float64, and for a classification as -1 and +1 with its two labels, the larger being +1."""
-    if hasattr(y, "__arrow_c_stream__") or hasattr(y, "to_numpy"):
-        y = y.to_numpy()
+    if hasattr(y, "__arrow_c_stream__") or hasattr(y, "__arrow_c_array__"):
+        from .data.frames import to_target
+
+        y = to_target(y)
     values = np.asarray(y)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]

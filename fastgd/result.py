@@ -108,7 +108,7 @@ class Result:
 
         The file is a zip of .npy arrays and a JSON header. A loss of your own is saved by name only.
         """
-        from .data.atomic import replacing
+        from .data.atomic import write_whole
 
         arrays = {name: getattr(self, name) for name in ARRAYS if getattr(self, name) is not None}
         header = {"format": FORMAT, "loss": _describe(self.loss)}
@@ -117,8 +117,7 @@ class Result:
         buffer = io.BytesIO()
         text = np.frombuffer(json.dumps(header).encode(), np.uint8)
         np.savez_compressed(buffer, header=text, **arrays, allow_pickle=False)
-        with replacing(path, suffixes=None) as file:
-            file.write(buffer.getvalue())
+        write_whole(path, buffer.getvalue())
 
     def _own_columns(self, matrix: np.ndarray | CSR, names: tuple[str, ...] | None) -> np.ndarray | CSR:
         """The model's columns, by name where both have names, in whatever order they come."""

@@ -87,8 +87,8 @@ class Watch:
         self.converged = False
         self.stop_reason = "max_epochs"
         self.reporter = current_reporter()
-        # From zero weights no constant model is worse than the start.
-        self._limit = DIVERGED_AT * (max(objective, problem.best_constant()) if theta.any() else objective)
+        self._limit = DIVERGED_AT * objective
+        self._limit_is_final = not theta.any()  # from zero weights, no best constant model is worse than the start
         self._best_running = math.inf
         self._stalled = 0
         self._done = False
@@ -110,7 +110,7 @@ class Watch:
 
         Raises `Diverged`, or `Stopped` where the time is up.
         """
-        if not mean_loss <= self._limit or not np.isfinite(self.theta).all():  # a NaN is not <= either
+        if self._exceeds_limit(mean_loss) or not np.isfinite(self.theta).all():
             raise Diverged
         self.reporter.advanced(self.epoch + fraction, self.options.max_epochs, mean_loss)
         limit = self.options.max_seconds
@@ -119,6 +119,14 @@ class Watch:
             if fraction < 1.0:
                 self._append(self.epoch + fraction, math.nan, mean_loss, rate, math.nan)
                 raise Stopped
+
+    def _exceeds_limit(self, mean_loss: float) -> bool:
+        if mean_loss <= self._limit:
+            return False
+        if not self._limit_is_final:
+            self._limit = max(self._limit, DIVERGED_AT * self.problem.best_constant())
+            self._limit_is_final = True
+        return not mean_loss <= self._limit  # a NaN is not <= either
 
     def step(self, number: int, row: int, loss: float, rate: float, gradient: np.ndarray) -> None:
         """One update is done, for the trace of single steps; ``row`` is the first row of its batch, -1 for all rows."""

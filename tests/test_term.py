@@ -179,7 +179,7 @@ def test_infinity_and_the_widest_whole_numbers_are_numbers():
     assert Every(power=-(2**63)).power == -(2**63)
 
 
-@pytest.mark.parametrize("annotation", ["str", "list", "np.float64", "'float | None'", "complex"])
+@pytest.mark.parametrize("annotation", ["str", "list", "np.float64", "float | None", "complex"])
 def test_a_field_of_another_type_is_refused_where_the_class_is_made(annotation):
     with pytest.raises(OptionError, match=r"Loss\.q is annotated .*; a term's fields are float, int, bool or np\.nd"):
         loss_class(body=f"q: {annotation} = 1.0")
@@ -285,7 +285,10 @@ def test_the_digest_changes_with_whatever_machine_code_is_made_from(old, new):
         ("if y in", "# Why this is so.\n\n\n    if y in"),
         ("def deepest(r):", 'def deepest(r):\n        """Another."""'),
         ("DELTA = 1.5", "UNUSED = 9.5\n    DELTA = 1.5"),
-        ("class Mode", "@term\n    class Another:\n        def value(self, y, z):\n            return y\n    class Mode"),
+        (
+            "class Mode",
+            "@term\n    class Another:\n        def value(self, y, z):\n            return y\n    class Mode",
+        ),
     ],
 )
 def test_the_digest_does_not_change_with_anything_else(old, new):
@@ -342,18 +345,14 @@ def test_a_method_that_names_its_own_class_ends():
     assert len(digest(loss_class("return super().value(y, z)"))) == 16
 
 
-def test_what_the_digest_cannot_read_is_compiled_anew_in_each_process():
-    before = "helper = np.frompyfunc(lambda r: r, 1, 1)\nclass Opaque: pass\nhelper = Opaque()"
-    assert "Opaque of " in "".join(map(repr, _description(loss_class("return helper(z)", before=before))))
-    assert "Opaque of " not in "".join(map(repr, _description(loss_class(VALUE, before=BASE))))
-
-
-def _description(cls: type) -> list[str]:
-    from fastgd.term import Code
-
-    code = Code.__new__(Code)
-    code._seen, code._names, code._functions = set(), {}, []
-    return code._describe_term(cls)
+def test_what_the_digest_cannot_read_is_compiled_anew_in_each_process(monkeypatch):
+    in_this_process = digest(loss_class(VALUE, before=BASE))
+    cls = loss_class("return helper(z)", before="class Opaque:\n    pass\nhelper = Opaque()")
+    known = digest(cls)
+    assert digest(cls) == known
+    monkeypatch.setattr("fastgd.term.PROCESS", "another")
+    assert digest(cls) != known
+    assert digest(loss_class(VALUE, before=BASE)) == in_this_process
 
 
 def test_the_digest_is_the_same_in_every_process(tmp_path):
@@ -445,10 +444,6 @@ def test_helpers_may_be_plain_python_or_compiled_and_in_other_modules():
             return by * deeper(r)
         def deeper(r):
             return r * FACTOR
-        def even(r):
-            return 0.0 if r < 1.0 else odd(r - 1.0)
-        def odd(r):
-            return 1.0 if r < 1.0 else even(r - 1.0)
         def outer(inner):
             def enclosed(r):
                 return r + inner
@@ -458,7 +453,7 @@ def test_helpers_may_be_plain_python_or_compiled_and_in_other_modules():
     """
     module = types.ModuleType("module")
     exec("import numba\n@numba.njit\ndef cube(r):\n    return r**3\ndef shifted(r):\n    return r + 1", vars(module))
-    value = "return plain(z - y) + enclosed(z) + even(abs(z)) + module.cube(y) + module.shifted(z)"
+    value = "return plain(z - y) + enclosed(z) + module.cube(y) + module.shifted(z)"
     loss = loss_class(value, before=before, module=module)()
     assert total(loss, Y, Z) == pytest.approx(sum(map(loss.value, Y, Z)), rel=1e-15)
 
@@ -581,18 +576,33 @@ def test_a_loss_without_a_source_file(way, tmp_path, kernels):
 
 
 def test_cells_of_a_notebook_that_are_run_again(tmp_path, kernels):
-    """A loss, a helper or a constant is defined anew, with the old ones still about: the newest counts."""
+    """A loss, a helper or a constant is bound anew, with the old ones still about: the newest counts."""
     cells = [
-        MINE.format(factor="FACTOR"),
-        FIT,
-        "FACTOR = 1.0\nanswers = [fit(Mine())[0]]",
-        MINE.format(factor="2.0 * FACTOR") + "\n    old, answers = Mine(), [*answers, fit(Mine())[0]]",
-        MINE.format(factor="3.0 * FACTOR") + "\n    answers.append(fit(Mine())[0])",
-        "FACTOR = 2.0\nanswers.append(fit(Mine())[0])",
-        MINE.format(factor="0.5 * FACTOR") + "\n    answers.append(fit(Mine())[0])",
-        "from numba import njit\n@njit\ndef square(r):\n    return 0.0\nFACTOR = 0.0\nanswers.append(fit(Mine())[0])",
+        """
+        import json
+        import numpy as np
+        from numba import njit
+        import fastgd
+        from fastgd.kernels.gradient import mean_loss
+
+        rows = np.ones((4, 1)), np.zeros(4), np.ones(1)
+
+        def ask(loss):
+            answers.append(mean_loss.serial(*rows, 1.0, loss, np.zeros((1, 2))))
+
+        answers = []
+        FACTOR = 1.0
+        """,
+        MINE.format(factor="FACTOR") + "\n    first = Mine()\n    ask(first)",
+        MINE.format(factor="10.0 * FACTOR") + "\n    ask(Mine())",
+        "FACTOR = 3.0\nask(Mine())",
+        "@njit\ndef square(r):\n    return r * r + FACTOR\nask(Mine())",
+        MINE.format(factor="FACTOR") + "\n    ask(Mine(2.0))\n    ask(first)",
         "print(json.dumps(answers))",
     ]
-    notebook = f"for cell in {[dedent(cell) for cell in cells]!r}:\n    exec(compile(cell, '<cell>', 'exec'), globals())"
-    answers = json.loads(run(["-c", notebook], tmp_path, **kernels))
-    assert answers == pytest.approx([*map(expected, (1.0, 2.0, 3.0, 6.0, 1.0)), 0.0], rel=1e-12)
+    notebook = (
+        f"for cell in {[dedent(cell) for cell in cells]!r}:\n    exec(compile(cell, '<cell>', 'exec'), globals())"
+    )
+    answers = [4.0, 40.0, 120.0, 7.0, 24.0, 12.0]  # (1 + 1 - 0)^2 times the factors, or plus the one
+    for _ in range(2):  # compiled, then from the disk, where nothing wrong may have been left
+        assert json.loads(run(["-c", notebook], tmp_path, **kernels)) == answers

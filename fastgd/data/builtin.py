@@ -8,11 +8,9 @@ from types import MappingProxyType
 
 from .apart import apart_table
 from .choose import Request
-from .frame import frame_table
 from .generators import generate, tutorial
 from .origin import Origin
 from .table import Table
-from .text import read_text
 
 
 def load(name: str, request: Request) -> Table:
@@ -38,6 +36,9 @@ def _diabetes(request: Request) -> Table:
     In the units they were measured in. Source: the public data of B. Efron, T. Hastie, I. Johnstone and R. Tibshirani,
     "Least Angle Regression", Annals of Statistics 32 (2004) 407-499.
     """
+    from .frame import frame_table
+    from .text import read_text
+
     frame = read_text(str(Path(__file__).with_name("diabetes.csv")), ".csv", gzipped=False)
     frame = replace(frame, origin=replace(frame.origin, source="diabetes"))
     return replace(frame_table(frame, request), defaults=MappingProxyType({"loss": "squared"}))

@@ -17,7 +17,9 @@ from .wording import cell, plural
 _BLOCK = 1 << 17  # cells filled at a time: they stay in cache while the columns are laid side by side
 _LONGEST_LABEL = 200  # characters
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$|^[+-]?(?i:inf|infinity|nan)$"
-_MISSING = pa.array(["", "NA", "N/A", "n/a", "na", "NULL", "null", "NaN", "nan"], pa.large_string())
+# From an array and not from a list, which would make pyarrow import pandas where it is installed.
+_MISSING_WORDS = np.array(["", "NA", "N/A", "n/a", "na", "NULL", "null", "NaN", "nan"])
+_MISSING = pa.array(_MISSING_WORDS).cast(pa.large_string())
 
 
 def matrix(table: Any, origin: Origin) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 from ..errors import DataError, OptionError
 from .choose import Request
@@ -14,7 +15,7 @@ from .wording import near
 
 
 def open(  # noqa: A001  # the public name: fastgd.open
-    source: str | os.PathLike[str],
+    source: str | os.PathLike[str] | Any,
     *,
     target: str | int | None = None,
     drop: Sequence[str] = (),
@@ -26,7 +27,8 @@ def open(  # noqa: A001  # the public name: fastgd.open
     Parameters
     ----------
     source : the name of a built-in (``linear``, ``logistic``, ``tutorial``, ``diabetes``), or a file: .csv .tsv
-        .parquet .feather .arrow .npy .npz .svm .svmlight .libsvm, text ones also with .gz. ``./linear`` is a file.
+        .parquet .feather .arrow .npy .npz .svm .svmlight .libsvm, text ones also with .gz; ``./linear`` is a file.
+        Or a pandas, polars or Arrow table.
     target : the target's name or index. By default the column called y, target or label, or else the last one.
     drop : names of columns not to use.
     features : take exactly these columns in this order, as a model asks for them. Columns without names are taken
@@ -51,6 +53,10 @@ def open(  # noqa: A001  # the public name: fastgd.open
         raise OptionError("drop and features take a list of names, not one string; write ['age'] for 'age'")
     wanted = None if features is None else tuple(features)
     request = Request(None if target is None else str(target), tuple(drop), wanted, need_target)
+    if hasattr(source, "__arrow_c_stream__"):
+        from .frames import from_frame
+
+        return from_frame(source, target=target, drop=drop, features=features, need_target=need_target)
     if isinstance(source, str) and source in BUILTINS:
         from .builtin import load
 

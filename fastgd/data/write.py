@@ -20,7 +20,7 @@ from .table import Array
 from .wording import plural
 from .write_svmlight import write_svmlight
 
-__all__ = ["check_writable", "write", "write_columns", "write_whole"]
+__all__ = ["check_writable", "write", "write_columns", "write_text", "write_whole"]
 
 _ROWS = 1 << 16  # rows turned into text at a time
 
@@ -127,7 +127,7 @@ def _structured(columns: Mapping[str, Array]) -> Array:
 
 def _write_arrow(file: IO[Any], suffix: str, columns: Mapping[str, Array]) -> None:
     if suffix in (".csv", ".tsv"):
-        _write_text(file, "," if suffix == ".csv" else "\t", columns)
+        write_text(file, "," if suffix == ".csv" else "\t", columns)
         return
     table = pa.table({name: pa.array(np.ascontiguousarray(column)) for name, column in columns.items()})
     if suffix == ".parquet":
@@ -143,8 +143,8 @@ def _write_arrow(file: IO[Any], suffix: str, columns: Mapping[str, Array]) -> No
             writer.write_table(table)
 
 
-def _write_text(file: IO[Any], delimiter: str, columns: Mapping[str, Array]) -> None:
-    """A header, then the rows; each number in the fewest digits that give it back."""
+def write_text(file: IO[Any], delimiter: str, columns: Mapping[str, Array]) -> None:
+    """Columns as text into an open binary file, under a header; each number in the fewest digits that give it back."""
     from pyarrow import csv as arrow_csv
 
     header = io.StringIO()
