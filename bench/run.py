@@ -13,7 +13,7 @@ import sys
 import gradient
 import llvmlite.binding
 import numba
-import numpy
+import numpy as np
 import sgd
 import sklearn
 import startup
@@ -22,7 +22,7 @@ BENCHMARKS = {"gradient": gradient.main, "sgd": sgd.main, "startup": startup.mai
 
 
 def main() -> None:
-    versions = f"numba {numba.__version__}, NumPy {numpy.__version__}, scikit-learn {sklearn.__version__}"
+    versions = f"numba {numba.__version__}, NumPy {np.__version__}, scikit-learn {sklearn.__version__}"
     cpu = f"{llvmlite.binding.get_host_cpu_name()}, {numba.config.NUMBA_NUM_THREADS} threads"
     print(f"Python {platform.python_version()}, {versions}, {cpu}")
     for name in sys.argv[1:] or BENCHMARKS:

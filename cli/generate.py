@@ -27,7 +27,6 @@ KINDS = ("linear", "logistic", "tutorial")
 def generate(kind: str, out: Path, rows: int, features: int, noise: float, seed: int) -> None:
     """Write a made-up data set of KIND to the file OUT (.csv, .tsv, .parquet, .npy, .npz, .svm, ...)."""
     from fastgd.data.generators import generate as draw
-
     from fastgd.data.names import TABLE_SUFFIXES
     from fastgd.data.write import check_writable, write
 

@@ -35,7 +35,7 @@ for command in (run, predict, evaluate, generate, info):
 def main() -> None:
     """Run the command line; every failure is one sentence on standard error and an exit code."""
     try:
-        code = cli.main(prog_name="fastgd", standalone_mode=False)
+        code = cli.main(prog_name="fastgd", standalone_mode=False) or DONE
         sys.stdout.flush()  # here, where a closed pipe can still be handled
     except click.ClickException as error:
         error.show()

@@ -168,4 +168,4 @@ def keep_what_there_is(result: Result, save: Path | None, trace_file: Path | Non
     write_outputs(result, save, trace_file)
     kept = [str(path) for path in (save, trace_file) if path is not None]
     where = f"; kept in {' and '.join(kept)}" if kept else ""
-    remark(f"stopped after {result.n_epochs} whole epochs{where}")
+    remark(f"stopped after {result.n_epochs} whole epoch{'' if result.n_epochs == 1 else 's'}{where}")

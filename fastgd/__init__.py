@@ -6,7 +6,9 @@ The public names are loaded when they are first used, so that ``import fastgd`` 
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -53,8 +55,19 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'fastgd' has no attribute {name!r}")
     value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
-    globals()[name] = value  # found at once from now on, and a submodule of that name does not hide it
+    globals()[name] = value  # found at once from now on
     return value
+
+
+class _Package(ModuleType):
+    """Importing the file fit.py makes it an attribute of the package, which must not hide the function `fit`."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __dir__() -> list[str]:

@@ -16,8 +16,8 @@ CACHE_LINE = 64
 READ, SECOND_LEVEL, DATA = 0, 2, 1
 
 
-@intrinsic
-def _prefetch(typing_context: Any, array: Any, index: Any) -> Any:
+@intrinsic  # type: ignore[untyped-decorator]
+def _prefetch(_typing_context: Any, array: Any, index: Any) -> Any:  # noqa: ARG001  # numba passes it
     """LLVM's prefetch of the cache line that holds element ``index`` of the array's memory."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

@@ -67,7 +67,7 @@ def is_term_class(cls: type) -> bool:
 def field_kinds(cls: type) -> dict[str, str]:
     """Name -> "float", "int", "bool" or "array", in the order of the fields."""
     kinds = {}
-    for field in fields(cls):  # type: ignore[arg-type]  # every term class is a dataclass
+    for field in fields(cls):
         annotation = field.type if isinstance(field.type, str) else _dotted_name(field.type)
         if annotation not in FIELD_KINDS:
             allowed = "float, int, bool or np.ndarray"

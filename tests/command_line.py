@@ -1,0 +1,36 @@
+"""Runs the command line within the test's own process, where kernels are compiled once."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from unittest import mock
+
+from fastgd_cli.main import main
+
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+def fastgd(*words: object) -> Ran:
+    """Run ``fastgd`` with these words; what it printed, and its exit code."""
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+    err = io.StringIO()
+    with mock.patch.object(sys, "argv", ["fastgd", *map(str, words)]), redirect_stdout(out), redirect_stderr(err):
+        try:
+            main()
+            code = 0
+        except SystemExit as ended:
+            code = ended.code if isinstance(ended.code, int) else 1
+    return Ran(code, out.buffer.getvalue().decode(), err.getvalue())

@@ -1,0 +1,70 @@
+"""The README's commands and code run as they stand."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import fastgd
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def commands() -> list[list[str]]:
+    lines = [line.partition("#")[0].split() for block in blocks("sh") for line in block.splitlines()]
+    return [words[1:] for words in lines if words[:1] == ["fastgd"]]
+
+
+def test_the_two_commands_come_first_and_make_knows_them():
+    assert re.findall(r"^make (\w+)", blocks("sh")[0], flags=re.MULTILINE) == ["demo", "test"]
+    makefile = (ROOT / "Makefile").read_text()
+    assert "\ndemo:" in makefile
+    assert "\ntest:" in makefile
+    assert "fastgd run --method minibatch" in makefile
+    assert "make test" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_commands_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    fastgd("generate", "linear", "houses.csv", "--rows", 300, "--features", 3)
+    Path("houses.csv").write_text(Path("houses.csv").read_text().replace("y", "price", 1))
+    rng = np.random.default_rng(0)
+    for name in ("higgs.tsv", "higgs-test.tsv"):
+        X = rng.standard_normal((200, 4))
+        np.savetxt(name, np.column_stack([X[:, 0] > 0, X]), delimiter="\t", fmt="%.4f")
+    np.savetxt("new.csv", rng.standard_normal((5, 4)), delimiter=",", fmt="%.4f")
+    assert len(commands()) >= 6
+    for words in commands():
+        ran = fastgd(*words)
+        assert ran.code == 0, (words, ran.err)
+    assert Path("predicted.csv").read_text().startswith("prediction")
+
+
+@pytest.mark.parametrize("number", range(len(blocks("python"))))
+def test_the_code_runs(number, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    X, X_new = rng.standard_normal((100, 3)), rng.standard_normal((10, 3))
+    names = {"X": X, "y": (X @ [1.0, 2.0, 3.0] > 0).astype(float), "X_new": X_new}
+    exec(compile(blocks("python")[number], "README", "exec"), names)
+    assert np.isfinite(names["result"].coef).all()
+
+
+def test_it_names_every_term():
+    from fastgd.losses import LOSSES
+    from fastgd.options import METHODS
+    from fastgd.penalties import NAMED
+    from fastgd.rules import RULES
+    from fastgd.schedules import SCHEDULES
+
+    for kind, names in {
+        "methods": METHODS, "losses": LOSSES, "penalties": NAMED, "update rules": RULES, "schedules": SCHEDULES,
+    }.items():  # fmt: skip
+        assert f"| {kind} | {', '.join(names)} |" in README
