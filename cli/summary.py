@@ -16,7 +16,7 @@ from fastgd.metrics import evaluate
 from .console import print_table
 
 STOP_REASONS = {
-    "tol": "converged to the tolerance",
+    "tol": "the running loss no longer improves by more than the tolerance",
     "max_epochs": "all epochs done",
     "max_seconds": "time is up",
     "callback": "stopped by a callback",
@@ -55,7 +55,7 @@ def print_summary(table: Table, result: Result, seconds_read: float, files: dict
             "training",
             f"{result.n_epochs} epochs in {seconds['fit']:.3g} s, {speed}; reading {seconds_read:.2g} s{compiled}",
         ),
-        ("stopped", STOP_REASONS[result.stop_reason]),
+        ("stopped", _why_stopped(result)),
         ("objective", f"{result.objective:.8g} (from {result.trace['objective'][0]:.8g} at the start)"),
         ("on training", describe_metrics(training_metrics(table, result))),
         ("coef", _coefficients(result)),
@@ -65,6 +65,12 @@ def print_summary(table: Table, result: Result, seconds_read: float, files: dict
     if table.source == "tutorial":
         rows += _lesson(result)
     print_table([*rows, *files.items()])
+
+
+def _why_stopped(result: Result) -> str:
+    if result.method == "gd" and result.stop_reason == "tol":
+        return "converged: the gradient is below the tolerance"
+    return STOP_REASONS[result.stop_reason]
 
 
 def _method(result: Result) -> str:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .result import Result
+from typing import Any
 
 
 class FastgdError(Exception):
@@ -21,16 +18,16 @@ class OptionError(FastgdError, ValueError):
 
 
 class DivergedError(FastgdError, ArithmeticError):
-    """The loss grew instead of falling; ``result`` holds what there was until then."""
+    """The loss grew instead of falling; ``result``, a `Result`, holds what there was until then."""
 
-    def __init__(self, message: str, result: Result | None = None) -> None:
+    def __init__(self, message: str, result: Any = None) -> None:
         super().__init__(message)
         self.result = result
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during training; ``result`` holds the weights reached so far."""
+    """Ctrl-C during training; ``result``, a `Result`, holds the weights reached so far."""
 
-    def __init__(self, result: Result) -> None:
+    def __init__(self, result: Any) -> None:
         super().__init__("interrupted")
         self.result = result

@@ -21,7 +21,7 @@ from fastgd.rules import RULES
 from fastgd.schedules import SCHEDULES
 
 # 23 rows in batches of 5 leave a short batch of 3.
-N_SAMPLES, N_FEATURES, EPOCHS = 23, 4, 3
+N_SAMPLES, N_FEATURES, EPOCHS, RATE = 23, 4, 3, 0.02
 BATCH_SIZES = {"gd": N_SAMPLES, "sgd": 1, "minibatch": 5}
 
 random = np.random.default_rng(20)
@@ -43,7 +43,7 @@ def batches(rows, size):
 
 
 def fit(method, X=X, y=Y, **options):
-    options = {"learning_rate": 0.1, "max_epochs": EPOCHS, "shuffle": False, "trace": "step", **options}
+    options = {"learning_rate": RATE, "max_epochs": EPOCHS, "shuffle": False, "trace": "step", **options}
     if method == "minibatch":
         options.setdefault("batch_size", BATCH_SIZES[method])
     return fastgd.fit(X, y, method=method, **options)
@@ -51,7 +51,7 @@ def fit(method, X=X, y=Y, **options):
 
 def walk(method, y=Y, *, loss="squared", l1=0.0, l2=0.0, X=X, **options):
     """The reference's (w, b) after every update."""
-    options = {"lr": 0.1, "epochs": EPOCHS, "batch_size": BATCH_SIZES[method], **options}
+    options = {"lr": RATE, "epochs": EPOCHS, "batch_size": BATCH_SIZES[method], **options}
     return reference.minibatch(X, y, reference.LOSSES[loss], l1=l1, l2=l2, **options)
 
 
@@ -95,7 +95,7 @@ def test_every_schedule(method, schedule):
     assert result.steps["weights"] == close(parameters(path))
     rates, size = reference.SCHEDULES[schedule], BATCH_SIZES[method]
     done = [(epoch * N_SAMPLES + first) / N_SAMPLES for epoch in range(12) for first in range(0, N_SAMPLES, size)]
-    assert result.steps["learning_rate"] == close([rates(0.1, t, epochs) for t, epochs in enumerate(done)])
+    assert result.steps["learning_rate"] == close([rates(RATE, t, epochs) for t, epochs in enumerate(done)])
 
 
 @methods
