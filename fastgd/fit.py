@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from .data.table import Table
 from .errors import DataError, DivergedError, Interrupted, OptionError
 from .jit import CompileClock, compile_error, thread_pool_size, threads
 from .losses import LOSSES
@@ -117,15 +118,12 @@ def fit(
     )  # fmt: skip
     loss_term = LOSSES.resolve(loss)
     penalty_term = resolve_penalty(penalty, alpha, l1_ratio)
-    table_names = target_name = None
-    if hasattr(X, "feature_names") and hasattr(X, "target_name"):
-        table_names, target_name = X.feature_names, X.target_name
-        y = X.y if y is None else y
-        X = X.X
+    target_name = None
+    if isinstance(X, Table) and y is None:
+        y, target_name = X.y, X.target_name
     if y is None:
         raise DataError("y is missing: give fit(X, y) the target, or a table opened with one")
     problem, classes = check_problem(X, y, loss_term, penalty_term, fit_intercept)
-    problem.feature_names = table_names or problem.feature_names
     theta = start_weights(start, problem)
     run = _Run(problem, options, theta)
     result = run.result(classes, target_name, {"loss": loss_term, "penalty": penalty_term})
@@ -145,18 +143,19 @@ def start_weights(start: Any, problem: Problem) -> np.ndarray:
         When it has another shape than the weights, or is not finite.
     """
     d = problem.n_features
-    theta = np.zeros(problem.n_parameters)
-    if start is None:
-        return theta
-    coef, intercept = start, 0.0
+    coef, intercept = 0.0 if start is None else start, 0.0
     if isinstance(start, Result):
         coef, intercept = start.coef, start.intercept
     elif isinstance(start, tuple) and len(start) == 2 and np.ndim(start[1]) == 0 and np.ndim(start[0]) == 1:
         coef, intercept = start
     try:
-        theta[:d] = np.asarray(coef, dtype=np.float64)
+        coef, intercept = np.asarray(coef, dtype=np.float64), float(intercept)
     except (TypeError, ValueError):
-        raise OptionError(f"start has the shape {np.shape(coef)}, but the model has {d} coefficients") from None
+        raise OptionError("start must be coefficients, (coefficients, intercept) or a Result") from None
+    if coef.shape not in ((), (d,)):
+        raise OptionError(f"start has the shape {coef.shape}, but the model has {d} coefficients")
+    theta = np.zeros(problem.n_parameters)
+    theta[:d] = coef
     if problem.fit_intercept:
         theta[d] = intercept
     elif intercept != 0:
@@ -215,8 +214,9 @@ class _Run:
             watch.stop("interrupted")
             self._restore()
         except Diverged:
+            check_finite(self.problem)  # which a loss with a max() in it may not have shown at the start
             watch.stop("diverged")
-            self.divergence = self._explain(watch.epoch + 1)
+            self.divergence = self._explain(min(watch.epoch + 1, self.options.max_epochs))
             self._restore()
 
     def _restore(self) -> None:
@@ -230,7 +230,7 @@ class _Run:
         if options.learning_rate == "auto" or getattr(problem.loss, "curvature", None) is None:
             return f"{message}; try a smaller learning_rate than {plan.learning_rate:.3g}"
         stable = automatic_rate(problem, options, plan.metric, plan.batch_size)
-        if stable >= plan.learning_rate:
+        if not 0 < stable < plan.learning_rate:  # 0 where the values of X are too large to be squared
             return f"{message}; try a learning_rate below {plan.learning_rate:.3g}"
         cause = f"since the learning rate {plan.learning_rate:g} is too large"
         return f"{message}, {cause}; try {_round_down(stable):g}, or 'auto'"

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .errors import DataError
+from .problem import as_vector
 from .result import Result
 
 
@@ -21,28 +22,27 @@ def evaluate(result: Result, X: Any, y: Any) -> dict[str, float]:
     DataError
         When X or y does not fit the model, or y holds a label that the model does not know.
     """
+    values = as_vector(y)
+    predicted = result.predict(X) if result.classes is None else result.predict_proba(X)[:, 1]
+    if len(values) != len(predicted):
+        raise DataError(f"X has {len(predicted)} rows but y has {len(values)} values; they must match")
     if result.classes is None:
-        target = as_numbers(y)
-        return regression_metrics(target, result.predict(X))
-    positive = is_positive(y, result.classes)
-    return classification_metrics(positive, result.predict_proba(X)[:, 1])
+        return regression_metrics(as_numbers(values), predicted)
+    return classification_metrics(is_positive(values, result.classes), predicted)
 
 
-def as_numbers(y: Any) -> np.ndarray:
-    """y as float64."""
-    values = np.asarray(y)
+def as_numbers(values: np.ndarray) -> np.ndarray:
+    """The targets as float64."""
     if values.dtype.kind not in "fiub":
         raise DataError("y holds words, but the model predicts numbers")
     return values.astype(np.float64)
 
 
-def is_positive(y: Any, classes: np.ndarray) -> np.ndarray:
+def is_positive(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """Which rows are of the second, positive class."""
-    values = np.asarray(y)
-    if values.dtype.kind == "U" and classes.dtype.kind != "U":
-        unknown = values[:1]
-    else:
-        unknown = values[~np.isin(values, classes)]
+    # To NumPy the label "1" would be in [1, 2], and yet not equal to any of them.
+    alike = (values.dtype.kind == "U") == (classes.dtype.kind == "U")
+    unknown = values[~np.isin(values, classes)] if alike else values[:1]
     if len(unknown):
         known = " and ".join(map(str, classes))
         raise DataError(f"y holds the label {unknown[0]!s}, but the model knows only {known}")
@@ -52,8 +52,9 @@ def is_positive(y: Any, classes: np.ndarray) -> np.ndarray:
 def regression_metrics(y: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
     """r2 = 1 - sum (y - p)^2 / sum (y - mean y)^2; rmse; mae."""
     residual = y - predicted
-    spread = float(((y - y.mean()) ** 2).sum())
-    r2 = 1.0 - float((residual**2).sum()) / spread if spread > 0 else float("nan")
+    r2 = float("nan")
+    if (y != y[0]).any():  # the mean of equal numbers may round to another, and leave a spread
+        r2 = 1.0 - float((residual**2).sum()) / float(((y - y.mean()) ** 2).sum())
     return {"r2": r2, "rmse": float(np.sqrt((residual**2).mean())), "mae": float(np.abs(residual).mean())}
 
 

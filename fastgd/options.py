@@ -70,9 +70,10 @@ class Options:
             self.tol = AUTO_TOLERANCE if self.learning_rate == "auto" else 0.0
         if not _is_number(self.tol) or not 0 <= self.tol < math.inf:
             raise OptionError(f"tol must be a number, 0 or more, not {self.tol!r}")
+        self.tol = float(self.tol)
 
     def _check_choices(self) -> None:
-        if isinstance(self.shuffle, bool):
+        if self.shuffle in (True, False):
             self.shuffle = "blocks" if self.shuffle else "none"
         if self.shuffle not in SHUFFLES:
             raise OptionError(f"shuffle is True, False or one of {', '.join(SHUFFLES)}, not {self.shuffle!r}")
@@ -80,10 +81,19 @@ class Options:
             raise OptionError(f"trace is 'epoch' or 'step', not {self.trace!r}")
         if self.scale not in (True, False, "auto"):
             raise OptionError(f"scale is True, False or 'auto', not {self.scale!r}")
+        if self.scale != "auto":
+            self.scale = bool(self.scale)
         if self.method == "sgd" and self.batch_size not in ("auto", 1):
             raise OptionError("method 'sgd' takes one row a step; for a batch_size other than 1 use method 'minibatch'")
         if self.method == "gd" and self.batch_size != "auto":
             raise OptionError("method 'gd' takes all rows in each step; for a batch_size use method 'minibatch'")
+        self._check_callbacks()
+
+    def _check_callbacks(self) -> None:
+        try:
+            self.callbacks = tuple(self.callbacks)
+        except TypeError:
+            raise OptionError(f"callbacks is a list of functions of the state, not {self.callbacks!r}") from None
         for callback in self.callbacks:
             if not callable(callback):
                 raise OptionError(f"callbacks are functions of the state, and {callback!r} cannot be called")

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from .errors import DataError
+from .data.table import Table
+from .data.wording import plural
+from .errors import DataError, OptionError
 from .kernels.gradient import batch_gradient, linear_predictor, mean_loss
 from .kernels.minibatch import Workspace
 from .kernels.update import penalty_value
@@ -32,20 +34,31 @@ def as_matrix(X: Any) -> tuple[np.ndarray | CSR, tuple[str, ...] | None]:
         When X is not two-dimensional, not numeric, or a table with words or gaps.
     """
     names: tuple[str, ...] | None = None
-    if hasattr(X, "__arrow_c_stream__"):
+    if isinstance(X, Table):
+        X, names = X.X, X.feature_names
+    elif hasattr(X, "__arrow_c_stream__") or hasattr(X, "columns"):  # pandas before 2.2 has only columns
         from .data.frames import to_arrays
 
         X, names = to_arrays(X)
-    if sp.issparse(X):
-        return _as_csr(X), names
-    array = np.asarray(X)
+    array: Any = X if sp.issparse(X) else _as_array(X)
     if array.ndim != 2:
         hint = "; for a single feature use X.reshape(-1, 1)" if array.ndim == 1 else ""
         raise DataError(f"X must have two dimensions, (n_samples, n_features), not {array.ndim}{hint}")
+    if sp.issparse(array):
+        return _as_csr(array), names
     if array.dtype.kind not in "fiub":
         raise DataError(f"X must hold numbers, not {array.dtype}")
     dtype = array.dtype if array.dtype in (np.float32, np.float64) else np.dtype(np.float64)
     return np.ascontiguousarray(array, dtype=dtype.newbyteorder("=")), names
+
+
+def _as_array(X: Any) -> np.ndarray:
+    """X as an array, and one of Python objects as what they are: numbers, it is hoped."""
+    try:
+        array = np.asarray(X)
+        return np.asarray(array.tolist()) if array.dtype.kind == "O" else array
+    except ValueError:
+        raise DataError("X must have rows of one length") from None
 
 
 def _as_csr(X: Any) -> CSR:
@@ -169,19 +182,28 @@ def check_problem(X: Any, y: Any, loss: Any, penalty: Any, fit_intercept: bool) 
         raise DataError("X has no rows: there is nothing to learn from")
     if n_features == 0:
         raise DataError("X has no columns: there is nothing to learn from")
+    if fit_intercept not in (True, False):
+        raise OptionError(f"fit_intercept is True or False, not {fit_intercept!r}")
     target, classes = as_target(y, getattr(loss, "classifies", False))
     if len(target) != n_samples:
         raise DataError(f"X has {n_samples} rows but y has {len(target)} values; they must match")
-    return Problem(matrix, target, loss, penalty, fit_intercept, names), classes
+    return Problem(matrix, target, loss, penalty, bool(fit_intercept), names), classes
 
 
 def as_target(y: Any, classifies: bool) -> tuple[np.ndarray, np.ndarray | None]:
     """y as float64, and for a classification as -1 and +1 with its two labels, the larger being +1."""
+    values = as_vector(y)
+    return _as_labels(values) if classifies else (_as_numbers(values), None)
+
+
+def as_vector(y: Any) -> np.ndarray:
+    """y as numbers or labels of one kind, shape (n_samples,), none of them missing or infinite."""
     if hasattr(y, "__arrow_c_stream__") or hasattr(y, "__arrow_c_array__"):
         from .data.frames import to_target
 
         y = to_target(y)
-    values = np.asarray(y)
+    # NumPy would make words of the numbers in a list that has both.
+    values = np.asarray(y, dtype=object if isinstance(y, (list, tuple)) else None)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim != 1:
@@ -191,18 +213,22 @@ def as_target(y: Any, classifies: bool) -> tuple[np.ndarray, np.ndarray | None]:
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         wrong = np.flatnonzero(~np.isfinite(values))
         raise DataError(
-            f"y has {len(wrong)} values that are NaN or infinite, the first in row {wrong[0] + 1}; leave those rows out"
+            f"y has {plural(len(wrong), 'NaN or infinite value')}, the first in row {wrong[0] + 1}; leave those rows out"
         )
-    return _as_labels(values) if classifies else (_as_numbers(values), None)
+    return values
 
 
 def _from_objects(values: np.ndarray) -> np.ndarray:
     if any(value is None for value in values):
         raise DataError("y has missing values; leave those rows out")
+    words = {isinstance(value, str) for value in values}
     try:
-        return np.asarray(values.tolist())
+        array = np.asarray(values.tolist())
     except (ValueError, TypeError):
-        raise DataError("y must hold numbers or labels of one kind") from None
+        array = values
+    if len(words) > 1 or array.dtype.kind == "O":
+        raise DataError("y must hold numbers or labels of one kind, without gaps")
+    return array
 
 
 def _as_labels(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -216,8 +242,9 @@ def _as_labels(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _as_numbers(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind not in "fiub":
         example = values[0] if len(values) else ""
+        what = "words" if values.dtype.kind == "U" else f"{values.dtype} values"
         raise DataError(
-            f"y holds words such as {str(example)!r}, but this loss wants numbers; for labels use loss='logistic'"
+            f"y holds {what} such as {str(example)!r}, but this loss wants numbers; for labels use loss='logistic'"
         )
     target = np.ascontiguousarray(values, dtype=np.float64)
     if len(target) and (target == target[0]).all():
@@ -239,6 +266,6 @@ def check_finite(problem: Problem) -> None:
         row, column = int(first[0]), int(first[1])
     name = repr(problem.feature_names[column]) if problem.feature_names else str(column + 1)
     raise DataError(
-        f"X has {int(bad.sum())} values that are NaN or infinite, the first in row {row + 1}, column {name}; "
+        f"X has {plural(int(bad.sum()), 'NaN or infinite value')}, the first in row {row + 1}, column {name}; "
         "fill them in or leave those rows out"
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-import zipfile
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -98,7 +97,7 @@ class Result:
         """
         if self.classes is None:
             raise FastgdError(
-                f"a model with the loss {LOSSES.name_of(self.loss)!r} has no classes, so no probabilities"
+                f"a model with the loss {_describe(self.loss)['name']!r} has no classes, so no probabilities"
             )
         positive = self._means(self.decision_function(X))
         return np.column_stack([1.0 - positive, positive])
@@ -152,11 +151,14 @@ def load(path: str | PathLike[str], *, loss: Any = None) -> Result:
     ------
     DataError
         When the file is missing, truncated, or not a fastgd model.
+    OptionError
+        When ``loss`` is none.
     """
+    own = None if loss is None else LOSSES.resolve(loss)
     try:
         content = Path(path).read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: the model cannot be read ({error.strerror})") from None
+    except (OSError, ValueError) as error:  # ValueError: a null character in the path
+        raise DataError(f"{path!s}: the model cannot be read ({getattr(error, 'strerror', error)})") from None
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:
             header = json.loads(stored["header"].tobytes())
@@ -167,11 +169,11 @@ def load(path: str | PathLike[str], *, loss: Any = None) -> Result:
         header["remarks"] = tuple(header["remarks"])
         if header["feature_names"] is not None:
             header["feature_names"] = tuple(header["feature_names"])
-        result = Result(**header, **arrays, loss=loss if loss is not None else _restore(described))
+        result = Result(**header, **arrays, loss=own or _restore(described))
         _check(result)
     except DataError:
         raise
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, TypeError, KeyError, AttributeError):
+    except Exception:  # zipfile, zlib, numpy and json have a dozen kinds for what a damaged file holds
         raise DataError(f"{path}: not a fastgd model, or a damaged one; make it anew with fastgd run --save") from None
     return result
 
@@ -184,12 +186,14 @@ def _check(result: Result) -> None:
 
 
 def _describe(loss: Any) -> dict[str, Any]:
-    name = LOSSES.name_of(loss)
-    values = {f.name: getattr(loss, f.name) for f in dataclasses.fields(loss)} if name in LOSSES else {}
-    return {"name": name, "settings": values}
+    if isinstance(loss, str):  # a loss of the user's own, of which `load` knew the name only
+        return {"name": loss, "settings": None}
+    own = type(loss) not in LOSSES.values()
+    values = None if own else {f.name: getattr(loss, f.name) for f in dataclasses.fields(loss)}
+    return {"name": LOSSES.name_of(loss), "settings": values}
 
 
 def _restore(described: dict[str, Any]) -> Any:
     """A loss of the vocabulary by name; one that is not in it stays its name, which predicts nothing."""
-    name = described["name"]
-    return LOSSES[name](**described["settings"]) if name in LOSSES else name
+    name, settings = described["name"], described["settings"]
+    return name if settings is None else LOSSES[name](**settings)

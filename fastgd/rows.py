@@ -14,8 +14,10 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from .jit import COMPILE_OPTIONS
+from .jit import COMPILE_OPTIONS, subroutine
 from .prefetch import CACHE_LINE, prefetch
+
+ROWS_AHEAD = 32
 
 
 class CSR(NamedTuple):
@@ -117,7 +119,7 @@ def _axpy2_csr(a0, a1, X, i0, i1, out):
     axpy(a1, X, i1, out)
 
 
-# Fetch row i ahead of its turn: one line in so many values. SGD in random order waits for memory otherwise.
+# Fetch row i ahead of its turn, line by line: rows in random order are waited for otherwise.
 def _prefetch_row_dense(X, i):
     d = X.shape[1]
     for j in range(0, d, CACHE_LINE // X.itemsize):
@@ -171,3 +173,12 @@ squared_norm = by_layout(_squared_norm_dense, _squared_norm_csr)
 prefetch_row = by_layout(_prefetch_row_dense, _prefetch_row_csr)
 soften = by_layout(_soften_dense, _soften_csr)
 soften_all = by_layout(_soften_all_dense, _soften_all_csr)
+
+
+@subroutine
+def prefetch_ahead(X, y, order, k):
+    """While row number k of the order is worked on, fetch the one that comes ROWS_AHEAD later."""
+    ahead = k + ROWS_AHEAD
+    if ahead < order.shape[0]:
+        prefetch_row(X, order[ahead])
+        prefetch(y, order[ahead])

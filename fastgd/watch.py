@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ DIVERGED_AT = 10.0
 
 @dataclass(frozen=True)
 class State:
-    """What a callback sees after each epoch. ``coef`` and ``intercept`` are copies."""
+    """What a callback sees after each epoch. ``coef`` is a copy; ``objective`` is NaN on large data."""
 
     epoch: int
     passes: float
@@ -126,6 +127,8 @@ class Watch:
         if not self._limit_is_final:
             self._limit = max(self._limit, DIVERGED_AT * self.problem.best_constant())
             self._limit_is_final = True
+        if self._limit <= 0:  # a loss that is zero or negative there, and so no measure of what is large
+            self._limit = sys.float_info.max
         return not mean_loss <= self._limit  # a NaN is not <= either
 
     def step(self, number: int, row: int, loss: float, rate: float, gradient: np.ndarray) -> None:
@@ -190,10 +193,11 @@ class Watch:
     def _call_back(self, running_loss: float, rate: float) -> None:
         d = self.problem.n_features
         intercept = float(self.theta[d]) if self.problem.fit_intercept else 0.0
+        self.evaluate_if_small()
         objective = self.rows[-1][3]
         state = State(
             self.epoch, float(self.epoch), self.seconds, objective, running_loss, rate, self.theta[:d].copy(), intercept
         )
         for callback in self.options.callbacks:
-            if callback(state) is True:
+            if isinstance(answer := callback(state), (bool, np.bool_)) and answer:
                 self.stop("callback")

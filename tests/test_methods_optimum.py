@@ -116,7 +116,7 @@ def test_gd_ends_at_the_optimum_that_others_find(name, scale):
 @pytest.mark.parametrize("name", CASES)
 def test_stochastic_methods_come_near_it(name, method):
     case = CASES[name]
-    options = {"method": method, "schedule": "exponential:decay=0.97", "max_epochs": 300, "tol": 0}
+    options = {"method": method, "schedule": "exponential:decay=0.995", "max_epochs": 1500, "tol": 0}
     result = fastgd.fit(X, case.y, loss=case.loss, **penalty_options(case), **options)
     F = objective(X, case.y, *case.solve(X, case.y), case.loss, case.l1, case.l2)
     start = result.trace["objective"][0]
@@ -138,7 +138,7 @@ def test_the_test_for_convergence_is_relative_to_zero_weights():
 
 # --- Scaled variables -------------------------------------------------------------------------------------------------
 
-BADLY_SCALED = random.normal(size=(60, 4)) * [30.0, 1.0, 0.2, 5.0] + [100.0, 0.0, 1.0, -5.0]
+BADLY_SCALED = random.normal(size=(60, 4)) * [10.0, 1.0, 0.2, 4.0] + [15.0, 0.0, 0.4, -5.0]
 TARGET = BADLY_SCALED @ [0.1, 2.0, -4.0, 0.0] + 3.0 + random.normal(size=60)
 
 
@@ -176,8 +176,9 @@ def test_steps_in_scaled_variables_are_those_on_standardised_data(method, batch_
 @pytest.mark.parametrize("penalty", ["l2", "elasticnet"])
 def test_scaling_changes_the_way_but_not_the_end(penalty, fit_intercept, layout):
     rows = BADLY_SCALED if layout == "dense" else csr_array(BADLY_SCALED)
-    options = {**GD, "loss": "half_squared", "penalty": penalty, "alpha": 0.5, "fit_intercept": fit_intercept, "tol": 0}
+    options = {**GD, "loss": "half_squared", "penalty": penalty, "alpha": 0.5, "fit_intercept": fit_intercept}
     scaled, plain = (fastgd.fit(rows, TARGET, scale=scale, **options) for scale in (True, False))
+    assert scaled.n_epochs < plain.n_epochs / 3
     l1_ratio = 0.0 if penalty == "l2" else 0.15
     by_others = linear_model.ElasticNet(alpha=0.5, l1_ratio=l1_ratio, fit_intercept=fit_intercept, **EXACT)
     if penalty == "l2":
@@ -205,8 +206,8 @@ def test_scaling_is_automatic_only_with_the_rate_and_only_where_it_is_needed():
 
 # --- Automatic rates --------------------------------------------------------------------------------------------------
 
-rates_and_methods = pytest.mark.parametrize("method", ["gd", "sgd", "minibatch"])
-memories = pytest.mark.parametrize("rule", ["sgd", "momentum", "nesterov"])
+methods = pytest.mark.parametrize("method", ["gd", "sgd", "minibatch"])
+rules = pytest.mark.parametrize("rule", ["sgd", "momentum", "nesterov"])
 
 
 @st.composite
@@ -215,7 +216,7 @@ def wild_problems(draw):
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     n, d = draw(st.integers(2, 40)), draw(st.integers(1, 50))
     X = random.normal(size=(n, d))
-    oddity = draw(st.sampled_from(["plain", "units", "tiny", "huge", "outlier", "offset", "zeros", "alike", "constant"]))
+    oddity = draw(st.sampled_from(["none", "units", "tiny", "huge", "outlier", "offset", "zeros", "alike", "constant"]))
     if oddity == "units":
         X *= 10.0 ** random.uniform(-4, 4, d)
     elif oddity in ("tiny", "huge"):
@@ -230,25 +231,24 @@ def wild_problems(draw):
         X[:] = X[:, :1] + 1e-3 * X
     elif oddity == "constant":
         X[:, 0] = 1e4
-    y = X @ random.normal(size=d) / (1e-12 + np.abs(X).max()) + draw(st.sampled_from([0.0, 0.1, 10.0])) * random.normal(size=n)
+    signal = X @ random.normal(size=d) / (1e-12 + np.abs(X).max())
+    y = signal + draw(st.sampled_from([0.0, 0.1, 10.0])) * random.normal(size=n)
     y = y * draw(st.sampled_from([1.0, 1e-4, 1e4])) + draw(st.sampled_from([0.0, 100.0]))
     y[0] += 1e-9 + abs(y[0]) * 1e-3  # a target that is the same in every row is an error
     return X, y
 
 
 def automatic(X, y, **options):
-    """A fit that must not diverge, its first objective and its last."""
+    """The first objective and the last of a fit that must not diverge."""
     if options["loss"] == "logistic":
-        y = np.where(y > np.median(y), 1.0, -1.0)
-        y[np.argmin(X[:, 0])] = 1.0
-        y[np.argmax(X[:, 0])] = -1.0
+        y = np.argsort(np.argsort(y)) >= len(y) // 2
     result = fastgd.fit(X, y, **options)
     assert np.isfinite(result.trace["objective"]).all()
     return result.trace["objective"][0], result.objective
 
 
-@rates_and_methods
-@memories
+@methods
+@rules
 @pytest.mark.parametrize("loss", ["half_squared", "logistic"])
 @given(
     problem=wild_problems(),
@@ -266,7 +266,7 @@ def test_an_automatic_rate_never_diverges(method, rule, loss, problem, strengths
         assert after <= before * (1 + 1e-9)
 
 
-@rates_and_methods
+@methods
 @given(problem=wild_problems(), fit_intercept=st.booleans())
 def test_nor_does_it_on_sparse_rows(method, problem, fit_intercept):
     X, y = problem
@@ -284,8 +284,8 @@ def test_gd_at_an_automatic_rate_goes_down_at_every_step(problem, fit_intercept)
     assert (np.diff(trace["objective"]) <= rounding).all()
 
 
-@rates_and_methods
-@memories
+@methods
+@rules
 @pytest.mark.parametrize("loss", ["half_squared", "logistic"])
 @share_of_examples(0.5)
 @given(n=st.integers(8, 60), d=st.integers(1, 20), seed=st.integers(0, 2**32 - 1))
@@ -293,5 +293,5 @@ def test_where_there_is_something_to_learn_it_is_learnt(method, rule, loss, n, d
     random = np.random.default_rng(seed)
     X = random.normal(size=(n, d))
     y = 2 * X @ random.normal(size=d) / np.sqrt(d) + 0.1 * random.normal(size=n) + 1.0
-    before, after = automatic(X, y - 1.0 * (loss == "logistic"), loss=loss, method=method, rule=rule, max_epochs=20)
+    before, after = automatic(X, y, loss=loss, method=method, rule=rule, max_epochs=20)
     assert after < before

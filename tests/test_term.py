@@ -1,82 +1,21 @@
-"""Terms: their fields, the digest of their code, and what becomes of them in kernels, scripts and notebooks."""
+"""Terms: their fields, what is said about wrong ones, and how they travel."""
 
 from __future__ import annotations
 
-import json
-import os
 import pickle
-import subprocess
 import sys
-import types
-from textwrap import dedent, indent
+from textwrap import dedent
 
+import numba
 import numpy as np
 import pytest
+from term_sources import Y, Z, loss_class, run, total
 
 import fastgd
 from fastgd.errors import OptionError
-from fastgd.jit import CompileClock, subroutine
+from fastgd.jit import CompileClock
 from fastgd.losses import LOSSES, HalfSquared, Huber
 from fastgd.term import digest, is_term, term
-
-
-def run(arguments: list[str], cwd, script_input: str | None = None, **environment: str) -> str:
-    """Run Python in ``cwd`` with this process's import path; return what it printed."""
-    path = os.pathsep.join([str(cwd), *filter(None, sys.path)])
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=cwd,
-        input=script_input,
-        env={**os.environ, "PYTHONPATH": path, **environment},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def kernels(tmp_path_factory) -> dict[str, str]:
-    """A cache of compiled kernels for this file's subprocesses, so that the suite compiles in vain once at most."""
-    return {"NUMBA_CACHE_DIR": str(tmp_path_factory.mktemp("kernels"))}
-
-
-@subroutine
-def total(loss, y, z):
-    """What every kernel does with a loss."""
-    value = 0.0
-    for i in range(y.shape[0]):
-        value += loss.value(y[i], z[i])
-    return value
-
-
-Y = np.array([1.0, 2.0, -3.0])
-Z = np.array([0.5, 4.0, -3.5])
-
-
-def loss_class(value: str = "return (z - y) ** 2", *, before: str = "", body: str = "", **names) -> type:
-    """A loss made from source, in a module of its own; ``before`` stands above the class, ``body`` in it."""
-    source = "\n".join(
-        [
-            "import math",
-            dedent(before),
-            "@term",
-            "class Loss:",
-            indent(dedent(body), "    "),
-            "    def value(self, y, z):",
-            indent(dedent(value), " " * 8),
-            "    def derivative(self, y, z):",
-            "        return z - y",
-            "    def mean(self, z):",
-            "        return z",
-        ]
-    )
-    module = types.ModuleType("mine")
-    vars(module).update(term=term, np=np, njit=__import__("numba").njit, **names)
-    exec(compile(source, "mine.py", "exec", dont_inherit=True), vars(module))
-    return module.Loss
-
 
 # --- Fields ---------------------------------------------------------------------------------------------------------
 
@@ -201,168 +140,6 @@ def test_a_subclass_is_a_term_with_the_methods_it_has():
     assert total(Doubled(), Y, Z) == 2 * total(HalfSquared(), Y, Z)
 
 
-# --- Without numba --------------------------------------------------------------------------------------------------
-
-
-def test_terms_are_there_without_numba_and_numpy(tmp_path):
-    script = """
-        import sys
-        import fastgd, fastgd.losses, fastgd.penalties, fastgd.rules, fastgd.schedules, fastgd_cli.main
-        from fastgd.term import digest, is_term
-        loss = fastgd.losses.LOSSES.resolve("huber:delta=2")
-        assert fastgd.losses.LOSSES.resolve(loss) is loss and is_term(loss) and digest(type(loss))
-        print([name for name in ("numba", "numpy", "scipy", "pyarrow") if name in sys.modules])
-    """
-    assert run(["-c", dedent(script)], tmp_path).strip() == "[]"
-
-
-# --- The digest -----------------------------------------------------------------------------------------------------
-
-BASE = """
-    from enum import Enum
-    DELTA = 1.5
-    POINTS = np.array([1.0, 2.0])
-    PAIR = (1.0, (2.0, 3.0))
-    class Mode(Enum):
-        SOFT = 1
-        HARD = 2
-    @njit(fastmath={"nsz", "arcp"})
-    def deepest(r):
-        return r + 1.0
-    @njit
-    def deeper(r):
-        return deepest(r) * DELTA
-    @njit
-    def helper(r, by=2.0):
-        return deeper(r) * by
-    def outer(factor, inner):
-        @njit
-        def enclosed(r):
-            return r * factor + inner
-        return enclosed
-    enclosed = outer(3.0, 4.0)
-"""
-VALUE = """
-    if y in {1.0, 2.0, 3.0}:
-        return helper(z - y)
-    return enclosed(z) + POINTS[0] + PAIR[1][0] + Mode.SOFT.value + math.exp(z)
-"""
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("z - y", "y - z"),
-        ("3.0}", "4.0}"),
-        ("by=2.0", "by=3.0"),
-        ("DELTA = 1.5", "DELTA = 2.5"),
-        ("DELTA = 1.5", "DELTA = np.float32(1.5)"),
-        ("[1.0, 2.0]", "[1.0, 2.5]"),
-        ("(2.0, 3.0)", "(2.0, 3.5)"),
-        ("(1.0, (2.0, 3.0))", "((1.0, 2.0), 3.0)"),
-        ("SOFT = 1", "SOFT = 3"),
-        ("r + 1.0", "r + 2.0"),
-        ("deepest(r) * DELTA", "deepest(r) / DELTA"),
-        ('"arcp"', '"contract"'),
-        ("@njit\n    def deeper", "@njit(error_model='numpy')\n    def deeper"),
-        ("outer(3.0, 4.0)", "outer(3.5, 4.0)"),
-        ("outer(3.0, 4.0)", "outer(4.0, 3.0)"),
-        ("r * factor", "r / factor"),
-        ("math.exp", "math.cosh"),
-    ],
-)
-def test_the_digest_changes_with_whatever_machine_code_is_made_from(old, new):
-    changed = [text.replace(old, new) for text in (VALUE, BASE)]
-    assert changed != [VALUE, BASE]
-    assert digest(loss_class(VALUE, before=BASE)) != digest(loss_class(changed[0], before=changed[1]))
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("", ""),
-        ("if y in", '"""One line of explanation."""\n    if y in'),
-        ("if y in", "# Why this is so.\n\n\n    if y in"),
-        ("def deepest(r):", 'def deepest(r):\n        """Another."""'),
-        ("DELTA = 1.5", "UNUSED = 9.5\n    DELTA = 1.5"),
-        (
-            "class Mode",
-            "@term\n    class Another:\n        def value(self, y, z):\n            return y\n    class Mode",
-        ),
-    ],
-)
-def test_the_digest_does_not_change_with_anything_else(old, new):
-    changed = [text.replace(old, new, 1) for text in (VALUE, BASE)]
-    assert digest(loss_class(VALUE, before=BASE)) == digest(loss_class(changed[0], before=changed[1]))
-
-
-def test_a_docstring_may_change_but_a_word_that_is_used_may_not():
-    docstrings = [digest(loss_class(f'"""{word}"""\nreturn y')) for word in ("one", "two")]
-    words = [digest(loss_class(before=f"helper = njit(lambda: {word!r})", value="return helper()")) for word in "ab"]
-    assert docstrings[0] == docstrings[1]
-    assert words[0] != words[1]
-
-
-def test_the_digest_follows_helpers_into_other_modules():
-    def with_formula(formula: str) -> str:
-        package, module = types.ModuleType("package"), types.ModuleType("package.module")
-        package.module = module
-        module.package = package  # and back again, which must not go round for ever
-        exec(f"from numba import njit\n@njit\ndef helper(r):\n    return {formula}", vars(module))
-        return digest(loss_class("return package.module.helper(z - y)", package=package))
-
-    assert with_formula("r * r") == with_formula("r * r")
-    assert with_formula("r * r") != with_formula("r * r * r")
-
-
-@pytest.mark.parametrize("name", ["builtins", "signal", "code", None])
-def test_the_digest_reads_the_code_of_modules_named_like_the_standard_library(name):
-    """Scripts are called signal.py or code.py, and `exec` without a name makes classes of "builtins"."""
-
-    def with_formula(formula: str) -> str:
-        names = {"term": term} if name is None else {"term": term, "__name__": name}
-        exec(f"@term\nclass Loss:\n    def value(self, y, z):\n        return {formula}", names)
-        return digest(names["Loss"])
-
-    assert with_formula("z - y") != with_formula("y - z")
-
-
-def test_helpers_that_call_each_other_end():
-    before = """
-        @njit
-        def even(r):
-            return True if r < 1.0 else odd(r - 1.0)
-        @njit
-        def odd(r):
-            return {}if r < 1.0 else even(r - 1.0)
-    """
-    digests = {digest(loss_class("return even(z)", before=before.format(word))) for word in ("False ", "True ")}
-    assert len(digests) == 2
-
-
-def test_a_method_that_names_its_own_class_ends():
-    assert digest(loss_class("return Loss().value(y, z)")) != digest(loss_class("return 2 * Loss().value(y, z)"))
-    assert len(digest(loss_class("return super().value(y, z)"))) == 16
-
-
-def test_what_the_digest_cannot_read_is_compiled_anew_in_each_process(monkeypatch):
-    in_this_process = digest(loss_class(VALUE, before=BASE))
-    cls = loss_class("return helper(z)", before="class Opaque:\n    pass\nhelper = Opaque()")
-    known = digest(cls)
-    assert digest(cls) == known
-    monkeypatch.setattr("fastgd.term.PROCESS", "another")
-    assert digest(cls) != known
-    assert digest(loss_class(VALUE, before=BASE)) == in_this_process
-
-
-def test_the_digest_is_the_same_in_every_process(tmp_path):
-    source = "from numba import njit\nimport math\nimport numpy as np\nfrom fastgd import term\n"
-    source += dedent(BASE) + "@term\nclass Loss:\n    def value(self, y, z):" + indent(dedent(VALUE), " " * 8)
-    (tmp_path / "mine.py").write_text(source)
-    script = "from mine import Loss; from fastgd.term import digest; print(digest(Loss))"
-    assert run(["-c", script], tmp_path, PYTHONHASHSEED="1") == run(["-c", script], tmp_path, PYTHONHASHSEED="2")
-
-
 # --- Wrong terms ----------------------------------------------------------------------------------------------------
 
 
@@ -438,29 +215,7 @@ def test_code_that_numba_cannot_compile_is_one_sentence(value, before, sentence)
         assert leftover not in message
 
 
-def test_helpers_may_be_plain_python_or_compiled_and_in_other_modules():
-    before = """
-        def plain(r, by=2.0):
-            return by * deeper(r)
-        def deeper(r):
-            return r * FACTOR
-        def outer(inner):
-            def enclosed(r):
-                return r + inner
-            return enclosed
-        enclosed = outer(4.0)
-        FACTOR = 3.0
-    """
-    module = types.ModuleType("module")
-    exec("import numba\n@numba.njit\ndef cube(r):\n    return r**3\ndef shifted(r):\n    return r + 1", vars(module))
-    value = "return plain(z - y) + enclosed(z) + module.cube(y) + module.shifted(z)"
-    loss = loss_class(value, before=before, module=module)()
-    assert total(loss, Y, Z) == pytest.approx(sum(map(loss.value, Y, Z)), rel=1e-15)
-
-
 def test_a_callbacks_own_failure_to_compile_is_left_alone():
-    import numba
-
     @numba.njit
     def broken(r):
         return undefined(r)  # noqa: F821
@@ -484,125 +239,22 @@ def test_a_term_pickles():
 
 
 def test_a_numba_type_pickles_by_name():
-    from numba import typeof, types
-
-    typ = typeof(Huber())
+    typ = numba.typeof(Huber())
     assert pickle.loads(pickle.dumps(typ)) is typ
     stored = pickle.dumps(typ).replace(b"fastgd.losses", b"fastgd.lasses")
-    assert isinstance(pickle.loads(stored), types.Opaque)
+    assert isinstance(pickle.loads(stored), numba.types.Opaque)
 
 
-# --- Where terms are written ----------------------------------------------------------------------------------------
-
-MINE = """
-    from numba import njit
-
-    import fastgd
+# --- Without numba --------------------------------------------------------------------------------------------------
 
 
-    @njit
-    def square(r):
-        return {factor} * r * r
-
-
-    @fastgd.term
-    class Mine:
-        width: float = 1.0
-
-        def value(self, y, z):
-            return square(z - y) * self.width
-
-        def derivative(self, y, z):
-            return 2.0 * {factor} * (z - y) * self.width
-
-        def mean(self, z):
-            return z
-"""
-FIT = """
-    import json
-    import numpy as np
-    from fastgd.jit import CompileClock
-    from fastgd.kernels.gradient import mean_loss
-
-    X = np.random.default_rng(0).standard_normal((50, 3))
-    y = X @ [1.0, 2.0, 3.0] + 0.5
-
-    def fit(loss):
-        with CompileClock().listening() as clock:
-            result = fastgd.fit(X, y, loss=loss, method="gd", learning_rate=0.05, max_epochs=5)
-        return result.objective, clock.count
-"""
-
-
-def expected(factor: float) -> float:
-    """What `FIT` gives with `MINE`; the gradient, and so the step, is in proportion to the factor."""
-    X = np.random.default_rng(0).standard_normal((50, 3))
-    y = X @ [1.0, 2.0, 3.0] + 0.5
-    loss = fastgd.losses.Squared()
-    result = fastgd.fit(X, y, loss=loss, method="gd", learning_rate=0.05 * factor, max_epochs=5)
-    return factor * result.objective
-
-
-def test_a_loss_in_a_script_is_compiled_once_and_for_all(tmp_path, kernels):
-    script = tmp_path / "script.py"
-    tail = "print(json.dumps([*fit(Mine()), len(mean_loss.serial.nopython_signatures), *fit(Mine(2.0))]))"
-    answers = []
-    for factor in (1.0, 1.0, 3.0, 1.0):
-        script.write_text("\n".join(map(dedent, [MINE.format(factor=factor), FIT, tail])))
-        answers.append(json.loads(run(["script.py"], tmp_path, **kernels)))
-    objectives, compiled, native, doubled, more = zip(*answers, strict=True)
-    assert objectives == pytest.approx([expected(1.0), expected(1.0), expected(3.0), expected(1.0)], rel=1e-12)
-    assert doubled[:2] == pytest.approx([expected(2.0)] * 2, rel=1e-12)
-    assert native == (1, 1, 1, 1)
-    assert more == (0, 0, 0, 0)
-    assert compiled[0] > 0
-    assert compiled[1] == 0
-    assert compiled[2] == 2  # mean_loss and batch_gradient, and nothing else
-    assert compiled[3] == 0  # the first version is still there
-
-
-@pytest.mark.parametrize("way", ["-c", "-", "-i"])
-def test_a_loss_without_a_source_file(way, tmp_path, kernels):
-    """``python -c``, a script on standard input, and statement by statement at the prompt."""
-    source = "\n".join(map(dedent, [MINE.format(factor=1.0), FIT, "print(json.dumps(fit(Mine())))"]))
-    if way == "-c":
-        printed = run(["-c", source], tmp_path, **kernels)
-    elif way == "-":
-        printed = run(["-"], tmp_path, source, **kernels)
-    else:  # the prompt ends a block at an empty line, and must not find one within
-        statements = f"exec({source!r}, globals())\n"
-        printed = run(["-i", "-q"], tmp_path, statements, **kernels)
-    assert json.loads(printed)[0] == pytest.approx(expected(1.0), rel=1e-12)
-
-
-def test_cells_of_a_notebook_that_are_run_again(tmp_path, kernels):
-    """A loss, a helper or a constant is bound anew, with the old ones still about: the newest counts."""
-    cells = [
-        """
-        import json
-        import numpy as np
-        from numba import njit
-        import fastgd
-        from fastgd.kernels.gradient import mean_loss
-
-        rows = np.ones((4, 1)), np.zeros(4), np.ones(1)
-
-        def ask(loss):
-            answers.append(mean_loss.serial(*rows, 1.0, loss, np.zeros((1, 2))))
-
-        answers = []
-        FACTOR = 1.0
-        """,
-        MINE.format(factor="FACTOR") + "\n    first = Mine()\n    ask(first)",
-        MINE.format(factor="10.0 * FACTOR") + "\n    ask(Mine())",
-        "FACTOR = 3.0\nask(Mine())",
-        "@njit\ndef square(r):\n    return r * r + FACTOR\nask(Mine())",
-        MINE.format(factor="FACTOR") + "\n    ask(Mine(2.0))\n    ask(first)",
-        "print(json.dumps(answers))",
-    ]
-    notebook = (
-        f"for cell in {[dedent(cell) for cell in cells]!r}:\n    exec(compile(cell, '<cell>', 'exec'), globals())"
-    )
-    answers = [4.0, 40.0, 120.0, 7.0, 24.0, 12.0]  # (1 + 1 - 0)^2 times the factors, or plus the one
-    for _ in range(2):  # compiled, then from the disk, where nothing wrong may have been left
-        assert json.loads(run(["-c", notebook], tmp_path, **kernels)) == answers
+def test_terms_are_there_without_numba_and_numpy(tmp_path):
+    script = """
+        import sys
+        import fastgd, fastgd.losses, fastgd.penalties, fastgd.rules, fastgd.schedules, fastgd_cli.main
+        from fastgd.term import digest, is_term
+        loss = fastgd.losses.LOSSES.resolve("huber:delta=2")
+        assert fastgd.losses.LOSSES.resolve(loss) is loss and is_term(loss) and digest(type(loss))
+        print([name for name in ("numba", "numpy", "scipy", "pyarrow") if name in sys.modules])
+    """
+    assert run(["-c", dedent(script)], tmp_path).strip() == "[]"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from numba import prange
 
 from ..jit import kernel, parallel_kernel, subroutine
-from ..rows import axpy, axpy2, dot, n_rows, squared_norm
+from ..rows import axpy, axpy2, dot, n_rows, prefetch_ahead, squared_norm
 
 
 @subroutine
@@ -26,6 +26,9 @@ def accumulate(X, y, order, start, stop, w, b, loss, gradient):
     slopes = 0.0
     k = start
     while k + 2 <= stop:
+        if order is not None:
+            prefetch_ahead(X, y, order, k)
+            prefetch_ahead(X, y, order, k + 1)
         i0, i1 = row_at(order, k), row_at(order, k + 1)
         z0 = dot(X, i0, w) + b
         z1 = dot(X, i1, w) + b

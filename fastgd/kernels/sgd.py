@@ -9,11 +9,8 @@ Sparse online learning via truncated gradient, 2009).
 from __future__ import annotations
 
 from ..jit import kernel, subroutine
-from ..prefetch import prefetch
-from ..rows import axpy, dot, prefetch_row, soften, soften_all
+from ..rows import axpy, dot, prefetch_ahead, soften, soften_all
 
-# Rows are asked for this many steps before their turn.
-ROWS_AHEAD = 32
 # Below this the scale is multiplied into the weights and starts again from 1.
 SMALLEST_SCALE = 1e-9
 
@@ -42,11 +39,8 @@ def sgd_epoch(X, y, order, rates, loss, l1, l2, theta, v, paid):
         v[j] = theta[j]
     # float64, whatever X is: in float32, 1 - rate * l2 would round to 1.
     scale, inverse, owed, total, slope = 1.0, 1.0, 0.0, 0.0, 0.0
-    n_steps = order.shape[0]
-    for k in range(n_steps):
-        if k + ROWS_AHEAD < n_steps:
-            prefetch_row(X, order[k + ROWS_AHEAD])
-            prefetch(y, order[k + ROWS_AHEAD])
+    for k in range(order.shape[0]):
+        prefetch_ahead(X, y, order, k)
         i = order[k]
         rate = rates[k]
         if l1 > 0.0:
