@@ -17,7 +17,7 @@ from .console import print_table
 
 STOP_REASONS = {
     "tol": "the running loss no longer improves by more than the tolerance",
-    "max_epochs": "all epochs done",
+    "max_epochs": "all passes done that --epochs allows",
     "max_seconds": "time is up",
     "callback": "stopped by a callback",
 }
@@ -39,7 +39,8 @@ def training_metrics(table: Table, result: Result) -> dict[str, float]:
 
 def samples_per_second(result: Result) -> float:
     seconds = float(result.trace["seconds"][-1])
-    return float(result.trace["passes"][-1]) * result.n_samples / max(seconds, 1e-9)
+    passes = float(result.trace["passes"][-1] - result.trace["passes"][0])
+    return passes * result.n_samples / max(seconds, 1e-9)
 
 
 def print_summary(table: Table, result: Result, seconds_read: float, files: dict[str, str]) -> None:

@@ -76,7 +76,8 @@ def fit(
     batch_size : rows a step of minibatch, or "auto": 32, and more on sparse rows.
     scale : take steps in scaled (and with an intercept centred) columns, without changing F or the units of
         anything returned; "auto" does so for an automatic learning rate when columns differ much.
-    max_epochs : most passes over the rows.
+    max_epochs : most passes over the rows, those that find an automatic learning rate included; at least one
+        epoch is run.
     max_seconds : most seconds of training, compilation not counted.
     tol : stop when converged to this relative tolerance; 0 runs all epochs. None means 1e-4 for an automatic
         learning rate, else 0. For gd the norm of the proximal-gradient mapping, relative to its value at
@@ -195,7 +196,7 @@ class _Run:
                 check_finite(problem)
                 raise DataError("the objective at the start is not finite: the values of X, y or start are too large")
             self.plan: Plan = make_plan(problem, self.options)
-            self.watch = Watch(problem, self.options, self.theta, objective, lambda: clock.seconds)
+            self.watch = Watch(problem, self.options, self.theta, objective, self.plan.passes, lambda: clock.seconds)
             if (described := describe_metric(self.plan.metric)) is not None:
                 self.remarks.append(f"steps were taken with {described}; the model is in the units of the data")
             self._descend()
@@ -229,7 +230,7 @@ class _Run:
         message = f"training diverged in epoch {epoch}: the loss grew instead of falling"
         if options.learning_rate == "auto" or getattr(problem.loss, "curvature", None) is None:
             return f"{message}; try a smaller learning_rate than {plan.learning_rate:.3g}"
-        stable = automatic_rate(problem, options, plan.metric, plan.batch_size)
+        stable, _ = automatic_rate(problem, options, plan.metric, plan.batch_size)
         if not 0 < stable < plan.learning_rate:  # 0 where the values of X are too large to be squared
             return f"{message}; try a learning_rate below {plan.learning_rate:.3g}"
         cause = f"since the learning rate {plan.learning_rate:g} is too large"

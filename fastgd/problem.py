@@ -127,13 +127,12 @@ class Problem:
     def sparse(self) -> bool:
         return isinstance(self.X, CSR)
 
-    def gradient(self, theta: np.ndarray, loss: Any = None, y: np.ndarray | None = None) -> tuple[float, np.ndarray]:
+    def gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         """Mean loss and its mean gradient at ``theta``, without the penalty; the array is reused by the next call."""
         work = self.work
         launch = batch_gradient if self.parallel else batch_gradient.serial
-        y = self.y if y is None else y
         coef, b = self._split(theta)
-        value = launch(self.X, y, coef, b, loss or self.loss, work.partials, work.sums, work.gradient)
+        value = launch(self.X, self.y, coef, b, self.loss, work.partials, work.sums, work.gradient)
         return float(value), work.gradient
 
     def mean_loss(self, theta: np.ndarray) -> float:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy.sparse as sp
 
 from .errors import OptionError
 from .kernels.gradient import row_norms
 from .kernels.update import Metric
 from .losses import HalfSquared
 from .options import Options
-from .problem import Problem, chunk_count
+from .problem import PARALLEL_FROM, Problem, chunk_count, count_values, shape_of
 from .rows import CSR
 
 SAMPLE_ROWS = 16_384  # column scales need not be exact; the rates that follow from them are safe on all rows
 # Columns whose spreads differ by less than this, and whose means are no further off, are left as they are.
 SCALE_TOLERANCE = 4.0
-POWER_ITERATIONS = 12
+POWER_ITERATIONS = 20
+POWER_TOLERANCE = 0.01
 # Power iterations approach the largest eigenvalue from below.
-INFLATION = 1.05
+INFLATION = 1.1
 
 
 def choose_metric(problem: Problem, options: Options) -> Metric:
@@ -45,19 +47,30 @@ def choose_metric(problem: Problem, options: Options) -> Metric:
     return Metric(mean if problem.fit_intercept else np.zeros_like(mean), inverse)
 
 
-def _column_moments(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and spread of each column over evenly spaced rows; about 0, without an intercept, the root mean square."""
-    rows = np.unique(np.linspace(0, problem.n_samples - 1, min(problem.n_samples, SAMPLE_ROWS)).astype(np.int64))
-    if isinstance(problem.X, CSR):
-        import scipy.sparse as sp
+def _sample(problem: Problem) -> np.ndarray | CSR:
+    """Evenly spaced rows of X; all of them where they are few."""
+    X, n = problem.X, problem.n_samples
+    if n <= SAMPLE_ROWS:
+        return X
+    rows = np.linspace(0, n - 1, SAMPLE_ROWS).astype(np.int64)
+    if not isinstance(X, CSR):
+        return X[rows]
+    some = sp.csr_array((X.data, X.indices, X.indptr), shape=(n, problem.n_features))[rows]
+    return CSR(some.data, some.indices.astype(X.indices.dtype), some.indptr.astype(np.int64), X.n_features)
 
-        X = problem.X
-        sample = sp.csr_array((X.data, X.indices, X.indptr), shape=(problem.n_samples, problem.n_features))[rows]
-        sample = sample.astype(np.float64)
-        mean, square = np.asarray(sample.mean(axis=0)), np.asarray((sample * sample).mean(axis=0))
+
+def _column_moments(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and spread of each column over a sample; about 0, without an intercept, the root mean square."""
+    X = _sample(problem)
+    if isinstance(X, CSR):
+        sums, squares = np.zeros(X.n_features), np.zeros(X.n_features)
+        values = X.data.astype(np.float64)
+        np.add.at(sums, X.indices, values)
+        np.add.at(squares, X.indices, values**2)
+        mean, square = sums / shape_of(X)[0], squares / shape_of(X)[0]
         variance = np.maximum(square - mean**2, 0.0)
     else:
-        dense = problem.X[rows].astype(np.float64)
+        dense = X.astype(np.float64)
         mean, variance = dense.mean(axis=0), dense.var(axis=0)
         square = variance + mean**2
     # A column that is constant up to rounding has no spread.
@@ -65,21 +78,26 @@ def _column_moments(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
     return mean, np.sqrt(variance if problem.fit_intercept else square)
 
 
-def automatic_rate(problem: Problem, options: Options, metric: Metric, batch_size: int) -> float:
-    """A rate that is stable for steps on ``batch_size`` rows, and the rule's own default for adaptive rules.
+def automatic_rate(problem: Problem, options: Options, metric: Metric, batch_size: int) -> tuple[float, float]:
+    """A rate that is stable for steps on ``batch_size`` rows, and how many passes over X it took to find.
 
-    For batches of B of n rows drawn without replacement, the loss is smooth in expectation with the
-    constant
+    For adaptive rules it is their own default. For batches of B of n rows drawn without replacement, the
+    loss is smooth in expectation with the constant
 
         L_B = (n - B) / (B (n - 1)) L_max + n (B - 1) / (B (n - 1)) L,
 
     L_max = c max |x_i|^2 and L = c lambda_max(X'X / n), c the largest curvature of the loss; 1 / (2 L_B)
     is then stable, and 1 / L for all rows at once. Source: Gower, Loizou, Qian, Sailanbayev, Shulgin and
     Richtarik, SGD: general analysis and improved rates (2019), proposition 3.8 and theorem 3.1.
+
+    Raises
+    ------
+    OptionError
+        When the loss does not say what its largest curvature is.
     """
     default = getattr(options.rule, "default_rate", None)
     if default is not None:
-        return float(default)
+        return float(default), 0.0
     curvature = getattr(problem.loss, "curvature", None)
     if curvature is None:
         raise OptionError(
@@ -88,47 +106,65 @@ def automatic_rate(problem: Problem, options: Options, metric: Metric, batch_siz
         )
     n = problem.n_samples
     l2 = float(problem.penalty.derivative(1.0)) * float((metric.inverse**2).max())
-    norms = np.empty(n)
-    launch = row_norms if problem.parallel else row_norms.serial
-    launch(problem.X, metric, chunk_count(problem.n_values, problem.n_features), norms)
-    largest = curvature() * (float(norms.max()) + problem.fit_intercept)
+    norms = _squared_norms(problem, problem.X, metric)
+    passes = 1.0
+    largest = curvature() * float(norms.max())
     if batch_size == 1 or n == 1:
         constant = 2.0 * (largest + l2)
     else:
-        whole = curvature() * _largest_eigenvalue(problem, metric)
+        eigenvalue, more = _largest_eigenvalue(problem, metric, norms)
+        passes += more
+        whole = curvature() * eigenvalue
         if batch_size >= n:
             constant = whole + l2
         else:
             share = (n - batch_size) / (batch_size * (n - 1))
             constant = 2.0 * (share * largest + (1.0 - share) * whole + l2)
     if constant <= 0.0:
-        return 1.0  # X is all zeros and there is no intercept: every rate does the same, nothing
+        return 1.0, passes  # X is all zeros and there is no intercept: every rate does the same, nothing
     damping = float(getattr(options.rule, "damping", lambda: 1.0)()) if batch_size < n else 1.0
-    return float(damping / constant)
+    return float(damping / constant), passes
 
 
-def _largest_eigenvalue(problem: Problem, metric: Metric) -> float:
-    """lambda_max(X'X / n) in the variables of ``metric``, the intercept a column of ones; by power iterations."""
-    d = problem.n_features
+def _squared_norms(problem: Problem, X: np.ndarray | CSR, metric: Metric) -> np.ndarray:
+    """|x_i|^2 of each row in the variables of ``metric``, the 1 of the intercept included."""
+    norms = np.empty(shape_of(X)[0])
+    n_values = count_values(X)
+    launch = row_norms if n_values >= PARALLEL_FROM else row_norms.serial
+    launch(X, metric, chunk_count(n_values, problem.n_features), norms)
+    return norms + float(problem.fit_intercept)
+
+
+def _largest_eigenvalue(problem: Problem, metric: Metric, norms: np.ndarray) -> tuple[float, float]:
+    """lambda_max(X'X / n) in the variables of ``metric``, the intercept a column of ones, and the passes it took.
+
+    By power iterations on a sample of the rows. It is put up in the proportion of the mean |x_i|^2 of all
+    rows to that of the sample, and is never below what the largest row alone makes it.
+    """
+    d, X = problem.n_features, _sample(problem)
+    n = shape_of(X)[0]
+    sample = Problem(X, np.zeros(n), HalfSquared(), problem.penalty, problem.fit_intercept)
     direction = np.random.default_rng(0).standard_normal(problem.n_parameters)
-    zeros = np.zeros(problem.n_samples)
-    value = 0.0
-    for _ in range(POWER_ITERATIONS):
+    value, before, iterations = 0.0, -1.0, 0
+    while iterations < POWER_ITERATIONS and abs(value - before) > POWER_TOLERANCE * value:
+        before = value
         direction /= np.linalg.norm(direction)
         theta = direction.copy()
         theta[:d] *= metric.inverse
         if problem.fit_intercept:
             theta[d] -= metric.shift @ theta[:d]
         # X'X v / n is the gradient of half the mean square of X v.
-        _, product = problem.gradient(theta, HalfSquared(), zeros)
+        _, product = sample.gradient(theta)
         direction = product.copy()
         if problem.fit_intercept:
             direction[:d] -= metric.shift * product[d]
         direction[:d] *= metric.inverse
         value = float(np.linalg.norm(direction))
-        if value == 0.0:
-            return 0.0
-    return INFLATION * value
+        iterations += 1
+    if n < problem.n_samples:
+        value *= max(1.0, float(norms.mean() / max(_squared_norms(problem, X, metric).mean(), 1e-300)))
+    value = max(INFLATION * value, float(norms.max()) / problem.n_samples)
+    return value, iterations * n / problem.n_samples
 
 
 def describe_metric(metric: Metric) -> str | None:

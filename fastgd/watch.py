@@ -75,6 +75,7 @@ class Watch:
         options: Options,
         theta: np.ndarray,
         objective: float,
+        passes: float = 0.0,
         compile_seconds: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.problem = problem
@@ -85,6 +86,7 @@ class Watch:
         self.steps: list[tuple[Any, ...]] = []
         self.good = theta.copy()  # the weights at the last row of the trace
         self.epoch = 0
+        self.passes_before = passes  # statistics took them, and max_epochs bounds all passes
         self.converged = False
         self.stop_reason = "max_epochs"
         self.reporter = current_reporter()
@@ -95,12 +97,14 @@ class Watch:
         self._done = False
         self._compile_seconds = compile_seconds
         self._began = time.perf_counter() - self._compile_seconds()
-        self._append(0.0, objective, math.nan, math.nan, math.nan)
+        self._append(passes, objective, math.nan, math.nan, math.nan)
 
     def epochs(self) -> Iterator[int]:
         """The numbers of the epochs to run, from 1."""
-        while not self._done and self.epoch < self.options.max_epochs:
+        while not self._done:
             yield self.epoch + 1
+            if self.passes_before + self.epoch + 1 > self.options.max_epochs:
+                return
 
     def stop(self, reason: str, converged: bool = False) -> None:
         """End the fit after what is under way."""
@@ -118,7 +122,7 @@ class Watch:
         if limit is not None and self.seconds >= limit:
             self.stop("max_seconds")
             if fraction < 1.0:
-                self._append(self.epoch + fraction, math.nan, mean_loss, rate, math.nan)
+                self._append(self.passes_before + self.epoch + fraction, math.nan, mean_loss, rate, math.nan)
                 raise Stopped
 
     def _exceeds_limit(self, mean_loss: float) -> bool:
@@ -139,7 +143,7 @@ class Watch:
     def record(self, running_loss: float, rate: float, gradient_norm: float = math.nan) -> None:
         """An epoch is done."""
         self.epoch += 1
-        self._append(float(self.epoch), math.nan, running_loss, rate, gradient_norm)
+        self._append(self.passes_before + self.epoch, math.nan, running_loss, rate, gradient_norm)
         if self.options.callbacks:
             self._call_back(running_loss, rate)
 
@@ -196,7 +200,14 @@ class Watch:
         self.evaluate_if_small()
         objective = self.rows[-1][3]
         state = State(
-            self.epoch, float(self.epoch), self.seconds, objective, running_loss, rate, self.theta[:d].copy(), intercept
+            self.epoch,
+            self.passes_before + self.epoch,
+            self.seconds,
+            objective,
+            running_loss,
+            rate,
+            self.theta[:d].copy(),
+            intercept,
         )
         for callback in self.options.callbacks:
             if isinstance(answer := callback(state), (bool, np.bool_)) and answer:

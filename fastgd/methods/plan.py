@@ -20,6 +20,7 @@ class Plan:
     batch_size: int
     metric: Metric
     learning_rate: float
+    passes: float  # over X, for the statistics that the rate comes from
 
 
 def make_plan(problem: Problem, options: Options) -> Plan:
@@ -31,10 +32,10 @@ def make_plan(problem: Problem, options: Options) -> Plan:
     batch_size = _batch_size(problem, options)
     metric = choose_metric(problem, options)
     if options.learning_rate == "auto":
-        rate = automatic_rate(problem, options, metric, batch_size)
+        rate, passes = automatic_rate(problem, options, metric, batch_size)
     else:
-        rate = options.learning_rate
-    return Plan(method, batch_size, metric, rate)
+        rate, passes = options.learning_rate, 0.0
+    return Plan(method, batch_size, metric, rate, passes)
 
 
 def _batch_size(problem: Problem, options: Options) -> int:
