@@ -231,7 +231,7 @@ class _Run:
         if options.learning_rate == "auto" or getattr(problem.loss, "curvature", None) is None:
             return f"{message}; try a smaller learning_rate than {plan.learning_rate:.3g}"
         stable, _ = automatic_rate(problem, options, plan.metric, plan.batch_size)
-        if not 0 < stable < plan.learning_rate:  # 0 where the values of X are too large to be squared
+        if stable >= plan.learning_rate:
             return f"{message}; try a learning_rate below {plan.learning_rate:.3g}"
         cause = f"since the learning rate {plan.learning_rate:g} is too large"
         return f"{message}, {cause}; try {_round_down(stable):g}, or 'auto'"

@@ -40,7 +40,7 @@ class RowOrder:
         filled = 0
         for first in range(0, len(blocks), BLOCKS_A_CALL):
             some = blocks[first : first + BLOCKS_A_CALL]
-            uniforms = random.random(len(some) * self.block_size)
+            bits = random.integers(1 << 32, size=len(some) * self.block_size, dtype=np.uint32)
             rest = self._order[filled:]
-            filled += shuffle_blocks(some, self.block_size, WINDOW_BLOCKS, self.n_samples, uniforms, rest)
+            filled += shuffle_blocks(some, self.block_size, WINDOW_BLOCKS, self.n_samples, bits, rest)
         return self._order

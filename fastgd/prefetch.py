@@ -10,7 +10,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-CACHE_LINE = 64
+# The least that a cache line of 64 bytes holds. A constant, since a division for the step would cost more
+# than the prefetches.
+VALUES_A_LINE = 8
 # Into the second-level cache: the first level has too few lines under way at a time, which on wide
 # rows costs half the speed.
 READ, SECOND_LEVEL, DATA = 0, 2, 1
@@ -22,8 +24,7 @@ def _prefetch(_typing_context: Any, array: Any, index: Any) -> Any:  # noqa: ARG
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         struct = context.make_array(signature.args[0])(context, builder, arguments[0])
-        address = cgutils.pointer_add(builder, struct.data, builder.mul(arguments[1], struct.itemsize))
-        address = builder.bitcast(address, cgutils.voidptr_t)
+        address = builder.bitcast(builder.gep(struct.data, [arguments[1]]), cgutils.voidptr_t)
         int32 = ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, int32, int32, int32])
         function = builder.module.declare_intrinsic("llvm.prefetch", [cgutils.voidptr_t], kind)

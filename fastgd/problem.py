@@ -211,9 +211,8 @@ def as_vector(y: Any) -> np.ndarray:
         values = _from_objects(values)
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         wrong = np.flatnonzero(~np.isfinite(values))
-        raise DataError(
-            f"y has {plural(len(wrong), 'NaN or infinite value')}, the first in row {wrong[0] + 1}; leave those rows out"
-        )
+        what = plural(len(wrong), "NaN or infinite value")
+        raise DataError(f"y has {what}, the first in row {wrong[0] + 1}; leave those rows out")
     return values
 
 

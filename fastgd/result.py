@@ -110,7 +110,7 @@ class Result:
         from .data.atomic import write_whole
 
         arrays = {name: getattr(self, name) for name in ARRAYS if getattr(self, name) is not None}
-        header = {"format": FORMAT, "loss": _describe(self.loss)}
+        header = {"format": FORMAT, "arrays": list(arrays), "loss": _describe(self.loss)}
         for name in (f.name for f in dataclasses.fields(self) if f.name not in (*ARRAYS, "loss")):
             header[name] = getattr(self, name)
         buffer = io.BytesIO()
@@ -152,7 +152,7 @@ def load(path: str | PathLike[str], *, loss: Any = None) -> Result:
     DataError
         When the file is missing, truncated, or not a fastgd model.
     OptionError
-        When ``loss`` is none.
+        When ``loss`` is not one.
     """
     own = None if loss is None else LOSSES.resolve(loss)
     try:
@@ -161,10 +161,12 @@ def load(path: str | PathLike[str], *, loss: Any = None) -> Result:
         raise DataError(f"{path!s}: the model cannot be read ({getattr(error, 'strerror', error)})") from None
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+            if stored.zip.testzip() is not None:  # reading does not check what lies behind the end of an array
+                raise ValueError
             header = json.loads(stored["header"].tobytes())
-            arrays = {name: stored[name] for name in ARRAYS if name in stored}
-        if header.pop("format") != FORMAT:
-            raise DataError(f"{path}: a model of another version of fastgd; this one reads the format {FORMAT!r}")
+            if header.pop("format") != FORMAT:
+                raise DataError(f"{path}: a model of another version of fastgd; this one reads the format {FORMAT!r}")
+            arrays = {name: stored[name] for name in header.pop("arrays")}
         described = header.pop("loss")
         header["remarks"] = tuple(header["remarks"])
         if header["feature_names"] is not None:

@@ -15,7 +15,7 @@ from numba import types
 from numba.extending import overload
 
 from .jit import COMPILE_OPTIONS, subroutine
-from .prefetch import CACHE_LINE, prefetch
+from .prefetch import VALUES_A_LINE, prefetch
 
 ROWS_AHEAD = 32
 
@@ -122,16 +122,15 @@ def _axpy2_csr(a0, a1, X, i0, i1, out):
 # Fetch row i ahead of its turn, line by line: rows in random order are waited for otherwise.
 def _prefetch_row_dense(X, i):
     d = X.shape[1]
-    for j in range(0, d, CACHE_LINE // X.itemsize):
+    for j in range(0, d, VALUES_A_LINE):
         prefetch(X, i * d + j)
     prefetch(X, i * d + d - 1)
 
 
 def _prefetch_row_csr(X, i):
     start, stop = X.indptr[i], X.indptr[i + 1]
-    for p in range(start, stop, CACHE_LINE // X.data.itemsize):
+    for p in range(start, stop, VALUES_A_LINE):
         prefetch(X.data, p)
-    for p in range(start, stop, CACHE_LINE // X.indices.itemsize):
         prefetch(X.indices, p)
 
 

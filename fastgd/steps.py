@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from .errors import OptionError
+from .errors import DataError, OptionError
 from .kernels.gradient import row_norms
 from .kernels.update import Metric
 from .losses import HalfSquared
@@ -94,6 +94,8 @@ def automatic_rate(problem: Problem, options: Options, metric: Metric, batch_siz
     ------
     OptionError
         When the loss does not say what its largest curvature is.
+    DataError
+        When the squares of X are not finite.
     """
     default = getattr(options.rule, "default_rate", None)
     if default is not None:
@@ -120,6 +122,8 @@ def automatic_rate(problem: Problem, options: Options, metric: Metric, batch_siz
         else:
             share = (n - batch_size) / (batch_size * (n - 1))
             constant = 2.0 * (share * largest + (1.0 - share) * whole + l2)
+    if not np.isfinite(constant):
+        raise DataError("the values of X are so large that their squares are not finite: give X in larger units")
     if constant <= 0.0:
         return 1.0, passes  # X is all zeros and there is no intercept: every rate does the same, nothing
     damping = float(getattr(options.rule, "damping", lambda: 1.0)()) if batch_size < n else 1.0

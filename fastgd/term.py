@@ -119,9 +119,6 @@ class Code:
         return value
 
     def _describe_term(self, cls: type) -> list[str]:
-        if id(cls) in self._seen:  # a method that names its own class
-            return [cls.__qualname__]
-        self._seen.add(id(cls))
         parts = [repr(sorted(field_kinds(cls).items()))]
         for name, method in sorted(methods(cls).items()):
             self._look_up(vars(next(base for base in cls.__mro__ if name in vars(base))), name)

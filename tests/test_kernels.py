@@ -224,14 +224,14 @@ def test_prox_mapping_norm_is_0_where_the_subgradient_holds_0():
 # --- The order of rows ------------------------------------------------------------------------------------------------
 
 
-def shuffled(blocks, block_size, window, n_samples, uniforms):
+def shuffled(blocks, block_size, window, n_samples, bits):
     """Fisher and Yates's shuffle of the rows of each `window` blocks, as it is written down."""
     order = []
     for first in range(0, len(blocks), window):
         rows = [i for k in blocks[first : first + window] for i in range(k * block_size, (k + 1) * block_size)]
         rows = [i for i in rows if i < n_samples]
         for k in range(len(rows) - 1, 0, -1):
-            other = int(uniforms[len(order) + k] * (k + 1))
+            other = int(bits[len(order) + k]) * (k + 1) >> 32
             rows[k], rows[other] = rows[other], rows[k]
         order += rows
     return order
@@ -242,16 +242,17 @@ def shuffled(blocks, block_size, window, n_samples, uniforms):
 @example(n=64, block_size=16, window=4, seed=0)
 def test_shuffle_blocks(n, block_size, window, seed):
     random = np.random.default_rng(seed)
-    blocks, uniforms = random.permutation(-(-n // block_size)), random.random(n + block_size)
+    blocks = random.permutation(-(-n // block_size))
+    bits = random.integers(1 << 32, size=n + block_size, dtype=np.uint32)
     order = np.full(n, -1)
-    assert shuffle_blocks(blocks, block_size, window, n, uniforms, order) == n
-    assert order.tolist() == shuffled(blocks.tolist(), block_size, window, n, uniforms)
+    assert shuffle_blocks(blocks, block_size, window, n, bits, order) == n
+    assert order.tolist() == shuffled(blocks.tolist(), block_size, window, n, bits)
     assert sorted(order) == list(range(n))
 
 
 @share_of_examples(0.5)
-@given(st.sampled_from([0.0, math.nextafter(1.0, 0.0)]), st.integers(1, 40))
-def test_the_ends_of_the_uniforms_stay_within_the_order(uniform, n):
+@given(st.sampled_from([0, 2**32 - 1]), st.integers(1, 40))
+def test_the_ends_of_the_random_numbers_stay_within_the_order(bits, n):
     order = np.full(n, -1)
-    shuffle_blocks(np.arange(n), 1, n, n, np.full(n, uniform), order)
+    shuffle_blocks(np.arange(n), 1, n, n, np.full(n, bits, np.uint32), order)
     assert sorted(order) == list(range(n))

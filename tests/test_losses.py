@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fastgd.errors import OptionError
 from fastgd.kernels.gradient import apply_mean, mean_loss
-from fastgd.losses import LOSSES
+from fastgd.losses import LOSSES, log1p_of_fraction
 
 TARGETS = {True: (-1.0, 1.0), False: (-3.5, 0.0, 0.25, 2.0)}  # by whether the loss classifies
 PREDICTORS = [-1e4, -37.0, -7.3, -2.1, -1.35, -0.4, 0.0, 0.2, 1.35, 1.9, 12.5, 710.0, 1e4]
@@ -216,3 +216,8 @@ def test_the_docstring_has_a_formula_its_settings_and_a_source(name):
     assert "z" in formula
     for field in fields(LOSSES[name]):
         assert field.name in doc
+
+
+@given(st.floats(1e-300, 1.0))
+def test_log1p_of_fraction_is_log1p(e):
+    assert log1p_of_fraction(e) == pytest.approx(math.log1p(e), rel=4e-16, abs=0)

@@ -30,9 +30,7 @@ class Every:
     table: np.ndarray = ()  # type: ignore[assignment]  # becomes an array
 
     def value(self, y, z):
-        r = (z - y) ** self.power
-        for k in range(self.table.shape[0]):
-            r += self.table[k]
+        r = (z - y) ** self.power + np.sum(self.table)
         return -self.scale * r if self.signed else self.scale * r
 
 

@@ -7,14 +7,16 @@ reshuffling is not always better, 2020, compares such orders).
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..jit import kernel
 
 
 @kernel
-def shuffle_blocks(blocks, block_size, window, n_samples, uniforms, order):
+def shuffle_blocks(blocks, block_size, window, n_samples, random, order):
     """Write the rows of ``blocks`` into ``order``, shuffled within each ``window`` blocks; return how many.
 
-    ``uniforms``: a random number in [0, 1) for each row, for Fisher and Yates's shuffle.
+    ``random``: a uint32 for each row, for Fisher and Yates's shuffle.
     """
     filled = 0
     for first in range(0, blocks.shape[0], window):
@@ -24,6 +26,8 @@ def shuffle_blocks(blocks, block_size, window, n_samples, uniforms, order):
                 order[filled] = i
                 filled += 1
         for k in range(filled - 1, start, -1):
-            other = start + int(uniforms[k] * (k - start + 1))
+            # Multiply and shift, for a division would take longer than all the rest; windows are too small
+            # for its bias to show (Lemire, Fast random integer generation in an interval, 2019).
+            other = start + np.int64((np.uint64(random[k]) * np.uint64(k - start + 1)) >> np.uint64(32))
             order[k], order[other] = order[other], order[k]
     return filled
