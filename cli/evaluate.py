@@ -9,7 +9,7 @@ import click
 from .options import json_option
 
 
-@click.command()
+@click.command(short_help="How good a model is on a table with known targets.")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data")
 @json_option

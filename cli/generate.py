@@ -9,7 +9,7 @@ import click
 KINDS = ("linear", "logistic", "tutorial")
 
 
-@click.command()
+@click.command(short_help="Write a made-up data set to try things on.")
 @click.argument("kind", type=click.Choice(KINDS))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--rows", type=click.IntRange(min=1), default=10_000, show_default=True, help="How many rows.")

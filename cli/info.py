@@ -12,7 +12,7 @@ from .options import json_option
 PACKAGES = ("numba", "llvmlite", "numpy", "scipy", "pyarrow", "click", "rich")
 
 
-@click.command()
+@click.command(short_help="Versions, processor, threads, compiled kernels.")
 @json_option
 def info(as_json: bool) -> None:
     """Show versions, processor, threads, and where compiled kernels are kept."""

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 
-@click.command()
+@click.command(short_help="Predict the rows of a table with a saved model.")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data")
 @click.option(

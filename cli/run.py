@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SETTINGS_HELP = "Settings follow a colon, as in huber:delta=2."
 
 
-@click.command(epilog=DATA_HELP)
+@click.command(short_help="Train a model, say how it went, keep it.", epilog=DATA_HELP)
 @click.argument("data", default="linear")
 @click.option(
     "--target", help="Column to predict: its name, or its index from 0.  [default: y, target or label, else the last]"
@@ -83,13 +83,13 @@ def run(
     data: str, target: str | None, drop: list[str], as_json: bool, quiet: bool, save: Path | None,
     trace_file: Path | None, trace_steps: bool, no_intercept: bool, no_shuffle: bool, **options: Any,
 ) -> None:  # fmt: skip
-    r"""Train a model on DATA by gradient descent.
+    """Train a model on DATA by gradient descent.
 
     \b
     fastgd run                                        a million rows, made on the spot
     fastgd run houses.csv --target price              your own table
     fastgd run tutorial --method gd --learning-rate 0.01 --start 1.0 --no-intercept
-    """
+    """  # noqa: D301  # click wants the character \b itself, before lines that it must not fill
     check_outputs(save, trace_file, trace_steps)
     import fastgd
 

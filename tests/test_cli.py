@@ -56,6 +56,9 @@ class TestHelp:
         assert ran.out.startswith(f"Usage: fastgd {command}".rstrip())
         assert len(ran.out.splitlines()) > 6
 
+    def test_examples_stay_on_lines_of_their_own(self):
+        assert "\n  fastgd run houses.csv --target price  " in fastgd("run", "--help").out
+
     @pytest.mark.parametrize("word", [*METHODS, *LOSSES, *NAMED, *RULES, *SCHEDULES])
     def test_run_names_every_term(self, word):
         assert word in " ".join(fastgd("run", "--help").out.split())
