@@ -117,17 +117,21 @@ def automatic_rate(problem: Problem, options: Options, metric: Metric, batch_siz
         eigenvalue, more = _largest_eigenvalue(problem, metric, norms)
         passes += more
         whole = curvature() * eigenvalue
-        if batch_size >= n:
-            constant = whole + l2
-        else:
-            share = (n - batch_size) / (batch_size * (n - 1))
-            constant = 2.0 * (share * largest + (1.0 - share) * whole + l2)
+        constant = whole + l2 if batch_size >= n else 2.0 * (_mean_constant(n, batch_size, largest, whole) + l2)
     if not np.isfinite(constant):
         raise DataError("the values of X are so large that their squares are not finite: give X in larger units")
     if constant <= 0.0:
         return 1.0, passes  # X is all zeros and there is no intercept: every rate does the same, nothing
     damping = float(getattr(options.rule, "damping", lambda: 1.0)()) if batch_size < n else 1.0
     return float(damping / constant), passes
+
+
+def _mean_constant(n: int, batch_size: int, largest: float, whole: float) -> float:
+    """L_B, on average over the steps of an epoch: a short last batch is less smooth than the others."""
+    full, rest = divmod(n, batch_size)
+    sizes = np.array([batch_size, rest or batch_size])
+    shares = (n - sizes) / (sizes * (n - 1))
+    return float(np.average(shares * largest + (1.0 - shares) * whole, weights=[full, rest > 0]))
 
 
 def _squared_norms(problem: Problem, X: np.ndarray | CSR, metric: Metric) -> np.ndarray:

@@ -15,7 +15,7 @@ METHODS = ["gd", "sgd", "minibatch"]
 RANDOM = np.random.default_rng(11)
 X = RANDOM.normal(size=(23, 3)) * [0.5, 1.0, 2.0] + [0.0, 1.0, 0.0]
 Y = X @ [1.0, -2.0, 0.5] + 4.0 + 0.3 * RANDOM.normal(size=23)
-LABELS = np.where(Y > np.median(Y), "big", "little")
+LABELS = np.where(Y > 2.0, "big", "little")
 ALPHA, L1_RATIO = 0.3, 0.25
 BATCH = 5
 
@@ -124,19 +124,13 @@ def test_a_path_too_long_is_left_out(monkeypatch):
 @each_method
 @pytest.mark.parametrize("alpha", [0.0, 0.5, 50.0])
 def test_the_optimum_is_ridges_and_the_intercept_pays_nothing(method, alpha):
-    decay = {"schedule": "invscaling:power=0.9"} if method != "gd" else {}
     rate = {"gd": 1 / (9 + alpha), "sgd": 1 / (60 + 2 * alpha), "minibatch": 1 / (30 + 2 * alpha)}[method]
-    epochs = {"gd": 1500, "sgd": 600, "minibatch": 1500}[method]
-    best = ridge(alpha)
-    result = fit(method=method, alpha=alpha, learning_rate=rate, max_epochs=epochs, start=(best[:-1], best[-1]), **decay)
-    far = fit(method=method, alpha=alpha, learning_rate=rate, max_epochs=epochs)
-    worst = objective(np.zeros(4), alpha, 0)
-    at_best = objective(best, alpha, 0)
-    near = 1e-12 if method == "gd" else 0.02
-    assert result.objective - at_best <= near * (worst - at_best)
-    assert far.objective - at_best <= near * (worst - at_best)
+    result = fit(method=method, alpha=alpha, learning_rate=rate, max_epochs=1500)
+    start, best = (objective(theta, alpha, 0) for theta in (np.zeros(4), ridge(alpha)))
+    # Steps on some of the rows end up about the optimum, and not at it.
+    assert -1e-12 < (result.objective - best) / (start - best) < (1e-12 if method == "gd" else 0.02)
     if alpha == 50.0:
-        assert far.intercept == pytest.approx(Y.mean(), abs=0.2)
+        assert result.intercept == pytest.approx(Y.mean(), abs=0.2)
 
 
 @fastgd.term
@@ -226,6 +220,16 @@ def test_no_option_at_all_is_enough(method, loss):
     assert result.learning_rate > 0
     if loss == "logistic":
         assert (result.predict(X) == y).mean() > 0.8
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_an_automatic_rate_minds_a_last_batch_of_one_row(seed):
+    """Its step is as long as the others', and a single row may be many times larger than the mean of all."""
+    random = np.random.default_rng(seed)
+    X = random.normal(size=(35, 3)) * np.where(np.arange(35) % 12, 1, 12)[:, np.newaxis]
+    y = X @ random.normal(size=3) + 0.1 * random.normal(size=35)
+    result = fastgd.fit(X, y, method="minibatch", batch_size=34, scale=False, max_epochs=100, tol=0)
+    assert result.trace["objective"].max() <= 1.01 * result.trace["objective"][0]
 
 
 # --- the start --------------------------------------------------------------------------------------------------------

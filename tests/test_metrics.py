@@ -111,8 +111,8 @@ def test_rows_of_a_single_class():
     [
         (CLASSIFICATION, [*WORDS[1:], "sideways"], "y holds the label sideways, but the model knows only down and up"),
         (CLASSIFICATION, Y > 0, "the model knows only down and up"),
-        (numbered(zero_one=False), ((Y > 0) + 1).astype(str), "y holds the label [12], but the model knows only 1 and 2"),
-        (numbered(zero_one=False), (Y > 0) + 2, "y holds the label 3, but the model knows only 1 and 2"),
+        (numbered(zero_one=False), ((Y > 0) + 1).astype(str), "the label [12], but the model knows only 1 and 2"),
+        (numbered(zero_one=False), (Y > 0) + 2, "the label 3, but the model knows only 1 and 2"),
         (REGRESSION, WORDS, "y holds words, but the model predicts numbers"),
         (REGRESSION, Y[:-1], "X has 40 rows but y has 39 values; they must match"),
         (REGRESSION, Y[:1], "X has 40 rows but y has 1 values; they must match"),

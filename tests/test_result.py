@@ -214,14 +214,13 @@ def test_a_file_that_cannot_be_read(name, tmp_path):
 
 
 def load_or_refuse(path, model):
-    """A damaged file gives the model as it was, or a `DataError` that names the file."""
+    """Whether it is refused, with a `DataError` that names the file; if not, the model must be as it was."""
     try:
         loaded = fastgd.load(path)
     except DataError as error:
-        assert str(error).startswith(f"{path}: ")
-        return False
+        return str(error).startswith(f"{path}: not a fastgd model") or pytest.fail(str(error))
     assert_same(loaded, model)
-    return True
+    return False
 
 
 def test_a_truncated_file(tmp_path):
@@ -235,7 +234,7 @@ def test_a_truncated_file(tmp_path):
     assert_refused(tmp_path / "part")
 
 
-@pytest.mark.parametrize("stride", [7, pytest.param(1, marks=pytest.mark.campaign)])
+@pytest.mark.parametrize("stride", [29, pytest.param(1, marks=pytest.mark.campaign)])
 def test_flipped_bits(stride, tmp_path):
     model = fit(FRAME, LABELS, loss="logistic")
     model.save(tmp_path / "model")
@@ -245,7 +244,7 @@ def test_flipped_bits(stride, tmp_path):
         damaged = bytearray(content)
         damaged[bit // 8] ^= 1 << bit % 8
         (tmp_path / "damaged").write_bytes(damaged)
-        refused += not load_or_refuse(tmp_path / "damaged", model)
+        refused += load_or_refuse(tmp_path / "damaged", model)
     assert refused > 8 * len(content) / stride / 2
 
 
@@ -312,7 +311,7 @@ def test_a_failure_leaves_the_old_file(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.replace", fail)
-    with pytest.raises(DataError, match="model: cannot be written .No space left on device.; nothing was changed"):
+    with pytest.raises(DataError, match=r"model: cannot be written \(No space left on device\); nothing"):
         fit(max_epochs=9).save(tmp_path / "model")
     monkeypatch.undo()
     assert os.listdir(tmp_path) == ["model"]

@@ -13,7 +13,7 @@ from term_sources import Y, Z, loss_class, run, total
 
 import fastgd
 from fastgd.errors import OptionError
-from fastgd.jit import CompileClock
+from fastgd.jit import CompileClock, subroutine
 from fastgd.losses import LOSSES, HalfSquared, Huber
 from fastgd.term import digest, is_term, term
 
@@ -68,12 +68,16 @@ def test_an_array_field_is_a_copy_that_nobody_can_change():
         loss.scale = 3.0
 
 
-def test_an_array_field_is_not_leaked_by_launches():
+def test_an_array_field_is_neither_leaked_nor_freed_by_launches():
+    @subroutine
+    def table_of(loss):
+        return loss.table
+
     loss = Every(table=np.ones(3))
-    total(loss, Y, Z)
     counts = []
     for _ in range(3):
-        total(loss, Y, Z)
+        assert total(loss, Y, Z) == pytest.approx(sum(map(loss.value, Y, Z)))
+        assert table_of(loss).tolist() == [1.0, 1.0, 1.0]
         counts.append(sys.getrefcount(loss.table))
     assert len(set(counts)) == 1
 
