@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from .data.table import Table
 from .errors import DataError, DivergedError, Interrupted, OptionError
 from .jit import CompileClock, compile_error, thread_pool_size, threads
-from .losses import LOSSES
+from .losses import LOSSES, check_own_loss
 from .methods import RUN
 from .methods.plan import Plan, make_plan
 from .options import Options
@@ -24,6 +24,8 @@ from .rules import RULES
 from .schedules import SCHEDULES
 from .steps import automatic_rate, describe_metric
 from .watch import Diverged, State, Stopped, Watch
+
+OWN_LOSS_TRIED_ON = 5  # targets
 
 
 def fit(
@@ -125,6 +127,8 @@ def fit(
     if y is None:
         raise DataError("y is missing: give fit(X, y) the target, or a table opened with one")
     problem, classes = check_problem(X, y, loss_term, penalty_term, fit_intercept)
+    if LOSSES.name_of(loss_term) not in LOSSES:
+        check_own_loss(loss_term, problem.y[:OWN_LOSS_TRIED_ON].tolist())
     theta = start_weights(start, problem)
     run = _Run(problem, options, theta)
     result = run.result(classes, target_name, {"loss": loss_term, "penalty": penalty_term})

@@ -40,9 +40,7 @@ def as_numbers(values: np.ndarray) -> np.ndarray:
 
 def is_positive(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """Which rows are of the second, positive class."""
-    # To NumPy the label "1" would be in [1, 2], and yet not equal to any of them.
-    alike = (values.dtype.kind == "U") == (classes.dtype.kind == "U")
-    unknown = values[~np.isin(values, classes)] if alike else values[:1]
+    unknown = values[(values != classes[0]) & (values != classes[1])]
     if len(unknown):
         known = " and ".join(map(str, classes))
         raise DataError(f"y holds the label {unknown[0]!s}, but the model knows only {known}")

@@ -11,6 +11,7 @@ part that may have kinks, which acts through its ``prox``:
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 from .errors import OptionError
@@ -74,7 +75,7 @@ def describe_penalty(penalty: Any) -> str:
     return f"elasticnet (l1 {penalty.l1:g}, l2 {penalty.l2:g})"
 
 
-def resolve_penalty(penalty: Any, alpha: float, l1_ratio: float | None) -> Any:
+def resolve_penalty(penalty: Any, alpha: Any, l1_ratio: Any) -> Any:
     """The penalty term for ``penalty`` (None, a name or a term), ``alpha`` and ``l1_ratio``.
 
     None with alpha > 0 means l2; ``l1_ratio`` defaults to 0.15.
@@ -85,7 +86,7 @@ def resolve_penalty(penalty: Any, alpha: float, l1_ratio: float | None) -> Any:
         For an unknown name, a strength that is negative or not finite, a strength beside a term
         that carries its own, or an ``l1_ratio`` outside elasticnet.
     """
-    if not 0 <= alpha < float("inf"):
+    if isinstance(alpha, bool) or not isinstance(alpha, Real) or not 0 <= alpha < float("inf"):
         raise OptionError(f"alpha must be a finite number, 0 or more, not {alpha}")
     if l1_ratio is not None and penalty != "elasticnet":
         raise OptionError("l1_ratio goes with penalty='elasticnet' only")

@@ -49,7 +49,24 @@ def as_matrix(X: Any) -> tuple[np.ndarray | CSR, tuple[str, ...] | None]:
     if array.dtype.kind not in "fiub":
         raise DataError(f"X must hold numbers, not {array.dtype}")
     dtype = array.dtype if array.dtype in (np.float32, np.float64) else np.dtype(np.float64)
-    return np.ascontiguousarray(array, dtype=dtype.newbyteorder("=")), names
+    return _same_type(np.ascontiguousarray(array, dtype=dtype.newbyteorder("="))), names
+
+
+class _Memory:
+    """The memory of an array, without its flags."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        address, _ = array.__array_interface__["data"]
+        self.array = array  # kept alive
+        self.__array_interface__ = {**array.__array_interface__, "data": (address, False)}
+
+
+def _same_type(array: np.ndarray) -> np.ndarray:
+    """The same memory as an array that is not marked read-only, as memory maps and data frames are.
+
+    To numba those are of another type, for which every kernel would be compiled anew. Kernels never write to X.
+    """
+    return array if array.flags.writeable else np.asarray(_Memory(array))
 
 
 def _as_array(X: Any) -> np.ndarray:
@@ -160,7 +177,8 @@ class Problem:
         if not self.fit_intercept:
             return at(0.0)
         centre, spread = float(self.y.mean()), float(self.y.std()) or 1.0
-        return float(minimize_scalar(at, bracket=(centre - spread, centre + spread), options={"maxiter": 30}).fun)
+        # Ten spreads about the mean hold the best constant, and logits of -10 and 10 where y is -1 and 1.
+        return float(minimize_scalar(at, bounds=(centre - 10 * spread, centre + 10 * spread), method="bounded").fun)
 
     def _split(self, theta: np.ndarray) -> tuple[np.ndarray, float]:
         coef = theta[: self.n_features].astype(self.dtype)

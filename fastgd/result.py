@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .errors import DataError, FastgdError
+from .jit import compile_error
 from .losses import LOSSES
 from .problem import as_matrix, predict_linear, shape_of
 from .rows import CSR
@@ -136,7 +137,8 @@ class Result:
             raise FastgdError("the model was saved with a loss of its own: load it with fastgd.load(path, loss=...)")
         from .kernels.gradient import apply_mean
 
-        apply_mean(self.loss, z)
+        with compile_error():
+            apply_mean(self.loss, z)
         return z
 
 

@@ -23,6 +23,8 @@ from .vocabulary import Vocabulary
 
 RULES = Vocabulary("rule", {"step": ("g", "lr", "t", "m", "v"), "settle": ("w", "change", "lr", "m")})
 
+SMALLEST_EPSILON = 1e-300
+
 Step = tuple[float, float, float, float]
 Settled = tuple[float, float]
 
@@ -33,8 +35,9 @@ def _check_fraction(rule: str, name: str, value: float) -> None:
 
 
 def _check_epsilon(rule: str, value: float) -> None:
-    if not value >= 0:
-        raise OptionError(f"{rule}: epsilon must be 0 or more, not {value}")
+    # A column of zeros has no gradient, and 0 divided by nearly 0 must still be 0.
+    if not SMALLEST_EPSILON <= value < math.inf:
+        raise OptionError(f"{rule}: epsilon must be above 0, not {value}")
 
 
 @RULES.enter("sgd")

@@ -15,10 +15,15 @@ from .vocabulary import Vocabulary
 SCHEDULES = Vocabulary("schedule", {"rate": ("lr", "t", "epoch")})
 
 
+def _check_share(schedule: str, name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise OptionError(f"{schedule}: {name} lies between 0 and 1, not {value}")
+
+
 @SCHEDULES.enter("constant")
 @term
 class Constant:
-    """lr."""
+    """lr. Source: Cauchy (1847)."""
 
     def rate(self, lr: float, t: int, epoch: float) -> float:
         return lr
@@ -30,6 +35,10 @@ class InverseScaling:
     """lr / (t + 1)^power. Source: Robbins and Monro (1951); scikit-learn's invscaling, which counts t from 1."""
 
     power: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.power < math.inf:
+            raise OptionError(f"invscaling: power must be 0 or more, not {self.power}")
 
     def rate(self, lr: float, t: int, epoch: float) -> float:
         return lr / math.pow(t + 1.0, self.power)
@@ -46,6 +55,7 @@ class StepDecay:
     def __post_init__(self) -> None:
         if self.every < 1:
             raise OptionError(f"step: every must be 1 epoch or more, not {self.every}")
+        _check_share("step", "factor", self.factor)
 
     def rate(self, lr: float, t: int, epoch: float) -> float:
         return lr * math.pow(self.factor, math.floor(epoch / self.every))
@@ -57,6 +67,9 @@ class Exponential:
     """lr decay^epoch. Source: PyTorch's ExponentialLR, here with fractional epochs."""
 
     decay: float = 0.95
+
+    def __post_init__(self) -> None:
+        _check_share("exponential", "decay", self.decay)
 
     def rate(self, lr: float, t: int, epoch: float) -> float:
         return lr * math.pow(self.decay, epoch)
@@ -77,6 +90,7 @@ class Cosine:
     def __post_init__(self) -> None:
         if not self.epochs > 0:
             raise OptionError(f"cosine: epochs must be above 0, not {self.epochs}")
+        _check_share("cosine", "final", self.final)
 
     def rate(self, lr: float, t: int, epoch: float) -> float:
         wave = 0.5 * (1.0 + math.cos(math.pi * min(epoch / self.epochs, 1.0)))

@@ -16,6 +16,7 @@ from .rows import CSR
 SAMPLE_ROWS = 16_384  # column scales need not be exact; the rates that follow from them are safe on all rows
 # Columns whose spreads differ by less than this, and whose means are no further off, are left as they are.
 SCALE_TOLERANCE = 4.0
+GRAM_COLUMNS = 128  # up to here the matrix X'X itself is quick to make
 POWER_ITERATIONS = 20
 POWER_TOLERANCE = 0.01
 # Power iterations approach the largest eigenvalue from below.
@@ -146,11 +147,32 @@ def _squared_norms(problem: Problem, X: np.ndarray | CSR, metric: Metric) -> np.
 def _largest_eigenvalue(problem: Problem, metric: Metric, norms: np.ndarray) -> tuple[float, float]:
     """lambda_max(X'X / n) in the variables of ``metric``, the intercept a column of ones, and the passes it took.
 
-    By power iterations on a sample of the rows. It is put up in the proportion of the mean |x_i|^2 of all
-    rows to that of the sample, and is never below what the largest row alone makes it.
+    On a sample of the rows. It is put up in the proportion of the mean |x_i|^2 of all rows to that of the
+    sample, and is never below what the largest row alone makes it.
     """
-    d, X = problem.n_features, _sample(problem)
+    X = _sample(problem)
     n = shape_of(X)[0]
+    narrow = problem.n_features <= GRAM_COLUMNS
+    value, iterations = _by_gram_matrix(problem, X, metric) if narrow else _by_power_iterations(problem, X, metric)
+    if n < problem.n_samples:
+        value *= max(1.0, float(norms.mean() / max(_squared_norms(problem, X, metric).mean(), 1e-300)))
+    value = max(INFLATION * value, float(norms.max()) / problem.n_samples)
+    return value, iterations * n / problem.n_samples
+
+
+def _by_gram_matrix(problem: Problem, X: np.ndarray | CSR, metric: Metric) -> tuple[float, int]:
+    """The eigenvalue of X'X / n itself, which takes one pass."""
+    n, d = shape_of(X)
+    dense = sp.csr_array((X.data, X.indices, X.indptr), shape=(n, d)).toarray() if isinstance(X, CSR) else X
+    columns = np.ones((n, problem.n_parameters))
+    columns[:, :d] = (dense - metric.shift) * metric.inverse
+    gram = columns.T @ columns / n
+    return float(np.linalg.eigvalsh(gram)[-1]) if np.isfinite(gram).all() else np.inf, 1
+
+
+def _by_power_iterations(problem: Problem, X: np.ndarray | CSR, metric: Metric) -> tuple[float, int]:
+    """An estimate from below, and the passes it took."""
+    n, d = shape_of(X)
     sample = Problem(X, np.zeros(n), HalfSquared(), problem.penalty, problem.fit_intercept)
     direction = np.random.default_rng(0).standard_normal(problem.n_parameters)
     value, before, iterations = 0.0, -1.0, 0
@@ -169,10 +191,7 @@ def _largest_eigenvalue(problem: Problem, metric: Metric, norms: np.ndarray) -> 
         direction[:d] *= metric.inverse
         value = float(np.linalg.norm(direction))
         iterations += 1
-    if n < problem.n_samples:
-        value *= max(1.0, float(norms.mean() / max(_squared_norms(problem, X, metric).mean(), 1e-300)))
-    value = max(INFLATION * value, float(norms.max()) / problem.n_samples)
-    return value, iterations * n / problem.n_samples
+    return value, iterations
 
 
 def describe_metric(metric: Metric) -> str | None:

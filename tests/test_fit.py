@@ -10,6 +10,7 @@ import reference
 
 import fastgd
 from fastgd.jit import thread_pool_size
+from fastgd.kernels.gradient import mean_loss
 
 METHODS = ["gd", "sgd", "minibatch"]
 RANDOM = np.random.default_rng(11)
@@ -83,7 +84,8 @@ def test_every_objective_is_F_at_the_weights_of_its_row(method, fit_intercept):
 
 @each_method
 def test_the_running_loss_is_of_each_row_before_its_own_update(method):
-    result = fit(method=method, shuffle=False, trace="step", alpha=ALPHA)
+    options = {"method": method, "shuffle": False, "alpha": ALPHA, "schedule": "exponential:decay=0.5"}
+    result = fit(**options, trace="step")
     batch = batch_of(method)
     per_epoch = math.ceil(len(Y) / batch)
     before = np.vstack([result.path[0], result.steps["weights"][:-1]])
@@ -99,7 +101,7 @@ def test_the_running_loss_is_of_each_row_before_its_own_update(method):
     np.testing.assert_allclose(result.trace["running_loss"][1:], losses.mean(axis=1), rtol=1e-12)
     assert result.steps["step"].tolist() == list(range(1, 4 * per_epoch + 1))
     assert result.steps["epoch"].tolist() == [1 + k // per_epoch for k in range(4 * per_epoch)]
-    assert fit(method=method, shuffle=False, alpha=ALPHA).coef.tolist() == pytest.approx(result.coef, rel=1e-13)
+    np.testing.assert_allclose(fit(**options).path, result.path, rtol=1e-13)
 
 
 def test_the_trace_of_steps_is_made_only_when_asked_for():
@@ -344,3 +346,15 @@ def test_a_constant_column_is_no_trouble():
     result = fit(constant, method="gd", learning_rate="auto", max_epochs=3000, tol=0)
     assert result.objective == pytest.approx(objective(ridge(0, SKEWED), 0, 0, X=SKEWED), rel=1e-8)
     assert result.coef[-1] == 0
+
+
+def test_a_read_only_array_compiles_nothing_anew_and_stays_as_it_is():
+    locked = X.copy()
+    expected = fastgd.fit(locked, Y, method="gd", max_epochs=3)
+    locked.flags.writeable = False
+    known = len(mean_loss.serial.signatures)
+    result = fastgd.fit(locked, Y, method="gd", max_epochs=3)
+    assert len(mean_loss.serial.signatures) == known
+    assert not locked.flags.writeable
+    assert result.coef.tolist() == expected.coef.tolist()
+    assert locked.tolist() == X.tolist()

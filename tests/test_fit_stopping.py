@@ -235,8 +235,9 @@ def test_a_bad_start_that_falls_is_no_divergence():
     """A running loss counts as grown against the best constant model, however small the loss at the start is."""
     best = fit(method="gd", learning_rate=0.3, max_epochs=2000)
     exact = X @ best.coef + best.intercept
-    result = fit(y=exact + 1e-9 * Y, start=best, learning_rate=0.1)
-    assert result.objective < 1e-9
+    # The first steps of Adam are as long as its rate, however short the gradient is.
+    adam = fit(y=exact + 1e-9 * Y, start=best, method="gd", rule="adam", learning_rate=0.1)
+    assert adam.trace["objective"].max() > 1e6 * adam.trace["objective"][0]
     assert fit(start=1e6, max_epochs=300).objective == pytest.approx(best.objective, rel=0.2)
 
 

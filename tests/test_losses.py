@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastgd.errors import OptionError
+from fastgd.fit import fit
 from fastgd.kernels.gradient import apply_mean, mean_loss
-from fastgd.losses import LOSSES, log1p_of_fraction
+from fastgd.losses import LOSSES, check_own_loss, log1p_of_fraction
+from fastgd.term import term
 
 TARGETS = {True: (-1.0, 1.0), False: (-3.5, 0.0, 0.25, 2.0)}  # by whether the loss classifies
 PREDICTORS = [-1e4, -37.0, -7.3, -2.1, -1.35, -0.4, 0.0, 0.2, 1.35, 1.9, 12.5, 710.0, 1e4]
@@ -221,3 +223,60 @@ def test_the_docstring_has_a_formula_its_settings_and_a_source(name):
 @given(st.floats(1e-300, 1.0))
 def test_log1p_of_fraction_is_log1p(e):
     assert log1p_of_fraction(e) == pytest.approx(math.log1p(e), rel=4e-16, abs=0)
+
+
+# --- A loss of one's own is tried before it is used -------------------------------------------------------------------
+
+
+@term
+class Asymmetric:
+    """Twice as dear above the target as below it: right, with a kink."""
+
+    def value(self, y: float, z: float) -> float:
+        return 2.0 * (z - y) if z > y else y - z
+
+    def derivative(self, y: float, z: float) -> float:
+        return 2.0 if z > y else -1.0
+
+    def mean(self, z: float) -> float:
+        return z
+
+
+@term
+class WrongSign(Asymmetric):
+    def derivative(self, y: float, z: float) -> float:
+        return -2.0 if z > y else 1.0
+
+
+@term
+class Nothing(Asymmetric):
+    def value(self, y, z):
+        pass
+
+
+@term
+class Fails(Asymmetric):
+    def value(self, y: float, z: float) -> float:
+        return math.sqrt(y - 100.0)
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        (WrongSign(), r"loss WrongSign: derivative\(2, 0.3\) is 1, but value rises there by -1 for each unit of z"),
+        (Nothing(), r"loss Nothing: value\(2, 0.3\) gives None, not a finite number"),
+        (Fails(), r"loss Fails: value\(2, 0.3\) fails with ValueError: math domain error"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_wrong_loss_of_ones_own_gets_a_sentence(loss, message):
+    with pytest.raises(OptionError, match="^" + message.replace("0.3", r"[-0-9.]+")):
+        check_own_loss(loss, [2.0, -1.0])
+    with pytest.raises(OptionError, match=f"^loss {type(loss).__name__}"):
+        fit([[1.0], [2.0]], [1.0, 3.0], loss=loss, learning_rate=0.1)
+
+
+def test_a_right_loss_of_ones_own_passes_the_trial_and_so_does_every_one_of_ours():
+    check_own_loss(Asymmetric(), [2.0, -1.0])
+    for name in LOSSES:
+        check_own_loss(LOSSES[name](), [1.0, -1.0])

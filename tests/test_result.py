@@ -193,12 +193,19 @@ def test_a_header_that_makes_no_sense(name, value, tmp_path):
     assert_refused(tmp_path / "file")
 
 
-@pytest.mark.parametrize("coef", [np.zeros((3, 1)), np.zeros(3, np.float32), np.array(list("abc")), None])
+@pytest.mark.parametrize("coef", [np.zeros((3, 1)), np.zeros(3, np.float32), np.array(list("abc"))])
 def test_coefficients_that_make_no_sense(coef, tmp_path):
     header, arrays = contents(fit(), tmp_path)
-    del arrays["coef"]
-    arrays |= {} if coef is None else {"coef": coef}
-    (tmp_path / "file").write_bytes(zipped(**arrays, header=as_array(header)))
+    (tmp_path / "file").write_bytes(zipped(**arrays | {"coef": coef}, header=as_array(header)))
+    assert_refused(tmp_path / "file")
+
+
+@pytest.mark.parametrize("name", ["coef", "trace", "path", "classes", "header"])
+def test_an_array_that_is_gone(name, tmp_path):
+    header, arrays = contents(fit(y=LABELS, loss="logistic"), tmp_path)
+    arrays["header"] = as_array(header)
+    arrays[f"{name}_"] = arrays.pop(name)
+    (tmp_path / "file").write_bytes(zipped(**arrays))
     assert_refused(tmp_path / "file")
 
 

@@ -184,12 +184,9 @@ def test_helpers_may_be_plain_python_or_compiled_and_in_other_modules():
 
 
 MINE = """
-    from numba import njit
-
     import fastgd
 
 
-    @njit
     def square(r):
         return {factor} * r * r
 
