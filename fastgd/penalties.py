@@ -10,6 +10,7 @@ part that may have kinks, which acts through its ``prox``:
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from numbers import Real
 from typing import Any
@@ -86,11 +87,12 @@ def resolve_penalty(penalty: Any, alpha: Any, l1_ratio: Any) -> Any:
         For an unknown name, a strength that is negative or not finite, a strength beside a term
         that carries its own, or an ``l1_ratio`` outside elasticnet.
     """
-    if isinstance(alpha, bool) or not isinstance(alpha, Real) or not 0 <= alpha < float("inf"):
+    if not _is_number_up_to(sys.float_info.max, alpha):
         raise OptionError(f"alpha must be a finite number, 0 or more, not {alpha}")
+    alpha = float(alpha)
     if l1_ratio is not None and penalty != "elasticnet":
         raise OptionError("l1_ratio goes with penalty='elasticnet' only")
-    if l1_ratio is not None and not 0 <= l1_ratio <= 1:
+    if l1_ratio is not None and not _is_number_up_to(1.0, l1_ratio):
         raise OptionError(f"l1_ratio lies between 0 and 1, not {l1_ratio}")
     if penalty is None:
         penalty = "l2" if alpha > 0 else "none"
@@ -103,3 +105,7 @@ def resolve_penalty(penalty: Any, alpha: Any, l1_ratio: Any) -> Any:
     if penalty == "none" and alpha != 0:
         raise OptionError(f"penalty='none' with alpha={alpha} contradict each other: leave one out")
     return NAMED[penalty](alpha, 0.15 if l1_ratio is None else l1_ratio)
+
+
+def _is_number_up_to(most: float, value: Any) -> bool:
+    return not isinstance(value, bool) and isinstance(value, Real) and 0.0 <= float(value) <= most
