@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .data.wording import plural
 from .errors import DataError, FastgdError
 from .jit import compile_error
 from .losses import LOSSES
@@ -75,11 +76,16 @@ class Result:
         Raises
         ------
         DataError
-            When X is not numeric, has another number of columns than the model, or lacks one of them by name.
+            When X is not numeric or finite, has another number of columns than the model, or lacks one by name.
         """
         matrix, names = as_matrix(X)
         matrix = self._own_columns(matrix, names)
-        return predict_linear(matrix, self.coef, self.intercept)
+        z = predict_linear(matrix, self.coef, self.intercept)
+        if not np.isfinite(z).all():
+            wrong = np.flatnonzero(~np.isfinite(z))
+            where = f"{plural(len(wrong), 'row')}, the first in row {wrong[0] + 1}"
+            raise DataError(f"X has NaN or infinite values in {where}; fill them in or leave those rows out")
+        return z
 
     def predict(self, X: Any) -> np.ndarray:
         """Predictions of y, shape (n_samples,): labels of a classification, else the mean of y."""

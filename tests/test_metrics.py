@@ -124,3 +124,9 @@ def test_rows_of_a_single_class():
 def test_targets_that_do_not_fit_the_model(model, y, message):
     with pytest.raises(DataError, match=message):
         evaluate(model, X, y)
+
+
+def test_a_row_with_a_gap_is_not_predicted_as_if_there_were_none():
+    model = fastgd.fit([[1.0], [2.0], [3.0]], [0, 1, 1], loss="logistic", method="gd", max_epochs=3)
+    with pytest.raises(fastgd.DataError, match="NaN or infinite values in 1 row, the first in row 2; fill them in"):
+        model.predict([[1.0], [np.nan]])
