@@ -295,3 +295,39 @@ def test_where_there_is_something_to_learn_it_is_learnt(method, rule, loss, n, d
     y = 2 * X @ random.normal(size=d) / np.sqrt(d) + 0.1 * random.normal(size=n) + 1.0
     before, after = automatic(X, y, loss=loss, method=method, rule=rule, max_epochs=20)
     assert after < before
+
+
+@pytest.mark.parametrize("method", ["gd", "minibatch"])
+def test_a_rate_holds_for_rows_that_a_sample_at_even_distances_passes_over(method):
+    # Every other row lies far out in one direction, of which the rows between know nothing.
+    random = np.random.default_rng(0)
+    X = random.normal(size=(32_767, 5))
+    X[1::2] += 20.0
+    y = X @ random.normal(size=5) + random.normal(size=len(X))
+    options = {"batch_size": 4096} if method == "minibatch" else {}
+    trace = fastgd.fit(X, y, method=method, loss="half_squared", max_epochs=5, **options).trace
+    assert trace["objective"][-1] < trace["objective"][0]
+
+
+@pytest.mark.parametrize("d", [100, 1500])
+@pytest.mark.parametrize("largest", [2.5, 4.0, 50.0])
+def test_a_rate_holds_where_power_iterations_are_slow_to_see_the_largest_eigenvalue(d, largest):
+    # X'X / n is the identity but for one direction, hardly a part of any start among so many others.
+    direction = np.random.default_rng(1).normal(size=d)
+    direction /= np.linalg.norm(direction)
+    X = np.sqrt(d) * (np.eye(d) + (np.sqrt(largest) - 1) * np.outer(direction, direction))
+    options = {"method": "gd", "loss": "half_squared", "fit_intercept": False, "max_epochs": 60}
+    result = fastgd.fit(X, X @ direction, **options)
+    assert 1 / result.learning_rate >= largest / 2
+    assert result.objective < 0.1 * result.trace["objective"][0]
+
+
+@methods
+@pytest.mark.parametrize("unit", [1e-4, 1e-2, 1e2, 1e4])
+def test_the_unit_of_all_columns_does_not_matter_beside_an_intercept(method, unit):
+    # The intercept is a column of ones: against it, columns that are all alike may still be badly scaled.
+    random = np.random.default_rng(4)
+    X = random.normal(size=(200, 5))
+    y = X @ [1.0, 2.0, -1.0, 0.5, 0.0] + 5.0 + 0.1 * random.normal(size=200)
+    result = fastgd.fit(X * unit, y, method=method, loss="half_squared", max_epochs=100)
+    assert result.objective < 0.01 * result.trace["objective"][0]
