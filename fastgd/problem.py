@@ -64,7 +64,8 @@ class _Memory:
 def _same_type(array: np.ndarray) -> np.ndarray:
     """The same memory as an array that is not marked read-only, as memory maps and data frames are.
 
-    To numba those are of another type, for which every kernel would be compiled anew. Kernels never write to X.
+    To numba those are of another type, for which every kernel would be compiled anew, and then perhaps round
+    otherwise. Kernels never write to X and y.
     """
     return array if array.flags.writeable else np.asarray(_Memory(array))
 
@@ -262,7 +263,7 @@ def _as_numbers(values: np.ndarray) -> np.ndarray:
         raise DataError(
             f"y holds {what} such as {str(example)!r}, but this loss wants numbers; for labels use loss='logistic'"
         )
-    target = np.ascontiguousarray(values, dtype=np.float64)
+    target = _same_type(np.ascontiguousarray(values, dtype=np.float64))
     if len(target) and (target == target[0]).all():
         raise DataError(f"y is {target[0]:g} in every row: there is nothing to learn from a constant target")
     return target

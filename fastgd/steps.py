@@ -128,8 +128,7 @@ def automatic_rate(problem: Problem, options: Options, metric: Metric, batch_siz
     if constant <= 0.0:
         return 1.0, passes  # X is all zeros and there is no intercept: every rate does the same, nothing
     damping = float(getattr(options.rule, "damping", lambda: 1.0)()) if batch_size < n else 1.0
-    # The linear algebra library may differ in the last bits from call to call; six digits do not.
-    return float(f"{damping / constant:.6g}"), passes
+    return float(damping / constant), passes
 
 
 def _mean_constant(n: int, batch_size: int, largest: float, whole: float) -> float:
