@@ -27,7 +27,16 @@ from numba.core.serialize import dumps
 PACKAGE = Path(__file__).parent
 # Whatever is compiled into kernels. Editing anything else (a plot, say) must recompile nothing;
 # terms are not here because each carries its own digest in its type's name.
-SOURCES = ("term.py", "term_numba.py", "jit.py", "jit_cache.py", "prefetch.py", "rows.py", "kernels/*.py")
+SOURCES = (
+    "term.py",
+    "term_numba.py",
+    "jit.py",
+    "jit_cache.py",
+    "prefetch.py",
+    "elementary.py",
+    "rows.py",
+    "kernels/*.py",
+)
 GENERATIONS_KEPT = 4
 
 

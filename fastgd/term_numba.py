@@ -6,7 +6,8 @@ The only file that touches numba's typing internals. Loaded when the first kerne
 from __future__ import annotations
 
 import inspect
-from types import CellType, FunctionType, ModuleType
+import math
+from types import BuiltinFunctionType, CellType, FunctionType, ModuleType
 from typing import Any, ClassVar
 
 import numba
@@ -19,6 +20,7 @@ from numba.core.registry import cpu_target
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
 from numba.extending import NativeValue, models, overload_method, register_model, unbox
 
+from .elementary import exp
 from .jit import COMPILE_OPTIONS
 from .term import Code, all_names, field_kinds, is_library, methods
 
@@ -28,6 +30,10 @@ NUMBA_KINDS = {
     "bool": types.boolean,
     "array": types.Array(types.float64, 1, "C", readonly=True),
 }
+
+
+# What terms call, and what is compiled in its place.
+INLINED = {math.exp: exp}
 
 
 class TermType(types.Type):  # type: ignore[misc]  # numba ships no type hints
@@ -98,6 +104,8 @@ class _Copies:
             cell.cell_contents = self._of(original.cell_contents, names)
 
     def _of(self, value: Any, names: tuple[str, ...]) -> Any:
+        if isinstance(value, BuiltinFunctionType):
+            return INLINED.get(value, value)
         if isinstance(value, ModuleType):
             return self._module(value, names)
         if isinstance(value, Dispatcher):
@@ -153,7 +161,7 @@ def _expose(own_type: type, name: str, method: Any) -> None:
         return method
 
     resolve.__signature__ = inspect.signature(method)  # type: ignore[attr-defined]  # numba reads the parameters here
-    overload_method(own_type, name, jit_options=dict(COMPILE_OPTIONS))(resolve)
+    overload_method(own_type, name, jit_options={**COMPILE_OPTIONS, "forceinline": True})(resolve)
 
 
 class _TermModel(models.StructModel):  # type: ignore[misc]

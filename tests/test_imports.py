@@ -25,7 +25,7 @@ MOST_LINES = 400
 # within a function; `if TYPE_CHECKING:` does not count. A package stands for all the modules in it.
 LAYERS = [
     ["errors"],
-    ["term", "term_numba", "jit", "jit_cache", "prefetch", "vocabulary", "data"],
+    ["term", "term_numba", "jit", "jit_cache", "elementary", "prefetch", "vocabulary", "data"],
     ["losses", "penalties", "schedules", "rules", "rows"],
     ["kernels"],
     ["problem", "steps", "watch", "options", "orders", "progress"],
@@ -34,7 +34,7 @@ LAYERS = [
     ["cli"],
 ]
 # Numba's import takes most of a second, and its other names change with its versions.
-KNOW_NUMBA = {"jit", "jit_cache", "term_numba", "prefetch", "rows", "kernels"}
+KNOW_NUMBA = {"jit", "jit_cache", "term_numba", "elementary", "prefetch", "rows", "kernels"}
 TERMS = ("losses", "penalties", "schedules", "rules")
 
 

@@ -84,16 +84,32 @@ def batch_gradient(X, y, w, b, loss, partials, sums, gradient):
     return add_up(partials, sums, 1.0 / n_samples, w.shape[0], gradient) / n_samples
 
 
+# What a chunk does is a function of its own wherever the compiler might otherwise regroup its sums one way in
+# the parallel kernel and another in its serial twin.
+@subroutine
+def summed_loss(X, y, start, stop, w, b, loss):
+    """The losses of rows start..stop, added up."""
+    total = 0.0
+    for i in range(start, stop):
+        total += loss.value(y[i], dot(X, i, w) + b)
+    return total
+
+
+@subroutine
+def predict_rows(X, start, stop, w, b, z):
+    """z = X w + b for rows start..stop."""
+    for i in range(start, stop):
+        z[i] = dot(X, i, w) + b
+
+
 @parallel_kernel
 def mean_loss(X, y, w, b, loss, sums):
     """Mean loss over all rows."""
     n_samples = n_rows(X)
     n_chunks = sums.shape[0]
     for c in prange(n_chunks):
-        total = 0.0
-        for i in range(chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)):
-            total += loss.value(y[i], dot(X, i, w) + b)
-        sums[c, 0] = total
+        first, last = chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)
+        sums[c, 0] = summed_loss(X, y, first, last, w, b, loss)
     total = 0.0
     for c in range(n_chunks):
         total += sums[c, 0]
@@ -105,8 +121,8 @@ def linear_predictor(X, w, b, n_chunks, z):
     """z = X w + b."""
     n_samples = n_rows(X)
     for c in prange(n_chunks):
-        for i in range(chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)):
-            z[i] = dot(X, i, w) + b
+        first, last = chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)
+        predict_rows(X, first, last, w, b, z)
 
 
 @parallel_kernel
