@@ -1,7 +1,7 @@
 """Rows of X, dense or CSR, behind the same few words: the only file that knows how X is laid out.
 
 Kernels take X as a C-ordered array or as a `CSR` and say ``dot(X, i, w)`` and ``axpy(a, X, i, out)``.
-``axpy2`` adds two rows in one pass over out.
+``axpy2`` adds two rows in one pass over out; ``axpy_dot`` adds one and looks ahead to the next.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def by_layout(dense: Callable[..., Any], csr: Callable[..., Any]) -> Callable[..
         return dense if isinstance(args[position], types.Array) else csr
 
     choose_compiled.__signature__ = inspect.signature(dense)  # type: ignore[attr-defined]  # numba reads it
-    overload(choose, jit_options=dict(COMPILE_OPTIONS))(choose_compiled)
+    overload(choose, jit_options={**COMPILE_OPTIONS, "forceinline": True})(choose_compiled)
     return choose
 
 
@@ -119,6 +119,26 @@ def _axpy2_csr(a0, a1, X, i0, i1, out):
     axpy(a1, X, i1, out)
 
 
+# Add a times row i to v, and return the dot of v, so changed, with the row that follows. It is made from the
+# dots of that row with the old v and with row i, which need not wait for a; so most of the next step's dot is
+# done while this step's slope is still being worked out.
+def _axpy_dot_dense(a, X, i, following, v):
+    a = X.dtype.type(a)
+    z = v.dtype.type(0)
+    between = v.dtype.type(0)
+    for j in range(X.shape[1]):
+        z += v[j] * X[following, j]
+        between += X[i, j] * X[following, j]
+    for j in range(X.shape[1]):
+        v[j] += a * X[i, j]
+    return z + a * between
+
+
+def _axpy_dot_csr(a, X, i, following, v):
+    axpy(a, X, i, v)
+    return dot(X, following, v)
+
+
 # Fetch row i ahead of its turn, line by line: rows in random order are waited for otherwise.
 def _prefetch_row_dense(X, i):
     d = X.shape[1]
@@ -168,6 +188,7 @@ n_rows = by_layout(_n_rows_dense, _n_rows_csr)
 dot = by_layout(_dot_dense, _dot_csr)
 axpy = by_layout(_axpy_dense, _axpy_csr)
 axpy2 = by_layout(_axpy2_dense, _axpy2_csr)
+axpy_dot = by_layout(_axpy_dot_dense, _axpy_dot_csr)
 squared_norm = by_layout(_squared_norm_dense, _squared_norm_csr)
 prefetch_row = by_layout(_prefetch_row_dense, _prefetch_row_csr)
 soften = by_layout(_soften_dense, _soften_csr)

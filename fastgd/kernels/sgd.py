@@ -9,7 +9,7 @@ Sparse online learning via truncated gradient, 2009).
 from __future__ import annotations
 
 from ..jit import kernel, subroutine
-from ..rows import axpy, dot, prefetch_ahead, soften, soften_all
+from ..rows import axpy, axpy_dot, dot, prefetch_ahead, soften, soften_all
 
 # Below this the scale is multiplied into the weights and starts again from 1.
 SMALLEST_SCALE = 1e-9
@@ -39,13 +39,13 @@ def sgd_epoch(X, y, order, rates, loss, l1, l2, theta, v, paid):
         v[j] = theta[j]
     # float64, whatever X is: in float32, 1 - rate * l2 would round to 1.
     scale, inverse, owed, total, slope = 1.0, 1.0, 0.0, 0.0, 0.0
+    last = order.shape[0] - 1
+    ahead = dot(X, order[0], v) if last >= 0 else 0.0  # of the row whose turn is next
     for k in range(order.shape[0]):
         prefetch_ahead(X, y, order, k)
-        i = order[k]
+        i, following = order[k], order[min(k + 1, last)]
         rate = rates[k]
-        if l1 > 0.0:
-            soften(X, i, v, owed, paid)
-        z = scale * dot(X, i, v) + b
+        z = scale * ahead + b
         total += loss.value(y[i], z)
         slope = loss.derivative(y[i], z)
         if l2 > 0.0:
@@ -54,8 +54,14 @@ def sgd_epoch(X, y, order, rates, loss, l1, l2, theta, v, paid):
                 fold(X, v, scale, owed, paid, l1)
                 scale, owed = 1.0, 0.0
             inverse = 1.0 / scale
-        axpy(-rate * slope * inverse, X, i, v)
-        owed += rate * l1 * abs(inverse)
+        move = -rate * slope * inverse
+        if l1 > 0.0:
+            axpy(move, X, i, v)
+            owed += rate * l1 * abs(inverse)
+            soften(X, following, v, owed, paid)
+            ahead = dot(X, following, v)
+        else:
+            ahead = axpy_dot(move, X, i, following, v)
         if has_intercept:
             b -= rate * slope
     fold(X, v, scale, owed, paid, l1)
