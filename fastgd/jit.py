@@ -120,6 +120,11 @@ def thread_pool_size() -> int:
     return int(numba.config.NUMBA_NUM_THREADS)
 
 
+def threads_in_use() -> int:
+    """How many threads parallel kernels run on just now, by `threads`."""
+    return int(numba.get_num_threads())
+
+
 def threading_layer() -> str:
     """What numba runs its threads on: tbb, omp or workqueue."""
     numba.set_num_threads(numba.get_num_threads())  # starts the pool, which settles it

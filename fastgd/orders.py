@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 
+from .jit import threads_in_use
 from .kernels.order import shuffle_blocks
 
 # A block is what memory reads well in one go; a window of blocks fits a core's cache.
@@ -11,6 +14,8 @@ BLOCK_BYTES = 1 << 14
 LARGEST_BLOCK = 64
 WINDOW_BLOCKS = 16
 BLOCKS_A_CALL = 1 << 14
+# From so many rows on, the next epoch's order is made by another thread during this one.
+AHEAD_FROM = 1 << 16
 
 
 class RowOrder:
@@ -28,19 +33,35 @@ class RowOrder:
         self.seed = seed
         self.block_size = int(min(max(BLOCK_BYTES // max(row_bytes, 1), 1), LARGEST_BLOCK))
         self._order = np.arange(n_samples)
+        self._helper: threading.Thread | None = None
+        self._prepared = 0, self._order  # the number of an epoch, and its order
 
     def epoch(self, number: int) -> np.ndarray:
-        """The order of epoch ``number``, shape (n_samples,); the array is reused by the next call."""
+        """The order of epoch ``number``, shape (n_samples,); not to be changed."""
         if self.shuffle == "none":
             return self._order
+        if self._helper is not None:
+            self._helper.join()
+        prepared, order = self._prepared
+        if prepared != number:
+            order = self._shuffled(number)
+        if self.n_samples >= AHEAD_FROM and threads_in_use() > 1:
+            self._helper = threading.Thread(target=self._prepare, args=(number + 1,), daemon=True)
+            self._helper.start()
+        return order
+
+    def _prepare(self, number: int) -> None:
+        self._prepared = number, self._shuffled(number)
+
+    def _shuffled(self, number: int) -> np.ndarray:
         random = np.random.default_rng([self.seed, number])
         if self.shuffle == "full":
             return random.permutation(self.n_samples)
+        order = np.empty_like(self._order)
         blocks = random.permutation(-(-self.n_samples // self.block_size))
         filled = 0
         for first in range(0, len(blocks), BLOCKS_A_CALL):
             some = blocks[first : first + BLOCKS_A_CALL]
             bits = random.integers(1 << 32, size=len(some) * self.block_size, dtype=np.uint32)
-            rest = self._order[filled:]
-            filled += shuffle_blocks(some, self.block_size, WINDOW_BLOCKS, self.n_samples, bits, rest)
-        return self._order
+            filled += shuffle_blocks(some, self.block_size, WINDOW_BLOCKS, self.n_samples, bits, order[filled:])
+        return order

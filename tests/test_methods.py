@@ -14,8 +14,9 @@ from scipy.sparse import csr_array
 
 import fastgd
 from fastgd.errors import DivergedError
+from fastgd.jit import threads
 from fastgd.losses import LOSSES
-from fastgd.orders import BLOCKS_A_CALL, RowOrder
+from fastgd.orders import AHEAD_FROM, BLOCKS_A_CALL, RowOrder
 from fastgd.penalties import NAMED
 from fastgd.rules import RULES
 from fastgd.schedules import SCHEDULES
@@ -301,6 +302,15 @@ def test_orders_of_more_blocks_than_one_call_takes(extra):
     order = RowOrder(n, 1e6, "blocks", 0)
     assert order.block_size == 1
     assert sorted(order.epoch(1)) == list(range(n))
+
+
+@pytest.mark.parametrize("shuffle", ["blocks", "full"])
+def test_orders_made_ahead_are_those_made_in_their_turn(shuffle):
+    ahead = RowOrder(AHEAD_FROM, 8.0, shuffle, 0)
+    for epoch in (1, 2, 3, 7, 8):
+        with threads(1):  # which leaves none to make the next one
+            in_turn = RowOrder(AHEAD_FROM, 8.0, shuffle, 0).epoch(epoch)
+        assert (ahead.epoch(epoch) == in_turn).all()
 
 
 def test_blocks_stay_together_and_full_does_not():
