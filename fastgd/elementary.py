@@ -48,7 +48,7 @@ def _double(_typing_context: Any, bits: Any) -> Any:  # noqa: ARG001  # numba pa
 
 # Not with the flags of the kernels: allowed to regroup, the compiler would undo the rounding and add up
 # the two parts of log 2.
-@numba.njit(fastmath={"contract"}, error_model="numpy", nogil=True, forceinline=True)
+@numba.njit(fastmath={"contract"}, error_model="numpy", nogil=True, forceinline=True)  # type: ignore[untyped-decorator]
 def exp(x: float) -> float:
     """e^x = 2^n e^r with n = round(x / log 2), |r| <= log(2) / 2, and e^r by its series; to 2 units in the last place.
 
