@@ -159,7 +159,7 @@ class Problem:
         return float(launch(self.X, self.y, coef, b, self.loss, self.work.sums))
 
     def penalty_at(self, theta: np.ndarray) -> float:
-        return float(penalty_value(self.penalty, theta[: self.n_features]))
+        return float(penalty_value(self.penalty, theta[: self.n_features], 1.0, np.zeros(0)))
 
     def objective(self, theta: np.ndarray) -> float:
         """F: the mean loss plus the penalty."""

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from fastgd.kernels.gradient import batch_gradient, linear_predictor, mean_loss, row_norms
 from fastgd.kernels.order import shuffle_blocks
-from fastgd.kernels.update import Metric, Stepper, prox_mapping_norm, update
+from fastgd.kernels.update import Metric, Stepper, model_of, prox_mapping_norm, update
 from fastgd.losses import LOSSES
 from fastgd.penalties import ElasticNet
 from fastgd.problem import PARALLEL_FROM, Problem, chunk_count, dtype_of, predict_linear
@@ -186,12 +186,17 @@ def test_update_steps_in_scaled_and_centred_variables(name, data, d, has_interce
         w = theta[:d].tolist()
         u, b, slopes, slope = in_scaled_variables(theta.tolist(), gradient.tolist(), metric, d)
         v = metric.inverse
-        # In u the penalty of w_j = inverse_j u_j is l1 inverse_j |u_j| + l2 inverse_j^2 u_j^2 / 2.
-        u = [rules[j].step(u[j], slopes[j] + l2 * v[j] * w[j], lr, l1 * v[j]) for j in range(d)]
+        # In u the penalty of w_j = inverse_j u_j is l1 inverse_j |u_j| + l2 inverse_j^2 u_j^2 / 2; but what is
+        # decoupled is in the user's units.
+        l2s = [l2 if rules[j].decouples else l2 * v[j] ** 2 for j in range(d)]
+        u = [reference.penalized_step(rules[j], u[j], slopes[j], lr, l1 * v[j], l2s[j]) for j in range(d)]
         b = rules[d].step(b, slope, lr)
         w = [u[j] * v[j] for j in range(d)]
         update(theta, gradient, lr, t, stepper)
         assert theta == pytest.approx([*w, b - reference.dot(metric.shift, w)][:p], rel=1e-11, abs=1e-11)
+        w = [rules[j].model(u[j]) * v[j] for j in range(d)]
+        model = [*w, rules[d].model(b) - reference.dot(metric.shift, w)][:p]
+        assert model_of(theta, stepper) == pytest.approx(model, rel=1e-11, abs=1e-11)
 
 
 @given(data=st.data(), d=st.integers(1, 5), has_intercept=st.booleans(), stepsize=st.sampled_from([0.01, 0.5, 2.0]))

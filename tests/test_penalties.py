@@ -55,7 +55,7 @@ def acting(request):
 def test_value_and_derivative_are_the_references(named, w):
     term, l1, l2 = named
     assert term.value(w) == close(reference.penalty_value(w, l1, l2))
-    assert penalty_value(term, w) == close(reference.penalty_value(w, l1, l2))
+    assert penalty_value(term, w, 1.0, np.zeros(0)) == close(reference.penalty_value(w, l1, l2))
     assert [term.derivative(w_j) for w_j in w] == close(reference.penalty_derivative(w, l2))
 
 
@@ -149,7 +149,7 @@ def test_nan_stays_nan_in_value_and_derivative(acting):
 
 def test_no_weights_cost_nothing(acting):
     assert acting.value(np.zeros(0)) == 0.0
-    assert penalty_value(acting, np.zeros(0)) == 0.0
+    assert penalty_value(acting, np.zeros(0), 1.0, np.zeros(0)) == 0.0
     assert acting.value(np.zeros(5)) == 0.0
 
 

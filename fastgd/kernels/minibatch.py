@@ -9,7 +9,7 @@ from numba import prange
 
 from ..jit import parallel_kernel
 from .gradient import accumulate, add_up, chunk_bound
-from .update import step
+from .update import clip_factor, step
 
 
 class Workspace(NamedTuple):
@@ -47,5 +47,5 @@ def minibatch_epoch(X, y, order, batch_size, rates, t, loss, stepper, theta, wor
             first, last = chunk_bound(c, n_chunks, start, stop), chunk_bound(c + 1, n_chunks, start, stop)
             sums[c, 0], sums[c, 1] = accumulate(X, y, order, first, last, v, b, loss, partials[c])
         total += add_up(partials, sums, 1.0 / (stop - start), n_features, gradient)
-        step(theta, gradient, rates[k], t + k, stepper)
+        step(theta, gradient, rates[k], t + k, stepper, clip_factor(gradient, stepper.clip))
     return total
