@@ -1,10 +1,13 @@
 """fastgd in plain Python: the obvious version of every loss, penalty, schedule, rule and method.
 
 It is what every kernel is held to, so it is written from the formulas, shares no code with fastgd, and imports only
-`math`. Vectors are lists of floats, but anything nested will do: entries of any kind are made Python floats first.
+`math` and `reference_penalties`, a part of it. Vectors are lists of floats, but anything nested will do: entries of any
+kind are made Python floats first.
 """
 
 import math
+
+from reference_penalties import PENALTIES, PENALTY_TERMS, penalty_derivative, penalty_value, soft_threshold, strengths
 
 # --- Losses of one row: y is the target, z = x·w + b the linear predictor -------------------------------------------
 
@@ -61,32 +64,6 @@ class Logistic:
 
 
 LOSSES = {"squared": Squared(), "half_squared": HalfSquared(), "huber": Huber(), "logistic": Logistic()}
-
-# --- Penalties: every one is l1 |w|_1 + l2/2 |w|_2^2 for some (l1, l2) -----------------------------------------------
-
-PENALTIES = ("none", "l2", "l1", "elasticnet")
-
-
-def strengths(name, alpha, l1_ratio=0.15):
-    """(l1, l2) of the penalty called `name`."""
-    mixed = (alpha * l1_ratio, alpha * (1 - l1_ratio))
-    return {"none": (0.0, 0.0), "l2": (0.0, alpha), "l1": (alpha, 0.0), "elasticnet": mixed}[name]
-
-
-def penalty_value(w, l1, l2):
-    """l1 sum |w_j| + l2/2 sum w_j^2."""
-    return l1 * sum(abs(v) for v in w) + l2 / 2 * sum(v * v for v in w)
-
-
-def penalty_derivative(w, l2):
-    """l2 w: the gradient of the smooth part."""
-    return [l2 * v for v in w]
-
-
-def soft_threshold(v, threshold):
-    """argmin_x (x - v)^2 / 2 + threshold |x|: move v towards 0 by the threshold, and stop at 0."""
-    return max(v - threshold, 0.0) + min(v + threshold, 0.0)
-
 
 # --- Schedules: the learning rate after t updates and `epoch` passes over the rows (a fraction counts) ---------------
 

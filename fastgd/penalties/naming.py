@@ -15,7 +15,7 @@ from .elasticnet import ElasticNet
 from .groups import GroupLasso
 from .protocol import PENALTIES
 
-# The names of an elastic net with no settings but alpha and l1_ratio.
+# The names that go with alpha and l1_ratio.
 NAMED: dict[str, Callable[[float, float], ElasticNet]] = {
     "none": lambda _alpha, _l1_ratio: ElasticNet(),
     "l2": lambda alpha, _l1_ratio: ElasticNet(l2=alpha),
@@ -23,7 +23,7 @@ NAMED: dict[str, Callable[[float, float], ElasticNet]] = {
     "elasticnet": lambda alpha, l1_ratio: ElasticNet(l1=alpha * l1_ratio, l2=alpha * (1.0 - l1_ratio)),
 }
 
-# Every name that a user may give; those that are not in NAMED take settings, as in mcp:gamma=4.
+# Every name that a user may give. Those of a class in PENALTIES take settings too, as in mcp:gamma=4.
 PENALTY_NAMES = (*NAMED, *(name for name in PENALTIES if name not in NAMED))
 
 
@@ -76,7 +76,7 @@ def _with_settings(text: str, alpha: float) -> Any:
     name = text.partition(":")[0]
     if name not in PENALTY_NAMES:
         raise OptionError(f"unknown penalty {name!r}{nearest(name, PENALTY_NAMES)} (known: {', '.join(PENALTY_NAMES)})")
-    if name in NAMED:
+    if name not in PENALTIES:
         raise OptionError(f"penalty {name!r} has no settings after a colon: its strength is alpha")
     name, settings = PENALTIES.parse(text)
     if "alpha" in field_kinds(PENALTIES[name]):
@@ -84,7 +84,7 @@ def _with_settings(text: str, alpha: float) -> Any:
             raise OptionError(f"penalty {text!r} carries its own strength: leave alpha={alpha} out")
         settings.setdefault("alpha", alpha)
     elif alpha != 0:
-        raise OptionError(f"penalty {name!r} has no strength: leave alpha={alpha} out")
+        raise OptionError(f"penalty {text!r} takes no alpha: leave alpha={alpha} out")
     return PENALTIES.make(name, settings)
 
 

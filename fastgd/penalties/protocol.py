@@ -6,7 +6,8 @@ part that may have kinks, jumps or no finite value, which acts through its ``pro
     prox(v, step) = argmin_x  sum_j (x_j - v_j)^2 / (2 step_j) + kinked part of x,    written into v
 
 ``step`` holds a step size for each weight, since adaptive rules have one for each. Of several
-minimisers any will do, but it has to be the least of all, not just a local one, for every step.
+minimisers any will do, but it has to be the least of all, not just a local one, for every step. A
+step of 0 moves v just to the nearest point at which the penalty is finite.
 
 Python asks two things more, which a penalty states where they are false: whether it is
 ``separable``, a sum of penalties of one weight each, and whether it is ``convex``. A penalty that
