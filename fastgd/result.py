@@ -104,7 +104,9 @@ class Result:
         if self.classes is None:
             return self._means(z)
         if self.classes.ndim == 2:
-            return np.column_stack([two[(column > 0).astype(np.intp)] for two, column in zip(self.classes, z.T, strict=True)])
+            return np.column_stack(
+                [two[(column > 0).astype(np.intp)] for two, column in zip(self.classes, z.T, strict=True)]
+            )
         return self.classes[(z > 0).astype(np.intp) if z.ndim == 1 else z.argmax(axis=1)]
 
     def predict_proba(self, X: Any, *, offset: Any = None) -> np.ndarray:

@@ -2,38 +2,20 @@
 
 It is what every kernel is held to, so it is written from the formulas, shares no code with fastgd, and imports only
 what comes with Python. Vectors are lists of floats, but anything nested will do: entries of any kind are made Python
-floats first. The losses are in a file of their own.
+floats first. The losses and penalties are in files of their own.
 """
 
 import math
 
-from reference_losses import LOSSES, Huber  # noqa: F401  # for whoever imports this file
-
-# --- Penalties: every one is l1 |w|_1 + l2/2 |w|_2^2 for some (l1, l2) -----------------------------------------------
-
-PENALTIES = ("none", "l2", "l1", "elasticnet")
-
-
-def strengths(name, alpha, l1_ratio=0.15):
-    """(l1, l2) of the penalty called `name`."""
-    mixed = (alpha * l1_ratio, alpha * (1 - l1_ratio))
-    return {"none": (0.0, 0.0), "l2": (0.0, alpha), "l1": (alpha, 0.0), "elasticnet": mixed}[name]
-
-
-def penalty_value(w, l1, l2):
-    """l1 sum |w_j| + l2/2 sum w_j^2."""
-    return l1 * sum(abs(v) for v in w) + l2 / 2 * sum(v * v for v in w)
-
-
-def penalty_derivative(w, l2):
-    """l2 w: the gradient of the smooth part."""
-    return [l2 * v for v in w]
-
-
-def soft_threshold(v, threshold):
-    """argmin_x (x - v)^2 / 2 + threshold |x|: move v towards 0 by the threshold, and stop at 0."""
-    return max(v - threshold, 0.0) + min(v + threshold, 0.0)
-
+from reference_losses import LOSSES, Huber  # for whoever imports this file
+from reference_penalties import (  # the same
+    PENALTIES,
+    PENALTY_TERMS,
+    penalty_derivative,
+    penalty_value,
+    soft_threshold,
+    strengths,
+)
 
 # --- Schedules: the learning rate after t updates and `epoch` passes over the rows (a fraction counts) ---------------
 
