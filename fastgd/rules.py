@@ -14,7 +14,7 @@ that took place, or the weights would settle away from the optimum. `Rule` has o
 
 ``model(w, m, v, s)``, which few rules have, is the weight to report where it is not w, the point that
 steps are taken from. A rule that ``decouples`` leaves the smooth part of the penalty out of ``g``: the
-kernel moves w by -lr times its derivative instead.
+kernel moves w by -lr times its derivative instead. One that is ``adaptive`` has a ``reach`` for each weight.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ def _check_not_negative(rule: Any, *names: str) -> None:
 class Rule:
     """What most rules have in common: the weight stays where the prox left it."""
 
+    adaptive: ClassVar[bool] = False
     decouples: ClassVar[bool] = False
 
     def settle(self, w: float, change: float, lr: float, t: int, m: float, v: float, s: float) -> Settled:
@@ -128,6 +129,7 @@ class AdaGrad(Rule):
     """v <- v + g^2; w <- w - lr g / (sqrt(v) + epsilon). Source: Duchi, Hazan and Singer (2011)."""
 
     epsilon: float = 1e-10
+    adaptive: ClassVar[bool] = True
     default_rate: ClassVar[float] = 0.1
 
     def __post_init__(self) -> None:
@@ -149,6 +151,7 @@ class RMSProp(Rule):
 
     rho: float = 0.99
     epsilon: float = 1e-8
+    adaptive: ClassVar[bool] = True
     default_rate: ClassVar[float] = 0.01
 
     def __post_init__(self) -> None:
@@ -173,6 +176,7 @@ class Adam(Rule):
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
+    adaptive: ClassVar[bool] = True
     default_rate: ClassVar[float] = 0.01
 
     def __post_init__(self) -> None:
@@ -256,6 +260,7 @@ class AdaDelta(Rule):
 
     rho: float = 0.9
     epsilon: float = 1e-6
+    adaptive: ClassVar[bool] = True
     default_rate: ClassVar[float] = 1.0
 
     def __post_init__(self) -> None:
@@ -286,6 +291,7 @@ class Lion(Rule):
     beta1: float = 0.9
     beta2: float = 0.99
     decouples: ClassVar[bool] = True
+    adaptive: ClassVar[bool] = True
     default_rate: ClassVar[float] = 0.001
 
     def __post_init__(self) -> None:

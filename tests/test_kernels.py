@@ -212,7 +212,7 @@ def test_prox_mapping_norm(data, d, has_intercept, stepsize):
         total += ((u[j] - reference.soft_threshold(ahead, stepsize * l1 * v)) / stepsize) ** 2
     stepper = Stepper.make(SGD(), ElasticNet(l1, l2), metric, p)
     before = theta.copy(), gradient.copy()
-    norm = prox_mapping_norm(theta, gradient, stepsize, stepper)
+    norm = prox_mapping_norm(theta, gradient, stepsize, stepper, 0)
     # u cancels against itself, so that its own rounding over the step size counts.
     same(norm, math.sqrt(total), 1e-14 * d * (math.sqrt(total) + max(map(abs, u)) / stepsize))
     assert (theta == before[0]).all()
@@ -223,7 +223,7 @@ def test_prox_mapping_norm_is_0_where_the_subgradient_holds_0():
     # w_1 = 0 with |g| <= l1; w_2 = 2 with g = -l1 - l2 w_2; and the intercept's slope is 0.
     theta, gradient = np.array([0.0, 2.0, 0.7]), np.array([0.25, -1.5, 0.0])
     stepper = Stepper.make(SGD(), ElasticNet(l1=0.5, l2=0.5), Metric.identity(2), 3)
-    assert prox_mapping_norm(theta, gradient, 0.25, stepper) == 0.0
+    assert prox_mapping_norm(theta, gradient, 0.25, stepper, 0) == 0.0
 
 
 # --- The order of rows ------------------------------------------------------------------------------------------------

@@ -10,7 +10,10 @@ import reference
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastgd.kernels.minibatch import Workspace, minibatch_epoch
+from fastgd.kernels.targets import Targets
 from fastgd.kernels.update import Metric, Stepper, clip_factor, model_of, penalty_value, prox_mapping_norm, update
+from fastgd.losses import LOSSES
 from fastgd.penalties import ElasticNet
 from fastgd.rules import RULES, SGD
 from fastgd.term import term
@@ -93,10 +96,10 @@ def test_prox_mapping_norm_has_the_same_penalty():
     smooth = np.append(scales * L2 * theta[:D], 0.0)
     expected = Stepper.make(SGD(), ScaledPenalty(scales), METRIC, D + 1)
     ours = Stepper.make(SGD(), ElasticNet(L1, L2), METRIC, D + 1, strength=STRENGTH, weights=WEIGHTS)
-    norm = prox_mapping_norm(theta, gradient, 0.1, ours)
-    assert norm == pytest.approx(prox_mapping_norm(theta, gradient + smooth, 0.1, expected), rel=1e-12)
+    norm = prox_mapping_norm(theta, gradient, 0.1, ours, 0)
+    assert norm == pytest.approx(prox_mapping_norm(theta, gradient + smooth, 0.1, expected, 0), rel=1e-12)
     unweighted = Stepper.make(SGD(), ElasticNet(L1, L2), METRIC, D + 1)
-    assert norm != pytest.approx(prox_mapping_norm(theta, gradient, 0.1, unweighted), rel=1e-3)
+    assert norm != pytest.approx(prox_mapping_norm(theta, gradient, 0.1, unweighted, 0), rel=1e-3)
 
 
 @pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule.decouples])
@@ -122,7 +125,14 @@ def test_clip_factor_by_hand():
     assert clip_factor(gradient, 2.5) == pytest.approx(2.5 / (5.0 + 1e-6), rel=1e-15)
     assert clip_factor(gradient, 5.0) == pytest.approx(5.0 / (5.0 + 1e-6), rel=1e-15)  # PyTorch's 1e-6 counts
     assert clip_factor(np.zeros(3), 1e-9) == pytest.approx(1e-3)  # here too, and 0 stays 0
-    assert math.isnan(clip_factor(np.array([math.nan, 1.0]), 1.0))
+    assert clip_factor(np.array([[3.0, 0.0], [0.0, 4.0]]), 2.5) == clip_factor(gradient, 2.5)  # of several outputs
+
+
+def test_a_clipped_nan_is_not_hidden():
+    theta = np.zeros(D + 1)
+    gradient = np.array([1.0, math.nan, 0.0, 0.0])
+    update(theta, gradient, 0.1, 1, Stepper.make(SGD(), ElasticNet(), Metric.identity(D), D + 1, clip=0.1))
+    assert np.isnan(theta[1])
 
 
 @pytest.mark.parametrize("metric", [Metric.identity(D), METRIC], ids=["user's units", "scaled"])
@@ -168,6 +178,29 @@ def test_a_mean_of_weights_is_their_mean_in_any_metric(p):
         kept = theta.copy()
         assert model_of(theta, stepper) == pytest.approx(np.mean(weights[1:] or weights, axis=0), rel=1e-12)
         assert (theta == kept).all()
+
+
+# --- Bits -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["sgd", "nesterov", "nadam", "schedule_free"])
+def test_a_step_has_the_same_bits_in_the_serial_twin(name):
+    """Wherever the compiler puts it, clipping and centring included, it adds up in the same order."""
+    random = np.random.default_rng(2)
+    n, d = 4001, 13
+    X = random.normal(size=(n, d))
+    targets, rates = Targets(X @ random.normal(size=d)), np.full(63, 1e-2)
+    metric = Metric(np.linspace(0, 1, d), 2.0 ** random.integers(-2, 3, d))
+
+    def run(launch):
+        options = {"clip": 3.0, "strength": 0.7, "weights": np.linspace(0, 2, d)}
+        stepper = Stepper.make(RULES[name](), ElasticNet(0.01, 0.01), metric, d + 1, **options)
+        work, theta = Workspace.make(X.dtype, d, d + 1, 7), np.zeros(d + 1)
+        for t in (1, 64, 127):
+            launch(X, targets, np.arange(n), 64, rates, t, LOSSES["huber"](2.0), stepper, theta, work)
+        return theta.tobytes() + stepper.m.tobytes() + stepper.v.tobytes() + stepper.s.tobytes()
+
+    assert run(minibatch_epoch) == run(minibatch_epoch.serial)
 
 
 # --- Arguments --------------------------------------------------------------------------------------------------------

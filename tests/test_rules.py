@@ -132,7 +132,7 @@ def follow(record: dict[str, Any], move: Plain | Compiled) -> None:
     for k, (weights, model) in enumerate(zip(record["weights"], models, strict=True)):
         first = k * batch % len(problem["X"])
         rows = range(first, first + batch)
-        gradient, _, _ = reference.batch_gradient(problem["X"], problem["y"], w, 0.0, reference.Squared(), rows)
+        gradient, _, _ = reference.batch_gradient(problem["X"], problem["y"], w, 0.0, reference.LOSSES["squared"], rows)
         w = move(w, gradient, lr, k + 1)
         assert w == close(weights, 1e-10)
         assert move.model(w) == close(model, 1e-10)

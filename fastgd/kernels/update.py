@@ -7,12 +7,13 @@ the objective and its optimum do not change.
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..jit import kernel, subroutine
+
+CLIP_EPSILON = 1e-6  # as in PyTorch's clip_grad_norm_
 
 
 class Metric(NamedTuple):
@@ -27,16 +28,17 @@ class Metric(NamedTuple):
 
 
 class Stepper(NamedTuple):
-    """A rule, a penalty and how they act together, and what the rule remembers of each parameter."""
+    """A rule, a penalty and how they act together, and what the rule remembers of each parameter of each output."""
 
     rule: Any
     penalty: Any
-    strength: float  # multiplies the whole penalty
+    strength: np.ndarray  # multiplies the whole penalty of each output
+    rate: np.ndarray  # multiplies the learning rate of each output
     weights: np.ndarray  # multiply the penalty of each weight; empty where all are 1
     clip: float  # the longest a gradient may be; inf for any length
     coupled: float  # 1 where the derivative of the penalty joins the gradient, 0 where it moves the weights itself
     metric: Metric
-    m: np.ndarray
+    m: np.ndarray  # (n_outputs, n_parameters), as are v and s
     v: np.ndarray
     s: np.ndarray
     before: np.ndarray  # workspace: the weights before the prox
@@ -50,16 +52,20 @@ class Stepper(NamedTuple):
         metric: Metric,
         n_parameters: int,
         *,
-        strength: float = 1.0,
+        strength: Any = 1.0,
+        rate: Any = 1.0,
         weights: Any = None,
         clip: float = np.inf,
     ) -> Stepper:
-        """``weights`` are for separable penalties, those that are a sum over the weights."""
+        """As many outputs as ``strength`` has numbers; ``weights`` are for penalties that are sums over the weights."""
         n_features = len(metric.shift)
+        strengths = np.array(strength, dtype=np.float64, ndmin=1)
+        rates = np.broadcast_to(rate, strengths.shape).astype(np.float64)
         own = np.array(() if weights is None else weights, dtype=np.float64)
         coupled = 0.0 if getattr(rule, "decouples", False) else 1.0
-        state = [np.zeros(n) for n in (n_parameters, n_parameters, n_parameters, n_features, n_features)]
-        return cls(rule, penalty, float(strength), own, float(clip), coupled, metric, *state)
+        m, v, s = (np.zeros((len(strengths), n_parameters)) for _ in range(3))
+        before, reach = np.zeros(n_features), np.zeros(n_features)
+        return cls(rule, penalty, strengths, rates, own, float(clip), coupled, metric, m, v, s, before, reach)
 
 
 @subroutine
@@ -70,23 +76,23 @@ def penalty_weight(strength, weights, j):
 
 @subroutine
 def clip_factor(gradient, clip):
-    """What makes the norm of ``gradient`` at most ``clip``. Source: PyTorch's clip_grad_norm_, with its 1e-6."""
+    """What makes the norm of ``gradient`` at most ``clip``. Source: PyTorch's clip_grad_norm_."""
     if clip == np.inf:
         return 1.0
     total = 0.0
-    for j in range(gradient.shape[0]):
-        total += gradient[j] * gradient[j]
-    factor = clip / (math.sqrt(total) + 1e-6)
-    return 1.0 if factor > 1.0 else factor
+    for g in gradient.flat:
+        total += g * g
+    return min(1.0, clip / (np.sqrt(total) + CLIP_EPSILON))
 
 
 @subroutine
-def step(theta, gradient, lr, t, stepper, factor):
-    """Move ``theta`` (coefficients, then the intercept where there is one) by update ``t``, 1 for the first.
+def step(theta, gradient, lr, t, stepper, factor, k):
+    """Move output k's ``theta`` (coefficients, then the intercept where there is one) by update ``t``, from 1 on.
 
     The gradient counts ``factor`` times: see `clip_factor`.
     """
-    rule, penalty, m, v, s = stepper.rule, stepper.penalty, stepper.m, stepper.v, stepper.s
+    rule, penalty, m, v, s = stepper.rule, stepper.penalty, stepper.m[k], stepper.v[k], stepper.s[k]
+    lr *= stepper.rate[k]
     shift, inverse = stepper.metric
     before, reach = stepper.before, stepper.reach
     n_features = before.shape[0]
@@ -97,7 +103,7 @@ def step(theta, gradient, lr, t, stepper, factor):
     decay = (1.0 - stepper.coupled) * lr
     for j in range(n_features):
         b += shift[j] * w[j]
-        weight = penalty_weight(stepper.strength, stepper.weights, j)
+        weight = penalty_weight(stepper.strength[k], stepper.weights, j)
         pull = weight * penalty.derivative(w[j])
         slope = inverse[j] * (factor * gradient[j] - shift[j] * slope_b + stepper.coupled * pull)
         move, length, m[j], v[j], s[j] = rule.step(slope, lr, t, m[j], v[j], s[j])
@@ -121,13 +127,27 @@ def step(theta, gradient, lr, t, stepper, factor):
 @kernel
 def update(theta, gradient, lr, t, stepper):
     """`step` on the clipped gradient, for Python to call."""
-    step(theta, gradient, lr, t, stepper, clip_factor(gradient, stepper.clip))
+    step(theta, gradient, lr, t, stepper, clip_factor(gradient, stepper.clip), 0)
+
+
+@subroutine
+def step_outputs(theta, gradient, lr, t, stepper):
+    """`step` for every output, on the gradient clipped as a whole; arrays of shape (n_outputs, n_parameters)."""
+    factor = clip_factor(gradient, stepper.clip)
+    for k in range(theta.shape[0]):
+        step(theta[k], gradient[k], lr, t, stepper, factor, k)
 
 
 @kernel
-def model_weights(theta, stepper, out):
-    """Write the model into ``out``, for a rule that has a ``model``; ``theta`` is where it takes its next gradient."""
-    rule, m, v, s = stepper.rule, stepper.m, stepper.v, stepper.s
+def update_outputs(theta, gradient, lr, t, stepper):
+    """`step_outputs`, for Python to call."""
+    step_outputs(theta, gradient, lr, t, stepper)
+
+
+@kernel
+def model_weights(theta, stepper, k, out):
+    """Write output k's model into ``out``, for a rule that has one apart from ``theta``, where it takes gradients."""
+    rule, m, v, s = stepper.rule, stepper.m[k], stepper.v[k], stepper.s[k]
     shift, inverse = stepper.metric
     n_features = inverse.shape[0]
     has_intercept = theta.shape[0] > n_features
@@ -148,7 +168,8 @@ def model_of(theta: np.ndarray, stepper: Stepper) -> np.ndarray:
     if not hasattr(stepper.rule, "model"):
         return theta
     out = np.empty_like(theta)
-    model_weights(theta, stepper, out)
+    for k, (row, model) in enumerate(zip(np.atleast_2d(theta), np.atleast_2d(out), strict=True)):
+        model_weights(row, stepper, k, model)
     return out
 
 
@@ -171,14 +192,14 @@ def penalty_value(penalty, w, strength, weights):
 
 
 @kernel
-def prox_mapping_norm(theta, gradient, stepsize, stepper):
-    """Norm of the proximal-gradient mapping, (u - prox(u - s gradient)) / s: 0 just at a stationary point."""
+def prox_mapping_norm(theta, gradient, stepsize, stepper, k):
+    """Norm of output k's proximal-gradient mapping, (u - prox(u - s gradient)) / s: 0 just at a stationary point."""
     penalty, moved, reach = stepper.penalty, stepper.before, stepper.reach
     shift, inverse = stepper.metric
     n_features = moved.shape[0]
     slope_b = gradient[n_features] if theta.shape[0] > n_features else 0.0
     for j in range(n_features):
-        weight = penalty_weight(stepper.strength, stepper.weights, j)
+        weight = penalty_weight(stepper.strength[k], stepper.weights, j)
         length = stepsize * inverse[j] ** 2
         moved[j] = theta[j] - length * (gradient[j] - shift[j] * slope_b + weight * penalty.derivative(theta[j]))
         reach[j] = weight * length
