@@ -127,10 +127,10 @@ def test_a_second_process_compiles_nothing(tmp_path, shared_cache):
 def test_editing_a_loss_compiles_that_loss_and_no_other(ask, package):
     for loss in ("squared", "half_squared"):
         assert ask(loss) == {"value": ANSWERS[loss], **COMPILED}
-    edit(package / "fastgd" / "losses.py", "return 0.5 * (z - y) * (z - y)", "return 10.0 * (z - y) * (z - y)")
+    edit(package / "fastgd/losses/regression.py", "return 0.5 * (z - y) * (z - y)", "return 10.0 * (z - y) * (z - y)")
     assert ask("half_squared") == {"value": 90.0, **COMPILED}
     assert ask("squared") == {"value": 9.0, **LOADED}
-    edit(package / "fastgd" / "losses.py", "return 10.0 * (z - y) * (z - y)", "return 0.5 * (z - y) * (z - y)")
+    edit(package / "fastgd/losses/regression.py", "return 10.0 * (z - y) * (z - y)", "return 0.5 * (z - y) * (z - y)")
     assert ask("half_squared") == {"value": 4.5, **LOADED}
 
 
@@ -140,7 +140,7 @@ def test_editing_what_is_not_compiled_compiles_nothing_and_a_kernel_all(ask, pac
     for file in ("watch.py", "fit.py", "vocabulary.py", "problem.py", "data/table.py"):
         with (package / "fastgd" / file).open("a") as stream:
             stream.write("\nADDED = 1\n")
-    edit(package / "fastgd" / "losses.py", "class Squared:\n", "class Squared:\n    # A line more.\n\n")
+    edit(package / "fastgd/losses/regression.py", "class Squared:\n", "class Squared:\n    # A line more.\n\n")
     assert ask("squared") == {"value": 9.0, **LOADED}
     assert generations(tmp_path / "cache") == before
     edit(package / "fastgd" / "kernels" / "gradient.py", "return total / n_samples", "return 7.0 + total / n_samples")
@@ -351,7 +351,7 @@ def test_the_file_of_a_term_that_is_gone_can_be_read(folder, monkeypatch):
     (path,) = folder.iterdir()
     monkeypatch.setattr(TermType, "registry", {})
     key, _ = pickle.loads(path.read_bytes()[32:])
-    assert "fastgd.losses.Squared#" in key
+    assert "fastgd.losses.regression.Squared#" in key
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
