@@ -7,7 +7,7 @@ floats first. The losses are in a file of their own.
 
 import math
 
-from reference_losses import LOSSES, Huber  # noqa: F401  # for whoever imports this file
+from reference_losses import *  # noqa: F403  # LOSSES and their classes, for whoever imports this file
 
 # --- Penalties: every one is l1 |w|_1 + l2/2 |w|_2^2 for some (l1, l2) -----------------------------------------------
 
