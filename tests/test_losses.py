@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from loss_cases import CASES, PREDICTORS, close, compiled, expected, plain, targets
+from loss_cases import CASES, PREDICTORS, close, compiled, expected, kinks, plain, targets
 
 from fastgd.errors import OptionError
 from fastgd.kernels.gradient import apply_mean, mean_loss
@@ -37,7 +37,7 @@ def name(request):
 @pytest.mark.parametrize("way", [plain, compiled], ids=["plain", "compiled"])
 def test_it_is_the_references(text, loss, way):
     for y in targets(loss):
-        for z in PREDICTORS:
+        for z in [*PREDICTORS, *kinks(loss, y)]:
             assert list(way(loss, y, z)) == [close(v) for v in plain(expected(text), y, z)], (y, z)
 
 
