@@ -280,8 +280,9 @@ def test_small_weights_become_exactly_zero_and_none_gets_the_other_sign(term, si
 
 
 def test_a_group_is_zero_as_a_whole_or_not_at_all():
-    result = prox(GroupLasso(1.0, [0, 1, 0, 1, 2]), [1e-200, 2.0, 0.9, 0.1, 1e-200], 1.0)
-    assert result[[0, 2, 4]].tolist() == [0.0, 0.0, 0.0]  # sqrt(2) is above |(0, 0.9)|, though not above |(2, 0.1)|
+    result = prox(GroupLasso(1.0, [0, 1, 0, 1, 2]), [1e-200, 2.0, -0.9, 0.1, -1e-200], 1.0)
+    assert not np.signbit(result).any()
+    assert result[[0, 2, 4]].tolist() == [0.0, 0.0, 0.0]  # sqrt(2) is above |(0, -0.9)|, though not above |(2, 0.1)|
     assert result[1] / result[3] == close(20.0)  # the direction within a group stays
     assert np.linalg.norm(result[[1, 3]]) == close(np.linalg.norm([2.0, 0.1]) - math.sqrt(2))
 
