@@ -32,11 +32,12 @@ ASK = """
     import numpy as np
     from fastgd.jit import CompileClock
     from fastgd.kernels.gradient import mean_loss
+    from fastgd.kernels.targets import Targets
     from fastgd.losses import LOSSES
 
     def ask(loss):
         with CompileClock().listening() as clock:
-            value = mean_loss.serial(np.ones((1, 1)), np.zeros(1), np.ones(1), 2.0, loss, np.zeros((1, 2)))
+            value = mean_loss.serial(np.ones((1, 1)), Targets(np.zeros(1)), np.ones(1), 2.0, loss, np.zeros((1, 2)))
         hits = sum(mean_loss.serial.stats.cache_hits.values())
         print(json.dumps({"value": value, "compiled": clock.count, "loaded": hits}))
 """
@@ -229,7 +230,7 @@ def test_without_a_writable_folder_all_works_with_one_warning(tmp_path):
     (tmp_path / "file").write_text("")
     another = """
         X = np.ones((1, 1), np.float32)
-        mean_loss.serial(X, np.ones(1), X[0], 0.0, LOSSES.resolve("squared"), np.zeros((1, 2)))
+        mean_loss.serial(X, Targets(np.ones(1)), X[0], 0.0, LOSSES.resolve("squared"), np.zeros((1, 2)))
     """
     answer = answer_of(start([ASK, ASK_FOR, another], "squared", path=tmp_path, cache=tmp_path / "file" / "cache"))
     assert answer["value"] == 9.0
