@@ -7,15 +7,9 @@ floats first. The losses, penalties and rules are in files of their own.
 
 import math
 
-from reference_losses import LOSSES, Huber  # for whoever imports this file
-from reference_penalties import (  # the same
-    PENALTIES,
-    PENALTY_TERMS,
-    penalty_derivative,
-    penalty_value,
-    soft_threshold,
-    strengths,
-)
+from reference_losses import *  # noqa: F403  # LOSSES and their classes, for whoever imports this file
+from reference_penalties import *  # noqa: F403  # the same
+from reference_penalties import penalty_value
 from reference_rules import *  # noqa: F403  # the same
 from reference_rules import SGD, penalized_step
 

@@ -284,6 +284,12 @@ def test_before_the_first_step_the_model_is_the_start(name, settings, way):
     assert way(ours(name, settings), 2).model([0.7, -0.1]) == [0.7, -0.1]
 
 
+def test_adaptive_rules_reach_as_far_as_the_gradient_lets_them(name, settings):
+    rule = ours(name, settings)
+    reaches = {rule.step(g, 0.1, 1, 0.0, 0.0, 0.0)[1] for g in (0.25, -0.5, 4.0)}
+    assert len(reaches) == (3 if rule.adaptive else 1)
+
+
 def test_one_step_by_hand():
     def first(text, w=1.0, g=3.0, lr=0.1, l1=0.6):
         return Compiled(RULES.resolve(text), 1, l1)([w], [g], lr, 1)[0]
