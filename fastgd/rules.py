@@ -102,11 +102,14 @@ class Momentum(Rule):
 class Nesterov(Rule):
     """m <- beta m + g; w <- w - lr (g + beta m). The prox acts before the look ahead, as in FISTA.
 
+    The model is where the prox left it: the point ahead may be out of bounds, and has no zeros.
+
     Source: Nesterov (1983), in the form of Sutskever et al., On the importance of initialization and
     momentum in deep learning (2013), as PyTorch writes it.
     """
 
     beta: float = 0.9
+    model_under_prox: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         _check_fractions(self, "beta")
@@ -117,7 +120,10 @@ class Nesterov(Rule):
     def settle(self, w: float, change: float, lr: float, t: int, m: float, v: float, s: float) -> Settled:
         if change != 0.0:
             m -= change / lr
-        return w - lr * self.beta * m, m, v, s
+        return w - lr * self.beta * m, m, v, w
+
+    def model(self, w: float, m: float, v: float, s: float) -> float:
+        return s
 
     def damping(self) -> float:
         return 1.0 - self.beta

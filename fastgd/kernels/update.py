@@ -169,10 +169,14 @@ def model_weights(theta, stepper, k, out):
         out[n_features] = b
 
 
+def keeps_model(rule: Any, penalty: Any) -> bool:
+    """Whether the rule's model is apart from the weights that it takes gradients at; with some, under a prox only."""
+    has_prox = not getattr(penalty, "smooth", lambda: False)()
+    return hasattr(rule, "model") and (has_prox or not getattr(rule, "model_under_prox", False))
+
+
 def model_of(theta: np.ndarray, stepper: Stepper) -> np.ndarray:
-    """The weights of the model: ``theta`` itself, or a new array where the rule keeps the model elsewhere."""
-    if not hasattr(stepper.rule, "model"):
-        return theta
+    """The weights of the model, after a step at least, for a rule that keeps it apart."""
     out = np.empty_like(theta)
     for k, (row, model) in enumerate(zip(np.atleast_2d(theta), np.atleast_2d(out), strict=True)):
         model_weights(row, stepper, k, model)
@@ -189,12 +193,21 @@ def fill_rates(schedule, lr, t, rows_done, rows_a_step, n_samples, rates):
 @kernel
 def penalty_value(penalty, w, strength, weights):
     """The penalty at ``w``, its ``strength`` and ``weights`` as in `Stepper`."""
+    if strength == 0.0:  # and not 0 times infinity
+        return 0.0
     if weights.shape[0] == 0:
         return strength * penalty.value(w)
     total = 0.0
     for j in range(w.shape[0]):
-        total += weights[j] * penalty.value(w[j : j + 1])
+        if weights[j] > 0.0:
+            total += weights[j] * penalty.value(w[j : j + 1])
     return strength * total
+
+
+@kernel
+def project(penalty, w):
+    """Bring ``w`` within the bounds of the penalty: a prox of step 0 moves what is out of them, and nothing else."""
+    penalty.prox(w, np.zeros(w.shape[0]))
 
 
 @kernel
