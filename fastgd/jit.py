@@ -6,6 +6,7 @@ and `subroutine` one that only kernels call.
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import threading
@@ -18,6 +19,7 @@ from typing import Any
 import numba
 from numba.core import event
 from numba.core.compiler_lock import global_compiler_lock
+from numba.extending import overload
 from numba.np.ufunc import parallel
 
 from .errors import FastgdError, OptionError
@@ -37,6 +39,32 @@ NOT_TELLING = (
 def subroutine(function: Callable[..., Any]) -> Any:
     """A function that kernels call; compiled, and mostly inlined, into each of them."""
     return numba.njit(**COMPILE_OPTIONS)(function)
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """A subroutine that is part of the loop it stands in, whatever the compiler thinks of that."""
+    return numba.njit(**COMPILE_OPTIONS, forceinline=True)(function)
+
+
+def two_forms(
+    parameter: str, is_second: Callable[[Any], bool], is_second_type: Callable[[Any], bool]
+) -> Callable[[Callable[..., Any], Callable[..., Any]], Callable[..., Any]]:
+    """Makes one inlined function of two, chosen by what ``parameter`` is: a value or, compiled, its numba type."""
+
+    def make(first: Callable[..., Any], second: Callable[..., Any]) -> Callable[..., Any]:
+        position = list(inspect.signature(first).parameters).index(parameter)
+
+        def choose(*args: Any) -> Any:
+            return (second if is_second(args[position]) else first)(*args)
+
+        def choose_compiled(*args: Any) -> Any:
+            return second if is_second_type(args[position]) else first
+
+        choose_compiled.__signature__ = inspect.signature(first)  # type: ignore[attr-defined]  # numba reads it
+        overload(choose, jit_options={**COMPILE_OPTIONS, "forceinline": True})(choose_compiled)
+        return choose
+
+    return make
 
 
 def kernel(function: Callable[..., Any]) -> Any:

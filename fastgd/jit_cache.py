@@ -35,6 +35,7 @@ SOURCES = (
     "prefetch.py",
     "elementary.py",
     "rows.py",
+    "blocks.py",
     "kernels/*.py",
 )
 GENERATIONS_KEPT = 4

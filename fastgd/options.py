@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any, Literal
 
 from .errors import OptionError
 from .rules import RULES
-from .schedules import SCHEDULES
+from .schedules import SCHEDULES, bind_schedule
 from .vocabulary import nearest
 
 # What each method is, for the choices on the command line; the code is in methods/.
@@ -38,6 +38,7 @@ class Options:
     max_seconds: float | None = None
     tol: float | None = None
     patience: int = 5
+    clip_norm: float | None = None
     shuffle: bool | str = True
     seed: int = 0
     n_threads: int | None = None
@@ -60,10 +61,35 @@ class Options:
         self.seed = _whole("seed", self.seed, 0)
         if self.max_seconds is not None:
             self.max_seconds = _positive("max_seconds", self.max_seconds)
+        if self.clip_norm is not None:
+            self.clip_norm = _positive("clip_norm", self.clip_norm)
         if self.n_threads is not None:
             self.n_threads = _whole("n_threads", self.n_threads, 1)
         self._check_tolerance()
         self._check_choices()
+
+    def bound_to(self, loss: Any, penalty: Any, alpha: float) -> Options:
+        """The options for this loss and penalty: settings of the schedule that were left to the fit are filled in.
+
+        Raises
+        ------
+        OptionError
+            When rule, schedule and penalty do not go together.
+        """
+        schedule = bind_schedule(self.schedule, max_epochs=self.max_epochs, alpha=alpha, loss=loss)
+        if getattr(schedule, "sets_rate", False) and self.learning_rate != "auto":
+            name = SCHEDULES.name_of(schedule)
+            raise OptionError(f"schedule {name!r} sets the learning rate itself: leave learning_rate out")
+        if not getattr(penalty, "separable", True):
+            if getattr(self.rule, "adaptive", False):
+                raise OptionError(
+                    f"a penalty of groups needs one step size for all of a group, which rule {RULES.name_of(self.rule)!r} "
+                    "does not have: take rule='sgd', 'momentum' or 'nesterov'"
+                )
+            if self.scale is True:
+                raise OptionError("scale=True goes with penalties of single features, not of groups")
+        scale = self.scale if getattr(penalty, "separable", True) else False
+        return replace(self, schedule=schedule, scale=scale)
 
     def _check_tolerance(self) -> None:
         if self.tol is None:

@@ -1,107 +1,30 @@
-"""The data of a fit, checked and converted once: what every method works on."""
+"""One objective over one set of data: what every method works on, whatever its number of outputs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from .data.table import Table
-from .data.wording import plural
 from .errors import DataError, OptionError
 from .kernels.gradient import batch_gradient, linear_predictor, mean_loss
 from .kernels.minibatch import Workspace
+from .kernels.outputs import Workspace as OutputsWorkspace
+from .kernels.outputs import is_joint, outputs_gradient, outputs_mean_loss
+from .kernels.targets import NONE, Targets
 from .kernels.update import penalty_value
+from .losses import check_targets
+from .matrix import as_matrix, count_values, dtype_of, shape_of, take_rows
 from .rows import CSR
+from .target import as_columns, as_row_values, as_sample_weight, as_target, normalized, of_classes
 
 # Below this many stored values (1 MB in float64) starting the threads costs more than they save.
 PARALLEL_FROM = 1 << 17
 # A chunk of rows has about this many values, so that it costs far more than handing it out.
 CHUNK_VALUES = 1 << 15
 MOST_CHUNKS = 64
-
-
-def as_matrix(X: Any) -> tuple[np.ndarray | CSR, tuple[str, ...] | None]:
-    """X as kernels take it, and its column names if it has any.
-
-    An array becomes C-ordered float32 or float64 (copied only where it is not), a sparse matrix `CSR`.
-
-    Raises
-    ------
-    DataError
-        When X is not two-dimensional, not numeric, or a table with words or gaps.
-    """
-    names: tuple[str, ...] | None = None
-    if isinstance(X, Table):
-        X, names = X.X, X.feature_names
-    elif hasattr(X, "__arrow_c_stream__") or hasattr(X, "columns"):  # pandas before 2.2 has only columns
-        from .data.frames import to_arrays
-
-        X, names = to_arrays(X)
-    array: Any = X if sp.issparse(X) else _as_array(X)
-    if array.ndim != 2:
-        hint = "; for a single feature use X.reshape(-1, 1)" if array.ndim == 1 else ""
-        raise DataError(f"X must have two dimensions, (n_samples, n_features), not {array.ndim}{hint}")
-    if sp.issparse(array):
-        return _as_csr(array), names
-    if array.dtype.kind not in "fiub":
-        raise DataError(f"X must hold numbers, not {array.dtype}")
-    dtype = array.dtype if array.dtype in (np.float32, np.float64) else np.dtype(np.float64)
-    return _same_type(np.ascontiguousarray(array, dtype=dtype.newbyteorder("="))), names
-
-
-class _Memory:
-    """The memory of an array, without its flags."""
-
-    def __init__(self, array: np.ndarray) -> None:
-        address, _ = array.__array_interface__["data"]
-        self.array = array  # kept alive
-        self.__array_interface__ = {**array.__array_interface__, "data": (address, False)}
-
-
-def _same_type(array: np.ndarray) -> np.ndarray:
-    """The same memory as an array that is not marked read-only, as memory maps and data frames are.
-
-    To numba those are of another type, for which every kernel would be compiled anew, and then perhaps round
-    otherwise. Kernels never write to X and y.
-    """
-    return array if array.flags.writeable else np.asarray(_Memory(array))
-
-
-def _as_array(X: Any) -> np.ndarray:
-    """X as an array, and one of Python objects as what they are: numbers, it is hoped."""
-    try:
-        array = np.asarray(X)
-        return np.asarray(array.tolist()) if array.dtype.kind == "O" else array
-    except ValueError:
-        raise DataError("X must have rows of one length") from None
-
-
-def _as_csr(X: Any) -> CSR:
-    if X.dtype.kind not in "fiub":
-        raise DataError(f"X must hold numbers, not {X.dtype}")
-    X = sp.csr_array(X)
-    if not X.has_canonical_format:
-        X = X.copy()
-        X.sum_duplicates()
-    dtype = X.dtype if X.dtype in (np.float32, np.float64) else np.dtype(np.float64)
-    return CSR(X.data.astype(dtype, copy=False), X.indices, X.indptr.astype(np.int64, copy=False), X.shape[1])
-
-
-def shape_of(X: np.ndarray | CSR) -> tuple[int, int]:
-    """(n_samples, n_features)."""
-    return (len(X.indptr) - 1, X.n_features) if isinstance(X, CSR) else (X.shape[0], X.shape[1])
-
-
-def dtype_of(X: np.ndarray | CSR) -> np.dtype:
-    return X.data.dtype if isinstance(X, CSR) else X.dtype
-
-
-def count_values(X: np.ndarray | CSR) -> int:
-    """How many values X stores: what a pass over it costs."""
-    return len(X.data) if isinstance(X, CSR) else X.size
 
 
 def chunk_count(n_values: int, n_features: int) -> int:
@@ -111,88 +34,174 @@ def chunk_count(n_values: int, n_features: int) -> int:
     return max(1, min(by_size, max(2, n_values // (4 * max(n_features, 1)))))
 
 
-def predict_linear(X: np.ndarray | CSR, coef: np.ndarray, intercept: float) -> np.ndarray:
-    """z = X coef + intercept, shape (n_samples,), float64."""
+def predict_linear(X: np.ndarray | CSR, coef: np.ndarray, intercept: Any) -> np.ndarray:
+    """z = X coef + intercept, float64: shape (n_samples,), or (n_samples, n_outputs) for coef of as many rows."""
     n_samples, n_features = shape_of(X)
-    z = np.empty(n_samples)
     n_values = count_values(X)
     launch = linear_predictor if n_values >= PARALLEL_FROM else linear_predictor.serial
-    launch(X, coef.astype(dtype_of(X)), float(intercept), chunk_count(n_values, n_features), z)
-    return z
+    z = np.empty((len(np.atleast_2d(coef)), n_samples))
+    for k, (w, b) in enumerate(zip(np.atleast_2d(coef), np.atleast_1d(intercept), strict=True)):
+        launch(X, w.astype(dtype_of(X)), float(b), chunk_count(n_values, n_features), z[k])
+    return z[0] if coef.ndim == 1 else np.ascontiguousarray(z.T)
 
 
 @dataclass
 class Problem:
-    """One objective: data, loss and penalty. Weights are a vector ``theta``: coef, then the intercept if fitted."""
+    """One objective: data, loss and penalty.
+
+    Weights are ``theta``: coefficients, then the intercept if fitted, in an array of shape (n_parameters,), or
+    (n_outputs, n_parameters) where there are several outputs, over which F sums.
+
+    Attributes
+    ----------
+    strength, rate_shares : multiply the penalty and the learning rate of each output; (n_outputs,).
+    penalty_weights : multiply it for each feature; empty where all are 1.
+    independent : whether the outputs are models of their own, of which some may diverge while others converge.
+    rows : the numbers that rows have in the user's data, where some of them were left out.
+    losses : mean loss of each output at the weights that `gradient` or `mean_loss` was called with last.
+    """
 
     X: np.ndarray | CSR
-    y: np.ndarray
+    targets: Targets
     loss: Any
     penalty: Any
     fit_intercept: bool
     feature_names: tuple[str, ...] | None = None
+    n_outputs: int = 1
+    penalty_weights: np.ndarray = field(default_factory=lambda: NONE)
+    rows: np.ndarray | None = None
+    independent: bool = False
 
     def __post_init__(self) -> None:
         self.n_samples, self.n_features = shape_of(self.X)
         self.n_parameters = self.n_features + int(self.fit_intercept)
         self.n_values = count_values(self.X)
         self.dtype = dtype_of(self.X)
-        self.parallel = self.n_values >= PARALLEL_FROM
-        n_chunks = chunk_count(self.n_values, self.n_features)
-        self.work = Workspace.make(self.dtype, self.n_features, self.n_parameters, n_chunks)
+        self.strength, self.rate_shares = np.ones(self.n_outputs), np.ones(self.n_outputs)
+        self.losses = np.zeros(self.n_outputs)
+        work = self.n_values * self.n_outputs  # what a pass costs
+        self.parallel = work >= PARALLEL_FROM
+        n_chunks = chunk_count(work, self.n_features * self.n_outputs)
+        self.work: Any
+        if self.several:
+            self.work = OutputsWorkspace.make(self.X, self.n_outputs, self.n_parameters, n_chunks)
+        else:
+            self.work = Workspace.make(self.dtype, self.n_features, self.n_parameters, n_chunks)
 
     @property
     def sparse(self) -> bool:
         return isinstance(self.X, CSR)
 
+    @property
+    def several(self) -> bool:
+        """Whether there are several outputs, and so weights in two dimensions."""
+        return self.n_outputs > 1
+
+    def zeros(self) -> np.ndarray:
+        """Weights of zero."""
+        return np.zeros((self.n_outputs, self.n_parameters) if self.several else self.n_parameters)
+
     def gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         """Mean loss and its mean gradient at ``theta``, without the penalty; the array is reused by the next call."""
         work = self.work
-        launch = batch_gradient if self.parallel else batch_gradient.serial
-        coef, b = self._split(theta)
-        value = launch(self.X, self.y, coef, b, self.loss, work.partials, work.sums, work.gradient)
-        return float(value), work.gradient
+        if self.several:
+            launch = outputs_gradient if self.parallel else outputs_gradient.serial
+            launch(self.X, self.targets, theta, self.n_features, self.loss, work)
+            self.losses[:] = work.losses
+        else:
+            launch = batch_gradient if self.parallel else batch_gradient.serial
+            coef, b = self._split(theta)
+            args = (work.partials, work.sums, work.gradient)
+            self.losses[0] = launch(self.X, self.targets, coef, b, self.loss, *args)
+        return float(self.losses.sum()), work.gradient
 
     def mean_loss(self, theta: np.ndarray) -> float:
-        launch = mean_loss if self.parallel else mean_loss.serial
-        coef, b = self._split(theta)
-        return float(launch(self.X, self.y, coef, b, self.loss, self.work.sums))
+        if self.several:
+            launch = outputs_mean_loss if self.parallel else outputs_mean_loss.serial
+            launch(self.X, self.targets, theta, self.n_features, self.loss, self.work)
+            self.losses[:] = self.work.losses
+        else:
+            launch = mean_loss if self.parallel else mean_loss.serial
+            coef, b = self._split(theta)
+            self.losses[0] = launch(self.X, self.targets, coef, b, self.loss, self.work.sums)
+        return float(self.losses.sum())
+
+    def penalties(self, theta: np.ndarray) -> np.ndarray:
+        """The penalty of each output."""
+        rows = np.atleast_2d(theta)[:, : self.n_features]
+        return np.array(
+            [penalty_value(self.penalty, w, s, self.penalty_weights) for w, s in zip(rows, self.strength, strict=True)]
+        )
 
     def penalty_at(self, theta: np.ndarray) -> float:
-        return float(penalty_value(self.penalty, theta[: self.n_features]))
+        return float(self.penalties(theta).sum())
 
     def objective(self, theta: np.ndarray) -> float:
-        """F: the mean loss plus the penalty."""
+        """F: the mean loss plus the penalty, over all outputs."""
         return self.mean_loss(theta) + self.penalty_at(theta)
 
     def best_constant(self) -> float:
-        """F of the best model that is an intercept alone, at zero weights."""
+        """F of the best model that is an intercept alone, at zero weights; for softmax, of zero weights alone."""
+        if is_joint(self.loss) or not self.fit_intercept:
+            return self.mean_loss(self.zeros())
+        return sum(self._best_constant_of(k) for k in range(self.n_outputs))
+
+    def _best_constant_of(self, k: int) -> float:
         from scipy.optimize import minimize_scalar
 
-        nothing = np.zeros((self.n_samples, 0), self.dtype)
-        coef, sums = np.zeros(0, self.dtype), np.zeros((1, 2))
+        nothing, coef, sums = np.zeros((self.n_samples, 0), self.dtype), np.zeros(0, self.dtype), np.zeros((1, 2))
+        y = self.output_target(k)
+        targets = self.targets._replace(y=y, one_vs_rest=False)
 
         def at(z: float) -> float:
-            return float(mean_loss.serial(nothing, self.y, coef, float(z), self.loss, sums))
+            return float(mean_loss.serial(nothing, targets, coef, float(z), self.loss, sums))
 
-        if not self.fit_intercept:
-            return at(0.0)
-        centre, spread = float(self.y.mean()), float(self.y.std()) or 1.0
-        # Ten spreads about the mean hold the best constant, and logits of -10 and 10 where y is -1 and 1.
-        return float(minimize_scalar(at, bounds=(centre - 10 * spread, centre + 10 * spread), method="bounded").fun)
+        # Ten spreads about the mean hold the best constant; logits and logarithms lie within 10 of zero, or near it.
+        centre, spread = float(y.mean()), float(y.std()) or 1.0
+        tried = np.sort(np.concatenate([np.linspace(-10, 10, 21), centre + spread * np.linspace(-10, 10, 21)]))
+        values = np.nan_to_num([at(z) for z in tried], nan=np.inf)
+        best = int(np.argmin(values))
+        bounds = (tried[max(best - 1, 0)], tried[min(best + 1, len(tried) - 1)])
+        return min(float(values[best]), float(minimize_scalar(at, bounds=bounds, method="bounded").fun))
+
+    def output_target(self, k: int) -> np.ndarray:
+        """What output k is to predict for each row, shape (n_samples,)."""
+        y = self.targets.y
+        if self.targets.one_vs_rest:
+            return np.where(y[:, 0] == k, 1.0, -1.0)
+        return y if y.ndim == 1 else np.ascontiguousarray(y[:, min(k, y.shape[1] - 1)])
 
     def _split(self, theta: np.ndarray) -> tuple[np.ndarray, float]:
         coef = theta[: self.n_features].astype(self.dtype)
         return coef, float(theta[self.n_features]) if self.fit_intercept else 0.0
 
 
-def check_problem(X: Any, y: Any, loss: Any, penalty: Any, fit_intercept: bool) -> tuple[Problem, np.ndarray | None]:
-    """The problem that ``X`` and ``y`` pose, and the two labels of a classification (None for a regression).
+@dataclass(frozen=True)
+class RowOptions:
+    """What `fit` takes for each row, class or feature."""
+
+    sample_weight: Any = None
+    class_weight: Any = None
+    offset: Any = None
+    penalty_weights: Any = None
+
+    def completed_by(self, table: Table) -> RowOptions:
+        """With the weights and the offset of a table, where none were given."""
+        weight = table.sample_weight if self.sample_weight is None else self.sample_weight
+        return replace(self, sample_weight=weight, offset=table.offset if self.offset is None else self.offset)
+
+
+def check_problem(
+    X: Any, y: Any, loss: Any, penalty: Any, fit_intercept: bool, options: RowOptions = RowOptions()
+) -> tuple[Problem, np.ndarray | None]:
+    """The problem that ``X`` and ``y`` pose, and the classes of a classification (None for a regression).
+
+    Rows of weight 0 are left out.
 
     Raises
     ------
     DataError
-        See `as_matrix`; and when y does not fit X, is constant, or has not two classes where the loss wants them.
+        See `as_matrix`, `as_target`, `as_weights`; and when the lengths of X and y differ.
     """
     matrix, names = as_matrix(X)
     n_samples, n_features = shape_of(matrix)
@@ -202,87 +211,42 @@ def check_problem(X: Any, y: Any, loss: Any, penalty: Any, fit_intercept: bool) 
         raise DataError("X has no columns: there is nothing to learn from")
     if fit_intercept not in (True, False):
         raise OptionError(f"fit_intercept is True or False, not {fit_intercept!r}")
-    target, classes = as_target(y, getattr(loss, "classifies", False))
-    if len(target) != n_samples:
-        raise DataError(f"X has {n_samples} rows but y has {len(target)} values; they must match")
-    return Problem(matrix, target, loss, penalty, bool(fit_intercept), names), classes
+    columns = as_columns(y)
+    if len(columns[0]) != n_samples:
+        raise DataError(f"X has {n_samples} rows but y has {len(columns[0])} values; they must match")
+    for column in columns:
+        if not getattr(loss, "classifies", False):
+            check_targets(loss, column)
+    weight = NONE if options.sample_weight is None else as_sample_weight(options.sample_weight, n_samples)
+    offset = NONE if options.offset is None else as_offset(options.offset, loss, n_samples)
+    rows = None
+    if not weight.all():
+        rows = np.flatnonzero(weight)
+        matrix, columns, weight = take_rows(matrix, rows), [column[rows] for column in columns], weight[rows]
+        offset = offset[rows] if len(offset) else offset
+    target = as_target(columns, loss)
+    if options.class_weight is not None:
+        weight = of_classes(options.class_weight, target) * (weight if len(weight) else 1.0)
+    targets = Targets(target.y, normalized(weight), offset, target.one_vs_rest)
+    factors = as_penalty_weights(options.penalty_weights, penalty, n_features)
+    n_outputs, intercept = target.n_outputs, bool(fit_intercept)
+    return Problem(matrix, targets, loss, penalty, intercept, names, n_outputs, factors, rows), target.classes
 
 
-def as_target(y: Any, classifies: bool) -> tuple[np.ndarray, np.ndarray | None]:
-    """y as float64, and for a classification as -1 and +1 with its two labels, the larger being +1."""
-    values = as_vector(y)
-    return _as_labels(values) if classifies else (_as_numbers(values), None)
+def as_offset(values: Any, loss: Any, n_samples: int) -> np.ndarray:
+    """An offset for each row."""
+    if is_joint(loss):
+        raise OptionError("an offset is the same for all classes, so to this loss it makes no difference")
+    return as_row_values("offset", values, n_samples)
 
 
-def as_vector(y: Any) -> np.ndarray:
-    """y as numbers or labels of one kind, shape (n_samples,), none of them missing or infinite."""
-    if hasattr(y, "__arrow_c_stream__") or hasattr(y, "__arrow_c_array__"):
-        from .data.frames import to_target
-
-        y = to_target(y)
-    # NumPy would make words of the numbers in a list that has both.
-    values = np.asarray(y, dtype=object if isinstance(y, (list, tuple)) else None)
-    if values.ndim == 2 and values.shape[1] == 1:
-        values = values[:, 0]
-    if values.ndim != 1:
-        raise DataError(f"y must have one dimension, (n_samples,), not the shape {values.shape}")
-    if values.dtype.kind == "O":
-        values = _from_objects(values)
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        wrong = np.flatnonzero(~np.isfinite(values))
-        what = plural(len(wrong), "NaN or infinite value")
-        raise DataError(f"y has {what}, the first in row {wrong[0] + 1}; leave those rows out")
-    return values
-
-
-def _from_objects(values: np.ndarray) -> np.ndarray:
-    if any(value is None for value in values):
-        raise DataError("y has missing values; leave those rows out")
-    words = {isinstance(value, str) for value in values}
-    try:
-        array = np.asarray(values.tolist())
-    except (ValueError, TypeError):
-        array = values
-    if len(words) > 1 or array.dtype.kind == "O":
-        raise DataError("y must hold numbers or labels of one kind, without gaps")
-    return array
-
-
-def _as_labels(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    classes = np.unique(values)
-    if len(classes) != 2:
-        shown = ", ".join(str(c) for c in classes[:5]) + (", ..." if len(classes) > 5 else "")
-        raise DataError(f"this loss tells two classes apart, but y has {len(classes)} different values ({shown})")
-    return np.where(values == classes[1], 1.0, -1.0), classes
-
-
-def _as_numbers(values: np.ndarray) -> np.ndarray:
-    if values.dtype.kind not in "fiub":
-        example = values[0] if len(values) else ""
-        what = "words" if values.dtype.kind == "U" else f"{values.dtype} values"
-        raise DataError(
-            f"y holds {what} such as {str(example)!r}, but this loss wants numbers; for labels use loss='logistic'"
-        )
-    target = _same_type(np.ascontiguousarray(values, dtype=np.float64))
-    if len(target) and (target == target[0]).all():
-        raise DataError(f"y is {target[0]:g} in every row: there is nothing to learn from a constant target")
-    return target
-
-
-def check_finite(problem: Problem) -> None:
-    """Say where X holds NaN or infinity; called when an objective comes out as neither number."""
-    values = problem.X.data if isinstance(problem.X, CSR) else problem.X
-    bad = ~np.isfinite(values)
-    if not bad.any():
-        return
-    first = np.argwhere(bad)[0]
-    if isinstance(problem.X, CSR):
-        row = int(np.searchsorted(problem.X.indptr, first[0], side="right")) - 1
-        column = int(problem.X.indices[first[0]])
-    else:
-        row, column = int(first[0]), int(first[1])
-    name = repr(problem.feature_names[column]) if problem.feature_names else str(column + 1)
-    raise DataError(
-        f"X has {plural(int(bad.sum()), 'NaN or infinite value')}, the first in row {row + 1}, column {name}; "
-        "fill them in or leave those rows out"
-    )
+def as_penalty_weights(values: Any, penalty: Any, n_features: int) -> np.ndarray:
+    """A factor of the penalty for each feature; empty where all are 1."""
+    if values is None:
+        return NONE
+    if not getattr(penalty, "separable", True):
+        raise OptionError("penalty_weights goes with penalties of single features, not of groups")
+    weights = as_row_values("penalty_weights", values, n_features, "features")
+    if (weights < 0).any():
+        raise OptionError(f"penalty_weights must be 0 or more, not {weights.min():g}")
+    return NONE if (weights == 1).all() else weights

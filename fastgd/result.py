@@ -16,11 +16,12 @@ from .data.wording import plural
 from .errors import DataError, FastgdError
 from .jit import compile_error
 from .losses import LOSSES
-from .problem import as_matrix, predict_linear, shape_of
+from .matrix import as_matrix, shape_of
+from .problem import predict_linear
 from .rows import CSR
+from .target import as_row_values
 
 FORMAT = "fastgd model 1"
-ARRAYS = ("coef", "trace", "path", "steps", "classes")
 
 
 @dataclass
@@ -29,8 +30,8 @@ class Result:
 
     Attributes
     ----------
-    coef : array of shape (n_features,), in the units of X.
-    intercept : float; 0 without one.
+    coef : array of shape (n_features,), in the units of X; (n_outputs, n_features) for several outputs.
+    intercept : float, 0 without one; array of shape (n_outputs,) for several outputs.
     objective : F at these weights, penalty included.
     n_epochs : whole passes over the data that training took.
     converged : whether a stopping test was met, rather than a limit on epochs or time.
@@ -39,15 +40,16 @@ class Result:
         objective (NaN where it was not evaluated), running_loss (the mean loss of each row before its own
         update), learning_rate, gradient_norm.
     path : array of shape (len(trace), n_features + 1), coefficients and intercept for each row of the
-        trace; None where that would be more than a million numbers.
+        trace, or (len(trace), n_outputs, n_features + 1); None where that would be more than a million numbers.
     steps : structured array, a row for each update, when asked for by ``trace="step"``: step, epoch, row (the
         first row of its batch, -1 for all rows), loss before the update, learning_rate, gradient, weights.
-    classes : the two labels of a classification, the second being the positive one; else None.
+    classes : the labels of a classification in order, the second of two being the positive one; an array of shape
+        (n_outputs, 2) for several targets; None for a regression.
     seconds : {"compile": ..., "fit": ...}; "fit" does not include "compile".
     """
 
     coef: np.ndarray
-    intercept: float
+    intercept: Any
     objective: float
     n_epochs: int
     converged: bool
@@ -60,7 +62,7 @@ class Result:
     steps: np.ndarray | None = None
     classes: np.ndarray | None = None
     feature_names: tuple[str, ...] | None = None
-    target_name: str | None = None
+    target_name: str | tuple[str, ...] | None = None
     n_samples: int = 0
     settings: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -68,10 +70,14 @@ class Result:
 
     @property
     def n_features(self) -> int:
-        return len(self.coef)
+        return int(self.coef.shape[-1])
 
-    def decision_function(self, X: Any) -> np.ndarray:
-        """z = X coef + intercept, shape (n_samples,).
+    @property
+    def n_outputs(self) -> int:
+        return len(self.coef) if self.coef.ndim == 2 else 1
+
+    def decision_function(self, X: Any, *, offset: Any = None) -> np.ndarray:
+        """z = X coef + intercept + offset, shape (n_samples,), or (n_samples, n_outputs) for several outputs.
 
         Raises
         ------
@@ -81,33 +87,48 @@ class Result:
         matrix, names = as_matrix(X)
         matrix = self._own_columns(matrix, names)
         z = predict_linear(matrix, self.coef, self.intercept)
+        if offset is not None:
+            z += as_row_values("offset", offset, len(z)).reshape(-1, *[1] * (z.ndim - 1))
         if not np.isfinite(z).all():
-            wrong = np.flatnonzero(~np.isfinite(z))
+            wrong = np.flatnonzero(~np.isfinite(z.reshape(len(z), -1)).all(axis=1))
             where = f"{plural(len(wrong), 'row')}, the first in row {wrong[0] + 1}"
             raise DataError(f"X has NaN or infinite values in {where}; fill them in or leave those rows out")
         return z
 
-    def predict(self, X: Any) -> np.ndarray:
-        """Predictions of y, shape (n_samples,): labels of a classification, else the mean of y."""
-        z = self.decision_function(X)
-        if self.classes is not None:
-            return self.classes[(z > 0).astype(np.intp)]
-        return self._means(z)
+    def predict(self, X: Any, *, offset: Any = None) -> np.ndarray:
+        """Predictions of y: labels of a classification, else the mean of y.
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities of the two classes, shape (n_samples, 2), in the order of ``classes``.
+        Shape (n_samples,), or (n_samples, n_outputs) for several targets.
+        """
+        z = self.decision_function(X, offset=offset)
+        if self.classes is None:
+            return self._means(z)
+        if self.classes.ndim == 2:
+            return np.column_stack(
+                [two[(column > 0).astype(np.intp)] for two, column in zip(self.classes, z.T, strict=True)]
+            )
+        return self.classes[(z > 0).astype(np.intp) if z.ndim == 1 else z.argmax(axis=1)]
+
+    def predict_proba(self, X: Any, *, offset: Any = None) -> np.ndarray:
+        """Probabilities of the classes, shape (n_samples, n_classes), in the order of ``classes``.
+
+        For one against the rest those of all classes are divided by their sum; for several targets the shape is
+        (n_samples, n_outputs), the probability of the larger label of each.
 
         Raises
         ------
         FastgdError
-            When the model is not a classification.
+            When the model is not a classification, or its loss gives scores and no probabilities.
         """
-        if self.classes is None:
-            raise FastgdError(
-                f"a model with the loss {_describe(self.loss)['name']!r} has no classes, so no probabilities"
-            )
-        positive = self._means(self.decision_function(X))
-        return np.column_stack([1.0 - positive, positive])
+        if self.classes is None or not getattr(self.loss, "probabilistic", False):
+            lacks = "has no classes, so no" if self.classes is None else "gives scores, which are no"
+            raise FastgdError(f"a model with the loss {_describe(self.loss)['name']!r} {lacks} probabilities")
+        means = self._means(self.decision_function(X, offset=offset))
+        if means.ndim == 1:
+            return np.column_stack([1.0 - means, means])
+        if self.classes.ndim == 2:
+            return means
+        return means / np.maximum(means.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model to ``path``, whole or not at all; no part of the file is code.
@@ -116,10 +137,11 @@ class Result:
         """
         from .data.atomic import write_whole
 
-        arrays = {name: getattr(self, name) for name in ARRAYS if getattr(self, name) is not None}
-        header = {"format": FORMAT, "arrays": list(arrays), "loss": _describe(self.loss)}
-        for name in (f.name for f in dataclasses.fields(self) if f.name not in (*ARRAYS, "loss")):
-            header[name] = getattr(self, name)
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        fields["loss"] = _describe(self.loss)
+        arrays = {name: value for name, value in fields.items() if isinstance(value, np.ndarray)}
+        rest = {name: value for name, value in fields.items() if name not in arrays}
+        header = {"format": FORMAT, "arrays": list(arrays), **rest}
         buffer = io.BytesIO()
         text = np.frombuffer(json.dumps(header).encode(), np.uint8)
         np.savez_compressed(buffer, header=text, **arrays, allow_pickle=False)
@@ -142,9 +164,10 @@ class Result:
         if not hasattr(self.loss, "mean"):
             raise FastgdError("the model was saved with a loss of its own: load it with fastgd.load(path, loss=...)")
         from .kernels.gradient import apply_mean
+        from .kernels.outputs import apply_means
 
         with compile_error():
-            apply_mean(self.loss, z)
+            (apply_mean if z.ndim == 1 else apply_means)(self.loss, z)
         return z
 
 
@@ -176,9 +199,8 @@ def load(path: str | PathLike[str], *, loss: Any = None) -> Result:
                 raise DataError(f"{path}: a model of another version of fastgd; this one reads the format {FORMAT!r}")
             arrays = {name: stored[name] for name in header.pop("arrays")}
         described = header.pop("loss")
-        header["remarks"] = tuple(header["remarks"])
-        if header["feature_names"] is not None:
-            header["feature_names"] = tuple(header["feature_names"])
+        for name in ("remarks", "feature_names", "target_name"):  # JSON has no tuples
+            header[name] = tuple(header[name]) if isinstance(header[name], list) else header[name]
         result = Result(**header, **arrays, loss=own or _restore(described))
         _check(result)
     except DataError:
@@ -189,9 +211,14 @@ def load(path: str | PathLike[str], *, loss: Any = None) -> Result:
 
 
 def _check(result: Result) -> None:
-    if result.coef.ndim != 1 or result.coef.dtype != np.float64 or not isinstance(result.intercept, float):
+    coef, intercept = result.coef, result.intercept
+    if coef.ndim not in (1, 2) or coef.dtype != np.float64:
         raise ValueError
-    if result.feature_names is not None and len(result.feature_names) != len(result.coef):
+    if not isinstance(intercept, float if coef.ndim == 1 else np.ndarray) or np.shape(intercept) != coef.shape[:-1]:
+        raise ValueError
+    if result.feature_names is not None and len(result.feature_names) != result.n_features:
+        raise ValueError
+    if result.classes is not None and result.classes.shape not in {(result.n_outputs, 2), (max(result.n_outputs, 2),)}:
         raise ValueError
 
 

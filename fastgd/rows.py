@@ -6,15 +6,12 @@ Kernels take X as a C-ordered array or as a `CSR` and say ``dot(X, i, w)`` and `
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import types
-from numba.extending import overload
 
-from .jit import COMPILE_OPTIONS, subroutine
+from .jit import subroutine, two_forms
 from .prefetch import VALUES_A_LINE, prefetch
 
 ROWS_AHEAD = 32
@@ -29,19 +26,7 @@ class CSR(NamedTuple):
     n_features: int
 
 
-def by_layout(dense: Callable[..., Any], csr: Callable[..., Any]) -> Callable[..., Any]:
-    """One function that runs ``dense`` or ``csr`` by the layout of its argument X, compiled or not."""
-    position = list(inspect.signature(dense).parameters).index("X")
-
-    def choose(*args: Any) -> Any:
-        return (csr if isinstance(args[position], CSR) else dense)(*args)
-
-    def choose_compiled(*args: Any) -> Any:
-        return dense if isinstance(args[position], types.Array) else csr
-
-    choose_compiled.__signature__ = inspect.signature(dense)  # type: ignore[attr-defined]  # numba reads it
-    overload(choose, jit_options={**COMPILE_OPTIONS, "forceinline": True})(choose_compiled)
-    return choose
+by_layout = two_forms("X", lambda X: isinstance(X, CSR), lambda X: not isinstance(X, types.Array))
 
 
 def _n_rows_dense(X):
@@ -105,6 +90,20 @@ def _squared_norm_csr(X, i, shift, inverse, at_zero):
     for p in range(np.uint64(X.indptr[i]), np.uint64(X.indptr[i + 1])):
         j = np.uint64(X.indices[p])
         total += inverse[j] * inverse[j] * X.data[p] * (X.data[p] - 2.0 * shift[j])
+    return total
+
+
+def _squared_length_dense(X, i):
+    total = 0.0
+    for j in range(X.shape[1]):
+        total += X[i, j] * X[i, j]
+    return total
+
+
+def _squared_length_csr(X, i):
+    total = 0.0
+    for p in range(np.uint64(X.indptr[i]), np.uint64(X.indptr[i + 1])):
+        total += X.data[p] * X.data[p]
     return total
 
 
@@ -190,6 +189,7 @@ axpy = by_layout(_axpy_dense, _axpy_csr)
 axpy2 = by_layout(_axpy2_dense, _axpy2_csr)
 axpy_dot = by_layout(_axpy_dot_dense, _axpy_dot_csr)
 squared_norm = by_layout(_squared_norm_dense, _squared_norm_csr)
+squared_length = by_layout(_squared_length_dense, _squared_length_csr)
 prefetch_row = by_layout(_prefetch_row_dense, _prefetch_row_csr)
 soften = by_layout(_soften_dense, _soften_csr)
 soften_all = by_layout(_soften_all_dense, _soften_all_csr)

@@ -7,10 +7,12 @@ import scipy.sparse as sp
 
 from .errors import DataError, OptionError
 from .kernels.gradient import row_norms
+from .kernels.targets import Targets
 from .kernels.update import Metric
 from .losses import HalfSquared
+from .matrix import count_values, shape_of, take_rows
 from .options import Options
-from .problem import PARALLEL_FROM, Problem, chunk_count, count_values, shape_of
+from .problem import PARALLEL_FROM, Problem, chunk_count
 from .rows import CSR
 
 SAMPLE_ROWS = 16_384  # column scales need not be exact; the rates that follow from them are safe on all rows
@@ -52,47 +54,44 @@ def choose_metric(problem: Problem, options: Options) -> Metric:
     return Metric(mean if problem.fit_intercept else np.zeros_like(mean), inverse)
 
 
-def _sample(problem: Problem) -> np.ndarray | CSR:
-    """Random rows of X, the same every time; all of them where they are few."""
-    X, n = problem.X, problem.n_samples
+def _sample(problem: Problem) -> tuple[np.ndarray | CSR, np.ndarray]:
+    """Random rows of X and their weights, the same every time; all of them where they are few."""
+    X, n, weight = problem.X, problem.n_samples, problem.targets.weight
     if n <= SAMPLE_ROWS:
-        return X
+        return X, weight if len(weight) else np.ones(n)
     rows = np.sort(np.random.default_rng(0).choice(n, SAMPLE_ROWS, replace=False, shuffle=False))
-    if not isinstance(X, CSR):
-        return X[rows]
-    some = sp.csr_array((X.data, X.indices, X.indptr), shape=(n, problem.n_features))[rows]
-    return CSR(some.data, some.indices.astype(X.indices.dtype), some.indptr.astype(np.int64), X.n_features)
+    return take_rows(X, rows), weight[rows] if len(weight) else np.ones(SAMPLE_ROWS)
 
 
 def _column_moments(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
     """Mean and spread of each column over a sample; about 0, without an intercept, the root mean square."""
-    X = _sample(problem)
+    X, weight = _sample(problem)
+    share = weight / weight.sum()
     if isinstance(X, CSR):
-        sums, squares = np.zeros(X.n_features), np.zeros(X.n_features)
-        values = X.data.astype(np.float64)
-        np.add.at(sums, X.indices, values)
-        np.add.at(squares, X.indices, values**2)
-        mean, square = sums / shape_of(X)[0], squares / shape_of(X)[0]
+        values, share_of_value = X.data.astype(np.float64), np.repeat(share, np.diff(X.indptr))
+        mean = np.bincount(X.indices, share_of_value * values, minlength=X.n_features)
+        square = np.bincount(X.indices, share_of_value * values**2, minlength=X.n_features)
         variance = np.maximum(square - mean**2, 0.0)
     else:
         dense = X.astype(np.float64)
-        mean, variance = dense.mean(axis=0), dense.var(axis=0)
+        mean = share @ dense
+        variance = share @ (dense - mean) ** 2
         square = variance + mean**2
     # A column that is constant up to rounding has no spread.
     variance = np.where(variance <= 1e-24 * square, 0.0, variance)
     return mean, np.sqrt(variance if problem.fit_intercept else square)
 
 
-def automatic_rate(problem: Problem, options: Options, metric: Metric, batch_size: int) -> tuple[float, float]:
-    """A rate that is stable for steps on ``batch_size`` rows, and how many passes over X it took to find.
+def stable_rates(problem: Problem, options: Options, metric: Metric, batch_size: int) -> tuple[np.ndarray, float]:
+    """A rate for each output that is stable for steps on ``batch_size`` rows, and how many passes over X they took.
 
     For adaptive rules it is their own default. For batches of B of n rows drawn without replacement, the
     loss is smooth in expectation with the constant
 
         L_B = (n - B) / (B (n - 1)) L_max + n (B - 1) / (B (n - 1)) L,
 
-    L_max = c max |x_i|^2 and L = c lambda_max(X'X / n), c the largest curvature of the loss; 1 / (2 L_B)
-    is then stable, and 1 / L for all rows at once. Source: Gower, Loizou, Qian, Sailanbayev, Shulgin and
+    L_max = c max s_i |x_i|^2 and L = c lambda_max(X'SX / n), c the largest curvature of the loss, s_i the
+    weights; 1 / (2 L_B) is then stable, and 1 / L for all rows at once. Source: Gower, Loizou, Qian, Sailanbayev, Shulgin and
     Richtarik, SGD: general analysis and improved rates (2019), proposition 3.8 and theorem 3.1.
 
     Raises
@@ -104,7 +103,7 @@ def automatic_rate(problem: Problem, options: Options, metric: Metric, batch_siz
     """
     default = getattr(options.rule, "default_rate", None)
     if default is not None:
-        return float(default), 0.0
+        return np.full(problem.n_outputs, float(default)), 0.0
     curvature = getattr(problem.loss, "curvature", None)
     if curvature is None:
         raise OptionError(
@@ -112,23 +111,29 @@ def automatic_rate(problem: Problem, options: Options, metric: Metric, batch_siz
             "so there is no automatic learning rate: add the method or give a learning_rate"
         )
     n = problem.n_samples
-    l2 = float(problem.penalty.derivative(1.0)) * float((metric.inverse**2).max())
-    norms = _squared_norms(problem, problem.X, metric)
+    norms = _squared_norms(problem, problem.X, metric, problem.targets.weight)
     passes = 1.0
     largest = curvature() * float(norms.max())
     if batch_size == 1 or n == 1:
-        constant = 2.0 * (largest + l2)
+        constant, factor = largest, 2.0
     else:
         eigenvalue, more = _largest_eigenvalue(problem, metric, norms)
         passes += more
         whole = curvature() * eigenvalue
-        constant = whole + l2 if batch_size >= n else 2.0 * (_mean_constant(n, batch_size, largest, whole) + l2)
-    if not np.isfinite(constant):
+        constant = whole if batch_size >= n else _mean_constant(n, batch_size, largest, whole)
+        factor = 1.0 if batch_size >= n else 2.0
+    constants = factor * (constant + _smooth_penalty(problem, metric))
+    if not np.isfinite(constants).all():
         raise DataError("the values of X are so large that their squares are not finite: give X in larger units")
-    if constant <= 0.0:
-        return 1.0, passes  # X is all zeros and there is no intercept: every rate does the same, nothing
     damping = float(getattr(options.rule, "damping", lambda: 1.0)()) if batch_size < n else 1.0
-    return float(damping / constant), passes
+    # Where X is all zeros and there is no intercept, every rate does the same: nothing.
+    return damping / np.where(constants > 0, constants, damping), passes
+
+
+def _smooth_penalty(problem: Problem, metric: Metric) -> np.ndarray:
+    """The largest second derivative of the smooth part of the penalty, for each output."""
+    factors = problem.penalty_weights if len(problem.penalty_weights) else np.ones(problem.n_features)
+    return float(problem.penalty.derivative(1.0)) * float((metric.inverse**2 * factors).max()) * problem.strength
 
 
 def _mean_constant(n: int, batch_size: int, largest: float, whole: float) -> float:
@@ -139,13 +144,14 @@ def _mean_constant(n: int, batch_size: int, largest: float, whole: float) -> flo
     return float(np.average(shares * largest + (1.0 - shares) * whole, weights=[full, rest > 0]))
 
 
-def _squared_norms(problem: Problem, X: np.ndarray | CSR, metric: Metric) -> np.ndarray:
-    """|x_i|^2 of each row in the variables of ``metric``, the 1 of the intercept included."""
+def _squared_norms(problem: Problem, X: np.ndarray | CSR, metric: Metric, weight: np.ndarray) -> np.ndarray:
+    """s_i |x_i|^2 of each row in the variables of ``metric``, the 1 of the intercept included."""
     norms = np.empty(shape_of(X)[0])
     n_values = count_values(X)
     launch = row_norms if n_values >= PARALLEL_FROM else row_norms.serial
     launch(X, metric, chunk_count(n_values, problem.n_features), norms)
-    return norms + float(problem.fit_intercept)
+    norms += float(problem.fit_intercept)
+    return norms * weight if len(weight) else norms
 
 
 def _largest_eigenvalue(problem: Problem, metric: Metric, norms: np.ndarray) -> tuple[float, float]:
@@ -154,30 +160,34 @@ def _largest_eigenvalue(problem: Problem, metric: Metric, norms: np.ndarray) -> 
     On a sample of the rows. It is put up in the proportion of the mean |x_i|^2 of all rows to that of the
     sample, and is never below what the largest row alone makes it.
     """
-    X = _sample(problem)
+    X, weight = _sample(problem)
     n = shape_of(X)[0]
     narrow = problem.n_features <= GRAM_COLUMNS
-    value, iterations = _by_gram_matrix(problem, X, metric) if narrow else _by_power_iterations(problem, X, metric)
+    measure = _by_gram_matrix if narrow else _by_power_iterations
+    value, iterations = measure(problem, X, weight, metric)
     if n < problem.n_samples:
-        value *= max(1.0, float(norms.mean() / max(_squared_norms(problem, X, metric).mean(), 1e-300)))
+        value *= max(1.0, float(norms.mean() / max(_squared_norms(problem, X, metric, weight).mean(), 1e-300)))
     value = max(INFLATION * value, float(norms.max()) / problem.n_samples)
     return value, iterations * n / problem.n_samples
 
 
-def _by_gram_matrix(problem: Problem, X: np.ndarray | CSR, metric: Metric) -> tuple[float, int]:
-    """The eigenvalue of X'X / n itself, which takes one pass."""
+def _by_gram_matrix(problem: Problem, X: np.ndarray | CSR, weight: np.ndarray, metric: Metric) -> tuple[float, int]:
+    """The eigenvalue of X'SX / n itself, which takes one pass."""
     n, d = shape_of(X)
     dense = sp.csr_array((X.data, X.indices, X.indptr), shape=(n, d)).toarray() if isinstance(X, CSR) else X
     columns = np.ones((n, problem.n_parameters))
     columns[:, :d] = (dense - metric.shift) * metric.inverse
+    columns *= np.sqrt(weight)[:, None]
     gram = columns.T @ columns / n
     return float(np.linalg.eigvalsh(gram)[-1]) if np.isfinite(gram).all() else np.inf, 1
 
 
-def _by_power_iterations(problem: Problem, X: np.ndarray | CSR, metric: Metric) -> tuple[float, int]:
+def _by_power_iterations(
+    problem: Problem, X: np.ndarray | CSR, weight: np.ndarray, metric: Metric
+) -> tuple[float, int]:
     """An estimate from below, and the passes it took."""
     n, d = shape_of(X)
-    sample = Problem(X, np.zeros(n), HalfSquared(), problem.penalty, problem.fit_intercept)
+    sample = Problem(X, Targets(np.zeros(n), weight), HalfSquared(), problem.penalty, problem.fit_intercept)
     direction = np.random.default_rng(0).standard_normal(problem.n_parameters)
     value = 0.0
     for _ in range(POWER_ITERATIONS):
@@ -186,7 +196,7 @@ def _by_power_iterations(problem: Problem, X: np.ndarray | CSR, metric: Metric) 
         theta[:d] *= metric.inverse
         if problem.fit_intercept:
             theta[d] -= metric.shift @ theta[:d]
-        # X'X v / n is the gradient of half the mean square of X v.
+        # X'SX v / n is the gradient of half the mean square of X v.
         _, product = sample.gradient(theta)
         direction = product.copy()
         if problem.fit_intercept:

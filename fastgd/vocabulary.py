@@ -5,19 +5,29 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any, TypeVar
 
 from .errors import OptionError
-from .term import is_term, methods
+from .term import field_kinds, is_term, methods
 
 T = TypeVar("T")
+
+# How a setting is read, other than as a float.
+READ: dict[str, Callable[[str], Any]] = {
+    "int": int,
+    "array": lambda text: [float(number) for number in text.split("/")],
+}
 
 
 def nearest(word: str, known: Any) -> str:
     """A hint such as ``"; did you mean 'huber'?"``, or nothing when no known word is near."""
     near = difflib.get_close_matches(word, [str(k) for k in known], n=1, cutoff=0.5)
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _text(value: Any) -> str:
+    return "/".join(map(str, value.tolist())) if hasattr(value, "tolist") else str(value)
 
 
 class Vocabulary(Mapping[str, type]):
@@ -62,7 +72,7 @@ class Vocabulary(Mapping[str, type]):
 
     def describe(self, value: Any) -> str:
         """A term in the words that `resolve` reads: its name, then its settings."""
-        settings = ",".join(f"{field.name}={getattr(value, field.name)}" for field in fields(value))
+        settings = ",".join(f"{field.name}={_text(getattr(value, field.name))}" for field in fields(value))
         return self.name_of(value) + (f":{settings}" if settings else "")
 
     def resolve(self, value: Any) -> Any:
@@ -74,7 +84,7 @@ class Vocabulary(Mapping[str, type]):
             For an unknown name or setting, and for a term that lacks a method of this role.
         """
         if isinstance(value, str):
-            return self._parse(value)
+            return self.make(*self.parse(value))
         if isinstance(value, type) and hasattr(value, "_numba_type_"):
             raise OptionError(f"{self.role}: pass an instance, {value.__qualname__}(), not the class itself")
         if not is_term(value):
@@ -97,20 +107,34 @@ class Vocabulary(Mapping[str, type]):
                 got = f"{name}({', '.join(('self', *parameters))})"
                 raise OptionError(f"{self.role} {cls.__qualname__}: the method must be {wanted}, not {got}")
 
-    def _parse(self, text: str) -> Any:
+    def parse(self, text: str) -> tuple[str, dict[str, Any]]:
+        """The name and the settings in ``"huber:delta=2"``; the numbers of an array have / between them."""
         name, _, settings = text.partition(":")
         if name not in self._classes:
             raise OptionError(f"unknown {self.role} {name!r}{nearest(name, self)} (known: {', '.join(self)})")
-        cls = self._classes[name]
-        kinds = {field.name: field.type for field in fields(cls)}
+        kinds = field_kinds(self._classes[name])
         given: dict[str, Any] = {}
         for setting in filter(None, settings.split(",")):
             key, _, number = setting.partition("=")
             if key not in kinds:
                 known = ", ".join(kinds) or "none"
                 raise OptionError(f"{self.role} {name!r} has no setting {key!r}{nearest(key, kinds)} (it has: {known})")
+            if key in given:
+                raise OptionError(f"{self.role} {name!r}: {key} is given twice")
             try:
-                given[key] = int(number) if kinds[key] == "int" else float(number)
+                given[key] = READ.get(kinds[key], float)(number)
             except ValueError:
-                raise OptionError(f"{self.role} {name!r}: {key}={number!r} is not a number") from None
-        return cls(**given)
+                several = " nor several with / between them" if kinds[key] == "array" else ""
+                raise OptionError(f"{self.role} {name!r}: {key}={number!r} is not a number{several}") from None
+        return name, given
+
+    def make(self, name: str, settings: dict[str, Any]) -> Any:
+        """The term of that name with these settings, and what it has by default for the others."""
+        cls = self._classes[name]
+        for field in fields(cls):
+            if field.default is MISSING and field.name not in settings:
+                example = f"{cls.__qualname__}({', '.join(field_kinds(cls))})"
+                raise OptionError(
+                    f"{self.role} {name!r} needs {field.name}: write {name}:{field.name}=... or pass a term, {example}"
+                )
+        return cls(**settings)

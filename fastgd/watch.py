@@ -38,11 +38,15 @@ PATH_VALUES = 1_000_000
 # On X this small the stochastic methods evaluate F after every epoch; on larger ones at both ends only.
 EVALUATE_EVERY_EPOCH_BELOW = 1 << 17
 DIVERGED_AT = 10.0
+# A schedule that answers to stalls has done what it can once the rate is this small a part of the first.
+SMALLEST_RATE = 1e-6
 
 
 @dataclass(frozen=True)
 class State:
-    """What a callback sees after each epoch. ``coef`` is a copy; ``objective`` is NaN on large data."""
+    """What a callback sees after each epoch. ``coef`` and ``intercept`` are as in `Result`, and copies;
+    ``objective`` is NaN on large data.
+    """
 
     epoch: int
     passes: float
@@ -51,7 +55,7 @@ class State:
     running_loss: float
     learning_rate: float
     coef: np.ndarray
-    intercept: float
+    intercept: Any
 
 
 class Diverged(Exception):  # noqa: N818  # a signal
@@ -84,7 +88,9 @@ class Watch:
         self.rows: list[tuple[Any, ...]] = []
         self.path: list[np.ndarray] | None = []
         self.steps: list[tuple[Any, ...]] = []
-        self.good = theta.copy()  # the weights at the last row of the trace
+        self.model: Callable[[], np.ndarray] = lambda: theta  # for a rule that keeps its model elsewhere, see `follow`
+        self.good = theta.copy()  # the model at the last row of the trace
+        self.rate_factor = 1.0  # what a schedule that answers to stalls has made of the rate
         self.epoch = 0
         self.passes_before = passes  # statistics took them, and max_epochs bounds all passes
         self.converged = False
@@ -92,6 +98,8 @@ class Watch:
         self.reporter = current_reporter()
         self._limit = DIVERGED_AT * objective
         self._limit_is_final = not theta.any()  # from zero weights, no best constant model is worse than the start
+        # Models of their own may diverge alone; and the first rates of some schedules are meant to be too large.
+        self._sets_rate = bool(getattr(options.schedule, "sets_rate", False))
         self._best_running = math.inf
         self._stalled = 0
         self._done = False
@@ -115,8 +123,10 @@ class Watch:
 
         Raises `Diverged`, or `Stopped` where the time is up.
         """
-        if self._exceeds_limit(mean_loss) or not np.isfinite(self.theta).all():
+        if not self.problem.independent and not np.isfinite(self.theta).all():
             raise Diverged
+        if not self.problem.independent and not (self._sets_rate and self.epoch == 0):
+            self._check_limit(mean_loss)
         self.reporter.advanced(self.epoch + fraction, self.options.max_epochs, mean_loss)
         limit = self.options.max_seconds
         if limit is not None and self.seconds >= limit:
@@ -125,19 +135,31 @@ class Watch:
                 self._append(self.passes_before + self.epoch + fraction, math.nan, mean_loss, rate, math.nan)
                 raise Stopped
 
-    def _exceeds_limit(self, mean_loss: float) -> bool:
+    def _check_limit(self, mean_loss: float) -> None:
         if mean_loss <= self._limit:
-            return False
+            return
         if not self._limit_is_final:
             self._limit = max(self._limit, DIVERGED_AT * self.problem.best_constant())
             self._limit_is_final = True
         if self._limit <= 0:  # a loss that is zero or negative there, and so no measure of what is large
             self._limit = sys.float_info.max
-        return not mean_loss <= self._limit  # a NaN is not <= either
+        if not mean_loss <= self._limit:  # a NaN is not <= either
+            raise Diverged
+
+    def follow(self, model: Callable[[], np.ndarray]) -> None:
+        """Record, evaluate and return what ``model`` gives, in place of the weights that steps are taken from."""
+        self.model = model
+
+    def restore(self) -> None:
+        """Make the model of the trace's last row the weights."""
+        self.theta[:] = self.good
+        self.model = lambda: self.theta
 
     def step(self, number: int, row: int, loss: float, rate: float, gradient: np.ndarray) -> None:
         """One update is done, for the trace of single steps; ``row`` is the first row of its batch, -1 for all rows."""
         if self.options.trace == "step":
+            if self.problem.rows is not None and row >= 0:
+                row = int(self.problem.rows[row])
             self.steps.append((number, self.epoch + 1, row, loss, rate, gradient.copy(), self.theta.copy()))
 
     def record(self, running_loss: float, rate: float, gradient_norm: float = math.nan) -> None:
@@ -153,23 +175,35 @@ class Watch:
 
     def evaluate_if_small(self) -> None:
         if self.problem.n_values < EVALUATE_EVERY_EPOCH_BELOW:
-            self.evaluate(self.problem.objective(self.theta))
+            self.evaluate(self.problem.objective(self.model()))
 
     def stop_if_stalled(self, running_loss: float) -> None:
         """The stochastic methods' test: ``patience`` epochs without an improvement of ``tol`` times the best."""
         assert self.options.tol is not None
-        if not self.options.tol:
+        if self.lower_if_stalled(running_loss) or not self.options.tol:
             return
-        if (
-            running_loss < self._best_running - self.options.tol * abs(self._best_running)
-            or self._best_running == math.inf
-        ):
-            self._stalled = 0
-        else:
-            self._stalled += 1
-        self._best_running = min(self._best_running, running_loss)
-        if self._stalled >= self.options.patience:
+        if self._stalled_for(running_loss, self.options.tol) >= self.options.patience:
             self.stop("tol", converged=True)
+
+    def lower_if_stalled(self, running_loss: float) -> bool:
+        """Whether the schedule answers to stalls; if so it lowers the rate, until that is of no use any more."""
+        schedule = self.options.schedule
+        if not getattr(schedule, "feedback", False):
+            return False
+        if self._stalled_for(running_loss, schedule.tol) >= schedule.patience:
+            self._stalled = 0
+            self.rate_factor *= schedule.factor
+            if self.rate_factor < SMALLEST_RATE:
+                self.stop("tol", converged=True)
+        return True
+
+    def _stalled_for(self, running_loss: float, tol: float) -> int:
+        """Epochs in a row that have not improved on the best by ``tol`` of it."""
+        best = self._best_running
+        improved = best == math.inf or running_loss < best - tol * abs(best)
+        self._stalled = 0 if improved else self._stalled + 1
+        self._best_running = min(best, running_loss)
+        return self._stalled
 
     @property
     def seconds(self) -> float:
@@ -178,8 +212,8 @@ class Watch:
 
     @property
     def step_trace(self) -> np.ndarray:
-        p = len(self.theta)
-        weights = [("gradient", np.float64, (p,)), ("weights", np.float64, (p,))]
+        shape = self.theta.shape
+        weights = [("gradient", np.float64, shape), ("weights", np.float64, shape)]
         return np.array(self.steps, dtype=[*STEP_FIELDS, *weights])
 
     @property
@@ -188,15 +222,16 @@ class Watch:
 
     def _append(self, passes: float, objective: float, running: float, rate: float, norm: float) -> None:
         self.rows.append((self.epoch, passes, self.seconds, objective, running, rate, norm))
-        self.good[:] = self.theta
+        self.good[:] = self.model()
         if self.path is not None:
-            self.path.append(self.theta.copy())
-            if len(self.path) * len(self.theta) > PATH_VALUES:
+            self.path.append(self.good.copy())
+            if len(self.path) * self.theta.size > PATH_VALUES:
                 self.path = None
 
     def _call_back(self, running_loss: float, rate: float) -> None:
         d = self.problem.n_features
-        intercept = float(self.theta[d]) if self.problem.fit_intercept else 0.0
+        model = self.good.copy()
+        intercept: Any = model[..., d] if self.problem.fit_intercept else np.zeros(model.shape[:-1])
         self.evaluate_if_small()
         objective = self.rows[-1][3]
         state = State(
@@ -206,8 +241,8 @@ class Watch:
             objective,
             running_loss,
             rate,
-            self.theta[:d].copy(),
-            intercept,
+            model[..., :d],
+            intercept if self.problem.several else float(intercept),
         )
         for callback in self.options.callbacks:
             if isinstance(answer := callback(state), (bool, np.bool_)) and answer:

@@ -1,92 +1,21 @@
 """fastgd in plain Python: the obvious version of every loss, penalty, schedule, rule and method.
 
 It is what every kernel is held to, so it is written from the formulas, shares no code with fastgd, and imports only
-`math`. Vectors are lists of floats, but anything nested will do: entries of any kind are made Python floats first.
+what comes with Python. Vectors are lists of floats, but anything nested will do: entries of any kind are made Python
+floats first. The losses and penalties are in files of their own.
 """
 
 import math
 
-# --- Losses of one row: y is the target, z = x·w + b the linear predictor -------------------------------------------
-
-
-class Squared:
-    """(z - y)^2: the lesson's loss, whose mean is the MSE; it predicts z itself."""
-
-    def value(self, y, z):
-        return (z - y) * (z - y)
-
-    def derivative(self, y, z):
-        return 2 * (z - y)
-
-    def mean(self, z):
-        return z
-
-
-class HalfSquared(Squared):
-    """(z - y)^2 / 2: what scikit-learn calls squared_error."""
-
-    def value(self, y, z):
-        return 0.5 * (z - y) * (z - y)
-
-    def derivative(self, y, z):
-        return z - y
-
-
-class Huber(Squared):
-    """r^2 / 2 where |r| <= delta, else delta (|r| - delta/2), with r = z - y: Huber (1964)."""
-
-    def __init__(self, delta=1.35):
-        self.delta = delta
-
-    def value(self, y, z):
-        r = abs(z - y)
-        return 0.5 * r * r if r <= self.delta else self.delta * (r - self.delta / 2)
-
-    def derivative(self, y, z):
-        r = z - y
-        return r if abs(r) <= self.delta else math.copysign(self.delta, r)
-
-
-class Logistic:
-    """log(1 + exp(-y z)), y in {-1, +1}; mean: the probability of +1. No exponential of a positive number is taken."""
-
-    def value(self, y, z):
-        return max(-y * z, 0.0) + math.log1p(math.exp(-abs(y * z)))
-
-    def derivative(self, y, z):
-        return -y * self.mean(-y * z)
-
-    def mean(self, z):
-        return 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z) / (1 + math.exp(z))
-
-
-LOSSES = {"squared": Squared(), "half_squared": HalfSquared(), "huber": Huber(), "logistic": Logistic()}
-
-# --- Penalties: every one is l1 |w|_1 + l2/2 |w|_2^2 for some (l1, l2) -----------------------------------------------
-
-PENALTIES = ("none", "l2", "l1", "elasticnet")
-
-
-def strengths(name, alpha, l1_ratio=0.15):
-    """(l1, l2) of the penalty called `name`."""
-    mixed = (alpha * l1_ratio, alpha * (1 - l1_ratio))
-    return {"none": (0.0, 0.0), "l2": (0.0, alpha), "l1": (alpha, 0.0), "elasticnet": mixed}[name]
-
-
-def penalty_value(w, l1, l2):
-    """l1 sum |w_j| + l2/2 sum w_j^2."""
-    return l1 * sum(abs(v) for v in w) + l2 / 2 * sum(v * v for v in w)
-
-
-def penalty_derivative(w, l2):
-    """l2 w: the gradient of the smooth part."""
-    return [l2 * v for v in w]
-
-
-def soft_threshold(v, threshold):
-    """argmin_x (x - v)^2 / 2 + threshold |x|: move v towards 0 by the threshold, and stop at 0."""
-    return max(v - threshold, 0.0) + min(v + threshold, 0.0)
-
+from reference_losses import LOSSES, Huber  # for whoever imports this file
+from reference_penalties import (  # the same
+    PENALTIES,
+    PENALTY_TERMS,
+    penalty_derivative,
+    penalty_value,
+    soft_threshold,
+    strengths,
+)
 
 # --- Schedules: the learning rate after t updates and `epoch` passes over the rows (a fraction counts) ---------------
 

@@ -14,7 +14,6 @@ from reference import (
     SCHEDULES,
     SGD,
     Adam,
-    Huber,
     Momentum,
     Nesterov,
     batch_gradient,
@@ -47,59 +46,6 @@ def close(value, tol=1e-12):
 
 def rule_id(record):
     return " ".join([record.get("rule") or record["schedule"], *(f"{k}={v}" for k, v in record["options"].items())])
-
-
-# --- Losses ---------------------------------------------------------------------------------------------------------
-
-BY_HAND = [  # loss, y, z, value, derivative
-    ("squared", 2.0, 5.0, 9.0, 6.0),  # r = 3
-    ("squared", 6.0, 3.0, 9.0, -6.0),  # r = -3
-    ("half_squared", 2.0, 5.0, 4.5, 3.0),
-    ("half_squared", 1.0, 0.5, 0.125, -0.5),
-    ("huber", 1.0, 2.0, 0.5, 1.0),  # |r| = 1 <= 1.35
-    ("huber", 0.0, 1.35, 0.91125, 1.35),  # the border: 1.35^2 / 2 = 1.8225 / 2
-    ("huber", 0.0, 3.0, 3.13875, 1.35),  # 1.35 (3 - 0.675) = 1.35 x 2.325
-    ("huber", 3.0, 0.0, 3.13875, -1.35),
-    ("logistic", 1.0, 0.0, 0.6931471805599453, -0.5),  # log 2
-    ("logistic", -1.0, 0.0, 0.6931471805599453, 0.5),
-    ("logistic", 1.0, 1.0986122886681098, 0.28768207245178096, -0.25),  # z = log 3: log(1 + 1/3) = log(4/3), -1/(1 + 3)
-    ("logistic", -1.0, 1.0986122886681098, 1.3862943611198906, 0.75),  # log(1 + 3) = log 4, 3/(1 + 3)
-    ("logistic", 1.0, 1e4, 0.0, 0.0),  # exp(-10000) is below the smallest float
-    ("logistic", 1.0, -1e4, 1e4, -1.0),
-    ("logistic", -1.0, 1e4, 1e4, 1.0),
-    ("logistic", -1.0, -1e4, 0.0, 0.0),
-]
-
-
-@pytest.mark.parametrize(("name", "y", "z", "value", "derivative"), BY_HAND)
-def test_losses_by_hand(name, y, z, value, derivative):
-    assert LOSSES[name].value(y, z) == close(value)
-    assert LOSSES[name].derivative(y, z) == close(derivative)
-
-
-@pytest.mark.parametrize("name", LOSSES)
-@pytest.mark.parametrize("y", [-1.0, 1.0])
-@pytest.mark.parametrize("z", [-7.3, -2.1, -0.4, 0.0, 0.2, 1.9, 12.5])
-def test_derivative_is_the_slope_of_the_value(name, y, z):
-    loss, h = LOSSES[name], 1e-5
-    assert loss.derivative(y, z) == close((loss.value(y, z + h) - loss.value(y, z - h)) / (2 * h), tol=1e-7)
-
-
-def test_huber_takes_its_delta():
-    assert Huber(delta=0.5).value(0.0, 2.0) == 0.875  # 0.5 (2 - 0.25)
-    assert Huber(delta=0.5).derivative(2.0, 0.0) == -0.5
-
-
-def test_means():
-    assert [LOSSES[name].mean(-2.5) for name in ("squared", "half_squared", "huber")] == [-2.5, -2.5, -2.5]
-    assert LOSSES["logistic"].mean(0.0) == 0.5
-    assert LOSSES["logistic"].mean(-1.0986122886681098) == close(0.25)  # z = -log 3: 1 / (1 + 3)
-    assert [LOSSES["logistic"].mean(z) for z in (1e4, -1e4)] == [1.0, 0.0]
-
-
-def test_small_logistic_losses_keep_their_digits():
-    assert LOSSES["logistic"].value(1.0, 40.0) == pytest.approx(math.exp(-40.0), rel=1e-12)
-    assert LOSSES["logistic"].derivative(1.0, 40.0) == pytest.approx(-math.exp(-40.0), rel=1e-12)
 
 
 # --- Penalties ------------------------------------------------------------------------------------------------------

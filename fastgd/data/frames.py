@@ -99,6 +99,13 @@ def to_target(y: Any) -> Array:
     return target_array(_arrow_column(y), "y", TARGET)
 
 
+def to_targets(y: Any) -> list[Array]:
+    """Each column of a frame as `to_target` makes it; a single one from anything with one dimension."""
+    if getattr(y, "ndim", 1) == 2 or isinstance(y, pa.Table) or hasattr(y, "columns"):
+        return [to_target(column) for column in _arrow_table(y).columns]
+    return [to_target(y)]
+
+
 def is_frame(X: Any) -> bool:
     """Whether ``X`` has named columns: it exports an Arrow stream, or is a frame from before that protocol."""
     return hasattr(X, "__arrow_c_stream__") or hasattr(X, "to_arrow") or _is_pandas(X)

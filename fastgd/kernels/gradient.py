@@ -7,21 +7,18 @@ from __future__ import annotations
 
 from numba import prange
 
+from ..blocks import row_at
 from ..jit import kernel, parallel_kernel, subroutine
 from ..rows import axpy, axpy2, dot, n_rows, prefetch_ahead, squared_norm
-
-
-@subroutine
-def row_at(order, k):
-    """Row number k of an order of rows; without an order (None), k itself."""
-    return k if order is None else order[k]
+from .targets import offset_of, weight_of
 
 
 # Two rows at a time halve the loads and stores of the gradient. Their dots are taken one after the
 # other: several rows at once would come from memory in an order that the prefetchers do not follow.
 @subroutine
-def accumulate(X, y, order, start, stop, w, b, loss, gradient):
-    """Add the gradients of rows start..stop to ``gradient``; return their summed losses and slopes."""
+def accumulate(X, targets, order, start, stop, w, b, loss, gradient):
+    """Add the weighted gradients of rows start..stop to ``gradient``; return their summed losses and slopes."""
+    y, weight, offset = targets.y, targets.weight, targets.offset
     total = 0.0
     slopes = 0.0
     k = start
@@ -30,18 +27,19 @@ def accumulate(X, y, order, start, stop, w, b, loss, gradient):
             prefetch_ahead(X, y, order, k)
             prefetch_ahead(X, y, order, k + 1)
         i0, i1 = row_at(order, k), row_at(order, k + 1)
-        z0 = dot(X, i0, w) + b
-        z1 = dot(X, i1, w) + b
-        total += loss.value(y[i0], z0) + loss.value(y[i1], z1)
-        slope0, slope1 = loss.derivative(y[i0], z0), loss.derivative(y[i1], z1)
+        z0 = dot(X, i0, w) + b + offset_of(offset, i0)
+        z1 = dot(X, i1, w) + b + offset_of(offset, i1)
+        weight0, weight1 = weight_of(weight, i0), weight_of(weight, i1)
+        total += weight0 * loss.value(y[i0], z0) + weight1 * loss.value(y[i1], z1)
+        slope0, slope1 = weight0 * loss.derivative(y[i0], z0), weight1 * loss.derivative(y[i1], z1)
         slopes += slope0 + slope1
         axpy2(slope0, slope1, X, i0, i1, gradient)
         k += 2
     if k < stop:
         i = row_at(order, k)
-        z = dot(X, i, w) + b
-        slope = loss.derivative(y[i], z)
-        total += loss.value(y[i], z)
+        z = dot(X, i, w) + b + offset_of(offset, i)
+        slope = weight_of(weight, i) * loss.derivative(y[i], z)
+        total += weight_of(weight, i) * loss.value(y[i], z)
         slopes += slope
         axpy(slope, X, i, gradient)
     return total, slopes
@@ -73,25 +71,27 @@ def add_up(partials, sums, scale, n_features, gradient):
 
 
 @parallel_kernel
-def batch_gradient(X, y, w, b, loss, partials, sums, gradient):
+def batch_gradient(X, targets, w, b, loss, partials, sums, gradient):
     """Mean gradient over all rows, the intercept's last if ``gradient`` has room for it; return the mean loss."""
     n_samples = n_rows(X)
     n_chunks = partials.shape[0]
     for c in prange(n_chunks):
         partials[c, :] = 0.0
         first, last = chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)
-        sums[c, 0], sums[c, 1] = accumulate(X, y, None, first, last, w, b, loss, partials[c])
+        sums[c, 0], sums[c, 1] = accumulate(X, targets, None, first, last, w, b, loss, partials[c])
     return add_up(partials, sums, 1.0 / n_samples, w.shape[0], gradient) / n_samples
 
 
 # What a chunk does is a function of its own wherever the compiler might otherwise regroup its sums one way in
 # the parallel kernel and another in its serial twin.
 @subroutine
-def summed_loss(X, y, start, stop, w, b, loss):
-    """The losses of rows start..stop, added up."""
+def summed_loss(X, targets, start, stop, w, b, loss):
+    """The weighted losses of rows start..stop, added up."""
+    y, weight, offset = targets.y, targets.weight, targets.offset
     total = 0.0
     for i in range(start, stop):
-        total += loss.value(y[i], dot(X, i, w) + b)
+        z = dot(X, i, w) + b + offset_of(offset, i)
+        total += weight_of(weight, i) * loss.value(y[i], z)
     return total
 
 
@@ -103,13 +103,13 @@ def predict_rows(X, start, stop, w, b, z):
 
 
 @parallel_kernel
-def mean_loss(X, y, w, b, loss, sums):
+def mean_loss(X, targets, w, b, loss, sums):
     """Mean loss over all rows."""
     n_samples = n_rows(X)
     n_chunks = sums.shape[0]
     for c in prange(n_chunks):
         first, last = chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)
-        sums[c, 0] = summed_loss(X, y, first, last, w, b, loss)
+        sums[c, 0] = summed_loss(X, targets, first, last, w, b, loss)
     total = 0.0
     for c in range(n_chunks):
         total += sums[c, 0]

@@ -7,9 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from numba import prange
 
+from ..blocks import load
 from ..jit import parallel_kernel
 from .gradient import accumulate, add_up, chunk_bound
-from .update import step
+from .outputs import accumulate_outputs, add_up_outputs
+from .update import clip_factor, step, step_outputs
 
 
 class Workspace(NamedTuple):
@@ -27,7 +29,7 @@ class Workspace(NamedTuple):
 
 
 @parallel_kernel
-def minibatch_epoch(X, y, order, batch_size, rates, t, loss, stepper, theta, work):
+def minibatch_epoch(X, targets, order, batch_size, rates, t, loss, stepper, theta, work):
     """A step for each batch of ``order``, the first being number ``t``; return the losses summed before each step.
 
     ``theta`` and the stepper's state are read and written; ``work`` is a `Workspace`, with a row of
@@ -45,7 +47,28 @@ def minibatch_epoch(X, y, order, batch_size, rates, t, loss, stepper, theta, wor
         for c in prange(n_chunks):
             partials[c, :] = 0.0
             first, last = chunk_bound(c, n_chunks, start, stop), chunk_bound(c + 1, n_chunks, start, stop)
-            sums[c, 0], sums[c, 1] = accumulate(X, y, order, first, last, v, b, loss, partials[c])
+            sums[c, 0], sums[c, 1] = accumulate(X, targets, order, first, last, v, b, loss, partials[c])
         total += add_up(partials, sums, 1.0 / (stop - start), n_features, gradient)
-        step(theta, gradient, rates[k], t + k, stepper)
+        step(theta, gradient, rates[k], t + k, stepper, clip_factor(gradient, stepper.clip), 0)
     return total
+
+
+@parallel_kernel
+def minibatch_outputs_epoch(X, targets, order, batch_size, rates, t, loss, stepper, theta, losses, work):
+    """As `minibatch_epoch` for several outputs, ``theta`` of shape (n_outputs, n_parameters).
+
+    Adds the losses before each step up in ``losses``; ``work`` is that of `outputs`.
+    """
+    gradient = work.gradient
+    n_chunks, n_outputs = work.sums.shape
+    n_features = work.W.size // n_outputs
+    for step_number in range(rates.shape[0]):
+        start, stop = step_number * batch_size, min((step_number + 1) * batch_size, order.shape[0])
+        load(X, theta, work.W)
+        for c in prange(n_chunks):
+            first, last = chunk_bound(c, n_chunks, start, stop), chunk_bound(c + 1, n_chunks, start, stop)
+            accumulate_outputs(X, targets, order, first, last, theta, n_features, loss, work, c)
+        add_up_outputs(X, 1.0 / (stop - start), n_features, work)
+        for k in range(n_outputs):
+            losses[k] += work.losses[k] * (stop - start)
+        step_outputs(theta, gradient, rates[step_number], t + step_number, stepper)

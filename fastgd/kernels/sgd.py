@@ -8,8 +8,12 @@ Sparse online learning via truncated gradient, 2009).
 
 from __future__ import annotations
 
-from ..jit import kernel, subroutine
-from ..rows import axpy, axpy_dot, dot, prefetch_ahead, soften, soften_all
+import numpy as np
+
+from ..jit import inlined, kernel, subroutine
+from ..rows import axpy, axpy_dot, dot, prefetch_ahead, soften, soften_all, squared_length
+from .targets import offset_of, weight_of
+from .update import CLIP_EPSILON
 
 # Below this the scale is multiplied into the weights and starts again from 1.
 SMALLEST_SCALE = 1e-9
@@ -25,13 +29,23 @@ def fold(X, v, scale, owed, paid, l1):
             v[j] = scale * v[j]
 
 
+@inlined
+def clip_factor_of_row(X, i, slope, has_intercept, clip):
+    """What the gradient slope * x is multiplied by so that its norm is at most ``clip``, as `clip_factor` does."""
+    if clip == np.inf:
+        return 1.0
+    norm = abs(slope) * np.sqrt(squared_length(X, i) + (1.0 if has_intercept else 0.0))
+    return min(1.0, clip / (norm + CLIP_EPSILON))
+
+
 @kernel
-def sgd_epoch(X, y, order, rates, loss, l1, l2, theta, v, paid):
+def sgd_epoch(X, targets, order, rates, loss, l1, l2, clip, theta, v, paid):
     """A step for each row of ``order``, at its rate; return the summed losses before each step, and the last slope.
 
     ``theta`` (coefficients, then the intercept where there is one) is read and written; ``v`` (in X's
     dtype) and ``paid`` (zeros) are workspace.
     """
+    y, weight, offset = targets.y, targets.weight, targets.offset
     n_features = v.shape[0]
     has_intercept = theta.shape[0] > n_features
     b = theta[n_features] if has_intercept else 0.0
@@ -45,9 +59,10 @@ def sgd_epoch(X, y, order, rates, loss, l1, l2, theta, v, paid):
         prefetch_ahead(X, y, order, k)
         i, following = order[k], order[min(k + 1, last)]
         rate = rates[k]
-        z = scale * ahead + b
-        total += loss.value(y[i], z)
-        slope = loss.derivative(y[i], z)
+        z = scale * ahead + b + offset_of(offset, i)
+        total += weight_of(weight, i) * loss.value(y[i], z)
+        slope = weight_of(weight, i) * loss.derivative(y[i], z)
+        slope *= clip_factor_of_row(X, i, slope, has_intercept, clip)
         if l2 > 0.0:
             scale *= 1.0 - rate * l2
             if abs(scale) < SMALLEST_SCALE:

@@ -13,6 +13,8 @@ import numpy as np
 
 from ..jit import kernel, subroutine
 
+CLIP_EPSILON = 1e-6  # as in PyTorch's clip_grad_norm_
+
 
 class Metric(NamedTuple):
     """The variables steps are taken in: ``shift`` is subtracted from each column, ``inverse`` multiplies it."""
@@ -26,55 +28,144 @@ class Metric(NamedTuple):
 
 
 class Stepper(NamedTuple):
-    """A rule and a penalty, the metric they step in, and what the rule remembers of each parameter."""
+    """A rule, a penalty and how they act together, and what the rule remembers of each parameter of each output."""
 
     rule: Any
     penalty: Any
+    strength: np.ndarray  # multiplies the whole penalty of each output
+    rate: np.ndarray  # multiplies the learning rate of each output
+    weights: np.ndarray  # multiply the penalty of each weight; empty where all are 1
+    clip: float  # the longest a gradient may be; inf for any length
+    coupled: float  # 1 where the derivative of the penalty joins the gradient, 0 where it moves the weights itself
     metric: Metric
-    m: np.ndarray
+    m: np.ndarray  # (n_outputs, n_parameters), as are v and s
     v: np.ndarray
+    s: np.ndarray
     before: np.ndarray  # workspace: the weights before the prox
     reach: np.ndarray  # workspace: the prox's step size for each weight
 
     @classmethod
-    def make(cls, rule: Any, penalty: Any, metric: Metric, n_parameters: int) -> Stepper:
+    def make(
+        cls,
+        rule: Any,
+        penalty: Any,
+        metric: Metric,
+        n_parameters: int,
+        *,
+        strength: Any = 1.0,
+        rate: Any = 1.0,
+        weights: Any = None,
+        clip: float = np.inf,
+    ) -> Stepper:
+        """As many outputs as ``strength`` has numbers; ``weights`` are for penalties that are a sum over the weights."""
         n_features = len(metric.shift)
-        state = [np.zeros(n) for n in (n_parameters, n_parameters, n_features, n_features)]
-        return cls(rule, penalty, metric, *state)
+        strengths = np.array(strength, dtype=np.float64, ndmin=1)
+        rates = np.broadcast_to(rate, strengths.shape).astype(np.float64)
+        own = np.array(() if weights is None else weights, dtype=np.float64)
+        coupled = 0.0 if getattr(rule, "decouples", False) else 1.0
+        m, v, s = (np.zeros((len(strengths), n_parameters)) for _ in range(3))
+        before, reach = np.zeros(n_features), np.zeros(n_features)
+        return cls(rule, penalty, strengths, rates, own, float(clip), coupled, metric, m, v, s, before, reach)
 
 
 @subroutine
-def step(theta, gradient, lr, t, stepper):
-    """Move ``theta`` (coefficients, then the intercept where there is one) by update ``t``, 1 for the first."""
-    rule, penalty, metric, m, v, before, reach = stepper
-    shift, inverse = metric
+def penalty_weight(strength, weights, j):
+    """How many times the penalty of weight j counts."""
+    return strength * weights[j] if weights.shape[0] > 0 else strength
+
+
+@subroutine
+def clip_factor(gradient, clip):
+    """What makes the norm of ``gradient`` at most ``clip``. Source: PyTorch's clip_grad_norm_."""
+    if clip == np.inf:
+        return 1.0
+    return min(1.0, clip / (np.sqrt((gradient * gradient).sum()) + CLIP_EPSILON))
+
+
+@subroutine
+def step(theta, gradient, lr, t, stepper, factor, k):
+    """Move output k's ``theta`` (coefficients, then the intercept where there is one) by update ``t``, from 1 on.
+
+    The gradient counts ``factor`` times: see `clip_factor`.
+    """
+    rule, penalty, m, v, s = stepper.rule, stepper.penalty, stepper.m[k], stepper.v[k], stepper.s[k]
+    lr *= stepper.rate[k]
+    shift, inverse = stepper.metric
+    before, reach = stepper.before, stepper.reach
     n_features = before.shape[0]
     has_intercept = theta.shape[0] > n_features
-    slope_b = gradient[n_features] if has_intercept else 0.0
+    slope_b = factor * gradient[n_features] if has_intercept else 0.0
     b = theta[n_features] if has_intercept else 0.0
     w = theta[:n_features]
+    decay = (1.0 - stepper.coupled) * lr
     for j in range(n_features):
         b += shift[j] * w[j]
-        slope = inverse[j] * (gradient[j] - shift[j] * slope_b + penalty.derivative(w[j]))
-        move, length, m[j], v[j] = rule.step(slope, lr, t, m[j], v[j])
-        w[j] += inverse[j] * move
-        reach[j] = inverse[j] * inverse[j] * length
+        weight = penalty_weight(stepper.strength[k], stepper.weights, j)
+        pull = weight * penalty.derivative(w[j])
+        slope = inverse[j] * (factor * gradient[j] - shift[j] * slope_b + stepper.coupled * pull)
+        move, length, m[j], v[j], s[j] = rule.step(slope, lr, t, m[j], v[j], s[j])
+        w[j] += inverse[j] * move - decay * pull
+        reach[j] = weight * inverse[j] * inverse[j] * length
         before[j] = w[j]
     penalty.prox(w, reach)
     for j in range(n_features):
-        settled, m[j] = rule.settle(w[j] / inverse[j], (w[j] - before[j]) / inverse[j], lr, m[j])
+        change = (w[j] - before[j]) / inverse[j]
+        settled, m[j], v[j], s[j] = rule.settle(w[j] / inverse[j], change, lr, t, m[j], v[j], s[j])
         w[j] = settled * inverse[j]
         b -= shift[j] * w[j]
     if has_intercept:
         j = n_features
-        move, _, m[j], v[j] = rule.step(slope_b, lr, t, m[j], v[j])
-        theta[j], m[j] = rule.settle(b + move, 0.0, lr, m[j])
+        move, _, m[j], v[j], s[j] = rule.step(slope_b, lr, t, m[j], v[j], s[j])
+        theta[j], m[j], v[j], s[j] = rule.settle(b + move, 0.0, lr, t, m[j], v[j], s[j])
 
 
 @kernel
 def update(theta, gradient, lr, t, stepper):
-    """`step`, for Python to call."""
-    step(theta, gradient, lr, t, stepper)
+    """`step` on the clipped gradient, for Python to call."""
+    step(theta, gradient, lr, t, stepper, clip_factor(gradient, stepper.clip), 0)
+
+
+@subroutine
+def step_outputs(theta, gradient, lr, t, stepper):
+    """`step` for every output, on the gradient clipped as a whole; arrays of shape (n_outputs, n_parameters)."""
+    factor = clip_factor(gradient, stepper.clip)
+    for k in range(theta.shape[0]):
+        step(theta[k], gradient[k], lr, t, stepper, factor, k)
+
+
+@kernel
+def update_outputs(theta, gradient, lr, t, stepper):
+    """`step_outputs`, for Python to call."""
+    step_outputs(theta, gradient, lr, t, stepper)
+
+
+@kernel
+def model_weights(theta, stepper, k, out):
+    """Write the model of output k into ``out``, for a rule that has a ``model``; ``theta`` is where it takes its next gradient."""
+    rule, m, v, s = stepper.rule, stepper.m[k], stepper.v[k], stepper.s[k]
+    shift, inverse = stepper.metric
+    n_features = inverse.shape[0]
+    has_intercept = theta.shape[0] > n_features
+    b = theta[n_features] if has_intercept else 0.0
+    for j in range(n_features):
+        b += shift[j] * theta[j]
+        out[j] = inverse[j] * rule.model(theta[j] / inverse[j], m[j], v[j], s[j])
+    if has_intercept:
+        j = n_features
+        b = rule.model(b, m[j], v[j], s[j])
+        for j in range(n_features):
+            b -= shift[j] * out[j]
+        out[n_features] = b
+
+
+def model_of(theta: np.ndarray, stepper: Stepper) -> np.ndarray:
+    """The weights of the model: ``theta`` itself, or a new array where the rule keeps the model elsewhere."""
+    if not hasattr(stepper.rule, "model"):
+        return theta
+    out = np.empty_like(theta)
+    for k, (row, model) in enumerate(zip(np.atleast_2d(theta), np.atleast_2d(out), strict=True)):
+        model_weights(row, stepper, k, model)
+    return out
 
 
 @kernel
@@ -85,21 +176,28 @@ def fill_rates(schedule, lr, t, rows_done, rows_a_step, n_samples, rates):
 
 
 @kernel
-def penalty_value(penalty, w):
-    """The penalty at ``w``."""
-    return penalty.value(w)
+def penalty_value(penalty, w, strength, weights):
+    """The penalty at ``w``, its ``strength`` and ``weights`` as in `Stepper`."""
+    if weights.shape[0] == 0:
+        return strength * penalty.value(w)
+    total = 0.0
+    for j in range(w.shape[0]):
+        total += weights[j] * penalty.value(w[j : j + 1])
+    return strength * total
 
 
 @kernel
-def prox_mapping_norm(theta, gradient, stepsize, stepper):
-    """Norm of the proximal-gradient mapping, (u - prox(u - s gradient)) / s: 0 just at a stationary point."""
-    _, penalty, metric, _, _, moved, reach = stepper
-    shift, inverse = metric
+def prox_mapping_norm(theta, gradient, stepsize, stepper, k):
+    """For output k the norm of the proximal-gradient mapping, (u - prox(u - s gradient)) / s: 0 just at a stationary point."""
+    penalty, moved, reach = stepper.penalty, stepper.before, stepper.reach
+    shift, inverse = stepper.metric
     n_features = moved.shape[0]
     slope_b = gradient[n_features] if theta.shape[0] > n_features else 0.0
     for j in range(n_features):
-        reach[j] = stepsize * inverse[j] ** 2
-        moved[j] = theta[j] - reach[j] * (gradient[j] - shift[j] * slope_b + penalty.derivative(theta[j]))
+        weight = penalty_weight(stepper.strength[k], stepper.weights, j)
+        length = stepsize * inverse[j] ** 2
+        moved[j] = theta[j] - length * (gradient[j] - shift[j] * slope_b + weight * penalty.derivative(theta[j]))
+        reach[j] = weight * length
     penalty.prox(moved, reach)
     total = slope_b**2
     for j in range(n_features):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..kernels.update import Stepper, prox_mapping_norm, update
+from ..kernels.update import Stepper, model_of, prox_mapping_norm, update, update_outputs
 from ..options import Options
 from ..problem import Problem
 from ..watch import Watch
-from .plan import Plan
+from .plan import Plan, make_stepper
 
 
 def gd(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.ndarray) -> None:
@@ -16,27 +16,49 @@ def gd(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.n
 
     The loss that an epoch's gradient comes with is F where the epoch began, so the trace costs nothing.
     """
-    stepper = Stepper.make(options.rule, problem.penalty, plan.metric, problem.n_parameters)
-    at_zero = _norm_at_zero(problem, options, plan, stepper, theta)
+    stepper = make_stepper(problem, options, plan)
+    move = update_outputs if problem.several else update
+    averages = hasattr(options.rule, "model")  # its model is elsewhere than where gradients are taken
+    if averages:
+        watch.follow(lambda: model_of(theta, stepper))
+    at_zero = _norms_at_zero(problem, options, plan, stepper, theta)
     for epoch in watch.epochs():
         loss, gradient = problem.gradient(theta)
-        watch.evaluate(loss + problem.penalty_at(theta))
-        norm = float(prox_mapping_norm(theta, gradient, plan.learning_rate, stepper))
-        at_zero = norm if at_zero is None else at_zero
-        if options.tol and norm <= options.tol * at_zero:
+        if not averages:
+            watch.evaluate(loss + problem.penalty_at(theta))
+        norms = _norms(theta, gradient, plan.learning_rate, stepper)
+        at_zero = norms if at_zero is None else at_zero
+        if options.tol and _all_small(norms, at_zero, options.tol, problem.independent):
             watch.stop("tol", converged=True)
             break
-        rate = float(options.schedule.rate(plan.learning_rate, epoch - 1, float(epoch - 1)))
-        update(theta, gradient, rate, epoch, stepper)
+        rate = float(options.schedule.rate(plan.learning_rate, epoch - 1, float(epoch - 1))) * watch.rate_factor
+        move(theta, gradient, rate, epoch, stepper)
         watch.step(epoch, -1, loss, rate, gradient)
         watch.tick(1.0, loss, rate)
-        watch.record(loss, rate, norm)
+        watch.record(loss, rate, float(np.linalg.norm(norms)))
+        if averages:
+            watch.evaluate_if_small()
+        watch.lower_if_stalled(loss)
 
 
-def _norm_at_zero(problem: Problem, options: Options, plan: Plan, stepper: Stepper, theta: np.ndarray) -> float | None:
-    """The norm that ``tol`` is relative to; None where it comes with the first gradient anyway, or is not needed."""
+def _norms(theta: np.ndarray, gradient: np.ndarray, rate: float, stepper: Stepper) -> np.ndarray:
+    """The norm of the proximal-gradient mapping for each output."""
+    rows = zip(np.atleast_2d(theta), np.atleast_2d(gradient), strict=True)
+    return np.array([prox_mapping_norm(w, g, rate * stepper.rate[k], stepper, k) for k, (w, g) in enumerate(rows)])
+
+
+def _all_small(norms: np.ndarray, at_zero: np.ndarray, tol: float, independent: bool) -> bool:
+    if independent:  # one that has diverged will not become small
+        return bool(((norms <= tol * at_zero) | ~np.isfinite(norms)).all())
+    return bool(np.linalg.norm(norms) <= tol * np.linalg.norm(at_zero))
+
+
+def _norms_at_zero(
+    problem: Problem, options: Options, plan: Plan, stepper: Stepper, theta: np.ndarray
+) -> np.ndarray | None:
+    """The norms that ``tol`` is relative to; None where they come with the first gradient anyway, or are not needed."""
     if not options.tol or not theta.any():
         return None
     zero = np.zeros_like(theta)
     _, gradient = problem.gradient(zero)
-    return float(prox_mapping_norm(zero, gradient, plan.learning_rate, stepper))
+    return _norms(zero, gradient, plan.learning_rate, stepper)

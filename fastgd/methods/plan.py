@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ..kernels.update import Metric
+import numpy as np
+
+from ..kernels.update import Metric, Stepper
 from ..options import Options
 from ..problem import Problem
-from ..steps import automatic_rate, choose_metric
+from ..steps import choose_metric, stable_rates
 
 DEFAULT_BATCH = 32
 # Below this many rows a batch is most of the data, and the exact gradient costs next to nothing.
@@ -20,6 +22,7 @@ class Plan:
     batch_size: int
     metric: Metric
     learning_rate: float
+    shares: np.ndarray  # of the learning rate for each output
     passes: float  # over X, for the statistics that the rate comes from
 
 
@@ -31,11 +34,30 @@ def make_plan(problem: Problem, options: Options) -> Plan:
     options = replace(options, method=method)
     batch_size = _batch_size(problem, options)
     metric = choose_metric(problem, options)
-    if options.learning_rate == "auto":
-        rate, passes = automatic_rate(problem, options, metric, batch_size)
+    shares, passes = np.ones(problem.n_outputs), 0.0
+    if options.learning_rate != "auto":
+        rate = options.learning_rate
+    elif getattr(options.schedule, "sets_rate", False):
+        rate = float(options.schedule.rate(0.0, 0, 0.0))
     else:
-        rate, passes = options.learning_rate, 0.0
-    return Plan(method, batch_size, metric, rate, passes)
+        rates, passes = stable_rates(problem, options, metric, batch_size)
+        rate = float(rates.max())
+        shares = rates / rate
+    return Plan(method, batch_size, metric, rate, shares, passes)
+
+
+def make_stepper(problem: Problem, options: Options, plan: Plan) -> Stepper:
+    """The rule and the penalty, ready to step."""
+    return Stepper.make(
+        options.rule,
+        problem.penalty,
+        plan.metric,
+        problem.n_parameters,
+        strength=problem.strength,
+        rate=plan.shares * problem.rate_shares,
+        weights=problem.penalty_weights,
+        clip=np.inf if options.clip_norm is None else options.clip_norm,
+    )
 
 
 def _batch_size(problem: Problem, options: Options) -> int:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from ..kernels.minibatch import Workspace, minibatch_epoch
+from ..kernels.minibatch import Workspace, minibatch_epoch, minibatch_outputs_epoch
+from ..kernels.outputs import Workspace as OutputsWorkspace
+from ..kernels.outputs_sgd import Each, LazyWeights, sgd_outputs_epoch
 from ..kernels.sgd import sgd_epoch
-from ..kernels.update import Stepper, fill_rates
+from ..kernels.update import fill_rates, model_of
 from ..options import Options
 from ..orders import RowOrder
 from ..penalties import ElasticNet
@@ -16,7 +19,7 @@ from ..problem import PARALLEL_FROM, Problem, chunk_count
 from ..rows import CSR
 from ..rules import SGD
 from ..watch import Watch
-from .plan import Plan
+from .plan import Plan, make_stepper
 
 # A kernel call handles about this many values, some tens of milliseconds of work at most, so that
 # Ctrl-C, progress and max_seconds act promptly. A row costs something even when it is short.
@@ -35,32 +38,67 @@ def sgd(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.
     their non-zeros; any other is the mini-batch kernel with batches of one row.
     """
     plain = isinstance(options.rule, SGD) and isinstance(problem.penalty, ElasticNet)
-    if not plain or plan.metric.shift.any() or (plan.metric.inverse != 1).any():
+    if not plain or len(problem.penalty_weights) or plan.metric.shift.any() or (plan.metric.inverse != 1).any():
         return minibatch(problem, options, plan, watch, theta)
+    last = _LastGradient(problem)
+    run = (_sgd_of_outputs if problem.several else _sgd_of_one)(problem, options, plan, theta, last)
+    return _epochs(problem, options, plan, watch, run, last.gradient)
+
+
+def _sgd_of_one(problem: Problem, options: Options, plan: Plan, theta: np.ndarray, last: _LastGradient) -> Block:
     v = np.zeros(problem.n_features, problem.dtype)
     paid = np.zeros(problem.n_features)
-    last = _LastGradient(problem)
+    clip = np.inf if options.clip_norm is None else options.clip_norm
+    l1, l2 = problem.penalty.l1, problem.penalty.l2
 
     def run(order: np.ndarray, rates: np.ndarray, _t: int) -> float:
-        l1, l2 = problem.penalty.l1, problem.penalty.l2
-        total, slope = sgd_epoch(problem.X, problem.y, order, rates, problem.loss, l1, l2, theta, v, paid)
-        last.row, last.slope = int(order[-1]), slope
+        total, slope = sgd_epoch(problem.X, problem.targets, order, rates, problem.loss, l1, l2, clip, theta, v, paid)
+        last.row, last.slopes = int(order[-1]), np.array([slope])
         return float(total)
 
-    return _epochs(problem, options, plan, watch, run, last.gradient)
+    return run
+
+
+def _sgd_of_outputs(problem: Problem, options: Options, plan: Plan, theta: np.ndarray, last: _LastGradient) -> Block:
+    lazy = LazyWeights.make(problem.X, problem.n_outputs)
+    clip = np.inf if options.clip_norm is None else options.clip_norm
+    shares = plan.shares * problem.rate_shares
+    each = Each(shares, problem.penalty.l1 * problem.strength, problem.penalty.l2 * problem.strength)
+
+    def run(order: np.ndarray, rates: np.ndarray, _t: int) -> float:
+        problem.losses[:] = 0.0
+        sgd_outputs_epoch(
+            problem.X, problem.targets, order, rates, problem.loss, each, clip, theta, problem.losses, lazy
+        )
+        last.row, last.slopes = int(order[-1]), lazy.z
+        return float(problem.losses.sum())
+
+    return run
 
 
 def minibatch(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.ndarray) -> None:
     """A step for each batch of rows, its gradient in parallel where a batch is large."""
-    stepper = Stepper.make(options.rule, problem.penalty, plan.metric, problem.n_parameters)
-    values = int(problem.n_values / problem.n_samples * plan.batch_size)
-    n_chunks = chunk_count(values, problem.n_features) if values >= PARALLEL_FROM else 1
-    work = Workspace.make(problem.dtype, problem.n_features, problem.n_parameters, n_chunks)
-    launch = minibatch_epoch if n_chunks > 1 else minibatch_epoch.serial
+    stepper = make_stepper(problem, options, plan)
+    if hasattr(options.rule, "model"):
+        watch.follow(lambda: model_of(theta, stepper))
+    several, X, n_outputs = problem.several, problem.X, problem.n_outputs
+    values = int(problem.n_values / problem.n_samples * plan.batch_size) * n_outputs
+    n_chunks = chunk_count(values, problem.n_features * n_outputs) if values >= PARALLEL_FROM else 1
+    work: Any
+    if several:
+        work = OutputsWorkspace.make(X, n_outputs, problem.n_parameters, n_chunks)
+    else:
+        work = Workspace.make(problem.dtype, problem.n_features, problem.n_parameters, n_chunks)
+    kernel = minibatch_outputs_epoch if several else minibatch_epoch
+    launch = kernel if n_chunks > 1 else kernel.serial
 
     def run(order: np.ndarray, rates: np.ndarray, t: int) -> float:
-        X, y, size = problem.X, problem.y, plan.batch_size
-        return float(launch(X, y, order, size, rates, t, problem.loss, stepper, theta, work))
+        targets, loss, size = problem.targets, problem.loss, plan.batch_size
+        if not several:
+            return float(launch(X, targets, order, size, rates, t, loss, stepper, theta, work))
+        problem.losses[:] = 0.0
+        launch(X, targets, order, size, rates, t, loss, stepper, theta, problem.losses, work)
+        return float(problem.losses.sum())
 
     _epochs(problem, options, plan, watch, run, lambda: work.gradient)
 
@@ -80,7 +118,9 @@ def _epochs(
         for start in range(0, n, rows_a_call):
             rows = order[start : start + rows_a_call]
             some = rates[: -(-len(rows) // batch)]
-            fill_rates(options.schedule, plan.learning_rate, t, (epoch - 1) * n + start, batch, n, some)
+            fill_rates(
+                options.schedule, plan.learning_rate * watch.rate_factor, t, (epoch - 1) * n + start, batch, n, some
+            )
             losses = run(rows, some, t + 1)
             t += len(some)
             total += losses
@@ -94,27 +134,26 @@ def _epochs(
 
 
 def _rows_a_call(problem: Problem, batch: int) -> int:
-    values_a_row = problem.n_values / problem.n_samples + ROW_OVERHEAD
+    values_a_row = (problem.n_values / problem.n_samples + ROW_OVERHEAD) * problem.n_outputs
     if problem.sparse and batch > 1:
-        values_a_row += problem.n_features / batch  # each step touches every weight
+        values_a_row += problem.n_features * problem.n_outputs / batch  # each step touches every weight
     return batch * max(1, int(VALUES_A_CALL / values_a_row) // batch)
 
 
 class _LastGradient:
-    """The gradient of the last row visited, from the slope that the kernel reports."""
+    """The gradient of the last row visited, from the slopes that the kernel reports."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self.row, self.slope = 0, 0.0
+        self.row, self.slopes = 0, np.zeros(problem.n_outputs)
 
     def gradient(self) -> np.ndarray:
         X, d = self.problem.X, self.problem.n_features
-        gradient = np.zeros(self.problem.n_parameters)
+        row = np.zeros(self.problem.n_parameters)
         if isinstance(X, CSR):
             span = slice(X.indptr[self.row], X.indptr[self.row + 1])
-            gradient[X.indices[span]] = self.slope * X.data[span]
+            row[X.indices[span]] = X.data[span]
         else:
-            gradient[:d] = self.slope * X[self.row]
-        if self.problem.fit_intercept:
-            gradient[d] = self.slope
-        return gradient
+            row[:d] = X[self.row]
+        row[d:] = 1.0
+        return np.outer(self.slopes, row) if self.problem.several else self.slopes[0] * row

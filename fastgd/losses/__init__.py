@@ -1,0 +1,56 @@
+"""Losses: one class each, as scalar functions of the target y and the linear predictor z.
+
+``value(y, z)`` and ``derivative(y, z)``, its derivative in z (at a kink one of the subgradients, the one that
+scikit-learn takes), are compiled into the kernels; ``mean(z)`` turns a linear predictor into a prediction of y.
+
+``curvature()`` is the largest second derivative in z, from which learning rates follow; a loss without a largest
+one has no such method. ``allows(y)``, whether the loss is defined for y, and ``domain()``, the same in words, are
+there where not every number will do: `allows` takes an array as well as a number.
+
+``classifies``: y is -1 or +1, and mean(z) is z itself, the score, unless the loss is also ``probabilistic``: then
+mean(z) is the probability of +1. ``random_start``: the gradient of every row is 0 at zero weights.
+"""
+
+from __future__ import annotations
+
+# The order in which names are listed, wherever they are: the common ones first.
+# isort: off
+from .registry import LOSSES
+from .regression import (
+    Squared,
+    HalfSquared,
+    Huber,
+    Absolute,
+    Quantile,
+    EpsilonInsensitive,
+    SquaredEpsilonInsensitive,
+)
+from .margin import Logistic, Hinge, SquaredHinge, ModifiedHuber, Perceptron, log1p_of_fraction
+from .log_link import Poisson, Gamma, Tweedie
+from .phase import PhaseRetrieval
+from .own import check_own_loss
+from .targets import check_targets
+# isort: on
+
+__all__ = [
+    "LOSSES",
+    "Absolute",
+    "EpsilonInsensitive",
+    "Gamma",
+    "HalfSquared",
+    "Hinge",
+    "Huber",
+    "Logistic",
+    "ModifiedHuber",
+    "Perceptron",
+    "PhaseRetrieval",
+    "Poisson",
+    "Quantile",
+    "Squared",
+    "SquaredEpsilonInsensitive",
+    "SquaredHinge",
+    "Tweedie",
+    "check_own_loss",
+    "check_targets",
+    "log1p_of_fraction",
+]

@@ -1,0 +1,133 @@
+"""X, checked and converted once to what kernels take: a C-ordered array of floats, or `CSR`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from .data.table import Table
+from .data.wording import plural
+from .errors import DataError
+from .rows import CSR
+
+
+def as_matrix(X: Any) -> tuple[np.ndarray | CSR, tuple[str, ...] | None]:
+    """X as kernels take it, and its column names if it has any.
+
+    An array becomes C-ordered float32 or float64 (copied only where it is not), a sparse matrix `CSR`.
+
+    Raises
+    ------
+    DataError
+        When X is not two-dimensional, not numeric, or a table with words or gaps.
+    """
+    names: tuple[str, ...] | None = None
+    if isinstance(X, Table):
+        X, names = X.X, X.feature_names
+    elif hasattr(X, "__arrow_c_stream__") or hasattr(X, "columns"):  # pandas before 2.2 has only columns
+        from .data.frames import to_arrays
+
+        X, names = to_arrays(X)
+    array: Any = X if sp.issparse(X) else _as_array(X)
+    if array.ndim != 2:
+        hint = "; for a single feature use X.reshape(-1, 1)" if array.ndim == 1 else ""
+        raise DataError(f"X must have two dimensions, (n_samples, n_features), not {array.ndim}{hint}")
+    if sp.issparse(array):
+        return _as_csr(array), names
+    if array.dtype.kind not in "fiub":
+        raise DataError(f"X must hold numbers, not {array.dtype}")
+    dtype = array.dtype if array.dtype in (np.float32, np.float64) else np.dtype(np.float64)
+    return same_type(np.ascontiguousarray(array, dtype=dtype.newbyteorder("="))), names
+
+
+class _Memory:
+    """The memory of an array, without its flags."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        address, _ = array.__array_interface__["data"]
+        self.array = array  # kept alive
+        self.__array_interface__ = {**array.__array_interface__, "data": (address, False)}
+
+
+def same_type(array: np.ndarray) -> np.ndarray:
+    """The same memory as an array that is not marked read-only, as memory maps and data frames are.
+
+    To numba those are of another type, for which every kernel would be compiled anew, and then perhaps round
+    otherwise. Kernels never write to X and y.
+    """
+    return array if array.flags.writeable else np.asarray(_Memory(array))
+
+
+def _as_array(X: Any) -> np.ndarray:
+    """X as an array, and one of Python objects as what they are: numbers, it is hoped."""
+    try:
+        array = np.asarray(X)
+        return np.asarray(array.tolist()) if array.dtype.kind == "O" else array
+    except ValueError:
+        raise DataError("X must have rows of one length") from None
+
+
+def _as_csr(X: Any) -> CSR:
+    if X.dtype.kind not in "fiub":
+        raise DataError(f"X must hold numbers, not {X.dtype}")
+    X = sp.csr_array(X)
+    _check_indices(X)
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    dtype = X.dtype if X.dtype in (np.float32, np.float64) else np.dtype(np.float64)
+    values = same_type(np.ascontiguousarray(X.data, dtype=dtype))
+    return CSR(values, same_type(X.indices), same_type(X.indptr.astype(np.int64, copy=False)), X.shape[1])
+
+
+def _check_indices(X: Any) -> None:
+    """Kernels do not look whether an index lies within the matrix; SciPy lets one through that does not."""
+    indptr, indices = X.indptr, X.indices
+    if len(indptr) != X.shape[0] + 1 or indptr[0] != 0 or indptr[-1] > len(indices) or (np.diff(indptr) < 0).any():
+        raise DataError("X is damaged: its indptr does not say where its rows begin and end")
+    used = indices[: indptr[-1]]
+    outside = used[(used < 0) | (used >= X.shape[1])]
+    if len(outside):
+        raise DataError(f"X is damaged: it has the column index {outside[0]}, but only {plural(X.shape[1], 'column')}")
+
+
+def shape_of(X: np.ndarray | CSR) -> tuple[int, int]:
+    """(n_samples, n_features)."""
+    return (len(X.indptr) - 1, X.n_features) if isinstance(X, CSR) else (X.shape[0], X.shape[1])
+
+
+def dtype_of(X: np.ndarray | CSR) -> np.dtype:
+    return X.data.dtype if isinstance(X, CSR) else X.dtype
+
+
+def take_rows(X: np.ndarray | CSR, rows: np.ndarray) -> np.ndarray | CSR:
+    """A copy of some rows."""
+    if not isinstance(X, CSR):
+        return np.ascontiguousarray(X[rows])
+    some = sp.csr_array((X.data, X.indices, X.indptr), shape=shape_of(X))[rows]
+    return CSR(some.data, some.indices.astype(X.indices.dtype), some.indptr.astype(np.int64), X.n_features)
+
+
+def count_values(X: np.ndarray | CSR) -> int:
+    """How many values X stores: what a pass over it costs."""
+    return len(X.data) if isinstance(X, CSR) else X.size
+
+
+def check_finite(X: np.ndarray | CSR, names: tuple[str, ...] | None) -> None:
+    """Say where X holds NaN or infinity; called when an objective comes out as neither number."""
+    bad = ~np.isfinite(X.data if isinstance(X, CSR) else X)
+    if not bad.any():
+        return
+    first = np.argwhere(bad)[0]
+    if isinstance(X, CSR):
+        row = int(np.searchsorted(X.indptr, first[0], side="right")) - 1
+        column = int(X.indices[first[0]])
+    else:
+        row, column = int(first[0]), int(first[1])
+    name = repr(names[column]) if names else str(column + 1)
+    raise DataError(
+        f"X has {plural(int(bad.sum()), 'NaN or infinite value')}, the first in row {row + 1}, column {name}; "
+        "fill them in or leave those rows out"
+    )

@@ -1,0 +1,27 @@
+"""Penalties: what a model pays for large weights, or for weights out of bounds; the intercept pays nothing.
+
+`protocol` says what a penalty is, `naming` which one a name stands for; the classes are in the other files.
+"""
+
+from __future__ import annotations
+
+from .constraints import Box, NonNegative
+from .elasticnet import ElasticNet
+from .groups import GroupLasso
+from .naming import NAMED, PENALTY_NAMES, describe_penalty, resolve_penalty
+from .nonconvex import MCP, SCAD
+from .protocol import PENALTIES
+
+__all__ = [
+    "MCP",
+    "NAMED",
+    "PENALTIES",
+    "PENALTY_NAMES",
+    "SCAD",
+    "Box",
+    "ElasticNet",
+    "GroupLasso",
+    "NonNegative",
+    "describe_penalty",
+    "resolve_penalty",
+]

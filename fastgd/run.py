@@ -1,0 +1,162 @@
+"""One run of one method, and what is left of it however it ends."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from .errors import DataError
+from .jit import CompileClock, compile_error, thread_pool_size, threads
+from .matrix import check_finite
+from .methods import RUN
+from .methods.plan import Plan, make_plan
+from .options import Options
+from .penalties import describe_penalty
+from .problem import Problem
+from .progress import current_reporter
+from .result import Result
+from .rules import RULES
+from .schedules import SCHEDULES
+from .steps import describe_metric, stable_rates
+from .watch import Diverged, Stopped, Watch
+
+
+class Run:
+    """Train from ``theta``, which is changed in place.
+
+    Attributes
+    ----------
+    seconds : {"compile": ..., "fit": ...}.
+    divergence : what to tell the user where training diverged; else empty.
+    """
+
+    plan: Plan
+    watch: Watch
+
+    def __init__(self, problem: Problem, options: Options, theta: np.ndarray) -> None:
+        self.problem, self.options, self.theta = problem, options, theta
+        self.remarks: list[str] = []
+        self.divergence = ""
+        clock = CompileClock(current_reporter().compiling)
+        began = time.perf_counter()
+        n_threads = self._threads()
+        # BLAS threads that spin beside numba's make every pass several times slower.
+        with clock.listening(), threads(n_threads), threadpool_limits(1, user_api="blas"), compile_error():
+            self._go(clock)
+        elapsed = time.perf_counter() - began
+        self.seconds = {"compile": clock.seconds, "fit": elapsed - clock.seconds}
+
+    def _threads(self) -> int:
+        wanted, size = self.options.n_threads, thread_pool_size()
+        if wanted is not None and wanted > size:
+            self.remarks.append(f"n_threads={wanted} is more than the {size} threads there are; using {size}")
+        return min(wanted or size, size)
+
+    def _go(self, clock: CompileClock) -> None:
+        problem = self.problem
+        with np.errstate(all="ignore"):  # divergence is looked for, not stumbled over
+            objective = problem.objective(self.theta)
+            if not np.isfinite(objective):
+                check_finite(problem.X, problem.feature_names)
+                raise DataError("the objective at the start is not finite: the values of X, y or start are too large")
+            self.plan = make_plan(problem, self.options)
+            self.watch = Watch(problem, self.options, self.theta, objective, self.plan.passes, lambda: clock.seconds)
+            if (described := describe_metric(self.plan.metric)) is not None:
+                self.remarks.append(f"steps were taken with {described}; the model is in the units of the data")
+            self._descend()
+
+    def _descend(self) -> None:
+        watch = self.watch
+        try:
+            RUN[self.plan.method](self.problem, self.options, self.plan, watch, self.theta)
+            final = self.problem.objective(watch.model())
+            if not np.isfinite(final) and not self.problem.independent:
+                raise Diverged
+            watch.evaluate(final)
+        except Stopped:
+            watch.evaluate(self.problem.objective(watch.model()))
+        except KeyboardInterrupt:
+            watch.stop("interrupted")
+            self._restore()
+        except Diverged:
+            check_finite(self.problem.X, self.problem.feature_names)  # a loss with a max() in it may not have shown it
+            watch.stop("diverged")
+            self.divergence = self._explain(min(watch.epoch + 1, self.options.max_epochs))
+            self._restore()
+
+    def _restore(self) -> None:
+        """Go back to the model of the trace's last row: the weights between two epochs may be half made."""
+        self.watch.restore()
+        self.watch.evaluate(self.problem.objective(self.theta))
+
+    def _explain(self, epoch: int) -> str:
+        problem, options, plan = self.problem, self.options, self.plan
+        message = f"training diverged in epoch {epoch}: the loss grew instead of falling"
+        if getattr(options.schedule, "sets_rate", False):
+            return f"{message}, since the rates of its schedule are too large; try another schedule"
+        if options.learning_rate == "auto" or getattr(problem.loss, "curvature", None) is None:
+            return f"{message}; try a smaller learning_rate than {plan.learning_rate:.3g}"
+        rates, _ = stable_rates(problem, options, plan.metric, plan.batch_size)
+        stable = float(rates.min())
+        if stable >= plan.learning_rate:
+            return f"{message}; try a learning_rate below {plan.learning_rate:.3g}"
+        cause = f"since the learning rate {plan.learning_rate:g} is too large"
+        return f"{message}, {cause}; try {_round_down(stable):g}, or 'auto'"
+
+    def result(self, **described: Any) -> Result:
+        """The model of all outputs; ``described`` are the fields of `Result` that a run does not know."""
+        problem, watch, d = self.problem, self.watch, self.problem.n_features
+        model = watch.model()
+        intercept = model[..., d] if problem.fit_intercept else np.zeros(model.shape[:-1])
+        return Result(
+            coef=model[..., :d].copy(),
+            intercept=intercept.copy() if problem.several else float(intercept),
+            objective=float(watch.rows[-1][3]),
+            n_epochs=watch.epoch,
+            converged=watch.converged,
+            stop_reason=watch.stop_reason,
+            method=self.plan.method,
+            learning_rate=self.plan.learning_rate,
+            trace=watch.trace,
+            path=self._path(),
+            steps=watch.step_trace if self.options.trace == "step" else None,
+            feature_names=problem.feature_names,
+            n_samples=problem.n_samples,
+            seconds=self.seconds,
+            remarks=tuple(self.remarks),
+            **described,
+        )
+
+    def _path(self) -> np.ndarray | None:
+        """The models along the way, with a last column of zeros where there is no intercept."""
+        if self.watch.path is None:
+            return None
+        models = np.array(self.watch.path)
+        path = np.zeros((*models.shape[:-1], self.problem.n_features + 1))
+        path[..., : self.problem.n_parameters] = models
+        return path
+
+    def settings(self, penalty: Any) -> dict[str, Any]:
+        """The options in words, to reproduce the run."""
+        options = self.options
+        return {
+            "penalty": describe_penalty(penalty),
+            "rule": RULES.describe(options.rule),
+            "schedule": SCHEDULES.describe(options.schedule),
+            "batch_size": self.plan.batch_size,
+            "fit_intercept": self.problem.fit_intercept,
+            "max_epochs": options.max_epochs,
+            "tol": options.tol,
+            "clip_norm": options.clip_norm,
+            "shuffle": options.shuffle,
+            "seed": options.seed,
+        }
+
+
+def _round_down(value: float) -> float:
+    """To two significant digits, never above the value."""
+    magnitude = 10.0 ** (np.floor(np.log10(value)) - 1)
+    return float(np.floor(value / magnitude) * magnitude)

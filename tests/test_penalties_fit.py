@@ -1,0 +1,85 @@
+"""Whole fits with penalties: they end at the optimum that others find, or at one that the mathematics describes."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.optimize import lsq_linear, nnls
+
+import fastgd
+from fastgd.penalties import MCP, SCAD, Box, GroupLasso, NonNegative, resolve_penalty
+
+rng = np.random.default_rng(5)
+N = 80
+W = np.array([3.0, -2.0, 0.0, 0.0, 1.5, 0.0])
+X = rng.standard_normal((N, 6)) @ (np.eye(6) + 0.2)  # correlated columns
+Y = X @ W + 0.3 * rng.standard_normal(N)
+ROOT = math.sqrt(N)  # half the mean of squares is half the norm of (X w - y) / ROOT
+
+
+def fit(penalty, X=X, **options):
+    options = {"method": "gd", "scale": False, "tol": 1e-13, "max_epochs": 20000} | options
+    return fastgd.fit(X, Y, loss="half_squared", penalty=penalty, fit_intercept=False, **options)
+
+
+def gradient(w):
+    return X.T @ (X @ w - Y) / N
+
+
+@pytest.mark.parametrize("rule", ["sgd", "momentum"])
+@pytest.mark.parametrize("bounds", [(-0.5, 2.0), (0.25, 2.5), (-math.inf, 1.0)])
+def test_box_ends_where_scipy_does(bounds, rule):
+    result = fit(Box(*bounds), rule=rule, start=0.5)
+    assert result.coef == pytest.approx(lsq_linear(X, Y, bounds, tol=1e-14).x, abs=1e-9)
+    assert set(bounds) & set(result.coef.tolist())  # some weights lie exactly on a bound
+
+
+@pytest.mark.parametrize("scale", [False, True])
+def test_nonnegative_ends_where_scipy_does(scale):
+    result = fit("nonnegative", scale=scale)
+    assert result.coef == pytest.approx(nnls(X, Y)[0], abs=1e-9)
+    assert result.coef.min() == 0.0
+
+
+def test_the_nonnegative_lasso_ends_where_its_gradient_says():
+    w = fit(NonNegative(0.4)).coef
+    assert (w > 0).any()
+    assert gradient(w)[w > 0] == pytest.approx(-0.4, abs=1e-9)
+    assert (gradient(w)[w == 0] >= -0.4).all()
+
+
+@pytest.mark.parametrize("scale", [False, True])
+@pytest.mark.parametrize("penalty", [MCP(0.4), SCAD(0.3), "mcp:alpha=0.4,gamma=2", "scad:alpha=0.4,gamma=3"])
+def test_mcp_and_scad_find_the_support_and_shrink_nothing_in_it(penalty, scale):
+    """Unlike the lasso: least squares on the right columns, as though someone had told which these are."""
+    support = W != 0
+    w = fit(penalty, scale=scale).coef
+    assert w[~support].tolist() == [0.0, 0.0, 0.0]
+    assert w[support] == pytest.approx(np.linalg.lstsq(X[:, support], Y)[0], abs=1e-9)
+    assert not np.allclose(fit("l1", alpha=0.4).coef, w, atol=0.1)
+
+
+def test_group_lasso_ends_where_its_gradient_says():
+    groups, alpha = np.array([0, 0, 1, 1, 2, 1]), 0.8
+    w = fit(GroupLasso(alpha, groups)).coef
+    g = gradient(w)
+    for members, kept in ((groups == 0, True), (groups == 1, False), (groups == 2, True)):
+        pull = alpha * math.sqrt(members.sum())
+        assert (w[members] != 0).tolist() == [kept] * members.sum()
+        if kept:
+            assert g[members] == pytest.approx(-pull * w[members] / np.linalg.norm(w[members]), abs=1e-9)
+        else:
+            assert np.linalg.norm(g[members]) < pull
+
+
+@pytest.mark.parametrize("rule", ["momentum", "adagrad", "rmsprop", "adam"])
+@pytest.mark.parametrize("penalty", ["box:lower=-0.5,upper=1.25", "mcp:alpha=0.4"])
+def test_every_rule_stays_within_bounds_and_descends(penalty, rule):
+    """Adaptive rules take a step for each weight, and a huge one where a gradient is 0."""
+    result = fit(penalty, rule=rule, method="minibatch", learning_rate=0.02, max_epochs=40, tol=0, trace="step")
+    term = resolve_penalty(penalty, 0.0, None)
+    assert all(math.isfinite(term.value(w)) for w in result.steps["weights"])
+    assert result.objective < 0.8 * result.trace["objective"][0]
+    assert result.settings["penalty"].startswith(penalty.partition("=")[0])
