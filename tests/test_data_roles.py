@@ -109,7 +109,7 @@ WRONG = {
     "a missing weight": ({"weight": "ww"}, "has no column 'ww' to be the sample weight; did you mean 'w'?"),
     "a missing offset": ({"offset": 7}, "has no column 7 to be the offset; it has 5 columns, counted from 0"),
     "one missing target": ({"target": "price,rant"}, "has no column 'rant' to be the target; did you mean 'rent'?"),
-    "a target that is a weight": ({"target": "w", "weight": "w"}, "column 'w' is both the target and the sample weight"),
+    "a target that is a weight": ({"target": "w", "weight": "w"}, "column 'w' is both the target and the sample"),
     "a weight that is an offset": ({"weight": "w", "offset": 2}, "column 'w' is both the sample weight and the offset"),
     "a dropped weight": ({"weight": "w", "drop": ["w"]}, "column 'w' is both the sample weight and to be dropped"),
     "a target named twice": ({"target": "o,o"}, "column 'o' is named twice as the target; name it once"),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .table import Array
+from .wording import label
 
 
 def side_by_side(targets: Sequence[Array]) -> Array:
@@ -25,5 +26,5 @@ def called(names: Sequence[str]) -> str | tuple[str, ...] | None:
 def _words(target: Array) -> Array:
     """Each number in the fewest digits that give it back, without a point where it is whole."""
     values, by_row = np.unique(target, return_inverse=True)
-    words: Array = np.array([str(value).removesuffix(".0") for value in values.tolist()])[by_row]
+    words: Array = np.array([label(value) for value in values.tolist()])[by_row]
     return words
