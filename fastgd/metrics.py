@@ -61,14 +61,19 @@ def evaluate(result: Result, X: Any, y: Any, *, sample_weight: Any = None, offse
         raise DataError(f"X has {n_samples} rows but y has {len(columns[0])} values; they must match")
     if len(columns) != n_targets:
         raise DataError(f"y has {len(columns)} columns, but the model predicts {n_targets}; they must match")
-    weight = None if sample_weight is None else as_sample_weight(sample_weight, n_samples)
+    weight: Weight = None
+    counted: Any = slice(None)
+    if sample_weight is not None:
+        weight = as_sample_weight(sample_weight, n_samples)
+        counted = weight > 0  # others are left out of the fit as well, and may have labels that it never saw
+        weight, predicted, columns = weight[counted], predicted[counted], [column[counted] for column in columns]
     if result.classes is None:
         return _regression(result.loss, [_numbers(column) for column in columns], predicted, weight)
     several = result.classes.ndim == 2
     classes = result.classes if several else [result.classes]
     numbers = [class_numbers(*pair) for pair in zip(columns, classes, strict=True)]
     probabilistic = getattr(result.loss, "probabilistic", False)
-    scores = (result.predict_proba if probabilistic else result.decision_function)(X, offset=offset)
+    scores = (result.predict_proba if probabilistic else result.decision_function)(X, offset=offset)[counted]
     if several:
         right = predicted == result.classes[np.arange(n_targets), np.column_stack(numbers)]
         return _several_labels(np.column_stack(numbers), right, scores, probabilistic, weight)
@@ -104,7 +109,7 @@ def _several_labels(
 ) -> dict[str, float]:
     """``numbers``: 0 or 1 for each label of each row; ``scores``: of 1, likewise."""
     metrics = {
-        "subset_accuracy": mean(right.all(axis=1), weight),
+        "subset_accuracy": mean(np.asarray(right.all(axis=1)), weight),
         "hamming_loss": mean((~right).mean(axis=1), weight),
     }
     if probabilistic:
