@@ -7,6 +7,7 @@ from numba import prange
 from timing import in_turn, print_table
 
 from fastgd.jit import parallel_kernel
+from fastgd.kernels.targets import Targets
 from fastgd.losses import LOSSES
 from fastgd.penalties import ElasticNet
 from fastgd.problem import Problem
@@ -38,7 +39,7 @@ def measure(width: int, dtype: str, loss: str) -> list[str]:
     target = rng.standard_normal(n)
     y = np.sign(target) if loss == "logistic" else target
     y_numpy, w = y.astype(dtype), np.zeros(width, dtype)
-    problem = Problem(X, y, LOSSES.resolve(loss), ElasticNet(), fit_intercept=False)
+    problem = Problem(X, Targets(y), LOSSES.resolve(loss), ElasticNet(), fit_intercept=False)
     theta, sums, flat = np.zeros(width), np.zeros(64), X.reshape(-1)
     timings = in_turn(
         {

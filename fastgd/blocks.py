@@ -122,13 +122,15 @@ def _soften_feature(j, W, owed, paid):
 
 def _softens_all_dense(X, W, owed, paid):
     softens(X, 0, W, owed, paid)
-    paid[:, 0] = 0.0
+    for k in range(owed.shape[0]):
+        paid[k, 0] = 0.0
 
 
 def _softens_all_csr(X, W, owed, paid):
     for j in range(W.shape[0]):
         _soften_feature(j, W, owed, paid)
-    paid[:] = 0.0
+        for k in range(owed.shape[0]):
+            paid[j, k] = 0.0
 
 
 # W times a factor for each output.

@@ -7,15 +7,8 @@ floats first. The losses and penalties are in files of their own.
 
 import math
 
-from reference_losses import LOSSES, Huber  # for whoever imports this file
-from reference_penalties import (  # the same
-    PENALTIES,
-    PENALTY_TERMS,
-    penalty_derivative,
-    penalty_value,
-    soft_threshold,
-    strengths,
-)
+from reference_losses import *  # noqa: F403  # LOSSES and their classes, for whoever imports this file
+from reference_penalties import *  # noqa: F403  # the same
 
 # --- Schedules: the learning rate after t updates and `epoch` passes over the rows (a fraction counts) ---------------
 

@@ -14,10 +14,12 @@ import fastgd
 from fastgd.jit import thread_pool_size, threads
 from fastgd.kernels.gradient import batch_gradient, linear_predictor, mean_loss, row_norms
 from fastgd.kernels.minibatch import Workspace, minibatch_epoch
+from fastgd.kernels.targets import Targets
 from fastgd.kernels.update import Metric, Stepper
 from fastgd.losses import LOSSES
+from fastgd.matrix import as_matrix, dtype_of
 from fastgd.penalties import ElasticNet
-from fastgd.problem import PARALLEL_FROM, as_matrix, dtype_of
+from fastgd.problem import PARALLEL_FROM
 from fastgd.rules import RULES
 
 SHAPES = {"small": (61, 5), "above the gate": (PARALLEL_FROM // 10 + 7, 30)}
@@ -74,14 +76,17 @@ def test_a_kernel_and_its_serial_twin_give_the_same_bits(form, n_chunks):
 
     def run(batch_gradient, mean_loss, linear_predictor, row_norms, minibatch_epoch):
         work = Workspace.make(dtype_of(X), d, d + 1, n_chunks)
-        out = [batch_gradient(X, y, w, 0.5, loss, work.partials, work.sums, work.gradient), work.gradient.copy()]
-        out.append(mean_loss(X, y, w, 0.5, loss, work.sums))
+        out = [
+            batch_gradient(X, Targets(y), w, 0.5, loss, work.partials, work.sums, work.gradient),
+            work.gradient.copy(),
+        ]
+        out.append(mean_loss(X, Targets(y), w, 0.5, loss, work.sums))
         z, norms, theta = np.empty(n), np.empty(n), np.zeros(d + 1)
         linear_predictor(X, w, 0.5, n_chunks, z)
         row_norms(X, metric, n_chunks, norms)
         stepper = Stepper.make(RULES["momentum"](), ElasticNet(0.1, 0.1), metric, d + 1)
         order, rates = np.arange(n)[::-1].copy(), np.full(5, 1e-4)
-        out.append(minibatch_epoch(X, y, order, 1000, rates, 1, loss, stepper, theta, work))
+        out.append(minibatch_epoch(X, Targets(y), order, 1000, rates, 1, loss, stepper, theta, work))
         return b"".join(np.asarray(part).tobytes() for part in (*out, z, norms, theta))
 
     kernels = (batch_gradient, mean_loss, linear_predictor, row_norms, minibatch_epoch)

@@ -32,11 +32,12 @@ ASK = """
     import numpy as np
     from fastgd.jit import CompileClock
     from fastgd.kernels.gradient import mean_loss
+    from fastgd.kernels.targets import Targets
     from fastgd.losses import LOSSES
 
     def ask(loss):
         with CompileClock().listening() as clock:
-            value = mean_loss.serial(np.ones((1, 1)), np.zeros(1), np.ones(1), 2.0, loss, np.zeros((1, 2)))
+            value = mean_loss.serial(np.ones((1, 1)), Targets(np.zeros(1)), np.ones(1), 2.0, loss, np.zeros((1, 2)))
         hits = sum(mean_loss.serial.stats.cache_hits.values())
         print(json.dumps({"value": value, "compiled": clock.count, "loaded": hits}))
 """
@@ -127,10 +128,10 @@ def test_a_second_process_compiles_nothing(tmp_path, shared_cache):
 def test_editing_a_loss_compiles_that_loss_and_no_other(ask, package):
     for loss in ("squared", "half_squared"):
         assert ask(loss) == {"value": ANSWERS[loss], **COMPILED}
-    edit(package / "fastgd" / "losses.py", "return 0.5 * (z - y) * (z - y)", "return 10.0 * (z - y) * (z - y)")
+    edit(package / "fastgd/losses/regression.py", "return 0.5 * (z - y) * (z - y)", "return 10.0 * (z - y) * (z - y)")
     assert ask("half_squared") == {"value": 90.0, **COMPILED}
     assert ask("squared") == {"value": 9.0, **LOADED}
-    edit(package / "fastgd" / "losses.py", "return 10.0 * (z - y) * (z - y)", "return 0.5 * (z - y) * (z - y)")
+    edit(package / "fastgd/losses/regression.py", "return 10.0 * (z - y) * (z - y)", "return 0.5 * (z - y) * (z - y)")
     assert ask("half_squared") == {"value": 4.5, **LOADED}
 
 
@@ -140,7 +141,7 @@ def test_editing_what_is_not_compiled_compiles_nothing_and_a_kernel_all(ask, pac
     for file in ("watch.py", "fit.py", "vocabulary.py", "problem.py", "data/table.py"):
         with (package / "fastgd" / file).open("a") as stream:
             stream.write("\nADDED = 1\n")
-    edit(package / "fastgd" / "losses.py", "class Squared:\n", "class Squared:\n    # A line more.\n\n")
+    edit(package / "fastgd/losses/regression.py", "class Squared:\n", "class Squared:\n    # A line more.\n\n")
     assert ask("squared") == {"value": 9.0, **LOADED}
     assert generations(tmp_path / "cache") == before
     edit(package / "fastgd" / "kernels" / "gradient.py", "return total / n_samples", "return 7.0 + total / n_samples")
@@ -229,7 +230,7 @@ def test_without_a_writable_folder_all_works_with_one_warning(tmp_path):
     (tmp_path / "file").write_text("")
     another = """
         X = np.ones((1, 1), np.float32)
-        mean_loss.serial(X, np.ones(1), X[0], 0.0, LOSSES.resolve("squared"), np.zeros((1, 2)))
+        mean_loss.serial(X, Targets(np.ones(1)), X[0], 0.0, LOSSES.resolve("squared"), np.zeros((1, 2)))
     """
     answer = answer_of(start([ASK, ASK_FOR, another], "squared", path=tmp_path, cache=tmp_path / "file" / "cache"))
     assert answer["value"] == 9.0
@@ -351,7 +352,7 @@ def test_the_file_of_a_term_that_is_gone_can_be_read(folder, monkeypatch):
     (path,) = folder.iterdir()
     monkeypatch.setattr(TermType, "registry", {})
     key, _ = pickle.loads(path.read_bytes()[32:])
-    assert "fastgd.losses.Squared#" in key
+    assert "fastgd.losses.regression.Squared#" in key
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])

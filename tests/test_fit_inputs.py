@@ -14,8 +14,8 @@ import scipy.sparse as sp
 
 import fastgd
 from fastgd import DataError, OptionError
+from fastgd.matrix import as_matrix
 from fastgd.penalties import ElasticNet
-from fastgd.problem import as_matrix
 from fastgd.rows import CSR
 
 RANDOM = np.random.default_rng(3)

@@ -40,6 +40,7 @@ LAUNCH = """
     import numpy as np
     from fastgd.jit import threads
     from fastgd.kernels.gradient import linear_predictor, mean_loss
+    from fastgd.kernels.targets import Targets
     from fastgd.losses import LOSSES
 
     X = np.random.default_rng(0).standard_normal((2000, 5))
@@ -262,7 +263,7 @@ def test_a_fork_while_another_thread_compiles(launching):
 
         def ask(loss, dtype):
             X = np.ones((1, 1), dtype)
-            return mean_loss.serial(X, np.zeros(1), X[0], 2.0, LOSSES.resolve(loss), np.zeros((1, 2)))
+            return mean_loss.serial(X, Targets(np.zeros(1)), X[0], 2.0, LOSSES.resolve(loss), np.zeros((1, 2)))
 
         def work():
             with CompileClock(lambda name: compiling.set()).listening():

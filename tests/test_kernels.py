@@ -18,10 +18,12 @@ from hypothesis import strategies as st
 
 from fastgd.kernels.gradient import batch_gradient, linear_predictor, mean_loss, row_norms
 from fastgd.kernels.order import shuffle_blocks
+from fastgd.kernels.targets import Targets
 from fastgd.kernels.update import Metric, Stepper, prox_mapping_norm, update
 from fastgd.losses import LOSSES
+from fastgd.matrix import dtype_of
 from fastgd.penalties import ElasticNet
-from fastgd.problem import PARALLEL_FROM, Problem, chunk_count, dtype_of, predict_linear
+from fastgd.problem import PARALLEL_FROM, Problem, chunk_count, predict_linear
 from fastgd.rules import RULES, SGD
 
 EPS = float(np.finfo(np.float64).eps)
@@ -68,7 +70,7 @@ def test_batch_gradient(layout, variant, drawn, n_chunks):
     w = drawn.w.astype(dtype_of(X))
     # What the arrays hold before the call must not matter.
     partials, sums, gradient = np.full((n_chunks, d), np.nan), np.full((n_chunks, 2), np.nan), np.full(d + 1, np.nan)
-    value = launcher(batch_gradient, variant)(X, drawn.y, w, drawn.b, HUBER, partials, sums, gradient)
+    value = launcher(batch_gradient, variant)(X, Targets(drawn.y), w, drawn.b, HUBER, partials, sums, gradient)
     expected, slope, loss = reference.batch_gradient(drawn.X, drawn.y, drawn.w, drawn.b, reference.Huber(DELTA))
     rounding = Rounding(drawn, X)
     same(value, loss, rounding.loss)
@@ -76,7 +78,7 @@ def test_batch_gradient(layout, variant, drawn, n_chunks):
     same(gradient[d], slope, rounding.slope)
 
     without_intercept = np.full(d, np.nan)
-    launcher(batch_gradient, variant)(X, drawn.y, w, drawn.b, HUBER, partials, sums, without_intercept)
+    launcher(batch_gradient, variant)(X, Targets(drawn.y), w, drawn.b, HUBER, partials, sums, without_intercept)
     assert without_intercept.tolist() == gradient[:d].tolist()
 
 
@@ -86,7 +88,7 @@ def test_batch_gradient(layout, variant, drawn, n_chunks):
 def test_mean_loss(layout, variant, drawn, n_chunks):
     X = LAYOUTS[layout](drawn.X)
     w, sums = drawn.w.astype(dtype_of(X)), np.full((n_chunks, 2), np.nan)
-    value = launcher(mean_loss, variant)(X, drawn.y, w, drawn.b, HUBER, sums)
+    value = launcher(mean_loss, variant)(X, Targets(drawn.y), w, drawn.b, HUBER, sums)
     expected = reference.objective(drawn.X, drawn.y, drawn.w, drawn.b, reference.Huber(DELTA))
     same(value, expected, Rounding(drawn, X).loss)
 
@@ -130,7 +132,7 @@ def test_data_large_enough_for_threads(layout, shape):
     n, d = shape
     drawn = Drawn(random.integers(-64, 65, shape) / 16, random.normal(size=n), random.integers(-64, 65, d) / 256, 0.25)
     X = LAYOUTS[layout](drawn.X)
-    problem = Problem(X, drawn.y, HUBER, ElasticNet(l1=0.25, l2=0.5), True)
+    problem = Problem(X, Targets(drawn.y), HUBER, ElasticNet(l1=0.25, l2=0.5), True)
     assert problem.parallel
     value, gradient = problem.gradient(np.append(drawn.w, drawn.b))
     expected, slope, loss = reference.batch_gradient(drawn.X, drawn.y, drawn.w, drawn.b, reference.Huber(DELTA))

@@ -17,10 +17,12 @@ from hypothesis import strategies as st
 
 from fastgd.kernels.minibatch import Workspace, minibatch_epoch
 from fastgd.kernels.sgd import SMALLEST_SCALE, sgd_epoch
+from fastgd.kernels.targets import Targets
 from fastgd.kernels.update import Metric, Stepper
 from fastgd.losses import LOSSES
+from fastgd.matrix import dtype_of, shape_of
 from fastgd.penalties import ElasticNet
-from fastgd.problem import PARALLEL_FROM, chunk_count, dtype_of, shape_of
+from fastgd.problem import PARALLEL_FROM, chunk_count
 from fastgd.rules import RULES
 
 DELTA = 1.5
@@ -37,7 +39,7 @@ def run_sgd(X, y, orders, rates, l1, l2, start, loss=HUBER):
     theta, v, paid = np.array(start, dtype=np.float64), np.full(d, np.nan, dtype_of(X)), np.zeros(d)
     total = 0.0
     for order in orders:
-        losses, slope = sgd_epoch(X, y, order, rates[: len(order)], loss, l1, l2, theta, v, paid)
+        losses, slope = sgd_epoch(X, Targets(y), order, rates[: len(order)], loss, l1, l2, np.inf, theta, v, paid)
         rates = rates[len(order) :]
         total += losses
         assert not paid.any(), "the workspace must be zeros again, for the next call"
@@ -191,7 +193,7 @@ def run_minibatch(X, y, orders, batch_size, rates, l1, l2, start, rule, n_chunks
         array[...] = np.nan  # what the arrays hold before must not matter
     for order in orders:
         some = rates[: -(-len(order) // batch_size)]
-        total += launch(X, y, order, batch_size, some, t, loss, stepper, theta, work)
+        total += launch(X, Targets(y), order, batch_size, some, t, loss, stepper, theta, work)
         rates, t = rates[len(some) :], t + len(some)
     return theta, total, work.gradient
 

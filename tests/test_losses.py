@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from loss_cases import CASES, PREDICTORS, close, compiled, expected, plain, targets
+from loss_cases import CASES, PREDICTORS, close, compiled, expected, kinks, plain, targets
 
 from fastgd.errors import OptionError
 from fastgd.kernels.gradient import apply_mean, mean_loss
+from fastgd.kernels.targets import Targets
 from fastgd.losses import LOSSES, log1p_of_fraction
 
 
@@ -37,14 +38,14 @@ def name(request):
 @pytest.mark.parametrize("way", [plain, compiled], ids=["plain", "compiled"])
 def test_it_is_the_references(text, loss, way):
     for y in targets(loss):
-        for z in PREDICTORS:
+        for z in [*PREDICTORS, *kinks(loss, y)]:
             assert list(way(loss, y, z)) == [close(v) for v in plain(expected(text), y, z)], (y, z)
 
 
 def test_kernels_sum_up_its_values_and_apply_its_mean(text, loss):
     X, y, means = np.array([[1.0], [-0.5], [2.0]]), np.array([targets(loss)[-1]] * 3), np.array([0.5, -0.25, 1.0])
     values = [expected(text).value(y[0], z) for z in means]
-    assert mean_loss.serial(X, y, np.array([0.5]), 0.0, loss, np.zeros((1, 2))) == close(sum(values) / 3)
+    assert mean_loss.serial(X, Targets(y), np.array([0.5]), 0.0, loss, np.zeros((1, 2))) == close(sum(values) / 3)
     apply_mean(loss, means)
     assert means.tolist() == [close(expected(text).mean(z)) for z in (0.5, -0.25, 1.0)]
 

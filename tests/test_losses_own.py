@@ -37,6 +37,12 @@ class WrongSign(Asymmetric):
 
 
 @term
+class SlightlyWrong(Asymmetric):
+    def derivative(self, y: float, z: float) -> float:
+        return 2.02 if z > y else -1.01
+
+
+@term
 class Nothing(Asymmetric):
     def value(self, y, z):
         pass
@@ -52,6 +58,7 @@ class Fails(Asymmetric):
     ("loss", "message"),
     [
         (WrongSign(), r"loss WrongSign: derivative\(2, 0.3\) is 1, but value rises there by -1 for each unit of z"),
+        (SlightlyWrong(), r"loss SlightlyWrong: derivative\(2, 0.3\) is -1.01, but value rises there by -1 for each"),
         (Nothing(), r"loss Nothing: value\(2, 0.3\) gives None, not a finite number"),
         (Fails(), r"loss Fails: value\(2, 0.3\) fails with ValueError: math domain error"),
     ],
@@ -148,6 +155,12 @@ class OnlyOnce(Share):
 
 
 @term
+class Numbers(Share):
+    def allows(self, y: float) -> float:
+        return y
+
+
+@term
 class Wordless(Asymmetric):
     def allows(self, y: float) -> bool:
         return y > 0
@@ -157,7 +170,7 @@ def test_a_loss_of_ones_own_may_restrict_its_targets():
     check_targets(Share(), np.array([0.0, 0.5, 1.0]))
     with pytest.raises(DataError, match=r"^y must be between 0 and 1 for the loss Share, but has 1 other value"):
         check_targets(Share(), np.array([0.0, 0.5, 1.5]))
-    for wrong in (OneByOne(), OnlyOnce()):
+    for wrong in (OneByOne(), OnlyOnce(), Numbers()):
         with pytest.raises(OptionError, match=r": allows\(y\) gets all targets as an array, and gives True or False"):
             check_targets(wrong, np.array([0.0, 0.5, 1.5]))
     with pytest.raises(OptionError, match=r"^loss Wordless has allows\(y\), but no domain\(\)"):

@@ -146,10 +146,12 @@ BY_HAND = [  # penalty, w, value; v, step, prox
     ("mcp:alpha=1", [1, -2, 3, -9, 0], 5 / 6 + 4 / 3 + 3, [0.9, 1, -2, 3, -4], [1] * 5, [0, 0, -1.5, 3, -4]),
     ("mcp:alpha=1", [0.0], 0.0, [1.5, -1.5], [1, 0.5], [0.75, -1.2]),  # (1.5 - 1) / (2/3), (1.5 - 0.5) / (5/6)
     ("mcp:alpha=1", [0.0], 0.0, [2.9, -3.1, 5.9, -6.1], [3, 3, 12, 12], [0, -3.1, 0, -6.1]),  # sqrt(3 x 12) = 6
+    ("mcp:alpha=1", [0.0], 0.0, [2.9375, 2.75], [2.875, 2.875], [1.5, 0]),  # 1/16 x 24, as close to the jump as that
     # Flat from 3 on, at 1 (3 + 1) / 2; at 2 it is (12 - 4 - 1) / 4.
     ("scad:alpha=1,gamma=3", [0.5, -2, 3, -9], 0.5 + 1.75 + 4, [0.9, 1.5, -2, 2.5, -4], [1] * 5, [0, 0.5, -1, 2, -4]),
     ("scad:alpha=1,gamma=3", [0.0], 0.0, [2.9, -3.1], [2, 2], [0.9, -3.1]),  # jumps at (1 + 3 + 2) / 2 = 3
     ("scad:alpha=1,gamma=3", [0.0], 0.0, [3.9, -4.1, 5.9, -6.1], [4, 4, 9, 9], [0, -4.1, 0, -6.1]),  # 4, sqrt(9 x 4)
+    ("scad:alpha=1,gamma=3", [0.0], 0.0, [2.9375, 2.75], [1.875] * 2, [2, 0.875]),  # (2 x 2.9375 - 5.625) / 0.125
     ("scad:alpha=1", [0.0], 0.0, [2.5, 1.5], [1, 1], [(2.7 * 2.5 - 3.7) / 1.7, 0.5]),  # Fan and Li, equation 2.8
     ("box:lower=1,upper=2", [1, 1.5, 2], 0.0, [0, 1, 1.5, 2, 7], [1, 1, 1, 1, 1e-3], [1, 1, 1.5, 2, 2]),
     ("box:lower=1,upper=2", [1.5, 0.999], INFINITY, [], [], []),
@@ -160,6 +162,8 @@ BY_HAND = [  # penalty, w, value; v, step, prox
     # |(3, 4)| = 5, so its factor is 1 - 0.5 sqrt(2) / 5; the other's is 1 - 0.5 / 2.
     ("group_lasso:alpha=1,groups=0/1/0", [3, -2, 4], 5 * math.sqrt(2) + 2, [3, -2, 4], [0.5] * 3,
      [3 - 0.3 * math.sqrt(2), -1.5, 4 - 0.4 * math.sqrt(2)]),
+    ("group_lasso:alpha=1,groups=0/0", [3e-9, 4e-9], 5e-9 * math.sqrt(2), [3e-9, 4e-9], [1e-9, 1e-9],
+     [3e-9 - 0.6e-9 * math.sqrt(2), 4e-9 - 0.8e-9 * math.sqrt(2)]),
     ("group_lasso:alpha=1,groups=0/1/0", [0.0] * 3, 0.0, [3, -2, 4], [4, 1, 4], [0, -1, 0]),  # 4 sqrt(2) is above 5
 ]  # fmt: skip
 
@@ -276,8 +280,9 @@ def test_small_weights_become_exactly_zero_and_none_gets_the_other_sign(term, si
 
 
 def test_a_group_is_zero_as_a_whole_or_not_at_all():
-    result = prox(GroupLasso(1.0, [0, 1, 0, 1, 2]), [1e-200, 2.0, 0.9, 0.1, 1e-200], 1.0)
-    assert result[[0, 2, 4]].tolist() == [0.0, 0.0, 0.0]  # sqrt(2) is above |(0, 0.9)|, though not above |(2, 0.1)|
+    result = prox(GroupLasso(1.0, [0, 1, 0, 1, 2]), [1e-200, 2.0, -0.9, 0.1, -1e-200], 1.0)
+    assert not np.signbit(result).any()
+    assert result[[0, 2, 4]].tolist() == [0.0, 0.0, 0.0]  # sqrt(2) is above |(0, -0.9)|, though not above |(2, 0.1)|
     assert result[1] / result[3] == close(20.0)  # the direction within a group stays
     assert np.linalg.norm(result[[1, 3]]) == close(np.linalg.norm([2.0, 0.1]) - math.sqrt(2))
 
@@ -287,7 +292,7 @@ def test_a_group_is_zero_as_a_whole_or_not_at_all():
 
 def test_a_lost_weight_does_not_look_found_again(acting):
     """NaN must come through, or a fit that diverged would go on unseen."""
-    w = np.array([1.0, math.nan, 0.25, math.nan, -1.0, 0.0])
+    w = np.array([0.0, math.nan, 0.25, math.nan, 0.5, 0.0])  # the others are allowed
     assert not math.isfinite(acting.value(w))
     assert np.isnan(prox(acting, w, 1.0)[[1, 3]]).all()
     v = w.copy()

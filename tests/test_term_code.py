@@ -209,6 +209,7 @@ FIT = """
     import numpy as np
     from fastgd.jit import CompileClock
     from fastgd.kernels.gradient import mean_loss
+    from fastgd.kernels.targets import Targets
 
     X = np.random.default_rng(0).standard_normal((50, 3))
     y = X @ [1.0, 2.0, 3.0] + 0.5
@@ -276,8 +277,9 @@ def test_cells_of_a_notebook_that_are_run_again(tmp_path, kernels):
         from numba import njit
         import fastgd
         from fastgd.kernels.gradient import mean_loss
+        from fastgd.kernels.targets import Targets
 
-        rows = np.ones((4, 1)), np.zeros(4), np.ones(1)
+        rows = np.ones((4, 1)), Targets(np.zeros(4)), np.ones(1)
 
         def ask(loss):
             answers.append(mean_loss.serial(*rows, 1.0, loss, np.zeros((1, 2))))

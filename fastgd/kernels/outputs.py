@@ -94,14 +94,22 @@ def slopes_of_block(targets, order, start, stop, theta, n_features, loss, Z, z, 
             Z[r, k] = z[k]
 
 
+# Numba's own array[:] = 0 takes a second to compile.
+@subroutine
+def clear(array):
+    """Zeros."""
+    for j in range(array.shape[0]):
+        array[j] = 0.0
+
+
 @subroutine
 def accumulate_outputs(X, targets, order, start, stop, theta, n_features, loss, work, c):
     """Make chunk c's gradients and losses of the rows start..stop, by blocks."""
     W, Z, z = work.W, work.Z[c], work.z[c]
     partial, slopes, losses = work.partials[c], work.slopes[c], work.sums[c]
-    partial[:] = 0.0
-    slopes[:] = 0.0
-    losses[:] = 0.0
+    clear(partial.ravel())
+    clear(slopes)
+    clear(losses)
     for first in range(start, stop, Z.shape[0]):
         last = min(first + Z.shape[0], stop)
         block_dot(X, order, first, last, W, Z)
@@ -116,10 +124,10 @@ def add_up_outputs(X, scale, n_features, work):
         work.partials, work.slopes, work.sums, work.gradient, work.losses, work.total
     )  # fmt: skip
     n_chunks, n_outputs = slopes.shape
-    total[:] = partials[0]
-    for c in range(1, n_chunks):
-        for a in range(total.shape[0]):
-            for b in range(total.shape[1]):
+    for a in range(total.shape[0]):
+        for b in range(total.shape[1]):
+            total[a, b] = 0.0
+            for c in range(n_chunks):
                 total[a, b] += partials[c, a, b]
     store(X, total, gradient)
     for k in range(n_outputs):
@@ -166,7 +174,7 @@ def outputs_mean_loss(X, targets, theta, n_features, loss, work):
 def block_losses(X, targets, start, stop, theta, n_features, loss, work, c):
     """Add up chunk c's losses of the rows start..stop."""
     W, Z, z, slopes, losses = work.W, work.Z[c], work.z[c], work.slopes[c], work.sums[c]
-    losses[:] = 0.0
+    clear(losses)
     for first in range(start, stop, Z.shape[0]):
         last = min(first + Z.shape[0], stop)
         block_dot(X, None, first, last, W, Z)

@@ -16,6 +16,7 @@ from ..rows import CSR, prefetch_ahead
 from .outputs import intercept_of, slopes_of
 from .sgd import SMALLEST_SCALE, clip_factor_of_row
 from .targets import offset_of, weight_of
+from .update import norm
 
 
 class Each(NamedTuple):
@@ -50,8 +51,8 @@ def fold_outputs(X, each, lazy):
     if each.l1.max() > 0.0:
         softens_all(X, lazy.W, lazy.owed, lazy.paid)
     rescale(X, lazy.W, lazy.scale)
-    lazy.scale[:] = 1.0
-    lazy.owed[:] = 0.0
+    for k in range(lazy.scale.shape[0]):
+        lazy.scale[k], lazy.owed[k] = 1.0, 0.0
 
 
 @kernel
@@ -67,8 +68,8 @@ def sgd_outputs_epoch(X, targets, order, rates, loss, each, clip, theta, losses,
     has_intercept = theta.shape[1] > n_features
     thresholds = each.l1.max() > 0.0
     load(X, theta, W)
-    scale[:] = 1.0
-    owed[:] = 0.0
+    for k in range(n_outputs):
+        scale[k], owed[k] = 1.0, 0.0
     for t in range(order.shape[0]):
         prefetch_ahead(X, y, order, t)
         i = order[t]
@@ -78,7 +79,7 @@ def sgd_outputs_epoch(X, targets, order, rates, loss, each, clip, theta, losses,
         for k in range(n_outputs):
             z[k] = scale[k] * Z[0, k] + intercept_of(theta, k, n_features) + offset_of(offset, i)
         slopes_of(loss, y, one_vs_rest, i, weight_of(weight, i), z, losses)
-        factor = clip_factor_of_row(X, i, np.sqrt((z * z).sum()) if clip < np.inf else 0.0, has_intercept, clip)
+        factor = clip_factor_of_row(X, i, norm(z), has_intercept, clip)
         smallest = 1.0
         for k in range(n_outputs):
             rate = rates[t] * each.rate[k]

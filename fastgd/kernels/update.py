@@ -75,11 +75,20 @@ def penalty_weight(strength, weights, j):
 
 
 @subroutine
+def norm(vector):
+    """The Euclidean norm."""
+    total = 0.0
+    for j in range(vector.shape[0]):
+        total += vector[j] * vector[j]
+    return np.sqrt(total)
+
+
+@subroutine
 def clip_factor(gradient, clip):
     """What makes the norm of ``gradient`` at most ``clip``. Source: PyTorch's clip_grad_norm_."""
     if clip == np.inf:
         return 1.0
-    return min(1.0, clip / (np.sqrt((gradient * gradient).sum()) + CLIP_EPSILON))
+    return min(1.0, clip / (norm(gradient.ravel()) + CLIP_EPSILON))
 
 
 @subroutine

@@ -8,7 +8,8 @@ one has no such method. ``allows(y)``, whether the loss is defined for y, and ``
 there where not every number will do: `allows` takes an array as well as a number.
 
 ``classifies``: y is -1 or +1, and mean(z) is z itself, the score, unless the loss is also ``probabilistic``: then
-mean(z) is the probability of +1. ``random_start``: the gradient of every row is 0 at zero weights.
+mean(z) is the probability of +1. ``joint``: y is the number of a class and z has an element for each class; see
+`Softmax`. ``random_start``: the gradient of every row is 0 at zero weights.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from .regression import (
     SquaredEpsilonInsensitive,
 )
 from .margin import Logistic, Hinge, SquaredHinge, ModifiedHuber, Perceptron, log1p_of_fraction
+from .softmax import Softmax
 from .log_link import Poisson, Gamma, Tweedie
 from .phase import PhaseRetrieval
 from .own import check_own_loss
@@ -46,6 +48,7 @@ __all__ = [
     "PhaseRetrieval",
     "Poisson",
     "Quantile",
+    "Softmax",
     "Squared",
     "SquaredEpsilonInsensitive",
     "SquaredHinge",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ..errors import OptionError
 from ..term import term
 from .registry import LOSSES
@@ -138,7 +140,7 @@ class EpsilonInsensitive:
 
     def derivative(self, y: float, z: float) -> float:
         r = z - y
-        return 1.0 if r > self.epsilon else (-1.0 if r < -self.epsilon else 0.0)
+        return math.copysign(1.0, r) if abs(r) > self.epsilon else 0.0
 
     def mean(self, z: float) -> float:
         return z

@@ -63,7 +63,7 @@ class GroupLasso:
         for g in range(squares.shape[0]):
             squares[g] = math.sqrt(sizes[g] / max(squares[g], TINY))
         for j in range(v.shape[0]):
-            v[j] *= max(1.0 - self.alpha * step[j] * squares[int(groups[j])], 0.0)
+            v[j] -= v[j] * min(self.alpha * step[j] * squares[int(groups[j])], 1.0)  # not -0.0, as a product can be
 
     def squares_and_sizes(self, w: Any) -> tuple[Any, Any]:
         """|w_g|_2^2 and d_g of each group, then zeros: a pass over the weights, for groups in any order."""

@@ -1,0 +1,62 @@
+"""Softmax: the loss of several classes at once."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+from ..term import term
+from .registry import LOSSES
+
+
+@LOSSES.enter("softmax")
+@term
+class Softmax:
+    """log(sum_k exp(z_k)) - z_y for the number y of the class, from 0: multinomial logistic regression.
+
+    Source: Bridle, Probabilistic interpretation of feedforward classification network outputs (1990).
+    The largest z is subtracted first, so that nothing overflows. The largest eigenvalue of the second
+    derivative is at most 1/2 (Boehning, Multinomial logistic regression algorithm, 1992).
+
+    It is ``joint``: z is an array with an element for each class, over which ``derivative`` writes the
+    derivative, while it returns the value, since both take the same exponentials; so does ``mean`` with
+    the probabilities.
+    """
+
+    joint: ClassVar[bool] = True
+    classifies: ClassVar[bool] = True
+    probabilistic: ClassVar[bool] = True
+
+    def value(self, y: float, z: Any) -> float:
+        largest, total = self.largest(z), 0.0
+        for k in range(z.shape[0]):
+            total += math.exp(z[k] - largest)
+        return math.log(total) - (z[int(y)] - largest)
+
+    def derivative(self, y: float, z: Any) -> float:
+        own = z[int(y)]
+        logarithm = self.exponentiate(z)
+        z[int(y)] -= 1.0
+        return logarithm - own
+
+    def mean(self, z: Any) -> None:
+        self.exponentiate(z)
+
+    def exponentiate(self, z: Any) -> float:
+        """Turn z into probabilities; return log(sum_k exp(z_k))."""
+        largest, total = self.largest(z), 0.0
+        for k in range(z.shape[0]):
+            z[k] = math.exp(z[k] - largest)
+            total += z[k]
+        for k in range(z.shape[0]):
+            z[k] /= total
+        return largest + math.log(total)
+
+    def largest(self, z: Any) -> float:
+        largest = z[0]
+        for k in range(1, z.shape[0]):
+            largest = max(largest, z[k])
+        return float(largest)
+
+    def curvature(self) -> float:
+        return 0.5
