@@ -53,7 +53,7 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer ve
 class ClassWeights(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
     """The word balanced, or a weight for each of some labels."""
 
-    name = "balanced|label=weight,..."
+    name = "class weights"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value == "balanced" or not isinstance(value, str):

@@ -83,7 +83,8 @@ def _beside(path: str) -> Iterator[None]:
     try:
         yield
     finally:
-        sys.path.remove(folder)
+        if folder in sys.path:  # the file may have changed it
+            sys.path.remove(folder)
 
 
 def _described(path: str, error: BaseException) -> str:

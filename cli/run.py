@@ -38,7 +38,12 @@ SETTINGS_HELP = "Settings follow a colon, as in huber:delta=2."
     "[default: squared, or what a built-in wants]",
 )
 @click.option("--sample-weight", help="Column with the weight of each row, 0 or more.")
-@click.option("--class-weight", type=ClassWeights(), help="Weights of the classes; balanced makes up for their sizes.")
+@click.option(
+    "--class-weight",
+    type=ClassWeights(),
+    metavar="balanced|LABEL=WEIGHT,...",
+    help="Weights of the classes; balanced makes up for their sizes.",
+)
 @click.option("--offset", help="Column to add to the linear predictor of each row, such as the log of an exposure.")
 @click.option("--method", type=click.Choice(list(METHODS)), default="auto", show_default=True, help="How to descend.")
 @click.option(

@@ -192,6 +192,16 @@ def test_predictions_of_several_classes(trained):
     assert np.mean(np.array(found["prediction"]) == PET) > 0.6
 
 
+def test_softmax_of_two_classes_has_one_probability(trained):
+    data, model = trained(["a", "b", "big"], "--loss", "softmax")
+    found = columns_of(fastgd("predict", model, data))
+    assert list(found) == ["prediction", "probability"]
+    assert found["prediction"] == np.where(floats(found["probability"]) > 0.5, "yes", "no").tolist()
+    out = fastgd("run", data, "--loss", "softmax", *GD).out
+    assert "coef of no" in out
+    assert "coef of yes" in out
+
+
 def test_predictions_of_several_labels(trained):
     data, model = trained(["a", "b", "big", "old"], "--loss", "logistic", "--target", "big,old")
     found = columns_of(fastgd("predict", model, data))

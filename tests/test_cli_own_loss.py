@@ -158,8 +158,8 @@ def test_one_sentence_about_what_is_named(folder, loss, parts):
 @pytest.mark.parametrize(
     ("content", "parts"),
     [
-        (CAUCHY + "1 / 0\n", ["line 32: ZeroDivisionError: division by zero; mend it"]),
-        (CAUCHY.replace("math.log1p(", "math.log1p(("), ["line 14: SyntaxError: '(' was never closed; mend it"]),
+        (CAUCHY + "1 / 0\n", ["line 31: ZeroDivisionError: division by zero; mend it"]),
+        (CAUCHY.replace("math.log1p(", "math.log1p(("), ["line 13: SyntaxError: '(' was never closed; mend it"]),
         ("import nonsense\n" + CAUCHY, ["line 1: ModuleNotFoundError: No module named 'nonsense'; mend it"]),
         ("def f():\n    raise OSError('two\\nlines')\n\nf()\n", ["line 2: OSError: two; mend it"]),
         ("import sys\nsys.exit(3)\n", ["line 2: SystemExit: 3; mend it"]),

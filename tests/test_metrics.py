@@ -151,6 +151,18 @@ def test_scores_that_are_no_probabilities(loss, y, weight):
     assert found["auc"] == pytest.approx(np.mean(expected))
 
 
+@WEIGHTED
+@pytest.mark.parametrize("y", [WORDS, PETS], ids=["two", "three"])
+def test_softmax(y, weight):
+    model = fit(y, "softmax")
+    found, probability = evaluate(model, X, y, sample_weight=weight), model.predict_proba(X)
+    scores = probability[:, 1] if len(model.classes) == 2 else probability
+    expected = theirs.roc_auc_score(y, scores, multi_class="ovr", sample_weight=weight)
+    assert found["auc"] == pytest.approx(expected)
+    assert found["log_loss"] == pytest.approx(theirs.log_loss(y, probability, sample_weight=weight))
+    assert found["accuracy"] == pytest.approx(theirs.accuracy_score(y, model.predict(X), sample_weight=weight))
+
+
 def test_modified_huber_has_probabilities():
     model = fit(WORDS, "modified_huber")
     found = evaluate(model, X, WORDS)["log_loss"]
@@ -187,6 +199,14 @@ def test_numbers_for_labels():
     one_two, zero_one = fit((Y > 0) + 1, "logistic"), fit((Y > 0) + 0, "logistic")
     assert evaluate(one_two, X, (Y > 0) + 1) == evaluate(one_two, X, (Y > 0) + 1.0) == found
     assert evaluate(zero_one, X, Y > 0) == found
+
+
+def test_a_label_of_rows_that_do_not_count():
+    """A fit leaves rows of weight 0 out, and may never have seen their labels."""
+    y, weight = np.where(np.arange(60) == 5, "new", WORDS), np.where(np.arange(60) == 5, 0.0, 1.0)
+    model = fastgd.fit(X, y, loss="logistic", sample_weight=weight, method="gd", max_epochs=20)
+    found = evaluate(model, X, y, sample_weight=weight)
+    assert found == evaluate(model, np.delete(X, 5, axis=0), np.delete(y, 5))
 
 
 def test_rows_of_a_single_class():
