@@ -6,33 +6,46 @@ from pathlib import Path
 
 import click
 
-from .options import json_option
+from .options import OWN_LOSS_HELP, json_option
 
 
 @click.command(short_help="How good a model is on a table with known targets.")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data")
+@click.option("--target", help="Column with the true values, or several with commas between.  [default: the model's]")
+@click.option("--sample-weight", help="Column with the weight of each row, 0 or more.")
+@click.option("--offset", help="Column to add to the linear predictor of each row.")
+@click.option("--loss", help=OWN_LOSS_HELP)
 @json_option
-def evaluate(model: Path, data: str, as_json: bool) -> None:
+def evaluate(
+    model: Path,
+    data: str,
+    target: str | None,
+    sample_weight: str | None,
+    offset: str | None,
+    loss: str | None,
+    as_json: bool,
+) -> None:
     """Compare the predictions of MODEL, a file that `fastgd run --save` wrote, with the targets in DATA.
 
-    Prints R2, RMSE and MAE for a regression; accuracy, log loss and AUC for a classification.
+    Prints R2, RMSE and MAE for a regression, and what goes with its loss: the pinball loss of a quantile, the
+    deviance of counts; accuracy, log loss and AUC for a classification.
     """
     from fastgd.metrics import evaluate as metrics_of
 
     from .console import print_table
     from .models import load_model, open_for
-    from .summary import METRIC_NAMES, echo_json
+    from .summary import METRIC_NAMES, echo_json, in_words
 
-    result = load_model(model)
-    table = open_for(result, data, need_target=True)
-    metrics = metrics_of(result, table.X, table.y)
+    result = load_model(model, loss)
+    table = open_for(result, data, need_target=True, target=target, sample_weight=sample_weight, offset=offset)
+    metrics = metrics_of(result, table.X, table.y, sample_weight=table.sample_weight, offset=table.offset)
     if as_json:
         echo_json({"data": table.source, "n_samples": table.n_samples, "target": table.target_name, "metrics": metrics})
         return
     print_table(
         [
-            ("data", f"{table.source}: {table.n_samples:,} rows, target {table.target_name}"),
+            ("data", f"{table.source}: {table.n_samples:,} rows, {in_words(table.target_name)}"),
             *((METRIC_NAMES[name], f"{value:.6g}") for name, value in metrics.items()),
         ]
     )

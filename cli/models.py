@@ -1,4 +1,4 @@
-"""A saved model, and a table with the columns it wants."""
+"""A saved model, a table with the columns it wants, and what its outputs are called."""
 
 from __future__ import annotations
 
@@ -6,13 +6,49 @@ from pathlib import Path
 
 import fastgd
 from fastgd import Result, Table
+from fastgd.data.wording import label
+from fastgd.errors import OptionError
+
+from .own_loss import read_loss
 
 
-def load_model(path: Path) -> Result:
-    return fastgd.load(path)
+def load_model(path: Path, loss: str | None = None) -> Result:
+    """The model in a file; ``loss`` is for one that was fitted with a loss of the user's own."""
+    result = fastgd.load(path, loss=read_loss(loss))
+    if isinstance(result.loss, str):
+        raise OptionError(
+            f"{path}: was fitted with the loss {result.loss}, which fastgd does not have: name its file "
+            f"with --loss FILE.py:{result.loss}"
+        )
+    return result
 
 
-def open_for(result: Result, data: str, *, need_target: bool) -> Table:
-    """DATA with the model's columns, by name where both have names."""
-    names = result.feature_names or tuple(map(str, range(result.n_features)))
-    return fastgd.open(data, target=result.target_name, features=names, need_target=need_target)
+def open_for(
+    result: Result,
+    data: str,
+    *,
+    need_target: bool,
+    target: str | None = None,
+    sample_weight: str | None = None,
+    offset: str | None = None,
+) -> Table:
+    """DATA with the model's columns, by name where both have names; ``target`` is the model's own unless given."""
+    features = result.feature_names or tuple(map(str, range(result.n_features)))
+    own = (result.target_name,) if isinstance(result.target_name, str) else result.target_name
+    return fastgd.open(
+        data,
+        target=own if target is None else target,
+        features=features,
+        need_target=need_target,
+        weight=sample_weight,
+        offset=offset,
+    )
+
+
+def output_names(result: Result) -> tuple[str, ...]:
+    """One for each of several outputs: the label of a class, or the name of a target."""
+    if result.classes is not None and result.classes.ndim == 1:
+        return tuple(label(value) for value in result.classes.tolist())
+    if isinstance(result.target_name, tuple):
+        return result.target_name
+    return tuple(map(str, range(result.n_outputs)))

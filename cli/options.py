@@ -11,6 +11,7 @@ from fastgd.data.names import BUILTINS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+OWN_LOSS_HELP = "The loss again, FILE.py:CLASS, of a model that was fitted with one of your own."
 DATA_HELP = f"DATA is a file or one of the built-ins: {', '.join(BUILTINS)}."
 
 
@@ -32,9 +33,12 @@ class AutoOr(click.ParamType):  # type: ignore[type-arg]  # generic in newer ver
 
 
 class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
-    """One number, or several with commas between them."""
+    """One number, or several with commas between them; always a list with ``as_list``."""
 
     name = "numbers"
+
+    def __init__(self, as_list: bool = False) -> None:
+        self.as_list = as_list
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not isinstance(value, str):
@@ -43,7 +47,25 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer ve
             numbers = [float(part) for part in value.split(",")]
         except ValueError:
             self.fail(f"{value!r} is not a number, nor several with commas between them", param, ctx)
-        return numbers[0] if len(numbers) == 1 else numbers
+        return numbers[0] if len(numbers) == 1 and not self.as_list else numbers
+
+
+class ClassWeights(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
+    """The word balanced, or a weight for each of some labels."""
+
+    name = "class weights"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "balanced" or not isinstance(value, str):
+            return value
+        pairs = [part.rpartition("=") for part in value.split(",")]
+        try:
+            weights = {label.strip(): float(weight) for label, _, weight in pairs}
+        except ValueError:
+            weights = {}
+        if len(weights) < len(pairs) or "" in weights:
+            self.fail(f"{value!r} is neither 'balanced' nor LABEL=WEIGHT, with commas between several", param, ctx)
+        return weights
 
 
 class Names(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only

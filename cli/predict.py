@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from .options import OWN_LOSS_HELP
+
+if TYPE_CHECKING:
+    from fastgd import Result, Table
 
 
 @click.command(short_help="Predict the rows of a table with a saved model.")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data")
+@click.option("--offset", help="Column to add to the linear predictor of each row.")
+@click.option("--loss", help=OWN_LOSS_HELP)
 @click.option(
     "--output",
     "-o",
     type=click.Path(path_type=Path),
     help="File to write (.csv, .tsv, .parquet, .npy, ...); else standard output.",
 )
-def predict(model: Path, data: str, output: Path | None) -> None:
+def predict(model: Path, data: str, offset: str | None, loss: str | None, output: Path | None) -> None:
     """Predict each row of DATA with MODEL, a file that `fastgd run --save` wrote.
 
     Columns are found by their names, in whatever order they come; others, the target among them, are left
-    alone. Writes a column `prediction`, and for a classification also `probability`, that of its larger label.
+    alone. Writes a column `prediction`, or for several targets `prediction_NAME` for each. A classification also
+    gets `probability`, that of the larger of two labels, or `probability_LABEL` for each of more, unless its loss
+    has no probabilities; for several targets `probability_NAME`.
     """
     from fastgd.data.atomic import check_writable
     from fastgd.data.names import COLUMN_SUFFIXES
@@ -31,14 +40,28 @@ def predict(model: Path, data: str, output: Path | None) -> None:
         check_writable(output, COLUMN_SUFFIXES)
     from .models import load_model, open_for
 
-    result = load_model(model)
-    table = open_for(result, data, need_target=False)
-    columns: dict[str, Any] = {"prediction": result.predict(table.X)}
-    if result.classes is not None:
-        columns["probability"] = result.predict_proba(table.X)[:, 1]
+    result = load_model(model, loss)
+    columns = predicted_columns(result, open_for(result, data, need_target=False, offset=offset))
     from fastgd.data.write import write_columns, write_text
 
     if output is not None:
         write_columns(output, columns)
     else:
         write_text(sys.stdout.buffer, ",", columns)
+
+
+def predicted_columns(result: Result, table: Table) -> dict[str, Any]:
+    """Name -> values for each row."""
+    from .models import output_names
+
+    names = output_names(result)
+    predicted = result.predict(table.X, offset=table.offset)
+    columns: dict[str, Any] = {"prediction": predicted}
+    if predicted.ndim == 2:
+        columns = {f"prediction_{name}": column for name, column in zip(names, predicted.T, strict=True)}
+    if result.classes is None or not getattr(result.loss, "probabilistic", False):
+        return columns
+    probability = result.predict_proba(table.X, offset=table.offset)
+    if result.classes.shape == (2,):
+        return {**columns, "probability": probability[:, 1]}
+    return columns | {f"probability_{name}": column for name, column in zip(names, probability.T, strict=True)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +11,12 @@ import click
 
 from fastgd.losses import LOSSES
 from fastgd.options import METHODS, SHUFFLES
-from fastgd.penalties import NAMED
+from fastgd.penalties import PENALTY_NAMES
 from fastgd.rules import RULES
 from fastgd.schedules import SCHEDULES
 
 from .console import progress, remark
-from .options import DATA_HELP, AutoOr, Names, Numbers, json_option, quiet_option
+from .options import DATA_HELP, AutoOr, ClassWeights, Names, Numbers, json_option, quiet_option
 
 if TYPE_CHECKING:
     from fastgd import Result, Table
@@ -26,18 +27,37 @@ SETTINGS_HELP = "Settings follow a colon, as in huber:delta=2."
 @click.command(short_help="Train a model, say how it went, keep it.", epilog=DATA_HELP)
 @click.argument("data", default="linear")
 @click.option(
-    "--target", help="Column to predict: its name, or its index from 0.  [default: y, target or label, else the last]"
+    "--target",
+    help="Column to predict: its name, or its index from 0; several with commas between them.  "
+    "[default: y, target or label, else the last]",
 )
 @click.option("--drop", type=Names(), default="", help="Columns not to use, with commas between them.")
 @click.option(
-    "--loss", help=f"One of {', '.join(LOSSES)}. {SETTINGS_HELP}  [default: squared, or what a built-in wants]"
+    "--loss",
+    help=f"One of {', '.join(LOSSES)}. {SETTINGS_HELP} Or your own: FILE.py:CLASS, with settings after another colon.  "
+    "[default: squared, or what a built-in wants]",
 )
+@click.option("--sample-weight", help="Column with the weight of each row, 0 or more.")
+@click.option(
+    "--class-weight",
+    type=ClassWeights(),
+    metavar="balanced|LABEL=WEIGHT,...",
+    help="Weights of the classes; balanced makes up for their sizes.",
+)
+@click.option("--offset", help="Column to add to the linear predictor of each row, such as the log of an exposure.")
 @click.option("--method", type=click.Choice(list(METHODS)), default="auto", show_default=True, help="How to descend.")
 @click.option(
-    "--penalty", type=click.Choice(list(NAMED)), help="What large weights cost.  [default: l2 where alpha is above 0]"
+    "--penalty",
+    help=f"What large weights cost: {', '.join(PENALTY_NAMES)}. Settings follow a colon, as in mcp:gamma=4.  "
+    "[default: l2 where alpha is above 0]",
 )
 @click.option("--alpha", type=float, default=0.0, show_default=True, help="Strength of the penalty.")
 @click.option("--l1-ratio", type=float, help="Share of L1 in elasticnet.  [default: 0.15]")
+@click.option(
+    "--penalty-weights",
+    type=Numbers(as_list=True),
+    help="How many times the penalty of each column counts, with commas between.",
+)
 @click.option("--rule", default="sgd", show_default=True, help=f"Update rule: {', '.join(RULES)}. {SETTINGS_HELP}")
 @click.option("--learning-rate", type=AutoOr(float), default="auto", show_default=True, help="Step size.")
 @click.option(
@@ -59,6 +79,7 @@ SETTINGS_HELP = "Settings follow a colon, as in huber:delta=2."
 @click.option(
     "--patience", type=int, default=5, show_default=True, help="Epochs without an improvement of tol before stopping."
 )
+@click.option("--clip-norm", type=float, help="The longest a gradient may be; longer ones are shortened.")
 @click.option(
     "--start", type=Numbers(), help="Coefficients to start from: a number, or one for each column.  [default: 0]"
 )
@@ -80,23 +101,29 @@ SETTINGS_HELP = "Settings follow a colon, as in huber:delta=2."
 @json_option
 @quiet_option
 def run(
-    data: str, target: str | None, drop: list[str], as_json: bool, quiet: bool, save: Path | None,
-    trace_file: Path | None, trace_steps: bool, no_intercept: bool, no_shuffle: bool, **options: Any,
+    data: str, target: str | None, drop: list[str], sample_weight: str | None, offset: str | None,
+    as_json: bool, quiet: bool, save: Path | None, trace_file: Path | None, trace_steps: bool,
+    no_intercept: bool, no_shuffle: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Train a model on DATA by gradient descent.
 
     \b
     fastgd run                                        a million rows, made on the spot
     fastgd run houses.csv --target price              your own table
+    fastgd run houses.csv --target price,rent         two targets at once
+    fastgd run flats.csv --loss my.py:Cauchy:c=2      a loss of your own, a class in a file
     fastgd run tutorial --method gd --learning-rate 0.01 --start 1.0 --no-intercept
     """  # noqa: D301  # click wants the character \b itself, before lines that it must not fill
     check_outputs(save, trace_file, trace_steps)
     import fastgd
 
+    from .own_loss import read_loss
+
+    options["loss"] = read_loss(options["loss"])
     try:
         with progress(f"reading {data}", quiet):
             began = time.perf_counter()
-            table = fastgd.open(data, target=target, drop=drop)
+            table = fastgd.open(data, target=target, drop=drop, weight=sample_weight, offset=offset)
             seconds_read = time.perf_counter() - began
             options = fit_options(table, options)
             options["fit_intercept"] = not no_intercept
@@ -147,19 +174,23 @@ def write_outputs(result: Result, save: Path | None, trace_file: Path | None) ->
 
 
 def trace_columns(result: Result) -> dict[str, Any]:
-    """The trace as columns: gradients and weights get one for each coefficient."""
+    """The trace as columns: gradients and weights get one for each coefficient of each output."""
+    from .models import output_names
+
     trace = result.trace if result.steps is None else result.steps
-    columns: dict[str, Any] = {}
-    labels = [*(result.feature_names or map(str, range(result.n_features))), "intercept"]
-    for name in trace.dtype.names or ():
-        if trace[name].ndim == 1:
-            columns[name] = trace[name]
-        else:
-            for k in range(trace[name].shape[1]):
-                columns[f"{name}[{labels[k]}]"] = trace[name][:, k]
+    fields = {name: trace[name] for name in trace.dtype.names or ()}
     if result.steps is None and result.path is not None:
-        for k in range(result.path.shape[1]):
-            columns[f"weights[{labels[k]}]"] = result.path[:, k]
+        fields["weights"] = result.path
+    labels = [*(result.feature_names or map(str, range(result.n_features))), "intercept"]
+    outputs = [f"{name}:" for name in output_names(result)] if result.coef.ndim == 2 else [""]
+    columns: dict[str, Any] = {}
+    for name, values in fields.items():
+        if values.ndim == 1:
+            columns[name] = values
+            continue
+        by_output = values.reshape(len(values), len(outputs), -1)
+        for (k, output), (j, label) in product(enumerate(outputs), enumerate(labels[: values.shape[-1]])):
+            columns[f"{name}[{output}{label}]"] = by_output[:, k, j]
     return columns
 
 

@@ -14,6 +14,7 @@ from fastgd.losses import LOSSES
 from fastgd.metrics import evaluate
 
 from .console import print_table
+from .models import output_names
 
 STOP_REASONS = {
     "tol": "the running loss no longer improves by more than the tolerance",
@@ -22,10 +23,28 @@ STOP_REASONS = {
     "callback": "stopped by a callback",
 }
 COEFFICIENTS_SHOWN = 10
-COEFFICIENTS_IN_JSON = 64
+OUTPUTS_SHOWN = 5
+COLUMNS_IN_JSON = 64
+COEFFICIENTS_IN_JSON = 1024  # of all outputs
 # Metrics on the training data are a pass over X and a sort: more rows than this tell no more.
 ROWS_MEASURED = 1_000_000
-METRIC_NAMES = {"r2": "R2", "rmse": "RMSE", "mae": "MAE", "accuracy": "accuracy", "log_loss": "log loss", "auc": "AUC"}
+METRIC_NAMES = {
+    "r2": "R2",
+    "d2": "D2",
+    "deviance": "mean deviance",
+    "pinball": "pinball loss",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "accuracy": "accuracy",
+    "subset_accuracy": "subset accuracy",
+    "hamming_loss": "Hamming loss",
+    "log_loss": "log loss",
+    "auc": "AUC",
+}
+
+
+def in_words(target_name: str | tuple[str, ...] | None) -> str:
+    return f"targets {', '.join(target_name)}" if isinstance(target_name, tuple) else f"target {target_name}"
 
 
 def describe_metrics(metrics: dict[str, float]) -> str:
@@ -34,7 +53,10 @@ def describe_metrics(metrics: dict[str, float]) -> str:
 
 def training_metrics(table: Table, result: Result) -> dict[str, float]:
     assert table.y is not None
-    return evaluate(result, table.X[:ROWS_MEASURED], table.y[:ROWS_MEASURED])
+    weight, offset = (
+        None if values is None else values[:ROWS_MEASURED] for values in (table.sample_weight, table.offset)
+    )
+    return evaluate(result, table.X[:ROWS_MEASURED], table.y[:ROWS_MEASURED], sample_weight=weight, offset=offset)
 
 
 def samples_per_second(result: Result) -> float:
@@ -49,7 +71,7 @@ def print_summary(table: Table, result: Result, seconds_read: float, files: dict
     speed = f"{_large(samples_per_second(result))} rows a second"
     columns = f"{table.n_features:,} column{'s' if table.n_features > 1 else ''}"
     rows = [
-        ("data", f"{table.source}: {table.n_samples:,} rows x {columns}, target {table.target_name}"),
+        ("data", f"{table.source}: {table.n_samples:,} rows x {columns}, {in_words(table.target_name)}"),
         ("loss", f"{LOSSES.describe(result.loss)}, penalty {result.settings['penalty']}"),
         ("method", _method(result)),
         (
@@ -59,9 +81,8 @@ def print_summary(table: Table, result: Result, seconds_read: float, files: dict
         ("stopped", _why_stopped(result)),
         ("objective", f"{result.objective:.8g} (from {result.trace['objective'][0]:.8g} at the start)"),
         ("on training", describe_metrics(training_metrics(table, result))),
-        ("coef", _coefficients(result)),
+        *_weights(result),
     ]
-    rows += [("intercept", f"{result.intercept:.6g}")] if result.settings["fit_intercept"] else []
     rows += [("remark", text) for text in result.remarks]
     if table.source == "tutorial":
         rows += _lesson(result)
@@ -84,12 +105,26 @@ def _method(result: Result) -> str:
     return ", ".join(parts)
 
 
-def _coefficients(result: Result) -> str:
+def _weights(result: Result) -> list[tuple[str, str]]:
+    """Coefficients and intercept, of several outputs those of the first few."""
     names = result.feature_names or tuple(map(str, range(result.n_features)))
-    largest = np.argsort(-np.abs(result.coef), kind="stable")[:COEFFICIENTS_SHOWN]
-    shown = ", ".join(f"{names[j]} {result.coef[j]:.6g}" for j in sorted(largest))
-    zero = int((result.coef == 0).sum())
-    left = result.n_features - len(largest)
+    with_intercept = result.settings["fit_intercept"]
+    if result.coef.ndim == 1:
+        rows = [("coef", _coefficients(names, result.coef))]
+        return [*rows, ("intercept", f"{result.intercept:.6g}")] if with_intercept else rows
+    rows = []
+    for output, coef, intercept in zip(output_names(result), result.coef, result.intercept, strict=True):
+        apart = f"; intercept {intercept:.6g}" if with_intercept else ""
+        rows.append((f"coef of {output}", _coefficients(names, coef) + apart))
+    left = len(rows) - OUTPUTS_SHOWN
+    return rows if left <= 0 else [*rows[:OUTPUTS_SHOWN], ("", f"and the coefficients of {left:,} more outputs")]
+
+
+def _coefficients(names: tuple[str, ...], coef: np.ndarray) -> str:
+    largest = np.argsort(-np.abs(coef), kind="stable")[:COEFFICIENTS_SHOWN]
+    shown = ", ".join(f"{names[j]} {coef[j]:.6g}" for j in sorted(largest))
+    zero = int((coef == 0).sum())
+    left = len(coef) - len(largest)
     return shown + (f" and {left:,} smaller ones" if left else "") + (f"; {zero:,} are exactly 0" if zero else "")
 
 
@@ -123,8 +158,10 @@ def print_json(table: Table, result: Result, seconds_read: float, files: dict[st
         "converged": result.converged,
         "stop_reason": result.stop_reason,
         "learning_rate": result.learning_rate,
-        "coef": result.coef.tolist() if result.n_features <= COEFFICIENTS_IN_JSON else None,
-        "intercept": result.intercept,
+        "n_outputs": result.n_outputs,
+        "classes": None if result.classes is None else result.classes.tolist(),
+        "coef": result.coef.tolist() if _fits_in_json(result.coef) else None,
+        "intercept": np.asarray(result.intercept).tolist(),
         "gap_bound": None,
         "metrics": training_metrics(table, result),
         "samples_per_second": samples_per_second(result),
@@ -133,6 +170,10 @@ def print_json(table: Table, result: Result, seconds_read: float, files: dict[st
         **files,
     }
     echo_json(content)
+
+
+def _fits_in_json(coef: np.ndarray) -> bool:
+    return coef.shape[-1] <= COLUMNS_IN_JSON and coef.size <= COEFFICIENTS_IN_JSON
 
 
 def echo_json(content: dict[str, Any]) -> None:

@@ -1,81 +1,143 @@
-"""How good a model is, by scikit-learn's definitions."""
+"""How good a model is: which metrics go with its loss, each by scikit-learn's definition."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from .data.wording import label
 from .errors import DataError
-from .problem import as_vector
+from .losses import LOSSES, check_targets
 from .result import Result
+from .scores import Metric, Weight, auc, d2, deviance, log_loss, mae, mean, pinball, r2, rmse
+from .target import as_columns, as_sample_weight
+
+REGRESSION: Mapping[str, Metric] = {"r2": r2, "rmse": rmse, "mae": mae}
 
 
-def evaluate(result: Result, X: Any, y: Any) -> dict[str, float]:
+def _deviances(power: float) -> Mapping[str, Metric]:
+    return {"d2": partial(d2, power=power), "deviance": partial(deviance, power=power), "rmse": rmse, "mae": mae}
+
+
+# The metrics of a regression by the name of its loss, where REGRESSION does not tell what the loss looks for.
+OF_LOSS: Mapping[str, Callable[[Any], Mapping[str, Metric]]] = {
+    "quantile": lambda loss: {"pinball": partial(pinball, quantile=loss.quantile), "mae": mae},
+    "poisson": lambda _: _deviances(1.0),
+    "gamma": lambda _: _deviances(2.0),
+    "tweedie": lambda loss: _deviances(loss.power),
+}
+
+
+def evaluate(result: Result, X: Any, y: Any, *, sample_weight: Any = None, offset: Any = None) -> dict[str, float]:
     """Metrics that fit the model's loss, on the rows of ``X`` and their targets ``y``.
 
-    A regression gives r2, rmse and mae; a classification accuracy, log_loss and auc (the area under the ROC
-    curve); a metric that is not defined on these rows, such as the auc of a single class, is NaN.
+    A regression gives r2, rmse and mae; with the loss quantile pinball and mae; with poisson, gamma and tweedie d2,
+    the mean deviance, rmse and mae; for several targets the means of these over the targets.
+
+    A classification gives accuracy, auc (the area under the ROC curve; for more than two classes the mean over each
+    against the rest), and log_loss where the loss has probabilities. For several targets of two labels each:
+    subset_accuracy (the share of rows with all labels right), hamming_loss (the share of labels that are wrong), and
+    the means of log_loss and auc over the targets.
+
+    A metric that is not defined on these rows, such as the auc of a single class, is NaN.
+
+    Parameters
+    ----------
+    sample_weight : array of shape (n_samples,), 0 or more: how many times each row counts.
+    offset : array of shape (n_samples,), as in `fit`.
 
     Raises
     ------
     DataError
-        When X or y does not fit the model, or y holds a label that the model does not know.
+        When X, y or the others do not fit the model, or y holds a label that the model does not know.
     """
-    values = as_vector(y)
-    predicted = result.predict(X) if result.classes is None else result.predict_proba(X)[:, 1]
-    if len(values) != len(predicted):
-        raise DataError(f"X has {len(predicted)} rows but y has {len(values)} values; they must match")
+    columns = as_columns(y)
+    predicted = result.predict(X, offset=offset)
+    n_samples, n_targets = len(predicted), 1 if predicted.ndim == 1 else predicted.shape[1]
+    if len(columns[0]) != n_samples:
+        raise DataError(f"X has {n_samples} rows but y has {len(columns[0])} values; they must match")
+    if len(columns) != n_targets:
+        raise DataError(f"y has {len(columns)} columns, but the model predicts {n_targets}; they must match")
+    weight: Weight = None
+    counted: Any = slice(None)
+    if sample_weight is not None:
+        weight = as_sample_weight(sample_weight, n_samples)
+        counted = weight > 0  # others are left out of the fit as well, and may have labels that it never saw
+        weight, predicted, columns = weight[counted], predicted[counted], [column[counted] for column in columns]
     if result.classes is None:
-        return regression_metrics(as_numbers(values), predicted)
-    return classification_metrics(is_positive(values, result.classes), predicted)
+        return _regression(result.loss, [_numbers(column) for column in columns], predicted, weight)
+    several = result.classes.ndim == 2
+    classes = result.classes if several else [result.classes]
+    numbers = [class_numbers(*pair) for pair in zip(columns, classes, strict=True)]
+    probabilistic = getattr(result.loss, "probabilistic", False)
+    scores = (result.predict_proba if probabilistic else result.decision_function)(X, offset=offset)[counted]
+    if several:
+        right = predicted == result.classes[np.arange(n_targets), np.column_stack(numbers)]
+        return _several_labels(np.column_stack(numbers), right, scores, probabilistic, weight)
+    return _one_label(numbers[0], predicted == result.classes[numbers[0]], scores, probabilistic, weight)
 
 
-def as_numbers(values: np.ndarray) -> np.ndarray:
+def _regression(loss: Any, y: list[np.ndarray], predicted: np.ndarray, weight: Weight) -> dict[str, float]:
+    own = OF_LOSS.get(LOSSES.name_of(loss))
+    if own is not None:
+        check_targets(loss, np.column_stack(y))
+    metrics = REGRESSION if own is None else own(loss)
+    pairs = list(zip(y, predicted.reshape(len(predicted), -1).T, strict=True))
+    return {name: float(np.mean([metric(*pair, weight) for pair in pairs])) for name, metric in metrics.items()}
+
+
+def _one_label(
+    number: np.ndarray, right: np.ndarray, scores: np.ndarray, probabilistic: bool, weight: Weight
+) -> dict[str, float]:
+    """``scores``: (n_samples,) of the second of two classes, or a column for each class."""
+    metrics = {"accuracy": mean(right, weight)}
+    if probabilistic:
+        metrics["log_loss"] = log_loss(scores[np.arange(len(number)), number], weight)
+    if scores.ndim == 2 and scores.shape[1] == 2:
+        scores = scores[:, 1] if probabilistic else scores[:, 1] - scores[:, 0]
+    if scores.ndim == 1:
+        return {**metrics, "auc": auc(number == 1, scores, weight)}
+    areas = [auc(number == k, column, weight) for k, column in enumerate(scores.T)]
+    return {**metrics, "auc": float(np.mean(areas))}
+
+
+def _several_labels(
+    numbers: np.ndarray, right: np.ndarray, scores: np.ndarray, probabilistic: bool, weight: Weight
+) -> dict[str, float]:
+    """``numbers``: 0 or 1 for each label of each row; ``scores``: of 1, likewise."""
+    metrics = {
+        "subset_accuracy": mean(np.asarray(right.all(axis=1)), weight),
+        "hamming_loss": mean((~right).mean(axis=1), weight),
+    }
+    if probabilistic:
+        metrics["log_loss"] = log_loss(np.where(numbers == 1, scores, 1.0 - scores), weight)
+    areas = [auc(column == 1, score, weight) for column, score in zip(numbers.T, scores.T, strict=True)]
+    return {**metrics, "auc": float(np.mean(areas))}
+
+
+def _numbers(values: np.ndarray) -> np.ndarray:
     """The targets as float64."""
     if values.dtype.kind not in "fiub":
         raise DataError("y holds words, but the model predicts numbers")
     return values.astype(np.float64)
 
 
-def is_positive(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Which rows are of the second, positive class."""
-    unknown = values[(values != classes[0]) & (values != classes[1])]
-    if len(unknown):
-        known = " and ".join(map(str, classes))
-        raise DataError(f"y holds the label {unknown[0]!s}, but the model knows only {known}")
-    return np.asarray(values == classes[1])
+def class_numbers(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """The position of each label among the model's sorted ``classes``.
 
-
-def regression_metrics(y: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
-    """r2 = 1 - sum (y - p)^2 / sum (y - mean y)^2; rmse; mae."""
-    residual = y - predicted
-    r2 = float("nan")
-    if (y != y[0]).any():  # the mean of equal numbers may round to another, and leave a spread
-        r2 = 1.0 - float((residual**2).sum()) / float(((y - y.mean()) ** 2).sum())
-    return {"r2": r2, "rmse": float(np.sqrt((residual**2).mean())), "mae": float(np.abs(residual).mean())}
-
-
-def classification_metrics(positive: np.ndarray, probability: np.ndarray) -> dict[str, float]:
-    """Accuracy at probability 1/2, the mean log loss, and the area under the ROC curve.
-
-    The area by the ranks of the positive rows: Hanley and McNeil (1982).
+    Raises
+    ------
+    DataError
+        For a label that is not among them.
     """
-    accuracy = float(((probability > 0.5) == positive).mean())
-    tiny = np.finfo(np.float64).eps
-    clipped = np.clip(probability, tiny, 1.0 - tiny)
-    log_loss = -float(np.where(positive, np.log(clipped), np.log1p(-clipped)).mean())
-    n_positive = int(positive.sum())
-    n_negative = len(positive) - n_positive
-    auc = float("nan")
-    if n_positive and n_negative:
-        ranks = float(_mean_ranks(probability)[positive].sum())
-        auc = (ranks - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative)
-    return {"accuracy": accuracy, "log_loss": log_loss, "auc": auc}
-
-
-def _mean_ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 1, equal values sharing the mean of theirs: scipy.stats.rankdata without its half second of import."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return np.asarray((last - (counts - 1) / 2)[inverse])
+    comparable = (values.dtype.kind == "U") == (classes.dtype.kind == "U")
+    number = np.searchsorted(classes, values).clip(max=len(classes) - 1) if comparable else np.zeros(len(values), int)
+    unknown = values[classes[number] != values] if comparable else values
+    if len(unknown):
+        known = [label(value) for value in classes.tolist()]
+        shown = " and ".join(known) if len(known) == 2 else ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
+        raise DataError(f"y holds the label {label(unknown[0])}, but the model knows only {shown}")
+    return number

@@ -17,7 +17,7 @@ from fastgd_cli.main import cli
 import fastgd as library
 from fastgd.losses import LOSSES
 from fastgd.options import METHODS
-from fastgd.penalties import NAMED
+from fastgd.penalties import PENALTY_NAMES
 from fastgd.rules import RULES
 from fastgd.schedules import SCHEDULES
 
@@ -59,7 +59,7 @@ class TestHelp:
     def test_examples_stay_on_lines_of_their_own(self):
         assert "\n  fastgd run houses.csv --target price  " in fastgd("run", "--help").out
 
-    @pytest.mark.parametrize("word", [*METHODS, *LOSSES, *NAMED, *RULES, *SCHEDULES])
+    @pytest.mark.parametrize("word", [*METHODS, *LOSSES, *PENALTY_NAMES, *RULES, *SCHEDULES])
     def test_run_names_every_term(self, word):
         assert word in " ".join(fastgd("run", "--help").out.split())
 

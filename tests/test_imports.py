@@ -30,7 +30,7 @@ LAYERS = [
     ["kernels"],
     ["problem", "steps", "watch", "options", "orders", "progress"],
     ["methods"],
-    ["result", "metrics", "fit"],
+    ["result", "scores", "metrics", "fit"],
     ["cli"],
 ]
 # Numba's import takes most of a second, and its other names change with its versions.

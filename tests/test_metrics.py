@@ -1,4 +1,4 @@
-"""The metrics, held to scikit-learn's."""
+"""The metrics of a model, by its loss and its target, held to scikit-learn's."""
 
 from __future__ import annotations
 
@@ -8,93 +8,205 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-import sklearn.metrics
-from hypothesis import given
-from hypothesis import strategies as st
+import sklearn.metrics as theirs
 
 import fastgd
 from fastgd import DataError
-from fastgd.metrics import classification_metrics, evaluate, regression_metrics
+from fastgd.metrics import evaluate
 
-seeds = st.integers(0, 2**32 - 1)
-sizes = st.integers(2, 60)
+RANDOM = np.random.default_rng(4)
+X = RANDOM.normal(size=(60, 3))
+Y = X @ [1.0, -2.0, 0.5] + RANDOM.normal(size=60)
+WEIGHT = RANDOM.choice([0.0, 0.5, 2.0], 60)
+OFFSET = RANDOM.normal(size=60)
+WORDS = np.where(Y > 0, "up", "down")
+PETS = np.array(["ant", "bee", "cat"])[np.digitize(Y, [-1.0, 1.0])]
+COUNTS = RANDOM.poisson(np.exp(0.5 * Y))
+WEIGHTED = pytest.mark.parametrize("weight", [None, WEIGHT], ids=["unweighted", "weighted"])
 
 
-@given(n=sizes, seed=seeds, scale=st.sampled_from([1e-6, 1.0, 1e6]), offset=st.sampled_from([0.0, 10.0]))
-def test_regression(n, seed, scale, offset):
-    random = np.random.default_rng(seed)
-    y = scale * (random.normal(size=n) + offset)
-    predicted = y + random.choice([0.1, 10]) * scale * random.normal(size=n)
-    assert regression_metrics(y, predicted) == {
-        "r2": pytest.approx(sklearn.metrics.r2_score(y, predicted), rel=1e-9),
-        "rmse": pytest.approx(sklearn.metrics.root_mean_squared_error(y, predicted), rel=1e-12),
-        "mae": pytest.approx(sklearn.metrics.mean_absolute_error(y, predicted), rel=1e-12),
+def fit(y, loss="squared", X=X):
+    return fastgd.fit(X, y, loss=loss, method="gd", learning_rate=0.05, max_epochs=20)
+
+
+REGRESSION, CLASSIFICATION, PET = fit(Y), fit(WORDS, "logistic"), fit(PETS, "logistic")
+SQUARES = np.column_stack([Y, Y**2])
+TWO_TARGETS = fit(SQUARES)
+LABELS = np.column_stack([Y > 0, X[:, 0] + RANDOM.normal(size=60) > 0.5]).astype(int)
+TWO_LABELS = fit(LABELS, "logistic")
+
+
+# --- Regressions ------------------------------------------------------------------------------------------------------
+
+
+@WEIGHTED
+def test_a_regression(weight):
+    found, predicted = evaluate(REGRESSION, X, Y, sample_weight=weight), REGRESSION.predict(X)
+    assert found == {
+        "r2": pytest.approx(theirs.r2_score(Y, predicted, sample_weight=weight)),
+        "rmse": pytest.approx(theirs.root_mean_squared_error(Y, predicted, sample_weight=weight)),
+        "mae": pytest.approx(theirs.mean_absolute_error(Y, predicted, sample_weight=weight)),
     }
 
 
-@given(n=sizes, value=st.floats(-1e6, 1e6))
-def test_r2_of_a_constant_target_is_not_a_number(n, value):
-    """The mean of equal numbers is often another number."""
-    found = regression_metrics(np.full(n, value), np.arange(n, dtype=np.float64))
-    assert math.isnan(found["r2"])
-    assert math.isfinite(found["rmse"])
-
-
-@given(n=sizes, seed=seeds, ties=st.sampled_from([0, 1, 4, 20]))
-def test_classification(n, seed, ties):
-    random = np.random.default_rng(seed)
-    positive = random.random(n) < random.choice([0.1, 0.5, 0.9])
-    probability = np.clip(random.normal(0.3 + 0.4 * positive, 0.3), 0, 1)
-    if ties:
-        probability = np.round(probability * ties) / ties
-    found = classification_metrics(positive, probability)
-    assert found["accuracy"] == pytest.approx(sklearn.metrics.accuracy_score(positive, probability > 0.5))
-    expected = sklearn.metrics.log_loss(positive, probability, labels=[False, True])
-    assert found["log_loss"] == pytest.approx(expected, rel=1e-9, abs=1e-12)
-    if positive.all() or not positive.any():
-        assert math.isnan(found["auc"])
-    else:
-        assert found["auc"] == pytest.approx(sklearn.metrics.roc_auc_score(positive, probability), abs=1e-12)
-
-
-# --- of a model -------------------------------------------------------------------------------------------------------
-
-RANDOM = np.random.default_rng(4)
-X = RANDOM.normal(size=(40, 3))
-Y = X @ [1.0, -2.0, 0.5] + RANDOM.normal(size=40)
-WORDS = np.where(Y > 0, "up", "down")
-REGRESSION = fastgd.fit(X, Y, method="gd", max_epochs=20)
-CLASSIFICATION = fastgd.fit(X, WORDS, loss="logistic", method="gd", max_epochs=20)
-
-
-def numbered(zero_one):
-    """The same model as of labels 1 and 2, or 0 and 1."""
-    return fastgd.fit(X, (Y > 0) + (0 if zero_one else 1), loss="logistic", method="gd", max_epochs=20)
-
-
-def test_a_regression():
-    found, predicted = evaluate(REGRESSION, X, Y), REGRESSION.predict(X)
-    assert list(found) == ["r2", "rmse", "mae"]
-    assert found["r2"] == pytest.approx(sklearn.metrics.r2_score(Y, predicted))
-    for y in (Y.tolist(), Y[:, np.newaxis], pd.Series(Y, index=np.arange(40)[::-1]), Y.astype(object)):
+def test_whatever_holds_the_target():
+    found = evaluate(REGRESSION, X, Y)
+    for y in (Y.tolist(), Y[:, np.newaxis], pd.Series(Y, index=np.arange(60)[::-1]), Y.astype(object)):
         assert evaluate(REGRESSION, X, y) == found
+    found = evaluate(TWO_TARGETS, X, SQUARES)
+    for y in (SQUARES.tolist(), pd.DataFrame(SQUARES), SQUARES.astype(object)):
+        assert evaluate(TWO_TARGETS, X, y) == found
 
 
-def test_a_classification_with_words_for_labels():
-    found, probability = evaluate(CLASSIFICATION, X, WORDS), CLASSIFICATION.predict_proba(X)
-    assert list(found) == ["accuracy", "log_loss", "auc"]
-    assert found["accuracy"] == sklearn.metrics.accuracy_score(WORDS, CLASSIFICATION.predict(X))
-    assert found["log_loss"] == pytest.approx(sklearn.metrics.log_loss(WORDS, probability))
-    assert found["auc"] == pytest.approx(sklearn.metrics.roc_auc_score(WORDS, probability[:, 1]))
+@WEIGHTED
+def test_the_mean_over_several_targets(weight):
+    found, predicted = evaluate(TWO_TARGETS, X, SQUARES, sample_weight=weight), TWO_TARGETS.predict(X)
+    assert found == {
+        "r2": pytest.approx(theirs.r2_score(SQUARES, predicted, sample_weight=weight)),
+        "rmse": pytest.approx(theirs.root_mean_squared_error(SQUARES, predicted, sample_weight=weight)),
+        "mae": pytest.approx(theirs.mean_absolute_error(SQUARES, predicted, sample_weight=weight)),
+    }
+
+
+@WEIGHTED
+def test_an_offset_is_part_of_the_prediction(weight):
+    found = evaluate(REGRESSION, X, Y, sample_weight=weight, offset=OFFSET)
+    predicted = REGRESSION.predict(X) + OFFSET
+    assert found["rmse"] == pytest.approx(theirs.root_mean_squared_error(Y, predicted, sample_weight=weight))
+
+
+@WEIGHTED
+@pytest.mark.parametrize(("loss", "power"), [("poisson", 1.0), ("gamma", 2.0), ("tweedie:power=1.2", 1.2)])
+def test_counts_and_amounts(loss, power, weight):
+    y = COUNTS + 0.5 * (power == 2)
+    model = fit(y, loss, 0.3 * X)
+    found, predicted = evaluate(model, 0.3 * X, y, sample_weight=weight), model.predict(0.3 * X)
+    assert list(found) == ["d2", "deviance", "rmse", "mae"]
+    weights = {"sample_weight": weight, "power": power}
+    assert found["deviance"] == pytest.approx(theirs.mean_tweedie_deviance(y, predicted, **weights))
+    assert found["d2"] == pytest.approx(theirs.d2_tweedie_score(y, predicted, **weights))
+    assert found["mae"] == pytest.approx(theirs.mean_absolute_error(y, predicted, sample_weight=weight))
+
+
+def test_several_counts():
+    y = np.column_stack([COUNTS, COUNTS[::-1]])
+    model = fit(y, "poisson", 0.3 * X)
+    found, predicted = evaluate(model, 0.3 * X, y)["deviance"], model.predict(0.3 * X)
+    expected = np.mean([theirs.mean_poisson_deviance(y[:, k], predicted[:, k]) for k in (0, 1)])
+    assert found == pytest.approx(expected)
+
+
+@WEIGHTED
+def test_a_quantile(weight):
+    model = fit(Y, "quantile:quantile=0.8")
+    found, predicted = evaluate(model, X, Y, sample_weight=weight), model.predict(X)
+    assert found == {
+        "pinball": pytest.approx(theirs.mean_pinball_loss(Y, predicted, sample_weight=weight, alpha=0.8)),
+        "mae": pytest.approx(theirs.mean_absolute_error(Y, predicted, sample_weight=weight)),
+    }
+
+
+@pytest.mark.parametrize("loss", ["half_squared", "huber", "absolute", "epsilon_insensitive"])
+def test_other_losses_of_numbers(loss):
+    assert list(evaluate(fit(Y, loss), X, Y)) == ["r2", "rmse", "mae"]
+
+
+# --- Classifications --------------------------------------------------------------------------------------------------
+
+
+@WEIGHTED
+def test_two_classes(weight):
+    found = evaluate(CLASSIFICATION, X, WORDS, sample_weight=weight)
+    predicted, probability = CLASSIFICATION.predict(X), CLASSIFICATION.predict_proba(X)
+    assert found == {
+        "accuracy": pytest.approx(theirs.accuracy_score(WORDS, predicted, sample_weight=weight)),
+        "log_loss": pytest.approx(theirs.log_loss(WORDS, probability, sample_weight=weight)),
+        "auc": pytest.approx(theirs.roc_auc_score(WORDS, probability[:, 1], sample_weight=weight)),
+    }
     for y in (WORDS.tolist(), pd.Series(WORDS), WORDS.astype(object), WORDS[:, np.newaxis]):
-        assert evaluate(CLASSIFICATION, X, y) == found
+        assert evaluate(CLASSIFICATION, X, y, sample_weight=weight) == found
+
+
+@WEIGHTED
+def test_three_classes(weight):
+    found = evaluate(PET, X, PETS, sample_weight=weight)
+    probability, weights = PET.predict_proba(X), {"sample_weight": weight}
+    assert found == {
+        "accuracy": pytest.approx(theirs.accuracy_score(PETS, PET.predict(X), **weights)),
+        "log_loss": pytest.approx(theirs.log_loss(PETS, probability, **weights)),
+        "auc": pytest.approx(theirs.roc_auc_score(PETS, probability, multi_class="ovr", average="macro", **weights)),
+    }
+
+
+@WEIGHTED
+@pytest.mark.parametrize("y", [WORDS, PETS], ids=["two", "three"])
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge", "perceptron"])
+def test_scores_that_are_no_probabilities(loss, y, weight):
+    model = fit(y, loss)
+    found, z = evaluate(model, X, y, sample_weight=weight), model.decision_function(X)
+    assert list(found) == ["accuracy", "auc"]
+    assert found["accuracy"] == pytest.approx(theirs.accuracy_score(y, model.predict(X), sample_weight=weight))
+    columns = {"up": z} if z.ndim == 1 else dict(zip(model.classes, z.T, strict=True))
+    expected = [theirs.roc_auc_score(y == label, score, sample_weight=weight) for label, score in columns.items()]
+    assert found["auc"] == pytest.approx(np.mean(expected))
+
+
+@WEIGHTED
+@pytest.mark.parametrize("y", [WORDS, PETS], ids=["two", "three"])
+def test_softmax(y, weight):
+    model = fit(y, "softmax")
+    found, probability = evaluate(model, X, y, sample_weight=weight), model.predict_proba(X)
+    scores = probability[:, 1] if len(model.classes) == 2 else probability
+    expected = theirs.roc_auc_score(y, scores, multi_class="ovr", sample_weight=weight)
+    assert found["auc"] == pytest.approx(expected)
+    assert found["log_loss"] == pytest.approx(theirs.log_loss(y, probability, sample_weight=weight))
+    assert found["accuracy"] == pytest.approx(theirs.accuracy_score(y, model.predict(X), sample_weight=weight))
+
+
+def test_modified_huber_has_probabilities():
+    model = fit(WORDS, "modified_huber")
+    found = evaluate(model, X, WORDS)["log_loss"]
+    assert found == pytest.approx(theirs.log_loss(WORDS, model.predict_proba(X)))
+
+
+@WEIGHTED
+def test_several_labels(weight):
+    found = evaluate(TWO_LABELS, X, LABELS, sample_weight=weight)
+    predicted, probability = TWO_LABELS.predict(X), TWO_LABELS.predict_proba(X)
+    weights = {"sample_weight": weight}
+    each = [theirs.log_loss(LABELS[:, k], probability[:, k], **weights) for k in (0, 1)]
+    assert found == {
+        "subset_accuracy": pytest.approx(theirs.accuracy_score(LABELS, predicted, **weights)),
+        "hamming_loss": pytest.approx(theirs.hamming_loss(LABELS, predicted, **weights)),
+        "log_loss": pytest.approx(np.mean(each)),
+        "auc": pytest.approx(theirs.roc_auc_score(LABELS, probability, average="macro", **weights)),
+    }
+    words = np.where(LABELS == 1, ["yes", "tall"], ["no", "small"])
+    assert evaluate(fit(words, "logistic"), X, words, sample_weight=weight) == found
+    assert list(evaluate(fit(words, "hinge"), X, words)) == ["subset_accuracy", "hamming_loss", "auc"]
+
+
+@WEIGHTED
+def test_an_offset_in_a_classification(weight):
+    found = evaluate(CLASSIFICATION, X, WORDS, sample_weight=weight, offset=OFFSET)
+    probability = CLASSIFICATION.predict_proba(X, offset=OFFSET)
+    assert found["log_loss"] == pytest.approx(theirs.log_loss(WORDS, probability, sample_weight=weight))
+    assert found["accuracy"] == pytest.approx(np.average((probability[:, 1] > 0.5) == (Y > 0), weights=weight))
 
 
 def test_numbers_for_labels():
     found = evaluate(CLASSIFICATION, X, WORDS)
-    assert evaluate(numbered(zero_one=False), X, (Y > 0) + 1) == found
-    assert evaluate(numbered(zero_one=False), X, (Y > 0) + 1.0) == found
-    assert evaluate(numbered(zero_one=True), X, Y > 0) == found
+    one_two, zero_one = fit((Y > 0) + 1, "logistic"), fit((Y > 0) + 0, "logistic")
+    assert evaluate(one_two, X, (Y > 0) + 1) == evaluate(one_two, X, (Y > 0) + 1.0) == found
+    assert evaluate(zero_one, X, Y > 0) == found
+
+
+def test_a_label_of_rows_that_do_not_count():
+    """A fit leaves rows of weight 0 out, and may never have seen their labels."""
+    y, weight = np.where(np.arange(60) == 5, "new", WORDS), np.where(np.arange(60) == 5, 0.0, 1.0)
+    model = fastgd.fit(X, y, loss="logistic", sample_weight=weight, method="gd", max_epochs=20)
+    found = evaluate(model, X, y, sample_weight=weight)
+    assert found == evaluate(model, np.delete(X, 5, axis=0), np.delete(y, 5))
 
 
 def test_rows_of_a_single_class():
@@ -102,8 +214,12 @@ def test_rows_of_a_single_class():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = evaluate(CLASSIFICATION, X[some], WORDS[some])
+        assert math.isnan(evaluate(PET, X[PETS != "cat"], PETS[PETS != "cat"])["auc"])
     assert math.isnan(found["auc"])
     assert 0 < found["accuracy"] <= 1
+
+
+MANY = np.arange(60) % 12
 
 
 @pytest.mark.parametrize(
@@ -111,19 +227,31 @@ def test_rows_of_a_single_class():
     [
         (CLASSIFICATION, [*WORDS[1:], "sideways"], "y holds the label sideways, but the model knows only down and up"),
         (CLASSIFICATION, Y > 0, "the model knows only down and up"),
-        (numbered(zero_one=False), ((Y > 0) + 1).astype(str), "the label [12], but the model knows only 1 and 2"),
-        (numbered(zero_one=False), (Y > 0) + 2, "the label 3, but the model knows only 1 and 2"),
+        (fit((Y > 0) + 1, "logistic"), ((Y > 0) + 1).astype(str), "label [12], but the model knows only 1 and 2"),
+        (fit((Y > 0) + 1.0, "logistic"), (Y > 0) + 2.0, "y holds the label 3, but the model knows only 1 and 2"),
+        (PET, [*PETS[1:], "dog"], "y holds the label dog, but the model knows only ant, bee, cat$"),
+        (fit(MANY, "hinge"), MANY + 1, "y holds the label 12, but the model knows only 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, "),
+        (TWO_LABELS, LABELS + 1, "y holds the label 2, but the model knows only 0 and 1"),
+        (TWO_LABELS, LABELS[:, 0], "y has 1 columns, but the model predicts 2; they must match"),
         (REGRESSION, WORDS, "y holds words, but the model predicts numbers"),
-        (REGRESSION, Y[:-1], "X has 40 rows but y has 39 values; they must match"),
-        (REGRESSION, Y[:1], "X has 40 rows but y has 1 values; they must match"),
+        (REGRESSION, Y[:-1], "X has 60 rows but y has 59 values; they must match"),
+        (REGRESSION, Y[:1], "X has 60 rows but y has 1 values; they must match"),
         (REGRESSION, [np.nan, *Y[1:]], "y has 1 NaN or infinite value, the first in row 1"),
-        (REGRESSION, X, "y must have one dimension"),
-        (CLASSIFICATION, WORDS[:-1], "X has 40 rows but y has 39 values; they must match"),
+        (REGRESSION, X, "y has 3 columns, but the model predicts 1; they must match"),
+        (CLASSIFICATION, WORDS[:-1], "X has 60 rows but y has 59 values; they must match"),
+        (fit(COUNTS, "poisson", 0.3 * X), Y, "y must be 0 or more for the loss poisson"),
     ],
 )  # fmt: skip
 def test_targets_that_do_not_fit_the_model(model, y, message):
     with pytest.raises(DataError, match=message):
         evaluate(model, X, y)
+
+
+def test_weights_that_are_none():
+    with pytest.raises(DataError, match="sample_weight has 1 negative value, the first in row 1"):
+        evaluate(REGRESSION, X, Y, sample_weight=[-1.0] + [1.0] * 59)
+    with pytest.raises(DataError, match="sample_weight must hold a number for each of the 60 rows"):
+        evaluate(REGRESSION, X, Y, sample_weight=[1.0] * 59)
 
 
 def test_a_row_with_a_gap_is_not_predicted_as_if_there_were_none():

@@ -8,10 +8,14 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from .choose import Request, check_drop, choose_features
+from .choose import choose_features
 from .finite import check_finite
 from .origin import Origin
+from .request import Request
+from .roles import Roles, find_roles
 from .table import Array, Table
+from .targets import called
+from .wording import quoted
 
 
 def apart_table(
@@ -19,24 +23,56 @@ def apart_table(
     y: Array | None,
     names: Sequence[str],
     headed: bool,
-    target_name: str,
+    target_names: Sequence[str],
     request: Request,
     origin: Origin,
 ) -> Table:
     """A table from (n_samples, n_columns) ``X``, of which the request may leave columns out, and ``y``.
+
+    ``target_names`` has one for each column of ``y``.
 
     Raises
     ------
     DataError
         When the request names another target, or columns that are not there; for values that are not finite.
     """
-    if request.target not in (None, target_name) and request.features is None:
-        raise origin.error(f"has its target apart, {target_name!r}; do not name {request.target!r} as the target")
-    check_drop(names, request, origin)
-    features, feature_names = choose_features(names, range(len(names)), headed, request, origin)
+    if request.features is None and not _is_apart(request.target, target_names):
+        raise origin.error(
+            f"has its target apart, {quoted(target_names)}; do not name {request.target!r} as the target"
+        )
+    roles = find_roles(names, headed, request, origin, target_apart=True)
+    features, feature_names = choose_features(names, headed, request, roles, origin)
     chosen = take_columns(X, features)
     check_finite(chosen, [names[j] for j in features], origin)
-    return Table(chosen, y, feature_names, None if y is None else target_name, origin.source)
+    return Table(
+        chosen,
+        y,
+        feature_names,
+        None if y is None else called(target_names),
+        origin.source,
+        **row_values(X, names, roles, origin),
+    )
+
+
+def _is_apart(target: str | tuple[str, ...] | None, target_names: Sequence[str]) -> bool:
+    """Whether what is asked for as the target is what stands apart."""
+    parts = target.split(",") if isinstance(target, str) else target
+    return parts is None or tuple(parts) == tuple(target_names)
+
+
+def row_values(array: Array | sparse.csr_array, names: Sequence[str], roles: Roles, origin: Origin) -> dict[str, Any]:
+    """What some columns say about each row, finite numbers, by the `Table`'s name for it."""
+    values = {role: column_of(array, j) for role, j in roles.of_rows.items()}
+    for role, column in values.items():
+        check_finite(column[:, np.newaxis], [names[roles.of_rows[role]]], origin.of_role(role))
+    return values
+
+
+def column_of(array: Array | sparse.csr_array, j: int) -> Array:
+    """A column as (n_samples,) float64."""
+    column: Any = array[:, [j]]
+    values: Array = (column if isinstance(column, np.ndarray) else column.toarray()).ravel().astype(np.float64)
+    return values
 
 
 def take_columns(array: Array | sparse.csr_array, columns: tuple[int, ...]) -> Array | sparse.csr_array:

@@ -7,9 +7,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from .apart import apart_table
-from .choose import Request
 from .generators import generate, tutorial
 from .origin import Origin
+from .request import Request
 from .table import Table
 
 
@@ -18,7 +18,7 @@ def load(name: str, request: Request) -> Table:
     if name == "diabetes":
         return _diabetes(request)
     table = {"linear": _linear, "logistic": _logistic, "tutorial": tutorial}[name]()
-    chosen = apart_table(table.X, table.y, table.feature_names, True, "y", request, Origin(name))
+    chosen = apart_table(table.X, table.y, table.feature_names, True, ("y",), request, Origin(name))
     return replace(chosen, defaults=table.defaults)
 
 

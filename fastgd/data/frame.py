@@ -6,10 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .choose import Request, choose
+from .choose import choose_features
 from .columns import matrix, target_array
 from .origin import Origin
+from .request import Request
+from .roles import find_roles
 from .table import Table
+from .targets import called, side_by_side
+from .wording import quoted
 
 
 @dataclass(frozen=True)
@@ -31,21 +35,38 @@ def frame_table(frame: Frame, request: Request) -> Table:
     DataError
         For a column that is not there, words among the features, and missing or infinite values.
     """
-    choice = choose(frame.names, frame.headed, request, frame.origin)
-    features = [frame.names[j] for j in choice.features]
-    target = None if choice.target is None else frame.names[choice.target]
-    columns = frame.read(features if target is None else [*features, target])
-    X = matrix(columns.select(features), frame.origin)
-    y, remarks = None, (*frame.remarks, *choice.remarks)
-    if target is not None and _usable(columns.column(target), request):
-        y = target_array(columns.column(target), target, frame.origin)
-    elif target is not None:
-        remarks += (f"the target {target!r} has missing values and is not used",)
-    return Table(X, y, choice.names, target, frame.origin.source, remarks=remarks)
+    names, origin = frame.names, frame.origin
+    roles = find_roles(names, frame.headed, request, origin)
+    positions, feature_names = choose_features(names, frame.headed, request, roles, origin)
+    features, targets = [names[j] for j in positions], [names[j] for j in roles.targets]
+    of_rows = {role: names[j] for role, j in roles.of_rows.items()}
+    columns = frame.read([*features, *targets, *of_rows.values()])
+    X = matrix(columns.select(features), origin)
+    remarks = (*frame.remarks, *roles.remarks)
+    gaps = [] if request.need_target else [name for name in targets if _has_gaps(columns.column(name))]
+    if gaps:
+        noun, has = ("target", "has") if len(gaps) == 1 else ("targets", "have")
+        remarks += (f"the {noun} {quoted(gaps)} {has} missing values and {'is' if has == 'has' else 'are'} not used",)
+    y = None if gaps or not targets else [target_array(columns.column(name), name, origin) for name in targets]
+    return Table(
+        X,
+        None if y is None else side_by_side(y),
+        feature_names,
+        called(targets),
+        origin.source,
+        remarks=remarks,
+        **_row_values(columns, of_rows, origin),
+    )
 
 
-def _usable(column: Any, request: Request) -> bool:
+def _has_gaps(column: Any) -> bool:
     """A target that nobody asked for may have gaps: it is left aside then."""
     import pyarrow.compute as pc
 
-    return request.need_target or not pc.any(pc.is_null(column, nan_is_null=True), min_count=0).as_py()
+    return bool(pc.any(pc.is_null(column, nan_is_null=True), min_count=0).as_py())
+
+
+def _row_values(columns: Any, of_rows: dict[str, str], origin: Origin) -> dict[str, Any]:
+    """What some columns say about each row, as (n_rows,) float64."""
+    numbers = {role: matrix(columns.select([name]), origin.of_role(role)) for role, name in of_rows.items()}
+    return {role: column.ravel().astype("f8", copy=False) for role, column in numbers.items()}

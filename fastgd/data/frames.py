@@ -12,10 +12,10 @@ import pyarrow as pa
 from scipy import sparse
 
 from ..errors import DataError
-from .choose import Request
 from .columns import matrix, target_array
 from .frame import Frame, frame_table
 from .origin import Origin
+from .request import Request
 from .table import Array, Table
 from .wording import plural
 
@@ -26,26 +26,31 @@ TARGET = Origin("y", from_file=False)
 def from_frame(
     frame: Any,
     *,
-    target: str | int | None = None,
+    target: str | int | Sequence[str | int] | None = None,
     drop: Sequence[str] = (),
     features: Sequence[str] | None = None,
     need_target: bool = True,
+    weight: str | int | None = None,
+    offset: str | int | None = None,
 ) -> Table:
     """A table from a data frame that holds features and target, as ``open`` makes one from a file.
 
     Parameters
     ----------
     frame : pandas or polars DataFrame, pyarrow Table, or whatever exports an Arrow stream.
-    target, drop, features, need_target : as in ``open``.
+    target, drop, features, need_target, weight, offset : as in ``open``.
 
     Raises
     ------
     DataError
         One sentence that names the row (counted from 1) and the column.
     """
+    return read_frame(frame, Request.of(target, drop, features, need_target, weight, offset))
+
+
+def read_frame(frame: Any, request: Request) -> Table:
+    """As `from_frame`, which see."""
     table = _arrow_table(frame)
-    wanted = None if features is None else tuple(features)
-    request = Request(None if target is None else str(target), tuple(drop), wanted, need_target)
     return frame_table(Frame(tuple(table.column_names), True, TABLE, partial(_select, table)), request)
 
 

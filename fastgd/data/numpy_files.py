@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import zipfile
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from ..errors import DataError
-from .apart import apart_table, take_columns
-from .choose import Request, choose, index_names
+from .apart import apart_table, column_of, row_values, take_columns
+from .choose import choose_features, index_names
 from .files import check_not_empty, reading
 from .finite import check_finite, check_finite_target
 from .origin import Origin
+from .request import Request
+from .roles import find_roles
 from .table import Array, Table
+from .targets import called, side_by_side
 from .wording import plural, quoted
 
 _CSR_PARTS = ("X_data", "X_indices", "X_indptr", "X_shape")
+_TABLE_KEYS = ("X", "y", "feature_names", *_CSR_PARTS)
 _SPARSE_KEYS = {"format", "shape", "data"}
 
 
@@ -71,23 +76,35 @@ def _from_keys(archive: Any, keys: set[str], origin: Origin, request: Request) -
             f"has {plural(len(names), 'feature name')} for {plural(X.shape[1], 'column')} of X; mend one"
         )
     y = _target(archive["y"], X.shape[0], origin) if "y" in keys else None
-    return apart_table(X, y, names, headed, "y", request, origin)
+    target_names = ("y",) if y is None or y.ndim == 1 else tuple(f"y{k}" for k in range(y.shape[1]))
+    arrays = {role: name for role, name in request.of_rows.items() if name in keys.difference(_TABLE_KEYS)}
+    columns = {role: name for role, name in request.of_rows.items() if role not in arrays}
+    table = apart_table(X, y, names, headed, target_names, replace(request, of_rows=columns), origin)
+    n = X.shape[0]
+    values: Any = {role: _row_values(archive[name], name, n, origin.of_role(role)) for role, name in arrays.items()}
+    return replace(table, **values)
 
 
 def _from_columns(array: Array | sparse.csr_array, origin: Origin, request: Request) -> Table:
     """A table from one matrix, in which the target is a column."""
     _check_numbers(array, origin)
     names = index_names(array.shape[1])
-    choice = choose(names, False, request, origin)
-    X = take_columns(array, choice.features)
-    check_finite(X, [names[j] for j in choice.features], origin)
-    y = None
-    if choice.target is not None:
-        column = array[:, [choice.target]]
-        y = (column if isinstance(column, np.ndarray) else column.toarray()).ravel().astype(np.float64)
-        check_finite_target(y, names[choice.target], origin)
-    target_name = None if choice.target is None else names[choice.target]
-    return Table(X, y, choice.names, target_name, origin.source, remarks=choice.remarks)
+    roles = find_roles(names, False, request, origin)
+    features, feature_names = choose_features(names, False, request, roles, origin)
+    X = take_columns(array, features)
+    check_finite(X, [names[j] for j in features], origin)
+    y = [column_of(array, j) for j in roles.targets]
+    for column, j in zip(y, roles.targets, strict=True):
+        check_finite_target(column, names[j], origin)
+    return Table(
+        X,
+        side_by_side(y) if y else None,
+        feature_names,
+        called([names[j] for j in roles.targets]),
+        origin.source,
+        remarks=roles.remarks,
+        **row_values(array, names, roles, origin),
+    )
 
 
 def _check_numbers(array: Array | sparse.csr_array, origin: Origin) -> None:
@@ -108,14 +125,25 @@ def _check_numbers(array: Array | sparse.csr_array, origin: Origin) -> None:
 def _target(y: Array, n_samples: int, origin: Origin) -> Array:
     if y.ndim == 2 and y.shape[1] == 1:
         y = y.ravel()
-    if y.shape != (n_samples,):
+    if y.ndim not in (1, 2) or len(y) != n_samples or y.size == 0:
         raise origin.error(f"y has shape {y.shape}, but X has {plural(n_samples, 'row')}; give y one value per row")
     if y.dtype.kind == "U":
         return y
     if y.dtype.kind not in "biuf":
         raise origin.error(f"y holds values of type {y.dtype}; save numbers, or labels as strings")
     numbers: Array = y.astype(np.float64)
-    check_finite_target(numbers, "y", origin)
+    for k, column in enumerate(numbers.reshape(n_samples, -1).T):
+        check_finite_target(column, f"y{k}" if y.ndim == 2 else "y", origin)
+    return numbers
+
+
+def _row_values(values: Array, name: str, n_samples: int, origin: Origin) -> Array:
+    if values.shape != (n_samples,):
+        raise origin.error(f"{name} has shape {values.shape}, but X has {plural(n_samples, 'row')}; {origin.instead}")
+    if values.dtype.kind not in "biuf":
+        raise origin.error(f"{name} holds values of type {values.dtype}, not numbers; {origin.instead}")
+    numbers: Array = values.astype(np.float64)
+    check_finite(numbers[:, np.newaxis], [name], origin)
     return numbers
 
 

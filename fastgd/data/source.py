@@ -6,10 +6,10 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import DataError, OptionError
-from .choose import Request
+from ..errors import DataError
 from .files import check_readable
 from .names import BUILTINS, SVMLIGHT_SUFFIXES, TABLE_SUFFIXES, TEXT_SUFFIXES, known_suffix, split_suffix
+from .request import Request
 from .table import Table
 from .wording import near
 
@@ -17,10 +17,12 @@ from .wording import near
 def open(  # noqa: A001  # the public name: fastgd.open
     source: str | os.PathLike[str] | Any,
     *,
-    target: str | int | None = None,
+    target: str | int | Sequence[str | int] | None = None,
     drop: Sequence[str] = (),
     features: Sequence[str] | None = None,
     need_target: bool = True,
+    weight: str | int | None = None,
+    offset: str | int | None = None,
 ) -> Table:
     """Read a table, ready to be fitted.
 
@@ -29,15 +31,18 @@ def open(  # noqa: A001  # the public name: fastgd.open
     source : the name of a built-in (``linear``, ``logistic``, ``tutorial``, ``diabetes``), or a file: .csv .tsv
         .parquet .feather .arrow .npy .npz .svm .svmlight .libsvm, text ones also with .gz; ``./linear`` is a file.
         Or a pandas, polars or Arrow table.
-    target : the target's name or index. By default the column called y, target or label, or else the last one.
+    target : the target's name or index, or several: a list of them, or one string with commas between them, unless a
+        column is called so. By default the column called y, target or label, or else the last one.
     drop : names of columns not to use.
     features : take exactly these columns in this order, as a model asks for them. Columns without names are taken
         in order when there are just as many.
     need_target : whether a missing target is an error.
+    weight, offset : names or indices of the columns that hold the weight of each row and the offset of its linear
+        predictor; they are no features then. In .npz either may be an array of its own.
 
     Returns
     -------
-    A ``Table`` of (n_samples, n_features) features, and (n_samples,) targets or labels.
+    A ``Table`` of (n_samples, n_features) features, and (n_samples,) targets or labels, or (n_samples, n_targets).
 
     Raises
     ------
@@ -49,14 +54,11 @@ def open(  # noqa: A001  # the public name: fastgd.open
     >>> open("diabetes").X.shape
     (442, 10)
     """
-    if isinstance(drop, str) or isinstance(features, str):
-        raise OptionError("drop and features take a list of names, not one string; write ['age'] for 'age'")
-    wanted = None if features is None else tuple(features)
-    request = Request(None if target is None else str(target), tuple(drop), wanted, need_target)
+    request = Request.of(target, drop, features, need_target, weight, offset)
     if hasattr(source, "__arrow_c_stream__"):
-        from .frames import from_frame
+        from .frames import read_frame
 
-        return from_frame(source, target=target, drop=drop, features=features, need_target=need_target)
+        return read_frame(source, request)
     if isinstance(source, str) and source in BUILTINS:
         from .builtin import load
 

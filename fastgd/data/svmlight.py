@@ -6,7 +6,7 @@ Source: T. Joachims, SVMlight (1999), and the LIBSVM collection of data sets.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
-from ..errors import DataError
+from ..errors import DataError, OptionError
 from .apart import apart_table
-from .choose import Request, check_width, counts_all, index_names
+from .choose import check_width, counts_all, index_names
 from .files import check_not_empty, open_bytes, reading
 from .finite import check_finite_target
 from .origin import Origin
+from .request import Request
+from .roles import in_words
 from .svmlight_errors import malformed
 from .table import Array, Table
 
@@ -49,8 +51,16 @@ def read_svmlight(path: str, gzipped: bool, request: Request) -> Table:
     ------
     DataError
         With the line of a malformed token or a repeated index; for more features than the model has.
+    OptionError
+        For a column of weights or offsets, which such a file does not have.
     """
     check_not_empty(path)
+    if request.of_rows:
+        role, name = next(iter(request.of_rows.items()))
+        raise OptionError(
+            f"{path}: svmlight has no column for the {in_words(role)} of each row, so {name!r} is none; "
+            "write the table as .csv, .parquet or .npz"
+        )
     blocks = list(read_blocks(path, gzipped))
     if not blocks:
         raise DataError(f"{path}: holds no samples, only blank lines and comments; write it again")
@@ -69,11 +79,10 @@ def read_svmlight(path: str, gzipped: bool, request: Request) -> Table:
     X = sparse.csr_array((data, indices, indptr), shape=(len(lines), width))
     y = np.concatenate([block.labels for block in blocks])
     check_finite_target(y, "label", origin)
-    table = apart_table(X, y, index_names(width, base), False, "label", request, origin)
+    table = apart_table(X, y, index_names(width, base), False, ("label",), request, origin)
     if not any(block.has_qid for block in blocks):
         return table
-    remark = "the query ids (qid:) are ignored"
-    return Table(table.X, y, table.feature_names, "label", path, remarks=(remark,))
+    return replace(table, remarks=("the query ids (qid:) are ignored",))
 
 
 def read_blocks(path: str, gzipped: bool) -> Iterator[Block]:
@@ -170,7 +179,7 @@ def _ordered(rows: Array, indices: Array, values: Array, lines: Array, path: str
 def _base(indices: Array, indptr: Array, request: Request, origin: Origin) -> int:
     """The index of the first feature, 0 or 1."""
     zeros = np.flatnonzero(indices == 0)
-    counted = request.features if counts_all(request.features or (), None) else None
+    counted = request.features if counts_all(request.features or ()) else None
     if counted and "0" in counted:
         return 0
     if counted and len(zeros):
@@ -188,7 +197,7 @@ def _width(found: int, base: int, request: Request, origin: Origin) -> int:
         if not found:
             raise origin.error("has labels but no features; write it again")
         return found
-    if counts_all(wanted, None) or not all(name.isdecimal() for name in wanted):
+    if counts_all(wanted) or not all(name.isdecimal() for name in wanted):
         if found > len(wanted):
             check_width(found, len(wanted), origin)
         return len(wanted)

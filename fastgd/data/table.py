@@ -21,21 +21,26 @@ class Table:
     Attributes
     ----------
     X : (n_samples, n_features) C-contiguous float64 or float32, or a float64 CSR array.
-    y : (n_samples,) float64, or str labels; None when there is no target.
+    y : (n_samples,) float64, or str labels; (n_samples, n_targets) for several targets, str labels all of them when one
+        has words; None when there is no target.
     feature_names : one name per column of ``X``.
-    target_name : what the target is called, None when there is none.
+    target_name : what the target is called, a tuple for several, None when there is none.
     source : where the data came from, for messages: a path or a built-in's name.
     defaults : options that a built-in suggests for ``fit``, such as ``{"loss": "logistic"}``.
     remarks : sentences worth showing to the user, such as which column was taken as the target.
+    sample_weight : (n_samples,) float64, the weight of each row; None when no column was named for it.
+    offset : (n_samples,) float64, what is added to the linear predictor of each row; None likewise.
     """
 
     X: Array | sparse.csr_array
     y: Array | None
     feature_names: tuple[str, ...]
-    target_name: str | None
+    target_name: str | tuple[str, ...] | None
     source: str
     defaults: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     remarks: tuple[str, ...] = ()
+    sample_weight: Array | None = None
+    offset: Array | None = None
 
     @property
     def n_samples(self) -> int:
@@ -47,5 +52,6 @@ class Table:
 
     def __repr__(self) -> str:
         kind = "dense" if isinstance(self.X, np.ndarray) else "sparse"
-        target = "no target" if self.target_name is None else f"target {self.target_name!r}"
+        several = isinstance(self.target_name, tuple)
+        target = "no target" if self.target_name is None else f"target{'s' if several else ''} {self.target_name!r}"
         return f"Table({self.source!r}, {self.n_samples:,} x {self.n_features:,} {kind} {self.X.dtype}, {target})"

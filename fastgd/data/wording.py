@@ -26,6 +26,11 @@ def cell(value: object, limit: int = 40) -> str:
     return repr(text if len(text) <= limit else text[:limit] + "...")
 
 
+def label(value: object) -> str:
+    """The label of a class in a message or a column's name; a whole number without its point."""
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
 def comma_list(names: Sequence[str]) -> str:
     """Names as a command-line option takes them, in quotes where a shell would split them."""
     text = ",".join(names)

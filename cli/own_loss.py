@@ -1,0 +1,99 @@
+"""A loss of the user's own, named on the command line by its file and its class: ``my_losses.py:Cauchy:c=2``."""
+
+from __future__ import annotations
+
+import re
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from fastgd.data.files import check_readable
+from fastgd.data.wording import hint
+from fastgd.errors import FastgdError, OptionError
+from fastgd.losses import LOSSES
+from fastgd.term import is_term_class
+from fastgd.vocabulary import Vocabulary
+
+OWN_LOSS = re.compile(r"(?P<file>.*\.py)(?::(?P<name>[^:]*))?(?::(?P<settings>.*))?")
+
+
+def read_loss(text: str | None) -> Any:
+    """The term that ``FILE.py:Class`` names; any other text as it is, for the library to read.
+
+    Raises
+    ------
+    DataError
+        When there is no such file.
+    OptionError
+        When the file fails, or has no such term, or the term no such setting.
+    """
+    found = OWN_LOSS.fullmatch(text or "")
+    if found is None:
+        return text
+    path, name = found["file"], found["name"]
+    module = _load(path)
+    terms = [key for key, value in vars(module).items() if isinstance(value, type) and is_term_class(value)]
+    if not name:
+        raise OptionError(f"{path}: name the class of the loss after a colon; {hint('', terms)}")
+    if not hasattr(module, name):
+        raise OptionError(f"{path}: has no class {name!r}; {hint(name, terms)}")
+    if name not in terms:
+        raise OptionError(f"{path}: {name} is not a term; put @fastgd.term above its class")
+    own = Vocabulary(LOSSES.role, LOSSES.required)
+    own.enter(name)(getattr(module, name))
+    return own.resolve(f"{name}:{found['settings'] or ''}")
+
+
+class _Uncached(SourceFileLoader):
+    """Reads the source each time, and leaves no ``__pycache__`` beside the user's files."""
+
+    def path_stats(self, path: Any) -> Any:
+        raise OSError(path)
+
+
+def _load(path: str) -> ModuleType:
+    """The file as a module, whose name is the same in every process: compiled kernels are found again by it."""
+    check_readable(path)
+    name = f"own_{Path(path).stem}"
+    spec = spec_from_file_location(name, path, loader=_Uncached(name, path))
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[name] = module  # where a dataclass looks for the names in its annotations
+    with _beside(path):
+        try:
+            spec.loader.exec_module(module)
+        except (Exception, SystemExit) as error:
+            del sys.modules[name]
+            raise OptionError(f"{path}: {_described(path, error)}; mend it") from error
+    return module
+
+
+@contextmanager
+def _beside(path: str) -> Iterator[None]:
+    """Modules in the same folder can be imported, as in a script."""
+    folder = str(Path(path).resolve().parent)
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        if folder in sys.path:  # the file may have changed it
+            sys.path.remove(folder)
+
+
+def _described(path: str, error: BaseException) -> str:
+    """What went wrong in the file, and in which of its lines."""
+    told = str(error) if isinstance(error, FastgdError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, SyntaxError):
+        lines, told = [error.lineno] if error.filename == path else [], f"{type(error).__name__}: {error.msg}"
+    else:
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == path]
+    first_line = told.strip().partition("\n")[0]
+    return f"line {lines[-1]}: {first_line}" if lines else first_line

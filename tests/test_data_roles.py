@@ -1,0 +1,292 @@
+"""Several targets, and the columns that hold each row's weight and offset, in whatever a table is read from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from pyarrow import feather, parquet
+from scipy import sparse
+
+from fastgd.data import open as open_table
+from fastgd.errors import DataError, OptionError
+
+NAMES = ["size", "price", "w", "rent", "o"]
+ROWS = np.array([[1.0, 10, 2, 20, 0.5], [2, 30, 0, 25, -0.5], [4, 50, 1, 80, 0]])
+HEADED = ["csv", "tsv", "parquet", "feather", "arrow", "pandas", "polars", "pyarrow"]
+BARE = ["bare csv", "npy", "sparse npz"]
+
+
+def made(kind: str, folder, columns=None):
+    """The rows as a file or as a frame; without a header their columns go by index."""
+    columns = columns or dict(zip(NAMES, ROWS.T, strict=True))
+    path = folder / f"data.{kind.split()[-1]}"
+    if kind in ("pandas", "polars", "pyarrow"):
+        return {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}[kind](columns)
+    if kind in ("csv", "tsv", "bare csv"):
+        pd.DataFrame(columns).to_csv(path, sep="\t" if kind == "tsv" else ",", index=False, header=kind != "bare csv")
+    elif kind == "npy":
+        np.save(path, ROWS)
+    elif kind == "sparse npz":
+        sparse.save_npz(path, sparse.csr_array(ROWS))
+    elif kind == "parquet":
+        parquet.write_table(pa.table(columns), path)
+    elif kind == "feather":
+        feather.write_feather(pa.table(columns), str(path))
+    else:
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, pa.table(columns).schema) as writer:
+            writer.write_table(pa.table(columns))
+    return path
+
+
+def dense(X):
+    return X.toarray() if sparse.issparse(X) else X
+
+
+def check_all_roles(table, names):
+    np.testing.assert_array_equal(dense(table.X), ROWS[:, [0]])
+    np.testing.assert_array_equal(table.y, ROWS[:, [3, 1]])
+    np.testing.assert_array_equal(table.sample_weight, ROWS[:, 2])
+    np.testing.assert_array_equal(table.offset, ROWS[:, 4])
+    assert table.sample_weight.dtype == table.offset.dtype == table.y.dtype == np.float64
+    assert table.sample_weight.shape == table.offset.shape == (3,)
+    assert (table.feature_names, table.target_name, table.remarks) == (names[:1], (names[3], names[1]), ())
+    assert f"targets ({names[3]!r}, {names[1]!r})" in repr(table)
+
+
+@pytest.mark.parametrize("target", ["rent,price", "rent, price", ["rent", "price"], ("rent", 1), [3, "1"]])
+@pytest.mark.parametrize("kind", HEADED)
+def test_every_role_by_name(kind, target, tmp_path):
+    table = open_table(made(kind, tmp_path), target=target, weight="w", offset="o")
+    check_all_roles(table, tuple(NAMES))
+
+
+@pytest.mark.parametrize("target", ["3,1", [3, 1], ["3", "1"]])
+@pytest.mark.parametrize("kind", BARE)
+def test_every_role_by_index(kind, target, tmp_path):
+    table = open_table(made(kind, tmp_path), target=target, weight=2, offset="-1")
+    check_all_roles(table, tuple("01234"))
+
+
+def test_without_such_columns_there_are_none(tmp_path):
+    table = open_table(made("csv", tmp_path))
+    assert (table.sample_weight, table.offset, table.target_name, table.y.ndim) == (None, None, "o", 1)
+
+
+def test_one_name_in_a_list_is_one_target(tmp_path):
+    table = open_table(made("csv", tmp_path), target=["price"])
+    assert (table.target_name, table.y.shape) == ("price", (3,))
+
+
+def test_a_column_whose_name_has_a_comma_goes_before_two_columns(tmp_path):
+    columns = {"a": [1, 2], "b": [3, 4], "a,b": [5, 6]}
+    table = open_table(made("csv", tmp_path, columns), target="a,b")
+    assert (table.target_name, table.y.tolist(), table.feature_names) == ("a,b", [5, 6], ("a", "b"))
+    del columns["a,b"]
+    assert open_table(made("csv", tmp_path, {**columns, "c": [0, 1]}), target="a,b").target_name == ("a", "b")
+    with pytest.raises(DataError, match="has no column 'a,b' to be the target"):  # in a list, each is one name
+        open_table(made("csv", tmp_path, columns), target=["a,b"])
+
+
+def test_the_default_target_is_no_column_with_a_role(tmp_path):
+    columns = {"x": [1, 2], "price": [3, 4], "y": [1, 1], "label": [0, 0]}
+    table = open_table(made("csv", tmp_path, columns), weight="y", offset="label")
+    assert (table.target_name, table.feature_names) == ("price", ("x",))
+    assert table.remarks == ("the target is the last column, 'price'",)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "pandas"])
+def test_words_in_several_targets(kind, tmp_path):
+    columns = {"x": [1, 2, 3], "pet": ["cat", "dog", "cat"], "many": [0, 1, 1], "half": [0.5, 1.0, 2.0]}
+    table = open_table(made(kind, tmp_path, columns), target=["pet", "many", "half"])
+    assert table.y.tolist() == [["cat", "0", "0.5"], ["dog", "1", "1"], ["cat", "1", "2"]]
+    assert table.y.dtype.kind == "U"
+
+
+WRONG = {
+    "a missing weight": ({"weight": "ww"}, "has no column 'ww' to be the sample weight; did you mean 'w'?"),
+    "a missing offset": ({"offset": 7}, "has no column 7 to be the offset; it has 5 columns, counted from 0"),
+    "one missing target": ({"target": "price,rant"}, "has no column 'rant' to be the target; did you mean 'rent'?"),
+    "a target that is a weight": ({"target": "w", "weight": "w"}, "column 'w' is both the target and the sample"),
+    "a weight that is an offset": ({"weight": "w", "offset": 2}, "column 'w' is both the sample weight and the offset"),
+    "a dropped weight": ({"weight": "w", "drop": ["w"]}, "column 'w' is both the sample weight and to be dropped"),
+    "a target named twice": ({"target": "o,o"}, "column 'o' is named twice as the target; name it once"),
+    "an offset that is a feature": (
+        {"offset": "o", "features": ["o"], "target": "rent"},
+        "column 'o' is both the offset and one of the model's features",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("options", "expected"), WRONG.values(), ids=WRONG.keys())
+def test_bad_choice_of_columns(options, expected, tmp_path):
+    path = made("csv", tmp_path)
+    with pytest.raises(DataError) as caught:
+        open_table(path, **options)
+    assert str(caught.value).startswith(f"{path}: {expected}")
+
+
+def test_an_empty_list_of_targets():
+    with pytest.raises(OptionError, match="target is a list without names"):
+        open_table("diabetes", target=[])
+
+
+BAD_CELLS = {
+    "a word": (["1", "x", "3"], "line 3, column 'w': 'x' is not a number; mend the cell, or name"),
+    "words": (["u", "x", "v"], "line 2, column 'w': 'u' is not a number, and it is a column of words; name"),
+    "a gap": (["1", "", "3"], "1 missing value, the first in line 3, column 'w'; fill them in, or name"),
+    "infinity": (["1", "2", "inf"], "1 infinite value, the first in line 4, column 'w'; replace them, or name"),
+    "nothing": (["", "", ""], "column 'w' has no values at all; name"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("cells", "expected"), BAD_CELLS.values(), ids=BAD_CELLS.keys())
+@pytest.mark.parametrize(("role", "words"), [("weight", "sample weight"), ("offset", "offset")])
+def test_a_weight_is_a_number_in_every_row(role, words, cells, expected, tmp_path):
+    path = made("csv", tmp_path, {"x": [1, 2, 3], "w": cells, "y": [4, 5, 6]})
+    with pytest.raises(DataError) as caught:
+        open_table(path, **{role: "w"})
+    message = str(caught.value)
+    assert message.startswith(f"{path}: {expected}")
+    assert message.endswith(f"name another column as the {words}")
+    assert "\n" not in message
+
+
+def test_a_gap_in_npy_is_named(tmp_path):
+    rows = ROWS.copy()
+    rows[1, 2] = np.nan
+    np.save(tmp_path / "data.npy", rows)
+    with pytest.raises(
+        DataError, match=r"1 missing value, the first in row 2 \(counted from 1\), column '2'; fill them"
+    ):
+        open_table(tmp_path / "data.npy", weight=2)
+
+
+def test_a_gap_in_one_of_several_targets(tmp_path):
+    path = made("csv", tmp_path, {"x": [1, 2], "a": [3, 4], "b": ["u", ""]})
+    with pytest.raises(DataError, match="1 missing value in the target 'b', the first in line 3"):
+        open_table(path, target="a,b")
+    table = open_table(path, target="a,b", features=["x"], need_target=False)
+    assert table.y is None
+    assert table.remarks == ("the target 'b' has missing values and is not used",)
+
+
+# --- with the features of a model -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("need_target", [False, True])
+@pytest.mark.parametrize("kind", ["csv", "parquet", "pandas"])
+def test_the_same_columns_are_found_by_a_models_names(kind, need_target, tmp_path):
+    columns = dict(zip(reversed(NAMES), ROWS.T[::-1], strict=True)) | {"extra": ["u", "v", "w"]}
+    options = {"target": ("rent", "price"), "features": ["size"], "weight": "w", "offset": "o"}
+    check_all_roles(open_table(made(kind, tmp_path, columns), **options, need_target=need_target), tuple(NAMES))
+
+
+def test_to_predict_targets_are_used_when_all_are_there(tmp_path):
+    path = made("csv", tmp_path)
+    for target, used in ((("rent", "price"), True), (("rent", "tax"), False), (("tax", "toll"), False)):
+        table = open_table(path, target=target, features=["size"], need_target=False)
+        assert (table.y is not None, table.target_name) == (used, target if used else None)
+    with pytest.raises(DataError, match="has no column 'tax' to be the target"):
+        open_table(path, target=("rent", "tax"), features=["size"])
+
+
+@pytest.mark.parametrize("need_target", [False, True])
+@pytest.mark.parametrize("kind", BARE)
+def test_the_same_columns_are_found_by_index(kind, need_target, tmp_path):
+    options = {"target": ("3", "1"), "features": ["0"], "weight": "2", "offset": "4"}
+    check_all_roles(open_table(made(kind, tmp_path), **options, need_target=need_target), tuple("01234"))
+
+
+@pytest.mark.parametrize(
+    ("row", "options", "X", "offset"),
+    [
+        ("1,2,7", {"features": "01", "target": "2", "offset": 2}, [1, 2], 7),
+        ("7,1,2", {"features": "12", "target": "3", "offset": 0}, [1, 2], 7),
+        ("1,2,3,7", {"features": "01", "target": "2", "offset": 3}, [1, 2], 7),
+        ("1,2,7", {"features": ["a", "b"], "target": "y", "offset": -1}, [1, 2], 7),
+        ("1,9,2,3,7", {"features": "02", "target": ("1", "3"), "offset": 4}, [1, 2], 7),
+    ],
+)
+def test_to_predict_without_a_header(row, options, X, offset, tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text(f"{row}\n{row}\n")
+    table = open_table(path, **{**options, "features": list(options["features"])}, need_target=False)
+    np.testing.assert_array_equal(table.X, [X, X])
+    np.testing.assert_array_equal(table.offset, [offset, offset])
+
+
+def test_a_wrong_width_is_still_found(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text("1,2,3,9,7\n4,5,6,9,8\n")
+    with pytest.raises(DataError, match="has 3 features, but the model was fitted with 2; drop what is too much"):
+        open_table(path, features=["0", "1"], target="2", offset=3, need_target=False)
+
+
+# --- targets that stand apart -----------------------------------------------------------------------------------------
+
+
+def test_npz_with_several_targets_and_arrays_of_their_own(tmp_path):
+    path = tmp_path / "data.npz"
+    np.savez(path, X=ROWS[:, :3], y=ROWS[:, 3:], w=np.array([1, 2, 3]), o=ROWS[:, 0])
+    for target in (None, "y0,y1", ("y0", "y1")):
+        table = open_table(path, weight="w", offset="2", target=target)
+        np.testing.assert_array_equal(table.X, ROWS[:, :2])
+        np.testing.assert_array_equal(table.y, ROWS[:, 3:])
+        assert (table.target_name, table.feature_names) == (("y0", "y1"), ("0", "1"))
+        assert table.sample_weight.tolist() == [1, 2, 3]
+        assert table.sample_weight.dtype == np.float64
+        assert table.offset.tolist() == ROWS[:, 2].tolist()
+    assert open_table(path, offset="o").offset.tolist() == ROWS[:, 0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("array", "expected"),
+    [
+        (np.ones(2), r"w has shape \(2,\), but X has 3 rows; name another column as the sample weight"),
+        (np.array(["a", "b", "c"]), "w holds values of type <U1, not numbers; name another column"),
+        (np.array([1, np.nan, 2]), r"1 missing value, the first in row 2 \(counted from 1\), column 'w'; fill them in"),
+    ],
+)
+def test_bad_arrays_in_npz(array, expected, tmp_path):
+    np.savez(tmp_path / "data.npz", X=ROWS, y=ROWS[:, 0], w=array)
+    with pytest.raises(DataError, match=expected):
+        open_table(tmp_path / "data.npz", weight="w")
+
+
+def test_bad_targets_in_npz(tmp_path):
+    for y, expected in (
+        (ROWS[:2], r"y has shape \(2, 5\), but X has 3 rows"),
+        (np.where(ROWS == 25, np.nan, ROWS), r"1 missing value in the target 'y3', the first in row 2"),
+        (ROWS[:, :0], r"y has shape \(3, 0\)"),
+    ):
+        np.savez(tmp_path / "data.npz", X=ROWS, y=y)
+        with pytest.raises(DataError, match=expected):
+            open_table(tmp_path / "data.npz")
+
+
+def test_a_builtin_has_columns_too():
+    table = open_table("diabetes", target="bmi,bp", weight="age", offset="sex")
+    whole = open_table("diabetes")
+    assert (table.X.shape, table.target_name) == ((442, 7), ("bmi", "bp"))
+    np.testing.assert_array_equal(table.sample_weight, whole.X[:, whole.feature_names.index("age")])
+    assert open_table("tutorial", target="y").y.shape == (3,)
+
+
+@pytest.mark.parametrize("role", ["weight", "offset"])
+def test_svmlight_has_no_such_columns(role, tmp_path):
+    path = tmp_path / "data.svm"
+    path.write_text("1 1:2 2:3\n0 1:4 2:1\n")
+    with pytest.raises(OptionError) as caught:
+        open_table(path, **{role: "2"})
+    word = {"weight": "sample weight", "offset": "offset"}[role]
+    assert f"svmlight has no column for the {word} of each row, so '2' is none; write the table" in str(caught.value)
+
+
+def test_svmlight_has_one_target(tmp_path):
+    path = tmp_path / "data.svm"
+    path.write_text("1 1:2 2:3\n0 1:4 2:1\n")
+    with pytest.raises(DataError, match="has its target apart, 'label'; do not name '1,2' as the target"):
+        open_table(path, target="1,2")
