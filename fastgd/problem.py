@@ -153,7 +153,7 @@ class Problem:
     def objectives(self, theta: np.ndarray) -> np.ndarray:
         """The mean loss plus the penalty of each output."""
         self.mean_loss(theta)
-        return self.losses + self.penalties(theta)
+        return np.asarray(self.losses + self.penalties(theta))
 
     def objective(self, theta: np.ndarray) -> float:
         """F: the mean loss plus the penalty, over all outputs."""

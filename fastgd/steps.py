@@ -93,8 +93,8 @@ def stable_rates(problem: Problem, options: Options, metric: Metric, batch_size:
         L_B = (n - B) / (B (n - 1)) L_max + n (B - 1) / (B (n - 1)) L,
 
     L_max = c max s_i |x_i|^2 and L = c lambda_max(X'SX / n), c the largest curvature of the loss, s_i the
-    weights; 1 / (2 L_B) is then stable, and 1 / L for all rows at once. Source: Gower, Loizou, Qian, Sailanbayev, Shulgin and
-    Richtarik, SGD: general analysis and improved rates (2019), proposition 3.8 and theorem 3.1.
+    weights; 1 / (2 L_B) is then stable, and 1 / L for all rows at once. Source: Gower, Loizou, Qian, Sailanbayev,
+    Shulgin and Richtarik, SGD: general analysis and improved rates (2019), proposition 3.8 and theorem 3.1.
 
     Raises
     ------

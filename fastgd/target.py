@@ -166,7 +166,7 @@ def normalized(weight: np.ndarray) -> np.ndarray:
     """Weights with the mean 1; empty where all are alike."""
     if not len(weight) or (weight == weight[0]).all():
         return np.zeros(0)
-    return weight / weight.mean()
+    return np.asarray(weight / weight.mean())
 
 
 def as_row_values(name: str, values: Any, count: int, of: str = "rows") -> np.ndarray:

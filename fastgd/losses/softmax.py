@@ -31,10 +31,11 @@ class Softmax:
         largest, total = self.largest(z), 0.0
         for k in range(z.shape[0]):
             total += math.exp(z[k] - largest)
-        return math.log(total) - (z[int(y)] - largest)
+        own: float = z[int(y)]
+        return math.log(total) - (own - largest)
 
     def derivative(self, y: float, z: Any) -> float:
-        own = z[int(y)]
+        own: float = z[int(y)]
         logarithm = self.exponentiate(z)
         z[int(y)] -= 1.0
         return logarithm - own
