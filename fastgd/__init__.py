@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .errors import Interrupted as Interrupted
     from .errors import OptionError as OptionError
     from .fit import fit as fit
+    from .path import fit_path as fit_path
     from .progress import Reporter as Reporter
     from .progress import reporting_to as reporting_to
     from .result import Result as Result
@@ -41,6 +42,7 @@ _HOMES = {
     "State": "watch",
     "Table": "data",
     "fit": "fit",
+    "fit_path": "path",
     "generate": "data.generators",
     "load": "result",
     "open": "data",

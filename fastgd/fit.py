@@ -13,7 +13,6 @@ from .penalties import resolve_penalty
 from .problem import Problem, RowOptions, check_problem
 from .result import Result
 from .run import Run
-from .start import start_weights
 from .watch import State
 
 OWN_LOSS_TRIED_ON = 5  # targets
@@ -134,7 +133,7 @@ def fit(
     ).bound_to(loss_term, penalty_term, alpha)  # fmt: skip
     rows = RowOptions(sample_weight, class_weight, offset, penalty_weights)
     problem, described = pose(X, y, loss_term, penalty_term, fit_intercept, rows)
-    run = Run(problem, options, start_weights(start, problem, options.seed))
+    run = Run(problem, options, start)
     result = run.result(**described, loss=loss_term, settings=run.settings(penalty_term))
     if run.watch.stop_reason == "diverged":
         raise DivergedError(run.divergence, result)

@@ -82,9 +82,10 @@ class Options:
             raise OptionError(f"schedule {name!r} sets the learning rate itself: leave learning_rate out")
         if not getattr(penalty, "separable", True):
             if getattr(self.rule, "adaptive", False):
+                name = RULES.name_of(self.rule)
                 raise OptionError(
-                    f"a penalty of groups needs one step size for all of a group, which rule {RULES.name_of(self.rule)!r} "
-                    "does not have: take rule='sgd', 'momentum' or 'nesterov'"
+                    f"a penalty of groups needs one step size for all of a group, but rule {name!r} has one for each "
+                    "weight: take rule='sgd', 'momentum' or 'nesterov'"
                 )
             if self.scale is True:
                 raise OptionError("scale=True goes with penalties of single features, not of groups")

@@ -14,7 +14,7 @@ from .kernels.minibatch import Workspace
 from .kernels.outputs import Workspace as OutputsWorkspace
 from .kernels.outputs import is_joint, outputs_gradient, outputs_mean_loss
 from .kernels.targets import NONE, Targets
-from .kernels.update import penalty_value
+from .kernels.update import penalty_value, project
 from .losses import check_targets
 from .matrix import as_matrix, count_values, dtype_of, shape_of, take_rows
 from .rows import CSR
@@ -101,6 +101,20 @@ class Problem:
         """Weights of zero."""
         return np.zeros((self.n_outputs, self.n_parameters) if self.several else self.n_parameters)
 
+    def default_start(self, seed: int) -> np.ndarray:
+        """Zero, or random normal weights for a loss whose gradient is zero there: a saddle, or a maximum."""
+        theta = self.zeros()
+        if getattr(self.loss, "random_start", False):
+            coef = theta[..., : self.n_features]
+            coef[:] = np.random.default_rng(seed).standard_normal(coef.shape)
+        self.project(theta)
+        return theta
+
+    def project(self, theta: np.ndarray) -> None:
+        """Bring ``theta`` within the bounds of the penalty, where it has some."""
+        for row in np.atleast_2d(theta):
+            project(self.penalty, row[: self.n_features])
+
     def gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         """Mean loss and its mean gradient at ``theta``, without the penalty; the array is reused by the next call."""
         work = self.work
@@ -135,6 +149,11 @@ class Problem:
 
     def penalty_at(self, theta: np.ndarray) -> float:
         return float(self.penalties(theta).sum())
+
+    def objectives(self, theta: np.ndarray) -> np.ndarray:
+        """The mean loss plus the penalty of each output."""
+        self.mean_loss(theta)
+        return self.losses + self.penalties(theta)
 
     def objective(self, theta: np.ndarray) -> float:
         """F: the mean loss plus the penalty, over all outputs."""
@@ -224,6 +243,8 @@ def check_problem(
         rows = np.flatnonzero(weight)
         matrix, columns, weight = take_rows(matrix, rows), [column[rows] for column in columns], weight[rows]
         offset = offset[rows] if len(offset) else offset
+    if hasattr(penalty, "check"):
+        penalty.check(n_features)
     target = as_target(columns, loss)
     if options.class_weight is not None:
         weight = of_classes(options.class_weight, target) * (weight if len(weight) else 1.0)

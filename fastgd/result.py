@@ -107,7 +107,8 @@ class Result:
             return np.column_stack(
                 [two[(column > 0).astype(np.intp)] for two, column in zip(self.classes, z.T, strict=True)]
             )
-        return self.classes[(z > 0).astype(np.intp) if z.ndim == 1 else z.argmax(axis=1)]
+        chosen = (z > 0).astype(np.intp) if z.ndim == 1 else z.argmax(axis=1)
+        return np.asarray(self.classes[chosen])
 
     def predict_proba(self, X: Any, *, offset: Any = None) -> np.ndarray:
         """Probabilities of the classes, shape (n_samples, n_classes), in the order of ``classes``.
@@ -128,7 +129,7 @@ class Result:
             return np.column_stack([1.0 - means, means])
         if self.classes.ndim == 2:
             return means
-        return means / np.maximum(means.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+        return np.asarray(means / np.maximum(means.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny))
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model to ``path``, whole or not at all; no part of the file is code.

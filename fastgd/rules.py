@@ -14,7 +14,7 @@ that took place, or the weights would settle away from the optimum. `Rule` has o
 
 ``model(w, m, v, s)``, which few rules have, is the weight to report where it is not w, the point that
 steps are taken from. A rule that ``decouples`` leaves the smooth part of the penalty out of ``g``: the
-kernel moves w by -lr times its derivative instead.
+kernel moves w by -lr times its derivative instead. One that is ``adaptive`` has a ``reach`` for each weight.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ def _check_not_negative(rule: Any, *names: str) -> None:
 class Rule:
     """What most rules have in common: the weight stays where the prox left it."""
 
+    adaptive: ClassVar[bool] = False
     decouples: ClassVar[bool] = False
 
     def settle(self, w: float, change: float, lr: float, t: int, m: float, v: float, s: float) -> Settled:
@@ -101,11 +102,14 @@ class Momentum(Rule):
 class Nesterov(Rule):
     """m <- beta m + g; w <- w - lr (g + beta m). The prox acts before the look ahead, as in FISTA.
 
+    The model is where the prox left it: the point ahead may be out of bounds, and has no zeros.
+
     Source: Nesterov (1983), in the form of Sutskever et al., On the importance of initialization and
     momentum in deep learning (2013), as PyTorch writes it.
     """
 
     beta: float = 0.9
+    model_under_prox: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         _check_fractions(self, "beta")
@@ -116,7 +120,10 @@ class Nesterov(Rule):
     def settle(self, w: float, change: float, lr: float, t: int, m: float, v: float, s: float) -> Settled:
         if change != 0.0:
             m -= change / lr
-        return w - lr * self.beta * m, m, v, s
+        return w - lr * self.beta * m, m, v, w
+
+    def model(self, w: float, m: float, v: float, s: float) -> float:
+        return s
 
     def damping(self) -> float:
         return 1.0 - self.beta
@@ -128,6 +135,7 @@ class AdaGrad(Rule):
     """v <- v + g^2; w <- w - lr g / (sqrt(v) + epsilon). Source: Duchi, Hazan and Singer (2011)."""
 
     epsilon: float = 1e-10
+    adaptive: ClassVar[bool] = True
     default_rate: ClassVar[float] = 0.1
 
     def __post_init__(self) -> None:
@@ -149,6 +157,7 @@ class RMSProp(Rule):
 
     rho: float = 0.99
     epsilon: float = 1e-8
+    adaptive: ClassVar[bool] = True
     default_rate: ClassVar[float] = 0.01
 
     def __post_init__(self) -> None:
@@ -173,6 +182,7 @@ class Adam(Rule):
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
+    adaptive: ClassVar[bool] = True
     default_rate: ClassVar[float] = 0.01
 
     def __post_init__(self) -> None:
@@ -256,6 +266,7 @@ class AdaDelta(Rule):
 
     rho: float = 0.9
     epsilon: float = 1e-6
+    adaptive: ClassVar[bool] = True
     default_rate: ClassVar[float] = 1.0
 
     def __post_init__(self) -> None:
@@ -286,6 +297,7 @@ class Lion(Rule):
     beta1: float = 0.9
     beta2: float = 0.99
     decouples: ClassVar[bool] = True
+    adaptive: ClassVar[bool] = True
     default_rate: ClassVar[float] = 0.001
 
     def __post_init__(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,12 +21,13 @@ from .progress import current_reporter
 from .result import Result
 from .rules import RULES
 from .schedules import SCHEDULES
+from .start import start_weights
 from .steps import describe_metric, stable_rates
 from .watch import Diverged, Stopped, Watch
 
 
 class Run:
-    """Train from ``theta``, which is changed in place.
+    """Train from the weights that ``start`` stands for (see `start_weights`).
 
     Attributes
     ----------
@@ -36,8 +38,8 @@ class Run:
     plan: Plan
     watch: Watch
 
-    def __init__(self, problem: Problem, options: Options, theta: np.ndarray) -> None:
-        self.problem, self.options, self.theta = problem, options, theta
+    def __init__(self, problem: Problem, options: Options, start: Any) -> None:
+        self.problem, self.options = problem, options
         self.remarks: list[str] = []
         self.divergence = ""
         clock = CompileClock(current_reporter().compiling)
@@ -45,6 +47,7 @@ class Run:
         n_threads = self._threads()
         # BLAS threads that spin beside numba's make every pass several times slower.
         with clock.listening(), threads(n_threads), threadpool_limits(1, user_api="blas"), compile_error():
+            self.theta = start_weights(start, problem, options.seed)
             self._go(clock)
         elapsed = time.perf_counter() - began
         self.seconds = {"compile": clock.seconds, "fit": elapsed - clock.seconds}
@@ -58,7 +61,8 @@ class Run:
     def _go(self, clock: CompileClock) -> None:
         problem = self.problem
         with np.errstate(all="ignore"):  # divergence is looked for, not stumbled over
-            objective = problem.objective(self.theta)
+            self.at_start = problem.objectives(self.theta)
+            objective = float(self.at_start.sum())
             if not np.isfinite(objective):
                 check_finite(problem.X, problem.feature_names)
                 raise DataError("the objective at the start is not finite: the values of X, y or start are too large")
@@ -128,6 +132,28 @@ class Run:
             seconds=self.seconds,
             remarks=tuple(self.remarks),
             **described,
+        )
+
+    def result_of(self, k: int, **described: Any) -> Result:
+        """The model of output k alone, where outputs are models of their own."""
+        whole, problem = self.result(**described), self.problem
+        objective = float(problem.objectives(self.watch.model())[k])
+        trace = whole.trace.copy()
+        for name in ("objective", "running_loss", "gradient_norm"):
+            trace[name] = np.nan
+        trace["learning_rate"] *= self.plan.shares[k] * problem.rate_shares[k]
+        trace["objective"][[0, -1]] = self.at_start[k], objective
+        diverged = not np.isfinite(objective)
+        return replace(
+            whole,
+            coef=whole.coef[k].copy(),
+            intercept=float(whole.intercept[k]),
+            objective=objective,
+            converged=whole.converged and not diverged,
+            stop_reason="diverged" if diverged else whole.stop_reason,
+            learning_rate=float(self.plan.learning_rate * self.plan.shares[k] * problem.rate_shares[k]),
+            trace=trace,
+            path=None if whole.path is None else np.ascontiguousarray(whole.path[:, k]),
         )
 
     def _path(self) -> np.ndarray | None:

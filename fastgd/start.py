@@ -12,20 +12,25 @@ from .result import Result
 
 
 def start_weights(start: Any, problem: Problem, seed: int) -> np.ndarray:
-    """The weights that ``start`` (see `fit`) stands for, as the problem's ``theta``.
+    """The weights that ``start`` (see `fit`) stands for, as the problem's ``theta``, within the bounds of the penalty.
 
     Raises
     ------
     OptionError
         When it has another shape than the weights, or is not finite.
     """
-    theta = problem.zeros()
-    d = problem.n_features
     if start is None:
-        if getattr(problem.loss, "random_start", False):  # zero is a saddle, or a maximum, with no gradient to leave by
-            theta[..., :d] = np.random.default_rng(seed).standard_normal(theta[..., :d].shape)
-        return theta
-    coef, intercept = start, 0.0
+        return problem.default_start(seed)
+    theta = problem.zeros()
+    _fill(theta, start, problem)
+    problem.project(theta)
+    return theta
+
+
+def _fill(theta: np.ndarray, start: Any, problem: Problem) -> None:
+    d = problem.n_features
+    coef: Any = start
+    intercept: Any = 0.0
     if isinstance(start, Result):
         coef, intercept = start.coef, start.intercept
     elif isinstance(start, tuple) and len(start) == 2 and np.ndim(start[0]) == theta.ndim == np.ndim(start[1]) + 1:
@@ -46,4 +51,3 @@ def start_weights(start: Any, problem: Problem, seed: int) -> np.ndarray:
         raise OptionError(f"start has the intercept {intercept}, but the model is fitted without one")
     if not np.isfinite(theta).all():
         raise OptionError("start holds NaN or infinity")
-    return theta

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from .errors import DataError, OptionError
+from .errors import DataError
 from .kernels.gradient import row_norms
 from .kernels.targets import Targets
 from .kernels.update import Metric
@@ -13,6 +13,7 @@ from .losses import HalfSquared
 from .matrix import count_values, shape_of, take_rows
 from .options import Options
 from .problem import PARALLEL_FROM, Problem, chunk_count
+from .rate_search import searched_rates
 from .rows import CSR
 
 SAMPLE_ROWS = 16_384  # column scales need not be exact; the rates that follow from them are safe on all rows
@@ -85,7 +86,8 @@ def _column_moments(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
 def stable_rates(problem: Problem, options: Options, metric: Metric, batch_size: int) -> tuple[np.ndarray, float]:
     """A rate for each output that is stable for steps on ``batch_size`` rows, and how many passes over X they took.
 
-    For adaptive rules it is their own default. For batches of B of n rows drawn without replacement, the
+    For adaptive rules it is their own default; for losses without a largest curvature it is found by trial, see
+    `rate_search`. For batches of B of n rows drawn without replacement, the
     loss is smooth in expectation with the constant
 
         L_B = (n - B) / (B (n - 1)) L_max + n (B - 1) / (B (n - 1)) L,
@@ -96,23 +98,19 @@ def stable_rates(problem: Problem, options: Options, metric: Metric, batch_size:
 
     Raises
     ------
-    OptionError
-        When the loss does not say what its largest curvature is.
     DataError
         When the squares of X are not finite.
     """
     default = getattr(options.rule, "default_rate", None)
     if default is not None:
         return np.full(problem.n_outputs, float(default)), 0.0
-    curvature = getattr(problem.loss, "curvature", None)
-    if curvature is None:
-        raise OptionError(
-            f"loss {type(problem.loss).__qualname__} has no method curvature(self), its largest second derivative, "
-            "so there is no automatic learning rate: add the method or give a learning_rate"
-        )
     n = problem.n_samples
     norms = _squared_norms(problem, problem.X, metric, problem.targets.weight)
     passes = 1.0
+    curvature = getattr(problem.loss, "curvature", None)
+    if curvature is None:
+        rates, more = searched_rates(problem, options, metric, batch_size, norms)
+        return rates, passes + more
     largest = curvature() * float(norms.max())
     if batch_size == 1 or n == 1:
         constant, factor = largest, 2.0

@@ -92,3 +92,11 @@ LAYOUTS = {
     "csr float64": lambda X: stored(X, np.float64, np.int32),
     "csr float32": lambda X: stored(X, np.float32, np.int64),
 }
+
+# Schedules of which a fit would fill in what is open, filled in with the reference's own settings.
+FILLED_IN = {
+    "cosine": "cosine:epochs=100",
+    "onecycle": "onecycle:epochs=100",
+    "optimal": "optimal:alpha=2,t0=25",
+    "pegasos": "pegasos:alpha=50",
+}

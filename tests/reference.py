@@ -2,13 +2,16 @@
 
 It is what every kernel is held to, so it is written from the formulas, shares no code with fastgd, and imports only
 what comes with Python. Vectors are lists of floats, but anything nested will do: entries of any kind are made Python
-floats first. The losses and penalties are in files of their own.
+floats first. The losses, penalties and rules are in files of their own.
 """
 
 import math
 
 from reference_losses import *  # noqa: F403  # LOSSES and their classes, for whoever imports this file
 from reference_penalties import *  # noqa: F403  # the same
+from reference_penalties import penalty_value
+from reference_rules import *  # noqa: F403  # the same
+from reference_rules import SGD, penalized_step
 
 # --- Schedules: the learning rate after t updates and `epoch` passes over the rows (a fraction counts) ---------------
 
@@ -33,90 +36,42 @@ def exponential(lr, t, epoch, decay=0.95):
     return lr * decay**epoch
 
 
-def cosine(lr, t, epoch, epochs=100, final=0.0):
-    """Half a cosine from lr down to final lr over `epochs`, and flat after it: Loshchilov and Hutter (2017)."""
-    return final * lr + (1 - final) * lr * (1 + math.cos(math.pi * min(epoch / epochs, 1))) / 2
+def cosine(lr, t, epoch, epochs=100, final=0.0, warmup=0.0):
+    """Half a cosine from lr down to final lr, ends at `epochs` and stays; first, a straight line from lr / 100 up."""
+    if epoch < warmup:
+        return lr / 100 + (lr - lr / 100) * epoch / warmup
+    done = min((epoch - warmup) / (epochs - warmup), 1)  # Loshchilov and Hutter (2017)
+    return final * lr + (1 - final) * lr * (1 + math.cos(math.pi * done)) / 2
 
 
-SCHEDULES = {"constant": constant, "invscaling": invscaling, "step": step, "exponential": exponential, "cosine": cosine}
-
-# --- Rules: one object looks after one weight; g already holds l2 w, and l1 goes by prox ----------------------------
-# Without l1 each is torch.optim's; Nesterov's theta is the point ahead of w where torch takes the next gradient.
-
-
-class SGD:
-    """w <- prox(w - lr g, lr l1)"""
-
-    def step(self, w, g, lr, l1=0.0):
-        return soft_threshold(w - lr * g, lr * l1)
+def onecycle(lr, t, epoch, epochs=100, pct_start=0.3, div_factor=25.0, final_div_factor=1e4):
+    """Half a cosine from lr / div_factor up to lr, and one from there down to lr / div_factor / final_div_factor."""
+    bottom, turn = lr / div_factor, pct_start * epochs
+    if epoch <= turn:
+        return bottom + (lr - bottom) * (1 - math.cos(math.pi * epoch / turn)) / 2
+    end = bottom / final_div_factor
+    return end + (lr - end) * (1 + math.cos(math.pi * min((epoch - turn) / (epochs - turn), 1))) / 2
 
 
-class Momentum:
-    """buf <- mu buf + g; w <- prox(w - lr buf, lr l1); then buf is corrected, so that w really moved by -lr buf."""
-
-    def __init__(self, momentum=0.9):
-        self.momentum, self.buf = momentum, 0.0
-
-    def step(self, w, g, lr, l1=0.0):
-        self.buf = self.momentum * self.buf + g
-        tentative = w - lr * self.buf
-        new = soft_threshold(tentative, lr * l1)
-        self.buf -= (new - tentative) / lr if lr else 0.0
-        return new
+def optimal(lr, t, epoch, alpha=2.0, t0=25.0):
+    """1 / (alpha (t0 + t)): Bottou (2012)"""
+    return 1 / (alpha * (t0 + t))
 
 
-class Nesterov(Momentum):
-    """buf <- mu buf + g; w <- prox(theta - lr g, lr l1); buf is corrected; theta <- w - lr mu buf goes in and out."""
-
-    def step(self, theta, g, lr, l1=0.0):
-        self.buf = self.momentum * self.buf + g
-        tentative = theta - lr * g
-        new = soft_threshold(tentative, lr * l1)
-        self.buf -= (new - tentative) / lr if lr else 0.0
-        return new - lr * self.momentum * self.buf
+def pegasos(lr, t, epoch, alpha=50.0):
+    """1 / (alpha (t + 1)): Shalev-Shwartz et al. (2011), whose t is that of the step to come"""
+    return 1 / (alpha * (t + 1))
 
 
-class AdaGrad:
-    """sum <- sum + g^2; w <- prox(w - lr g / denom, lr l1 / denom), denom = sqrt(sum) + eps: Duchi et al. (2011)."""
-
-    def __init__(self, eps=1e-10):
-        self.eps, self.total = eps, 0.0
-
-    def step(self, w, g, lr, l1=0.0):
-        self.total += g * g
-        denom = math.sqrt(self.total) + self.eps
-        return soft_threshold(w - lr * g / denom, lr * l1 / denom)
+def adaptive(lr, t, epoch, factor=0.2, patience=5, tol=1e-3):
+    """lr, for what lowers it is not a function of t or epoch."""
+    return lr
 
 
-class RMSProp:
-    """v <- alpha v + (1 - alpha) g^2; w <- prox(w - lr g / denom, lr l1 / denom), denom = sqrt(v) + eps."""
-
-    def __init__(self, alpha=0.99, eps=1e-8):
-        self.alpha, self.eps, self.v = alpha, eps, 0.0
-
-    def step(self, w, g, lr, l1=0.0):
-        self.v = self.alpha * self.v + (1 - self.alpha) * g * g
-        denom = math.sqrt(self.v) + self.eps
-        return soft_threshold(w - lr * g / denom, lr * l1 / denom)
-
-
-class Adam:
-    """m, v: running means of g, g^2, over 1 - beta^t; w <- prox(w - lr m / denom, lr l1 / denom), as RMSProp."""
-
-    def __init__(self, beta1=0.9, beta2=0.999, eps=1e-8):
-        self.beta1, self.beta2, self.eps = beta1, beta2, eps
-        self.m, self.v, self.t = 0.0, 0.0, 0
-
-    def step(self, w, g, lr, l1=0.0):
-        self.t += 1
-        self.m = self.beta1 * self.m + (1 - self.beta1) * g
-        self.v = self.beta2 * self.v + (1 - self.beta2) * g * g
-        mean = self.m / (1 - self.beta1**self.t)
-        denom = math.sqrt(self.v / (1 - self.beta2**self.t)) + self.eps
-        return soft_threshold(w - lr * mean / denom, lr * l1 / denom)
-
-
-RULES = {"sgd": SGD, "momentum": Momentum, "nesterov": Nesterov, "adagrad": AdaGrad, "rmsprop": RMSProp, "adam": Adam}
+SCHEDULES = {
+    "constant": constant, "invscaling": invscaling, "step": step, "exponential": exponential, "cosine": cosine,
+    "onecycle": onecycle, "optimal": optimal, "pegasos": pegasos, "adaptive": adaptive,
+}  # fmt: skip
 
 # --- The objective and its gradient ---------------------------------------------------------------------------------
 
@@ -158,7 +113,7 @@ def minibatch(X, y, loss, *, lr, epochs, batch_size, rule=SGD, schedule=constant
         for first in range(0, n, batch_size):
             rate = schedule(lr, len(path), (epoch * n + first) / n)
             gradient, slope, _ = batch_gradient(X, y, w, b, loss, order[first : first + batch_size], sample_weight)
-            w = [rules[j].step(w[j], gradient[j] + l2 * w[j], rate, l1) for j in range(d)]
+            w = [penalized_step(rules[j], w[j], gradient[j], rate, l1, l2) for j in range(d)]
             if fit_intercept:
                 b = rules[d].step(b, slope, rate)
             path.append((w, b))

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from fastgd.kernels.gradient import batch_gradient, linear_predictor, mean_loss, row_norms
 from fastgd.kernels.order import shuffle_blocks
 from fastgd.kernels.targets import Targets
-from fastgd.kernels.update import Metric, Stepper, prox_mapping_norm, update
+from fastgd.kernels.update import Metric, Stepper, model_of, prox_mapping_norm, update
 from fastgd.losses import LOSSES
 from fastgd.matrix import dtype_of
 from fastgd.penalties import ElasticNet
@@ -188,12 +188,17 @@ def test_update_steps_in_scaled_and_centred_variables(name, data, d, has_interce
         w = theta[:d].tolist()
         u, b, slopes, slope = in_scaled_variables(theta.tolist(), gradient.tolist(), metric, d)
         v = metric.inverse
-        # In u the penalty of w_j = inverse_j u_j is l1 inverse_j |u_j| + l2 inverse_j^2 u_j^2 / 2.
-        u = [rules[j].step(u[j], slopes[j] + l2 * v[j] * w[j], lr, l1 * v[j]) for j in range(d)]
+        # In u the penalty of w_j = inverse_j u_j is l1 inverse_j |u_j| + l2 inverse_j^2 u_j^2 / 2; but what is
+        # decoupled is in the user's units.
+        l2s = [l2 if rules[j].decouples else l2 * v[j] ** 2 for j in range(d)]
+        u = [reference.penalized_step(rules[j], u[j], slopes[j], lr, l1 * v[j], l2s[j]) for j in range(d)]
         b = rules[d].step(b, slope, lr)
         w = [u[j] * v[j] for j in range(d)]
         update(theta, gradient, lr, t, stepper)
         assert theta == pytest.approx([*w, b - reference.dot(metric.shift, w)][:p], rel=1e-11, abs=1e-11)
+        w = [rules[j].model(u[j]) * v[j] for j in range(d)]
+        model = [*w, rules[d].model(b) - reference.dot(metric.shift, w)][:p]
+        assert model_of(theta, stepper) == pytest.approx(model, rel=1e-11, abs=1e-11)
 
 
 @given(data=st.data(), d=st.integers(1, 5), has_intercept=st.booleans(), stepsize=st.sampled_from([0.01, 0.5, 2.0]))
@@ -209,7 +214,7 @@ def test_prox_mapping_norm(data, d, has_intercept, stepsize):
         total += ((u[j] - reference.soft_threshold(ahead, stepsize * l1 * v)) / stepsize) ** 2
     stepper = Stepper.make(SGD(), ElasticNet(l1, l2), metric, p)
     before = theta.copy(), gradient.copy()
-    norm = prox_mapping_norm(theta, gradient, stepsize, stepper)
+    norm = prox_mapping_norm(theta, gradient, stepsize, stepper, 0)
     # u cancels against itself, so that its own rounding over the step size counts.
     same(norm, math.sqrt(total), 1e-14 * d * (math.sqrt(total) + max(map(abs, u)) / stepsize))
     assert (theta == before[0]).all()
@@ -220,7 +225,7 @@ def test_prox_mapping_norm_is_0_where_the_subgradient_holds_0():
     # w_1 = 0 with |g| <= l1; w_2 = 2 with g = -l1 - l2 w_2; and the intercept's slope is 0.
     theta, gradient = np.array([0.0, 2.0, 0.7]), np.array([0.25, -1.5, 0.0])
     stepper = Stepper.make(SGD(), ElasticNet(l1=0.5, l2=0.5), Metric.identity(2), 3)
-    assert prox_mapping_norm(theta, gradient, 0.25, stepper) == 0.0
+    assert prox_mapping_norm(theta, gradient, 0.25, stepper, 0) == 0.0
 
 
 # --- The order of rows ------------------------------------------------------------------------------------------------

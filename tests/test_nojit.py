@@ -15,7 +15,7 @@ import numba
 import numpy as np
 import pytest
 import reference
-from conftest import LAYOUTS
+from conftest import FILLED_IN, LAYOUTS
 from scipy.sparse import csr_array
 
 import fastgd
@@ -91,7 +91,8 @@ def test_every_update_is_the_references(method, rule, penalty, schedule, loss, l
     alpha = 0.0 if penalty == "none" else ALPHA
     result = fastgd.fit(
         as_users_have_it(LAYOUTS[layout](X)), y, loss=loss, method=method, penalty=penalty, alpha=alpha,
-        l1_ratio=L1_RATIO if penalty == "elasticnet" else None, rule=rule, learning_rate=RATE, schedule=schedule,
+        l1_ratio=L1_RATIO if penalty == "elasticnet" else None, rule=rule, learning_rate=RATE,
+        schedule=FILLED_IN.get(schedule, schedule),
         batch_size=3 if method == "minibatch" else "auto", max_epochs=EPOCHS, fit_intercept=fit_intercept,
         start=0.5, shuffle=False, trace="step",
     )  # fmt: skip

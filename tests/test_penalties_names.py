@@ -56,7 +56,7 @@ def named(request):
 def test_value_and_derivative_are_the_references(named, w):
     term, l1, l2 = named
     assert term.value(w) == close(reference.penalty_value(w, l1, l2))
-    assert penalty_value(term, w) == close(reference.penalty_value(w, l1, l2))
+    assert penalty_value(term, w, 1.0, np.zeros(0)) == close(reference.penalty_value(w, l1, l2))
     assert [term.derivative(w_j) for w_j in w] == close(reference.penalty_derivative(w, l2))
 
 

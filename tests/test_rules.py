@@ -18,14 +18,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastgd.errors import OptionError
-from fastgd.kernels.update import Metric, Stepper, update
+from fastgd.kernels.update import Metric, Stepper, model_of, update
 from fastgd.penalties import ElasticNet
 from fastgd.rules import RULES
 
 TORCH = json.loads(Path(__file__).with_name("torch_trajectories.json").read_text())
 
 # What the reference, as PyTorch, calls a setting -> what it is called here.
-OUR_NAMES = {"momentum": "beta", "alpha": "rho", "eps": "epsilon", "beta1": "beta1", "beta2": "beta2"}
+OUR_NAMES = {"momentum": "beta", "eps": "epsilon"}
 
 # Settings other than a rule's own, under the reference's names.
 OTHER_SETTINGS = {
@@ -33,12 +33,19 @@ OTHER_SETTINGS = {
     "momentum": {"momentum": 0.5},
     "nesterov": {"momentum": 0.5},
     "adagrad": {"eps": 0.01},
-    "rmsprop": {"alpha": 0.9, "eps": 0.001},
+    "rmsprop": {"rho": 0.9, "eps": 0.001},
     "adam": {"beta1": 0.8, "beta2": 0.99, "eps": 0.001},
+    "adamw": {"beta1": 0.8, "beta2": 0.99, "eps": 0.001},
+    "amsgrad": {"beta1": 0.8, "beta2": 0.9, "eps": 0.001},
+    "nadam": {"beta1": 0.8, "beta2": 0.99, "eps": 0.001, "momentum_decay": 0.2},
+    "adadelta": {"rho": 0.5, "eps": 0.01},
+    "lion": {"beta1": 0.85, "beta2": 0.97},
+    "asgd": {"lambd": 0.5, "alpha": 0.6, "t0": 3.0},
+    "schedule_free": {"beta": 0.5},
 }
+NOT_IN_TORCH = ("lion", "schedule_free")  # so that the reference is written from the papers alone
 
 Rule = Any
-Move = Callable[[list[float], list[float], float, int], list[float]]
 
 
 def close(value, tol=1e-12):
@@ -46,47 +53,60 @@ def close(value, tol=1e-12):
 
 
 def ours(name: str, settings: dict[str, float]) -> Rule:
-    return RULES[name](**{OUR_NAMES[key]: value for key, value in settings.items()})
+    return RULES[name](**{OUR_NAMES.get(key, key): value for key, value in settings.items()})
 
 
 def expected(name: str, settings: dict[str, float]) -> Callable[[], Any]:
     """Makes the reference's rule of that name."""
     if name not in reference.RULES:
-        pytest.fail(f"tests/reference.py has no rule {name!r} to hold the new one to: write it there from its formula")
+        pytest.fail(f"tests/reference_rules.py has no rule {name!r} to hold the new one to: write it from its formula")
     return partial(reference.RULES[name], **settings)
 
 
-def plain(rule: Rule, n_weights: int, l1: float = 0.0) -> Move:
-    """The rule's own methods, as Python, on each weight; l1 by its prox."""
-    state = [(0.0, 0.0)] * n_weights
+class Plain:
+    """The rule's own methods, as Python, on each weight; l1 by its prox, l2 by its derivative."""
 
-    def move(w: list[float], g: list[float], lr: float, t: int) -> list[float]:
-        moved = []
-        for j, (w_j, g_j) in enumerate(zip(w, g, strict=True)):
-            step, reach, m, v = rule.step(g_j, lr, t, *state[j])
-            before = w_j + step
-            after = reference.soft_threshold(before, l1 * reach)
-            settled, m = rule.settle(after, after - before, lr, m)
-            state[j] = (m, v)
-            moved.append(settled)
-        return moved
+    def __init__(self, rule: Rule, n_weights: int, l1: float = 0.0, l2: float = 0.0) -> None:
+        self.rule, self.l1, self.l2 = rule, l1, l2
+        self.state = [(0.0, 0.0, 0.0)] * n_weights
 
-    return move
+    def __call__(self, w: list[float], g: list[float], lr: float, t: int) -> list[float]:
+        return [self._move(j, w_j, g_j, lr, t) for j, (w_j, g_j) in enumerate(zip(w, g, strict=True))]
+
+    def _move(self, j: int, w: float, g: float, lr: float, t: int) -> float:
+        if self.rule.decouples:
+            w -= lr * self.l2 * w
+        else:
+            g += self.l2 * w
+        step, reach, *state = self.rule.step(g, lr, t, *self.state[j])
+        before = w + step
+        after = reference.soft_threshold(before, self.l1 * reach)
+        settled, *state = self.rule.settle(after, after - before, lr, t, *state)
+        self.state[j] = tuple(state)
+        return settled
+
+    def model(self, w: list[float]) -> list[float]:
+        if not hasattr(self.rule, "model"):
+            return w
+        return [self.rule.model(w_j, *state) for w_j, state in zip(w, self.state, strict=True)]
 
 
-def compiled(rule: Rule, n_weights: int, l1: float = 0.0) -> Move:
+class Compiled:
     """The kernel `update` with the rule compiled into it."""
-    stepper = Stepper.make(rule, ElasticNet(l1=l1), Metric.identity(n_weights), n_weights)
 
-    def move(w: list[float], g: list[float], lr: float, t: int) -> list[float]:
+    def __init__(self, rule: Rule, n_weights: int, l1: float = 0.0, l2: float = 0.0, clip: float = math.inf) -> None:
+        self.stepper = Stepper.make(rule, ElasticNet(l1, l2), Metric.identity(n_weights), n_weights, clip=clip)
+
+    def __call__(self, w: list[float], g: list[float], lr: float, t: int) -> list[float]:
         theta = np.array(w)
-        update(theta, np.array(g), lr, t, stepper)
+        update(theta, np.array(g), lr, t, self.stepper)
         return theta.tolist()
 
-    return move
+    def model(self, w: list[float]) -> list[float]:
+        return model_of(np.array(w), self.stepper).tolist()
 
 
-both_ways = pytest.mark.parametrize("way", [plain, compiled])
+both_ways = pytest.mark.parametrize("way", [Plain, Compiled])
 
 
 @pytest.fixture(params=RULES, scope="module")
@@ -104,24 +124,44 @@ def settings(request, name):
 # --- PyTorch, step by step --------------------------------------------------------------------------------------------
 
 
-@both_ways
-@pytest.mark.parametrize("record", TORCH["rules"], ids=lambda r: f"{r['rule']} {r['options']}")
-def test_it_is_torchs(record, way):
+def follow(record: dict[str, Any], move: Plain | Compiled) -> None:
+    """Hold every step to the record's."""
     problem = TORCH["problem"]
     w, lr, batch = problem["start"], problem["learning_rate"], problem["batch_size"]
-    move = way(ours(record["rule"], record["options"]), len(w))
-    for k, weights in enumerate(record["weights"]):
+    models = record.get("models", record["weights"])
+    for k, (weights, model) in enumerate(zip(record["weights"], models, strict=True)):
         first = k * batch % len(problem["X"])
         rows = range(first, first + batch)
-        gradient, _, _ = reference.batch_gradient(problem["X"], problem["y"], w, 0.0, reference.Squared(), rows)
+        gradient, _, _ = reference.batch_gradient(problem["X"], problem["y"], w, 0.0, reference.LOSSES["squared"], rows)
         w = move(w, gradient, lr, k + 1)
         assert w == close(weights, 1e-10)
+        assert move.model(w) == close(model, 1e-10)
     assert k + 1 == problem["n_steps"]
 
 
+def record_id(record: dict[str, Any]) -> str:
+    return f"{record['rule']} {record['options']} l2={record['l2']}"
+
+
+@both_ways
+@pytest.mark.parametrize("record", [record for record in TORCH["rules"] if record["clip"] is None], ids=record_id)
+def test_it_is_torchs(record, way):
+    rule = ours(record["rule"], record["options"])
+    follow(record, way(rule, len(TORCH["problem"]["start"]), l2=record["l2"]))
+
+
+@pytest.mark.parametrize("record", [record for record in TORCH["rules"] if record["clip"] is not None], ids=record_id)
+def test_clipped_it_is_torchs(record):
+    rule, n_weights = ours(record["rule"], record["options"]), len(TORCH["problem"]["start"])
+    follow(record, Compiled(rule, n_weights, l2=record["l2"], clip=record["clip"]))
+    with pytest.raises(AssertionError):
+        follow(record, Compiled(rule, n_weights, l2=record["l2"]))
+
+
 def test_torch_was_asked_about_every_rule(name):
-    asked = [record for record in TORCH["rules"] if record["rule"] == name]
-    assert asked, f"add {name!r} to tests/torch_trajectories.py, or say here why PyTorch cannot be asked about it"
+    asked = any(record["rule"] == name for record in TORCH["rules"])
+    told = f"add {name!r} to tests/torch_trajectories.py, or to NOT_IN_TORCH"
+    assert asked != (name in NOT_IN_TORCH), told
 
 
 # --- The reference, with and without l1 -------------------------------------------------------------------------------
@@ -143,6 +183,7 @@ def test_it_is_the_references(name, settings, way, start, gradients, lr, l1):
         w = theirs.step(w, g, lr, l1)
         (v,) = move([v], [g], lr, t)
         assert v == close(w, 1e-10)  # a momentum of 0.9 remembers ten roundings, and each step brings its own
+        assert move.model([v]) == close([theirs.model(w)], 1e-10)
 
 
 @both_ways
@@ -153,6 +194,7 @@ def test_rates_may_change_and_may_be_zero(name, settings, way):
         w = theirs.step(w, g, lr, 0.3)
         (v,) = move([v], [g], lr, t)
         assert v == close(w)
+        assert move.model([v]) == close([theirs.model(w)])
 
 
 @both_ways
@@ -177,7 +219,7 @@ def test_the_intercept_is_moved_by_the_same_rule_without_a_penalty(name, setting
     for t in range(1, 10):
         g = [0.5 - 0.1 * t, 0.2 * t, 1.0 / t]
         update(theta, np.array(g[: d + has_intercept]), 0.1, t, stepper)
-        w = [rules[j].step(w[j], g[j] + l2 * w[j], 0.1, l1) for j in range(d)]
+        w = [reference.penalized_step(rules[j], w[j], g[j], 0.1, l1, l2) for j in range(d)]
         b = rules[d].step(b, g[d], 0.1)
         assert theta == close([*w, b][: d + has_intercept])
 
@@ -218,16 +260,39 @@ def test_nan_is_not_hidden(name, settings, way):
 def test_it_settles_at_the_optimum(name, settings, way, l1):
     # (w - 2)^2 / 2 + l1 |w|: w = 2 - l1; the second weight's (w - 0.1)^2 / 2 + 0.3 |w| ends at exactly 0
     move, w = way(ours(name, settings), 2, l1), [0.0, 0.0]
+    rate = 10.0 if name == "adadelta" else 0.3  # its first steps are as short as its epsilon
     for t in range(1, 3001):
         # At a constant rate a running mean of squares forgets, and its rules circle the optimum.
-        w = move(w, [w[0] - 2.0, w[1] - 0.1], 0.3 * 0.997**t, t)
+        w = move(w, [w[0] - 2.0, w[1] - 0.1], rate * 0.997**t, t)
     assert w[0] == pytest.approx(2.0 - l1, abs=1e-3)
     assert w[1] == pytest.approx(0.1 if l1 == 0 else 0.0, abs=1e-3)
+    assert move.model(w) == pytest.approx(w, abs=0.01)
+
+
+@both_ways
+def test_it_stays_at_the_optimum(name, settings, way):
+    # The same optimum: the prox undoes each step, from the first on.
+    move, w = way(ours(name, settings), 2, 0.3), [1.7, 0.0]
+    for t in range(1, 60):
+        w = move(w, [w[0] - 2.0, w[1] - 0.1], 0.1, t)
+        assert w == close([1.7, 0.0])
+        assert move.model(w) == close([1.7, 0.0])
+
+
+@both_ways
+def test_before_the_first_step_the_model_is_the_start(name, settings, way):
+    assert way(ours(name, settings), 2).model([0.7, -0.1]) == [0.7, -0.1]
+
+
+def test_adaptive_rules_reach_as_far_as_the_gradient_lets_them(name, settings):
+    rule = ours(name, settings)
+    reaches = {rule.step(g, 0.1, 1, 0.0, 0.0, 0.0)[1] for g in (0.25, -0.5, 4.0)}
+    assert len(reaches) == (3 if rule.adaptive else 1)
 
 
 def test_one_step_by_hand():
     def first(text, w=1.0, g=3.0, lr=0.1, l1=0.6):
-        return compiled(RULES.resolve(text), 1, l1)([w], [g], lr, 1)[0]
+        return Compiled(RULES.resolve(text), 1, l1)([w], [g], lr, 1)[0]
 
     assert first("sgd") == close(0.64)  # 1 - 0.3, less 0.06
     assert first("momentum:beta=0.5") == close(0.64)
@@ -235,15 +300,26 @@ def test_one_step_by_hand():
     assert first("adagrad:epsilon=1e-15") == close(0.88)  # 1 - 0.1, less 0.06 / 3
     assert first("rmsprop:rho=0.75,epsilon=1e-15") == close(0.76)  # v = 9/4: 1 - 0.2, less 0.04
     assert first("adam:epsilon=1e-15") == close(0.88)  # both means are those of one step: 3 and 9
+    assert first("adamw:epsilon=1e-15") == close(0.88)
+    assert first("amsgrad:epsilon=1e-15") == close(0.88)
+    # mu_1 = mu_2 = 0.4: 1 + 0.4 x 0.1 / (1 - 0.16) times as far as adam
+    assert first("nadam:beta1=0.8,epsilon=1e-15,momentum_decay=0", l1=0.0) == close(1 - 0.1 * (1 + 0.4 * 0.2 / 0.84))
+    # v = 2.25 and s = 0: a step of 0.1 x 3 x 0.01 / sqrt(2.2501), less a fifth of that
+    assert first("adadelta:rho=0.75,epsilon=1e-4") == close(1 - 0.1 * 3.6 * 0.01 / math.sqrt(2.2501))
+    assert first("lion") == close(0.9)  # 1 - 0.1, and l1 would make it longer
+    assert first("lion", w=0.95, l1=6.0) == close(0.85)  # an l1 above the gradient makes the step no longer either
+    assert first("lion", g=-3.0) == close(1.08)  # 1 + 0.1, less 0.1 x 0.6 / 3
+    assert first("asgd") == close(0.64)
+    assert first("schedule_free") == close(0.64)
 
 
-@pytest.mark.parametrize("name", ["adagrad", "rmsprop", "adam"])
+@pytest.mark.parametrize("name", [name for name, rule in RULES.items() if hasattr(rule, "epsilon")])
 def test_no_epsilon_that_is_admitted_spoils_a_weight_without_gradient(name):
     # A column of zeros has no gradient, and 0 / (sqrt(0) + 0) is not a number.
     for epsilon in (1e-8, 1e-300, 0.0):
         with suppress(OptionError):
             rule = RULES[name](epsilon=epsilon)
-            assert compiled(rule, 2)([0.5, 0.5], [0.0, 1.0], 0.1, 1)[0] == 0.5
+            assert Compiled(rule, 2)([0.5, 0.5], [0.0, 1.0], 0.1, 1)[0] == 0.5
 
 
 # --- Settings, errors, documentation ----------------------------------------------------------------------------------
@@ -265,9 +341,21 @@ def test_no_epsilon_that_is_admitted_spoils_a_weight_without_gradient(name):
         ("adagrad:epsilon=-1", "adagrad: epsilon must be above 0, not -1.0"),
         ("rmsprop:epsilon=-1", "rmsprop: epsilon must be above 0, not -1.0"),
         ("adam:epsilon=-1", "adam: epsilon must be above 0, not -1.0"),
+        ("adamw:beta1=1", "adamw: beta1 lies between 0 and 1 (below 1), not 1.0"),
+        ("amsgrad:epsilon=0", "amsgrad: epsilon must be above 0, not 0.0"),
+        ("nadam:beta2=1", "nadam: beta2 lies between 0 and 1 (below 1), not 1.0"),
+        ("nadam:epsilon=-1", "nadam: epsilon must be above 0, not -1.0"),
+        ("nadam:momentum_decay=-1", "nadam: momentum_decay must be a finite number, 0 or more, not -1.0"),
+        ("adadelta:rho=1", "adadelta: rho lies between 0 and 1 (below 1), not 1.0"),
+        ("adadelta:epsilon=0", "adadelta: epsilon must be above 0, not 0.0"),
+        ("lion:beta1=1", "lion: beta1 lies between 0 and 1 (below 1), not 1.0"),
+        ("asgd:alpha=inf", "asgd: alpha must be a finite number, 0 or more, not inf"),
+        ("asgd:lambd=-1", "asgd: lambd must be a finite number, 0 or more, not -1.0"),
+        ("asgd:t0=-1", "asgd: t0 must be a finite number, 0 or more, not -1.0"),
+        ("schedule_free:beta=1", "schedule_free: beta lies between 0 and 1 (below 1), not 1.0"),
         (RULES["adam"], "rule: pass an instance, Adam(), not the class itself"),
         (None, "rule: None is neither a name (sgd, momentum"),
-        (ElasticNet(), "rule ElasticNet has no method step(self, g, lr, t, m, v)"),
+        (ElasticNet(), "rule ElasticNet has no method step(self, g, lr, t, m, v, s)"),
     ],
     ids=str,
 )

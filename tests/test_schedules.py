@@ -7,16 +7,19 @@ import math
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import reference
+from conftest import FILLED_IN
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.linear_model import SGDClassifier
 
 from fastgd.errors import OptionError
 from fastgd.kernels.update import fill_rates
-from fastgd.schedules import SCHEDULES
+from fastgd.schedules import SCHEDULES, bind_schedule
 
 TORCH = json.loads(Path(__file__).with_name("torch_trajectories.json").read_text())
 
@@ -26,8 +29,13 @@ OTHER_SETTINGS = {
     "invscaling": {"power": 0.25},
     "step": {"every": 3, "factor": 0.1},
     "exponential": {"decay": 0.8},
-    "cosine": {"epochs": 7.5, "final": 0.1},
+    "cosine": {"epochs": 7.5, "final": 0.1, "warmup": 1.5},
+    "onecycle": {"epochs": 7.5, "pct_start": 0.5, "div_factor": 10.0, "final_div_factor": 100.0},
+    "optimal": {"alpha": 0.5, "t0": 3.0},
+    "pegasos": {"alpha": 0.5},
+    "adaptive": {"factor": 0.5, "patience": 2, "tol": 0.01},
 }
+SET_THE_RATE = ("optimal", "pegasos")
 
 
 def close(value, tol=1e-14):
@@ -50,7 +58,10 @@ def name(request):
 def settings(request, name):
     if name not in OTHER_SETTINGS:
         pytest.fail(f"OTHER_SETTINGS lacks the schedule {name!r}: add settings that are not its defaults")
-    return {} if request.param == "its own settings" else OTHER_SETTINGS[name]
+    if request.param == "its own settings":
+        term = SCHEDULES.resolve(FILLED_IN.get(name, name))
+        return {field.name: getattr(term, field.name) for field in fields(term)}
+    return OTHER_SETTINGS[name]
 
 
 # --- Rates ------------------------------------------------------------------------------------------------------------
@@ -87,7 +98,7 @@ def test_it_is_torchs(record):
 
 
 def test_torch_was_asked_about_every_schedule_it_has():
-    assert {record["schedule"] for record in TORCH["schedules"]} == {"step", "exponential", "cosine"}
+    assert {record["schedule"] for record in TORCH["schedules"]} == {"step", "exponential", "cosine", "onecycle"}
 
 
 BY_HAND = [  # schedule, updates done, epochs done, rate from 0.8
@@ -101,12 +112,30 @@ BY_HAND = [  # schedule, updates done, epochs done, rate from 0.8
     ("step:every=5,factor=0.1", 0, 12.5, 0.008),
     ("exponential", 0, 1.0, 0.76),
     ("exponential:decay=0.25", 0, 0.5, 0.4),  # half an epoch: 0.8 x 0.5
-    ("cosine", 0, 0.0, 0.8),
-    ("cosine", 0, 50.0, 0.4),
-    ("cosine", 0, 100.0, 0.0),
-    ("cosine", 0, 250.0, 0.0),
+    ("cosine:epochs=100", 0, 0.0, 0.8),
+    ("cosine:epochs=100", 0, 50.0, 0.4),
+    ("cosine:epochs=100", 0, 100.0, 0.0),
+    ("cosine:epochs=100", 0, 250.0, 0.0),
     ("cosine:epochs=10,final=0.25", 0, 5.0, 0.5),  # halfway from 0.8 to 0.2
     ("cosine:epochs=10,final=0.25", 0, 99.0, 0.2),
+    ("cosine:epochs=10,warmup=2", 0, 0.0, 0.008),
+    ("cosine:epochs=10,warmup=2", 0, 1.0, 0.404),  # halfway from 0.008 to 0.8
+    ("cosine:epochs=10,warmup=2", 0, 2.0, 0.8),
+    ("cosine:epochs=10,warmup=2", 0, 6.0, 0.4),
+    ("cosine:epochs=10,warmup=2", 0, 10.0, 0.0),
+    ("onecycle:epochs=10", 0, 0.0, 0.032),  # 0.8 / 25
+    ("onecycle:epochs=10", 0, 1.5, 0.416),  # halfway from there to 0.8
+    ("onecycle:epochs=10", 0, 3.0, 0.8),
+    ("onecycle:epochs=10", 0, 6.5, 0.4000016),  # halfway from 0.8 to 0.0000032
+    ("onecycle:epochs=10", 0, 10.0, 0.0000032),
+    ("onecycle:epochs=10", 0, 99.0, 0.0000032),
+    ("onecycle:epochs=10,pct_start=0.5,div_factor=8,final_div_factor=10", 0, 5.0, 0.8),
+    ("onecycle:epochs=10,pct_start=0.5,div_factor=8,final_div_factor=10", 0, 10.0, 0.01),
+    ("optimal:alpha=0.5,t0=8", 0, 0.0, 0.25),
+    ("optimal:alpha=0.5,t0=8", 12, 3.0, 0.1),
+    ("pegasos:alpha=0.5", 0, 0.0, 2.0),
+    ("pegasos:alpha=0.5", 3, 3.0, 0.5),
+    ("adaptive", 1000, 99.5, 0.8),
 ]
 
 
@@ -121,16 +150,97 @@ def test_every_schedule_is_worked_out_by_hand(name):
 
 
 @given(lr=st.floats(1e-6, 10), t=st.integers(0, 10**6), epoch=st.floats(0, 1000))
-def test_rates_begin_at_lr_and_stay_between_0_and_lr(name, settings, lr, t, epoch):
+def test_rates_stay_between_0_and_lr(name, settings, lr, t, epoch):
     term = SCHEDULES[name](**settings)
-    assert term.rate(lr, 0, 0.0) == close(lr)
+    assert getattr(term, "sets_rate", False) == (name in SET_THE_RATE)
+    if name in SET_THE_RATE:
+        assert 0.0 < term.rate(lr, t, epoch) == term.rate(10 * lr, t, epoch + 1.0)
+        return
     assert 0.0 <= term.rate(lr, t, epoch) <= lr * (1 + 1e-15)
 
 
+def rise(name, settings):
+    """The epochs for which the rate rises."""
+    return settings.get("warmup", 0.0) + settings.get("pct_start", 0.3) * settings["epochs"] * (name == "onecycle")
+
+
 @given(t=st.integers(0, 10**6), epoch=st.floats(0, 1000), later=st.integers(0, 1000))
-def test_rates_never_rise(name, settings, t, epoch, later):
-    term = SCHEDULES[name](**settings)
-    assert term.rate(1.0, t + later, epoch + later) <= term.rate(1.0, t, epoch) + 1e-15
+def test_rates_never_rise_but_at_first(name, settings, t, epoch, later):
+    term, start = SCHEDULES[name](**settings), 0.0
+    if name in ("cosine", "onecycle"):
+        start = rise(name, settings)
+        rates = [term.rate(1.0, t, start * k / 10) for k in range(11)]
+        assert rates == sorted(rates)
+    if name not in SET_THE_RATE:
+        assert term.rate(1.0, 0, start) == close(1.0)
+    assert term.rate(1.0, t + later, start + epoch + later) <= term.rate(1.0, t, start + epoch) + 1e-15
+
+
+# --- What the fit fills in --------------------------------------------------------------------------------------------
+
+HINGE = SimpleNamespace(derivative=lambda y, z: -y if y * z < 1 else 0.0)
+STEEP = SimpleNamespace(derivative=lambda y, z: 50.0)
+
+
+def bind(text, max_epochs=40, alpha=0.0, loss=HINGE):
+    return bind_schedule(SCHEDULES.resolve(text), max_epochs=max_epochs, alpha=alpha, loss=loss)
+
+
+def test_the_fit_fills_in_what_is_open():
+    assert bind("cosine:final=0.1,warmup=2") == SCHEDULES["cosine"](epochs=40.0, final=0.1, warmup=2.0)
+    rest = {"pct_start": 0.4, "div_factor": 8.0, "final_div_factor": 10.0}
+    text = "onecycle:pct_start=0.4,div_factor=8,final_div_factor=10"
+    assert bind(text) == SCHEDULES["onecycle"](epochs=40.0, **rest)
+    assert bind("pegasos", alpha=0.25) == SCHEDULES["pegasos"](alpha=0.25)
+    assert bind("optimal:t0=7", alpha=0.25) == SCHEDULES["optimal"](alpha=0.25, t0=7.0)
+    # The first rate is (1 / sqrt(0.0625))^(1/2) = 2, and over 50 where the loss is as steep as that.
+    assert bind("optimal", alpha=0.0625) == SCHEDULES["optimal"](alpha=0.0625, t0=8.0)
+    assert bind("optimal", alpha=0.0625, loss=STEEP) == SCHEDULES["optimal"](alpha=0.0625, t0=400.0)
+
+
+def test_what_is_set_stays_as_it_is(name):
+    term = SCHEDULES[name](**OTHER_SETTINGS[name])
+    assert bind_schedule(term, max_epochs=40, alpha=0.9, loss=STEEP) == term
+
+
+def test_a_schedule_without_bind_is_the_same():
+    term = SCHEDULES["constant"]()
+    assert bind_schedule(term, max_epochs=40, alpha=0.9, loss=HINGE) is term
+
+
+@pytest.mark.parametrize("name", SET_THE_RATE)
+def test_without_a_penalty_there_is_no_strength_to_divide_by(name):
+    with pytest.raises(OptionError) as caught:
+        bind(name)
+    told = f"schedule '{name}' divides by the strength of the penalty, which is 0: give alpha, or say '{name}:alpha="
+    assert str(caught.value).startswith(told)
+    assert bind(f"{name}:alpha=0.5").alpha == 0.5
+
+
+def test_a_warmup_as_long_as_the_fit_is_an_error():
+    with pytest.raises(OptionError, match="cosine: warmup must be shorter than all 40 epochs, not 40"):
+        bind("cosine:warmup=40")
+
+
+@pytest.mark.parametrize("loss", ["hinge", "log_loss"])
+@pytest.mark.parametrize("alpha", [1e-6, 1e-3, 0.5])
+def test_optimal_is_scikit_learns(loss, alpha):
+    """On a row so small that every step has the slope of the first, the weight moves by a constant times the rate."""
+    x, slope = 1e-6, {"hinge": -1.0, "log_loss": -0.5}[loss]
+    slopes = SimpleNamespace(derivative=lambda y, z: {"log_loss": -1 / (1 + math.exp(z))}.get(loss, -1.0))
+    term = bind("optimal", alpha=alpha, loss=slopes)
+    model = SGDClassifier(loss=loss, alpha=alpha, penalty=None, fit_intercept=False)
+    before = 0.0
+    for t in range(30):
+        model.partial_fit([[x]], [1], classes=[-1, 1])
+        assert model.t_ == t + 2
+        rate = (model.coef_[0, 0] - before) / (-slope * x)
+        assert term.rate(1.0, t, 0.0) == pytest.approx(rate, rel=1e-4 if loss == "log_loss" else 1e-9)
+        before = model.coef_[0, 0]
+
+
+def test_adaptive_asks_for_feedback(name):
+    assert getattr(SCHEDULES[name], "feedback", False) == (name == "adaptive")
 
 
 # --- Settings, errors, documentation ----------------------------------------------------------------------------------
@@ -143,7 +253,20 @@ def test_rates_never_rise(name, settings, t, epoch, later):
         ("step:each=3", "schedule 'step' has no setting 'each'"),
         ("step:every=2.5", "schedule 'step': every='2.5' is not a"),
         ("step:every=0", "step: every must be 1 epoch or more, not 0"),
-        ("cosine:epochs=0", "cosine: epochs must be above 0, not 0.0"),
+        ("cosine:epochs=-1", "cosine: epochs must be a finite number, 0 or more, not -1.0"),
+        ("cosine:warmup=-1", "cosine: warmup must be a finite number, 0 or more, not -1.0"),
+        ("cosine:epochs=5,warmup=5", "cosine: warmup must be shorter than all 5 epochs, not 5"),
+        ("onecycle:epochs=-1", "onecycle: epochs must be a finite number, 0 or more, not -1.0"),
+        ("onecycle:pct_start=0", "onecycle: pct_start lies strictly between 0 and 1, not 0.0"),
+        ("onecycle:pct_start=1", "onecycle: pct_start lies strictly between 0 and 1, not 1.0"),
+        ("onecycle:div_factor=0.5", "onecycle: div_factor must be a finite number, 1 or more, not 0.5"),
+        ("onecycle:final_div_factor=0", "onecycle: final_div_factor must be a finite number, 1 or more, not 0.0"),
+        ("optimal:alpha=-1", "optimal: alpha must be a finite number, 0 or more, not -1.0"),
+        ("optimal:t0=inf", "optimal: t0 must be a finite number, 0 or more, not inf"),
+        ("pegasos:alpha=-1", "pegasos: alpha must be a finite number, 0 or more, not -1.0"),
+        ("adaptive:factor=1", "adaptive: factor lies strictly between 0 and 1, not 1.0"),
+        ("adaptive:patience=0", "adaptive: patience must be 1 epoch or more, not 0"),
+        ("adaptive:tol=-1", "adaptive: tol must be a finite number, 0 or more, not -1.0"),
         ("cosine:epochs=nan", "Cosine: epochs is a number, not nan"),
         (SCHEDULES["cosine"], "schedule: pass an instance, Cosine(), not the class itself"),
         (0.1, "schedule: 0.1 is neither a name (constant, invscaling"),
@@ -181,7 +304,7 @@ def test_settings_are_numbers(name):
 
 def test_a_name_with_settings():
     assert SCHEDULES.resolve("step:every=5,factor=0.1") == SCHEDULES["step"](every=5, factor=0.1)
-    assert SCHEDULES.resolve("cosine:") == SCHEDULES["cosine"](epochs=100.0, final=0.0)
+    assert SCHEDULES.resolve("cosine:") == SCHEDULES["cosine"](epochs=0.0, final=0.0, warmup=0.0)
 
 
 def test_the_docstring_has_a_formula_its_settings_and_a_source(name):

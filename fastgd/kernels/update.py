@@ -57,7 +57,7 @@ class Stepper(NamedTuple):
         weights: Any = None,
         clip: float = np.inf,
     ) -> Stepper:
-        """As many outputs as ``strength`` has numbers; ``weights`` are for penalties that are a sum over the weights."""
+        """As many outputs as ``strength`` has numbers; ``weights`` are for penalties that are sums over the weights."""
         n_features = len(metric.shift)
         strengths = np.array(strength, dtype=np.float64, ndmin=1)
         rates = np.broadcast_to(rate, strengths.shape).astype(np.float64)
@@ -117,15 +117,17 @@ def step(theta, gradient, lr, t, stepper, factor, k):
         reach[j] = weight * inverse[j] * inverse[j] * length
         before[j] = w[j]
     penalty.prox(w, reach)
+    if has_intercept:  # b is still the one of centred columns
+        j = n_features
+        move, _, m[j], v[j], s[j] = rule.step(slope_b, lr, t, m[j], v[j], s[j])
+        b, m[j], v[j], s[j] = rule.settle(b + move, 0.0, lr, t, m[j], v[j], s[j])
     for j in range(n_features):
         change = (w[j] - before[j]) / inverse[j]
         settled, m[j], v[j], s[j] = rule.settle(w[j] / inverse[j], change, lr, t, m[j], v[j], s[j])
         w[j] = settled * inverse[j]
         b -= shift[j] * w[j]
     if has_intercept:
-        j = n_features
-        move, _, m[j], v[j], s[j] = rule.step(slope_b, lr, t, m[j], v[j], s[j])
-        theta[j], m[j], v[j], s[j] = rule.settle(b + move, 0.0, lr, t, m[j], v[j], s[j])
+        theta[n_features] = b
 
 
 @kernel
@@ -150,7 +152,7 @@ def update_outputs(theta, gradient, lr, t, stepper):
 
 @kernel
 def model_weights(theta, stepper, k, out):
-    """Write the model of output k into ``out``, for a rule that has a ``model``; ``theta`` is where it takes its next gradient."""
+    """Write output k's model into ``out``, for a rule that has one apart from ``theta``, where it takes gradients."""
     rule, m, v, s = stepper.rule, stepper.m[k], stepper.v[k], stepper.s[k]
     shift, inverse = stepper.metric
     n_features = inverse.shape[0]
@@ -167,10 +169,14 @@ def model_weights(theta, stepper, k, out):
         out[n_features] = b
 
 
+def keeps_model(rule: Any, penalty: Any) -> bool:
+    """Whether the rule's model is apart from the weights that it takes gradients at; with some, under a prox only."""
+    has_prox = not getattr(penalty, "smooth", lambda: False)()
+    return hasattr(rule, "model") and (has_prox or not getattr(rule, "model_under_prox", False))
+
+
 def model_of(theta: np.ndarray, stepper: Stepper) -> np.ndarray:
-    """The weights of the model: ``theta`` itself, or a new array where the rule keeps the model elsewhere."""
-    if not hasattr(stepper.rule, "model"):
-        return theta
+    """The weights of the model, after a step at least, for a rule that keeps it apart."""
     out = np.empty_like(theta)
     for k, (row, model) in enumerate(zip(np.atleast_2d(theta), np.atleast_2d(out), strict=True)):
         model_weights(row, stepper, k, model)
@@ -187,17 +193,26 @@ def fill_rates(schedule, lr, t, rows_done, rows_a_step, n_samples, rates):
 @kernel
 def penalty_value(penalty, w, strength, weights):
     """The penalty at ``w``, its ``strength`` and ``weights`` as in `Stepper`."""
+    if strength == 0.0:  # and not 0 times infinity
+        return 0.0
     if weights.shape[0] == 0:
         return strength * penalty.value(w)
     total = 0.0
     for j in range(w.shape[0]):
-        total += weights[j] * penalty.value(w[j : j + 1])
+        if weights[j] > 0.0:
+            total += weights[j] * penalty.value(w[j : j + 1])
     return strength * total
 
 
 @kernel
+def project(penalty, w):
+    """Bring ``w`` within the bounds of the penalty: a prox of step 0 moves what is out of them, and nothing else."""
+    penalty.prox(w, np.zeros(w.shape[0]))
+
+
+@kernel
 def prox_mapping_norm(theta, gradient, stepsize, stepper, k):
-    """For output k the norm of the proximal-gradient mapping, (u - prox(u - s gradient)) / s: 0 just at a stationary point."""
+    """Norm of output k's proximal-gradient mapping, (u - prox(u - s gradient)) / s: 0 just at a stationary point."""
     penalty, moved, reach = stepper.penalty, stepper.before, stepper.reach
     shift, inverse = stepper.metric
     n_features = moved.shape[0]

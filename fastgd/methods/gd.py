@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..kernels.update import Stepper, model_of, prox_mapping_norm, update, update_outputs
+from ..kernels.update import Stepper, keeps_model, model_of, prox_mapping_norm, update, update_outputs
 from ..options import Options
 from ..problem import Problem
 from ..watch import Watch
@@ -18,13 +18,11 @@ def gd(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.n
     """
     stepper = make_stepper(problem, options, plan)
     move = update_outputs if problem.several else update
-    averages = hasattr(options.rule, "model")  # its model is elsewhere than where gradients are taken
-    if averages:
-        watch.follow(lambda: model_of(theta, stepper))
+    apart = keeps_model(options.rule, problem.penalty)
     at_zero = _norms_at_zero(problem, options, plan, stepper, theta)
     for epoch in watch.epochs():
         loss, gradient = problem.gradient(theta)
-        if not averages:
+        if not apart:
             watch.evaluate(loss + problem.penalty_at(theta))
         norms = _norms(theta, gradient, plan.learning_rate, stepper)
         at_zero = norms if at_zero is None else at_zero
@@ -33,10 +31,12 @@ def gd(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.n
             break
         rate = float(options.schedule.rate(plan.learning_rate, epoch - 1, float(epoch - 1))) * watch.rate_factor
         move(theta, gradient, rate, epoch, stepper)
+        if apart:
+            watch.follow(lambda: model_of(theta, stepper))
         watch.step(epoch, -1, loss, rate, gradient)
         watch.tick(1.0, loss, rate)
         watch.record(loss, rate, float(np.linalg.norm(norms)))
-        if averages:
+        if apart:
             watch.evaluate_if_small()
         watch.lower_if_stalled(loss)
 

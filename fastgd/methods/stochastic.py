@@ -11,7 +11,7 @@ from ..kernels.minibatch import Workspace, minibatch_epoch, minibatch_outputs_ep
 from ..kernels.outputs import Workspace as OutputsWorkspace
 from ..kernels.outputs_sgd import Each, LazyWeights, sgd_outputs_epoch
 from ..kernels.sgd import sgd_epoch
-from ..kernels.update import fill_rates, model_of
+from ..kernels.update import fill_rates, keeps_model, model_of
 from ..options import Options
 from ..orders import RowOrder
 from ..penalties import ElasticNet
@@ -45,7 +45,7 @@ def sgd(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.
     return _epochs(problem, options, plan, watch, run, last.gradient)
 
 
-def _sgd_of_one(problem: Problem, options: Options, plan: Plan, theta: np.ndarray, last: _LastGradient) -> Block:
+def _sgd_of_one(problem: Problem, options: Options, _plan: Plan, theta: np.ndarray, last: _LastGradient) -> Block:
     v = np.zeros(problem.n_features, problem.dtype)
     paid = np.zeros(problem.n_features)
     clip = np.inf if options.clip_norm is None else options.clip_norm
@@ -79,8 +79,7 @@ def _sgd_of_outputs(problem: Problem, options: Options, plan: Plan, theta: np.nd
 def minibatch(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.ndarray) -> None:
     """A step for each batch of rows, its gradient in parallel where a batch is large."""
     stepper = make_stepper(problem, options, plan)
-    if hasattr(options.rule, "model"):
-        watch.follow(lambda: model_of(theta, stepper))
+    apart = keeps_model(options.rule, problem.penalty)
     several, X, n_outputs = problem.several, problem.X, problem.n_outputs
     values = int(problem.n_values / problem.n_samples * plan.batch_size) * n_outputs
     n_chunks = chunk_count(values, problem.n_features * n_outputs) if values >= PARALLEL_FROM else 1
@@ -94,6 +93,8 @@ def minibatch(problem: Problem, options: Options, plan: Plan, watch: Watch, thet
 
     def run(order: np.ndarray, rates: np.ndarray, t: int) -> float:
         targets, loss, size = problem.targets, problem.loss, plan.batch_size
+        if apart:
+            watch.follow(lambda: model_of(theta, stepper))
         if not several:
             return float(launch(X, targets, order, size, rates, t, loss, stepper, theta, work))
         problem.losses[:] = 0.0

@@ -33,6 +33,9 @@ class ElasticNet:
     def derivative(self, w_j: float) -> float:
         return self.l2 * w_j
 
+    def smooth(self) -> bool:
+        return self.l1 == 0.0
+
     def prox(self, v: Any, step: Any) -> None:
         if self.l1 > 0.0:
             for j in range(v.shape[0]):

@@ -1,0 +1,126 @@
+"""`fit_path`: many models side by side, in one pass over X for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+
+from .errors import Interrupted, OptionError
+from .fit import pose
+from .losses import LOSSES
+from .options import Options
+from .penalties import ElasticNet, resolve_penalty
+from .problem import Problem, RowOptions
+from .result import Result
+from .run import Run
+
+
+def fit_path(
+    X: Any,
+    y: Any = None,
+    *,
+    alphas: Sequence[float] | None = None,
+    learning_rates: Sequence[float] | None = None,
+    loss: Any = "squared",
+    method: str = "auto",
+    penalty: str | None = None,
+    l1_ratio: float | None = None,
+    rule: Any = "sgd",
+    schedule: Any = "constant",
+    batch_size: int | Literal["auto"] = "auto",
+    scale: bool | Literal["auto"] = "auto",
+    max_epochs: int = 100,
+    max_seconds: float | None = None,
+    tol: float | None = None,
+    patience: int = 5,
+    fit_intercept: bool = True,
+    sample_weight: Any = None,
+    class_weight: Any = None,
+    offset: Any = None,
+    penalty_weights: Any = None,
+    shuffle: bool | str = True,
+    seed: int = 0,
+    n_threads: int | None = None,
+) -> list[Result]:
+    """Fit a model for each strength of the penalty, or for each learning rate, reading X once an epoch for all.
+
+    Parameters
+    ----------
+    alphas : strengths of the penalty; with ``learning_rates`` either one of them for each rate, or none.
+    learning_rates : a step size for each model; by default each has the automatic one for its alpha.
+
+    All other parameters are those of `fit`, for one target of numbers or of two classes.
+
+    Returns
+    -------
+    A `Result` for each model, in the order given. One that diverged has the stop_reason "diverged" and weights
+    that are not finite, while the others go on. The trace of each has its objective at the start and at the end.
+
+    Raises
+    ------
+    DataError, OptionError, Interrupted
+        As `fit` does.
+
+    Examples
+    --------
+    >>> import fastgd
+    >>> models = fastgd.fit_path([[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0], alphas=[0.0, 1.0], method="gd", tol=1e-8)
+    >>> [round(float(model.coef[0]), 3) for model in models]
+    [2.0, 1.143]
+    """
+    loss_term = LOSSES.resolve(loss)
+    strengths, rates = _grid(alphas, learning_rates)
+    penalties = [resolve_penalty(penalty or ("l2" if any(strengths) else "none"), a, l1_ratio) for a in strengths]
+    if not all(isinstance(term, ElasticNet) for term in penalties):
+        raise OptionError("fit_path takes the penalties none, l2, l1 and elasticnet; for others call fit for each")
+    # All models share one penalty, of which each has a multiple.
+    whole = resolve_penalty(penalty or "l2", 1.0, l1_ratio) if any(strengths) else penalties[0]
+    options = Options(
+        method, rule, "auto" if rates is None else max(rates), schedule, batch_size, scale, max_epochs, max_seconds,
+        tol, patience, None, shuffle, seed, n_threads,
+    ).bound_to(loss_term, whole, max(strengths))  # fmt: skip
+    rows = RowOptions(sample_weight, class_weight, offset, penalty_weights)
+    single, described = pose(X, y, loss_term, whole, fit_intercept, rows)
+    run = Run(_side_by_side(single, strengths, rates), options, None)
+    described["loss"] = loss_term
+    results = [run.result_of(k, settings=run.settings(term), **described) for k, term in enumerate(penalties)]
+    if run.watch.stop_reason == "interrupted":
+        raise Interrupted(results)
+    return results
+
+
+def _grid(
+    alphas: Sequence[float] | None, learning_rates: Sequence[float] | None
+) -> tuple[list[float], list[float] | None]:
+    """The strength and the rate of each model."""
+    if alphas is None and learning_rates is None:
+        raise OptionError("give fit_path the models to fit: alphas=[...] or learning_rates=[...]")
+    rates = None if learning_rates is None else [float(rate) for rate in learning_rates]
+    strengths = [0.0] * len(rates or ()) if alphas is None else [float(alpha) for alpha in alphas]
+    if rates is not None and len(rates) != len(strengths):
+        raise OptionError(
+            f"{len(strengths)} alphas and {len(rates)} learning_rates: give as many of the one as the other"
+        )
+    if not strengths:
+        raise OptionError("the list of models to fit is empty")
+    for rate in rates or ():
+        if not 0 < rate < float("inf"):
+            raise OptionError(f"learning_rates are numbers above 0, not {rate!r}")
+    return strengths, rates
+
+
+def _side_by_side(single: Problem, strengths: list[float], rates: list[float] | None) -> Problem:
+    """The problem of all models: an output each, which share the target."""
+    if single.several:
+        raise OptionError("fit_path fits one target of numbers or two classes; for several call fit for each alpha")
+    targets = single.targets._replace(y=np.ascontiguousarray(single.targets.y[:, None]))
+    n_models = max(len(strengths), 2)  # one alone has company, since two are the fewest that are several
+    problem = replace(single, targets=targets, n_outputs=n_models, independent=True)
+    problem.strength[: len(strengths)] = strengths
+    problem.strength[len(strengths) :] = strengths[-1]
+    if rates is not None:
+        problem.rate_shares[: len(rates)] = np.array(rates) / max(rates)
+    return problem

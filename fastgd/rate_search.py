@@ -1,0 +1,87 @@
+"""A learning rate by trial, for losses whose curvature has no bound: the best of many on a sample of the rows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .kernels.minibatch import Workspace, minibatch_epoch
+from .kernels.targets import Targets
+from .kernels.update import Metric, Stepper
+from .matrix import take_rows
+from .options import Options
+from .orders import RowOrder
+from .problem import Problem
+
+SEARCH_ROWS = 2048
+# Rates are tried in steps of 4 about 1 / mean |x|^2, which suits a loss of curvature 1.
+EXPONENTS = np.arange(-12.0, 7.0)
+# As many epochs as show which rates fall quickly; batch gradient descent takes one step in each.
+EPOCHS, EPOCHS_OF_GD = 3, 30
+# Of rates that do as well as the best but for this part of what it gained, the largest may be near its limit.
+AS_GOOD = 0.05
+
+
+def searched_rates(
+    problem: Problem, options: Options, metric: Metric, batch_size: int, norms: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """A rate for each output, and how many passes over X they took to find.
+
+    Each rate of a grid trains on a sample of the rows. Of those whose objective fell about as far as the best one's,
+    the middle one is taken. Source: the range test of Smith, Cyclical learning rates for training neural networks
+    (2017), run to a loss rather than while the rate grows.
+    """
+    n = problem.n_samples
+    rows = np.arange(n)
+    if n > SEARCH_ROWS:
+        rows = np.sort(np.random.default_rng(0).choice(n, SEARCH_ROWS, replace=False, shuffle=False))
+    X = problem.X if len(rows) == n else take_rows(problem.X, rows)
+    grid = 4.0**EXPONENTS / max(float(norms.mean()), np.finfo(np.float64).tiny)
+    size = len(rows) if batch_size >= n else min(batch_size, len(rows))
+    epochs = EPOCHS if size < len(rows) else EPOCHS_OF_GD
+    rates = np.empty(problem.n_outputs)
+    for k in range(problem.n_outputs):
+        whole = problem.targets
+        weight, offset = (part[rows] if len(part) else part for part in (whole.weight, whole.offset))
+        targets = Targets(problem.output_target(k)[rows], weight, offset)
+        sample = Problem(X, targets, problem.loss, problem.penalty, problem.fit_intercept)
+        sample.strength[0], sample.penalty_weights = problem.strength[k], problem.penalty_weights
+        start = sample.default_start(options.seed)
+        values = np.array([_objective_after(sample, start, options, metric, size, epochs, rate) for rate in grid])
+        rates[k] = grid[_choose(values, sample.objective(start))]
+    return rates, epochs * len(rows) / n
+
+
+def _choose(values: np.ndarray, before: float) -> int:
+    """Which of the objectives that rates ended at is the one to take."""
+    values = np.where(np.isfinite(values), values, np.inf)
+    best = values.min()
+    if not best < before:
+        return 0  # nothing gained by any: the smallest does the least harm
+    good = np.flatnonzero(values <= best + AS_GOOD * (before - best))
+    return int(good[len(good) // 2]) if len(good) % 2 else int(good[len(good) // 2 - 1])
+
+
+def _objective_after(
+    sample: Problem, start: np.ndarray, options: Options, metric: Metric, size: int, epochs: int, rate: float
+) -> float:
+    """The objective after some epochs at a rate."""
+    theta = start.copy()
+    stepper = Stepper.make(
+        options.rule,
+        sample.penalty,
+        metric,
+        sample.n_parameters,
+        strength=sample.strength,
+        weights=sample.penalty_weights,
+        clip=np.inf if options.clip_norm is None else options.clip_norm,
+    )
+    work = Workspace.make(sample.dtype, sample.n_features, sample.n_parameters, 1)
+    orders = RowOrder(sample.n_samples, sample.n_features * 8.0, str(options.shuffle), options.seed)
+    steps = -(-sample.n_samples // size)
+    rates = np.full(steps, rate)
+    for epoch in range(epochs):
+        order = orders.epoch(epoch + 1)
+        minibatch_epoch.serial(
+            sample.X, sample.targets, order, size, rates, 1 + epoch * steps, sample.loss, stepper, theta, work
+        )
+    return sample.objective(theta)
