@@ -94,7 +94,8 @@ def test_by_a_path_and_with_help_from_the_same_folder(folder, monkeypatch):
     assert str(other) not in sys.path
 
 
-def test_nothing_is_left_beside_the_file(folder):
+def test_nothing_is_left_beside_the_file(folder, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     assert run("my_losses.py:Cauchy", "--epochs", 2).code == 0
     assert sorted(path.name for path in folder.iterdir()) == ["data.csv", "my_losses.py"]
 

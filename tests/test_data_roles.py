@@ -218,11 +218,13 @@ def test_to_predict_without_a_header(row, options, X, offset, tmp_path):
     np.testing.assert_array_equal(table.offset, [offset, offset])
 
 
-def test_a_wrong_width_is_still_found(tmp_path):
+@pytest.mark.parametrize(("features", "target"), [("01", "2"), ("02", "1"), ("04", ("1", "2"))])
+def test_a_wrong_width_is_still_found(features, target, tmp_path):
+    """The features, targets and offset are all columns that the model knows of, and there is one more."""
     path = tmp_path / "data.csv"
-    path.write_text("1,2,3,9,7\n4,5,6,9,8\n")
+    path.write_text(",".join("123456"[: 5 + isinstance(target, tuple)]) + "\n")
     with pytest.raises(DataError, match="has 3 features, but the model was fitted with 2; drop what is too much"):
-        open_table(path, features=["0", "1"], target="2", offset=3, need_target=False)
+        open_table(path, features=list(features), target=target, offset=3, need_target=False)
 
 
 # --- targets that stand apart -----------------------------------------------------------------------------------------
