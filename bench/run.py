@@ -1,4 +1,4 @@
-"""All benchmarks: `make bench`, or `python bench/run.py gradient sgd startup` for some. Keep the machine quiet."""
+"""All benchmarks: `make bench`, or `python bench/run.py gradient sgd` for some. Keep the machine quiet."""
 
 from __future__ import annotations
 
@@ -14,11 +14,19 @@ import gradient
 import llvmlite.binding
 import numba
 import numpy as np
+import outputs
+import own_loss
 import sgd
 import sklearn
 import startup
 
-BENCHMARKS = {"gradient": gradient.main, "sgd": sgd.main, "startup": startup.main}
+BENCHMARKS = {
+    "gradient": gradient.main,
+    "sgd": sgd.main,
+    "outputs": outputs.main,
+    "own_loss": own_loss.main,
+    "startup": startup.main,
+}
 
 
 def main() -> None:
