@@ -77,9 +77,14 @@ def _dots_csr(X, i, W, Z, r):
 
 def _axpys_dense(Z, r, X, i, W):
     for k in range(W.shape[0]):
-        a = Z[r, k]
-        for j in range(W.shape[1]):
-            W[k, j] += a * X[i, j]
+        _axpy_of_output(Z, r, X, i, k, W)
+
+
+@inlined
+def _axpy_of_output(Z, r, X, i, k, W):
+    a = Z[r, k]
+    for j in range(W.shape[1]):
+        W[k, j] += a * X[i, j]
 
 
 def _axpys_csr(Z, r, X, i, W):
@@ -188,29 +193,31 @@ def _block_dot_csr(X, order, start, stop, W, Z):
         dots(X, row_at(order, k), W, Z, k - start)
 
 
-# G += Z' X for a block of rows, eight of them in one pass over G.
+# G += Z' X for a block of rows, by as many rows and outputs at a time.
 def _block_axpy_dense(Z, X, order, start, stop, G):
     r = 0
-    while start + r + 8 <= stop:
-        for k in range(G.shape[0]):
-            _axpy_of_eight_rows(Z, r, X, order, start + r, k, G)
-        r += 8
+    while start + r + 4 <= stop:
+        k = start + r
+        i0, i1, i2, i3 = row_at(order, k), row_at(order, k + 1), row_at(order, k + 2), row_at(order, k + 3)
+        for a in range(0, G.shape[0] - 1, 2):
+            _axpys_of_four_rows(Z, r, X, i0, i1, i2, i3, a, G)
+        if G.shape[0] % 2:
+            for i in range(4):
+                _axpy_of_output(Z, r + i, X, row_at(order, k + i), G.shape[0] - 1, G)
+        r += 4
     while start + r < stop:
         axpys(Z, r, X, row_at(order, start + r), G)
         r += 1
 
 
 @subroutine
-def _axpy_of_eight_rows(Z, r, X, order, first, k, G):
-    i0, i1, i2, i3 = row_at(order, first), row_at(order, first + 1), row_at(order, first + 2), row_at(order, first + 3)
-    first += 4
-    i4, i5, i6, i7 = row_at(order, first), row_at(order, first + 1), row_at(order, first + 2), row_at(order, first + 3)
+def _axpys_of_four_rows(Z, r, X, i0, i1, i2, i3, k, G):
     a0, a1, a2, a3 = Z[r, k], Z[r + 1, k], Z[r + 2, k], Z[r + 3, k]
-    a4, a5, a6, a7 = Z[r + 4, k], Z[r + 5, k], Z[r + 6, k], Z[r + 7, k]
+    b0, b1, b2, b3 = Z[r, k + 1], Z[r + 1, k + 1], Z[r + 2, k + 1], Z[r + 3, k + 1]
     for j in range(X.shape[1]):
-        low = (a0 * X[i0, j] + a1 * X[i1, j]) + (a2 * X[i2, j] + a3 * X[i3, j])
-        high = (a4 * X[i4, j] + a5 * X[i5, j]) + (a6 * X[i6, j] + a7 * X[i7, j])
-        G[k, j] += low + high
+        x0, x1, x2, x3 = X[i0, j], X[i1, j], X[i2, j], X[i3, j]
+        G[k, j] += (a0 * x0 + a1 * x1) + (a2 * x2 + a3 * x3)
+        G[k + 1, j] += (b0 * x0 + b1 * x1) + (b2 * x2 + b3 * x3)
 
 
 def _block_axpy_csr(Z, X, order, start, stop, G):
