@@ -25,7 +25,6 @@ from .start import start_weights
 from .steps import describe_metric, stable_rates
 from .watch import Diverged, Stopped, Watch
 
-
 # An automatic rate at which training diverges is divided by this, and training goes on from before it did.
 SHRINK = 4.0
 MOST_SHRINKS = 16
