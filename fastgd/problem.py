@@ -25,13 +25,16 @@ PARALLEL_FROM = 1 << 17
 # A chunk of rows has about this many values, so that it costs far more than handing it out.
 CHUNK_VALUES = 1 << 15
 MOST_CHUNKS = 64
+# The chunks' partial gradients are no more than this many values together (64 MB), but for two of them.
+PARTIAL_VALUES = 1 << 23
 
 
 def chunk_count(n_values: int, n_features: int) -> int:
     """How many chunks to cut a pass into; it depends on the shape alone, so that the bits do too."""
     by_size = min(n_values // CHUNK_VALUES, MOST_CHUNKS)
     # Each chunk has a partial gradient of n_features: keep adding those up a small part of the pass.
-    return max(1, min(by_size, max(2, n_values // (4 * max(n_features, 1)))))
+    by_width = max(2, min(n_values // 4, PARTIAL_VALUES) // max(n_features, 1))
+    return max(1, min(by_size, by_width))
 
 
 def predict_linear(X: np.ndarray | CSR, coef: np.ndarray, intercept: Any) -> np.ndarray:
