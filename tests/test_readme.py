@@ -60,11 +60,11 @@ def test_the_code_runs(number, tmp_path, monkeypatch):
 def test_it_names_every_term():
     from fastgd.losses import LOSSES
     from fastgd.options import METHODS
-    from fastgd.penalties import NAMED
+    from fastgd.penalties import PENALTY_NAMES
     from fastgd.rules import RULES
     from fastgd.schedules import SCHEDULES
 
     for kind, names in {
-        "methods": METHODS, "losses": LOSSES, "penalties": NAMED, "update rules": RULES, "schedules": SCHEDULES,
+        "methods": METHODS, "losses": LOSSES, "penalties": PENALTY_NAMES, "update rules": RULES, "schedules": SCHEDULES,
     }.items():  # fmt: skip
         assert f"| {kind} | {', '.join(names)} |" in README
