@@ -212,6 +212,20 @@ class PhaseRetrieval:
         return z * z
 
 
+class Softmax:
+    """log(sum_k e^z_k) - z_y, y the number of a class; z, the derivative and the mean are lists: Bridle (1990)."""
+
+    def value(self, y, z):
+        return float(sum(power_of_e(z_k) for z_k in z).ln() - Decimal(z[int(y)]))
+
+    def derivative(self, y, z):
+        return [p - (k == y) for k, p in enumerate(self.mean(z))]
+
+    def mean(self, z):
+        powers = [power_of_e(z_k) for z_k in z]
+        return [float(power / sum(powers)) for power in powers]
+
+
 LOSSES = {
     "squared": Squared(),
     "half_squared": HalfSquared(),

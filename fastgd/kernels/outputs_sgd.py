@@ -82,18 +82,17 @@ def sgd_outputs_epoch(X, targets, order, rates, loss, each, clip, theta, losses,
         factor = clip_factor_of_row(X, i, norm(z), has_intercept, clip)
         smallest = 1.0
         for k in range(n_outputs):
-            rate = rates[t] * each.rate[k]
-            z[k] *= factor
-            scale[k] *= 1.0 - rate * each.l2[k]
+            scale[k] *= 1.0 - rates[t] * each.rate[k] * each.l2[k]
             smallest = min(smallest, abs(scale[k]))
         if smallest < SMALLEST_SCALE:
             fold_outputs(X, each, lazy)
         for k in range(n_outputs):
             rate = rates[t] * each.rate[k]
-            Z[0, k] = -rate * z[k] / scale[k]
+            move = -rate * factor * z[k]
+            Z[0, k] = move / scale[k]
             owed[k] += rate * each.l1[k] / abs(scale[k])
             if has_intercept:
-                theta[k, n_features] -= rate * z[k]
+                theta[k, n_features] += move
         axpys(Z, 0, X, i, W)
     fold_outputs(X, each, lazy)
     store(X, W, theta)

@@ -62,14 +62,14 @@ def sgd_epoch(X, targets, order, rates, loss, l1, l2, clip, theta, v, paid):
         z = scale * ahead + b + offset_of(offset, i)
         total += weight_of(weight, i) * loss.value(y[i], z)
         slope = weight_of(weight, i) * loss.derivative(y[i], z)
-        slope *= clip_factor_of_row(X, i, slope, has_intercept, clip)
+        clipped = slope * clip_factor_of_row(X, i, slope, has_intercept, clip)
         if l2 > 0.0:
             scale *= 1.0 - rate * l2
             if abs(scale) < SMALLEST_SCALE:
                 fold(X, v, scale, owed, paid, l1)
                 scale, owed = 1.0, 0.0
             inverse = 1.0 / scale
-        move = -rate * slope * inverse
+        move = -rate * clipped * inverse
         if l1 > 0.0:
             axpy(move, X, i, v)
             owed += rate * l1 * abs(inverse)
@@ -78,7 +78,7 @@ def sgd_epoch(X, targets, order, rates, loss, l1, l2, clip, theta, v, paid):
         else:
             ahead = axpy_dot(move, X, i, following, v)
         if has_intercept:
-            b -= rate * slope
+            b -= rate * clipped
     fold(X, v, scale, owed, paid, l1)
     for j in range(n_features):
         theta[j] = v[j]

@@ -31,33 +31,37 @@ class Softmax:
         largest, total = self.largest(z), 0.0
         for k in range(z.shape[0]):
             total += math.exp(z[k] - largest)
-        own: float = z[int(y)]
-        return math.log(total) - (own - largest)
+        return self.below(largest, z[int(y)]) + math.log(total)
 
     def derivative(self, y: float, z: Any) -> float:
-        own: float = z[int(y)]
-        logarithm = self.exponentiate(z)
+        largest = self.largest(z)
+        below = self.below(largest, z[int(y)])
+        total = self.exponentiate(z, largest)
         z[int(y)] -= 1.0
-        return logarithm - own
+        return below + math.log(total)
 
     def mean(self, z: Any) -> None:
-        self.exponentiate(z)
+        self.exponentiate(z, self.largest(z))
 
-    def exponentiate(self, z: Any) -> float:
-        """Turn z into probabilities; return log(sum_k exp(z_k))."""
-        largest, total = self.largest(z), 0.0
+    def exponentiate(self, z: Any, largest: float) -> float:
+        """Turn z into probabilities; return sum_k exp(z_k - largest)."""
+        total = 0.0
         for k in range(z.shape[0]):
             z[k] = math.exp(z[k] - largest)
             total += z[k]
         for k in range(z.shape[0]):
             z[k] /= total
-        return largest + math.log(total)
+        return total
 
     def largest(self, z: Any) -> float:
         largest = z[0]
         for k in range(1, z.shape[0]):
             largest = max(largest, z[k])
         return float(largest)
+
+    def below(self, largest: float, own: float) -> float:
+        # The max keeps the compiler from adding the logarithm to ``largest`` first, which would cost it its digits.
+        return max(largest - own, 0.0)
 
     def curvature(self) -> float:
         return 0.5
