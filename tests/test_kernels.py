@@ -150,7 +150,7 @@ def test_chunks_are_few_enough_and_large_enough(n_values, n_features):
     assert 1 <= count <= 64
     assert count == 1 or n_values / count >= 1 << 15
     # Adding the partial gradients up stays a small part of the pass.
-    assert count <= 2 or count * n_features <= n_values / 4
+    assert count <= 2 or count * n_features <= min(n_values / 4, 1 << 23)
 
 
 # --- After the gradient -----------------------------------------------------------------------------------------------
