@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -209,7 +210,7 @@ def of_classes(class_weight: Any, target: Target) -> np.ndarray:
             raise OptionError(
                 f"class_weight names the class {label!r}, which y does not have{nearest(str(label), known)}"
             )
-        if isinstance(factor, bool) or not isinstance(factor, (int, float)) or not 0 < factor < float("inf"):
+        if isinstance(factor, bool) or not isinstance(factor, Real) or not 0 < float(factor) < float("inf"):
             raise OptionError(f"class_weight of the class {label!r} must be a number above 0, not {factor!r}")
         factors[k] = factor
     return np.asarray(factors[numbers])
