@@ -26,7 +26,7 @@ def fit_path(
     learning_rates: Sequence[float] | None = None,
     loss: Any = "squared",
     method: str = "auto",
-    penalty: str | None = None,
+    penalty: Any = None,
     l1_ratio: float | None = None,
     rule: Any = "sgd",
     schedule: Any = "constant",
@@ -76,15 +76,19 @@ def fit_path(
     penalties = [resolve_penalty(penalty or ("l2" if any(strengths) else "none"), a, l1_ratio) for a in strengths]
     if not all(isinstance(term, ElasticNet) for term in penalties):
         raise OptionError("fit_path takes the penalties none, l2, l1 and elasticnet; for others call fit for each")
-    # All models share one penalty, of which each has a multiple.
-    whole = resolve_penalty(penalty or "l2", 1.0, l1_ratio) if any(strengths) else penalties[0]
+    # All models share one penalty, of which each has a multiple: alpha, or 1 where it has a strength of its own.
+    whole, multiples = penalties[0], [1.0] * len(strengths)
+    if any(strengths):
+        whole, multiples = resolve_penalty(penalty or "l2", 1.0, l1_ratio), strengths
     options = Options(
         method, rule, "auto" if rates is None else max(rates), schedule, batch_size, scale, max_epochs, max_seconds,
         tol, patience, None, shuffle, seed, n_threads,
     ).bound_to(loss_term, whole, max(strengths))  # fmt: skip
+    if getattr(options.schedule, "sets_rate", False) and len(set(strengths)) > 1:
+        raise OptionError("this schedule sets the rates from alpha, so it goes with a single one: call fit for each")
     rows = RowOptions(sample_weight, class_weight, offset, penalty_weights)
     single, described = pose(X, y, loss_term, whole, fit_intercept, rows)
-    run = Run(_side_by_side(single, strengths, rates), options, None)
+    run = Run(_side_by_side(single, multiples, rates), options, None)
     described["loss"] = loss_term
     results = [run.result_of(k, settings=run.settings(term), **described) for k, term in enumerate(penalties)]
     if run.watch.stop_reason == "interrupted":
@@ -98,8 +102,8 @@ def _grid(
     """The strength and the rate of each model."""
     if alphas is None and learning_rates is None:
         raise OptionError("give fit_path the models to fit: alphas=[...] or learning_rates=[...]")
-    rates = None if learning_rates is None else [float(rate) for rate in learning_rates]
-    strengths = [0.0] * len(rates or ()) if alphas is None else [float(alpha) for alpha in alphas]
+    rates = None if learning_rates is None else _numbers("learning_rates", learning_rates)
+    strengths = [0.0] * len(rates or ()) if alphas is None else _numbers("alphas", alphas)
     if rates is not None and len(rates) != len(strengths):
         raise OptionError(
             f"{len(strengths)} alphas and {len(rates)} learning_rates: give as many of the one as the other"
@@ -112,15 +116,22 @@ def _grid(
     return strengths, rates
 
 
-def _side_by_side(single: Problem, strengths: list[float], rates: list[float] | None) -> Problem:
+def _numbers(name: str, values: Any) -> list[float]:
+    try:
+        return [float(value) for value in values]
+    except (TypeError, ValueError):
+        raise OptionError(f"{name} is a list of numbers, not {values!r}") from None
+
+
+def _side_by_side(single: Problem, multiples: list[float], rates: list[float] | None) -> Problem:
     """The problem of all models: an output each, which share the target."""
     if single.several:
         raise OptionError("fit_path fits one target of numbers or two classes; for several call fit for each alpha")
     targets = single.targets._replace(y=np.ascontiguousarray(single.targets.y[:, None]))
-    n_models = max(len(strengths), 2)  # one alone has company, since two are the fewest that are several
+    n_models = max(len(multiples), 2)  # one alone has company, since two are the fewest that are several
     problem = replace(single, targets=targets, n_outputs=n_models, independent=True)
-    problem.strength[: len(strengths)] = strengths
-    problem.strength[len(strengths) :] = strengths[-1]
+    problem.strength[: len(multiples)] = multiples
+    problem.strength[len(multiples) :] = multiples[-1]
     if rates is not None:
         problem.rate_shares[: len(rates)] = np.array(rates) / max(rates)
     return problem

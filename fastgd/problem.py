@@ -17,6 +17,7 @@ from .kernels.targets import NONE, Targets
 from .kernels.update import penalty_value, project
 from .losses import check_targets
 from .matrix import as_matrix, count_values, dtype_of, shape_of, take_rows
+from .penalties import Box
 from .rows import CSR
 from .target import as_columns, as_row_values, as_sample_weight, as_target, normalized, of_classes
 
@@ -276,9 +277,11 @@ def as_offset(values: Any, loss: Any, n_samples: int) -> np.ndarray:
 
 
 def as_penalty_weights(values: Any, penalty: Any, n_features: int) -> np.ndarray:
-    """A factor of the penalty for each feature; empty where all are 1."""
+    """A factor of the penalty for each feature; empty where all are 1. Bounds hold whatever it is."""
     if values is None:
         return NONE
+    if isinstance(penalty, Box):
+        raise OptionError("penalty_weights goes with a penalty that has a strength, and bounds have none")
     if not getattr(penalty, "separable", True):
         raise OptionError("penalty_weights goes with penalties of single features, not of groups")
     weights = as_row_values("penalty_weights", values, n_features, "features")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -45,9 +46,10 @@ def as_target(columns: list[np.ndarray], loss: Any) -> Target:
         raise OptionError(
             f"this loss takes one target, but y has {len(columns)}: fit one at a time, or loss='logistic'"
         )
+    named = [(column, f"column {k + 1} of y") for k, column in enumerate(columns)]
     if not classifies:
-        return Target(np.column_stack([_as_numbers(column) for column in columns]), len(columns))
-    several = [_as_classes(column, joint=False) for column in columns]
+        return Target(np.column_stack([_as_numbers(*column) for column in named]), len(columns))
+    several = [_as_classes(column, False, name) for column, name in named]
     for k, one in enumerate(several):
         if one.n_outputs > 1:
             raise DataError(
@@ -118,15 +120,15 @@ def _from_objects(values: np.ndarray) -> np.ndarray:
     return array
 
 
-def _as_classes(values: np.ndarray, joint: bool) -> Target:
+def _as_classes(values: np.ndarray, joint: bool, name: str = "y") -> Target:
     """Labels as -1 and +1; as the numbers of classes where there are more than two, or the loss wants them all."""
     classes, numbers = np.unique(values, return_inverse=True)
     if len(classes) == 1:
-        raise DataError(f"y is {classes[0]} in every row: there is nothing to tell apart")
+        raise DataError(f"{name} is {classes[0]} in every row: there is nothing to tell apart")
     if len(classes) > 2 and classes.dtype.kind == "f" and (classes != np.round(classes)).any():
         shown = ", ".join(f"{value:g}" for value in classes[:3])
         raise DataError(
-            f"this loss tells classes apart, but y has {len(classes)} different numbers ({shown}, ...); "
+            f"this loss tells classes apart, but {name} has {len(classes)} different numbers ({shown}, ...); "
             "for a regression use loss='squared'"
         )
     if len(classes) == 2 and not joint:
@@ -134,16 +136,16 @@ def _as_classes(values: np.ndarray, joint: bool) -> Target:
     return Target(numbers.astype(np.float64)[:, None], len(classes), classes, one_vs_rest=not joint)
 
 
-def _as_numbers(values: np.ndarray) -> np.ndarray:
+def _as_numbers(values: np.ndarray, name: str = "y") -> np.ndarray:
     if values.dtype.kind not in "fiub":
         example = values[0] if len(values) else ""
         what = "words" if values.dtype.kind == "U" else f"{values.dtype} values"
         raise DataError(
-            f"y holds {what} such as {str(example)!r}, but this loss wants numbers; for labels use loss='logistic'"
+            f"{name} holds {what} such as {str(example)!r}, but this loss wants numbers; for labels use loss='logistic'"
         )
     target = same_type(np.ascontiguousarray(values, dtype=np.float64))
     if len(target) and (target == target[0]).all():
-        raise DataError(f"y is {target[0]:g} in every row: there is nothing to learn from a constant target")
+        raise DataError(f"{name} is {target[0]:g} in every row: there is nothing to learn from a constant target")
     return target
 
 
@@ -208,7 +210,7 @@ def of_classes(class_weight: Any, target: Target) -> np.ndarray:
             raise OptionError(
                 f"class_weight names the class {label!r}, which y does not have{nearest(str(label), known)}"
             )
-        if isinstance(factor, bool) or not isinstance(factor, (int, float)) or not 0 < factor < float("inf"):
+        if isinstance(factor, bool) or not isinstance(factor, Real) or not 0 < float(factor) < float("inf"):
             raise OptionError(f"class_weight of the class {label!r} must be a number above 0, not {factor!r}")
         factors[k] = factor
     return np.asarray(factors[numbers])
