@@ -153,7 +153,7 @@ class Watch:
         constant = self.problem.best_constant()
         largest = max(self._at_start, constant)
         if min(self._at_start, constant) >= 0:
-            return DIVERGED_AT * largest
+            return DIVERGED_AT * largest or sys.float_info.max  # a loss of zero is no measure
         return largest + DIVERGED_AT * (abs(self._at_start - constant) or sys.float_info.max / DIVERGED_AT)
 
     def follow(self, model: Callable[[], np.ndarray]) -> None:
