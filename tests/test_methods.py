@@ -70,11 +70,13 @@ def parameters(path, fit_intercept=True):
 def test_every_rule(method, rule, fit_intercept):
     options = {"penalty": "elasticnet", "alpha": 0.2, "l1_ratio": 0.25, "schedule": "invscaling"}
     result = fit(method, rule=rule, fit_intercept=fit_intercept, **options)
-    path = walk(
-        method, rule=reference.RULES[rule], schedule=reference.invscaling, l1=0.05, l2=0.15, fit_intercept=fit_intercept
-    )
-    assert result.steps["weights"] == close(parameters(path, fit_intercept), 1e-11)
-    assert [*result.coef, result.intercept] == close([*path[-1][0], path[-1][1]], 1e-11)
+    path = reference.weights_and_models(
+        X, Y, reference.Squared(), lr=RATE, epochs=EPOCHS, batch_size=BATCH_SIZES[method], rule=reference.RULES[rule],
+        schedule=reference.invscaling, l1=0.05, l2=0.15, fit_intercept=fit_intercept,
+    )  # fmt: skip
+    assert result.steps["weights"] == close(parameters([weights for weights, _ in path], fit_intercept), 1e-11)
+    w, b = path[-1][1]
+    assert [*result.coef, result.intercept] == close([*w, b], 1e-11)
 
 
 @methods
