@@ -128,9 +128,8 @@ def weights_and_models(X, y, loss, *, lr, epochs, batch_size, rule=SGD, schedule
                 w = proximal_steps(rules[:d], w, gradient, rate, penalty)
             if fit_intercept:
                 b = rules[d].step(b, slope, rate)
-            model = w, b
-            if l1 or penalty or not rules[d].model_under_prox:
-                model = [rules[j].model(w[j]) for j in range(d)], rules[d].model(b)
+            under_prox = l1 > 0 or penalty is not None
+            model = [rules[j].model(w[j], under_prox) for j in range(d)], rules[d].model(b, under_prox)
             path.append(((w, b), model))
     return path
 

@@ -3,7 +3,8 @@
 `step(w, g, lr, l1)` returns the new weight; g already holds l2 w, and l1 goes by prox, as any other penalty does
 in `proximal_step(w, g, lr, prox)`: prox(v, s) = argmin_x (x - v)^2 / (2 s) + penalty. Without one each is
 torch.optim's, or the paper's where torch has none. Where the model is not the point that steps are taken from,
-`model(w)` is it. Nesterov's theta is the point ahead of w where torch takes the next gradient.
+`model(w)` is it, given whether there is a prox at all. Nesterov's theta is the point ahead of w where torch takes the
+next gradient.
 """
 
 import copy
@@ -43,12 +44,11 @@ class Rule:
     """What most rules have in common."""
 
     decouples = False
-    model_under_prox = False  # whether the model is apart from w only where there is a prox
 
     def step(self, w, g, lr, l1=0.0):
         return self.proximal_step(w, g, lr, lambda v, step: shrink(v, step * l1))
 
-    def model(self, w):
+    def model(self, w, under_prox=True):
         return w
 
 
@@ -79,7 +79,6 @@ class Nesterov(Momentum):
     Where there is a prox the model is w, as in FISTA: only w is where the prox has put it.
     """
 
-    model_under_prox = True
     w = None
 
     def proximal_step(self, theta, g, lr, prox):
@@ -90,8 +89,8 @@ class Nesterov(Momentum):
         self.w = new
         return new - lr * self.momentum * self.buf
 
-    def model(self, theta):
-        return theta if self.w is None else self.w
+    def model(self, theta, under_prox=True):
+        return self.w if under_prox and self.w is not None else theta
 
 
 class AdaGrad(Rule):
@@ -233,7 +232,7 @@ class ASGD(Rule):
         self.mu = 1 / max(1, self.t - self.t0)
         return new
 
-    def model(self, w):
+    def model(self, w, under_prox=True):
         return w if self.ax is None else self.ax
 
 
@@ -255,7 +254,7 @@ class ScheduleFree(Rule):
         self.x = (1 - c) * self.x + c * self.z
         return (1 - self.beta) * self.z + self.beta * self.x
 
-    def model(self, y):
+    def model(self, y, under_prox=True):
         return y if self.x is None else self.x
 
 

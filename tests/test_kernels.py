@@ -196,8 +196,8 @@ def test_update_steps_in_scaled_and_centred_variables(name, data, d, has_interce
         w = [u[j] * v[j] for j in range(d)]
         update(theta, gradient, lr, t, stepper)
         assert theta == pytest.approx([*w, b - reference.dot(metric.shift, w)][:p], rel=1e-11, abs=1e-11)
-        w = [rules[j].model(u[j]) * v[j] for j in range(d)]
-        model = [*w, rules[d].model(b) - reference.dot(metric.shift, w)][:p]
+        w = [rules[j].model(u[j], l1 > 0) * v[j] for j in range(d)]
+        model = [*w, rules[d].model(b, l1 > 0) - reference.dot(metric.shift, w)][:p]
         assert model_of(theta, stepper) == pytest.approx(model, rel=1e-11, abs=1e-11)
 
 
