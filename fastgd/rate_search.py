@@ -17,8 +17,8 @@ SEARCH_ROWS = 2048
 LONGEST_ROWS = 32
 # Rates are tried in steps of 4 about 1 / mean |x|^2, which suits a loss of curvature 1.
 EXPONENTS = np.arange(-12.0, 7.0)
-# As many epochs as show which rates fall quickly; batch gradient descent takes one step in each.
-EPOCHS, EPOCHS_OF_GD = 3, 30
+# As many epochs as show which rates fall quickly, and enough steps for one that is too large to be found out.
+FEWEST_EPOCHS, FEWEST_STEPS = 3, 30
 # Rates do as well as the best but for this part of what it gained on a constant; the largest of them may be near
 # its limit.
 AS_GOOD = 0.05
@@ -41,7 +41,7 @@ def searched_rates(
     X = problem.X if len(rows) == n else take_rows(problem.X, rows)
     grid = 4.0**EXPONENTS / max(float(norms.mean()), np.finfo(np.float64).tiny)
     size = len(rows) if batch_size >= n else min(batch_size, len(rows))
-    epochs = EPOCHS if size < len(rows) else EPOCHS_OF_GD
+    epochs = max(FEWEST_EPOCHS, -(-FEWEST_STEPS * size // len(rows)))
     rates = np.empty(problem.n_outputs)
     for k in range(problem.n_outputs):
         whole = problem.targets

