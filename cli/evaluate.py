@@ -14,7 +14,7 @@ from .options import OWN_LOSS_HELP, json_option
 @click.argument("data")
 @click.option("--target", help="Column with the true values, or several with commas between.  [default: the model's]")
 @click.option("--sample-weight", help="Column with the weight of each row, 0 or more.")
-@click.option("--offset", help="Column to add to the linear predictor of each row.")
+@click.option("--offset", help="Column to add to the linear predictor of each row.  [default: the model's own]")
 @click.option("--loss", help=OWN_LOSS_HELP)
 @json_option
 def evaluate(

@@ -32,7 +32,7 @@ def open_for(
     sample_weight: str | None = None,
     offset: str | None = None,
 ) -> Table:
-    """DATA with the model's columns, by name where both have names; ``target`` is the model's own unless given."""
+    """DATA with the model's columns, by name where both have names; target and offset too, unless others are given."""
     features = result.feature_names or tuple(map(str, range(result.n_features)))
     own = (result.target_name,) if isinstance(result.target_name, str) else result.target_name
     return fastgd.open(
@@ -41,7 +41,7 @@ def open_for(
         features=features,
         need_target=need_target,
         weight=sample_weight,
-        offset=offset,
+        offset=result.offset_name if offset is None else offset,
     )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command(short_help="Predict the rows of a table with a saved model.")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data")
-@click.option("--offset", help="Column to add to the linear predictor of each row.")
+@click.option("--offset", help="Column to add to the linear predictor of each row.  [default: the model's own]")
 @click.option("--loss", help=OWN_LOSS_HELP)
 @click.option(
     "--output",

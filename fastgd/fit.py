@@ -145,7 +145,7 @@ def fit(
 def pose(
     X: Any, y: Any, loss: Any, penalty: Any, fit_intercept: bool, rows: RowOptions
 ) -> tuple[Problem, dict[str, Any]]:
-    """The problem, and what a `Result` says of its target: ``classes`` and ``target_name``."""
+    """The problem, and what a `Result` says of its columns: ``classes``, ``target_name`` and ``offset_name``."""
     target_name = None
     if isinstance(X, Table):
         rows = rows.completed_by(X)
@@ -156,4 +156,5 @@ def pose(
     problem, classes = check_problem(X, y, loss, penalty, fit_intercept, rows)
     if LOSSES.name_of(loss) not in LOSSES:
         check_own_loss(loss, problem.output_target(0)[:OWN_LOSS_TRIED_ON].tolist())
-    return problem, {"classes": classes, "target_name": target_name}
+    offset_name = X.offset_name if isinstance(X, Table) and rows.offset is X.offset else None
+    return problem, {"classes": classes, "target_name": target_name, "offset_name": offset_name}

@@ -26,13 +26,16 @@ PARALLEL_FROM = 1 << 17
 # A chunk of rows has about this many values, so that it costs far more than handing it out.
 CHUNK_VALUES = 1 << 15
 MOST_CHUNKS = 64
+# The chunks' partial gradients are no more than this many values together (64 MB), but for two of them.
+PARTIAL_VALUES = 1 << 23
 
 
 def chunk_count(n_values: int, n_features: int) -> int:
     """How many chunks to cut a pass into; it depends on the shape alone, so that the bits do too."""
     by_size = min(n_values // CHUNK_VALUES, MOST_CHUNKS)
     # Each chunk has a partial gradient of n_features: keep adding those up a small part of the pass.
-    return max(1, min(by_size, max(2, n_values // (4 * max(n_features, 1)))))
+    by_width = max(2, min(n_values // 4, PARTIAL_VALUES) // max(n_features, 1))
+    return max(1, min(by_size, by_width))
 
 
 def predict_linear(X: np.ndarray | CSR, coef: np.ndarray, intercept: Any) -> np.ndarray:
@@ -231,12 +234,7 @@ def check_problem(
         raise DataError("X has no columns: there is nothing to learn from")
     if fit_intercept not in (True, False):
         raise OptionError(f"fit_intercept is True or False, not {fit_intercept!r}")
-    columns = as_columns(y)
-    if len(columns[0]) != n_samples:
-        raise DataError(f"X has {n_samples} rows but y has {len(columns[0])} values; they must match")
-    for column in columns:
-        if not getattr(loss, "classifies", False):
-            check_targets(loss, column)
+    columns = _columns_for(loss, y, n_samples)
     weight = NONE if options.sample_weight is None else as_sample_weight(options.sample_weight, n_samples)
     offset = NONE if options.offset is None else as_offset(options.offset, loss, n_samples)
     rows = None
@@ -252,7 +250,23 @@ def check_problem(
     targets = Targets(target.y, normalized(weight), offset, target.one_vs_rest)
     factors = as_penalty_weights(options.penalty_weights, penalty, n_features)
     n_outputs, intercept = target.n_outputs, bool(fit_intercept)
-    return Problem(matrix, targets, loss, penalty, intercept, names, n_outputs, factors, rows), target.classes
+    try:
+        return Problem(matrix, targets, loss, penalty, intercept, names, n_outputs, factors, rows), target.classes
+    except MemoryError:
+        raise DataError(
+            f"X has {n_features:,} columns, whose weights do not fit into memory; hash or drop some"
+        ) from None
+
+
+def _columns_for(loss: Any, y: Any, n_samples: int) -> list[np.ndarray]:
+    """The targets, of the right length, and within what the loss is defined for."""
+    columns = as_columns(y)
+    if len(columns[0]) != n_samples:
+        raise DataError(f"X has {n_samples} rows but y has {len(columns[0])} values; they must match")
+    if not getattr(loss, "classifies", False):
+        for column in columns:
+            check_targets(loss, column)
+    return columns
 
 
 def as_offset(values: Any, loss: Any, n_samples: int) -> np.ndarray:

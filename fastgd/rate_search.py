@@ -13,11 +13,14 @@ from .orders import RowOrder
 from .problem import Problem
 
 SEARCH_ROWS = 2048
+# The longest rows of all come along, since it is they that a rate is too large for.
+LONGEST_ROWS = 32
 # Rates are tried in steps of 4 about 1 / mean |x|^2, which suits a loss of curvature 1.
 EXPONENTS = np.arange(-12.0, 7.0)
 # As many epochs as show which rates fall quickly; batch gradient descent takes one step in each.
 EPOCHS, EPOCHS_OF_GD = 3, 30
-# Of rates that do as well as the best but for this part of what it gained, the largest may be near its limit.
+# Rates do as well as the best but for this part of what it gained on a constant; the largest of them may be near
+# its limit.
 AS_GOOD = 0.05
 # A rate at which the running loss of an epoch is this many times the loss at the start is too large, wherever it ends.
 TOO_FAR = 2.0
@@ -35,7 +38,8 @@ def searched_rates(
     n = problem.n_samples
     rows = np.arange(n)
     if n > SEARCH_ROWS:
-        rows = np.sort(np.random.default_rng(0).choice(n, SEARCH_ROWS, replace=False, shuffle=False))
+        chosen = np.random.default_rng(0).choice(n, SEARCH_ROWS, replace=False, shuffle=False)
+        rows = np.union1d(chosen, np.argpartition(norms, -LONGEST_ROWS)[-LONGEST_ROWS:])
     X = problem.X if len(rows) == n else take_rows(problem.X, rows)
     grid = 4.0**EXPONENTS / max(float(norms.mean()), np.finfo(np.float64).tiny)
     size = len(rows) if batch_size >= n else min(batch_size, len(rows))
@@ -51,7 +55,8 @@ def searched_rates(
         loss = sample.mean_loss(start)
         limit = TOO_FAR * loss if loss > 0 else np.inf
         values = np.array([_objective_after(sample, start, options, metric, size, epochs, limit, r) for r in grid])
-        rates[k] = grid[_choose(values, sample.objective(start))]
+        # What a constant gains already says nothing of a rate: a target far from zero is most of the loss.
+        rates[k] = grid[_choose(values, min(sample.objective(start), sample.best_constant()))]
     return rates, epochs * len(rows) / n
 
 
@@ -60,7 +65,7 @@ def _choose(values: np.ndarray, before: float) -> int:
     values = np.where(np.isfinite(values), values, np.inf)
     best = values.min()
     if not best < before:
-        return 0  # nothing gained by any: the smallest does the least harm
+        return int(values.argmin())  # the smallest rate where none has moved
     good = np.flatnonzero(values <= best + AS_GOOD * (before - best))
     return int(good[len(good) // 2]) if len(good) % 2 else int(good[len(good) // 2 - 1])
 

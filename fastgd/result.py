@@ -45,6 +45,7 @@ class Result:
         first row of its batch, -1 for all rows), loss before the update, learning_rate, gradient, weights.
     classes : the labels of a classification in order, the second of two being the positive one; an array of shape
         (n_outputs, 2) for several targets; None for a regression.
+    offset_name : the column of the table that held the offset; else None.
     seconds : {"compile": ..., "fit": ...}; "fit" does not include "compile".
     """
 
@@ -63,6 +64,7 @@ class Result:
     classes: np.ndarray | None = None
     feature_names: tuple[str, ...] | None = None
     target_name: str | tuple[str, ...] | None = None
+    offset_name: str | None = None
     n_samples: int = 0
     settings: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -216,6 +218,8 @@ def _check(result: Result) -> None:
     if coef.ndim not in (1, 2) or coef.dtype != np.float64:
         raise ValueError
     if not isinstance(intercept, float if coef.ndim == 1 else np.ndarray) or np.shape(intercept) != coef.shape[:-1]:
+        raise ValueError
+    if not isinstance(result.remarks, tuple):
         raise ValueError
     if result.feature_names is not None and len(result.feature_names) != result.n_features:
         raise ValueError

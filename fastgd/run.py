@@ -25,6 +25,10 @@ from .start import start_weights
 from .steps import describe_metric, stable_rates
 from .watch import Diverged, Stopped, Watch
 
+# An automatic rate at which training diverges is divided by this, and training goes on from before it did.
+SHRINK = 4.0
+MOST_SHRINKS = 16
+
 
 class Run:
     """Train from the weights that ``start`` stands for (see `start_weights`).
@@ -32,6 +36,7 @@ class Run:
     Attributes
     ----------
     seconds : {"compile": ..., "fit": ...}.
+    shrunk : how often an automatic rate was made smaller.
     divergence : what to tell the user where training diverged; else empty.
     """
 
@@ -42,6 +47,7 @@ class Run:
         self.problem, self.options = problem, options
         self.remarks: list[str] = []
         self.divergence = ""
+        self.shrunk = 0
         clock = CompileClock(current_reporter().compiling)
         began = time.perf_counter()
         n_threads = self._threads()
@@ -71,15 +77,20 @@ class Run:
             if (described := describe_metric(self.plan.metric)) is not None:
                 self.remarks.append(f"steps were taken with {described}; the model is in the units of the data")
             self._descend()
+            if self.shrunk and not self.divergence:
+                times = "once" if self.shrunk == 1 else f"{self.shrunk} times"
+                self.remarks.append(
+                    f"training diverged {times}, went back to where it had not, and went on at a smaller learning rate"
+                )
 
     def _descend(self) -> None:
         watch = self.watch
         try:
-            RUN[self.plan.method](self.problem, self.options, self.plan, watch, self.theta)
-            final = self.problem.objective(watch.model())
-            if not np.isfinite(final) and not self.problem.independent:
-                raise Diverged
-            watch.evaluate(final)
+            while not self._trained():
+                watch.go_back()
+                self.plan = replace(self.plan, learning_rate=self.plan.learning_rate / SHRINK)
+                self.shrunk += 1
+            watch.evaluate(self.problem.objective(watch.model()))
         except Stopped:
             watch.evaluate(self.problem.objective(watch.model()))
         except KeyboardInterrupt:
@@ -90,6 +101,18 @@ class Run:
             watch.stop("diverged")
             self.divergence = self._explain(min(watch.epoch + 1, self.options.max_epochs))
             self._restore()
+
+    def _trained(self) -> bool:
+        """Run the method to its end; False where it diverged at an automatic rate, which may be made smaller."""
+        try:
+            RUN[self.plan.method](self.problem, self.options, self.plan, self.watch, self.theta)
+            if not np.isfinite(self.problem.objective(self.watch.model())) and not self.problem.independent:
+                raise Diverged
+        except Diverged:
+            if self.options.learning_rate != "auto" or self.shrunk == MOST_SHRINKS or self.watch.done:
+                raise
+            return False
+        return True
 
     def _restore(self) -> None:
         """Go back to the model of the trace's last row: the weights between two epochs may be half made."""
@@ -102,7 +125,10 @@ class Run:
         if getattr(options.schedule, "sets_rate", False):
             return f"{message}, since the rates of its schedule are too large; try another schedule"
         if options.learning_rate == "auto" or getattr(problem.loss, "curvature", None) is None:
-            return f"{message}; try a smaller learning_rate than {plan.learning_rate:.3g}"
+            also = (
+                ", or clip_norm, which shortens the steps of rows far from all others" if not options.clip_norm else ""
+            )
+            return f"{message}; try a smaller learning_rate than {plan.learning_rate:.3g}{also}"
         rates, _ = stable_rates(problem, options, plan.metric, plan.batch_size)
         stable = float(rates.min())
         if stable >= plan.learning_rate:

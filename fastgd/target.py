@@ -105,6 +105,11 @@ def as_vector(y: Any) -> np.ndarray:
 def _from_objects(values: np.ndarray) -> np.ndarray:
     if any(value is None for value in values):
         raise DataError("y has missing values; leave those rows out")
+    huge = [value for value in values if isinstance(value, int) and not -(2**63) <= value < 2**64]
+    if huge:
+        raise DataError(
+            f"y holds {huge[0]}, a whole number of more than 64 bits; give such numbers as floats or as words"
+        )
     words = {isinstance(value, str) for value in values}
     try:
         array = np.asarray(values.tolist())

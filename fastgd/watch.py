@@ -96,13 +96,15 @@ class Watch:
         self.converged = False
         self.stop_reason = "max_epochs"
         self.reporter = current_reporter()
-        self._limit = DIVERGED_AT * objective
-        self._limit_is_final = not theta.any()  # from zero weights, no best constant model is worse than the start
+        self._limit = DIVERGED_AT * max(objective, 0.0)
+        self._limit_is_final = False
+        self._at_start, self._start = objective, theta.copy()
         # Models of their own may diverge alone; and the first rates of some schedules are meant to be too large.
         self._sets_rate = bool(getattr(options.schedule, "sets_rate", False))
         self._best_running = math.inf
         self._stalled = 0
         self._done = False
+        self._fraction = 0.0  # of the epoch that is under way
         self._compile_seconds = compile_seconds
         self._began = time.perf_counter() - self._compile_seconds()
         self._append(passes, objective, math.nan, math.nan, math.nan)
@@ -123,6 +125,7 @@ class Watch:
 
         Raises `Diverged`, or `Stopped` where the time is up.
         """
+        self._fraction = fraction
         if not self.problem.independent and not np.isfinite(self.theta).all():
             raise Diverged
         if not self.problem.independent and not (self._sets_rate and self.epoch == 0):
@@ -139,16 +142,39 @@ class Watch:
         if mean_loss <= self._limit:
             return
         if not self._limit_is_final:
-            self._limit = max(self._limit, DIVERGED_AT * self.problem.best_constant())
-            self._limit_is_final = True
-        if self._limit <= 0:  # a loss that is zero or negative there, and so no measure of what is large
-            self._limit = sys.float_info.max
+            self._limit, self._limit_is_final = self._final_limit(), True
         if not mean_loss <= self._limit:  # a NaN is not <= either
             raise Diverged
+
+    def _final_limit(self) -> float:
+        """Ten times the larger of F at the start and F of the best constant model. Of a loss that can be negative, as
+        that of poisson without its constants, neither says what is large, but the way from one to the other does.
+        """
+        constant = self.problem.best_constant()
+        largest = max(self._at_start, constant)
+        if min(self._at_start, constant) >= 0:
+            return DIVERGED_AT * largest or sys.float_info.max  # a loss of zero is no measure
+        return largest + DIVERGED_AT * (abs(self._at_start - constant) or sys.float_info.max / DIVERGED_AT)
 
     def follow(self, model: Callable[[], np.ndarray]) -> None:
         """Record, evaluate and return what ``model`` gives, in place of the weights that steps are taken from."""
         self.model = model
+
+    def go_back(self) -> None:
+        """Return to the last row of the trace, to try another way from there, or to the start if that was better.
+
+        What was done since counts as passes, as does the look at which of the two is better.
+        """
+        self.restore()
+        if not self.problem.objective(self.theta) <= self._at_start:
+            self.theta[:] = self.good[:] = self._start
+        self.passes_before += self._fraction + 1.0
+        self._fraction = 0.0
+
+    @property
+    def done(self) -> bool:
+        """Whether no epoch is left."""
+        return self._done or self.passes_before + self._fraction + self.epoch >= self.options.max_epochs
 
     def restore(self) -> None:
         """Make the model of the trace's last row the weights."""
@@ -165,6 +191,7 @@ class Watch:
     def record(self, running_loss: float, rate: float, gradient_norm: float = math.nan) -> None:
         """An epoch is done."""
         self.epoch += 1
+        self._fraction = 0.0
         self._append(self.passes_before + self.epoch, math.nan, running_loss, rate, gradient_norm)
         if self.options.callbacks:
             self._call_back(running_loss, rate)

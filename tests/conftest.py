@@ -85,6 +85,13 @@ def stored(X: np.ndarray, dtype: type, index: type) -> CSR:
     return CSR(X[kept].astype(dtype), np.nonzero(kept)[1].astype(index), indptr, X.shape[1])
 
 
+def targets_for(loss: type, y: np.ndarray) -> np.ndarray:
+    """y itself, or labels or amounts made of it, whichever the loss is for."""
+    if getattr(loss, "classifies", False):
+        return np.where(y > 0.1, 1.0, -1.0)
+    return np.abs(y) if hasattr(loss, "allows") else y
+
+
 # The types of X that kernels are compiled for.
 LAYOUTS = {
     "dense float64": lambda X: X.astype(np.float64),

@@ -11,7 +11,7 @@ from reference_losses import *  # noqa: F403  # LOSSES and their classes, for wh
 from reference_penalties import *  # noqa: F403  # the same
 from reference_penalties import penalty_value
 from reference_rules import *  # noqa: F403  # the same
-from reference_rules import SGD, penalized_step
+from reference_rules import SGD, penalized_step, proximal_steps
 
 # --- Schedules: the learning rate after t updates and `epoch` passes over the rows (a fraction counts) ---------------
 
@@ -81,9 +81,10 @@ def dot(a, b):
     return sum(float(u) * float(v) for u, v in zip(a, b, strict=True))
 
 
-def objective(X, y, w, b, loss, l1=0.0, l2=0.0, sample_weight=None):
-    """F(w, b) = sum_i s_i loss(y_i, x_i·w + b) / sum_i s_i + l1 |w|_1 + l2/2 |w|_2^2."""
-    return batch_gradient(X, y, w, b, loss, sample_weight=sample_weight)[2] + penalty_value(w, l1, l2)
+def objective(X, y, w, b, loss, l1=0.0, l2=0.0, penalty=None, sample_weight=None):
+    """F(w, b) = sum_i s_i loss(y_i, x_i·w + b) / sum_i s_i + l1 |w|_1 + l2/2 |w|_2^2, or + penalty(w)."""
+    of_weights = penalty_value(w, l1, l2) if penalty is None else penalty.value(w)
+    return batch_gradient(X, y, w, b, loss, sample_weight=sample_weight)[2] + of_weights
 
 
 def batch_gradient(X, y, w, b, loss, batch=None, sample_weight=None):
@@ -101,9 +102,17 @@ def batch_gradient(X, y, w, b, loss, batch=None, sample_weight=None):
 # --- Methods: each returns the (w, b) after every update ------------------------------------------------------------
 
 
-def minibatch(X, y, loss, *, lr, epochs, batch_size, rule=SGD, schedule=constant, l1=0.0, l2=0.0, fit_intercept=True,
-              start=None, orders=None, sample_weight=None):  # fmt: skip
+def minibatch(X, y, loss, **options):
     """One update a batch, by the mean gradient of the batch; a short last batch is divided by its own size."""
+    return [weights for weights, _ in weights_and_models(X, y, loss, **options)]
+
+
+def weights_and_models(X, y, loss, *, lr, epochs, batch_size, rule=SGD, schedule=constant, l1=0.0, l2=0.0, penalty=None,
+                       fit_intercept=True, start=None, orders=None, sample_weight=None):  # fmt: skip
+    """The (w, b) after every update of `minibatch`, and the (w, b) of the model then.
+
+    `penalty`, one without a smooth part, takes the place of l1 and l2.
+    """
     n, d = len(X), len(X[0])
     w, b = ([0.0] * d, 0.0) if start is None else ([float(v) for v in start[0]], float(start[1]))
     rules = [rule() for _ in range(d + 1)]  # one a weight, and the last is the intercept's
@@ -113,10 +122,15 @@ def minibatch(X, y, loss, *, lr, epochs, batch_size, rule=SGD, schedule=constant
         for first in range(0, n, batch_size):
             rate = schedule(lr, len(path), (epoch * n + first) / n)
             gradient, slope, _ = batch_gradient(X, y, w, b, loss, order[first : first + batch_size], sample_weight)
-            w = [penalized_step(rules[j], w[j], gradient[j], rate, l1, l2) for j in range(d)]
+            if penalty is None:
+                w = [penalized_step(rules[j], w[j], gradient[j], rate, l1, l2) for j in range(d)]
+            else:
+                w = proximal_steps(rules[:d], w, gradient, rate, penalty)
             if fit_intercept:
                 b = rules[d].step(b, slope, rate)
-            path.append((w, b))
+            under_prox = l1 > 0 or penalty is not None
+            model = [rules[j].model(w[j], under_prox) for j in range(d)], rules[d].model(b, under_prox)
+            path.append(((w, b), model))
     return path
 
 

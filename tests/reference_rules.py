@@ -1,11 +1,16 @@
 """Update rules in plain Python: one object looks after one weight. See reference.py, which has their names as well.
 
-`step(w, g, lr, l1)` returns the new weight; g already holds l2 w, and l1 goes by prox. Without l1 each is
+`step(w, g, lr, l1)` returns the new weight; g already holds l2 w, and l1 goes by prox, as any other penalty does
+in `proximal_step(w, g, lr, prox)`: prox(v, s) = argmin_x (x - v)^2 / (2 s) + penalty. Without one each is
 torch.optim's, or the paper's where torch has none. Where the model is not the point that steps are taken from,
-`model(w)` is it. Nesterov's theta is the point ahead of w where torch takes the next gradient.
+`model(w)` is it, given whether there is a prox at all. Nesterov's theta is the point ahead of w where torch takes the
+next gradient.
 """
 
+import copy
 import math
+
+SMALLEST = 1e-100  # for a gradient of 0 that is divided by its size
 
 
 def shrink(v, threshold):
@@ -18,85 +23,114 @@ def penalized_step(rule, w, g, lr, l1=0.0, l2=0.0):
     return rule.step(w - lr * l2 * w, g, lr, l1) if rule.decouples else rule.step(w, g + l2 * w, lr, l1)
 
 
+def proximal_steps(rules, w, g, lr, penalty):
+    """A step of every weight at once: the prox of some penalties wants all the points that the rules would go to."""
+    points, steps = [], []
+
+    def take_down(v, step):
+        points.append(v)
+        steps.append(step)
+        return v
+
+    for rule, w_j, g_j in zip(rules, w, g, strict=True):
+        copy.copy(rule).proximal_step(w_j, g_j, lr, take_down)
+    ends = iter(penalty.prox(points, steps))
+    return [
+        rule.proximal_step(w_j, g_j, lr, lambda v, step: next(ends)) for rule, w_j, g_j in zip(rules, w, g, strict=True)
+    ]
+
+
 class Rule:
     """What most rules have in common."""
 
     decouples = False
 
-    def model(self, w):
+    def step(self, w, g, lr, l1=0.0):
+        return self.proximal_step(w, g, lr, lambda v, step: shrink(v, step * l1))
+
+    def model(self, w, under_prox=True):
         return w
 
 
 class SGD(Rule):
-    """w <- prox(w - lr g, lr l1)"""
+    """w <- prox(w - lr g, lr)"""
 
-    def step(self, w, g, lr, l1=0.0):
-        return shrink(w - lr * g, lr * l1)
+    def proximal_step(self, w, g, lr, prox):
+        return prox(w - lr * g, lr)
 
 
 class Momentum(Rule):
-    """buf <- mu buf + g; w <- prox(w - lr buf, lr l1); then buf is corrected, so that w really moved by -lr buf."""
+    """buf <- mu buf + g; w <- prox(w - lr buf, lr); then buf is corrected, so that w really moved by -lr buf."""
 
     def __init__(self, momentum=0.9):
         self.momentum, self.buf = momentum, 0.0
 
-    def step(self, w, g, lr, l1=0.0):
+    def proximal_step(self, w, g, lr, prox):
         self.buf = self.momentum * self.buf + g
         tentative = w - lr * self.buf
-        new = shrink(tentative, lr * l1)
+        new = prox(tentative, lr)
         self.buf -= (new - tentative) / lr if lr else 0.0
         return new
 
 
 class Nesterov(Momentum):
-    """buf <- mu buf + g; w <- prox(theta - lr g, lr l1); buf is corrected; theta <- w - lr mu buf goes in and out."""
+    """buf <- mu buf + g; w <- prox(theta - lr g, lr); buf is corrected; theta <- w - lr mu buf goes in and out.
 
-    def step(self, theta, g, lr, l1=0.0):
+    Where there is a prox the model is w, as in FISTA: only w is where the prox has put it.
+    """
+
+    w = None
+
+    def proximal_step(self, theta, g, lr, prox):
         self.buf = self.momentum * self.buf + g
         tentative = theta - lr * g
-        new = shrink(tentative, lr * l1)
+        new = prox(tentative, lr)
         self.buf -= (new - tentative) / lr if lr else 0.0
+        self.w = new
         return new - lr * self.momentum * self.buf
+
+    def model(self, theta, under_prox=True):
+        return self.w if under_prox and self.w is not None else theta
 
 
 class AdaGrad(Rule):
-    """sum <- sum + g^2; w <- prox(w - lr g / denom, lr l1 / denom), denom = sqrt(sum) + eps: Duchi et al. (2011)."""
+    """sum <- sum + g^2; w <- prox(w - lr g / denom, lr / denom), denom = sqrt(sum) + eps: Duchi et al. (2011)."""
 
     def __init__(self, eps=1e-10):
         self.eps, self.total = eps, 0.0
 
-    def step(self, w, g, lr, l1=0.0):
+    def proximal_step(self, w, g, lr, prox):
         self.total += g * g
         denom = math.sqrt(self.total) + self.eps
-        return shrink(w - lr * g / denom, lr * l1 / denom)
+        return prox(w - lr * g / denom, lr / denom)
 
 
 class RMSProp(Rule):
-    """v <- rho v + (1 - rho) g^2; w <- prox(w - lr g / denom, lr l1 / denom), denom = sqrt(v) + eps."""
+    """v <- rho v + (1 - rho) g^2; w <- prox(w - lr g / denom, lr / denom), denom = sqrt(v) + eps."""
 
     def __init__(self, rho=0.99, eps=1e-8):
         self.rho, self.eps, self.v = rho, eps, 0.0
 
-    def step(self, w, g, lr, l1=0.0):
+    def proximal_step(self, w, g, lr, prox):
         self.v = self.rho * self.v + (1 - self.rho) * g * g
         denom = math.sqrt(self.v) + self.eps
-        return shrink(w - lr * g / denom, lr * l1 / denom)
+        return prox(w - lr * g / denom, lr / denom)
 
 
 class Adam(Rule):
-    """m, v: running means of g, g^2, over 1 - beta^t; w <- prox(w - lr m / denom, lr l1 / denom), as RMSProp."""
+    """m, v: running means of g, g^2, over 1 - beta^t; w <- prox(w - lr m / denom, lr / denom), as RMSProp."""
 
     def __init__(self, beta1=0.9, beta2=0.999, eps=1e-8):
         self.beta1, self.beta2, self.eps = beta1, beta2, eps
         self.m, self.v, self.t = 0.0, 0.0, 0
 
-    def step(self, w, g, lr, l1=0.0):
+    def proximal_step(self, w, g, lr, prox):
         self.t += 1
         self.m = self.beta1 * self.m + (1 - self.beta1) * g
         self.v = self.beta2 * self.v + (1 - self.beta2) * g * g
         mean = self.m / (1 - self.beta1**self.t)
         denom = math.sqrt(self.v / (1 - self.beta2**self.t)) + self.eps
-        return shrink(w - lr * mean / denom, lr * l1 / denom)
+        return prox(w - lr * mean / denom, lr / denom)
 
 
 class AdamW(Adam):
@@ -110,17 +144,17 @@ class AMSGrad(Adam):
 
     largest = 0.0
 
-    def step(self, w, g, lr, l1=0.0):
+    def proximal_step(self, w, g, lr, prox):
         self.t += 1
         self.m = self.beta1 * self.m + (1 - self.beta1) * g
         self.v = self.beta2 * self.v + (1 - self.beta2) * g * g
         self.largest = max(self.largest, self.v)
         denom = math.sqrt(self.largest) / math.sqrt(1 - self.beta2**self.t) + self.eps
-        return shrink(w - lr * self.m / (1 - self.beta1**self.t) / denom, lr * l1 / denom)
+        return prox(w - lr * self.m / (1 - self.beta1**self.t) / denom, lr / denom)
 
 
 class NAdam(Adam):
-    """Dozat (2016), as torch has it; what a gradient of always 1 would have moved w by is the threshold of l1 = 1."""
+    """Dozat (2016), as torch has it; what a gradient of always 1 would have moved w by is the step of the prox."""
 
     def __init__(self, beta1=0.9, beta2=0.999, eps=1e-8, momentum_decay=4e-3):
         super().__init__(beta1, beta2, eps)
@@ -129,7 +163,7 @@ class NAdam(Adam):
     def mu(self, t):
         return self.beta1 * (1 - 0.5 * 0.96 ** (t * self.momentum_decay))
 
-    def step(self, w, g, lr, l1=0.0):
+    def proximal_step(self, w, g, lr, prox):
         self.t += 1
         mu, mu_next = self.mu(self.t), self.mu(self.t + 1)
         self.mu_product *= mu
@@ -142,7 +176,7 @@ class NAdam(Adam):
             now = lr * (1 - mu) / (1 - self.mu_product) * g / denom
             return now + lr * mu_next / (1 - self.mu_product * mu_next) * m / denom
 
-        return shrink(w - distance(g, self.m), l1 * distance(1.0, self.m_of_ones))
+        return prox(w - distance(g, self.m), distance(1.0, self.m_of_ones))
 
 
 class AdaDelta(Rule):
@@ -151,11 +185,12 @@ class AdaDelta(Rule):
     def __init__(self, rho=0.9, eps=1e-6):
         self.rho, self.eps, self.square, self.delta_square = rho, eps, 0.0, 0.0
 
-    def step(self, w, g, lr, l1=0.0):
+    def proximal_step(self, w, g, lr, prox):
         self.square = self.rho * self.square + (1 - self.rho) * g * g
         scale = math.sqrt(self.delta_square + self.eps) / math.sqrt(self.square + self.eps)
-        new = shrink(w - lr * scale * g, lr * scale * l1)
-        delta = (w - new) / lr if lr and l1 else scale * g
+        tentative = w - lr * scale * g
+        new = prox(tentative, lr * scale)
+        delta = scale * g if new == tentative else (w - new) / lr
         self.delta_square = self.rho * self.delta_square + (1 - self.rho) * delta**2
         return new
 
@@ -163,8 +198,8 @@ class AdaDelta(Rule):
 class Lion(Rule):
     """w <- w - lr sign(beta1 m + (1 - beta1) g); m <- beta2 m + (1 - beta2) g: Chen et al. (2023).
 
-    With l1: a step of sign(c) is one of c / |c|, so prox's threshold is lr l1 / |c|, c corrected for starting at 0;
-    and the step keeps to the length lr.
+    A step of sign(c) is one of c / |c|, so the prox has the step lr / |c|, c corrected for starting at 0; and both
+    together keep to the length lr.
     """
 
     decouples = True
@@ -172,38 +207,37 @@ class Lion(Rule):
     def __init__(self, beta1=0.9, beta2=0.99):
         self.beta1, self.beta2, self.m, self.m_of_ones = beta1, beta2, 0.0, 0.0
 
-    def step(self, w, g, lr, l1=0.0):
+    def proximal_step(self, w, g, lr, prox):
         c = self.beta1 * self.m + (1 - self.beta1) * g
         c_of_ones = self.beta1 * self.m_of_ones + (1 - self.beta1)
         self.m = self.beta2 * self.m + (1 - self.beta2) * g
         self.m_of_ones = self.beta2 * self.m_of_ones + (1 - self.beta2)
-        if l1 == 0:
-            return w - lr * c / abs(c) if c else w
-        new = shrink(w - lr * c / abs(c), lr * l1 * c_of_ones / abs(c)) if c else 0.0
+        size = abs(c) or SMALLEST
+        new = prox(w - lr * c / size, lr * c_of_ones / size)
         return new if abs(new - w) <= lr else w + math.copysign(lr, new - w)
 
 
 class ASGD(Rule):
-    """w <- prox(w - eta g, eta l1); ax <- ax + mu (w - ax), which is the model: Polyak and Juditsky (1992); torch."""
+    """w <- prox(w - eta g, eta); ax <- ax + mu (w - ax), which is the model: Polyak and Juditsky (1992); torch."""
 
     def __init__(self, lambd=1e-4, alpha=0.75, t0=0.0):
         self.lambd, self.alpha, self.t0 = lambd, alpha, t0
         self.t, self.mu, self.ax = 0, 1.0, None
 
-    def step(self, w, g, lr, l1=0.0):
+    def proximal_step(self, w, g, lr, prox):
         eta = lr / (1 + self.lambd * lr * self.t) ** self.alpha
-        new = shrink(w - eta * g, eta * l1)
+        new = prox(w - eta * g, eta)
         self.ax = new if self.mu == 1 else self.ax + (new - self.ax) * self.mu
         self.t += 1
         self.mu = 1 / max(1, self.t - self.t0)
         return new
 
-    def model(self, w):
+    def model(self, w, under_prox=True):
         return w if self.ax is None else self.ax
 
 
 class ScheduleFree(Rule):
-    """y = (1 - beta) z + beta x; z <- prox(z - lr g(y), lr l1); x <- (1 - c) x + c z: Defazio et al. (2024), (2)-(4).
+    """y = (1 - beta) z + beta x; z <- prox(z - lr g(y), lr); x <- (1 - c) x + c z: Defazio et al. (2024), (2)-(4).
 
     c = lr^2 / sum lr^2, as in their algorithm 1. y goes in and out; the model is x.
     """
@@ -211,16 +245,16 @@ class ScheduleFree(Rule):
     def __init__(self, beta=0.9):
         self.beta, self.x, self.z, self.total = beta, None, None, 0.0
 
-    def step(self, y, g, lr, l1=0.0):
+    def proximal_step(self, y, g, lr, prox):
         if self.x is None:
             self.x = self.z = y
-        self.z = shrink(self.z - lr * g, lr * l1)
+        self.z = prox(self.z - lr * g, lr)
         self.total += lr**2
         c = lr**2 / self.total if self.total else 1.0
         self.x = (1 - c) * self.x + c * self.z
         return (1 - self.beta) * self.z + self.beta * self.x
 
-    def model(self, y):
+    def model(self, y, under_prox=True):
         return y if self.x is None else self.x
 
 

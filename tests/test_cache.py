@@ -284,13 +284,12 @@ DAMAGES = {
     "no pickle": lambda stored: sealed(b"nonsense"),
     "another pickle": lambda stored: sealed(pickle.dumps(["neither", "key", "nor kernel"])),
     "a class that is gone": lambda stored: sealed(b"cfastgd.losses\nGone\n."),
-    **{
-        f"a bit flipped {k} % in": lambda stored, k=k: flipped(stored, k * len(stored) // 100) for k in range(0, 100, 9)
-    },
+    **{f"a bit flipped {k} % in": lambda stored, k=k: flipped(stored, k) for k in range(0, 100, 9)},
 }
 
 
-def flipped(stored: bytes, position: int) -> bytes:
+def flipped(stored: bytes, percent: int) -> bytes:
+    position = percent * len(stored) // 100
     return stored[:position] + bytes([stored[position] ^ 1]) + stored[position + 1 :]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from itertools import count
 from types import SimpleNamespace
 
@@ -117,8 +116,8 @@ class Clock(fastgd.Reporter):
     def __init__(self, monkeypatch):
         self.now = 1000.0
         fake = SimpleNamespace(perf_counter=lambda: self.now)
-        for module in ("fastgd.watch", "fastgd.jit", "fastgd.fit"):  # by name, since the function fit hides the module
-            monkeypatch.setattr(sys.modules[module], "time", fake)
+        for module in (fastgd.watch, fastgd.jit, fastgd.run):
+            monkeypatch.setattr(module, "time", fake)
 
     def advanced(self, passes, max_epochs, loss):
         self.now += 1.0

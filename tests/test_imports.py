@@ -25,12 +25,19 @@ MOST_LINES = 400
 # within a function; `if TYPE_CHECKING:` does not count. A package stands for all the modules in it.
 LAYERS = [
     ["errors"],
-    ["term", "term_numba", "jit", "jit_cache", "elementary", "prefetch", "vocabulary", "data"],
+    ["term", "term_numba", "jit", "jit_cache", "elementary", "prefetch"],
+    ["vocabulary", "data"],
     ["losses", "penalties", "schedules", "rules", "rows"],
+    ["blocks"],
     ["kernels"],
-    ["problem", "steps", "watch", "options", "orders", "progress"],
+    ["options", "orders", "progress", "matrix", "target"],
+    ["problem"],
+    ["rate_search", "steps", "watch"],
     ["methods"],
-    ["result", "scores", "metrics", "fit"],
+    ["result", "start", "scores", "metrics"],
+    ["run"],
+    ["fit"],
+    ["path"],
     ["cli"],
 ]
 # Numba's import takes most of a second, and its other names change with its versions.

@@ -159,11 +159,15 @@ def test_a_gradient_stays_as_it_is():
 # --- The model --------------------------------------------------------------------------------------------------------
 
 
-def test_where_a_rule_has_no_model_it_is_the_weights_themselves():
+@pytest.mark.parametrize(
+    ("penalty", "apart"),
+    [(ElasticNet(l2=L2), {"asgd", "schedule_free"}), (ElasticNet(l1=L1), {"asgd", "schedule_free", "nesterov"})],
+    ids=["l2", "l1"],
+)
+def test_the_model_is_the_weights_themselves_but_for_rules_that_keep_it_apart(penalty, apart):
     theta = np.ones(D + 1)
-    for rule in RULES.values():
-        stepper = Stepper.make(rule(), ElasticNet(), METRIC, D + 1)
-        assert (model_of(theta, stepper) is theta) == (not hasattr(rule, "model"))
+    models = {name: model_of(theta, Stepper.make(rule(), penalty, METRIC, D + 1)) for name, rule in RULES.items()}
+    assert {name for name, model in models.items() if model is not theta} == apart
 
 
 @pytest.mark.parametrize("p", [D, D + 1], ids=["no intercept", "intercept"])

@@ -141,14 +141,15 @@ def test_every_loss_is_worked_out_by_hand(name):
 
 
 def test_means_by_hand():
-    means = {name: [LOSSES[name]().mean(z) for z in (-2.5, 0.5)] for name in LOSSES}
+    scalar = [name for name, loss in LOSSES.items() if not getattr(loss, "joint", False)]
+    means = {name: [LOSSES[name]().mean(z) for z in (-2.5, 0.5)] for name in scalar}
     by_hand = {
         "logistic": [close(1 / (1 + math.exp(2.5))), close(1 / (1 + math.exp(-0.5)))],
         "modified_huber": [0.0, 0.75],
         **{key: [close(math.exp(-2.5)), close(math.exp(0.5))] for key in ("poisson", "gamma", "tweedie")},
         "phase_retrieval": [6.25, 0.25],
     }
-    assert means == {name: by_hand.get(name, [-2.5, 0.5]) for name in LOSSES}
+    assert means == {name: by_hand.get(name, [-2.5, 0.5]) for name in scalar}
     assert [LOSSES["logistic"]().mean(z) for z in (0.0, 1e4, -1e4)] == [0.5, 1.0, 0.0]
     assert [LOSSES["poisson"]().mean(z) for z in (0.0, 1e4, -1e4)] == [1.0, math.inf, 0.0]
 

@@ -70,11 +70,13 @@ def parameters(path, fit_intercept=True):
 def test_every_rule(method, rule, fit_intercept):
     options = {"penalty": "elasticnet", "alpha": 0.2, "l1_ratio": 0.25, "schedule": "invscaling"}
     result = fit(method, rule=rule, fit_intercept=fit_intercept, **options)
-    path = walk(
-        method, rule=reference.RULES[rule], schedule=reference.invscaling, l1=0.05, l2=0.15, fit_intercept=fit_intercept
-    )
-    assert result.steps["weights"] == close(parameters(path, fit_intercept), 1e-11)
-    assert [*result.coef, result.intercept] == close([*path[-1][0], path[-1][1]], 1e-11)
+    path = reference.weights_and_models(
+        X, Y, reference.Squared(), lr=RATE, epochs=EPOCHS, batch_size=BATCH_SIZES[method], rule=reference.RULES[rule],
+        schedule=reference.invscaling, l1=0.05, l2=0.15, fit_intercept=fit_intercept,
+    )  # fmt: skip
+    assert result.steps["weights"] == close(parameters([weights for weights, _ in path], fit_intercept), 1e-11)
+    w, b = path[-1][1]
+    assert [*result.coef, result.intercept] == close([*w, b], 1e-11)
 
 
 @methods
@@ -92,7 +94,10 @@ def test_every_penalty(method, penalty, fit_intercept):
 @methods
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_every_schedule(method, schedule):
-    result = fit(method, schedule=FILLED_IN.get(schedule, schedule), max_epochs=12)
+    options = {"schedule": FILLED_IN.get(schedule, schedule), "max_epochs": 12}
+    if getattr(SCHEDULES[schedule], "sets_rate", False):
+        options |= {"learning_rate": "auto", "scale": False, "tol": 0}
+    result = fit(method, **options)
     path = walk(method, schedule=reference.SCHEDULES[schedule], epochs=12)
     assert result.steps["weights"] == close(parameters(path))
     rates, size = reference.SCHEDULES[schedule], BATCH_SIZES[method]
@@ -101,12 +106,14 @@ def test_every_schedule(method, schedule):
 
 
 @methods
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", [name for name in LOSSES if not getattr(LOSSES[name], "joint", False)])
 def test_every_loss(method, loss):
     y = LABELS if getattr(LOSSES[loss], "classifies", False) else Y
-    result = fit(method, y=y, loss=loss, penalty="elasticnet", alpha=0.2)
+    y = np.abs(y) if hasattr(LOSSES[loss], "allows") else y  # counts and amounts
+    result = fit(method, y=y, loss=loss, penalty="elasticnet", alpha=0.2, start=0.25)
     l1, l2 = reference.strengths("elasticnet", 0.2)
-    assert result.steps["weights"] == close(parameters(walk(method, y, loss=loss, l1=l1, l2=l2)))
+    path = walk(method, y, loss=loss, l1=l1, l2=l2, start=([0.25] * N_FEATURES, 0.0))
+    assert result.steps["weights"] == close(parameters(path))
 
 
 @methods

@@ -11,6 +11,7 @@ import pytest
 from term_sources import Y, Z, loss_class, run, total
 
 import fastgd
+from fastgd.losses import Squared
 from fastgd.term import Code, digest, term
 
 # --- The digest -----------------------------------------------------------------------------------------------------
@@ -231,7 +232,7 @@ def expected(factor: float) -> float:
     """What `FIT` gives with `MINE`; the gradient, and so the step, is in proportion to the factor."""
     X = np.random.default_rng(0).standard_normal((50, 3))
     y = X @ [1.0, 2.0, 3.0] + 0.5
-    loss = fastgd.losses.Squared()
+    loss = Squared()
     result = fastgd.fit(X, y, loss=loss, method="gd", learning_rate=0.05 * factor, max_epochs=5)
     return factor * result.objective
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..errors import DataError
@@ -54,7 +55,11 @@ def open(  # noqa: A001  # the public name: fastgd.open
     >>> open("diabetes").X.shape
     (442, 10)
     """
-    request = Request.of(target, drop, features, need_target, weight, offset)
+    table = _open(source, Request.of(target, drop, features, need_target, weight, offset))
+    return table if offset is None else replace(table, offset_name=str(offset))
+
+
+def _open(source: Any, request: Request) -> Table:
     if hasattr(source, "__arrow_c_stream__"):
         from .frames import read_frame
 

@@ -30,6 +30,7 @@ class Table:
     remarks : sentences worth showing to the user, such as which column was taken as the target.
     sample_weight : (n_samples,) float64, the weight of each row; None when no column was named for it.
     offset : (n_samples,) float64, what is added to the linear predictor of each row; None likewise.
+    offset_name : the column it was named as, so that a model can ask for it again.
     """
 
     X: Array | sparse.csr_array
@@ -41,6 +42,7 @@ class Table:
     remarks: tuple[str, ...] = ()
     sample_weight: Array | None = None
     offset: Array | None = None
+    offset_name: str | None = None
 
     @property
     def n_samples(self) -> int:

@@ -176,7 +176,9 @@ def keeps_model(rule: Any, penalty: Any) -> bool:
 
 
 def model_of(theta: np.ndarray, stepper: Stepper) -> np.ndarray:
-    """The weights of the model, after a step at least, for a rule that keeps it apart."""
+    """The weights of the model; ``theta`` itself, but for a rule that keeps it apart, after a step at least."""
+    if not keeps_model(stepper.rule, stepper.penalty):
+        return theta
     out = np.empty_like(theta)
     for k, (row, model) in enumerate(zip(np.atleast_2d(theta), np.atleast_2d(out), strict=True)):
         model_weights(row, stepper, k, model)

@@ -1,0 +1,202 @@
+"""Writes docs/vocabulary.md from the registries: `python docs/make_vocabulary.py`; with --check it only compares."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, fields
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from fastgd.losses import LOSSES
+from fastgd.options import METHODS
+from fastgd.penalties import NAMED, PENALTIES
+from fastgd.rules import RULES
+from fastgd.schedules import SCHEDULES, bind_schedule
+
+FILE = Path(__file__).with_name("vocabulary.md")
+
+WAYS = list(product([method for method in METHODS if method != "auto"], ["dense", "CSR"], ["float32", "float64"]))
+# What the last table marks, and what tests/test_vocabulary_table.py fits: (loss, method, layout, dtype).
+CELLS = [(loss, *way) for loss in LOSSES for way in WAYS]
+
+SENTENCE_END = re.compile(r"(?<!\.)\.(?:\s|$)")  # not the dots in mu_1 ... mu_t
+MARKUP = re.compile(r"[|*]|<(?=[a-z/])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+
+L1_RATIO = 0.15  # where none is given
+
+PAGE = """\
+# Vocabulary
+
+Every name here goes into `fastgd.fit` and `fastgd run`, with settings after a colon where it has some, as in
+`loss="huber:delta=2"` and `--schedule step:every=30,factor=0.1`. The formulas are the first sentences of the classes'
+docstrings, which say more: `help(fastgd.losses.Huber)`. This page is written by `python docs/make_vocabulary.py`.
+
+## Losses
+
+`y` is the target, `z` = x . w + b the linear predictor. Of two labels the larger one is +1, the other -1; more than two
+are told apart each from the rest, or all at once. The curvature is the largest second derivative in `z`, from which
+automatic learning rates follow; where there is none they are found by trial. Targets and curvatures are those of the
+default settings.
+
+{losses}
+
+## Penalties
+
+`w` are the coefficients; the intercept is never penalised. These names stand for `l1 |w|_1 + l2/2 |w|_2^2` with the
+strengths that `alpha` and `l1_ratio` make of it, here for `alpha=1` and `l1_ratio={l1_ratio}`, its default:
+
+{named}
+
+These are classes, by name with their settings or as terms such as `fastgd.penalties.MCP(alpha=0.1)`. Where one is not
+separable, it is of groups of weights, and does not go with adaptive rules.
+
+{penalties}
+
+## Update rules
+
+`g` is the gradient, `lr` the learning rate, `t` the number of the update, from 1. The default rate is what
+`learning_rate="auto"` takes.
+
+{rules}
+
+## Schedules
+
+`lr` is the learning rate, `t` the number of updates done, `epoch` the passes over the rows done, with a fraction.
+
+{schedules}
+
+## Losses, methods, layouts and precisions
+
+A test fits every marked cell and compares each update with plain Python.
+
+{cells}
+"""
+
+
+def table(rows: Iterable[Mapping[str, str]]) -> str:
+    """Rows under the names of their cells."""
+    rows = list(rows)
+    lines = [rows[0].keys(), ["---"] * len(rows[0]), *(map(escaped, row.values()) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def escaped(text: str) -> str:
+    """Text in which Markdown sees neither a table nor emphasis nor a tag; what stands in backquotes stays."""
+    parts = re.split(r"(`[^`]*`)", text)
+    return "".join(part if part[:1] == "`" else MARKUP.sub(r"\\\g<0>", part) for part in parts)
+
+
+def docstring(cls: type) -> str:
+    return " ".join((inspect.getdoc(cls) or "").replace("``", "`").split())
+
+
+def formula(cls: type) -> str:
+    """The first sentence, which may be two lines long."""
+    return SENTENCE_END.split(docstring(cls), maxsplit=1)[0]
+
+
+def source(cls: type) -> str:
+    _, _, cited = docstring(cls).partition("Source: ")
+    return SENTENCE_END.split(cited, maxsplit=1)[0]
+
+
+def settings(cls: type, from_the_fit: Iterable[str] = ()) -> str:
+    """Names and defaults, where there are any."""
+
+    def described(field: Any) -> str:
+        if field.default is MISSING:
+            return f"`{field.name}`"
+        return f"`{field.name}` of the fit" if field.name in from_the_fit else f"`{field.name}={field.default}`"
+
+    return ", ".join(map(described, fields(cls)))
+
+
+def yes(condition: Any) -> str:
+    return "yes" if condition else ""
+
+
+def loss_row(name: str, cls: Any) -> dict[str, str]:
+    targets = f"numbers, {cls().domain()}" if hasattr(cls, "domain") else "numbers"
+    if getattr(cls, "classifies", False):
+        targets = "labels, all at once" if getattr(cls, "joint", False) else "labels"
+    return {
+        "loss": f"`{name}`",
+        "formula": formula(cls),
+        "settings": settings(cls),
+        "targets": targets,
+        "curvature": f"{cls().curvature():g}" if hasattr(cls, "curvature") else "none",
+        "source": source(cls),
+    }
+
+
+def named_row(name: str) -> dict[str, str]:
+    net = NAMED[name](1.0, L1_RATIO)
+    return {"penalty": f"`{name}`", "l1": f"{net.l1:g}", "l2": f"{net.l2:g}"}
+
+
+def penalty_row(name: str, cls: Any) -> dict[str, str]:
+    return {
+        "penalty": f"`{name}`",
+        "formula": formula(cls),
+        "settings": settings(cls),
+        "convex": yes(getattr(cls, "convex", True)),
+        "separable": yes(getattr(cls, "separable", True)),
+        "source": source(cls),
+    }
+
+
+def rule_row(name: str, cls: Any) -> dict[str, str]:
+    return {
+        "rule": f"`{name}`",
+        "formula": formula(cls),
+        "settings": settings(cls),
+        "default rate": f"{cls.default_rate:g}" if hasattr(cls, "default_rate") else "from the data",
+        "adaptive": yes(cls.adaptive),
+        "source": source(cls),
+    }
+
+
+def schedule_row(name: str, cls: Any) -> dict[str, str]:
+    term = cls()
+    bound = bind_schedule(term, max_epochs=7.0, alpha=0.7, loss=LOSSES.resolve("logistic"))
+    from_the_fit = {field.name for field in fields(cls) if getattr(term, field.name) != getattr(bound, field.name)}
+    return {
+        "schedule": f"`{name}`",
+        "formula": formula(cls),
+        "settings": settings(cls, from_the_fit),
+        "source": source(cls),
+    }
+
+
+def cell_row(loss: str) -> dict[str, str]:
+    return {"loss": f"`{loss}`", **{", ".join(way): "x" if (loss, *way) in CELLS else "" for way in WAYS}}
+
+
+def page() -> str:
+    return PAGE.format(
+        l1_ratio=L1_RATIO,
+        losses=table(loss_row(*item) for item in LOSSES.items()),
+        named=table(map(named_row, NAMED)),
+        penalties=table(penalty_row(*item) for item in PENALTIES.items()),
+        rules=table(rule_row(*item) for item in RULES.items()),
+        schedules=table(schedule_row(*item) for item in SCHEDULES.items()),
+        cells=table(map(cell_row, LOSSES)),
+    )
+
+
+def main(arguments: list[str]) -> None:
+    if arguments == ["--check"]:
+        if not FILE.exists() or FILE.read_text(encoding="utf-8") != page():
+            sys.exit(f"{FILE} differs from what the registries say: run python docs/{Path(__file__).name}")
+    elif arguments:
+        sys.exit(f"python docs/{Path(__file__).name} takes --check or nothing, not {' '.join(arguments)}")
+    else:
+        FILE.write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
