@@ -22,6 +22,8 @@ FEWEST_EPOCHS, FEWEST_STEPS = 3, 30
 # Rates do as well as the best but for this part of what it gained on a constant; the largest of them may be near
 # its limit.
 AS_GOOD = 0.05
+# A rate at which the running loss of an epoch is this many times the loss at the start is too large, wherever it ends.
+TOO_FAR = 2.0
 
 
 def searched_rates(
@@ -50,7 +52,9 @@ def searched_rates(
         sample = Problem(X, targets, problem.loss, problem.penalty, problem.fit_intercept)
         sample.strength[0], sample.penalty_weights = problem.strength[k], problem.penalty_weights
         start = sample.default_start(options.seed)
-        values = np.array([_objective_after(sample, start, options, metric, size, epochs, rate) for rate in grid])
+        loss = sample.mean_loss(start)
+        limit = TOO_FAR * loss if loss > 0 else np.inf
+        values = np.array([_objective_after(sample, start, options, metric, size, epochs, limit, r) for r in grid])
         # What a constant gains already says nothing of a rate: a target far from zero is most of the loss.
         rates[k] = grid[_choose(values, min(sample.objective(start), sample.best_constant()))]
     return rates, epochs * len(rows) / n
@@ -67,9 +71,16 @@ def _choose(values: np.ndarray, before: float) -> int:
 
 
 def _objective_after(
-    sample: Problem, start: np.ndarray, options: Options, metric: Metric, size: int, epochs: int, rate: float
+    sample: Problem,
+    start: np.ndarray,
+    options: Options,
+    metric: Metric,
+    size: int,
+    epochs: int,
+    limit: float,
+    rate: float,
 ) -> float:
-    """The objective after some epochs at a rate."""
+    """The objective after some epochs at a rate; infinity if the running loss is above a limit."""
     theta = start.copy()
     stepper = Stepper.make(
         options.rule,
@@ -86,7 +97,9 @@ def _objective_after(
     rates = np.full(steps, rate)
     for epoch in range(epochs):
         order = orders.epoch(epoch + 1)
-        minibatch_epoch.serial(
+        total = minibatch_epoch.serial(
             sample.X, sample.targets, order, size, rates, 1 + epoch * steps, sample.loss, stepper, theta, work
         )
+        if not total <= limit * sample.n_samples:  # a NaN is not <= either
+            return np.inf
     return sample.objective(theta)
