@@ -22,6 +22,7 @@ FEWEST_EPOCHS, FEWEST_STEPS = 3, 30
 # Rates do as well as the best but for this part of what it gained on a constant; the largest of them may be near
 # its limit.
 AS_GOOD = 0.05
+NOISE = 4.0
 # A rate at which the running loss of an epoch is this many times the loss at the start is too large, wherever it ends.
 TOO_FAR = 2.0
 
@@ -57,7 +58,8 @@ def searched_rates(
         values = np.array([_objective_after(sample, start, options, metric, size, epochs, limit, r) for r in grid])
         # What a constant gains already says nothing of a rate: a target far from zero is most of the loss.
         rates[k] = grid[_choose(values, min(sample.objective(start), sample.best_constant()))]
-    return rates, epochs * len(rows) / n
+    # At a constant rate the noise of batches stays, in proportion to it; few epochs do not show that.
+    return rates / NOISE if size < len(rows) else rates, epochs * len(rows) / n
 
 
 def _choose(values: np.ndarray, before: float) -> int:
