@@ -72,7 +72,12 @@ def _as_array(X: Any) -> np.ndarray:
 def _as_csr(X: Any) -> CSR:
     if X.dtype.kind not in "fiub":
         raise DataError(f"X must hold numbers, not {X.dtype}")
-    X = sp.csr_array(X)
+    try:
+        if X.format in ("csc", "bsr"):  # whose conversion writes wherever an index points to
+            X.check_format(full_check=True)
+        X = sp.csr_array(X)
+    except ValueError as error:
+        raise DataError(f"X is damaged: {error}") from None
     _check_indices(X)
     if not X.has_canonical_format:
         X = X.copy()

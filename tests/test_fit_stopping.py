@@ -264,7 +264,9 @@ class Steep:
 
 
 def test_without_a_curvature_the_advice_is_a_smaller_rate():
-    with pytest.raises(DivergedError, match=r"instead of falling; try a smaller learning_rate than 0\.5, or clip_norm, .*"):
+    with pytest.raises(
+        DivergedError, match=r"instead of falling; try a smaller learning_rate than 0\.5, or clip_norm, .*"
+    ):
         fit(method="gd", loss=Steep(), learning_rate=0.5)
 
 
