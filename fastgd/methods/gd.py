@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..kernels.update import Stepper, keeps_model, model_of, prox_mapping_norm, update, update_outputs
+from ..kernels.update import keeps_model, model_of, update, update_outputs
 from ..options import Options
 from ..problem import Problem
 from ..watch import Watch
 from .plan import Plan, make_stepper
+from .stationarity import all_small, mapping_norms, norms_at_zero
 
 
 def gd(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.ndarray) -> None:
@@ -19,14 +20,14 @@ def gd(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.n
     stepper = make_stepper(problem, options, plan)
     move = update_outputs if problem.several else update
     apart = keeps_model(options.rule, problem.penalty)
-    at_zero = _norms_at_zero(problem, options, plan, stepper, theta)
+    at_zero = norms_at_zero(problem, options, plan, stepper, theta)
     for epoch in watch.epochs():
         loss, gradient = problem.gradient(theta)
         if not apart:
             watch.evaluate(loss + problem.penalty_at(theta))
-        norms = _norms(theta, gradient, plan.learning_rate, stepper)
+        norms = mapping_norms(theta, gradient, plan.learning_rate, stepper)
         at_zero = norms if at_zero is None else at_zero
-        if options.tol and _all_small(norms, at_zero, options.tol, problem.independent):
+        if options.tol and all_small(norms, at_zero, options.tol, problem.independent):
             watch.stop("tol", converged=True)
             break
         rate = float(options.schedule.rate(plan.learning_rate, epoch - 1, float(epoch - 1))) * watch.rate_factor
@@ -39,26 +40,3 @@ def gd(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.n
         if apart:
             watch.evaluate_if_small()
         watch.lower_if_stalled(loss)
-
-
-def _norms(theta: np.ndarray, gradient: np.ndarray, rate: float, stepper: Stepper) -> np.ndarray:
-    """The norm of the proximal-gradient mapping for each output."""
-    rows = zip(np.atleast_2d(theta), np.atleast_2d(gradient), strict=True)
-    return np.array([prox_mapping_norm(w, g, rate * stepper.rate[k], stepper, k) for k, (w, g) in enumerate(rows)])
-
-
-def _all_small(norms: np.ndarray, at_zero: np.ndarray, tol: float, independent: bool) -> bool:
-    if independent:  # one that has diverged will not become small
-        return bool(((norms <= tol * at_zero) | ~np.isfinite(norms)).all())
-    return bool(np.linalg.norm(norms) <= tol * np.linalg.norm(at_zero))
-
-
-def _norms_at_zero(
-    problem: Problem, options: Options, plan: Plan, stepper: Stepper, theta: np.ndarray
-) -> np.ndarray | None:
-    """The norms that ``tol`` is relative to; None where they come with the first gradient anyway, or are not needed."""
-    if not options.tol or not theta.any():
-        return None
-    zero = np.zeros_like(theta)
-    _, gradient = problem.gradient(zero)
-    return _norms(zero, gradient, plan.learning_rate, stepper)
