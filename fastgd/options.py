@@ -9,7 +9,7 @@ from numbers import Integral, Real
 from typing import Any, Literal
 
 from .errors import OptionError
-from .rules import RULES
+from .rules import RULES, SGD
 from .schedules import SCHEDULES, bind_schedule
 from .vocabulary import nearest
 
@@ -19,7 +19,11 @@ METHODS = {
     "gd": "batch gradient descent: one step an epoch on the gradient of all rows, in parallel",
     "sgd": "stochastic gradient descent: one step a row, serial",
     "minibatch": "one step a batch of rows: the compromise",
+    "svrg": "steps a row, corrected by a full gradient every other epoch: to the optimum without a falling rate",
+    "saga": "steps a row, corrected by the last gradient of each row: the same without passes for full gradients",
 }
+# Those that correct the gradient of a row by gradients of the past.
+VARIANCE_REDUCED = ("svrg", "saga")
 SHUFFLES = ("blocks", "full", "none")
 AUTO_TOLERANCE = 1e-4
 
@@ -114,7 +118,21 @@ class Options:
             raise OptionError("method 'sgd' takes one row a step; for a batch_size other than 1 use method 'minibatch'")
         if self.method == "gd" and self.batch_size != "auto":
             raise OptionError("method 'gd' takes all rows in each step; for a batch_size use method 'minibatch'")
+        if self.method in VARIANCE_REDUCED:
+            self._check_variance_reduced()
         self._check_callbacks()
+
+    def _check_variance_reduced(self) -> None:
+        if not isinstance(self.rule, SGD):
+            name = RULES.name_of(self.rule)
+            raise OptionError(f"method {self.method!r} is an update rule of its own, which rule {name!r} does not go with")
+        if self.batch_size not in ("auto", 1):
+            raise OptionError(f"method {self.method!r} takes one row a step: leave batch_size out")
+        if self.clip_norm is not None:
+            raise OptionError(
+                f"method {self.method!r} steps along the mean gradient in the long run, which clip_norm would bend: "
+                "leave it out, or take method='minibatch'"
+            )
 
     def _check_callbacks(self) -> None:
         try:

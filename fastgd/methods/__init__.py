@@ -12,9 +12,12 @@ from ..watch import Watch
 from .gd import gd
 from .plan import Plan
 from .stochastic import minibatch, sgd
+from .variance_reduced import saga, svrg
 
 RUN: dict[str, Callable[[Problem, Options, Plan, Watch, np.ndarray], None]] = {
     "gd": gd,
     "sgd": sgd,
     "minibatch": minibatch,
+    "svrg": svrg,
+    "saga": saga,
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..kernels.update import Metric, Stepper
-from ..options import Options
+from ..options import VARIANCE_REDUCED, Options
 from ..problem import Problem
 from ..steps import choose_metric, stable_rates
 
@@ -63,7 +63,7 @@ def make_stepper(problem: Problem, options: Options, plan: Plan) -> Stepper:
 def _batch_size(problem: Problem, options: Options) -> int:
     if options.method == "gd":
         return problem.n_samples
-    if options.method == "sgd":
+    if options.method == "sgd" or options.method in VARIANCE_REDUCED:
         return 1
     if options.batch_size != "auto":
         return min(options.batch_size, problem.n_samples)
