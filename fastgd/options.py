@@ -125,7 +125,9 @@ class Options:
     def _check_variance_reduced(self) -> None:
         if not isinstance(self.rule, SGD):
             name = RULES.name_of(self.rule)
-            raise OptionError(f"method {self.method!r} is an update rule of its own, which rule {name!r} does not go with")
+            raise OptionError(
+                f"method {self.method!r} is an update rule of its own, which rule {name!r} does not go with"
+            )
         if self.batch_size not in ("auto", 1):
             raise OptionError(f"method {self.method!r} takes one row a step: leave batch_size out")
         if self.clip_norm is not None:

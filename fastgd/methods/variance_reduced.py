@@ -150,7 +150,10 @@ def _train(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: 
     stepper = make_stepper(problem, options, plan)
     at_zero = norms_at_zero(problem, options, plan, stepper, theta)
     orders = RowOrder(
-        problem.n_samples, problem.n_values / problem.n_samples * problem.dtype.itemsize, str(options.shuffle), options.seed
+        problem.n_samples,
+        problem.n_values / problem.n_samples * problem.dtype.itemsize,
+        str(options.shuffle),
+        options.seed,
     )
     share = 1.0 / problem.n_samples if is_saga else 0.0
     anchor_due, walks, walks_at_anchor = True, 0, 0
@@ -184,7 +187,14 @@ def _train(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: 
 
 
 def _walk(
-    problem: Problem, options: Options, watch: Watch, steps: Steps, order: np.ndarray, rate: float, share: float, walk: int
+    problem: Problem,
+    options: Options,
+    watch: Watch,
+    steps: Steps,
+    order: np.ndarray,
+    rate: float,
+    share: float,
+    walk: int,
 ) -> float:
     """A step for each row of ``order``; return the mean loss before each."""
     n, total, by_step = len(order), 0.0, options.trace == "step"
