@@ -68,7 +68,9 @@ def fit(
         absolute, quantile, epsilon_insensitive, squared_epsilon_insensitive, phase_retrieval; for counts and
         amounts, on a log scale: poisson, gamma, tweedie; for labels: logistic, hinge, squared_hinge,
         modified_huber, perceptron, softmax.
-    method : "gd" (a step an epoch), "sgd" (a step a row), "minibatch" (a step a batch), or "auto", which
+    method : "gd" (a step an epoch), "sgd" (a step a row), "minibatch" (a step a batch), "svrg" and "saga" (a step
+        a row, corrected by gradients of the past; an epoch of svrg is a pass of steps or a full gradient; a
+        schedule sets the rate of whole epochs; ``clip_norm`` and other rules do not go with them), or "auto", which
         takes gd for less than 256 rows and minibatch from there on.
     penalty : None (l2 where alpha > 0), "none", "l2", "l1", "elasticnet", "mcp", "scad", "box", "nonnegative", a name
         with settings ("box:lower=0,upper=1"), or a term with its own strength, as `penalties.GroupLasso`.
@@ -86,7 +88,7 @@ def fit(
         epoch is run.
     max_seconds : most seconds of training, compilation not counted.
     tol : stop when converged to this relative tolerance; 0 runs all epochs. None means 1e-4 for an automatic
-        learning rate, else 0. For gd the norm of the proximal-gradient mapping, relative to its value at
+        learning rate, else 0. For gd, svrg and saga the norm of the proximal-gradient mapping, relative to its value at
         zero weights; for sgd and minibatch an improvement of the running loss, relative to the best, that is
         not reached for ``patience`` epochs.
     clip_norm : the longest a gradient may be, that of a batch's mean loss over all weights; longer ones are shortened.

@@ -25,8 +25,6 @@ GRAM_COLUMNS = 128  # up to here the matrix X'X itself is quick to make
 POWER_ITERATIONS = 12
 # Power iterations approach the largest eigenvalue from below.
 INFLATION = 1.1
-# 1 / (3 L_max) is the rate of Defazio, Bach and Lacoste-Julien, SAGA (2014).
-RATE_DIVISORS = {"svrg": 3.0, "saga": 3.0}
 
 
 def choose_metric(problem: Problem, options: Options) -> Metric:
@@ -74,6 +72,7 @@ def _sample(problem: Problem) -> tuple[np.ndarray | CSR, np.ndarray]:
 def _largest_values(problem: Problem) -> np.ndarray:
     """The largest |x_ij| of each sparse column."""
     X = problem.X
+    assert isinstance(X, CSR)
     largest = np.zeros(problem.n_features)
     np.maximum.at(largest, X.indices, np.abs(X.data))
     return largest
@@ -128,7 +127,7 @@ def stable_rates(problem: Problem, options: Options, metric: Metric, batch_size:
         return rates, passes + more
     largest = curvature() * float(norms.max())
     if batch_size == 1 or n == 1:
-        constant, factor = largest, RATE_DIVISORS.get(options.method, 2.0)
+        constant, factor = largest, 2.0
     else:
         eigenvalue, more = _largest_eigenvalue(problem, metric, norms)
         passes += more
