@@ -19,7 +19,11 @@ METHODS = {
     "gd": "batch gradient descent: one step an epoch on the gradient of all rows, in parallel",
     "sgd": "stochastic gradient descent: one step a row, serial",
     "minibatch": "one step a batch of rows: the compromise",
+    "newton": "one step a pass, preconditioned by the Hessian of sampled rows; for up to about a thousand columns",
+    "lbfgs": "one step a pass, from a memory of the last ones; for any number of columns and a smooth penalty",
 }
+# Methods whose steps come from a model of the curvature.
+QUASI_NEWTON = ("newton", "lbfgs")
 SHUFFLES = ("blocks", "full", "none")
 AUTO_TOLERANCE = 1e-4
 
@@ -114,7 +118,19 @@ class Options:
             raise OptionError("method 'sgd' takes one row a step; for a batch_size other than 1 use method 'minibatch'")
         if self.method == "gd" and self.batch_size != "auto":
             raise OptionError("method 'gd' takes all rows in each step; for a batch_size use method 'minibatch'")
+        if self.method in QUASI_NEWTON:
+            self._check_own_steps()
         self._check_callbacks()
+
+    def _check_own_steps(self) -> None:
+        """Options that make no sense where a method makes its own steps."""
+        for name, default in (("rule", RULES["sgd"]()), ("schedule", SCHEDULES["constant"]()), ("clip_norm", None)):
+            if getattr(self, name) != default:
+                raise OptionError(
+                    f"method {self.method!r} makes its own steps: leave {name} out, or take another method"
+                )
+        if self.batch_size != "auto":
+            raise OptionError(f"method {self.method!r} takes all rows in each step: leave batch_size out")
 
     def _check_callbacks(self) -> None:
         try:

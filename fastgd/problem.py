@@ -49,6 +49,22 @@ def predict_linear(X: np.ndarray | CSR, coef: np.ndarray, intercept: Any) -> np.
     return z[0] if coef.ndim == 1 else np.ascontiguousarray(z.T)
 
 
+@dataclass(frozen=True)
+class _Evaluated:
+    """The losses at the weights that a problem was evaluated at last, lest the next to ask pass over X again."""
+
+    theta: np.ndarray = field(default_factory=lambda: NONE)
+    losses: np.ndarray = field(default_factory=lambda: NONE)
+    with_gradient: bool = False
+
+    def recall(self, theta: np.ndarray, losses: np.ndarray, with_gradient: bool = False) -> bool:
+        """Whether they were these weights; if so, write the ``losses``."""
+        if (with_gradient and not self.with_gradient) or not np.array_equal(self.theta, theta):
+            return False
+        losses[:] = self.losses
+        return True
+
+
 @dataclass
 class Problem:
     """One objective: data, loss and penalty.
@@ -86,6 +102,7 @@ class Problem:
         work = self.n_values * self.n_outputs  # what a pass costs
         self.parallel = work >= PARALLEL_FROM
         n_chunks = chunk_count(work, self.n_features * self.n_outputs)
+        self._evaluated = _Evaluated()
         self.work: Any
         if self.several:
             self.work = OutputsWorkspace.make(self.X, self.n_outputs, self.n_parameters, n_chunks)
@@ -122,6 +139,8 @@ class Problem:
     def gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         """Mean loss and its mean gradient at ``theta``, without the penalty; the array is reused by the next call."""
         work = self.work
+        if self._evaluated.recall(theta, self.losses, with_gradient=True):
+            return float(self.losses.sum()), work.gradient
         if self.several:
             launch = outputs_gradient if self.parallel else outputs_gradient.serial
             launch(self.X, self.targets, theta, self.n_features, self.loss, work)
@@ -131,9 +150,12 @@ class Problem:
             coef, b = self._split(theta)
             args = (work.partials, work.sums, work.gradient)
             self.losses[0] = launch(self.X, self.targets, coef, b, self.loss, *args)
+        self._evaluated = _Evaluated(theta.copy(), self.losses.copy(), with_gradient=True)
         return float(self.losses.sum()), work.gradient
 
     def mean_loss(self, theta: np.ndarray) -> float:
+        if self._evaluated.recall(theta, self.losses):
+            return float(self.losses.sum())
         if self.several:
             launch = outputs_mean_loss if self.parallel else outputs_mean_loss.serial
             launch(self.X, self.targets, theta, self.n_features, self.loss, self.work)
@@ -142,6 +164,7 @@ class Problem:
             launch = mean_loss if self.parallel else mean_loss.serial
             coef, b = self._split(theta)
             self.losses[0] = launch(self.X, self.targets, coef, b, self.loss, self.work.sums)
+        self._evaluated = _Evaluated(theta.copy(), self.losses.copy())
         return float(self.losses.sum())
 
     def penalties(self, theta: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from .errors import DataError
 from .jit import CompileClock, compile_error, thread_pool_size, threads
 from .matrix import check_finite
 from .methods import RUN
-from .methods.plan import Plan, make_plan
+from .methods.plan import Plan, choose_method, make_plan
 from .options import Options
 from .penalties import describe_penalty
 from .problem import Problem
@@ -44,7 +44,8 @@ class Run:
     watch: Watch
 
     def __init__(self, problem: Problem, options: Options, start: Any) -> None:
-        self.problem, self.options = problem, options
+        self.problem = problem
+        self.options = options = replace(options, method=choose_method(problem, options))
         self.remarks: list[str] = []
         self.divergence = ""
         self.shrunk = 0
@@ -67,6 +68,8 @@ class Run:
     def _go(self, clock: CompileClock) -> None:
         problem = self.problem
         with np.errstate(all="ignore"):  # divergence is looked for, not stumbled over
+            if self.options.method not in ("sgd", "minibatch"):
+                problem.gradient(self.theta)  # theirs to begin with, and F comes with it
             self.at_start = problem.objectives(self.theta)
             objective = float(self.at_start.sum())
             if not np.isfinite(objective):

@@ -10,6 +10,8 @@ from ..options import Options
 from ..problem import Problem
 from ..watch import Watch
 from .gd import gd
+from .lbfgs import lbfgs
+from .newton import newton
 from .plan import Plan
 from .stochastic import minibatch, sgd
 
@@ -17,4 +19,6 @@ RUN: dict[str, Callable[[Problem, Options, Plan, Watch, np.ndarray], None]] = {
     "gd": gd,
     "sgd": sgd,
     "minibatch": minibatch,
+    "lbfgs": lbfgs,
+    "newton": newton,
 }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from ..kernels.update import Metric, Stepper
-from ..options import Options
+from ..options import QUASI_NEWTON, Options
 from ..problem import Problem
 from ..steps import choose_metric, stable_rates
 
@@ -26,17 +26,23 @@ class Plan:
     passes: float  # over X, for the statistics that the rate comes from
 
 
+def choose_method(problem: Problem, options: Options) -> str:
+    """The method, where the user left it to us."""
+    if options.method != "auto":
+        return options.method
+    return "gd" if problem.n_samples < GD_BELOW_ROWS and options.batch_size == "auto" else "minibatch"
+
+
 def make_plan(problem: Problem, options: Options) -> Plan:
-    """Settle what the user left to us."""
+    """Settle what the user left to us; ``options.method`` is settled already."""
     method = options.method
-    if method == "auto":
-        method = "gd" if problem.n_samples < GD_BELOW_ROWS and options.batch_size == "auto" else "minibatch"
-    options = replace(options, method=method)
     batch_size = _batch_size(problem, options)
     metric = choose_metric(problem, options)
     shares, passes = np.ones(problem.n_outputs), 0.0
     if options.learning_rate != "auto":
         rate = options.learning_rate
+    elif method in QUASI_NEWTON:
+        rate = 1.0
     elif getattr(options.schedule, "sets_rate", False):
         rate = float(options.schedule.rate(0.0, 0, 0.0))
     else:
@@ -61,7 +67,7 @@ def make_stepper(problem: Problem, options: Options, plan: Plan) -> Stepper:
 
 
 def _batch_size(problem: Problem, options: Options) -> int:
-    if options.method == "gd":
+    if options.method not in ("sgd", "minibatch"):
         return problem.n_samples
     if options.method == "sgd":
         return 1
