@@ -9,6 +9,7 @@ from numbers import Integral, Real
 from typing import Any, Literal
 
 from .errors import OptionError
+from .penalties import is_smooth
 from .rules import RULES
 from .schedules import SCHEDULES, bind_schedule
 from .vocabulary import nearest
@@ -93,6 +94,8 @@ class Options:
                 )
             if self.scale is True:
                 raise OptionError("scale=True goes with penalties of single features, not of groups")
+        if self.method in QUASI_NEWTON:
+            self._check_can_be_modelled(loss, penalty)
         scale = self.scale if getattr(penalty, "separable", True) else False
         return replace(self, schedule=schedule, scale=scale)
 
@@ -121,6 +124,27 @@ class Options:
         if self.method in QUASI_NEWTON:
             self._check_own_steps()
         self._check_callbacks()
+
+    def _check_can_be_modelled(self, loss: Any, penalty: Any) -> None:
+        """Whether a quadratic model of the curvature, as this method makes one, says something of the loss and penalty."""
+        if getattr(loss, "kinked", False):
+            raise OptionError(
+                f"method {self.method!r} needs second derivatives, and the loss has kinks: take 'auto', 'minibatch' or "
+                "'sgd'"
+            )
+        if not getattr(penalty, "convex", True) or not getattr(penalty, "separable", True):
+            raise OptionError(f"method {self.method!r} takes convex penalties of single features: take another method")
+        if self.method == "lbfgs" and not is_smooth(penalty):
+            raise OptionError(
+                "method 'lbfgs' needs a penalty without kinks, such as l2: take 'newton', 'saga' or 'auto'"
+            )
+
+    @property
+    def leaves_steps_open(self) -> bool:
+        """Whether nothing was asked for that only steps along the gradient have."""
+        plain = self.rule == RULES["sgd"]() and self.schedule == SCHEDULES["constant"]()
+        automatic = self.learning_rate == "auto" and self.batch_size == "auto"
+        return plain and automatic and self.clip_norm is None and self.trace == "epoch"
 
     def _check_own_steps(self) -> None:
         """Options that make no sense where a method makes its own steps."""

@@ -13,7 +13,7 @@ from .errors import DataError
 from .jit import CompileClock, compile_error, thread_pool_size, threads
 from .matrix import check_finite
 from .methods import RUN
-from .methods.plan import Plan, choose_method, make_plan
+from .methods.plan import Plan, make_plan, settle
 from .options import Options
 from .penalties import describe_penalty
 from .problem import Problem
@@ -45,7 +45,7 @@ class Run:
 
     def __init__(self, problem: Problem, options: Options, start: Any) -> None:
         self.problem = problem
-        self.options = options = replace(options, method=choose_method(problem, options))
+        self.options = options = settle(problem, options)
         self.remarks: list[str] = []
         self.divergence = ""
         self.shrunk = 0

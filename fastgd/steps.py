@@ -11,7 +11,7 @@ from .kernels.targets import Targets
 from .kernels.update import Metric
 from .losses import HalfSquared
 from .matrix import count_values, shape_of, take_rows
-from .options import Options
+from .options import QUASI_NEWTON, Options
 from .problem import PARALLEL_FROM, Problem, chunk_count
 from .rate_search import searched_rates
 from .rows import CSR
@@ -35,7 +35,7 @@ def choose_metric(problem: Problem, options: Options) -> Metric:
     """
     identity = Metric.identity(problem.n_features)
     automatic = options.scale == "auto"
-    if options.scale is False or (automatic and options.learning_rate != "auto"):
+    if options.scale is False or (automatic and options.learning_rate != "auto" and options.method not in QUASI_NEWTON):
         return identity
     if options.method == "sgd" and problem.sparse and automatic:
         return identity

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from ..jit import inlined, kernel
-from .outputs import slopes_of
+from numba import prange
+
+from ..jit import inlined, kernel, parallel_kernel, subroutine
+from ..rows import add_squares, n_rows
+from .gradient import chunk_bound
+from .outputs import clear, slopes_of
 from .targets import weight_of
 from .update import penalty_weight
 
@@ -95,3 +99,24 @@ def minimise_quadratic(H, slope, theta, stepper, k, sweeps, tol, change):
         most = max(most, gain)
         if gain <= tol * most:
             break
+
+
+@subroutine
+def squares_of_rows(X, start, stop, out):
+    clear(out)
+    for i in range(start, stop):
+        add_squares(X, i, out)
+
+
+@parallel_kernel
+def mean_squares(X, partials, out):
+    """The mean square of each column; a row of ``partials`` for each chunk of rows."""
+    n_samples, n_chunks = n_rows(X), partials.shape[0]
+    for c in prange(n_chunks):
+        first, last = chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)
+        squares_of_rows(X, first, last, partials[c])
+    for j in range(out.shape[0]):
+        total = 0.0
+        for c in range(n_chunks):
+            total += partials[c, j]
+        out[j] = total / n_samples

@@ -60,6 +60,7 @@ class Hinge:
     """
 
     classifies: ClassVar[bool] = True
+    kinked: ClassVar[bool] = True
 
     def value(self, y: float, z: float) -> float:
         return max(1.0 - y * z, 0.0)
@@ -132,6 +133,7 @@ class Perceptron:
     """
 
     classifies: ClassVar[bool] = True
+    kinked: ClassVar[bool] = True
 
     def value(self, y: float, z: float) -> float:
         return max(-y * z, 0.0)

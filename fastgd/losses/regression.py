@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 from ..errors import OptionError
 from ..term import term
@@ -82,6 +83,8 @@ class Absolute:
     Its kink leaves it without a curvature. Source: Laplace, Mémoire sur la probabilité des causes (1774).
     """
 
+    kinked: ClassVar[bool] = True
+
     def value(self, y: float, z: float) -> float:
         return abs(z - y)
 
@@ -100,6 +103,8 @@ class Quantile:
     Its best constant is that quantile of y, for 0.5 the median. Its kink leaves it without a curvature.
     Source: Koenker and Bassett, Regression quantiles (1978).
     """
+
+    kinked: ClassVar[bool] = True
 
     quantile: float = 0.5
 
@@ -129,6 +134,8 @@ class EpsilonInsensitive:
 
     Its kinks leave it without a curvature. Source: Vapnik, The nature of statistical learning theory (1995).
     """
+
+    kinked: ClassVar[bool] = True
 
     epsilon: float = 0.1
 

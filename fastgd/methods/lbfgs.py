@@ -29,5 +29,5 @@ def lbfgs(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: n
     # The first step goes to the minimum along the slope, as far as the sample can tell.
     length = sample.curvature_along(theta, direction) / max(-float(np.vdot(scaled.slope, direction)), TINY)
     watch.passes_before += 2.0 * sample.share
-    model = LimitedMemory(diagonal, length or 1.0)
+    model = LimitedMemory.over_diagonal(diagonal, length or 1.0)
     descend(QuasiNewton(scaled, theta, model, plan.learning_rate), options, watch, theta)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from ..kernels.update import Metric, Stepper
+from ..losses import LOSSES
 from ..options import QUASI_NEWTON, Options
+from ..penalties import is_smooth
 from ..problem import Problem
+from ..schedules import SCHEDULES
 from ..steps import choose_metric, stable_rates
 
 DEFAULT_BATCH = 32
 # Below this many rows a batch is most of the data, and the exact gradient costs next to nothing.
 GD_BELOW_ROWS = 256
+# A Hessian of so many values, times a few thousand rows, is made in the time of some passes.
+MOST_HESSIAN_VALUES = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -26,11 +32,43 @@ class Plan:
     passes: float  # over X, for the statistics that the rate comes from
 
 
-def choose_method(problem: Problem, options: Options) -> str:
-    """The method, where the user left it to us."""
+def settle(problem: Problem, options: Options) -> Options:
+    """The options with the method settled, where the user left it to us, as follows.
+
+    - where steps are the user's choice (a rule, schedule, learning_rate, batch_size or clip_norm, or a trace of single
+      steps), and for what is not convex (phase_retrieval, mcp, scad) or has penalties of groups: minibatch, or gd
+      below 256 rows;
+    - for losses with kinks (hinge, absolute, quantile, ..., and your own without a `curvature`): the same, with the
+      schedule adaptive, since at a constant rate their noise would stay;
+    - up to 2 million values of all Hessians, n_outputs x n_parameters^2: newton, but for a smooth penalty with more
+      parameters than rows;
+    - beyond: lbfgs for a smooth penalty, saga for one with kinks.
+    """
     if options.method != "auto":
-        return options.method
-    return "gd" if problem.n_samples < GD_BELOW_ROWS and options.batch_size == "auto" else "minibatch"
+        return options
+    if not options.leaves_steps_open or not can_be_modelled(problem):
+        few = problem.n_samples < GD_BELOW_ROWS and options.batch_size == "auto"
+        options = replace(options, method="gd" if few else "minibatch")
+        if is_kinked(problem.loss) and options.leaves_steps_open:
+            options = replace(options, schedule=SCHEDULES["adaptive"]())
+        return options
+    smooth, p = is_smooth(problem.penalty), problem.n_parameters
+    if problem.n_outputs * p * p <= MOST_HESSIAN_VALUES and not (smooth and p > problem.n_samples):
+        return replace(options, method="newton")
+    return replace(options, method="lbfgs" if smooth else "saga")
+
+
+def is_kinked(loss: Any) -> bool:
+    """Whether second derivatives say nothing of a loss; of the user's own that is assumed unless it states one."""
+    own = LOSSES.name_of(loss) not in LOSSES
+    return bool(getattr(loss, "kinked", False)) or (own and not hasattr(loss, "curvature"))
+
+
+def can_be_modelled(problem: Problem) -> bool:
+    """Whether a quadratic model of F leads to its minimum."""
+    loss, penalty = problem.loss, problem.penalty
+    convex = not getattr(loss, "random_start", False) and getattr(penalty, "convex", True)
+    return convex and not is_kinked(loss) and getattr(penalty, "separable", True)
 
 
 def make_plan(problem: Problem, options: Options) -> Plan:

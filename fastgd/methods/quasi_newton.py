@@ -22,7 +22,7 @@ SHORTEST_CUT, LONGEST_CUT = 0.1, 0.5
 # Pairs of a step and a change of slope are kept if their curvature is more than rounding.
 LEAST_CURVATURE = 1e-10
 SWEEPS, SWEEP_TOLERANCE = 200, 1e-10
-MEMORY = 10
+MEMORY = 20
 
 
 class CurvatureModel(Protocol):
@@ -40,65 +40,67 @@ class CurvatureModel(Protocol):
 class Dense:
     """The Hessian of each output, (n_outputs, n_parameters, n_parameters), corrected by every step that is taken.
 
-    Source: the update is that of Broyden, Fletcher, Goldfarb and Shanno (1970), in Nocedal and Wright, Numerical
-    optimization (2006), equation 6.19; with a penalty that has kinks, Lee, Sun and Saunders, Proximal Newton-type
-    methods for minimizing composite functions (2014).
+    For penalties with kinks: the minimum of the quadratic and the penalty is found by coordinate descent. Source: Lee,
+    Sun and Saunders, Proximal Newton-type methods for minimizing composite functions (2014); the correction is that
+    of Broyden, Fletcher, Goldfarb and Shanno (1970), Nocedal and Wright, Numerical optimization (2006), 6.19.
     """
 
-    def __init__(self, hessian: np.ndarray, smooth: bool) -> None:
-        self.smooth = smooth
+    def __init__(self, hessian: np.ndarray) -> None:
+        self.hessian = hessian
         self.largest = float(np.einsum("kii->ki", hessian).max())
-        # A smooth penalty needs the inverse alone, which a step corrects as easily.
-        self.matrix = np.linalg.inv(hessian) if smooth else hessian
 
     def change(self, scaled: Scaled, theta: np.ndarray) -> tuple[np.ndarray, float]:
-        if self.smooth:
-            change = -np.einsum("kij,kj->ki", self.matrix, scaled.slope)
-            return change, -_dot(scaled.slope, change)
         change, d = np.empty_like(scaled.slope), scaled.n_features
-        for k, (hessian, weights) in enumerate(zip(self.matrix, np.atleast_2d(theta), strict=True)):
+        for k, (hessian, weights) in enumerate(zip(self.hessian, np.atleast_2d(theta), strict=True)):
             args = (k, SWEEPS, SWEEP_TOLERANCE, change[k])
             minimise_quadratic(hessian, scaled.slope[k].copy(), weights[:d].copy(), scaled.stepper, *args)
         # At the minimum of the model, slope and kinked penalty together promise this much at least.
-        return change, float(np.einsum("ki,kij,kj->", change, self.matrix, change))
+        return change, float(np.einsum("ki,kij,kj->", change, self.hessian, change))
 
     def learn(self, step: np.ndarray, change_of_slope: np.ndarray) -> None:
-        for matrix, s, y in zip(self.matrix, step, change_of_slope, strict=True):
-            curvature = float(s @ y)
-            if curvature <= LEAST_CURVATURE * float(np.linalg.norm(s) * np.linalg.norm(y)):
-                continue
-            if self.smooth:
-                product = matrix @ y
-                both = np.outer(s, product)
-                matrix += (1.0 + float(y @ product) / curvature) / curvature * np.outer(s, s)
-                matrix -= (both + both.T) / curvature
-            else:
-                product = matrix @ s
-                matrix += np.outer(y, y) / curvature - np.outer(product, product) / float(s @ product)
+        for hessian, s, y in zip(self.hessian, step, change_of_slope, strict=True):
+            if (curvature := float(s @ y)) > LEAST_CURVATURE * float(np.linalg.norm(s) * np.linalg.norm(y)):
+                product = hessian @ s
+                hessian += np.outer(y, y) / curvature - np.outer(product, product) / float(s @ product)
 
 
 class LimitedMemory:
-    """The last few steps and their changes of slope, over a diagonal of the shape (n_outputs, n_parameters).
-
-    ``length`` multiplies the diagonal until the first step.
+    """The last few steps and their changes of slope, over a simpler model: for smooth penalties.
 
     Source: Liu and Nocedal, On the limited memory BFGS method for large scale optimization (1989).
+
+    Parameters
+    ----------
+    solve : the simpler model: the change of variables that changes the slope by as much as it is given.
+    largest : the model's largest curvature along a single variable.
+    length : multiplies the simpler model's curvature; with ``rescaled`` it follows the last step.
     """
 
-    def __init__(self, diagonal: np.ndarray, length: float) -> None:
-        self.diagonal, self.largest = diagonal, float(diagonal.max())
-        self.length = length
+    def __init__(
+        self, solve: Callable[[np.ndarray], np.ndarray], largest: float, length: float = 1.0, rescaled: bool = False
+    ) -> None:
+        self.solve, self.largest, self.length, self.rescaled = solve, largest, length, rescaled
         self.pairs: deque[tuple[np.ndarray, np.ndarray, float]] = deque(maxlen=MEMORY)
+
+    @classmethod
+    def over_hessian(cls, hessian: np.ndarray) -> LimitedMemory:
+        """Over the Hessian of each output, (n_outputs, n_parameters, n_parameters)."""
+        inverse = np.linalg.inv(hessian)
+        return cls(lambda slope: np.einsum("kij,kj->ki", inverse, slope), float(np.einsum("kii->ki", hessian).max()))
+
+    @classmethod
+    def over_diagonal(cls, diagonal: np.ndarray, length: float) -> LimitedMemory:
+        """Over a Hessian's diagonal, (n_outputs, n_parameters), and a ``length`` that suits the first step."""
+        return cls(lambda slope: slope / diagonal, float(diagonal.max()), length, rescaled=True)
 
     def change(self, scaled: Scaled, theta: np.ndarray) -> tuple[np.ndarray, float]:  # noqa: ARG002  # as the protocol
         direction = -scaled.slope
-        kept = []
+        shares = []
         for s, y, curvature in reversed(self.pairs):
-            share = _dot(s, direction) / curvature
-            direction -= share * y
-            kept.append(share)
-        direction /= self.length * self.diagonal
-        for (s, y, curvature), share in zip(self.pairs, reversed(kept), strict=True):
+            shares.append(_dot(s, direction) / curvature)
+            direction -= shares[-1] * y
+        direction = self.solve(direction) / self.length
+        for (s, y, curvature), share in zip(self.pairs, reversed(shares), strict=True):
             direction += (share - _dot(y, direction) / curvature) * s
         return direction, -_dot(scaled.slope, direction)
 
@@ -106,7 +108,8 @@ class LimitedMemory:
         curvature = _dot(step, change_of_slope)
         if curvature > LEAST_CURVATURE * float(np.linalg.norm(step) * np.linalg.norm(change_of_slope)):
             self.pairs.append((step, change_of_slope, curvature))
-            self.length = _dot(change_of_slope, change_of_slope / self.diagonal) / curvature
+            if self.rescaled:
+                self.length = _dot(change_of_slope, self.solve(change_of_slope)) / curvature
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> float:

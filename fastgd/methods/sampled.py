@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from ..kernels.curvature import curvatures, curvatures_of_outputs
+from ..kernels.curvature import curvatures, curvatures_of_outputs, mean_squares
 from ..matrix import shape_of, take_rows
-from ..problem import Problem, predict_linear
+from ..problem import PARALLEL_FROM, Problem, chunk_count, predict_linear
 from ..rows import CSR
 from .scaled import Scaled
 
@@ -139,14 +139,15 @@ class Sample:
         return np.flatnonzero(working < FEWEST_WORKING_ROWS)
 
     def _moments(self, columns: np.ndarray) -> np.ndarray:
-        """Mean squares of some columns over all rows, in scaled variables."""
-        X, shift, inverse = self.whole.problem.X, self.scaled.shift[columns], self.scaled.inverse[columns]
-        if isinstance(X, CSR):
-            n = len(X.indptr) - 1
-            sums = np.bincount(X.indices, X.data, minlength=X.n_features)[columns] / n
-            squares = np.bincount(X.indices, X.data.astype(np.float64) ** 2, minlength=X.n_features)[columns] / n
-            return np.asarray((squares - 2.0 * shift * sums + shift**2) * inverse**2)
-        return np.asarray((((X[:, columns] - shift) * inverse) ** 2).mean(axis=0))
+        """Mean squares of some columns over all rows, in scaled variables; of sparse ones a little more."""
+        problem, shift, inverse = self.whole.problem, self.scaled.shift[columns], self.scaled.inverse[columns]
+        if isinstance(problem.X, CSR):
+            n_chunks = chunk_count(problem.n_values, problem.n_features)
+            squares = np.empty(problem.n_features)
+            launch = mean_squares if problem.n_values >= PARALLEL_FROM else mean_squares.serial
+            launch(problem.X, np.empty((n_chunks, problem.n_features)), squares)
+            return np.asarray((squares[columns] + shift**2) * inverse**2)
+        return np.asarray((((problem.X[:, columns] - shift) * inverse) ** 2).mean(axis=0))
 
 
 def _as_scipy(X: np.ndarray | CSR) -> Any:
