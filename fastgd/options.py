@@ -126,7 +126,7 @@ class Options:
         self._check_callbacks()
 
     def _check_can_be_modelled(self, loss: Any, penalty: Any) -> None:
-        """Whether a quadratic model of the curvature, as this method makes one, says something of the loss and penalty."""
+        """Whether a quadratic model of the curvature says something of the loss and the penalty."""
         if getattr(loss, "kinked", False):
             raise OptionError(
                 f"method {self.method!r} needs second derivatives, and the loss has kinks: take 'auto', 'minibatch' or "

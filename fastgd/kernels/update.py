@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..jit import kernel, subroutine
-from ..penalties import is_smooth
 
 CLIP_EPSILON = 1e-6  # as in PyTorch's clip_grad_norm_
 
@@ -172,7 +171,8 @@ def model_weights(theta, stepper, k, out):
 
 def keeps_model(rule: Any, penalty: Any) -> bool:
     """Whether the rule's model is apart from the weights that it takes gradients at; with some, under a prox only."""
-    return hasattr(rule, "model") and (not is_smooth(penalty) or not getattr(rule, "model_under_prox", False))
+    has_prox = not getattr(penalty, "smooth", lambda: False)()
+    return hasattr(rule, "model") and (has_prox or not getattr(rule, "model_under_prox", False))
 
 
 def model_of(theta: np.ndarray, stepper: Stepper) -> np.ndarray:
