@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from .errors import OptionError
 from .penalties import is_smooth
-from .rules import RULES
+from .rules import RULES, SGD
 from .schedules import SCHEDULES, bind_schedule
 from .vocabulary import nearest
 
@@ -22,8 +22,12 @@ METHODS = {
     "minibatch": "one step a batch of rows: the compromise",
     "newton": "one step a pass, preconditioned by the Hessian of sampled rows; for up to about a thousand columns",
     "lbfgs": "one step a pass, from a memory of the last ones; for any number of columns and a smooth penalty",
+    "svrg": "steps a row, corrected by a full gradient every other epoch: to the optimum without a falling rate",
+    "saga": "steps a row, corrected by the last gradient of each row: the same without passes for full gradients",
 }
-# Methods whose steps come from a model of the curvature.
+# Those that correct the gradient of a row by gradients of the past.
+VARIANCE_REDUCED = ("svrg", "saga")
+# Those whose steps come from a model of the curvature.
 QUASI_NEWTON = ("newton", "lbfgs")
 SHUFFLES = ("blocks", "full", "none")
 AUTO_TOLERANCE = 1e-4
@@ -123,6 +127,8 @@ class Options:
             raise OptionError("method 'gd' takes all rows in each step; for a batch_size use method 'minibatch'")
         if self.method in QUASI_NEWTON:
             self._check_own_steps()
+        if self.method in VARIANCE_REDUCED:
+            self._check_variance_reduced()
         self._check_callbacks()
 
     def _check_can_be_modelled(self, loss: Any, penalty: Any) -> None:
@@ -155,6 +161,20 @@ class Options:
                 )
         if self.batch_size != "auto":
             raise OptionError(f"method {self.method!r} takes all rows in each step: leave batch_size out")
+
+    def _check_variance_reduced(self) -> None:
+        if not isinstance(self.rule, SGD):
+            name = RULES.name_of(self.rule)
+            raise OptionError(
+                f"method {self.method!r} is an update rule of its own, which rule {name!r} does not go with"
+            )
+        if self.batch_size not in ("auto", 1):
+            raise OptionError(f"method {self.method!r} takes one row a step: leave batch_size out")
+        if self.clip_norm is not None:
+            raise OptionError(
+                f"method {self.method!r} steps along the mean gradient in the long run, which clip_norm would bend: "
+                "leave it out, or take method='minibatch'"
+            )
 
     def _check_callbacks(self) -> None:
         try:

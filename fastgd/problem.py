@@ -15,6 +15,7 @@ from .kernels.outputs import Workspace as OutputsWorkspace
 from .kernels.outputs import is_joint, outputs_gradient, outputs_mean_loss
 from .kernels.targets import NONE, Targets
 from .kernels.update import penalty_value, project
+from .kernels.variance_reduced import anchor_gradient, outputs_anchor
 from .losses import check_targets
 from .matrix import as_matrix, count_values, dtype_of, shape_of, take_rows
 from .penalties import Box
@@ -136,19 +137,28 @@ class Problem:
         for row in np.atleast_2d(theta):
             project(self.penalty, row[: self.n_features])
 
-    def gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
-        """Mean loss and its mean gradient at ``theta``, without the penalty; the array is reused by the next call."""
+    def gradient(self, theta: np.ndarray, table: np.ndarray | None = None) -> tuple[float, np.ndarray]:
+        """Mean loss and its mean gradient at ``theta``, without the penalty; the array is reused by the next call.
+
+        Into ``table``, of the shape (n_samples,), or (n_samples, n_outputs) of several, go the slopes of the rows.
+        """
         work = self.work
-        if self._evaluated.recall(theta, self.losses, with_gradient=True):
+        if table is None and self._evaluated.recall(theta, self.losses, with_gradient=True):
             return float(self.losses.sum()), work.gradient
-        if self.several:
+        if self.several and table is not None:
+            anchor = outputs_anchor if self.parallel else outputs_anchor.serial
+            anchor(self.X, self.targets, theta, self.n_features, self.loss, work, table)
+            self.losses[:] = work.losses
+        elif self.several:
             launch = outputs_gradient if self.parallel else outputs_gradient.serial
             launch(self.X, self.targets, theta, self.n_features, self.loss, work)
             self.losses[:] = work.losses
         else:
             launch = batch_gradient if self.parallel else batch_gradient.serial
             coef, b = self._split(theta)
-            args = (work.partials, work.sums, work.gradient)
+            args: tuple[Any, ...] = (work.partials, work.sums, work.gradient)
+            if table is not None:
+                launch, args = (anchor_gradient if self.parallel else anchor_gradient.serial), (*args, table)
             self.losses[0] = launch(self.X, self.targets, coef, b, self.loss, *args)
         self._evaluated = _Evaluated(theta.copy(), self.losses.copy(), with_gradient=True)
         return float(self.losses.sum()), work.gradient

@@ -11,7 +11,7 @@ from .kernels.targets import Targets
 from .kernels.update import Metric
 from .losses import HalfSquared
 from .matrix import count_values, shape_of, take_rows
-from .options import QUASI_NEWTON, Options
+from .options import QUASI_NEWTON, VARIANCE_REDUCED, Options
 from .problem import PARALLEL_FROM, Problem, chunk_count
 from .rate_search import searched_rates
 from .rows import CSR
@@ -25,13 +25,16 @@ GRAM_COLUMNS = 128  # up to here the matrix X'X itself is quick to make
 POWER_ITERATIONS = 12
 # Power iterations approach the largest eigenvalue from below.
 INFLATION = 1.1
+# 1 / (3 L_max) is the rate of Defazio, Bach and Lacoste-Julien, SAGA (2014).
+RATE_DIVISORS = {"svrg": 3.0, "saga": 3.0}
 
 
 def choose_metric(problem: Problem, options: Options) -> Metric:
     """The variables to step in: scaled and, with an intercept, centred columns where units differ much.
 
     With ``scale="auto"`` only for an automatic learning rate, and for serial SGD on sparse rows never,
-    since centring would touch every weight at every row.
+    since centring would touch every weight at every row. svrg and saga scale sparse columns by their largest values,
+    without centring: the spread of a column that few rows have would make those rows, and with them L_max, huge.
     """
     identity = Metric.identity(problem.n_features)
     automatic = options.scale == "auto"
@@ -39,7 +42,11 @@ def choose_metric(problem: Problem, options: Options) -> Metric:
         return identity
     if options.method == "sgd" and problem.sparse and automatic:
         return identity
-    mean, spread = _column_moments(problem)
+    centred = problem.fit_intercept
+    if options.method in VARIANCE_REDUCED and problem.sparse:
+        centred, mean, spread = False, np.zeros(problem.n_features), _largest_values(problem)
+    else:
+        mean, spread = _column_moments(problem)
     varying = spread[spread > 0]
     if not len(varying):
         return identity
@@ -52,7 +59,7 @@ def choose_metric(problem: Problem, options: Options) -> Metric:
         return identity
     # Powers of two, so that going from one to the other variables and back is exact.
     inverse = np.exp2(-np.round(np.log2(np.where(spread > 0, spread, 1.0))))
-    return Metric(mean if problem.fit_intercept else np.zeros_like(mean), inverse)
+    return Metric(mean if centred else np.zeros_like(mean), inverse)
 
 
 def _sample(problem: Problem) -> tuple[np.ndarray | CSR, np.ndarray]:
@@ -62,6 +69,14 @@ def _sample(problem: Problem) -> tuple[np.ndarray | CSR, np.ndarray]:
         return X, weight if len(weight) else np.ones(n)
     rows = np.sort(np.random.default_rng(0).choice(n, SAMPLE_ROWS, replace=False, shuffle=False))
     return take_rows(X, rows), weight[rows] if len(weight) else np.ones(SAMPLE_ROWS)
+
+
+def _largest_values(problem: Problem) -> np.ndarray:
+    """The largest |x_ij| of each sparse column."""
+    X = problem.X
+    largest = np.zeros(problem.n_features)
+    np.maximum.at(largest, X.indices, np.abs(X.data))
+    return largest
 
 
 def _column_moments(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
@@ -113,7 +128,7 @@ def stable_rates(problem: Problem, options: Options, metric: Metric, batch_size:
         return rates, passes + more
     largest = curvature() * float(norms.max())
     if batch_size == 1 or n == 1:
-        constant, factor = largest, 2.0
+        constant, factor = largest, RATE_DIVISORS.get(options.method, 2.0)
     else:
         eigenvalue, more = _largest_eigenvalue(problem, metric, norms)
         passes += more

@@ -172,9 +172,14 @@ class Watch:
         self._fraction = 0.0
 
     @property
+    def passes_left(self) -> float:
+        """How many of ``max_epochs`` there are yet to run."""
+        return self.options.max_epochs - self.passes_before - self._fraction - self.epoch
+
+    @property
     def done(self) -> bool:
         """Whether no epoch is left."""
-        return self._done or self.passes_before + self._fraction + self.epoch >= self.options.max_epochs
+        return self._done or self.passes_left <= 0
 
     def restore(self) -> None:
         """Make the model of the trace's last row the weights."""

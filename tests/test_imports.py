@@ -28,7 +28,7 @@ LAYERS = [
     ["term", "term_numba", "jit", "jit_cache", "elementary", "prefetch"],
     ["vocabulary", "data"],
     ["losses", "penalties", "schedules", "rules", "rows"],
-    ["blocks"],
+    ["blocks", "drift"],
     ["kernels"],
     ["options", "orders", "progress", "matrix", "target"],
     ["problem"],

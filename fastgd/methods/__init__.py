@@ -14,6 +14,7 @@ from .lbfgs import lbfgs
 from .newton import newton
 from .plan import Plan
 from .stochastic import minibatch, sgd
+from .variance_reduced import saga, svrg
 
 RUN: dict[str, Callable[[Problem, Options, Plan, Watch, np.ndarray], None]] = {
     "gd": gd,
@@ -21,4 +22,6 @@ RUN: dict[str, Callable[[Problem, Options, Plan, Watch, np.ndarray], None]] = {
     "minibatch": minibatch,
     "lbfgs": lbfgs,
     "newton": newton,
+    "svrg": svrg,
+    "saga": saga,
 }

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..kernels.update import Metric, Stepper
 from ..losses import LOSSES
-from ..options import QUASI_NEWTON, Options
+from ..options import QUASI_NEWTON, VARIANCE_REDUCED, Options
 from ..penalties import is_smooth
 from ..problem import Problem
 from ..schedules import SCHEDULES
@@ -107,7 +107,7 @@ def make_stepper(problem: Problem, options: Options, plan: Plan) -> Stepper:
 def _batch_size(problem: Problem, options: Options) -> int:
     if options.method not in ("sgd", "minibatch"):
         return problem.n_samples
-    if options.method == "sgd":
+    if options.method == "sgd" or options.method in VARIANCE_REDUCED:
         return 1
     if options.batch_size != "auto":
         return min(options.batch_size, problem.n_samples)

@@ -40,12 +40,12 @@ def sgd(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.
     plain = isinstance(options.rule, SGD) and isinstance(problem.penalty, ElasticNet)
     if not plain or len(problem.penalty_weights) or plan.metric.shift.any() or (plan.metric.inverse != 1).any():
         return minibatch(problem, options, plan, watch, theta)
-    last = _LastGradient(problem)
+    last = LastGradient(problem)
     run = (_sgd_of_outputs if problem.several else _sgd_of_one)(problem, options, plan, theta, last)
     return _epochs(problem, options, plan, watch, run, last.gradient)
 
 
-def _sgd_of_one(problem: Problem, options: Options, _plan: Plan, theta: np.ndarray, last: _LastGradient) -> Block:
+def _sgd_of_one(problem: Problem, options: Options, _plan: Plan, theta: np.ndarray, last: LastGradient) -> Block:
     v = np.zeros(problem.n_features, problem.dtype)
     paid = np.zeros(problem.n_features)
     clip = np.inf if options.clip_norm is None else options.clip_norm
@@ -59,7 +59,7 @@ def _sgd_of_one(problem: Problem, options: Options, _plan: Plan, theta: np.ndarr
     return run
 
 
-def _sgd_of_outputs(problem: Problem, options: Options, plan: Plan, theta: np.ndarray, last: _LastGradient) -> Block:
+def _sgd_of_outputs(problem: Problem, options: Options, plan: Plan, theta: np.ndarray, last: LastGradient) -> Block:
     lazy = LazyWeights.make(problem.X, problem.n_outputs)
     clip = np.inf if options.clip_norm is None else options.clip_norm
     shares = plan.shares * problem.rate_shares
@@ -141,7 +141,7 @@ def _rows_a_call(problem: Problem, batch: int) -> int:
     return batch * max(1, int(VALUES_A_CALL / values_a_row) // batch)
 
 
-class _LastGradient:
+class LastGradient:
     """The gradient of the last row visited, from the slopes that the kernel reports."""
 
     def __init__(self, problem: Problem) -> None:
