@@ -76,6 +76,7 @@ SETTINGS_HELP = "Settings follow a colon, as in huber:delta=2."
     type=float,
     help="Relative tolerance to stop at; 0 runs all epochs.  [default: 1e-4 with an auto rate, else 0]",
 )
+@click.option("--gap-tol", type=float, help="Stop when the objective is proved to be within this of the optimum.")
 @click.option(
     "--patience", type=int, default=5, show_default=True, help="Epochs without an improvement of tol before stopping."
 )

@@ -18,6 +18,7 @@ from .models import output_names
 
 STOP_REASONS = {
     "tol": "the running loss no longer improves by more than the tolerance",
+    "gap_tol": "proved to be as near the optimum as --gap-tol asks",
     "max_epochs": "all passes done that --epochs allows",
     "max_seconds": "time is up",
     "callback": "stopped by a callback",
@@ -80,6 +81,7 @@ def print_summary(table: Table, result: Result, seconds_read: float, files: dict
         ),
         ("stopped", _why_stopped(result)),
         ("objective", f"{result.objective:.8g} (from {result.trace['objective'][0]:.8g} at the start)"),
+        ("gap", _gap(result)),
         ("on training", describe_metrics(training_metrics(table, result))),
         *_weights(result),
     ]
@@ -93,6 +95,12 @@ def _why_stopped(result: Result) -> str:
     if result.method == "gd" and result.stop_reason == "tol":
         return "converged: the gradient is below the tolerance"
     return STOP_REASONS[result.stop_reason]
+
+
+def _gap(result: Result) -> str:
+    if result.gap_bound is None:
+        return f"how far it is from the optimum is not known: {result.gap_note}"
+    return f"within {result.gap_bound:.2g} of the optimum (duality gap)"
 
 
 def _method(result: Result) -> str:
@@ -162,7 +170,7 @@ def print_json(table: Table, result: Result, seconds_read: float, files: dict[st
         "classes": None if result.classes is None else result.classes.tolist(),
         "coef": result.coef.tolist() if _fits_in_json(result.coef) else None,
         "intercept": np.asarray(result.intercept).tolist(),
-        "gap_bound": None,
+        "gap_bound": result.gap_bound,
         "metrics": training_metrics(table, result),
         "samples_per_second": samples_per_second(result),
         "seconds": {"read": seconds_read, **result.seconds},

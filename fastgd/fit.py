@@ -35,6 +35,7 @@ def fit(
     max_epochs: int = 100,
     max_seconds: float | None = None,
     tol: float | None = None,
+    gap_tol: float | None = None,
     patience: int = 5,
     clip_norm: float | None = None,
     fit_intercept: bool = True,
@@ -86,9 +87,11 @@ def fit(
         epoch is run.
     max_seconds : most seconds of training, compilation not counted.
     tol : stop when converged to this relative tolerance; 0 runs all epochs. None means 1e-4 for an automatic
-        learning rate, else 0. For gd the norm of the proximal-gradient mapping, relative to its value at
+        learning rate without ``gap_tol``, else 0. For gd the norm of the proximal-gradient mapping, relative to its value at
         zero weights; for sgd and minibatch an improvement of the running loss, relative to the best, that is
         not reached for ``patience`` epochs.
+    gap_tol : stop when F is proved to be within this of the optimum, as `Result.gap_bound` is; each look takes about
+        two passes, which count. An `OptionError` says so where no bound is known.
     clip_norm : the longest a gradient may be, that of a batch's mean loss over all weights; longer ones are shortened.
     fit_intercept : whether the model has an intercept.
     sample_weight : array of shape (n_samples,), 0 or more: a row of weight 2 counts as two rows, one of weight 0
@@ -128,8 +131,8 @@ def fit(
     loss_term = LOSSES.resolve(loss)
     penalty_term = resolve_penalty(penalty, alpha, l1_ratio)
     options = Options(
-        method, rule, learning_rate, schedule, batch_size, scale, max_epochs, max_seconds, tol, patience, clip_norm,
-        shuffle, seed, n_threads, trace, callbacks,
+        method, rule, learning_rate, schedule, batch_size, scale, max_epochs, max_seconds, tol, gap_tol, patience,
+        clip_norm, shuffle, seed, n_threads, trace, callbacks,
     ).bound_to(loss_term, penalty_term, alpha)  # fmt: skip
     rows = RowOptions(sample_weight, class_weight, offset, penalty_weights)
     problem, described = pose(X, y, loss_term, penalty_term, fit_intercept, rows)

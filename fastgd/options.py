@@ -46,6 +46,7 @@ class Options:
     max_epochs: int = 100
     max_seconds: float | None = None
     tol: float | None = None
+    gap_tol: float | None = None
     patience: int = 5
     clip_norm: float | None = None
     shuffle: bool | str = True
@@ -70,6 +71,8 @@ class Options:
         self.seed = _whole("seed", self.seed, 0)
         if self.max_seconds is not None:
             self.max_seconds = _positive("max_seconds", self.max_seconds)
+        if self.gap_tol is not None:
+            self.gap_tol = _positive("gap_tol", self.gap_tol)
         if self.clip_norm is not None:
             self.clip_norm = _positive("clip_norm", self.clip_norm)
         if self.n_threads is not None:
@@ -105,7 +108,7 @@ class Options:
 
     def _check_tolerance(self) -> None:
         if self.tol is None:
-            self.tol = AUTO_TOLERANCE if self.learning_rate == "auto" else 0.0
+            self.tol = AUTO_TOLERANCE if self.learning_rate == "auto" and self.gap_tol is None else 0.0
         if not _is_number(self.tol) or not 0 <= self.tol < math.inf:
             raise OptionError(f"tol must be a number, 0 or more, not {self.tol!r}")
         self.tol = float(self.tol)

@@ -184,6 +184,11 @@ class Problem:
             [penalty_value(self.penalty, w, s, self.penalty_weights) for w, s in zip(rows, self.strength, strict=True)]
         )
 
+    def penalty_factors(self, k: int) -> np.ndarray:
+        """How many times the penalty counts for each weight of output k, shape (n_features,)."""
+        each = self.penalty_weights if len(self.penalty_weights) else np.ones(self.n_features)
+        return np.asarray(self.strength[k] * each)
+
     def penalty_at(self, theta: np.ndarray) -> float:
         return float(self.penalties(theta).sum())
 

@@ -33,9 +33,13 @@ class Result:
     coef : array of shape (n_features,), in the units of X; (n_outputs, n_features) for several outputs.
     intercept : float, 0 without one; array of shape (n_outputs,) for several outputs.
     objective : F at these weights, penalty included.
+    gap_bound : F is at most this far above its least value over all weights: proved by a duality gap, for least
+        squares without L1 on few columns exact, in both cases up to the rounding of float64 (of about 1e-14 F). F is
+        that of X as it is stored, which ``objective`` is to about 1e-7 where that is float32. None where no bound is
+        known, or the fit did not end by itself; ``gap_note`` says why.
     n_epochs : whole passes over the data that training took.
     converged : whether a stopping test was met, rather than a limit on epochs or time.
-    stop_reason : "tol", "max_epochs", "max_seconds", "callback", "diverged" or "interrupted".
+    stop_reason : "tol", "gap_tol", "max_epochs", "max_seconds", "callback", "diverged" or "interrupted".
     trace : structured array, a row for the start and one for each epoch: epoch, passes, seconds,
         objective (NaN where it was not evaluated), running_loss (the mean loss of each row before its own
         update), learning_rate, gradient_norm.
@@ -65,6 +69,8 @@ class Result:
     feature_names: tuple[str, ...] | None = None
     target_name: str | tuple[str, ...] | None = None
     offset_name: str | None = None
+    gap_bound: float | None = None
+    gap_note: str = ""
     n_samples: int = 0
     settings: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)

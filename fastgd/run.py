@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from .certificate import Certificate
 from .errors import DataError
 from .jit import CompileClock, compile_error, thread_pool_size, threads
 from .matrix import check_finite
@@ -38,6 +39,7 @@ class Run:
     seconds : {"compile": ..., "fit": ...}.
     shrunk : how often an automatic rate was made smaller.
     divergence : what to tell the user where training diverged; else empty.
+    gaps : how far each output is from its optimum at most, NaN where that is not known; see `Certificate.add`.
     """
 
     plan: Plan
@@ -49,6 +51,9 @@ class Run:
         self.remarks: list[str] = []
         self.divergence = ""
         self.shrunk = 0
+        self.certificate = Certificate(problem, options.gap_tol is not None)
+        if options.gap_tol is not None:
+            self.certificate.require()
         clock = CompileClock(current_reporter().compiling)
         began = time.perf_counter()
         n_threads = self._threads()
@@ -76,10 +81,11 @@ class Run:
                 check_finite(problem.X, problem.feature_names)
                 raise DataError("the objective at the start is not finite: the values of X, y or start are too large")
             self.plan = make_plan(problem, self.options)
-            self.watch = Watch(problem, self.options, self.theta, objective, self.plan.passes, lambda: clock.seconds)
+            self.watch = Watch(problem, self.options, self.theta, objective, self.plan.passes, lambda: clock.seconds, self.certificate)
             if (described := describe_metric(self.plan.metric)) is not None:
                 self.remarks.append(f"steps were taken with {described}; the model is in the units of the data")
             self._descend()
+            self.gaps = self._certify()
             if self.shrunk and not self.divergence:
                 times = "once" if self.shrunk == 1 else f"{self.shrunk} times"
                 self.remarks.append(
@@ -104,6 +110,22 @@ class Run:
             watch.stop("diverged")
             self.divergence = self._explain(min(watch.epoch + 1, self.options.max_epochs))
             self._restore()
+
+    def _certify(self) -> np.ndarray:
+        """The certificate of the model, where training came to an end of itself and there can be one."""
+        unfinished = self.watch.stop_reason in ("interrupted", "diverged")
+        if unfinished or all(self.certificate.reasons):
+            return np.full(len(self.certificate.reasons), np.nan)
+        return self.certificate.add(self.watch.model())
+
+    def _bound(self, gaps: np.ndarray, reason: str) -> dict[str, Any]:
+        """``gap_bound`` and ``gap_note`` of a result."""
+        gap = float(gaps.sum())
+        if np.isfinite(gap):
+            return {"gap_bound": gap}
+        unfinished = self.watch.stop_reason in ("interrupted", "diverged")
+        other = "training did not come to its end" if unfinished else "at these weights it is hidden by rounding"
+        return {"gap_bound": None, "gap_note": reason or other}
 
     def _trained(self) -> bool:
         """Run the method to its end; False where it diverged at an automatic rate, which may be made smaller."""
@@ -157,6 +179,7 @@ class Run:
             path=self._path(),
             steps=watch.step_trace if self.options.trace == "step" else None,
             feature_names=problem.feature_names,
+            **self._bound(self.gaps, self.certificate.reason),
             n_samples=problem.n_samples,
             seconds=self.seconds,
             remarks=tuple(self.remarks),
@@ -178,6 +201,7 @@ class Run:
             coef=whole.coef[k].copy(),
             intercept=float(whole.intercept[k]),
             objective=objective,
+            **self._bound(self.gaps[k : k + 1], self.certificate.reasons[k]),
             converged=whole.converged and not diverged,
             stop_reason="diverged" if diverged else whole.stop_reason,
             learning_rate=float(self.plan.learning_rate * self.plan.shares[k] * problem.rate_shares[k]),
@@ -205,6 +229,7 @@ class Run:
             "fit_intercept": self.problem.fit_intercept,
             "max_epochs": options.max_epochs,
             "tol": options.tol,
+            "gap_tol": options.gap_tol,
             "clip_norm": options.clip_norm,
             "shuffle": options.shuffle,
             "seed": options.seed,

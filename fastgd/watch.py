@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .certificate import Certificate
 from .options import Options
 from .problem import Problem
 from .progress import current_reporter
@@ -81,9 +82,11 @@ class Watch:
         objective: float,
         passes: float = 0.0,
         compile_seconds: Callable[[], float] = lambda: 0.0,
+        certificate: Certificate | None = None,
     ) -> None:
         self.problem = problem
         self.options = options
+        self.certificate = certificate or Certificate(problem, options.gap_tol is not None)
         self.theta = theta  # the method's own vector, changed in place
         self.rows: list[tuple[Any, ...]] = []
         self.path: list[np.ndarray] | None = []
@@ -216,6 +219,20 @@ class Watch:
             return
         if self._stalled_for(running_loss, self.options.tol) >= self.options.patience:
             self.stop("tol", converged=True)
+
+    def certified(self, gradient: np.ndarray | None = None) -> bool:
+        """Whether ``gap_tol`` is proved to be reached, which ends the fit; each proof counts as the passes it takes.
+
+        With the gradient of the mean loss at the model none is tried before it can succeed.
+        """
+        tol, model, certificate = self.options.gap_tol, self.model(), self.certificate
+        if tol is None or (gradient is not None and not certificate.estimate(model, gradient) <= tol):
+            return False
+        before = certificate.passes
+        if certificate.gap(model) <= tol:
+            self.stop("gap_tol", converged=True)
+        self.passes_before += certificate.passes - before
+        return self.stop_reason == "gap_tol"
 
     def lower_if_stalled(self, running_loss: float) -> bool:
         """Whether the schedule answers to stalls; if so it lowers the rate, until that is of no use any more."""

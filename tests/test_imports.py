@@ -32,6 +32,7 @@ LAYERS = [
     ["kernels"],
     ["options", "orders", "progress", "matrix", "target"],
     ["problem"],
+    ["certificate", "conjugates", "dual", "quadratic"],
     ["rate_search", "steps", "watch"],
     ["methods"],
     ["result", "start", "scores", "metrics"],

@@ -15,6 +15,11 @@ from .registry import LOSSES
 class Squared:
     """(z - y)^2, whose mean is the mean squared error. Source: Gauss, Theoria motus (1809)."""
 
+    convex: ClassVar[bool] = True
+
+    def least(self, y: float) -> float:
+        return 0.0
+
     def value(self, y: float, z: float) -> float:
         return (z - y) * (z - y)
 
@@ -32,6 +37,11 @@ class Squared:
 @term
 class HalfSquared:
     """(z - y)^2 / 2, which scikit-learn calls squared_error. Source: Gauss, Theoria motus (1809)."""
+
+    convex: ClassVar[bool] = True
+
+    def least(self, y: float) -> float:
+        return 0.0
 
     def value(self, y: float, z: float) -> float:
         return 0.5 * (z - y) * (z - y)
@@ -55,11 +65,15 @@ class Huber:
     delta = 1.35 keeps 95 % efficiency for a normal error of unit variance.
     """
 
+    convex: ClassVar[bool] = True
     delta: float = 1.35
 
     def __post_init__(self) -> None:
         if not self.delta > 0:
             raise OptionError(f"huber: delta must be above 0, not {self.delta}")
+
+    def least(self, y: float) -> float:
+        return 0.0
 
     def value(self, y: float, z: float) -> float:
         r = abs(z - y)
@@ -84,6 +98,10 @@ class Absolute:
     """
 
     kinked: ClassVar[bool] = True
+    convex: ClassVar[bool] = True
+
+    def least(self, y: float) -> float:
+        return 0.0
 
     def value(self, y: float, z: float) -> float:
         return abs(z - y)
@@ -105,12 +123,15 @@ class Quantile:
     """
 
     kinked: ClassVar[bool] = True
-
+    convex: ClassVar[bool] = True
     quantile: float = 0.5
 
     def __post_init__(self) -> None:
         if not 0 < self.quantile < 1:
             raise OptionError(f"quantile: quantile must lie between 0 and 1, not at {self.quantile}")
+
+    def least(self, y: float) -> float:
+        return 0.0
 
     def value(self, y: float, z: float) -> float:
         return self.quantile * (y - z) if z <= y else (1.0 - self.quantile) * (z - y)
@@ -136,11 +157,14 @@ class EpsilonInsensitive:
     """
 
     kinked: ClassVar[bool] = True
-
+    convex: ClassVar[bool] = True
     epsilon: float = 0.1
 
     def __post_init__(self) -> None:
         _check_epsilon("epsilon_insensitive", self.epsilon)
+
+    def least(self, y: float) -> float:
+        return 0.0
 
     def value(self, y: float, z: float) -> float:
         return max(abs(z - y) - self.epsilon, 0.0)
@@ -158,10 +182,14 @@ class EpsilonInsensitive:
 class SquaredEpsilonInsensitive:
     """max(0, |z - y| - epsilon)^2. Source: Ho and Lin, Large-scale linear support vector regression (2012)."""
 
+    convex: ClassVar[bool] = True
     epsilon: float = 0.1
 
     def __post_init__(self) -> None:
         _check_epsilon("squared_epsilon_insensitive", self.epsilon)
+
+    def least(self, y: float) -> float:
+        return 0.0
 
     def value(self, y: float, z: float) -> float:
         beyond = max(abs(z - y) - self.epsilon, 0.0)

@@ -30,6 +30,8 @@ def gd(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.n
         if options.tol and all_small(norms, at_zero, options.tol, problem.independent):
             watch.stop("tol", converged=True)
             break
+        if not apart and watch.certified(gradient):
+            break
         rate = float(options.schedule.rate(plan.learning_rate, epoch - 1, float(epoch - 1))) * watch.rate_factor
         move(theta, gradient, rate, epoch, stepper)
         if apart:
@@ -39,4 +41,5 @@ def gd(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.n
         watch.record(loss, rate, float(np.linalg.norm(norms)))
         if apart:
             watch.evaluate_if_small()
+            watch.certified()
         watch.lower_if_stalled(loss)

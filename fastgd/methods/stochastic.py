@@ -131,6 +131,7 @@ def _epochs(
             watch.tick(done / n, total / done, float(some[-1]))
         watch.record(total / n, float(some[-1]))
         watch.evaluate_if_small()
+        watch.certified()
         watch.stop_if_stalled(total / n)
 
 
