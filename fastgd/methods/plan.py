@@ -30,7 +30,8 @@ def make_plan(problem: Problem, options: Options) -> Plan:
     """Settle what the user left to us."""
     method = options.method
     if method == "auto":
-        method = "gd" if problem.n_samples < GD_BELOW_ROWS and options.batch_size == "auto" else "minibatch"
+        few = problem.n_samples < GD_BELOW_ROWS and options.batch_size == "auto" and not options.average
+        method = "gd" if few else "minibatch"
     options = replace(options, method=method)
     batch_size = _batch_size(problem, options)
     metric = choose_metric(problem, options)
@@ -57,6 +58,7 @@ def make_stepper(problem: Problem, options: Options, plan: Plan) -> Stepper:
         rate=plan.shares * problem.rate_shares,
         weights=problem.penalty_weights,
         clip=np.inf if options.clip_norm is None else options.clip_norm,
+        average=int(options.average),
     )
 
 
