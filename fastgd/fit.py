@@ -97,8 +97,8 @@ def fit(
     average : True for the mean of the weights after every step of sgd or minibatch in place of the last ones
         (Polyak and Ruppert); a number to begin with the step of that number, as in scikit-learn: 10 leaves the first
         nine out. Steps, and the running loss, are those of the weights themselves. On sparse rows sgd keeps the mean
-        up at the cost of their non-zeros, but with l1, several outputs or rules other than sgd each step costs
-        n_features. Training that diverges and goes back begins a new mean.
+        up at the cost of their non-zeros, but with l1, penalty_weights or another rule a step costs n_features.
+        Training that diverges and goes back begins a new mean.
     fit_intercept : whether the model has an intercept.
     sample_weight : array of shape (n_samples,), 0 or more: a row of weight 2 counts as two rows, one of weight 0
         is left out. By default the weights of a `Table`, if it was opened with some.

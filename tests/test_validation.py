@@ -372,7 +372,7 @@ def test_tables_find_their_columns_by_name():
         fit(train, validation=(other.drop(columns="x7"), Y_VAL))
 
 
-# --- What cannot be -----------------------------------------------------------------------------------------------------
+# --- What cannot be ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -435,14 +435,17 @@ def rows_left_out(fraction):
     return sorted(set(range(20)) - set(rows_seen(X=X, y=Y, validation=fraction)))
 
 
-# --- As a person types it -------------------------------------------------------------------------------------------------
+# --- As a person types it ---------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def files(tmp_path):
     for name, X_of, y_of in (("train", X, Y), ("other", X_VAL[:, ::-1], Y_VAL)):
         names = [f"x{j}" for j in (range(D) if name == "train" else range(D - 1, -1, -1))]
-        rows = [",".join(["goal", *names]), *(",".join(map(repr, map(float, r))) for r in np.column_stack([y_of, X_of]))]
+        rows = [
+            ",".join(["goal", *names]),
+            *(",".join(map(repr, map(float, r))) for r in np.column_stack([y_of, X_of])),
+        ]
         (tmp_path / f"{name}.csv").write_text("\n".join(rows) + "\n")
     return tmp_path / "train.csv", tmp_path / "other.csv"
 

@@ -40,11 +40,11 @@ def clip_factor_of_row(X, i, slope, has_intercept, clip):
 
 
 @kernel
-def sgd_epoch(X, targets, order, rates, loss, l1, l2, clip, theta, v, paid, lazy):
+def sgd_epoch(X, targets, order, rates, loss, l1, l2, clip, theta, v, paid, sums):
     """A step for each row of ``order``, at its rate; return the summed losses before each step, and the last slope.
 
     ``theta`` (coefficients, then the intercept where there is one) is read and written; ``v`` (in X's
-    dtype) and ``paid`` (zeros) are workspace. ``lazy``: a `LazySum` for the weights after each step, without ``l1``;
+    dtype) and ``paid`` (zeros) are workspace. ``sums``: a `LazySum` for the weights after each step, without ``l1``;
     None for no sum.
     """
     y, weight, offset = targets.y, targets.weight, targets.offset
@@ -55,7 +55,7 @@ def sgd_epoch(X, targets, order, rates, loss, l1, l2, clip, theta, v, paid, lazy
         v[j] = theta[j]
     # float64, whatever X is: in float32, 1 - rate * l2 would round to 1.
     scale, inverse, owed, total, slope = 1.0, 1.0, 0.0, 0.0, 0.0
-    smallest, scales = smallest_scale(lazy, SMALLEST_SCALE), 0.0
+    smallest, scales = smallest_scale(sums, SMALLEST_SCALE), 0.0
     last = order.shape[0] - 1
     ahead = dot(X, order[0], v) if last >= 0 else 0.0  # of the row whose turn is next
     for k in range(order.shape[0]):
@@ -69,7 +69,7 @@ def sgd_epoch(X, targets, order, rates, loss, l1, l2, clip, theta, v, paid, lazy
         if l2 > 0.0:
             scale *= 1.0 - rate * l2
             if abs(scale) < smallest:
-                settle(lazy, scales, v)
+                settle(sums, scales, v)
                 fold(X, v, scale, owed, paid, l1)
                 scale, owed, scales = 1.0, 0.0, 0.0
             inverse = 1.0 / scale
@@ -83,8 +83,8 @@ def sgd_epoch(X, targets, order, rates, loss, l1, l2, clip, theta, v, paid, lazy
             ahead = axpy_dot(move, X, i, following, v)
         if has_intercept:
             b -= rate * clipped
-        scales = add_step(lazy, X, i, k, move, scale, scales, b)
-    settle(lazy, scales, v)
+        scales = add_step(sums, X, i, k, move, scale, scales, b)
+    settle(sums, scales, v)
     fold(X, v, scale, owed, paid, l1)
     for j in range(n_features):
         theta[j] = v[j]

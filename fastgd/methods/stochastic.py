@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.average import LazySum
 from ..kernels.minibatch import Workspace, minibatch_epoch, minibatch_outputs_epoch
 from ..kernels.outputs import Workspace as OutputsWorkspace
 from ..kernels.outputs_sgd import Each, LazyWeights, sgd_outputs_epoch
@@ -20,6 +19,7 @@ from ..problem import PARALLEL_FROM, Problem, chunk_count
 from ..rows import CSR
 from ..rules import SGD
 from ..watch import Watch
+from .average import LazyMean
 from .plan import Plan, make_stepper
 
 # A kernel call handles about this many values, some tens of milliseconds of work at most, so that
@@ -40,30 +40,27 @@ def sgd(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.
     """
     plain = isinstance(options.rule, SGD) and isinstance(problem.penalty, ElasticNet)
     if options.average:  # a mean of weights is kept up lazily where nothing but rows and l2 changes them
-        plain = plain and problem.penalty.l1 == 0 and not problem.several
+        plain = plain and problem.penalty.l1 == 0
     if not plain or len(problem.penalty_weights) or plan.metric.shift.any() or (plan.metric.inverse != 1).any():
         return minibatch(problem, options, plan, watch, theta)
     last = _LastGradient(problem)
-    if problem.several:
-        run = _sgd_of_outputs(problem, options, plan, theta, last)
-    else:
-        run = _sgd_of_one(problem, options, watch, theta, last)
+    mean = LazyMean(problem, int(options.average), watch)
+    run = (_sgd_of_outputs if problem.several else _sgd_of_one)(problem, options, plan, theta, last, mean)
     return _epochs(problem, options, plan, watch, run, last.gradient)
 
 
-def _sgd_of_one(problem: Problem, options: Options, watch: Watch, theta: np.ndarray, last: _LastGradient) -> Block:
+def _sgd_of_one(
+    problem: Problem, options: Options, _plan: Plan, theta: np.ndarray, last: _LastGradient, mean: LazyMean
+) -> Block:
     v = np.zeros(problem.n_features, problem.dtype)
     paid = np.zeros(problem.n_features)
     clip = np.inf if options.clip_norm is None else options.clip_norm
     l1, l2 = problem.penalty.l1, problem.penalty.l2
-    mean = _LazyMean(problem, int(options.average), theta)
 
     def run(order: np.ndarray, rates: np.ndarray, t: int) -> float:
-        lazy = mean.over(t, len(order))
-        if lazy is not None:
-            watch.follow(mean.model)
+        sums = mean.sums_over(t, len(order))
         total, slope = sgd_epoch(
-            problem.X, problem.targets, order, rates, problem.loss, l1, l2, clip, theta, v, paid, lazy
+            problem.X, problem.targets, order, rates, problem.loss, l1, l2, clip, theta, v, paid, sums
         )
         last.row, last.slopes = int(order[-1]), np.array([slope])
         return float(total)
@@ -71,16 +68,19 @@ def _sgd_of_one(problem: Problem, options: Options, watch: Watch, theta: np.ndar
     return run
 
 
-def _sgd_of_outputs(problem: Problem, options: Options, plan: Plan, theta: np.ndarray, last: _LastGradient) -> Block:
+def _sgd_of_outputs(
+    problem: Problem, options: Options, plan: Plan, theta: np.ndarray, last: _LastGradient, mean: LazyMean
+) -> Block:
     lazy = LazyWeights.make(problem.X, problem.n_outputs)
     clip = np.inf if options.clip_norm is None else options.clip_norm
     shares = plan.shares * problem.rate_shares
     each = Each(shares, problem.penalty.l1 * problem.strength, problem.penalty.l2 * problem.strength)
 
-    def run(order: np.ndarray, rates: np.ndarray, _t: int) -> float:
+    def run(order: np.ndarray, rates: np.ndarray, t: int) -> float:
         problem.losses[:] = 0.0
+        sums = mean.sums_over(t, len(order))
         sgd_outputs_epoch(
-            problem.X, problem.targets, order, rates, problem.loss, each, clip, theta, problem.losses, lazy
+            problem.X, problem.targets, order, rates, problem.loss, each, clip, theta, problem.losses, lazy, sums
         )
         last.row, last.slopes = int(order[-1]), lazy.z
         return float(problem.losses.sum())
@@ -153,25 +153,6 @@ def _rows_a_call(problem: Problem, batch: int) -> int:
     if problem.sparse and batch > 1:
         values_a_row += problem.n_features * problem.n_outputs / batch  # each step touches every weight
     return batch * max(1, int(VALUES_A_CALL / values_a_row) // batch)
-
-
-class _LazyMean:
-    """The mean of the weights after step number ``begin`` and each later one; of no step where that is 0."""
-
-    def __init__(self, problem: Problem, begin: int, theta: np.ndarray) -> None:
-        self.begin, self.theta, self.count = begin, theta, 0
-        self.u, self.total = np.zeros(problem.n_features), np.zeros(problem.n_parameters)
-
-    def over(self, t: int, n_steps: int) -> LazySum | None:
-        """For the kernel, where some of the ``n_steps`` from number ``t`` on are in the mean."""
-        counted = min(t + n_steps - self.begin, n_steps) if self.begin else 0
-        if counted <= 0:
-            return None
-        self.count += counted
-        return LazySum(n_steps - counted, self.u, self.total)
-
-    def model(self) -> np.ndarray:
-        return self.total / self.count
 
 
 class _LastGradient:
