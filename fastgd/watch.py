@@ -173,13 +173,26 @@ class Watch:
     def go_back(self) -> None:
         """Return to the last row of the trace, to try another way from there, or to the start if that was better.
 
-        What was done since counts as passes, as does the look at which of the two is better.
+        That is the one with the lower validation loss, or else objective. What was done since counts as passes, as
+        does the look at which of the two is better.
         """
         self.restore()
-        if not self.problem.objective(self.theta) <= self._at_start:
-            self.theta[:] = self.good[:] = self._start
+        if self.early is not None:
+            better = self.rows[-1][-1] <= self.rows[0][-1]
+        else:
+            better = self.problem.objective(self.theta) <= self._at_start
+        if not better:
+            self._put_start_in_last_row()
         self.passes_before += self._fraction + 1.0
         self._fraction = 0.0
+
+    def _put_start_in_last_row(self) -> None:
+        """The state after the epoch of that row is now the start again."""
+        self.theta[:] = self.good[:] = self._start
+        self.rows[-1] = (*self.rows[-1][:-1], self.rows[0][-1])
+        self.evaluate(self._at_start)
+        if self.path is not None:
+            self.path[-1] = self._start.copy()
 
     @property
     def done(self) -> bool:
