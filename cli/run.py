@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fastgd.losses import LOSSES
-from fastgd.options import METHODS, SHUFFLES
+from fastgd.options import METHODS, ON_DIVERGENCE, SHUFFLES
 from fastgd.penalties import PENALTY_NAMES
 from fastgd.rules import RULES
 from fastgd.schedules import SCHEDULES
 
 from .console import progress, remark
 from .options import DATA_HELP, AutoOr, ClassWeights, Names, Numbers, json_option, quiet_option
+from .validation import FractionOrData, open_validation
 
 if TYPE_CHECKING:
     from fastgd import Result, Table
@@ -80,6 +81,26 @@ SETTINGS_HELP = "Settings follow a colon, as in huber:delta=2."
 @click.option(
     "--patience", type=int, default=5, show_default=True, help="Epochs without an improvement of tol before stopping."
 )
+@click.option(
+    "--validation",
+    type=FractionOrData(),
+    help="Share of the rows to hold out, or data of its own: training stops when the loss there stops falling, "
+    "and the model is the best on it.",
+)
+@click.option(
+    "--average",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Average the weights after every step from this one on, 1 for all; of sgd and minibatch.",
+)
+@click.option(
+    "--on-divergence",
+    type=click.Choice(list(ON_DIVERGENCE)),
+    default="auto",
+    show_default=True,
+    help="Go on at a smaller rate, or stop; auto does the first with an auto rate.",
+)
 @click.option("--clip-norm", type=float, help="The longest a gradient may be; longer ones are shortened.")
 @click.option(
     "--start", type=Numbers(), help="Coefficients to start from: a number, or one for each column.  [default: 0]"
@@ -89,7 +110,7 @@ SETTINGS_HELP = "Settings follow a colon, as in huber:delta=2."
     "--shuffle", type=click.Choice(SHUFFLES), default="blocks", show_default=True, help="Order of the rows in an epoch."
 )
 @click.option("--no-shuffle", is_flag=True, help="Take the rows in order; short for --shuffle none.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the shuffling.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of shuffling and holding out.")
 @click.option("--threads", "n_threads", type=int, help="Most threads to use.  [default: all]")
 @click.option("--save", type=click.Path(path_type=Path), help="Keep the model in this file.")
 @click.option(
@@ -127,6 +148,7 @@ def run(
             table = fastgd.open(data, target=target, drop=drop, weight=sample_weight, offset=offset)
             seconds_read = time.perf_counter() - began
             options = fit_options(table, options)
+            options["validation"] = open_validation(options.get("validation"), table, sample_weight, offset)
             options["fit_intercept"] = not no_intercept
             options["shuffle"] = "none" if no_shuffle else options["shuffle"]
             options["trace"] = "step" if trace_steps else "epoch"

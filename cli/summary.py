@@ -15,12 +15,15 @@ from fastgd.metrics import evaluate
 
 from .console import print_table
 from .models import output_names
+from .validation import describe as validation_rows
+from .validation import lowest_loss
 
 STOP_REASONS = {
     "tol": "the running loss no longer improves by more than the tolerance",
     "gap_tol": "proved to be as near the optimum as --gap-tol asks",
     "max_epochs": "all passes done that --epochs allows",
     "max_seconds": "time is up",
+    "validation": "the loss on the validation rows no longer improves",
     "callback": "stopped by a callback",
 }
 COEFFICIENTS_SHOWN = 10
@@ -82,6 +85,7 @@ def print_summary(table: Table, result: Result, seconds_read: float, files: dict
         ("stopped", _why_stopped(result)),
         ("objective", f"{result.objective:.8g} (from {result.trace['objective'][0]:.8g} at the start)"),
         ("gap", _gap(result)),
+        *validation_rows(result),
         ("on training", describe_metrics(training_metrics(table, result))),
         *_weights(result),
     ]
@@ -171,6 +175,9 @@ def print_json(table: Table, result: Result, seconds_read: float, files: dict[st
         "coef": result.coef.tolist() if _fits_in_json(result.coef) else None,
         "intercept": np.asarray(result.intercept).tolist(),
         "gap_bound": result.gap_bound,
+        "best_epoch": result.best_epoch,
+        "validation_loss": None if result.best_epoch is None else lowest_loss(result),
+        "divergences": result.divergences,
         "metrics": training_metrics(table, result),
         "samples_per_second": samples_per_second(result),
         "seconds": {"read": seconds_read, **result.seconds},

@@ -29,7 +29,13 @@ METHODS = {
 VARIANCE_REDUCED = ("svrg", "saga")
 # Those whose steps come from a model of the curvature.
 QUASI_NEWTON = ("newton", "lbfgs")
+ON_DIVERGENCE = {
+    "auto": "at an automatic rate as shrink, at one of yours as raise",
+    "shrink": "go back to where it had not diverged and on at a smaller rate",
+    "raise": "stop, and say what is wrong",
+}
 SHUFFLES = ("blocks", "full", "none")
+AVERAGING = ("auto", "sgd", "minibatch")  # the methods whose steps can be averaged
 AUTO_TOLERANCE = 1e-4
 
 
@@ -54,6 +60,8 @@ class Options:
     n_threads: int | None = None
     trace: Literal["epoch", "step"] = "epoch"
     callbacks: Sequence[Callable[..., Any]] = ()
+    average: bool | int = False
+    on_divergence: Literal["auto", "shrink", "raise"] = "auto"
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -77,6 +85,8 @@ class Options:
             self.clip_norm = _positive("clip_norm", self.clip_norm)
         if self.n_threads is not None:
             self.n_threads = _whole("n_threads", self.n_threads, 1)
+        if not isinstance(self.average, bool):
+            self.average = _whole("average", self.average, 0, "True, False or ")
         self._check_tolerance()
         self._check_choices()
 
@@ -103,8 +113,35 @@ class Options:
                 raise OptionError("scale=True goes with penalties of single features, not of groups")
         if self.method in QUASI_NEWTON:
             self._check_can_be_modelled(loss, penalty)
+        if self.average:
+            self._check_average(penalty)
+        if self.on_divergence == "shrink" and getattr(schedule, "sets_rate", False):
+            name = SCHEDULES.name_of(schedule)
+            raise OptionError(
+                f"schedule {name!r} sets the rates itself: on_divergence='shrink' has none to make smaller"
+            )
         scale = self.scale if getattr(penalty, "separable", True) else False
         return replace(self, schedule=schedule, scale=scale)
+
+    @property
+    def shrinks(self) -> bool:
+        """Whether training that diverges goes back, and on at a smaller rate."""
+        return self.on_divergence == "shrink" or (self.on_divergence == "auto" and self.learning_rate == "auto")
+
+    def _check_average(self, penalty: Any) -> None:
+        from .kernels.update import keeps_model  # brings numba, which the choices above must not
+
+        if self.method not in AVERAGING:
+            raise OptionError(
+                f"average is of the weights of many noisy steps, and method {self.method!r} has none: "
+                "take sgd or minibatch, or leave average out"
+            )
+        if keeps_model(self.rule, penalty):
+            name = RULES.name_of(self.rule)
+            raise OptionError(
+                f"rule {name!r} makes the model from the weights of its steps in a way of its own here: "
+                "leave average out, or take the rule sgd"
+            )
 
     def _check_tolerance(self) -> None:
         if self.tol is None:
@@ -120,6 +157,8 @@ class Options:
             raise OptionError(f"shuffle is True, False or one of {', '.join(SHUFFLES)}, not {self.shuffle!r}")
         if self.trace not in ("epoch", "step"):
             raise OptionError(f"trace is 'epoch' or 'step', not {self.trace!r}")
+        if self.on_divergence not in ON_DIVERGENCE:
+            raise OptionError(f"on_divergence is one of {', '.join(ON_DIVERGENCE)}, not {self.on_divergence!r}")
         if self.scale not in (True, False, "auto"):
             raise OptionError(f"scale is True, False or 'auto', not {self.scale!r}")
         if self.scale != "auto":
@@ -153,7 +192,7 @@ class Options:
         """Whether nothing was asked for that only steps along the gradient have."""
         plain = self.rule == RULES["sgd"]() and self.schedule == SCHEDULES["constant"]()
         automatic = self.learning_rate == "auto" and self.batch_size == "auto"
-        return plain and automatic and self.clip_norm is None and self.trace == "epoch"
+        return plain and automatic and self.clip_norm is None and self.trace == "epoch" and not self.average
 
     def _check_own_steps(self) -> None:
         """Options that make no sense where a method makes its own steps."""

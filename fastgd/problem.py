@@ -17,10 +17,11 @@ from .kernels.targets import NONE, Targets
 from .kernels.update import penalty_value, project
 from .kernels.variance_reduced import anchor_gradient, outputs_anchor
 from .losses import check_targets
-from .matrix import as_matrix, count_values, dtype_of, shape_of, take_rows
+from .matrix import as_matrix, check_finite, count_values, dtype_of, shape_of, take_rows
 from .penalties import Box
 from .rows import CSR
-from .target import as_columns, as_row_values, as_sample_weight, as_target, normalized, of_classes
+from .target import as_columns, as_row_values, as_sample_weight, as_target, class_factors, normalized, of_classes
+from .validation import Sample, as_validation_sample, hold_out, is_fraction
 
 # Below this many stored values (1 MB in float64) starting the threads costs more than they save.
 PARALLEL_FROM = 1 << 17
@@ -79,6 +80,7 @@ class Problem:
     penalty_weights : multiply it for each feature; empty where all are 1.
     independent : whether the outputs are models of their own, of which some may diverge while others converge.
     rows : the numbers that rows have in the user's data, where some of them were left out.
+    validation : the rows to validate on; None without.
     losses : mean loss of each output at the weights that `gradient` or `mean_loss` was called with last.
     """
 
@@ -92,6 +94,7 @@ class Problem:
     penalty_weights: np.ndarray = field(default_factory=lambda: NONE)
     rows: np.ndarray | None = None
     independent: bool = False
+    validation: Problem | None = None
 
     def __post_init__(self) -> None:
         self.n_samples, self.n_features = shape_of(self.X)
@@ -245,6 +248,8 @@ class RowOptions:
     class_weight: Any = None
     offset: Any = None
     penalty_weights: Any = None
+    validation: Any = None
+    seed: int = 0  # of the rows that are held out
 
     def completed_by(self, table: Table) -> RowOptions:
         """With the weights and the offset of a table, where none were given."""
@@ -262,7 +267,7 @@ def check_problem(
     Raises
     ------
     DataError
-        See `as_matrix`, `as_target`, `as_weights`; and when the lengths of X and y differ.
+        See `as_matrix`, `as_target`, `as_sample_weight`, `validation`; and when the lengths of X and y differ.
     """
     matrix, names = as_matrix(X)
     n_samples, n_features = shape_of(matrix)
@@ -282,18 +287,41 @@ def check_problem(
         offset = offset[rows] if len(offset) else offset
     if hasattr(penalty, "check"):
         penalty.check(n_features)
-    target = as_target(columns, loss)
-    if options.class_weight is not None:
-        weight = of_classes(options.class_weight, target) * (weight if len(weight) else 1.0)
-    targets = Targets(target.y, normalized(weight), offset, target.one_vs_rest)
+    data, rows, held_out = _with_validation(
+        Sample(matrix, as_target(columns, loss), weight, offset), rows, names, loss, options
+    )
+    classes = None if options.class_weight is None else class_factors(options.class_weight, data.target)
     factors = as_penalty_weights(options.penalty_weights, penalty, n_features)
-    n_outputs, intercept = target.n_outputs, bool(fit_intercept)
+
+    def pose(sample: Sample, **more: Any) -> Problem:
+        weights = sample.weight
+        if classes is not None:
+            weights = of_classes(classes, sample.target) * (weights if len(weights) else 1.0)
+        target = sample.target
+        targets = Targets(target.y, normalized(weights), sample.offset, target.one_vs_rest)
+        return Problem(sample.X, targets, loss, penalty, bool(fit_intercept), names, target.n_outputs, factors, **more)
+
     try:
-        return Problem(matrix, targets, loss, penalty, intercept, names, n_outputs, factors, rows), target.classes
+        validation = None if held_out is None else pose(held_out)
+        return pose(data, rows=rows, validation=validation), data.target.classes
     except MemoryError:
         raise DataError(
             f"X has {n_features:,} columns, whose weights do not fit into memory; hash or drop some"
         ) from None
+
+
+def _with_validation(
+    data: Sample, rows: np.ndarray | None, names: tuple[str, ...] | None, loss: Any, options: RowOptions
+) -> tuple[Sample, np.ndarray | None, Sample | None]:
+    """The rows to train on, their numbers in the user's data where they are not all, and the rows to validate on."""
+    if options.validation is None:
+        return data, rows, None
+    if not is_fraction(options.validation):
+        return data, rows, as_validation_sample(options.validation, data, names, loss)
+    check_finite(data.X, names)  # while its rows still have their numbers
+    held = hold_out(options.validation, data.target, options.seed)
+    kept = np.flatnonzero(~held)
+    return data.take(kept), kept if rows is None else rows[kept], data.take(np.flatnonzero(held))
 
 
 def _columns_for(loss: Any, y: Any, n_samples: int) -> list[np.ndarray]:

@@ -81,10 +81,14 @@ class Run:
                 check_finite(problem.X, problem.feature_names)
                 raise DataError("the objective at the start is not finite: the values of X, y or start are too large")
             self.plan = make_plan(problem, self.options)
-            self.watch = Watch(problem, self.options, self.theta, objective, self.plan.passes, lambda: clock.seconds, self.certificate)
+            self.watch = Watch(
+                problem, self.options, self.theta, objective, self.plan.passes, lambda: clock.seconds, self.certificate
+            )
             if (described := describe_metric(self.plan.metric)) is not None:
                 self.remarks.append(f"steps were taken with {described}; the model is in the units of the data")
             self._descend()
+            self._take_best()
+            self._remark_on_average()
             self.gaps = self._certify()
             if self.shrunk and not self.divergence:
                 times = "once" if self.shrunk == 1 else f"{self.shrunk} times"
@@ -134,10 +138,22 @@ class Run:
             if not np.isfinite(self.problem.objective(self.watch.model())) and not self.problem.independent:
                 raise Diverged
         except Diverged:
-            if self.options.learning_rate != "auto" or self.shrunk == MOST_SHRINKS or self.watch.done:
+            if not self.options.shrinks or self.shrunk == MOST_SHRINKS or self.watch.done:
                 raise
             return False
         return True
+
+    def _take_best(self) -> None:
+        """The model with the lowest loss on the rows to validate on, where there are some, however the run ended."""
+        watch = self.watch
+        if watch.early is not None:
+            watch.restore_best()
+            watch.evaluate(self.problem.objective(watch.model()), watch.best_row)
+
+    def _remark_on_average(self) -> None:
+        begin, steps = int(self.options.average), self.watch.epoch * -(-self.problem.n_samples // self.plan.batch_size)
+        if begin > steps:
+            self.remarks.append(f"average={begin} is more than the {steps} steps there were, so nothing was averaged")
 
     def _restore(self) -> None:
         """Go back to the model of the trace's last row: the weights between two epochs may be half made."""
@@ -169,7 +185,7 @@ class Run:
         return Result(
             coef=model[..., :d].copy(),
             intercept=intercept.copy() if problem.several else float(intercept),
-            objective=float(watch.rows[-1][3]),
+            objective=float(watch.rows[watch.best_row][3]),
             n_epochs=watch.epoch,
             converged=watch.converged,
             stop_reason=watch.stop_reason,
@@ -183,6 +199,8 @@ class Run:
             n_samples=problem.n_samples,
             seconds=self.seconds,
             remarks=tuple(self.remarks),
+            best_epoch=None if watch.early is None else watch.early.epoch,
+            divergences=self.shrunk,
             **described,
         )
 
@@ -230,7 +248,11 @@ class Run:
             "max_epochs": options.max_epochs,
             "tol": options.tol,
             "gap_tol": options.gap_tol,
+            "patience": options.patience,
             "clip_norm": options.clip_norm,
+            "average": options.average,
+            "on_divergence": options.on_divergence,
+            "validation_samples": 0 if self.problem.validation is None else self.problem.validation.n_samples,
             "shuffle": options.shuffle,
             "seed": options.seed,
         }

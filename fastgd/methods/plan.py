@@ -35,8 +35,8 @@ class Plan:
 def settle(problem: Problem, options: Options) -> Options:
     """The options with the method settled, where the user left it to us, as follows.
 
-    - where steps are the user's choice (a rule, schedule, learning_rate, batch_size or clip_norm, or a trace of single
-      steps), and for what is not convex (phase_retrieval, mcp, scad) or has penalties of groups: minibatch, or gd
+    - where steps are the user's choice (a rule, schedule, learning_rate, batch_size, clip_norm or average, or a trace of
+      single steps), and for what is not convex (phase_retrieval, mcp, scad) or has penalties of groups: minibatch, or gd
       below 256 rows;
     - for losses with kinks (hinge, absolute, quantile, ..., and your own without a `curvature`): the same, with the
       schedule adaptive, since at a constant rate their noise would stay;
@@ -47,7 +47,7 @@ def settle(problem: Problem, options: Options) -> Options:
     if options.method != "auto":
         return options
     if not options.leaves_steps_open or not can_be_modelled(problem):
-        few = problem.n_samples < GD_BELOW_ROWS and options.batch_size == "auto"
+        few = problem.n_samples < GD_BELOW_ROWS and options.batch_size == "auto" and not options.average
         options = replace(options, method="gd" if few else "minibatch")
         if is_kinked(problem.loss) and options.leaves_steps_open:
             options = replace(options, schedule=SCHEDULES["adaptive"]())
@@ -101,6 +101,7 @@ def make_stepper(problem: Problem, options: Options, plan: Plan) -> Stepper:
         rate=plan.shares * problem.rate_shares,
         weights=problem.penalty_weights,
         clip=np.inf if options.clip_norm is None else options.clip_norm,
+        average=int(options.average),
     )
 
 
