@@ -36,6 +36,7 @@ class Result:
     n_epochs : whole passes over the data that training took.
     converged : whether a stopping test was met, rather than a limit on epochs or time.
     stop_reason : "tol", "max_epochs", "max_seconds", "callback", "diverged" or "interrupted".
+    learning_rate, rate_reason : the step size, and why this one: given, from the data and how, or found by trial.
     trace : structured array, a row for the start and one for each epoch: epoch, passes, seconds,
         objective (NaN where it was not evaluated), running_loss (the mean loss of each row before its own
         update), learning_rate, gradient_norm.
@@ -59,6 +60,7 @@ class Result:
     loss: Any
     learning_rate: float
     trace: np.ndarray
+    rate_reason: str = ""
     path: np.ndarray | None = None
     steps: np.ndarray | None = None
     classes: np.ndarray | None = None

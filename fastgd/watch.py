@@ -98,7 +98,7 @@ class Watch:
         self.reporter = current_reporter()
         self._limit = DIVERGED_AT * max(objective, 0.0)
         self._limit_is_final = False
-        self._at_start, self._start = objective, theta.copy()
+        self._at_start, self.start = objective, theta.copy()
         # Models of their own may diverge alone; and the first rates of some schedules are meant to be too large.
         self._sets_rate = bool(getattr(options.schedule, "sets_rate", False))
         self._best_running = math.inf
@@ -138,6 +138,17 @@ class Watch:
                 self._append(self.passes_before + self.epoch + fraction, math.nan, mean_loss, rate, math.nan)
                 raise Stopped
 
+    def check_end(self, objective: float, mean_loss: float) -> None:
+        """The last step is done, and this is where it led; raises `Diverged`.
+
+        The running loss of batch gradient descent is that before the step.
+        """
+        if not self.problem.independent:
+            if not np.isfinite(objective):
+                raise Diverged
+            if not self._sets_rate:
+                self._check_limit(mean_loss)
+
     def _check_limit(self, mean_loss: float) -> None:
         if mean_loss <= self._limit:
             return
@@ -167,7 +178,7 @@ class Watch:
         """
         self.restore()
         if not self.problem.objective(self.theta) <= self._at_start:
-            self.theta[:] = self.good[:] = self._start
+            self.theta[:] = self.good[:] = self.start
         self.passes_before += self._fraction + 1.0
         self._fraction = 0.0
 

@@ -35,6 +35,7 @@ LAYERS = [
     ["rate_search", "steps", "watch"],
     ["methods"],
     ["result", "start", "scores", "metrics"],
+    ["divergence"],
     ["run"],
     ["fit"],
     ["path"],
