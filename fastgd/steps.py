@@ -21,6 +21,8 @@ from .rows import CSR
 SAMPLE_ROWS = 16_384  # column scales need not be exact; the rates that follow from them are safe on all rows
 # Columns whose spreads differ by less than this, and whose means are no further off, are left as they are.
 SCALE_TOLERANCE = 4.0
+# For serial SGD on sparse rows: more columns than so many times a row's values, and differences up to this.
+VERY_SPARSE, SPARSE_TOLERANCE = 16, 100.0
 GRAM_COLUMNS = 128  # up to here the matrix X'X itself is quick to make
 # A rate is stable while the eigenvalue is not put below half of what it is. One that is twice all others has
 # by then grown a million times as large as they, and so beyond them from any start.
@@ -32,29 +34,47 @@ INFLATION = 1.1
 def choose_metric(problem: Problem, options: Options) -> Metric:
     """The variables to step in: scaled and, with an intercept, centred columns where units differ much.
 
-    With ``scale="auto"`` only for an automatic learning rate, and for serial SGD on sparse rows never,
-    since centring would touch every weight at every row.
+    In u_j = w_j sqrt(spread_j^2 + l2_j / c), with c the largest curvature of the loss (1 where there is none) and l2_j
+    that of the penalty of w_j, the second derivative of F in each variable is about c or less: of a column so small
+    that its penalty says more than its values, too.
+
+    With ``scale="auto"`` only for an automatic learning rate. For serial SGD on sparse rows, whose steps cost their
+    non-zeros while those in other variables touch every weight, only where rows are not very sparse and columns differ
+    greatly.
     """
     identity = Metric.identity(problem.n_features)
     automatic = options.scale == "auto"
     if options.scale is False or (automatic and options.learning_rate != "auto"):
         return identity
-    if options.method == "sgd" and problem.sparse and automatic:
+    sparse_steps = options.method == "sgd" and problem.sparse and automatic
+    if sparse_steps and problem.n_features > VERY_SPARSE * problem.n_values / problem.n_samples:
         return identity
     mean, spread = column_moments(problem, problem.fit_intercept)
-    varying = spread[spread > 0]
+    size = np.sqrt(spread**2 + penalty_curvature(problem).max(axis=0) / _curvature(problem))
+    varying = size[spread > 0]
     if not len(varying):
         return identity
     offset = 0.0
     if problem.fit_intercept:
-        offset = np.abs(mean[spread > 0] / varying).max()
+        offset = np.abs(mean[spread > 0] / spread[spread > 0]).max()
         varying = np.append(varying, 1.0)  # the intercept is a column of ones
-    alike = varying.max() / varying.min() <= SCALE_TOLERANCE and offset <= SCALE_TOLERANCE
+    tolerance = SPARSE_TOLERANCE if sparse_steps else SCALE_TOLERANCE
+    alike = varying.max() / varying.min() <= tolerance and offset <= tolerance
     if automatic and alike:
         return identity
     # Powers of two, so that going from one to the other variables and back is exact.
-    inverse = np.exp2(-np.round(np.log2(np.where(spread > 0, spread, 1.0))))
+    inverse = np.exp2(-np.round(np.log2(np.where(size > 0, size, 1.0))))
     return Metric(mean if problem.fit_intercept else np.zeros_like(mean), inverse)
+
+
+def _curvature(problem: Problem) -> float:
+    return float(getattr(problem.loss, "curvature", lambda: 1.0)())
+
+
+def penalty_curvature(problem: Problem) -> np.ndarray:
+    """Second derivative of the smooth part of the penalty in each weight, shape (n_outputs, n_features)."""
+    factors = problem.penalty_weights if len(problem.penalty_weights) else np.ones(problem.n_features)
+    return float(problem.penalty.derivative(1.0)) * np.outer(problem.strength, factors)
 
 
 def _sample(problem: Problem) -> tuple[np.ndarray | CSR, np.ndarray]:
@@ -67,22 +87,44 @@ def _sample(problem: Problem) -> tuple[np.ndarray | CSR, np.ndarray]:
 
 
 def column_moments(problem: Problem, centred: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and spread of each column over a sample: the standard deviation if ``centred``, else root mean square."""
+    """Mean and spread of each column over a sample: the standard deviation if ``centred``, else root mean square.
+
+    Columns that are constant in the sample, as one with few non-zeros may be, are looked at in all rows.
+    """
     X, weight = _sample(problem)
-    share = weight / weight.sum()
+    mean, variance = _moments(X, weight / weight.sum())
+    if problem.n_samples > SAMPLE_ROWS and not variance.all():
+        still = np.flatnonzero(variance == 0)
+        weight = problem.targets.weight if len(problem.targets.weight) else np.ones(problem.n_samples)
+        mean[still], variance[still] = _moments(_columns(problem.X, still), weight / weight.sum())
+    return mean, np.sqrt(variance if centred else variance + mean**2)
+
+
+def _columns(X: np.ndarray | CSR, chosen: np.ndarray) -> np.ndarray | CSR:
+    """Some columns of all rows."""
+    if not isinstance(X, CSR):
+        return X[:, chosen]
+    number = np.full(X.n_features, -1)
+    number[chosen] = np.arange(len(chosen))
+    kept = number[X.indices] >= 0
+    indptr = np.concatenate([[0], np.cumsum(kept)])[X.indptr]
+    return CSR(X.data[kept], number[X.indices[kept]], indptr, len(chosen))
+
+
+def _moments(X: np.ndarray | CSR, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of each column, the rows weighted by their share; about the mean, which may be far off."""
     if isinstance(X, CSR):
         values, share_of_value = X.data.astype(np.float64), np.repeat(share, np.diff(X.indptr))
         mean = np.bincount(X.indices, share_of_value * values, minlength=X.n_features)
-        square = np.bincount(X.indices, share_of_value * values**2, minlength=X.n_features)
-        variance = np.maximum(square - mean**2, 0.0)
+        variance = np.bincount(X.indices, share_of_value * (values - mean[X.indices]) ** 2, minlength=X.n_features)
+        absent = 1.0 - np.bincount(X.indices, share_of_value, minlength=X.n_features)
+        variance += np.where(absent > 1e-12, absent, 0.0) * mean**2  # and not what rounding has left of 1
     else:
         dense = X.astype(np.float64)
         mean = share @ dense
         variance = share @ (dense - mean) ** 2
-        square = variance + mean**2
     # A column that is constant up to rounding has no spread.
-    variance = np.where(variance <= 1e-24 * square, 0.0, variance)
-    return mean, np.sqrt(variance if centred else square)
+    return mean, np.where(variance <= 1e-24 * (variance + mean**2), 0.0, variance)
 
 
 class Smoothness(NamedTuple):
@@ -181,8 +223,7 @@ def smoothness(problem: Problem, metric: Metric, batch_size: int) -> Smoothness:
 
 def _smooth_penalty(problem: Problem, metric: Metric) -> np.ndarray:
     """The largest second derivative of the smooth part of the penalty, for each output."""
-    factors = problem.penalty_weights if len(problem.penalty_weights) else np.ones(problem.n_features)
-    return float(problem.penalty.derivative(1.0)) * float((metric.inverse**2 * factors).max()) * problem.strength
+    return np.asarray((metric.inverse**2 * penalty_curvature(problem)).max(axis=1))
 
 
 def _mean_constant(n: int, batch_size: int, largest: float, whole: float) -> float:
