@@ -112,7 +112,8 @@ def _method(result: Result) -> str:
     parts = [result.method]
     parts += [f"batches of {settings['batch_size']}"] if result.method == "minibatch" else []
     parts += [f"rule {settings['rule']}"] if settings["rule"] != "sgd" else []
-    parts += [f"learning rate {result.learning_rate:.4g}"]
+    why = f" ({result.rate_reason})" if result.rate_reason not in ("", "given") else ""
+    parts += [f"learning rate {result.learning_rate:.4g}{why}"]
     parts += [f"schedule {settings['schedule']}"] if settings["schedule"] != "constant" else []
     return ", ".join(parts)
 
@@ -170,6 +171,7 @@ def print_json(table: Table, result: Result, seconds_read: float, files: dict[st
         "converged": result.converged,
         "stop_reason": result.stop_reason,
         "learning_rate": result.learning_rate,
+        "rate_reason": result.rate_reason,
         "n_outputs": result.n_outputs,
         "classes": None if result.classes is None else result.classes.tolist(),
         "coef": result.coef.tolist() if _fits_in_json(result.coef) else None,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from .data.table import Table
-from .errors import DataError, DivergedError, Interrupted
+from .errors import DataError, Interrupted
 from .losses import LOSSES, check_own_loss
 from .options import Options
 from .penalties import resolve_penalty
@@ -134,7 +134,8 @@ def fit(
     DataError, OptionError
         When the data or an option cannot be used; each says what to do.
     DivergedError
-        When the loss grew beyond 10 times its value at the start and that of the best constant model.
+        When the loss grew beyond 10 times its value at the start and that of the best constant model: it names the
+        epoch, the largest stable rate, the columns that are to blame and a rate to try, all attributes as well.
     Interrupted
         On Ctrl-C; a KeyboardInterrupt with the ``result`` so far.
 
@@ -163,8 +164,8 @@ def fit(
     problem, described = pose(X, y, loss_term, penalty_term, fit_intercept, rows)
     run = Run(problem, options, start)
     result = run.result(**described, loss=loss_term, settings=run.settings(penalty_term))
-    if run.watch.stop_reason == "diverged":
-        raise DivergedError(run.divergence, result)
+    if run.divergence is not None:
+        raise run.divergence.error(result)
     if run.watch.stop_reason == "interrupted":
         raise Interrupted(result)
     return result

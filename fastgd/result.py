@@ -40,6 +40,7 @@ class Result:
     converged : whether a stopping test was met, rather than a limit on epochs or time.
     stop_reason : "tol", "gap_tol", "validation", "precision" (what is left to gain is less than F is rounded by),
         "max_epochs", "max_seconds", "callback", "diverged" or "interrupted".
+    learning_rate, rate_reason : the step size, and why this one: given, from the data and how, or found by trial.
     trace : structured array, a row for the start and one for each epoch: epoch, passes, seconds,
         objective (NaN where it was not evaluated), running_loss (the mean loss of each row before its own
         update), learning_rate, gradient_norm, validation_loss (the mean loss on the rows to validate on; NaN without).
@@ -65,6 +66,7 @@ class Result:
     loss: Any
     learning_rate: float
     trace: np.ndarray
+    rate_reason: str = ""
     path: np.ndarray | None = None
     steps: np.ndarray | None = None
     classes: np.ndarray | None = None

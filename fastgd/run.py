@@ -10,6 +10,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from .certificate import Certificate
+from .divergence import Divergence, explain
 from .errors import DataError
 from .jit import CompileClock, compile_error, thread_pool_size, threads
 from .matrix import check_finite
@@ -23,7 +24,7 @@ from .result import Result
 from .rules import RULES
 from .schedules import SCHEDULES
 from .start import start_weights
-from .steps import describe_metric, stable_rates
+from .steps import describe_metric
 from .watch import Diverged, Stopped, Watch
 
 # An automatic rate at which training diverges is divided by this, and training goes on from before it did.
@@ -38,7 +39,7 @@ class Run:
     ----------
     seconds : {"compile": ..., "fit": ...}.
     shrunk : how often an automatic rate was made smaller.
-    divergence : what to tell the user where training diverged; else empty.
+    divergence : what to tell the user where training diverged; else None.
     gaps : how far each output is from its optimum at most, NaN where that is not known; see `Certificate.add`.
     """
 
@@ -49,7 +50,7 @@ class Run:
         self.problem = problem
         self.options = options = settle(problem, options)
         self.remarks: list[str] = []
-        self.divergence = ""
+        self.divergence: Divergence | None = None
         self.shrunk = 0
         self.certificate = Certificate(problem, options.gap_tol is not None)
         if options.gap_tol is not None:
@@ -112,7 +113,8 @@ class Run:
         except Diverged:
             check_finite(self.problem.X, self.problem.feature_names)  # a loss with a max() in it may not have shown it
             watch.stop("diverged")
-            self.divergence = self._explain(min(watch.epoch + 1, self.options.max_epochs))
+            epoch = min(watch.epoch + 1, self.options.max_epochs)
+            self.divergence = explain(self.problem, self.options, self.plan, watch.start, epoch)
             self._restore()
 
     def _certify(self) -> np.ndarray:
@@ -135,8 +137,8 @@ class Run:
         """Run the method to its end; False where it diverged at an automatic rate, which may be made smaller."""
         try:
             RUN[self.plan.method](self.problem, self.options, self.plan, self.watch, self.theta)
-            if not np.isfinite(self.problem.objective(self.watch.model())) and not self.problem.independent:
-                raise Diverged
+            objective = self.problem.objective(self.watch.model())
+            self.watch.check_end(objective, float(self.problem.losses.sum()))
         except Diverged:
             if not self.options.shrinks or self.shrunk == MOST_SHRINKS or self.watch.done:
                 raise
@@ -160,23 +162,6 @@ class Run:
         self.watch.restore()
         self.watch.evaluate(self.problem.objective(self.theta))
 
-    def _explain(self, epoch: int) -> str:
-        problem, options, plan = self.problem, self.options, self.plan
-        message = f"training diverged in epoch {epoch}: the loss grew instead of falling"
-        if getattr(options.schedule, "sets_rate", False):
-            return f"{message}, since the rates of its schedule are too large; try another schedule"
-        if options.learning_rate == "auto" or getattr(problem.loss, "curvature", None) is None:
-            also = (
-                ", or clip_norm, which shortens the steps of rows far from all others" if not options.clip_norm else ""
-            )
-            return f"{message}; try a smaller learning_rate than {plan.learning_rate:.3g}{also}"
-        rates, _ = stable_rates(problem, options, plan.metric, plan.batch_size)
-        stable = float(rates.min())
-        if stable >= plan.learning_rate:
-            return f"{message}; try a learning_rate below {plan.learning_rate:.3g}"
-        cause = f"since the learning rate {plan.learning_rate:g} is too large"
-        return f"{message}, {cause}; try {_round_down(stable):g}, or 'auto'"
-
     def result(self, **described: Any) -> Result:
         """The model of all outputs; ``described`` are the fields of `Result` that a run does not know."""
         problem, watch, d = self.problem, self.watch, self.problem.n_features
@@ -191,6 +176,7 @@ class Run:
             stop_reason=watch.stop_reason,
             method=self.plan.method,
             learning_rate=self.plan.learning_rate,
+            rate_reason=self._rate_reason(),
             trace=watch.trace,
             path=self._path(),
             steps=watch.step_trace if self.options.trace == "step" else None,
@@ -236,6 +222,9 @@ class Run:
         path[..., : self.problem.n_parameters] = models
         return path
 
+    def _rate_reason(self) -> str:
+        return self.plan.reason + (f", divided by {SHRINK**self.shrunk:g} since it diverged" if self.shrunk else "")
+
     def settings(self, penalty: Any) -> dict[str, Any]:
         """The options in words, to reproduce the run."""
         options = self.options
@@ -256,9 +245,3 @@ class Run:
             "shuffle": options.shuffle,
             "seed": options.seed,
         }
-
-
-def _round_down(value: float) -> float:
-    """To two significant digits, never above the value."""
-    magnitude = 10.0 ** (np.floor(np.log10(value)) - 1)
-    return float(np.floor(value / magnitude) * magnitude)

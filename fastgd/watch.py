@@ -111,7 +111,7 @@ class Watch:
         self.reporter = current_reporter()
         self._limit = DIVERGED_AT * max(objective, 0.0)
         self._limit_is_final = False
-        self._at_start, self._start = objective, theta.copy()
+        self._at_start, self.start = objective, theta.copy()
         # Models of their own may diverge alone; and the first rates of some schedules are meant to be too large.
         self._sets_rate = bool(getattr(options.schedule, "sets_rate", False))
         self._best_running = math.inf
@@ -150,6 +150,17 @@ class Watch:
             if fraction < 1.0:
                 self._append(self.passes_before + self.epoch + fraction, math.nan, mean_loss, rate, math.nan)
                 raise Stopped
+
+    def check_end(self, objective: float, mean_loss: float) -> None:
+        """The last step is done, and this is where it led; raises `Diverged`.
+
+        The running loss of batch gradient descent is that before the step.
+        """
+        if not self.problem.independent:
+            if not np.isfinite(objective):
+                raise Diverged
+            if not self._sets_rate:
+                self._check_limit(mean_loss)
 
     def _check_limit(self, mean_loss: float) -> None:
         if mean_loss <= self._limit:
@@ -191,11 +202,11 @@ class Watch:
 
     def _put_start_in_last_row(self) -> None:
         """The state after the epoch of that row is now the start again."""
-        self.theta[:] = self.good[:] = self._start
+        self.theta[:] = self.good[:] = self.start
         self.rows[-1] = (*self.rows[-1][:-1], self.rows[0][-1])
         self.evaluate(self._at_start)
         if self.path is not None:
-            self.path[-1] = self._start.copy()
+            self.path[-1] = self.start.copy()
 
     @property
     def passes_left(self) -> float:

@@ -36,6 +36,7 @@ LAYERS = [
     ["rate_search", "steps", "early_stopping", "watch"],
     ["methods"],
     ["result", "start", "scores", "metrics"],
+    ["divergence"],
     ["run"],
     ["fit"],
     ["path"],

@@ -30,6 +30,7 @@ class Plan:
     learning_rate: float
     shares: np.ndarray  # of the learning rate for each output
     passes: float  # over X, for the statistics that the rate comes from
+    reason: str  # why this learning rate
 
 
 def settle(problem: Problem, options: Options) -> Options:
@@ -76,18 +77,18 @@ def make_plan(problem: Problem, options: Options) -> Plan:
     method = options.method
     batch_size = _batch_size(problem, options)
     metric = choose_metric(problem, options)
-    shares, passes = np.ones(problem.n_outputs), 0.0
+    shares, passes, reason = np.ones(problem.n_outputs), 0.0, "given"
     if options.learning_rate != "auto":
         rate = options.learning_rate
     elif method in QUASI_NEWTON:
         rate = 1.0
     elif getattr(options.schedule, "sets_rate", False):
-        rate = float(options.schedule.rate(0.0, 0, 0.0))
+        rate, reason = float(options.schedule.rate(0.0, 0, 0.0)), "set by its schedule"
     else:
-        rates, passes = stable_rates(problem, options, metric, batch_size)
+        rates, passes, reason = stable_rates(problem, options, metric, batch_size)
         rate = float(rates.max())
         shares = rates / rate
-    return Plan(method, batch_size, metric, rate, shares, passes)
+    return Plan(method, batch_size, metric, rate, shares, passes, reason)
 
 
 def make_stepper(problem: Problem, options: Options, plan: Plan) -> Stepper:

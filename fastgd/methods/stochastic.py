@@ -26,6 +26,11 @@ from .plan import Plan, make_stepper
 # Ctrl-C, progress and max_seconds act promptly. A row costs something even when it is short.
 VALUES_A_CALL = 1 << 23
 ROW_OVERHEAD = 16
+# An epoch is cut into at least so many calls, after each of which the watch looks for divergence, ...
+CALLS_AN_EPOCH = 20
+# ... unless a call would then handle so few values, a millisecond or two of work, that starting it (some tenths of
+# one, for numba to look at its arguments) is felt.
+FEWEST_VALUES_A_CALL = 1 << 20
 
 # Runs the steps of some rows: (order, rates, number of the first step) -> their summed losses, and the
 # mean gradient of the last step, which is made only for the trace of single steps.
@@ -153,7 +158,11 @@ def _rows_a_call(problem: Problem, batch: int) -> int:
     values_a_row = (problem.n_values / problem.n_samples + ROW_OVERHEAD) * problem.n_outputs
     if problem.sparse and batch > 1:
         values_a_row += problem.n_features * problem.n_outputs / batch  # each step touches every weight
-    return batch * max(1, int(VALUES_A_CALL / values_a_row) // batch)
+    values = values_a_row * problem.n_samples / CALLS_AN_EPOCH
+    # A call reads and writes every weight.
+    fewest = max(FEWEST_VALUES_A_CALL, 4 * problem.n_features * problem.n_outputs)
+    values = min(max(values, fewest), VALUES_A_CALL)
+    return batch * max(1, int(values / values_a_row) // batch)
 
 
 class LastGradient:
