@@ -40,6 +40,7 @@ LAYERS = [
     ["run"],
     ["fit"],
     ["path"],
+    ["rate_range"],
     ["cli"],
 ]
 # Numba's import takes most of a second, and its other names change with its versions.
