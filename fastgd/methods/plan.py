@@ -107,10 +107,10 @@ def make_stepper(problem: Problem, options: Options, plan: Plan) -> Stepper:
 
 
 def _batch_size(problem: Problem, options: Options) -> int:
-    if options.method not in ("sgd", "minibatch"):
-        return problem.n_samples
     if options.method == "sgd" or options.method in VARIANCE_REDUCED:
         return 1
+    if options.method != "minibatch":
+        return problem.n_samples
     if options.batch_size != "auto":
         return min(options.batch_size, problem.n_samples)
     # On sparse rows a step costs n_features, however few values the batch has: let it have as many.

@@ -209,6 +209,8 @@ def descend(
         if options.tol and all_small(norms, at_zero, options.tol, scaled.problem.independent):
             watch.stop("tol", converged=True)
             break
+        if watch.certified(descent.gradient):
+            break
         model = renewed(descent.theta, kept)
         descent.model = descent.model if model is None else model
         if kept or model is not None:

@@ -173,6 +173,8 @@ def _train(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: 
             watch.evaluate(objective)
             if options.tol and all_small(norms, at_zero, options.tol, problem.independent):
                 watch.stop("tol", converged=True)
+            else:
+                watch.certified(steps.mean)
             continue
         walks += 1
         loss = _walk(problem, options, watch, steps, orders.epoch(walks), rate, share, walks)
