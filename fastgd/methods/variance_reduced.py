@@ -177,7 +177,7 @@ def _train(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: 
                 watch.certified(steps.mean)
             continue
         walks += 1
-        loss = _walk(problem, options, watch, steps, orders.epoch(walks), rate, share, walks)
+        loss = _walk(options, watch, steps, orders.epoch(walks), rate, share, walks)
         watch.record(loss, rate)
         watch.evaluate_if_small()
         watch.lower_if_stalled(loss)
@@ -189,7 +189,6 @@ def _train(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: 
 
 
 def _walk(
-    problem: Problem,
     options: Options,
     watch: Watch,
     steps: Steps,
