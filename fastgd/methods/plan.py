@@ -81,7 +81,7 @@ def make_plan(problem: Problem, options: Options) -> Plan:
     if options.learning_rate != "auto":
         rate = options.learning_rate
     elif method in QUASI_NEWTON:
-        rate = 1.0
+        rate, reason = 1.0, "whole steps of the quadratic model"
     elif getattr(options.schedule, "sets_rate", False):
         rate, reason = float(options.schedule.rate(0.0, 0, 0.0)), "set by its schedule"
     else:
@@ -107,10 +107,10 @@ def make_stepper(problem: Problem, options: Options, plan: Plan) -> Stepper:
 
 
 def _batch_size(problem: Problem, options: Options) -> int:
-    if options.method not in ("sgd", "minibatch"):
-        return problem.n_samples
     if options.method == "sgd" or options.method in VARIANCE_REDUCED:
         return 1
+    if options.method != "minibatch":
+        return problem.n_samples
     if options.batch_size != "auto":
         return min(options.batch_size, problem.n_samples)
     # On sparse rows a step costs n_features, however few values the batch has: let it have as many.
