@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -98,6 +98,7 @@ def _sample(problem: Problem) -> tuple[np.ndarray | CSR, np.ndarray]:
 def _largest_values(problem: Problem) -> np.ndarray:
     """The largest |x_ij| of each sparse column."""
     X = problem.X
+    assert isinstance(X, CSR)
     largest = np.zeros(problem.n_features)
     np.maximum.at(largest, X.indices, np.abs(X.data))
     return largest
@@ -132,8 +133,10 @@ def _moments(X: np.ndarray | CSR, share: np.ndarray) -> tuple[np.ndarray, np.nda
     """Mean and variance of each column, the rows weighted by their share; about the mean, which may be far off."""
     if isinstance(X, CSR):
         values, share_of_value = X.data.astype(np.float64), np.repeat(share, np.diff(X.indptr))
-        mean = np.bincount(X.indices, share_of_value * values, minlength=X.n_features)
-        variance = np.bincount(X.indices, share_of_value * (values - mean[X.indices]) ** 2, minlength=X.n_features)
+        mean: np.ndarray = np.bincount(X.indices, share_of_value * values, minlength=X.n_features)
+        variance: np.ndarray = np.bincount(
+            X.indices, share_of_value * (values - mean[X.indices]) ** 2, minlength=X.n_features
+        )
         absent = 1.0 - np.bincount(X.indices, share_of_value, minlength=X.n_features)
         variance += np.where(absent > 1e-12, absent, 0.0) * mean**2  # and not what rounding has left of 1
     else:
@@ -170,7 +173,8 @@ def stable_rates(problem: Problem, options: Options, metric: Metric, batch_size:
 
     For adaptive rules it is their own default; for losses without a largest curvature it is found by trial, see
     `rate_search`. For all others 1 / L for all rows at once, and (1 - beta) / (2 L_B) for batches, with the L and L_B
-    of `smoothness` and the beta of momentum, whose steps are in the end 1 / (1 - beta) times as long.
+    of `smoothness` and the beta of momentum, whose steps are in the end 1 / (1 - beta) times as long; for
+    svrg and saga 1 / (3 L_max).
 
     Raises
     ------
@@ -185,7 +189,7 @@ def stable_rates(problem: Problem, options: Options, metric: Metric, batch_size:
         values, passes, reason = searched_rates(problem, options, metric, batch_size, norms)
         return Rates(values, passes + 1.0, reason)
     constants, symbol, source, passes = smoothness(problem, metric, batch_size)
-    whole = batch_size >= problem.n_samples
+    whole = batch_size >= problem.n_samples > 1
     damping = 1.0 if whole else _damping(options)
     factor = 1.0 if whole else RATE_DIVISORS.get(options.method, 2.0)
     safe = damping / factor
@@ -195,14 +199,16 @@ def stable_rates(problem: Problem, options: Options, metric: Metric, batch_size:
     return Rates(values, passes, f"{damping:.3g} / {divisor}, {symbol} = {constants.min():.4g} from {source}")
 
 
-def stable_limit(rule: Any, whole: bool) -> float:
+def stable_limit(options: Options, whole: bool) -> float:
     """The number c for which rates up to c / L_B are stable: for the whole gradient of a quadratic, those just are.
 
     For batches the steps of momentum add up, noise included.
     """
     if whole:
-        return float(getattr(rule, "stable_limit", lambda: 2.0)())
-    return 2.0 * float(getattr(rule, "damping", lambda: 1.0)())
+        return float(getattr(options.rule, "stable_limit", lambda: 2.0)())
+    if options.method in RATE_DIVISORS:
+        return 1.0 / RATE_DIVISORS[options.method]
+    return 2.0 * _damping(options)
 
 
 def _damping(options: Options) -> float:
