@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastgd.options import METHODS
+from fastgd.options import METHODS, ON_DIVERGENCE
 from fastgd.schedules import SCHEDULES
 
 from .console import progress, remark
@@ -25,6 +25,7 @@ from .options import (
     step_options,
     table_options,
 )
+from .validation import FractionOrData, open_validation
 
 if TYPE_CHECKING:
     from fastgd import Result
@@ -48,8 +49,29 @@ if TYPE_CHECKING:
     type=float,
     help="Relative tolerance to stop at; 0 runs all epochs.  [default: 1e-4 with an auto rate, else 0]",
 )
+@click.option("--gap-tol", type=float, help="Stop when the objective is proved to be within this of the optimum.")
 @click.option(
     "--patience", type=int, default=5, show_default=True, help="Epochs without an improvement of tol before stopping."
+)
+@click.option(
+    "--validation",
+    type=FractionOrData(),
+    help="Share of the rows to hold out, or data of its own: training stops when the loss there stops falling, "
+    "and the model is the best on it.",
+)
+@click.option(
+    "--average",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Average the weights after every step from this one on, 1 for all; of sgd and minibatch.",
+)
+@click.option(
+    "--on-divergence",
+    type=click.Choice(list(ON_DIVERGENCE)),
+    default="auto",
+    show_default=True,
+    help="Go on at a smaller rate, or stop; auto does the first with an auto rate.",
 )
 @start_options
 @click.option("--save", type=click.Path(path_type=Path), help="Keep the model in this file.")
@@ -88,6 +110,7 @@ def run(
             table = fastgd.open(data, target=target, drop=drop, weight=sample_weight, offset=offset)
             seconds_read = time.perf_counter() - began
             options = fit_options(table, options)
+            options["validation"] = open_validation(options.get("validation"), table, sample_weight, offset)
             options["trace"] = "step" if trace_steps else "epoch"
             result = fastgd.fit(table, **options)
     except (fastgd.Interrupted, fastgd.DivergedError) as ended:

@@ -82,7 +82,7 @@ def fit_path(
         whole, multiples = resolve_penalty(penalty or "l2", 1.0, l1_ratio), strengths
     options = Options(
         method, rule, "auto" if rates is None else max(rates), schedule, batch_size, scale, max_epochs, max_seconds,
-        tol, patience, None, shuffle, seed, n_threads,
+        tol, None, patience, None, shuffle, seed, n_threads,
     ).bound_to(loss_term, whole, max(strengths))  # fmt: skip
     if getattr(options.schedule, "sets_rate", False) and len(set(strengths)) > 1:
         raise OptionError("this schedule sets the rates from alpha, so it goes with a single one: call fit for each")
