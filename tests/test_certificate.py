@@ -172,7 +172,9 @@ def test_the_best_of_all_points_serves():
 def test_labels_of_a_single_class():
     """No intercept balances their slopes; the losses fall to zero as it grows."""
     y = np.ones(8)
-    problem = problem_of(np.arange(16.0).reshape(8, 2) - 7.5, np.where(np.arange(8) < 7, 1.0, -1.0), "logistic", ElasticNet(l2=1.0))
+    problem = problem_of(
+        np.arange(16.0).reshape(8, 2) - 7.5, np.where(np.arange(8) < 7, 1.0, -1.0), "logistic", ElasticNet(l2=1.0)
+    )
     problem.targets = problem.targets._replace(y=y)
     theta = np.array([0.1, 0.2, 3.0])
     objective = problem.objective(theta)
@@ -251,7 +253,9 @@ def test_least_squares_know_exactly(loss, intercept, form):
     c = 2.0 if loss == "squared" else 1.0
     for t in (np.zeros(8), factors):
         A = np.column_stack([X, np.ones(60)]) if intercept else X
-        rows = np.vstack([np.sqrt(0.5 * c * s / s.sum())[:, None] * A, np.diag(np.sqrt(0.5 * np.append(t, [0.0] * intercept)))])
+        rows = np.vstack(
+            [np.sqrt(0.5 * c * s / s.sum())[:, None] * A, np.diag(np.sqrt(0.5 * np.append(t, [0.0] * intercept)))]
+        )
         values = np.append(np.sqrt(0.5 * c * s / s.sum()) * y, np.zeros(A.shape[1]))
         scale = np.linalg.norm(rows, axis=0)
         scale[scale == 0] = 1
@@ -309,7 +313,9 @@ def test_any_number_of_threads_gives_the_same_bound():
     z, w, a = X @ np.ones(8), np.linspace(1, 2, n), random.normal(size=n)
     found = set()
     for count in range(thread_pool_size() + 1):
-        (slopes_kernel, product_kernel) = (slopes_at, mean_product) if count else (slopes_at.serial, mean_product.serial)
+        (slopes_kernel, product_kernel) = (
+            (slopes_at, mean_product) if count else (slopes_at.serial, mean_product.serial)
+        )
         slopes, out = np.empty(n), np.empty(8)
         with threads(max(count, 1)):
             sums = slopes_kernel(y, w[:0], z, 0.5, LOSSES["logistic"](), np.empty((7, 2)), slopes)
@@ -466,5 +472,3 @@ def test_it_is_kept_with_the_model(tmp_path):
     result = fastgd.fit(X, y, loss="logistic", alpha=0.1)
     result.save(tmp_path / "model.fastgd")
     assert fastgd.load(tmp_path / "model.fastgd").gap_bound == result.gap_bound > 0
-
-
