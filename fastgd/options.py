@@ -9,6 +9,7 @@ from numbers import Integral, Real
 from typing import Any, Literal
 
 from .errors import OptionError
+from .penalties import is_smooth
 from .rules import RULES, SGD
 from .schedules import SCHEDULES, bind_schedule
 from .vocabulary import nearest
@@ -19,12 +20,23 @@ METHODS = {
     "gd": "batch gradient descent: one step an epoch on the gradient of all rows, in parallel",
     "sgd": "stochastic gradient descent: one step a row, serial",
     "minibatch": "one step a batch of rows: the compromise",
+    "newton": "one step a pass, preconditioned by the Hessian of sampled rows; for up to about a thousand columns",
+    "lbfgs": "one step a pass, from a memory of the last ones; for any number of columns and a smooth penalty",
     "svrg": "steps a row, corrected by a full gradient every other epoch: to the optimum without a falling rate",
     "saga": "steps a row, corrected by the last gradient of each row: the same without passes for full gradients",
 }
 # Those that correct the gradient of a row by gradients of the past.
 VARIANCE_REDUCED = ("svrg", "saga")
+# Those whose steps come from a model of the curvature.
+QUASI_NEWTON = ("newton", "lbfgs")
+WHOLE_STEPS = "whole steps of a quadratic model"  # why their rate is 1
+ON_DIVERGENCE = {
+    "auto": "at an automatic rate as shrink, at one of yours as raise",
+    "shrink": "go back to where it had not diverged and on at a smaller rate",
+    "raise": "stop, and say what is wrong",
+}
 SHUFFLES = ("blocks", "full", "none")
+AVERAGING = ("auto", "sgd", "minibatch")  # the methods whose steps can be averaged
 AUTO_TOLERANCE = 1e-4
 
 
@@ -41,6 +53,7 @@ class Options:
     max_epochs: int = 100
     max_seconds: float | None = None
     tol: float | None = None
+    gap_tol: float | None = None
     patience: int = 5
     clip_norm: float | None = None
     shuffle: bool | str = True
@@ -48,6 +61,8 @@ class Options:
     n_threads: int | None = None
     trace: Literal["epoch", "step"] = "epoch"
     callbacks: Sequence[Callable[..., Any]] = ()
+    average: bool | int = False
+    on_divergence: Literal["auto", "shrink", "raise"] = "auto"
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -65,10 +80,14 @@ class Options:
         self.seed = _whole("seed", self.seed, 0)
         if self.max_seconds is not None:
             self.max_seconds = _positive("max_seconds", self.max_seconds)
+        if self.gap_tol is not None:
+            self.gap_tol = _positive("gap_tol", self.gap_tol)
         if self.clip_norm is not None:
             self.clip_norm = _positive("clip_norm", self.clip_norm)
         if self.n_threads is not None:
             self.n_threads = _whole("n_threads", self.n_threads, 1)
+        if not isinstance(self.average, bool):
+            self.average = _whole("average", self.average, 0, "True, False or ")
         self._check_tolerance()
         self._check_choices()
 
@@ -93,12 +112,41 @@ class Options:
                 )
             if self.scale is True:
                 raise OptionError("scale=True goes with penalties of single features, not of groups")
+        if self.method in QUASI_NEWTON:
+            self._check_can_be_modelled(loss, penalty)
+        if self.average:
+            self._check_average(penalty)
+        if self.on_divergence == "shrink" and getattr(schedule, "sets_rate", False):
+            name = SCHEDULES.name_of(schedule)
+            raise OptionError(
+                f"schedule {name!r} sets the rates itself: on_divergence='shrink' has none to make smaller"
+            )
         scale = self.scale if getattr(penalty, "separable", True) else False
         return replace(self, schedule=schedule, scale=scale)
 
+    @property
+    def shrinks(self) -> bool:
+        """Whether training that diverges goes back, and on at a smaller rate."""
+        return self.on_divergence == "shrink" or (self.on_divergence == "auto" and self.learning_rate == "auto")
+
+    def _check_average(self, penalty: Any) -> None:
+        from .kernels.update import keeps_model  # brings numba, which the choices above must not
+
+        if self.method not in AVERAGING:
+            raise OptionError(
+                f"average is of the weights of many noisy steps, and method {self.method!r} has none: "
+                "take sgd or minibatch, or leave average out"
+            )
+        if keeps_model(self.rule, penalty):
+            name = RULES.name_of(self.rule)
+            raise OptionError(
+                f"rule {name!r} makes the model from the weights of its steps in a way of its own here: "
+                "leave average out, or take the rule sgd"
+            )
+
     def _check_tolerance(self) -> None:
         if self.tol is None:
-            self.tol = AUTO_TOLERANCE if self.learning_rate == "auto" else 0.0
+            self.tol = AUTO_TOLERANCE if self.learning_rate == "auto" and self.gap_tol is None else 0.0
         if not _is_number(self.tol) or not 0 <= self.tol < math.inf:
             raise OptionError(f"tol must be a number, 0 or more, not {self.tol!r}")
         self.tol = float(self.tol)
@@ -110,17 +158,56 @@ class Options:
             raise OptionError(f"shuffle is True, False or one of {', '.join(SHUFFLES)}, not {self.shuffle!r}")
         if self.trace not in ("epoch", "step"):
             raise OptionError(f"trace is 'epoch' or 'step', not {self.trace!r}")
+        if self.on_divergence not in ON_DIVERGENCE:
+            raise OptionError(f"on_divergence is one of {', '.join(ON_DIVERGENCE)}, not {self.on_divergence!r}")
         if self.scale not in (True, False, "auto"):
             raise OptionError(f"scale is True, False or 'auto', not {self.scale!r}")
         if self.scale != "auto":
             self.scale = bool(self.scale)
+        self._check_method()
+        self._check_callbacks()
+
+    def _check_method(self) -> None:
+        """Options that the method would have to ignore."""
         if self.method == "sgd" and self.batch_size not in ("auto", 1):
             raise OptionError("method 'sgd' takes one row a step; for a batch_size other than 1 use method 'minibatch'")
         if self.method == "gd" and self.batch_size != "auto":
             raise OptionError("method 'gd' takes all rows in each step; for a batch_size use method 'minibatch'")
+        if self.method in QUASI_NEWTON:
+            self._check_own_steps()
         if self.method in VARIANCE_REDUCED:
             self._check_variance_reduced()
-        self._check_callbacks()
+
+    def _check_can_be_modelled(self, loss: Any, penalty: Any) -> None:
+        """Whether a quadratic model of the curvature says something of the loss and the penalty."""
+        if getattr(loss, "kinked", False):
+            raise OptionError(
+                f"method {self.method!r} needs second derivatives, and the loss has kinks: take 'auto', 'minibatch' or "
+                "'sgd'"
+            )
+        if not getattr(penalty, "convex", True) or not getattr(penalty, "separable", True):
+            raise OptionError(f"method {self.method!r} takes convex penalties of single features: take another method")
+        if self.method == "lbfgs" and not is_smooth(penalty):
+            raise OptionError(
+                "method 'lbfgs' needs a penalty without kinks, such as l2: take 'newton', 'saga' or 'auto'"
+            )
+
+    @property
+    def leaves_steps_open(self) -> bool:
+        """Whether nothing was asked for that only steps along the gradient have."""
+        plain = self.rule == RULES["sgd"]() and self.schedule == SCHEDULES["constant"]()
+        automatic = self.learning_rate == "auto" and self.batch_size == "auto"
+        return plain and automatic and self.clip_norm is None and self.trace == "epoch" and not self.average
+
+    def _check_own_steps(self) -> None:
+        """Options that make no sense where a method makes its own steps."""
+        for name, default in (("rule", RULES["sgd"]()), ("schedule", SCHEDULES["constant"]()), ("clip_norm", None)):
+            if getattr(self, name) != default:
+                raise OptionError(
+                    f"method {self.method!r} makes its own steps: leave {name} out, or take another method"
+                )
+        if self.batch_size != "auto":
+            raise OptionError(f"method {self.method!r} takes all rows in each step: leave batch_size out")
 
     def _check_variance_reduced(self) -> None:
         if not isinstance(self.rule, SGD):

@@ -150,7 +150,7 @@ def test_outputs_gradient(kind, layout, variant, data, n_chunks, block, has_inte
         same(work.gradient[:, d], slopes, rounding.slopes)
 
 
-@ways(SERIAL[0], PARALLEL[1])
+@ways(SERIAL[0], PARALLEL[0])
 @given(data=st.data(), n_chunks=st.integers(1, 5), block=st.integers(1, 11))
 def test_outputs_mean_loss(kind, layout, variant, data, n_chunks, block):
     outputs = data.draw(several(kind))
@@ -222,12 +222,12 @@ def run_sgd(X, outputs, kind, how, cuts=()):
     for name in ("W", "scale", "owed", "Z", "z"):
         getattr(lazy, name)[...] = np.nan  # what the arrays hold before must not matter
     for order, rates in zip(np.split(how.order, cuts), np.split(how.rates, cuts), strict=True):
-        sgd_outputs_epoch(X, outputs.targets, order, rates, LOSS[kind], how.each, how.clip, theta, losses, lazy)
+        sgd_outputs_epoch(X, outputs.targets, order, rates, LOSS[kind], how.each, how.clip, theta, losses, lazy, None)
         assert not lazy.paid.any(), "the workspace must be zeros again, for the next call"
     return theta, losses, lazy
 
 
-@ways(*SERIAL[:4], SPARSE)
+@ways(SERIAL[0], SERIAL[3], SPARSE)
 @given(data=st.data())
 def test_sgd_outputs_epoch(kind, layout, variant, data):
     outputs = data.draw(several(kind))
@@ -245,7 +245,7 @@ def test_sgd_outputs_epoch(kind, layout, variant, data):
     check(parts, parts_losses, path, totals, outputs, X, how.has_intercept)
 
 
-@ways(SERIAL[0], *PARALLEL, SPARSE)
+@ways(SERIAL[0], PARALLEL[0], SPARSE)
 @given(data=st.data(), batch_size=st.integers(1, 32), n_chunks=st.integers(1, 5), block=st.integers(1, 11))
 def test_minibatch_outputs_epoch(kind, layout, variant, data, batch_size, n_chunks, block):
     outputs = data.draw(several(kind))
@@ -296,24 +296,28 @@ def test_many_steps_with_every_decay_side_by_side(layout, l1):
 # --- Bits, and what a step costs --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("kind", "layout"), [("each", "dense float64"), ("each", "csr float32")])
+@pytest.mark.parametrize("layout", ["dense float64", "csr float32"])
 @pytest.mark.parametrize("n_chunks", [1, 7])
-def test_a_kernel_and_its_serial_twin_give_the_same_bits(kind, layout, n_chunks):
+def test_a_kernel_and_its_serial_twin_give_the_same_bits(layout, n_chunks):
     random = np.random.default_rng(2)
     n, d, K = 4001, 13, 5
     dense = random.normal(size=(n, d)) * (random.random((n, d)) < 0.6)
     X, targets = LAYOUTS[layout](dense), Targets(random.normal(size=(n, K)), random.random(n), random.normal(size=n))
 
+    theta, loss = np.full((K, d + 1), 0.1), LOSS["each"]
+
     def run(gradient, mean_loss, epoch):
-        work, theta, losses = Workspace.make(X, K, d + 1, n_chunks), np.full((K, d + 1), 0.1), np.zeros(K)
-        gradient(X, targets, theta, d, LOSS[kind], work)
+        work = Workspace.make(X, K, d + 1, n_chunks)
+        gradient(X, targets, theta, d, loss, work)
         out = [work.gradient.tobytes(), work.losses.tobytes()]
-        mean_loss(X, targets, theta, d, LOSS[kind], work)
+        if layout == "csr float32":  # the others would have to be compiled for it
+            return out
+        mean_loss(X, targets, theta, d, loss, work)
         out.append(work.losses.tobytes())
         stepper = Stepper.make(SGD(), ElasticNet(0.1, 0.1), Metric.identity(d), d + 1, strength=np.ones(K))
-        order, rates = np.arange(n)[::-1].copy(), np.full(5, 1e-2)
-        epoch(X, targets, order, 1000, rates, 1, LOSS[kind], stepper, theta, losses, work)
-        return [*out, theta.tobytes(), losses.tobytes()]
+        order, rates, moved, losses = np.arange(n)[::-1].copy(), np.full(5, 1e-2), theta.copy(), np.zeros(K)
+        epoch(X, targets, order, 1000, rates, 1, loss, stepper, moved, losses, work)
+        return [*out, moved.tobytes(), losses.tobytes()]
 
     kernels = (outputs_gradient, outputs_mean_loss, minibatch_outputs_epoch)
     alone = run(*(kernel.serial for kernel in kernels))
@@ -347,7 +351,7 @@ def test_sgd_touches_no_more_weights_on_wider_rows(strengths):
         each, theta = Each(np.ones(K), *(np.full(K, v) for v in strengths)), np.zeros((K, d + 1))
         sgd_outputs_epoch(
             X, Targets(np.ones((n, K))), np.arange(n), np.full(n, 0.1), LOSS["each"], each, math.inf, theta,
-            np.zeros(K), lazy,
+            np.zeros(K), lazy, None,
         )  # fmt: skip
         return count[0]
 

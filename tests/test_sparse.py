@@ -22,12 +22,7 @@ CLASSES = TARGETS.argmax(axis=1)
 WEIGHT, OFFSET = RANDOM.integers(0, 3, N).astype(float), RANDOM.normal(size=N)
 HUBER = "huber:delta=1.5"
 METHODS = {"gd": {}, "sgd": {"shuffle": False}, "minibatch": {"shuffle": False, "batch_size": 8}}
-PROBLEMS = {
-    "one": (Y, HUBER),
-    "targets": (TARGETS, HUBER),
-    "rest": (CLASSES, "logistic"),
-    "softmax": (CLASSES, "softmax"),
-}
+PROBLEMS = {"one": (Y, HUBER), "targets": (TARGETS, HUBER), "softmax": (CLASSES, "softmax")}
 
 each_method = pytest.mark.parametrize("method", METHODS)
 each_problem = pytest.mark.parametrize(("y", "loss"), PROBLEMS.values(), ids=list(PROBLEMS))
@@ -76,8 +71,9 @@ def test_sparse_is_dense_in_scaled_and_centred_columns(method, y):
 
 @each_method
 @pytest.mark.parametrize("y", [Y, TARGETS], ids=["one", "several"])
-def test_single_precision_is_near(method, y):
-    same(fit(sp.csr_array(X.astype(np.float32)), y, method=method), fit(X, y, method=method), 1e-5)
+def test_single_precision_and_long_indices_are_near(method, y):
+    made = with_long_indices(sp.csr_array(X.astype(np.float32)))
+    same(fit(made, y, method=method), fit(X, y, method=method), 1e-5)
 
 
 def test_models_side_by_side_are_those_of_dense_rows():
@@ -103,12 +99,11 @@ def with_zeros(X):
     """Some zeros are stored."""
     kept = (X != 0) | (np.arange(X.size).reshape(X.shape) % 3 == 0)
     indptr = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
-    return sp.csr_array((X[kept], np.nonzero(kept)[1], indptr), X.shape)
+    return sp.csr_array((X[kept], np.nonzero(kept)[1].astype(np.int32), indptr.astype(np.int32)), X.shape)
 
 
 FORMS = {
     "csr matrix": sp.csr_matrix,
-    "long indices": lambda X: with_long_indices(sp.csr_array(X)),
     "unsorted": unsorted,
     "duplicates": with_duplicates,
     "csr with duplicates": lambda X: duplicated(sp.csr_array(X)),

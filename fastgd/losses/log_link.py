@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import Any
+from typing import Any, ClassVar
 
 from ..errors import OptionError
 from ..term import term
@@ -46,11 +46,16 @@ class Poisson:
     Source: Nelder and Wedderburn, Generalized linear models (1972).
     """
 
+    convex: ClassVar[bool] = True
+
     def allows(self, y: Any) -> Any:
         return y >= 0
 
     def domain(self) -> str:
         return "0 or more"
+
+    def least(self, y: float) -> float:
+        return y - y * math.log(y) if y > 0.0 else 0.0
 
     def value(self, y: float, z: float) -> float:
         return exp(z) - y * z
@@ -71,11 +76,16 @@ class Gamma:
     Source: McCullagh and Nelder, Generalized linear models (1989), chapter 8.
     """
 
+    convex: ClassVar[bool] = True
+
     def allows(self, y: Any) -> Any:
         return y > 0
 
     def domain(self) -> str:
         return "above 0"
+
+    def least(self, y: float) -> float:
+        return 1.0 + math.log(y)
 
     def value(self, y: float, z: float) -> float:
         return z + times_exp(y, -z)
@@ -112,6 +122,17 @@ class Tweedie:
         if self.power <= 0:
             return "any number"
         return "0 or more" if self.power < 2 else "above 0"
+
+    @property
+    def convex(self) -> bool:
+        return 1.0 <= self.power <= 2.0
+
+    def least(self, y: float) -> float:
+        if self.power == 2.0:
+            return 1.0 + math.log(y)
+        if y == 0.0:
+            return 0.0
+        return self.value(y, math.log(y))
 
     def value(self, y: float, z: float) -> float:
         if self.power == 1.0:

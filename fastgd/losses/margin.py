@@ -31,8 +31,12 @@ class Logistic:
     cannot overflow (Maechler, Accurately computing log(1 - exp(-|a|)), 2012).
     """
 
+    convex: ClassVar[bool] = True
     classifies: ClassVar[bool] = True
     probabilistic: ClassVar[bool] = True
+
+    def least(self, y: float) -> float:
+        return 0.0
 
     def value(self, y: float, z: float) -> float:
         margin = y * z
@@ -59,7 +63,12 @@ class Hinge:
     Its kink leaves it without a curvature. Source: Cortes and Vapnik, Support-vector networks (1995).
     """
 
+    convex: ClassVar[bool] = True
     classifies: ClassVar[bool] = True
+    kinked: ClassVar[bool] = True
+
+    def least(self, y: float) -> float:
+        return 0.0
 
     def value(self, y: float, z: float) -> float:
         return max(1.0 - y * z, 0.0)
@@ -79,7 +88,11 @@ class SquaredHinge:
     Source: Chang, Hsieh and Lin, Coordinate descent method for large-scale L2-loss linear SVM (2008).
     """
 
+    convex: ClassVar[bool] = True
     classifies: ClassVar[bool] = True
+
+    def least(self, y: float) -> float:
+        return 0.0
 
     def value(self, y: float, z: float) -> float:
         short = max(1.0 - y * z, 0.0)
@@ -105,8 +118,12 @@ class ModifiedHuber:
     classification methods based on convex risk minimization (2004).
     """
 
+    convex: ClassVar[bool] = True
     classifies: ClassVar[bool] = True
     probabilistic: ClassVar[bool] = True
+
+    def least(self, y: float) -> float:
+        return 0.0
 
     def value(self, y: float, z: float) -> float:
         margin = y * z
@@ -131,7 +148,12 @@ class Perceptron:
     Its kink leaves it without a curvature. Source: Rosenblatt, The perceptron (1958).
     """
 
+    convex: ClassVar[bool] = True
     classifies: ClassVar[bool] = True
+    kinked: ClassVar[bool] = True
+
+    def least(self, y: float) -> float:
+        return 0.0
 
     def value(self, y: float, z: float) -> float:
         return max(-y * z, 0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 from ..errors import OptionError
 from ..term import term
@@ -13,6 +14,11 @@ from .registry import LOSSES
 @term
 class Squared:
     """(z - y)^2, whose mean is the mean squared error. Source: Gauss, Theoria motus (1809)."""
+
+    convex: ClassVar[bool] = True
+
+    def least(self, y: float) -> float:
+        return 0.0
 
     def value(self, y: float, z: float) -> float:
         return (z - y) * (z - y)
@@ -31,6 +37,11 @@ class Squared:
 @term
 class HalfSquared:
     """(z - y)^2 / 2, which scikit-learn calls squared_error. Source: Gauss, Theoria motus (1809)."""
+
+    convex: ClassVar[bool] = True
+
+    def least(self, y: float) -> float:
+        return 0.0
 
     def value(self, y: float, z: float) -> float:
         return 0.5 * (z - y) * (z - y)
@@ -54,11 +65,15 @@ class Huber:
     delta = 1.35 keeps 95 % efficiency for a normal error of unit variance.
     """
 
+    convex: ClassVar[bool] = True
     delta: float = 1.35
 
     def __post_init__(self) -> None:
         if not self.delta > 0:
             raise OptionError(f"huber: delta must be above 0, not {self.delta}")
+
+    def least(self, y: float) -> float:
+        return 0.0
 
     def value(self, y: float, z: float) -> float:
         r = abs(z - y)
@@ -82,6 +97,12 @@ class Absolute:
     Its kink leaves it without a curvature. Source: Laplace, Mémoire sur la probabilité des causes (1774).
     """
 
+    kinked: ClassVar[bool] = True
+    convex: ClassVar[bool] = True
+
+    def least(self, y: float) -> float:
+        return 0.0
+
     def value(self, y: float, z: float) -> float:
         return abs(z - y)
 
@@ -101,11 +122,16 @@ class Quantile:
     Source: Koenker and Bassett, Regression quantiles (1978).
     """
 
+    kinked: ClassVar[bool] = True
+    convex: ClassVar[bool] = True
     quantile: float = 0.5
 
     def __post_init__(self) -> None:
         if not 0 < self.quantile < 1:
             raise OptionError(f"quantile: quantile must lie between 0 and 1, not at {self.quantile}")
+
+    def least(self, y: float) -> float:
+        return 0.0
 
     def value(self, y: float, z: float) -> float:
         return self.quantile * (y - z) if z <= y else (1.0 - self.quantile) * (z - y)
@@ -130,10 +156,15 @@ class EpsilonInsensitive:
     Its kinks leave it without a curvature. Source: Vapnik, The nature of statistical learning theory (1995).
     """
 
+    kinked: ClassVar[bool] = True
+    convex: ClassVar[bool] = True
     epsilon: float = 0.1
 
     def __post_init__(self) -> None:
         _check_epsilon("epsilon_insensitive", self.epsilon)
+
+    def least(self, y: float) -> float:
+        return 0.0
 
     def value(self, y: float, z: float) -> float:
         return max(abs(z - y) - self.epsilon, 0.0)
@@ -151,10 +182,14 @@ class EpsilonInsensitive:
 class SquaredEpsilonInsensitive:
     """max(0, |z - y| - epsilon)^2. Source: Ho and Lin, Large-scale linear support vector regression (2012)."""
 
+    convex: ClassVar[bool] = True
     epsilon: float = 0.1
 
     def __post_init__(self) -> None:
         _check_epsilon("squared_epsilon_insensitive", self.epsilon)
+
+    def least(self, y: float) -> float:
+        return 0.0
 
     def value(self, y: float, z: float) -> float:
         beyond = max(abs(z - y) - self.epsilon, 0.0)

@@ -23,9 +23,13 @@ class Softmax:
     the probabilities.
     """
 
+    convex: ClassVar[bool] = True
     joint: ClassVar[bool] = True
     classifies: ClassVar[bool] = True
     probabilistic: ClassVar[bool] = True
+
+    def least(self, y: float) -> float:
+        return 0.0
 
     def value(self, y: float, z: Any) -> float:
         largest, total = self.largest(z), 0.0

@@ -10,6 +10,8 @@ from ..options import Options
 from ..problem import Problem
 from ..watch import Watch
 from .gd import gd
+from .lbfgs import lbfgs
+from .newton import newton
 from .plan import Plan
 from .stochastic import minibatch, sgd
 from .variance_reduced import saga, svrg
@@ -18,6 +20,8 @@ RUN: dict[str, Callable[[Problem, Options, Plan, Watch, np.ndarray], None]] = {
     "gd": gd,
     "sgd": sgd,
     "minibatch": minibatch,
+    "lbfgs": lbfgs,
+    "newton": newton,
     "svrg": svrg,
     "saga": saga,
 }

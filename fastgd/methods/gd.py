@@ -20,7 +20,7 @@ def gd(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.n
     stepper = make_stepper(problem, options, plan)
     move = update_outputs if problem.several else update
     apart = keeps_model(options.rule, problem.penalty)
-    at_zero = norms_at_zero(problem, options, plan, stepper, theta)
+    at_zero = norms_at_zero(problem, options, plan.learning_rate, stepper, theta)
     for epoch in watch.epochs():
         loss, gradient = problem.gradient(theta)
         if not apart:
@@ -29,6 +29,8 @@ def gd(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.n
         at_zero = norms if at_zero is None else at_zero
         if options.tol and all_small(norms, at_zero, options.tol, problem.independent):
             watch.stop("tol", converged=True)
+            break
+        if not apart and watch.certified(gradient):
             break
         rate = float(options.schedule.rate(plan.learning_rate, epoch - 1, float(epoch - 1))) * watch.rate_factor
         move(theta, gradient, rate, epoch, stepper)
@@ -39,4 +41,5 @@ def gd(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.n
         watch.record(loss, rate, float(np.linalg.norm(norms)))
         if apart:
             watch.evaluate_if_small()
+            watch.certified()
         watch.lower_if_stalled(loss)

@@ -150,7 +150,7 @@ def _train(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: 
     lazy = isinstance(problem.penalty, ElasticNet) and not is_joint(problem.loss)
     steps: Any = _LazySteps(problem, plan, theta) if lazy else _GeneralSteps(problem, options, plan, theta)
     stepper = make_stepper(problem, options, plan)
-    at_zero = norms_at_zero(problem, options, plan, stepper, theta)
+    at_zero = norms_at_zero(problem, options, plan.learning_rate, stepper, theta)
     orders = RowOrder(
         problem.n_samples,
         problem.n_values / problem.n_samples * problem.dtype.itemsize,
@@ -175,6 +175,8 @@ def _train(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: 
             watch.evaluate(objective)
             if options.tol and all_small(norms, at_zero, options.tol, problem.independent):
                 watch.stop("tol", converged=True)
+            else:
+                watch.certified(steps.mean)
             continue
         walks += 1
         loss = _walk(options, watch, steps, orders.epoch(walks), rate, share, walks)
