@@ -174,9 +174,9 @@ def stable_rates(problem: Problem, options: Options, metric: Metric, batch_size:
     """Rates that are stable for steps on ``batch_size`` rows, for each output.
 
     For adaptive rules it is their own default. For losses without a largest curvature it is found by trial, see
-    `rate_search`, but for the first rate of gd where it `follows_curvature`: what suits a curvature of 1. For all others 1 / L for all rows at once, and (1 - beta) / (2 L_B) for batches, with the L and L_B
-    of `smoothness` and the beta of momentum, whose steps are in the end 1 / (1 - beta) times as long; for
-    svrg and saga 1 / (3 L_max).
+    `rate_search`, but for the first rate of gd where it `follows_curvature`: what suits a curvature of 1. For all
+    others 1 / L for all rows at once, and (1 - beta) / (2 L_B) for batches, with the L and L_B of `smoothness` and the
+    beta of momentum, whose steps are in the end 1 / (1 - beta) times as long; for svrg and saga 1 / (3 L_max).
 
     Raises
     ------

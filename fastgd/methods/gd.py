@@ -20,7 +20,8 @@ def gd(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.n
     The loss that an epoch's gradient comes with is F where the epoch began, so the trace costs nothing.
     """
     if follows_curvature(problem, options):
-        return gd_by_local_rate(problem, options, plan, watch, theta)
+        gd_by_local_rate(problem, options, plan, watch, theta)
+        return
     stepper = make_stepper(problem, options, plan)
     move = update_outputs if problem.several else update
     apart = keeps_model(options.rule, problem.penalty)

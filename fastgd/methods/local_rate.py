@@ -1,4 +1,4 @@
-"""Batch gradient descent whose rate follows the curvature that its own steps have met, for losses without a largest one.
+"""Batch gradient descent at a rate that follows the curvature its steps have met: for losses without a largest one.
 
 Source: Malitsky and Mishchenko, Adaptive gradient descent without descent (2020) and Adaptive proximal gradient method
 for convex optimization (2024), algorithm 2:
@@ -43,6 +43,8 @@ def gd_by_local_rate(problem: Problem, options: Options, plan: Plan, watch: Watc
         at_zero = norms if at_zero is None else at_zero
         if options.tol and all_small(norms, at_zero, options.tol, problem.independent):
             watch.stop("tol", converged=True)
+            break
+        if watch.certified(gradient):
             break
         before, first = theta.copy(), rate
         for _ in range(MOST_SHRINKS):
