@@ -12,6 +12,7 @@ import numpy as np
 from fastgd import Result, Table
 from fastgd.losses import LOSSES
 from fastgd.metrics import evaluate
+from fastgd.options import WHOLE_STEPS
 
 from .console import print_table
 from .models import output_names
@@ -21,6 +22,7 @@ from .validation import lowest_loss
 STOP_REASONS = {
     "tol": "the running loss no longer improves by more than the tolerance",
     "gap_tol": "proved to be as near the optimum as --gap-tol asks",
+    "precision": "converged: what is left to gain is less than rounding",
     "max_epochs": "all passes done that --epochs allows",
     "max_seconds": "time is up",
     "validation": "the loss on the validation rows no longer improves",
@@ -96,7 +98,7 @@ def print_summary(table: Table, result: Result, seconds_read: float, files: dict
 
 
 def _why_stopped(result: Result) -> str:
-    if result.method == "gd" and result.stop_reason == "tol":
+    if result.method not in ("sgd", "minibatch") and result.stop_reason == "tol":
         return "converged: the gradient is below the tolerance"
     return STOP_REASONS[result.stop_reason]
 
@@ -113,7 +115,7 @@ def _method(result: Result) -> str:
     parts += [f"batches of {settings['batch_size']}"] if result.method == "minibatch" else []
     parts += [f"rule {settings['rule']}"] if settings["rule"] != "sgd" else []
     why = f" ({result.rate_reason})" if result.rate_reason not in ("", "given") else ""
-    parts += [f"learning rate {result.learning_rate:.4g}{why}"]
+    parts += [] if result.rate_reason == WHOLE_STEPS else [f"learning rate {result.learning_rate:.4g}{why}"]
     parts += [f"schedule {settings['schedule']}"] if settings["schedule"] != "constant" else []
     return ", ".join(parts)
 

@@ -37,39 +37,32 @@ def soft(v, threshold):
 
 
 @inlined
-def growth(k, decay, powers):
-    """(1 - decay)^k - 1; ``powers`` is a table of them, or empty where weights decay each at a speed of its own."""
-    if decay == 0.0:
-        return 0.0
-    if powers.shape[0] > 0:
-        return powers[np.uint64(k)]
-    return math.expm1(k * math.log1p(-decay))
+def growth(k, decay):
+    """(1 - decay)^k - 1."""
+    return 0.0 if decay == 0.0 else math.expm1(k * math.log1p(-decay))
 
 
 @inlined
-def run(w, k, pull, decay, powers):
-    """k times w <- w - decay w - pull."""
-    if decay == 0.0:
-        return w - k * pull
-    grown = growth(k, decay, powers)
-    return w + grown * (w + pull / decay)
+def run(w, k, pull, decay, grown):
+    """k times w <- w - decay w - pull; ``grown`` is `growth` (k, decay)."""
+    return w - k * pull if decay == 0.0 else w + grown * (w + pull / decay)
 
 
 @inlined
-def drifted(w, k, drift, decay, threshold, powers):
-    """k times w <- soft(w - decay w - drift, threshold), for decay < 1.
+def drifted(w, k, drift, decay, threshold, grown):
+    """k times w <- soft(w - decay w - drift, threshold), for decay < 1; ``grown`` is `growth` (k, decay).
 
     While w keeps its sign, soft thresholding is a constant pull towards 0, and the steps are a geometric series.
     Where the series ends on the side of 0 where it began, it has never been on the other.
     """
     if threshold == 0.0:
-        return run(w, k, drift, decay, powers)
-    end = run(w, k, drift + math.copysign(threshold, w), decay, powers)
-    return end if w * end > 0.0 else crossing(w, k, drift, decay, threshold, powers)
+        return run(w, k, drift, decay, grown)
+    end = run(w, k, drift + math.copysign(threshold, w), decay, grown)
+    return end if w * end > 0.0 else crossing(w, k, drift, decay, threshold)
 
 
 @subroutine
-def crossing(w, k, drift, decay, threshold, powers):
+def crossing(w, k, drift, decay, threshold):
     """As `drifted`, where w starts at 0 or meets it: the step that does so is taken by itself."""
     while k > 0:
         if w == 0.0:
@@ -79,21 +72,21 @@ def crossing(w, k, drift, decay, threshold, powers):
         else:
             side = math.copysign(1.0, w)
         pull = drift + side * threshold
-        end = run(w, k, pull, decay, powers)
+        end = run(w, k, pull, decay, growth(k, decay))
         if not side * end <= 0.0:
             return end
         # The series meets 0 after this many steps; rounding may make it one more or less, which moves nothing.
         ratio = w / pull
         steps = ratio if decay == 0.0 else math.log1p(decay * ratio) / -math.log1p(-decay)
         before = min(max(math.floor(steps), 0.0), k - 1.0)
-        w = run(w, before, pull, decay, powers)
+        w = run(w, before, pull, decay, growth(before, decay))
         w = soft(w - (decay * w + drift), threshold)
         k -= before + 1.0
     return w
 
 
 # Loops apart: in one, the compiler would give up on telling whether so many lines overlap, and take a value at a time.
-def _move_dense(X, i, following, change, share, t, pace, weights, powers, S):
+def _move_dense(X, i, change, share, t, pace, weights, S):
     for j in range(X.shape[1]):
         S[W, j] -= S[STEP, j] * (change * (X[i, j] - S[SHIFT, j]) + S[MEAN, j]) + S[DECAY, j] * S[W, j]
     if share != 0.0:
@@ -102,19 +95,18 @@ def _move_dense(X, i, following, change, share, t, pace, weights, powers, S):
     if pace.l1 > 0.0:
         for j in range(X.shape[1]):
             S[W, j] = soft(S[W, j], S[THRESHOLD, j])
-    return meet(X, following, t, pace, weights, powers, S)
 
 
-def _move_csr(X, i, following, change, share, t, pace, weights, powers, S):
-    data, indices = X.data, X.indices
+# In the loops over a sparse row no array goes to another function: its references would be counted at every value.
+def _move_csr(X, i, change, share, t, pace, weights, S):
+    data, indices, l1, l2 = X.data, X.indices, pace.l1, pace.l2
     for p in range(np.uint64(X.indptr[i]), np.uint64(X.indptr[i + 1])):
         j = np.uint64(indices[p])
-        pull = S[j, STEP] * (weights[j] if weights.shape[0] > 0 else 1.0)
-        w = S[j, W] - (S[j, STEP] * (change * data[p] + S[j, MEAN]) + pull * pace.l2 * S[j, W])
-        S[j, W] = soft(w, pull * pace.l1)
-        S[j, MEAN] += share * data[p]
+        step, w, mean = S[j, STEP], S[j, W], S[j, MEAN]
+        pull = step * (weights[j] if weights.shape[0] > 0 else 1.0)
+        S[j, W] = soft(w - (step * (change * data[p] + mean) + pull * l2 * w), pull * l1)
+        S[j, MEAN] = mean + share * data[p]
         S[j, LAST] = t
-    return meet(X, following, t, pace, weights, powers, S)
 
 
 def _meet_dense(X, i, t, pace, weights, powers, S):
@@ -125,31 +117,33 @@ def _meet_dense(X, i, t, pace, weights, powers, S):
 
 
 def _meet_csr(X, i, t, pace, weights, powers, S):
-    data, indices = X.data, X.indices
+    data, indices, l1, l2, tabled = X.data, X.indices, pace.l1, pace.l2, powers.shape[0] > 0
     z = 0.0
     for p in range(np.uint64(X.indptr[i]), np.uint64(X.indptr[i + 1])):
         j = np.uint64(indices[p])
-        _catch_up(j, t, pace, weights, powers, S)
-        z += data[p] * S[j, W]
+        w, k = S[j, W], t - S[j, LAST]
+        if k > 0.0:
+            step = S[j, STEP]
+            pull = step * (weights[j] if weights.shape[0] > 0 else 1.0)
+            grown = powers[np.uint64(k)] if tabled else growth(k, pull * l2)
+            w = drifted(w, k, step * S[j, MEAN], pull * l2, pull * l1, grown)
+            S[j, W], S[j, LAST] = w, t
+        z += data[p] * w
     return z
 
 
-@inlined
-def _catch_up(j, t, pace, weights, powers, S):
-    k = t - S[j, LAST]
-    if k > 0.0:
-        pull = S[j, STEP] * (weights[j] if weights.shape[0] > 0 else 1.0)
-        S[j, W] = drifted(S[j, W], k, S[j, STEP] * S[j, MEAN], pull * pace.l2, pull * pace.l1, powers)
-        S[j, LAST] = t
-
-
-def _meet_all_dense(X, t, pace, weights, powers, S):
+def _meet_all_dense(X, t, pace, weights, S):
     pass
 
 
-def _meet_all_csr(X, t, pace, weights, powers, S):
-    for j in range(np.uint64(S.shape[0])):
-        _catch_up(j, t, pace, weights, powers, S)
+def _meet_all_csr(X, t, pace, weights, S):
+    for j in range(S.shape[0]):
+        w, k, step = S[j, W], t - S[j, LAST], S[j, STEP]
+        if k > 0.0:
+            pull = step * (weights[j] if weights.shape[0] > 0 else 1.0)
+            decay = pull * pace.l2
+            S[j, W] = drifted(w, k, step * S[j, MEAN], decay, pull * pace.l1, growth(k, decay))
+            S[j, LAST] = t
 
 
 def _enter_dense(X, theta, mean, pace, weights, metric, S):

@@ -4,11 +4,11 @@ For slopes a_i and v = mean s_i a_i x_i, any weights w and any share c from 0 to
 
     F* >= c (level - v.w) + (1 - c) floor - R*(-c v),    level - v.w = mean s_i (a_i o_i - l*(a_i)),
 
-where o_i is the offset, floor the mean of the least values of the losses, which is -l*(0), and mean s_i a_i = 0 if
-there is an intercept. With a_i = l'(z_i) the equality of Fenchel and Young, l*(a_i) = a_i z_i - l(z_i), makes the level
-the mean loss itself, so that no conjugate of a loss is ever needed. Source: Rockafellar, Convex analysis (1970),
-sections 23 and 31; the scaling by c is in Mairal, Sparse coding for machine learning, image processing and computer
-vision (2010), appendix D.
+for all w, where o_i is the offset, floor the mean of the least values of the losses, which is -l*(0), and
+mean s_i a_i = 0 if there is an intercept. With a_i = l'(z_i) at w the equality of Fenchel and Young,
+l*(a_i) = a_i z_i - l(z_i), makes the level the mean loss itself, so that no conjugate of a loss is ever needed.
+Source: Rockafellar, Convex analysis (1970), sections 23 and 31; the scaling by c is in Mairal, Sparse coding for
+machine learning, image processing and computer vision (2010), appendix D.
 """
 
 from __future__ import annotations

@@ -72,15 +72,20 @@ def fit(
         absolute, quantile, epsilon_insensitive, squared_epsilon_insensitive, phase_retrieval; for counts and
         amounts, on a log scale: poisson, gamma, tweedie; for labels: logistic, hinge, squared_hinge,
         modified_huber, perceptron, softmax.
-    method : "gd" (a step an epoch), "sgd" (a step a row), "minibatch" (a step a batch), or "auto", which
-        takes gd for less than 256 rows and minibatch from there on.
+    method : "gd" (a step an epoch), "sgd" (a step a row), "minibatch" (a step a batch), "svrg" or "saga" (a step a
+        row, whose noise vanishes), "newton" (a step an epoch, by the Hessian of sampled rows), "lbfgs" (a step an
+        epoch, by the last few of them), or "auto". That takes newton where all Hessians together have at most 2
+        million values, else lbfgs, or for a penalty with kinks saga; minibatch (gd for less than 256 rows) where an
+        option asks for steps along the gradient, as a rule or a learning rate does, and for what those cannot do:
+        phase_retrieval, losses with kinks (then with the schedule adaptive), mcp, scad, groups.
     penalty : None (l2 where alpha > 0), "none", "l2", "l1", "elasticnet", "mcp", "scad", "box", "nonnegative", a name
         with settings ("box:lower=0,upper=1"), or a term with its own strength, as `penalties.GroupLasso`.
     alpha : strength of the penalty, 0 or more.
     l1_ratio : share of L1 in elasticnet, from 0 to 1; 0.15 unless given.
     rule : sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw, amsgrad, nadam, adadelta, lion, asgd,
         schedule_free, or a term.
-    learning_rate : step size, or "auto": from the row norms and the curvature of the loss (see `steps`).
+    learning_rate : step size, or "auto": from the row norms and the curvature of the loss (see `steps`). For newton
+        and lbfgs the part of a whole step that is tried first, "auto" being 1.
     schedule : constant, invscaling, step, exponential, cosine, onecycle, adaptive, optimal, pegasos, or a term. The
         last two set the rate themselves, from alpha.
     batch_size : rows a step of minibatch, or "auto": 32, and more on sparse rows.
@@ -90,9 +95,9 @@ def fit(
         epoch is run.
     max_seconds : most seconds of training, compilation not counted.
     tol : stop when converged to this relative tolerance; 0 runs all epochs. None means 1e-4 for an automatic
-        learning rate without ``gap_tol``, else 0. For gd the norm of the proximal-gradient mapping, relative to its value at
-        zero weights; for sgd and minibatch an improvement of the running loss, relative to the best, that is
-        not reached for ``patience`` epochs. With ``validation`` they go by the validation loss instead.
+        learning rate without ``gap_tol``, else 0. For sgd and minibatch an improvement of the running loss, relative to
+        the best, that is not reached for ``patience`` epochs; for all others the norm of the proximal-gradient mapping,
+        relative to its value at zero weights. With ``validation`` they go by the validation loss instead.
     gap_tol : stop when F is proved to be within this of the optimum, as `Result.gap_bound` is; each look takes about
         two passes, which count. An `OptionError` says so where no bound is known.
     patience : epochs without such an improvement before stopping; see ``tol`` and ``validation``.

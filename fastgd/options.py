@@ -29,6 +29,7 @@ METHODS = {
 VARIANCE_REDUCED = ("svrg", "saga")
 # Those whose steps come from a model of the curvature.
 QUASI_NEWTON = ("newton", "lbfgs")
+WHOLE_STEPS = "whole steps of a quadratic model"  # why their rate is 1
 ON_DIVERGENCE = {
     "auto": "at an automatic rate as shrink, at one of yours as raise",
     "shrink": "go back to where it had not diverged and on at a smaller rate",
@@ -163,6 +164,11 @@ class Options:
             raise OptionError(f"scale is True, False or 'auto', not {self.scale!r}")
         if self.scale != "auto":
             self.scale = bool(self.scale)
+        self._check_method()
+        self._check_callbacks()
+
+    def _check_method(self) -> None:
+        """Options that the method would have to ignore."""
         if self.method == "sgd" and self.batch_size not in ("auto", 1):
             raise OptionError("method 'sgd' takes one row a step; for a batch_size other than 1 use method 'minibatch'")
         if self.method == "gd" and self.batch_size != "auto":
@@ -171,7 +177,6 @@ class Options:
             self._check_own_steps()
         if self.method in VARIANCE_REDUCED:
             self._check_variance_reduced()
-        self._check_callbacks()
 
     def _check_can_be_modelled(self, loss: Any, penalty: Any) -> None:
         """Whether a quadratic model of the curvature says something of the loss and the penalty."""

@@ -50,10 +50,11 @@ class Quadratic:
         problem, d = self.problem, self.problem.n_features
         w, b = theta[:d], float(theta[d]) if problem.fit_intercept else 0.0
         here = slopes_by_intercept(problem, k, predictor(problem, w, problem.targets.offset))(b)
-        slopes = here.rows - here.mean * self.weight if problem.fit_intercept else here.rows
+        slope = here.mean if problem.fit_intercept else 0.0
+        slopes = here.rows - slope * self.weight
         size = rounding(problem) * float(np.linalg.norm(slopes)) / np.sqrt(problem.n_samples)
         penalty = 0.5 * problem.penalty.l2 * float(problem.penalty_factors(k) @ w**2)
-        return here.loss + penalty, self._distance(k, w, product(problem, slopes), here.mean, size)
+        return here.loss + penalty, self._distance(k, w, product(problem, slopes), slope, size)
 
     def estimate(self, k: int, theta: np.ndarray, gradient: np.ndarray) -> float:
         """The gap from the gradient of the mean loss, as good as that is."""

@@ -61,7 +61,7 @@ def test_with_all_that_rows_and_features_may_have():
     }  # fmt: skip
     found = learning_rate_range(X, Y, rates=RATES, epochs=2, **options)
     agree(found, **options)
-    assert found.settings == {"loss": HUBER, "penalty": "l2 (l2 0.1)", "rule": "sgd", "scaled": False}
+    assert found.settings == {"loss": HUBER, "penalty": "l2 0.1", "rule": "sgd", "scaled": False}
 
 
 ONE_BY_ONE = {

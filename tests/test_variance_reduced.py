@@ -9,6 +9,7 @@ import reference_outputs
 from conftest import share_of_examples
 from hypothesis import given
 from hypothesis import strategies as st
+from reference_losses import Softmax
 from reference_variance_reduced import walk
 from scipy.sparse import csr_array
 
@@ -198,7 +199,8 @@ def test_several_outputs(loss, form, method):
     }[loss]
     l1 = 0.0 if loss == "softmax" else 0.02
     path, met = reference_walk(
-        X, targets, reference.LOSSES[loss], method, 0.03, n_outputs=2 if loss == "half_squared" else 3, l1=l1, l2=0.1,
+        X, targets, Softmax() if loss == "softmax" else reference.LOSSES[loss], method, 0.03,
+        n_outputs=2 if loss == "half_squared" else 3, l1=l1, l2=0.1,
         sample_weight=WEIGHTS,
     )  # fmt: skip
     y = several if loss == "half_squared" else CLASSES
@@ -210,9 +212,10 @@ def test_several_outputs(loss, form, method):
 
 @methods
 def test_models_side_by_side_are_those_of_fits_one_by_one(method):
-    options = {"method": method, "loss": "half_squared", "learning_rate": 0.03, "max_epochs": 6, "penalty": "l2"}
-    for k, model in enumerate(fastgd.fit_path(X, Y, alphas=[0.01, 1.0], **options)):
-        alone = fastgd.fit(X, Y, alpha=[0.01, 1.0][k], **options)
+    options = {"method": method, "loss": "half_squared", "max_epochs": 6, "penalty": "l2", "tol": 0}
+    alphas, rates = [0.01, 1.0], [0.03, 0.02]
+    for k, model in enumerate(fastgd.fit_path(X, Y, alphas=alphas, learning_rates=rates, **options)):
+        alone = fastgd.fit(X, Y, alpha=alphas[k], learning_rate=rates[k], **options)
         assert model.coef == close(alone.coef)
 
 

@@ -89,8 +89,9 @@ def variance_reduced_epoch(X, targets, order, table, share, loss, theta, mean, d
         if has_intercept:
             b -= rate * (change + mean_b)
             mean_b += share * change
-        ahead = move(X, i, order[min(t + 1, last)], change, share * change, t + 1, pace, weights, powers, S)
-    meet_all(X, order.shape[0], pace, weights, powers, S)
+        move(X, i, change, share * change, t + 1, pace, weights, S)
+        ahead = meet(X, order[min(t + 1, last)], t + 1, pace, weights, powers, S)
+    meet_all(X, order.shape[0], pace, weights, S)
     if has_intercept:
         mean[n_features] = mean_b
     leave(X, S, metric, theta, mean)

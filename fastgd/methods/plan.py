@@ -9,7 +9,7 @@ import numpy as np
 
 from ..kernels.update import Metric, Stepper
 from ..losses import LOSSES
-from ..options import QUASI_NEWTON, VARIANCE_REDUCED, Options
+from ..options import QUASI_NEWTON, VARIANCE_REDUCED, WHOLE_STEPS, Options
 from ..penalties import is_smooth
 from ..problem import Problem
 from ..schedules import SCHEDULES
@@ -36,9 +36,9 @@ class Plan:
 def settle(problem: Problem, options: Options) -> Options:
     """The options with the method settled, where the user left it to us, as follows.
 
-    - where steps are the user's choice (a rule, schedule, learning_rate, batch_size, clip_norm or average, or a trace of
-      single steps), and for what is not convex (phase_retrieval, mcp, scad) or has penalties of groups: minibatch, or gd
-      below 256 rows;
+    - where steps are the user's choice (a rule, schedule, learning_rate, batch_size, clip_norm or average, or a trace
+      of single steps), and for what is not convex (phase_retrieval, mcp, scad) or has penalties of groups: minibatch,
+      or gd below 256 rows;
     - for losses with kinks (hinge, absolute, quantile, ..., and your own without a `curvature`): the same, with the
       schedule adaptive, since at a constant rate their noise would stay;
     - up to 2 million values of all Hessians, n_outputs x n_parameters^2: newton, but for a smooth penalty with more
@@ -81,7 +81,7 @@ def make_plan(problem: Problem, options: Options) -> Plan:
     if options.learning_rate != "auto":
         rate = options.learning_rate
     elif method in QUASI_NEWTON:
-        rate, reason = 1.0, "whole steps of the quadratic model"
+        rate, reason = 1.0, WHOLE_STEPS
     elif getattr(options.schedule, "sets_rate", False):
         rate, reason = float(options.schedule.rate(0.0, 0, 0.0)), "set by its schedule"
     else:

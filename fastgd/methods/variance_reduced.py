@@ -173,9 +173,11 @@ def _train(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: 
             watch.evaluate(objective)
             if options.tol and all_small(norms, at_zero, options.tol, problem.independent):
                 watch.stop("tol", converged=True)
+            else:
+                watch.certified(steps.mean)
             continue
         walks += 1
-        loss = _walk(problem, options, watch, steps, orders.epoch(walks), rate, share, walks)
+        loss = _walk(options, watch, steps, orders.epoch(walks), rate, share, walks)
         watch.record(loss, rate)
         watch.evaluate_if_small()
         watch.lower_if_stalled(loss)
@@ -187,7 +189,6 @@ def _train(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: 
 
 
 def _walk(
-    problem: Problem,
     options: Options,
     watch: Watch,
     steps: Steps,
