@@ -11,12 +11,14 @@ from .errors import DataError
 from .kernels.gradient import row_norms
 from .kernels.targets import Targets
 from .kernels.update import Metric
-from .losses import HalfSquared
+from .losses import LOSSES, HalfSquared
 from .matrix import count_values, shape_of, take_rows
 from .options import QUASI_NEWTON, VARIANCE_REDUCED, Options
 from .problem import PARALLEL_FROM, Problem, chunk_count
 from .rate_search import searched_rates
 from .rows import CSR
+from .rules import SGD
+from .schedules import Constant
 
 SAMPLE_ROWS = 16_384  # column scales need not be exact; the rates that follow from them are safe on all rows
 # Columns whose spreads differ by less than this, and whose means are no further off, are left as they are.
@@ -169,10 +171,10 @@ class Rates(NamedTuple):
 def stable_rates(problem: Problem, options: Options, metric: Metric, batch_size: int) -> Rates:
     """Rates that are stable for steps on ``batch_size`` rows, for each output.
 
-    For adaptive rules it is their own default; for losses without a largest curvature it is found by trial, see
-    `rate_search`. For all others 1 / L for all rows at once, and (1 - beta) / (2 L_B) for batches, with the L and L_B
-    of `smoothness` and the beta of momentum, whose steps are in the end 1 / (1 - beta) times as long; for
-    svrg and saga 1 / (3 L_max).
+    For adaptive rules it is their own default. For losses without a largest curvature it is found by trial, see
+    `rate_search`, but for the first rate of gd where it `follows_curvature`: what suits a curvature of 1. For all
+    others 1 / L for all rows at once, and (1 - beta) / (2 L_B) for batches, with the L and L_B of `smoothness` and the
+    beta of momentum, whose steps are in the end 1 / (1 - beta) times as long; for svrg and saga 1 / (3 L_max).
 
     Raises
     ------
@@ -184,6 +186,9 @@ def stable_rates(problem: Problem, options: Options, metric: Metric, batch_size:
         return Rates(np.full(problem.n_outputs, float(default)), 0.0, "the default of the rule")
     if getattr(problem.loss, "curvature", None) is None:
         norms = squared_norms(problem, problem.X, metric, problem.targets.weight)
+        if follows_curvature(problem, options):
+            first = np.array([1.0 / max(float(norms.mean()), np.finfo(np.float64).tiny)])
+            return Rates(first, 1.0, "at first; then anew at each step, from the curvature that steps have met")
         values, passes, reason = searched_rates(problem, options, metric, batch_size, norms)
         return Rates(values, passes + 1.0, reason)
     constants, symbol, source, passes = smoothness(problem, metric, batch_size)
@@ -195,6 +200,17 @@ def stable_rates(problem: Problem, options: Options, metric: Metric, batch_size:
     values = safe / np.where(constants > 0, constants, safe)
     divisor = symbol if whole else f"({factor:g} {symbol})"
     return Rates(values, passes, f"{damping:.3g} / {divisor}, {symbol} = {constants.min():.4g} from {source}")
+
+
+def follows_curvature(problem: Problem, options: Options) -> bool:
+    """Whether the rate of gd is settled anew at every step, see `methods.local_rate`.
+
+    So it is for plain steps at an automatic rate, for a smooth loss without a largest curvature.
+    """
+    loss = problem.loss
+    smooth = not hasattr(loss, "curvature") and not getattr(loss, "kinked", False) and LOSSES.name_of(loss) in LOSSES
+    plain = isinstance(options.rule, SGD) and isinstance(options.schedule, Constant) and not problem.several
+    return options.method == "gd" and options.learning_rate == "auto" and plain and smooth
 
 
 def stable_limit(options: Options, whole: bool) -> float:
