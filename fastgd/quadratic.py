@@ -49,7 +49,9 @@ class Quadratic:
         """F of output k and how far it is above its least; the latter is NaN where rounding hides it."""
         problem, d = self.problem, self.problem.n_features
         w, b = theta[:d], float(theta[d]) if problem.fit_intercept else 0.0
-        here = slopes_by_intercept(problem, k, predictor(problem, w, problem.targets.offset))(b)
+        here = slopes_by_intercept(problem, k, predictor(problem, w, problem.targets.offset))(
+            b, np.empty(problem.n_samples)
+        )
         slope = here.mean if problem.fit_intercept else 0.0
         slopes = here.rows - slope * self.weight
         size = rounding(problem) * float(np.linalg.norm(slopes)) / np.sqrt(problem.n_samples)

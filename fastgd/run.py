@@ -78,7 +78,9 @@ class Run:
                 check_finite(problem.X, problem.feature_names)
                 raise DataError("the objective at the start is not finite: the values of X, y or start are too large")
             self.plan = make_plan(problem, self.options)
-            self.watch = Watch(problem, self.options, self.theta, objective, self.plan.passes, lambda: clock.seconds, self.certificate)
+            self.watch = Watch(
+                problem, self.options, self.theta, objective, self.plan.passes, lambda: clock.seconds, self.certificate
+            )
             if (described := describe_metric(self.plan.metric)) is not None:
                 self.remarks.append(f"steps were taken with {described}; the model is in the units of the data")
             self._descend()
@@ -121,7 +123,11 @@ class Run:
         if np.isfinite(gap):
             return {"gap_bound": gap}
         unfinished = self.watch.stop_reason in ("interrupted", "diverged")
-        other = "training did not come to its end" if unfinished else "columns depend on each other so nearly that rounding hides it"
+        other = (
+            "training did not come to its end"
+            if unfinished
+            else "columns depend on each other so nearly that rounding hides it"
+        )
         return {"gap_bound": None, "gap_note": reason or other}
 
     def _trained(self) -> bool:

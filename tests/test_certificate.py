@@ -148,13 +148,18 @@ def test_group_lasso():
     groups = np.array([0, 1, 0, 2, 1, 2])
     term = GroupLasso(0.18, groups)
     problem = problem_of(X, y, "half_squared", term)
-    result = fastgd.fit(X, y, loss="half_squared", penalty=term, method="gd", tol=1e-12, max_epochs=5000)
-    best = result.objective
-    assert 0 < (result.coef == 0).sum() < 6
-    assert result.gap_bound <= 1e-9
+    w, b, limits = np.zeros(6), 0.0, 0.18 * np.sqrt(np.bincount(groups))
+    for _ in range(3000):
+        r = X @ w + b - y
+        w, b = w - 0.3 * X.T @ r / 30, b - 0.3 * r.mean()
+        w *= np.maximum(1 - 0.3 * limits / np.sqrt(np.bincount(groups, w**2)), 0)[groups]
+    best = problem.objective(joined(w, b))
+    assert 0 < (w == 0).sum() < 6
+    assert Certificate(problem).gap(joined(w, b)) <= 1e-12
     for distance in (0.01, 1.0, 0.1):
-        theta = joined(result.coef, result.intercept) + distance * random.normal(size=7)
-        assert problem.objective(theta) - best <= Certificate(problem).gap(theta) <= problem.objective(theta)
+        theta = joined(w, b) + distance * random.normal(size=7)
+        objective = problem.objective(theta)
+        assert objective - best <= Certificate(problem).gap(theta) <= objective * (1 + 1e-12)
 
 
 def test_the_best_of_all_points_serves():
@@ -172,7 +177,9 @@ def test_the_best_of_all_points_serves():
 def test_labels_of_a_single_class():
     """No intercept balances their slopes; the losses fall to zero as it grows."""
     y = np.ones(8)
-    problem = problem_of(np.arange(16.0).reshape(8, 2) - 7.5, np.where(np.arange(8) < 7, 1.0, -1.0), "logistic", ElasticNet(l2=1.0))
+    problem = problem_of(
+        np.arange(16.0).reshape(8, 2) - 7.5, np.where(np.arange(8) < 7, 1.0, -1.0), "logistic", ElasticNet(l2=1.0)
+    )
     problem.targets = problem.targets._replace(y=y)
     theta = np.array([0.1, 0.2, 3.0])
     objective = problem.objective(theta)
@@ -251,7 +258,9 @@ def test_least_squares_know_exactly(loss, intercept, form):
     c = 2.0 if loss == "squared" else 1.0
     for t in (np.zeros(8), factors):
         A = np.column_stack([X, np.ones(60)]) if intercept else X
-        rows = np.vstack([np.sqrt(0.5 * c * s / s.sum())[:, None] * A, np.diag(np.sqrt(0.5 * np.append(t, [0.0] * intercept)))])
+        rows = np.vstack(
+            [np.sqrt(0.5 * c * s / s.sum())[:, None] * A, np.diag(np.sqrt(0.5 * np.append(t, [0.0] * intercept)))]
+        )
         values = np.append(np.sqrt(0.5 * c * s / s.sum()) * y, np.zeros(A.shape[1]))
         scale = np.linalg.norm(rows, axis=0)
         scale[scale == 0] = 1
@@ -291,9 +300,11 @@ def test_float32_at_the_optimum():
     random = np.random.default_rng(10)
     X = random.normal(size=(300, 4)).astype(np.float32)
     y = np.where(X[:, 0] + random.normal(size=300) > 0, 1.0, -1.0)
-    exact = fastgd.fit(X.astype(float), y, loss="logistic", alpha=0.01, method="gd", tol=1e-12, max_epochs=3000)
-    problem = problem_of(X, y, "logistic", ElasticNet(l2=0.01))
-    assert Certificate(problem).gap(joined(exact.coef, exact.intercept)) < 1e-13
+    X64, term = X.astype(float), ElasticNet(l2=0.01)
+    exact, theta = problem_of(X64, y, "logistic", term), np.zeros(5)
+    for _ in range(2000):
+        theta = theta - 2.0 * (exact.gradient(theta)[1] + 0.01 * np.append(theta[:4], 0.0))
+    assert Certificate(problem_of(X, y, "logistic", term)).gap(theta) < 1e-13
 
 
 def test_any_number_of_threads_gives_the_same_bound():
@@ -301,15 +312,17 @@ def test_any_number_of_threads_gives_the_same_bound():
     n = PARALLEL_FROM // 6
     X = random.normal(size=(n, 8))
     y = np.where(X[:, 0] + random.normal(size=n) > 0, 1.0, -1.0)
-    bounds = {
-        fastgd.fit(X, y, loss="logistic", alpha=0.01, method="gd", max_epochs=3, n_threads=count).gap_bound
-        for count in range(1, thread_pool_size() + 1)
-    }
+    bounds = set()
+    for count in range(1, thread_pool_size() + 1):
+        with threads(count):
+            bounds.add(Certificate(problem_of(X, y, "logistic", ElasticNet(l2=0.01))).gap(np.linspace(-1, 1, 9)))
     assert len(bounds) == 1
     z, w, a = X @ np.ones(8), np.linspace(1, 2, n), random.normal(size=n)
     found = set()
     for count in range(thread_pool_size() + 1):
-        (slopes_kernel, product_kernel) = (slopes_at, mean_product) if count else (slopes_at.serial, mean_product.serial)
+        (slopes_kernel, product_kernel) = (
+            (slopes_at, mean_product) if count else (slopes_at.serial, mean_product.serial)
+        )
         slopes, out = np.empty(n), np.empty(8)
         with threads(max(count, 1)):
             sums = slopes_kernel(y, w[:0], z, 0.5, LOSSES["logistic"](), np.empty((7, 2)), slopes)
@@ -428,11 +441,14 @@ def test_a_fit_without_one():
     assert "without a penalty on every weight" in result.gap_note
 
 
-def test_a_loss_of_your_own_that_says_it_is_convex():
-    X, y = np.arange(36.0).reshape(12, 3) % 7, np.linspace(1, 2, 12)
-    own = fastgd.fit(X, y, loss=StatedConvex(), alpha=0.1, method="gd", max_epochs=50)
-    known = fastgd.fit(X, y, loss="half_squared", alpha=0.1, method="gd", max_epochs=50)
-    assert known.gap_bound < own.gap_bound < 1e3 * known.gap_bound
+def test_a_loss_of_your_own_that_says_it_is_convex(monkeypatch):
+    """Without least(y) it has no multiples of a dual point."""
+    monkeypatch.setattr("fastgd.certificate.GRAM_COLUMNS", 0)
+    X, y, term = np.arange(36.0).reshape(12, 3) % 7, np.linspace(1, 2, 12), ElasticNet(l2=0.1)
+    near, far = np.array([0.1, 0.1, 0.12, 0.3]), np.array([9.0, 9.0, 9.0, 9.0])
+    own, known = (Certificate(problem_of(X, y, loss, term)) for loss in (StatedConvex(), "half_squared"))
+    assert own.gap(far) > 2 * known.gap(far)
+    assert np.isfinite(own.gap(near))
 
 
 def test_no_bound_where_training_was_interrupted():
@@ -454,7 +470,8 @@ def test_gap_tol_is_a_number_above_zero(gap_tol):
 
 def test_models_side_by_side():
     X, y = classes()
-    models = fastgd.fit_path(X, y, loss="logistic", alphas=[0.0, 0.1, 1.0], method="gd", tol=1e-6)
+    y = X[:, 0] + (y == "yes")
+    models = fastgd.fit_path(X, y, loss="huber:delta=1.5", alphas=[0.0, 0.1, 1.0], method="gd", tol=1e-6)
     assert models[0].gap_bound is None
     assert "without a penalty" in models[0].gap_note
     for model in models[1:]:
@@ -466,5 +483,3 @@ def test_it_is_kept_with_the_model(tmp_path):
     result = fastgd.fit(X, y, loss="logistic", alpha=0.1)
     result.save(tmp_path / "model.fastgd")
     assert fastgd.load(tmp_path / "model.fastgd").gap_bound == result.gap_bound > 0
-
-

@@ -56,7 +56,9 @@ def mean_product(X, slopes, partials, out):
     n_chunks = partials.shape[0]
     for c in prange(n_chunks):
         partials[c, :] = 0.0
-        add_rows(X, slopes, chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples), partials[c])
+        add_rows(
+            X, slopes, chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples), partials[c]
+        )
     for j in range(out.shape[0]):
         total = 0.0
         for c in range(n_chunks):
