@@ -87,9 +87,9 @@ def fit(
         epoch is run.
     max_seconds : most seconds of training, compilation not counted.
     tol : stop when converged to this relative tolerance; 0 runs all epochs. None means 1e-4 for an automatic
-        learning rate without ``gap_tol``, else 0. For gd the norm of the proximal-gradient mapping, relative to its value at
-        zero weights; for sgd and minibatch an improvement of the running loss, relative to the best, that is
-        not reached for ``patience`` epochs.
+        learning rate without ``gap_tol``, else 0. For gd the norm of the proximal-gradient mapping, relative to
+        its value at zero weights; for sgd and minibatch an improvement of the running loss, relative to the best,
+        that is not reached for ``patience`` epochs.
     gap_tol : stop when F is proved to be within this of the optimum, as `Result.gap_bound` is; each look takes about
         two passes, which count. An `OptionError` says so where no bound is known.
     clip_norm : the longest a gradient may be, that of a batch's mean loss over all weights; longer ones are shortened.
