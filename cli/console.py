@@ -37,6 +37,7 @@ class Bar(Reporter):
         )
         self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
         self._task: Any = None
+        self._held_out = ""
 
     def start(self, description: str) -> None:
         self._progress.start()
@@ -49,8 +50,11 @@ class Bar(Reporter):
         self._progress.update(self._task, description="compiling", detail=f"{kernel} (once on this machine)")
 
     def advanced(self, passes: float, max_epochs: int, loss: float) -> None:
-        detail = f"{passes:.1f} of {max_epochs} epochs" + ("" if math.isnan(loss) else f", loss {loss:.6g}")
+        detail = so_far(passes, max_epochs, loss) + self._held_out
         self._progress.update(self._task, description="training", completed=passes, total=max_epochs, detail=detail)
+
+    def validated(self, epoch: int, loss: float) -> None:
+        self._held_out = f", validation {loss:.6g}"
 
 
 class Lines(Reporter):
@@ -61,6 +65,7 @@ class Lines(Reporter):
     def __init__(self) -> None:
         self._said_compiling = False
         self._last = time.monotonic()
+        self._held_out = ""
 
     def start(self, description: str) -> None:
         pass
@@ -76,7 +81,14 @@ class Lines(Reporter):
     def advanced(self, passes: float, max_epochs: int, loss: float) -> None:
         if time.monotonic() - self._last > self.SECONDS_BETWEEN:
             self._last = time.monotonic()
-            remark(f"{passes:.1f} of {max_epochs} epochs, loss {loss:.6g}")
+            remark(so_far(passes, max_epochs, loss) + self._held_out)
+
+    def validated(self, epoch: int, loss: float) -> None:  # as the reporter's
+        self._held_out = f", validation {loss:.6g}"
+
+
+def so_far(passes: float, max_epochs: int, loss: float) -> str:
+    return f"{passes:.1f} of {max_epochs} epochs" + ("" if math.isnan(loss) else f", loss {loss:.6g}")
 
 
 @contextmanager

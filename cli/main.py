@@ -13,6 +13,7 @@ from fastgd.errors import DivergedError, FastgdError
 from .evaluate import evaluate
 from .generate import generate
 from .info import info
+from .lr_find import lr_find
 from .predict import predict
 from .run import run
 
@@ -28,7 +29,7 @@ def cli() -> None:
     """
 
 
-for command in (run, predict, evaluate, generate, info):
+for command in (run, predict, evaluate, lr_find, generate, info):
     cli.add_command(command)
 
 

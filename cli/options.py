@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from fastgd.data.names import BUILTINS
+from fastgd.losses import LOSSES
+from fastgd.options import SHUFFLES
+from fastgd.penalties import PENALTY_NAMES
+from fastgd.rules import RULES
+
+if TYPE_CHECKING:
+    from fastgd import Table
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 OWN_LOSS_HELP = "The loss again, FILE.py:CLASS, of a model that was fitted with one of your own."
+SETTINGS_HELP = "Settings follow a colon, as in huber:delta=2."
 DATA_HELP = f"DATA is a file or one of the built-ins: {', '.join(BUILTINS)}."
 
 
@@ -83,3 +91,89 @@ def json_option(function: F) -> F:
 
 def quiet_option(function: F) -> F:
     return click.option("--quiet", "-q", is_flag=True, help="No progress and no remarks on standard error.")(function)
+
+
+def together(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """One decorator of several, in the order of the help text."""
+
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+# What the commands that train have in common, in the order in which `fastgd run --help` lists it.
+table_options = together(
+    click.option(
+        "--target",
+        help="Column to predict: its name, or its index from 0; several with commas between them.  "
+        "[default: y, target or label, else the last]",
+    ),
+    click.option("--drop", type=Names(), default="", help="Columns not to use, with commas between them."),
+    click.option(
+        "--loss",
+        help=f"One of {', '.join(LOSSES)}. {SETTINGS_HELP} Or your own: FILE.py:CLASS, with settings after another "
+        "colon.  [default: squared, or what a built-in wants]",
+    ),
+    click.option("--sample-weight", help="Column with the weight of each row, 0 or more."),
+    click.option(
+        "--class-weight",
+        type=ClassWeights(),
+        metavar="balanced|LABEL=WEIGHT,...",
+        help="Weights of the classes; balanced makes up for their sizes.",
+    ),
+    click.option("--offset", help="Column to add to the linear predictor of each row, such as the log of an exposure."),
+)
+penalty_options = together(
+    click.option(
+        "--penalty",
+        help=f"What large weights cost: {', '.join(PENALTY_NAMES)}. Settings follow a colon, as in mcp:gamma=4.  "
+        "[default: l2 where alpha is above 0]",
+    ),
+    click.option("--alpha", type=float, default=0.0, show_default=True, help="Strength of the penalty."),
+    click.option("--l1-ratio", type=float, help="Share of L1 in elasticnet.  [default: 0.15]"),
+    click.option(
+        "--penalty-weights",
+        type=Numbers(as_list=True),
+        help="How many times the penalty of each column counts, with commas between.",
+    ),
+)
+rule_option = click.option(
+    "--rule", default="sgd", show_default=True, help=f"Update rule: {', '.join(RULES)}. {SETTINGS_HELP}"
+)
+step_options = together(
+    click.option("--batch-size", type=AutoOr(int), default="auto", show_default=True, help="Rows a step of minibatch."),
+    click.option(
+        "--scale/--no-scale",
+        default=None,
+        help="Step in scaled columns.  [default: where they differ much and the rate is auto]",
+    ),
+)
+start_options = together(
+    click.option("--clip-norm", type=float, help="The longest a gradient may be; longer ones are shortened."),
+    click.option(
+        "--start", type=Numbers(), help="Coefficients to start from: a number, or one for each column.  [default: 0]"
+    ),
+    click.option("--no-intercept", is_flag=True, help="Fit no intercept."),
+    click.option(
+        "--shuffle",
+        type=click.Choice(SHUFFLES),
+        default="blocks",
+        show_default=True,
+        help="Order of the rows in an epoch.",
+    ),
+    click.option("--no-shuffle", is_flag=True, help="Take the rows in order; short for --shuffle none."),
+    click.option("--seed", type=int, default=0, show_default=True, help="Seed of the shuffling."),
+    click.option("--threads", "n_threads", type=int, help="Most threads to use.  [default: all]"),
+)
+
+
+def fit_options(table: Table, options: dict[str, Any]) -> dict[str, Any]:
+    """The options of `fastgd.fit`: what was given, else what the data set suggests, else fastgd's own defaults."""
+    given = {name: value for name, value in options.items() if value is not None}
+    given["fit_intercept"] = not given.pop("no_intercept")
+    if given.pop("no_shuffle"):
+        given["shuffle"] = "none"
+    return {**table.defaults, **given}

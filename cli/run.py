@@ -9,66 +9,39 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastgd.losses import LOSSES
-from fastgd.options import METHODS, SHUFFLES
-from fastgd.penalties import PENALTY_NAMES
-from fastgd.rules import RULES
+from fastgd.options import METHODS, ON_DIVERGENCE
 from fastgd.schedules import SCHEDULES
 
 from .console import progress, remark
-from .options import DATA_HELP, AutoOr, ClassWeights, Names, Numbers, json_option, quiet_option
+from .options import (
+    DATA_HELP,
+    AutoOr,
+    fit_options,
+    json_option,
+    penalty_options,
+    quiet_option,
+    rule_option,
+    start_options,
+    step_options,
+    table_options,
+)
+from .validation import FractionOrData, open_validation
 
 if TYPE_CHECKING:
-    from fastgd import Result, Table
-
-SETTINGS_HELP = "Settings follow a colon, as in huber:delta=2."
+    from fastgd import Result
 
 
 @click.command(short_help="Train a model, say how it went, keep it.", epilog=DATA_HELP)
 @click.argument("data", default="linear")
-@click.option(
-    "--target",
-    help="Column to predict: its name, or its index from 0; several with commas between them.  "
-    "[default: y, target or label, else the last]",
-)
-@click.option("--drop", type=Names(), default="", help="Columns not to use, with commas between them.")
-@click.option(
-    "--loss",
-    help=f"One of {', '.join(LOSSES)}. {SETTINGS_HELP} Or your own: FILE.py:CLASS, with settings after another colon.  "
-    "[default: squared, or what a built-in wants]",
-)
-@click.option("--sample-weight", help="Column with the weight of each row, 0 or more.")
-@click.option(
-    "--class-weight",
-    type=ClassWeights(),
-    metavar="balanced|LABEL=WEIGHT,...",
-    help="Weights of the classes; balanced makes up for their sizes.",
-)
-@click.option("--offset", help="Column to add to the linear predictor of each row, such as the log of an exposure.")
+@table_options
 @click.option("--method", type=click.Choice(list(METHODS)), default="auto", show_default=True, help="How to descend.")
-@click.option(
-    "--penalty",
-    help=f"What large weights cost: {', '.join(PENALTY_NAMES)}. Settings follow a colon, as in mcp:gamma=4.  "
-    "[default: l2 where alpha is above 0]",
-)
-@click.option("--alpha", type=float, default=0.0, show_default=True, help="Strength of the penalty.")
-@click.option("--l1-ratio", type=float, help="Share of L1 in elasticnet.  [default: 0.15]")
-@click.option(
-    "--penalty-weights",
-    type=Numbers(as_list=True),
-    help="How many times the penalty of each column counts, with commas between.",
-)
-@click.option("--rule", default="sgd", show_default=True, help=f"Update rule: {', '.join(RULES)}. {SETTINGS_HELP}")
+@penalty_options
+@rule_option
 @click.option("--learning-rate", type=AutoOr(float), default="auto", show_default=True, help="Step size.")
 @click.option(
     "--schedule", default="constant", show_default=True, help=f"Of the learning rate: {', '.join(SCHEDULES)}."
 )
-@click.option("--batch-size", type=AutoOr(int), default="auto", show_default=True, help="Rows a step of minibatch.")
-@click.option(
-    "--scale/--no-scale",
-    default=None,
-    help="Step in scaled columns.  [default: where they differ much and the rate is auto]",
-)
+@step_options
 @click.option("--epochs", "max_epochs", type=int, default=100, show_default=True, help="Most passes over the data.")
 @click.option("--max-seconds", type=float, help="Most seconds of training.")
 @click.option(
@@ -80,17 +53,27 @@ SETTINGS_HELP = "Settings follow a colon, as in huber:delta=2."
 @click.option(
     "--patience", type=int, default=5, show_default=True, help="Epochs without an improvement of tol before stopping."
 )
-@click.option("--clip-norm", type=float, help="The longest a gradient may be; longer ones are shortened.")
 @click.option(
-    "--start", type=Numbers(), help="Coefficients to start from: a number, or one for each column.  [default: 0]"
+    "--validation",
+    type=FractionOrData(),
+    help="Share of the rows to hold out, or data of its own: training stops when the loss there stops falling, "
+    "and the model is the best on it.",
 )
-@click.option("--no-intercept", is_flag=True, help="Fit no intercept.")
 @click.option(
-    "--shuffle", type=click.Choice(SHUFFLES), default="blocks", show_default=True, help="Order of the rows in an epoch."
+    "--average",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Average the weights after every step from this one on, 1 for all; of sgd and minibatch.",
 )
-@click.option("--no-shuffle", is_flag=True, help="Take the rows in order; short for --shuffle none.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the shuffling.")
-@click.option("--threads", "n_threads", type=int, help="Most threads to use.  [default: all]")
+@click.option(
+    "--on-divergence",
+    type=click.Choice(list(ON_DIVERGENCE)),
+    default="auto",
+    show_default=True,
+    help="Go on at a smaller rate, or stop; auto does the first with an auto rate.",
+)
+@start_options
 @click.option("--save", type=click.Path(path_type=Path), help="Keep the model in this file.")
 @click.option(
     "--trace",
@@ -104,7 +87,7 @@ SETTINGS_HELP = "Settings follow a colon, as in huber:delta=2."
 def run(
     data: str, target: str | None, drop: list[str], sample_weight: str | None, offset: str | None,
     as_json: bool, quiet: bool, save: Path | None, trace_file: Path | None, trace_steps: bool,
-    no_intercept: bool, no_shuffle: bool, **options: Any,
+    **options: Any,
 ) -> None:  # fmt: skip
     """Train a model on DATA by gradient descent.
 
@@ -127,8 +110,7 @@ def run(
             table = fastgd.open(data, target=target, drop=drop, weight=sample_weight, offset=offset)
             seconds_read = time.perf_counter() - began
             options = fit_options(table, options)
-            options["fit_intercept"] = not no_intercept
-            options["shuffle"] = "none" if no_shuffle else options["shuffle"]
+            options["validation"] = open_validation(options.get("validation"), table, sample_weight, offset)
             options["trace"] = "step" if trace_steps else "epoch"
             result = fastgd.fit(table, **options)
     except (fastgd.Interrupted, fastgd.DivergedError) as ended:
@@ -157,12 +139,6 @@ def check_outputs(save: Path | None, trace_file: Path | None, trace_steps: bool)
         check_writable(save)
     if trace_file is not None:
         check_writable(trace_file, COLUMN_SUFFIXES)
-
-
-def fit_options(table: Table, options: dict[str, Any]) -> dict[str, Any]:
-    """The options of `fastgd.fit`: what was given, else what the data set suggests, else fastgd's own defaults."""
-    given = {name: value for name, value in options.items() if value is not None}
-    return {**table.defaults, **given}
 
 
 def write_outputs(result: Result, save: Path | None, trace_file: Path | None) -> None:

@@ -12,15 +12,20 @@ import numpy as np
 from fastgd import Result, Table
 from fastgd.losses import LOSSES
 from fastgd.metrics import evaluate
+from fastgd.options import WHOLE_STEPS
 
 from .console import print_table
 from .models import output_names
+from .validation import describe as validation_rows
+from .validation import lowest_loss
 
 STOP_REASONS = {
     "tol": "the running loss no longer improves by more than the tolerance",
     "gap_tol": "proved to be as near the optimum as --gap-tol asks",
+    "precision": "converged: what is left to gain is less than rounding",
     "max_epochs": "all passes done that --epochs allows",
     "max_seconds": "time is up",
+    "validation": "the loss on the validation rows no longer improves",
     "callback": "stopped by a callback",
 }
 COEFFICIENTS_SHOWN = 10
@@ -82,6 +87,7 @@ def print_summary(table: Table, result: Result, seconds_read: float, files: dict
         ("stopped", _why_stopped(result)),
         ("objective", f"{result.objective:.8g} (from {result.trace['objective'][0]:.8g} at the start)"),
         ("gap", _gap(result)),
+        *validation_rows(result),
         ("on training", describe_metrics(training_metrics(table, result))),
         *_weights(result),
     ]
@@ -92,7 +98,7 @@ def print_summary(table: Table, result: Result, seconds_read: float, files: dict
 
 
 def _why_stopped(result: Result) -> str:
-    if result.method == "gd" and result.stop_reason == "tol":
+    if result.method not in ("sgd", "minibatch") and result.stop_reason == "tol":
         return "converged: the gradient is below the tolerance"
     return STOP_REASONS[result.stop_reason]
 
@@ -108,7 +114,8 @@ def _method(result: Result) -> str:
     parts = [result.method]
     parts += [f"batches of {settings['batch_size']}"] if result.method == "minibatch" else []
     parts += [f"rule {settings['rule']}"] if settings["rule"] != "sgd" else []
-    parts += [f"learning rate {result.learning_rate:.4g}"]
+    why = f" ({result.rate_reason})" if result.rate_reason not in ("", "given") else ""
+    parts += [] if result.rate_reason == WHOLE_STEPS else [f"learning rate {result.learning_rate:.4g}{why}"]
     parts += [f"schedule {settings['schedule']}"] if settings["schedule"] != "constant" else []
     return ", ".join(parts)
 
@@ -166,11 +173,15 @@ def print_json(table: Table, result: Result, seconds_read: float, files: dict[st
         "converged": result.converged,
         "stop_reason": result.stop_reason,
         "learning_rate": result.learning_rate,
+        "rate_reason": result.rate_reason,
         "n_outputs": result.n_outputs,
         "classes": None if result.classes is None else result.classes.tolist(),
         "coef": result.coef.tolist() if _fits_in_json(result.coef) else None,
         "intercept": np.asarray(result.intercept).tolist(),
         "gap_bound": result.gap_bound,
+        "best_epoch": result.best_epoch,
+        "validation_loss": None if result.best_epoch is None else lowest_loss(result),
+        "divergences": result.divergences,
         "metrics": training_metrics(table, result),
         "samples_per_second": samples_per_second(result),
         "seconds": {"read": seconds_read, **result.seconds},

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from .path import fit_path as fit_path
     from .progress import Reporter as Reporter
     from .progress import reporting_to as reporting_to
+    from .rate_range import RateRange as RateRange
+    from .rate_range import learning_rate_range as learning_rate_range
     from .result import Result as Result
     from .result import load as load
     from .term import term as term
@@ -37,6 +39,7 @@ _HOMES = {
     "FastgdError": "errors",
     "Interrupted": "errors",
     "OptionError": "errors",
+    "RateRange": "rate_range",
     "Reporter": "progress",
     "Result": "result",
     "State": "watch",
@@ -44,6 +47,7 @@ _HOMES = {
     "fit": "fit",
     "fit_path": "path",
     "generate": "data.generators",
+    "learning_rate_range": "rate_range",
     "load": "result",
     "open": "data",
     "reporting_to": "progress",

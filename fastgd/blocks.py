@@ -151,6 +151,21 @@ def _rescale_csr(X, W, factors):
             W[j, k] = factors[k] * W[j, k]
 
 
+# total += W times a factor for each output, less U, which becomes zeros; total has the layout of theta.
+def _sum_up_dense(X, W, factors, U, total):
+    for k in range(W.shape[0]):
+        for j in range(W.shape[1]):
+            total[k, j] += factors[k] * W[k, j] - U[k, j]
+            U[k, j] = 0.0
+
+
+def _sum_up_csr(X, W, factors, U, total):
+    for j in range(W.shape[0]):
+        for k in range(W.shape[1]):
+            total[k, j] += factors[k] * W[j, k] - U[j, k]
+            U[j, k] = 0.0
+
+
 # Z = X W' for a block of rows. Four rows and two outputs at a time: eight sums in registers for six loads. (BLAS
 # is no faster on matrices so narrow, and it would bring threads of its own.)
 def _block_dot_dense(X, order, start, stop, W, Z):
@@ -232,5 +247,6 @@ axpys = by_layout(_axpys_dense, _axpys_csr)
 softens = by_layout(_softens_dense, _softens_csr)
 softens_all = by_layout(_softens_all_dense, _softens_all_csr)
 rescale = by_layout(_rescale_dense, _rescale_csr)
+sum_up = by_layout(_sum_up_dense, _sum_up_csr)
 block_dot = by_layout(_block_dot_dense, _block_dot_csr)
 block_axpy = by_layout(_block_axpy_dense, _block_axpy_csr)

@@ -18,11 +18,35 @@ class OptionError(FastgdError, ValueError):
 
 
 class DivergedError(FastgdError, ArithmeticError):
-    """The loss grew instead of falling; ``result``, a `Result`, holds what there was until then."""
+    """The loss grew instead of falling.
 
-    def __init__(self, message: str, result: Any = None) -> None:
+    Attributes
+    ----------
+    result : a `Result` with what there was until then.
+    epoch : the epoch in which it happened, from 1.
+    stable_rate : the largest learning rate that is sure to be stable, as measured from the data; None where there is no
+        such limit (for a loss without a largest curvature, or an adaptive rule).
+    suggested_rate : a learning rate that was tried on these data and lowered the objective; None if none was found.
+    columns : the columns that are far larger than the others, three at most, each with its name, mean, spread and what
+        is typical of the others (see `fastgd.divergence.ColumnScale`).
+    """
+
+    def __init__(
+        self,
+        message: str,
+        result: Any = None,
+        *,
+        epoch: int | None = None,
+        stable_rate: float | None = None,
+        suggested_rate: float | None = None,
+        columns: tuple[Any, ...] = (),
+    ) -> None:
         super().__init__(message)
         self.result = result
+        self.epoch = epoch
+        self.stable_rate = stable_rate
+        self.suggested_rate = suggested_rate
+        self.columns = columns
 
 
 class Interrupted(KeyboardInterrupt):

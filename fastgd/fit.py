@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from .data.table import Table
-from .errors import DataError, DivergedError, Interrupted
+from .errors import DataError, Interrupted
 from .losses import LOSSES, check_own_loss
 from .options import Options
 from .penalties import resolve_penalty
@@ -38,6 +38,7 @@ def fit(
     gap_tol: float | None = None,
     patience: int = 5,
     clip_norm: float | None = None,
+    average: bool | int = False,
     fit_intercept: bool = True,
     sample_weight: Any = None,
     class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
@@ -45,8 +46,10 @@ def fit(
     penalty_weights: Any = None,
     shuffle: bool | str = True,
     start: Any = None,
+    validation: Any = None,
     seed: int = 0,
     n_threads: int | None = None,
+    on_divergence: Literal["auto", "shrink", "raise"] = "auto",
     trace: Literal["epoch", "step"] = "epoch",
     callbacks: Sequence[Callable[[State], Any]] = (),
 ) -> Result:
@@ -69,15 +72,20 @@ def fit(
         absolute, quantile, epsilon_insensitive, squared_epsilon_insensitive, phase_retrieval; for counts and
         amounts, on a log scale: poisson, gamma, tweedie; for labels: logistic, hinge, squared_hinge,
         modified_huber, perceptron, softmax.
-    method : "gd" (a step an epoch), "sgd" (a step a row), "minibatch" (a step a batch), or "auto", which
-        takes gd for less than 256 rows and minibatch from there on.
+    method : "gd" (a step an epoch), "sgd" (a step a row), "minibatch" (a step a batch), "svrg" or "saga" (a step a
+        row, whose noise vanishes), "newton" (a step an epoch, by the Hessian of sampled rows), "lbfgs" (a step an
+        epoch, by the last few of them), or "auto". That takes newton where all Hessians together have at most 2
+        million values, else lbfgs, or for a penalty with kinks saga; minibatch (gd for less than 256 rows) where an
+        option asks for steps along the gradient, as a rule or a learning rate does, and for what those cannot do:
+        phase_retrieval, losses with kinks (then with the schedule adaptive), mcp, scad, groups.
     penalty : None (l2 where alpha > 0), "none", "l2", "l1", "elasticnet", "mcp", "scad", "box", "nonnegative", a name
         with settings ("box:lower=0,upper=1"), or a term with its own strength, as `penalties.GroupLasso`.
     alpha : strength of the penalty, 0 or more.
     l1_ratio : share of L1 in elasticnet, from 0 to 1; 0.15 unless given.
     rule : sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw, amsgrad, nadam, adadelta, lion, asgd,
         schedule_free, or a term.
-    learning_rate : step size, or "auto": from the row norms and the curvature of the loss (see `steps`).
+    learning_rate : step size, or "auto": from the row norms and the curvature of the loss (see `steps`). For newton
+        and lbfgs the part of a whole step that is tried first, "auto" being 1.
     schedule : constant, invscaling, step, exponential, cosine, onecycle, adaptive, optimal, pegasos, or a term. The
         last two set the rate themselves, from alpha.
     batch_size : rows a step of minibatch, or "auto": 32, and more on sparse rows.
@@ -87,12 +95,18 @@ def fit(
         epoch is run.
     max_seconds : most seconds of training, compilation not counted.
     tol : stop when converged to this relative tolerance; 0 runs all epochs. None means 1e-4 for an automatic
-        learning rate without ``gap_tol``, else 0. For gd the norm of the proximal-gradient mapping, relative to
-        its value at zero weights; for sgd and minibatch an improvement of the running loss, relative to the best,
-        that is not reached for ``patience`` epochs.
+        learning rate without ``gap_tol``, else 0. For sgd and minibatch an improvement of the running loss, relative to
+        the best, that is not reached for ``patience`` epochs; for all others the norm of the proximal-gradient mapping,
+        relative to its value at zero weights. With ``validation`` they go by the validation loss instead.
     gap_tol : stop when F is proved to be within this of the optimum, as `Result.gap_bound` is; each look takes about
         two passes, which count. An `OptionError` says so where no bound is known.
+    patience : epochs without such an improvement before stopping; see ``tol`` and ``validation``.
     clip_norm : the longest a gradient may be, that of a batch's mean loss over all weights; longer ones are shortened.
+    average : True for the mean of the weights after every step of sgd or minibatch in place of the last ones
+        (Polyak and Ruppert); a number to begin with the step of that number, as in scikit-learn: 10 leaves the first
+        nine out. Steps, and the running loss, are those of the weights themselves. On sparse rows sgd keeps the mean
+        up at the cost of their non-zeros, but with l1, penalty_weights or another rule a step costs n_features.
+        Training that diverges and goes back begins a new mean.
     fit_intercept : whether the model has an intercept.
     sample_weight : array of shape (n_samples,), 0 or more: a row of weight 2 counts as two rows, one of weight 0
         is left out. By default the weights of a `Table`, if it was opened with some.
@@ -103,10 +117,18 @@ def fit(
         several times slower on large data) or False (in order).
     start : weights to start from: a number or array of coefficients, (coefficients, intercept), or a
         `Result`. Zero unless given; random for a loss whose gradient is zero there.
-    seed : of the shuffling; equal seeds give equal bits, whatever ``n_threads`` is.
+    validation : rows to validate on, which no step, rate or scale sees: a fraction of the rows, held out at random and
+        for labels by class (training takes a copy of the others); or a set (X, y), (X, y, sample_weight), (X, y,
+        sample_weight, offset) or a `Table`. After each epoch the mean loss on them, without the penalty, is taken;
+        that costs no passes. ``patience`` epochs that do not improve the best by ``tol`` of it (at all, where
+        tol is 0) end the fit. However it ends, the model is the one whose validation loss was lowest.
+    seed : of the shuffling and of the rows held out; equal seeds give equal bits, whatever ``n_threads`` is.
     n_threads : most threads to use; all unless given.
+    on_divergence : "raise"; "shrink", to go back to where training had not diverged and on at a smaller learning rate;
+        or "auto", which shrinks an automatic rate and raises at yours.
     trace : "epoch", or "step" to record every single update in ``Result.steps`` as well.
-    callbacks : functions called with a `State` after each epoch; one that returns True ends the fit.
+    callbacks : a list of functions called with a `State` after each epoch; one that returns True ends the fit. What
+        they raise ends it as well, and comes out of it as it is.
 
     Returns
     -------
@@ -117,7 +139,8 @@ def fit(
     DataError, OptionError
         When the data or an option cannot be used; each says what to do.
     DivergedError
-        When the loss grew beyond 10 times its value at the start and that of the best constant model.
+        When the loss grew beyond 10 times its value at the start and that of the best constant model: it names the
+        epoch, the largest stable rate, the columns that are to blame and a rate to try, all attributes as well.
     Interrupted
         On Ctrl-C; a KeyboardInterrupt with the ``result`` so far.
 
@@ -127,19 +150,27 @@ def fit(
     >>> result = fastgd.fit([[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0], fit_intercept=False, tol=1e-12)
     >>> round(float(result.coef[0]), 6)
     2.0
+
+    A callback that ends the fit when the model is good enough:
+
+    >>> def good_enough(state):
+    ...     return state.objective < 0.01
+    >>> result = fastgd.fit([[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0], method="gd", callbacks=[good_enough])
+    >>> result.stop_reason
+    'callback'
     """
     loss_term = LOSSES.resolve(loss)
     penalty_term = resolve_penalty(penalty, alpha, l1_ratio)
     options = Options(
         method, rule, learning_rate, schedule, batch_size, scale, max_epochs, max_seconds, tol, gap_tol, patience,
-        clip_norm, shuffle, seed, n_threads, trace, callbacks,
+        clip_norm, shuffle, seed, n_threads, trace, callbacks, average, on_divergence,
     ).bound_to(loss_term, penalty_term, alpha)  # fmt: skip
-    rows = RowOptions(sample_weight, class_weight, offset, penalty_weights)
+    rows = RowOptions(sample_weight, class_weight, offset, penalty_weights, validation, options.seed)
     problem, described = pose(X, y, loss_term, penalty_term, fit_intercept, rows)
     run = Run(problem, options, start)
     result = run.result(**described, loss=loss_term, settings=run.settings(penalty_term))
-    if run.watch.stop_reason == "diverged":
-        raise DivergedError(run.divergence, result)
+    if run.divergence is not None:
+        raise run.divergence.error(result)
     if run.watch.stop_reason == "interrupted":
         raise Interrupted(result)
     return result

@@ -36,6 +36,7 @@ SOURCES = (
     "elementary.py",
     "rows.py",
     "blocks.py",
+    "drift.py",
     "kernels/*.py",
 )
 GENERATIONS_KEPT = 4

@@ -98,6 +98,27 @@ def _check_indices(X: Any) -> None:
         raise DataError(f"X is damaged: it has the column index {outside[0]}, but only {plural(X.shape[1], 'column')}")
 
 
+def own_columns(
+    matrix: np.ndarray | CSR, names: tuple[str, ...] | None, own: tuple[str, ...] | None, n_features: int
+) -> np.ndarray | CSR:
+    """A model's own columns of ``matrix``, by name where both have names, in whatever order they come.
+
+    Raises
+    ------
+    DataError
+        When some are missing, or their number is not ``n_features``.
+    """
+    if names and own and not isinstance(matrix, CSR):
+        missing = [name for name in own if name not in names]
+        if missing:
+            raise DataError(f"X lacks {len(missing)} of the model's columns: {', '.join(map(repr, missing[:5]))}")
+        if names != own:
+            matrix = np.ascontiguousarray(matrix[:, [names.index(name) for name in own]])
+    if shape_of(matrix)[1] != n_features:
+        raise DataError(f"X has {shape_of(matrix)[1]} columns, but the model was fitted on {n_features}")
+    return matrix
+
+
 def shape_of(X: np.ndarray | CSR) -> tuple[int, int]:
     """(n_samples, n_features)."""
     return (len(X.indptr) - 1, X.n_features) if isinstance(X, CSR) else (X.shape[0], X.shape[1])

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from .data.wording import label
 from .errors import DataError
 from .losses import LOSSES, check_targets
 from .result import Result
 from .scores import Metric, Weight, auc, d2, deviance, log_loss, mae, mean, pinball, r2, rmse
-from .target import as_columns, as_sample_weight
+from .target import as_columns, as_sample_weight, class_numbers
 
 REGRESSION: Mapping[str, Metric] = {"r2": r2, "rmse": rmse, "mae": mae}
 
@@ -123,21 +122,3 @@ def _numbers(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind not in "fiub":
         raise DataError("y holds words, but the model predicts numbers")
     return values.astype(np.float64)
-
-
-def class_numbers(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """The position of each label among the model's sorted ``classes``.
-
-    Raises
-    ------
-    DataError
-        For a label that is not among them.
-    """
-    comparable = (values.dtype.kind == "U") == (classes.dtype.kind == "U")
-    number = np.searchsorted(classes, values).clip(max=len(classes) - 1) if comparable else np.zeros(len(values), int)
-    unknown = values[classes[number] != values] if comparable else values
-    if len(unknown):
-        known = [label(value) for value in classes.tolist()]
-        shown = " and ".join(known) if len(known) == 2 else ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
-        raise DataError(f"y holds the label {label(unknown[0])}, but the model knows only {shown}")
-    return number

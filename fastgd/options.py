@@ -9,7 +9,8 @@ from numbers import Integral, Real
 from typing import Any, Literal
 
 from .errors import OptionError
-from .rules import RULES
+from .penalties import is_smooth
+from .rules import RULES, SGD
 from .schedules import SCHEDULES, bind_schedule
 from .vocabulary import nearest
 
@@ -19,8 +20,23 @@ METHODS = {
     "gd": "batch gradient descent: one step an epoch on the gradient of all rows, in parallel",
     "sgd": "stochastic gradient descent: one step a row, serial",
     "minibatch": "one step a batch of rows: the compromise",
+    "newton": "one step a pass, preconditioned by the Hessian of sampled rows; for up to about a thousand columns",
+    "lbfgs": "one step a pass, from a memory of the last ones; for any number of columns and a smooth penalty",
+    "svrg": "steps a row, corrected by a full gradient every other epoch: to the optimum without a falling rate",
+    "saga": "steps a row, corrected by the last gradient of each row: the same without passes for full gradients",
+}
+# Those that correct the gradient of a row by gradients of the past.
+VARIANCE_REDUCED = ("svrg", "saga")
+# Those whose steps come from a model of the curvature.
+QUASI_NEWTON = ("newton", "lbfgs")
+WHOLE_STEPS = "whole steps of a quadratic model"  # why their rate is 1
+ON_DIVERGENCE = {
+    "auto": "at an automatic rate as shrink, at one of yours as raise",
+    "shrink": "go back to where it had not diverged and on at a smaller rate",
+    "raise": "stop, and say what is wrong",
 }
 SHUFFLES = ("blocks", "full", "none")
+AVERAGING = ("auto", "sgd", "minibatch")  # the methods whose steps can be averaged
 AUTO_TOLERANCE = 1e-4
 
 
@@ -45,6 +61,8 @@ class Options:
     n_threads: int | None = None
     trace: Literal["epoch", "step"] = "epoch"
     callbacks: Sequence[Callable[..., Any]] = ()
+    average: bool | int = False
+    on_divergence: Literal["auto", "shrink", "raise"] = "auto"
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -68,6 +86,8 @@ class Options:
             self.clip_norm = _positive("clip_norm", self.clip_norm)
         if self.n_threads is not None:
             self.n_threads = _whole("n_threads", self.n_threads, 1)
+        if not isinstance(self.average, bool):
+            self.average = _whole("average", self.average, 0, "True, False or ")
         self._check_tolerance()
         self._check_choices()
 
@@ -92,8 +112,37 @@ class Options:
                 )
             if self.scale is True:
                 raise OptionError("scale=True goes with penalties of single features, not of groups")
+        if self.method in QUASI_NEWTON:
+            self._check_can_be_modelled(loss, penalty)
+        if self.average:
+            self._check_average(penalty)
+        if self.on_divergence == "shrink" and getattr(schedule, "sets_rate", False):
+            name = SCHEDULES.name_of(schedule)
+            raise OptionError(
+                f"schedule {name!r} sets the rates itself: on_divergence='shrink' has none to make smaller"
+            )
         scale = self.scale if getattr(penalty, "separable", True) else False
         return replace(self, schedule=schedule, scale=scale)
+
+    @property
+    def shrinks(self) -> bool:
+        """Whether training that diverges goes back, and on at a smaller rate."""
+        return self.on_divergence == "shrink" or (self.on_divergence == "auto" and self.learning_rate == "auto")
+
+    def _check_average(self, penalty: Any) -> None:
+        from .kernels.update import keeps_model  # brings numba, which the choices above must not
+
+        if self.method not in AVERAGING:
+            raise OptionError(
+                f"average is of the weights of many noisy steps, and method {self.method!r} has none: "
+                "take sgd or minibatch, or leave average out"
+            )
+        if keeps_model(self.rule, penalty):
+            name = RULES.name_of(self.rule)
+            raise OptionError(
+                f"rule {name!r} makes the model from the weights of its steps in a way of its own here: "
+                "leave average out, or take the rule sgd"
+            )
 
     def _check_tolerance(self) -> None:
         if self.tol is None:
@@ -109,15 +158,70 @@ class Options:
             raise OptionError(f"shuffle is True, False or one of {', '.join(SHUFFLES)}, not {self.shuffle!r}")
         if self.trace not in ("epoch", "step"):
             raise OptionError(f"trace is 'epoch' or 'step', not {self.trace!r}")
+        if self.on_divergence not in ON_DIVERGENCE:
+            raise OptionError(f"on_divergence is one of {', '.join(ON_DIVERGENCE)}, not {self.on_divergence!r}")
         if self.scale not in (True, False, "auto"):
             raise OptionError(f"scale is True, False or 'auto', not {self.scale!r}")
         if self.scale != "auto":
             self.scale = bool(self.scale)
+        self._check_method()
+        self._check_callbacks()
+
+    def _check_method(self) -> None:
+        """Options that the method would have to ignore."""
         if self.method == "sgd" and self.batch_size not in ("auto", 1):
             raise OptionError("method 'sgd' takes one row a step; for a batch_size other than 1 use method 'minibatch'")
         if self.method == "gd" and self.batch_size != "auto":
             raise OptionError("method 'gd' takes all rows in each step; for a batch_size use method 'minibatch'")
-        self._check_callbacks()
+        if self.method in QUASI_NEWTON:
+            self._check_own_steps()
+        if self.method in VARIANCE_REDUCED:
+            self._check_variance_reduced()
+
+    def _check_can_be_modelled(self, loss: Any, penalty: Any) -> None:
+        """Whether a quadratic model of the curvature says something of the loss and the penalty."""
+        if getattr(loss, "kinked", False):
+            raise OptionError(
+                f"method {self.method!r} needs second derivatives, and the loss has kinks: take 'auto', 'minibatch' or "
+                "'sgd'"
+            )
+        if not getattr(penalty, "convex", True) or not getattr(penalty, "separable", True):
+            raise OptionError(f"method {self.method!r} takes convex penalties of single features: take another method")
+        if self.method == "lbfgs" and not is_smooth(penalty):
+            raise OptionError(
+                "method 'lbfgs' needs a penalty without kinks, such as l2: take 'newton', 'saga' or 'auto'"
+            )
+
+    @property
+    def leaves_steps_open(self) -> bool:
+        """Whether nothing was asked for that only steps along the gradient have."""
+        plain = self.rule == RULES["sgd"]() and self.schedule == SCHEDULES["constant"]()
+        automatic = self.learning_rate == "auto" and self.batch_size == "auto"
+        return plain and automatic and self.clip_norm is None and self.trace == "epoch" and not self.average
+
+    def _check_own_steps(self) -> None:
+        """Options that make no sense where a method makes its own steps."""
+        for name, default in (("rule", RULES["sgd"]()), ("schedule", SCHEDULES["constant"]()), ("clip_norm", None)):
+            if getattr(self, name) != default:
+                raise OptionError(
+                    f"method {self.method!r} makes its own steps: leave {name} out, or take another method"
+                )
+        if self.batch_size != "auto":
+            raise OptionError(f"method {self.method!r} takes all rows in each step: leave batch_size out")
+
+    def _check_variance_reduced(self) -> None:
+        if not isinstance(self.rule, SGD):
+            name = RULES.name_of(self.rule)
+            raise OptionError(
+                f"method {self.method!r} is an update rule of its own, which rule {name!r} does not go with"
+            )
+        if self.batch_size not in ("auto", 1):
+            raise OptionError(f"method {self.method!r} takes one row a step: leave batch_size out")
+        if self.clip_norm is not None:
+            raise OptionError(
+                f"method {self.method!r} steps along the mean gradient in the long run, which clip_norm would bend: "
+                "leave it out, or take method='minibatch'"
+            )
 
     def _check_callbacks(self) -> None:
         try:

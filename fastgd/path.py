@@ -88,7 +88,7 @@ def fit_path(
         raise OptionError("this schedule sets the rates from alpha, so it goes with a single one: call fit for each")
     rows = RowOptions(sample_weight, class_weight, offset, penalty_weights)
     single, described = pose(X, y, loss_term, whole, fit_intercept, rows)
-    run = Run(_side_by_side(single, multiples, rates), options, None)
+    run = Run(side_by_side(single, multiples, rates), options, None)
     described["loss"] = loss_term
     results = [run.result_of(k, settings=run.settings(term), **described) for k, term in enumerate(penalties)]
     if run.watch.stop_reason == "interrupted":
@@ -123,7 +123,7 @@ def _numbers(name: str, values: Any) -> list[float]:
         raise OptionError(f"{name} is a list of numbers, not {values!r}") from None
 
 
-def _side_by_side(single: Problem, multiples: list[float], rates: list[float] | None) -> Problem:
+def side_by_side(single: Problem, multiples: list[float], rates: list[float] | None) -> Problem:
     """The problem of all models: an output each, which share the target."""
     if single.several:
         raise OptionError("fit_path fits one target of numbers or two classes; for several call fit for each alpha")

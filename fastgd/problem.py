@@ -15,11 +15,13 @@ from .kernels.outputs import Workspace as OutputsWorkspace
 from .kernels.outputs import is_joint, outputs_gradient, outputs_mean_loss
 from .kernels.targets import NONE, Targets
 from .kernels.update import penalty_value, project
+from .kernels.variance_reduced import anchor_gradient, outputs_anchor
 from .losses import check_targets
-from .matrix import as_matrix, count_values, dtype_of, shape_of, take_rows
+from .matrix import as_matrix, check_finite, count_values, dtype_of, shape_of, take_rows
 from .penalties import Box
 from .rows import CSR
-from .target import as_columns, as_row_values, as_sample_weight, as_target, normalized, of_classes
+from .target import as_columns, as_row_values, as_sample_weight, as_target, class_factors, normalized, of_classes
+from .validation import Sample, as_validation_sample, hold_out, is_fraction
 
 # Below this many stored values (1 MB in float64) starting the threads costs more than they save.
 PARALLEL_FROM = 1 << 17
@@ -49,6 +51,22 @@ def predict_linear(X: np.ndarray | CSR, coef: np.ndarray, intercept: Any) -> np.
     return z[0] if coef.ndim == 1 else np.ascontiguousarray(z.T)
 
 
+@dataclass(frozen=True)
+class _Evaluated:
+    """The losses at the weights that a problem was evaluated at last, lest the next to ask pass over X again."""
+
+    theta: np.ndarray = field(default_factory=lambda: NONE)
+    losses: np.ndarray = field(default_factory=lambda: NONE)
+    with_gradient: bool = False
+
+    def recall(self, theta: np.ndarray, losses: np.ndarray, with_gradient: bool = False) -> bool:
+        """Whether they were these weights; if so, write the ``losses``."""
+        if (with_gradient and not self.with_gradient) or not np.array_equal(self.theta, theta):
+            return False
+        losses[:] = self.losses
+        return True
+
+
 @dataclass
 class Problem:
     """One objective: data, loss and penalty.
@@ -62,6 +80,7 @@ class Problem:
     penalty_weights : multiply it for each feature; empty where all are 1.
     independent : whether the outputs are models of their own, of which some may diverge while others converge.
     rows : the numbers that rows have in the user's data, where some of them were left out.
+    validation : the rows to validate on; None without.
     losses : mean loss of each output at the weights that `gradient` or `mean_loss` was called with last.
     """
 
@@ -75,6 +94,7 @@ class Problem:
     penalty_weights: np.ndarray = field(default_factory=lambda: NONE)
     rows: np.ndarray | None = None
     independent: bool = False
+    validation: Problem | None = None
 
     def __post_init__(self) -> None:
         self.n_samples, self.n_features = shape_of(self.X)
@@ -86,6 +106,7 @@ class Problem:
         work = self.n_values * self.n_outputs  # what a pass costs
         self.parallel = work >= PARALLEL_FROM
         n_chunks = chunk_count(work, self.n_features * self.n_outputs)
+        self._evaluated = _Evaluated()
         self.work: Any
         if self.several:
             self.work = OutputsWorkspace.make(self.X, self.n_outputs, self.n_parameters, n_chunks)
@@ -119,21 +140,35 @@ class Problem:
         for row in np.atleast_2d(theta):
             project(self.penalty, row[: self.n_features])
 
-    def gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
-        """Mean loss and its mean gradient at ``theta``, without the penalty; the array is reused by the next call."""
+    def gradient(self, theta: np.ndarray, table: np.ndarray | None = None) -> tuple[float, np.ndarray]:
+        """Mean loss and its mean gradient at ``theta``, without the penalty; the array is reused by the next call.
+
+        Into ``table``, of the shape (n_samples,), or (n_samples, n_outputs) of several, go the slopes of the rows.
+        """
         work = self.work
-        if self.several:
+        if table is None and self._evaluated.recall(theta, self.losses, with_gradient=True):
+            return float(self.losses.sum()), work.gradient
+        if self.several and table is not None:
+            anchor = outputs_anchor if self.parallel else outputs_anchor.serial
+            anchor(self.X, self.targets, theta, self.n_features, self.loss, work, table)
+            self.losses[:] = work.losses
+        elif self.several:
             launch = outputs_gradient if self.parallel else outputs_gradient.serial
             launch(self.X, self.targets, theta, self.n_features, self.loss, work)
             self.losses[:] = work.losses
         else:
             launch = batch_gradient if self.parallel else batch_gradient.serial
             coef, b = self._split(theta)
-            args = (work.partials, work.sums, work.gradient)
+            args: tuple[Any, ...] = (work.partials, work.sums, work.gradient)
+            if table is not None:
+                launch, args = (anchor_gradient if self.parallel else anchor_gradient.serial), (*args, table)
             self.losses[0] = launch(self.X, self.targets, coef, b, self.loss, *args)
+        self._evaluated = _Evaluated(theta.copy(), self.losses.copy(), with_gradient=True)
         return float(self.losses.sum()), work.gradient
 
     def mean_loss(self, theta: np.ndarray) -> float:
+        if self._evaluated.recall(theta, self.losses):
+            return float(self.losses.sum())
         if self.several:
             launch = outputs_mean_loss if self.parallel else outputs_mean_loss.serial
             launch(self.X, self.targets, theta, self.n_features, self.loss, self.work)
@@ -142,6 +177,7 @@ class Problem:
             launch = mean_loss if self.parallel else mean_loss.serial
             coef, b = self._split(theta)
             self.losses[0] = launch(self.X, self.targets, coef, b, self.loss, self.work.sums)
+        self._evaluated = _Evaluated(theta.copy(), self.losses.copy())
         return float(self.losses.sum())
 
     def penalties(self, theta: np.ndarray) -> np.ndarray:
@@ -212,6 +248,8 @@ class RowOptions:
     class_weight: Any = None
     offset: Any = None
     penalty_weights: Any = None
+    validation: Any = None
+    seed: int = 0  # of the rows that are held out
 
     def completed_by(self, table: Table) -> RowOptions:
         """With the weights and the offset of a table, where none were given."""
@@ -229,7 +267,7 @@ def check_problem(
     Raises
     ------
     DataError
-        See `as_matrix`, `as_target`, `as_weights`; and when the lengths of X and y differ.
+        See `as_matrix`, `as_target`, `as_sample_weight`, `validation`; and when the lengths of X and y differ.
     """
     matrix, names = as_matrix(X)
     n_samples, n_features = shape_of(matrix)
@@ -249,18 +287,41 @@ def check_problem(
         offset = offset[rows] if len(offset) else offset
     if hasattr(penalty, "check"):
         penalty.check(n_features)
-    target = as_target(columns, loss)
-    if options.class_weight is not None:
-        weight = of_classes(options.class_weight, target) * (weight if len(weight) else 1.0)
-    targets = Targets(target.y, normalized(weight), offset, target.one_vs_rest)
+    data, rows, held_out = _with_validation(
+        Sample(matrix, as_target(columns, loss), weight, offset), rows, names, loss, options
+    )
+    classes = None if options.class_weight is None else class_factors(options.class_weight, data.target)
     factors = as_penalty_weights(options.penalty_weights, penalty, n_features)
-    n_outputs, intercept = target.n_outputs, bool(fit_intercept)
+
+    def pose(sample: Sample, **more: Any) -> Problem:
+        weights = sample.weight
+        if classes is not None:
+            weights = of_classes(classes, sample.target) * (weights if len(weights) else 1.0)
+        target = sample.target
+        targets = Targets(target.y, normalized(weights), sample.offset, target.one_vs_rest)
+        return Problem(sample.X, targets, loss, penalty, bool(fit_intercept), names, target.n_outputs, factors, **more)
+
     try:
-        return Problem(matrix, targets, loss, penalty, intercept, names, n_outputs, factors, rows), target.classes
+        validation = None if held_out is None else pose(held_out)
+        return pose(data, rows=rows, validation=validation), data.target.classes
     except MemoryError:
         raise DataError(
             f"X has {n_features:,} columns, whose weights do not fit into memory; hash or drop some"
         ) from None
+
+
+def _with_validation(
+    data: Sample, rows: np.ndarray | None, names: tuple[str, ...] | None, loss: Any, options: RowOptions
+) -> tuple[Sample, np.ndarray | None, Sample | None]:
+    """The rows to train on, their numbers in the user's data where they are not all, and the rows to validate on."""
+    if options.validation is None:
+        return data, rows, None
+    if not is_fraction(options.validation):
+        return data, rows, as_validation_sample(options.validation, data, names, loss)
+    check_finite(data.X, names)  # while its rows still have their numbers
+    held = hold_out(options.validation, data.target, options.seed)
+    kept = np.flatnonzero(~held)
+    return data.take(kept), kept if rows is None else rows[kept], data.take(np.flatnonzero(held))
 
 
 def _columns_for(loss: Any, y: Any, n_samples: int) -> list[np.ndarray]:

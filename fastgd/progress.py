@@ -16,6 +16,9 @@ class Reporter:
     def advanced(self, passes: float, max_epochs: int, loss: float) -> None:
         """So many passes over the data are done, and the running loss is ``loss`` (NaN if unknown)."""
 
+    def validated(self, epoch: int, loss: float) -> None:
+        """The mean loss on the rows to validate on is ``loss`` after so many epochs."""
+
 
 _reporter: ContextVar[Reporter] = ContextVar("fastgd_reporter", default=Reporter())  # noqa: B039  # it has no state
 

@@ -29,18 +29,15 @@ TOO_FAR = 2.0
 
 def searched_rates(
     problem: Problem, options: Options, metric: Metric, batch_size: int, norms: np.ndarray
-) -> tuple[np.ndarray, float]:
-    """A rate for each output, and how many passes over X they took to find.
+) -> tuple[np.ndarray, float, str]:
+    """A rate for each output, how many passes over X they took to find, and in words how they were found.
 
     Each rate of a grid trains on a sample of the rows. Of those whose objective fell about as far as the best one's,
     the middle one is taken. Source: the range test of Smith, Cyclical learning rates for training neural networks
     (2017), run to a loss rather than while the rate grows.
     """
     n = problem.n_samples
-    rows = np.arange(n)
-    if n > SEARCH_ROWS:
-        chosen = np.random.default_rng(0).choice(n, SEARCH_ROWS, replace=False, shuffle=False)
-        rows = np.union1d(chosen, np.argpartition(norms, -LONGEST_ROWS)[-LONGEST_ROWS:])
+    rows = rows_to_try(n, norms)
     X = problem.X if len(rows) == n else take_rows(problem.X, rows)
     grid = 4.0**EXPONENTS / max(float(norms.mean()), np.finfo(np.float64).tiny)
     size = len(rows) if batch_size >= n else min(batch_size, len(rows))
@@ -59,7 +56,16 @@ def searched_rates(
         # What a constant gains already says nothing of a rate: a target far from zero is most of the loss.
         rates[k] = grid[_choose(values, min(sample.objective(start), sample.best_constant()))]
     # At a constant rate the noise of batches stays, in proportion to it; few epochs do not show that.
-    return rates / NOISE if size < len(rows) else rates, epochs * len(rows) / n
+    reason = f"by trial on {'all' if len(rows) == n else format(len(rows), ',')} rows"
+    return rates / NOISE if size < len(rows) else rates, epochs * len(rows) / n, reason
+
+
+def rows_to_try(n: int, norms: np.ndarray) -> np.ndarray:
+    """The numbers of random rows, the same every time, and of the longest; of all rows where they are few."""
+    if n <= SEARCH_ROWS:
+        return np.arange(n)
+    chosen = np.random.default_rng(0).choice(n, SEARCH_ROWS, replace=False, shuffle=False)
+    return np.union1d(chosen, np.argpartition(norms, -LONGEST_ROWS)[-LONGEST_ROWS:])
 
 
 def _choose(values: np.ndarray, before: float) -> int:

@@ -16,9 +16,8 @@ from .data.wording import plural
 from .errors import DataError, FastgdError
 from .jit import compile_error
 from .losses import LOSSES
-from .matrix import as_matrix, shape_of
+from .matrix import as_matrix, own_columns
 from .problem import predict_linear
-from .rows import CSR
 from .target import as_row_values
 
 FORMAT = "fastgd model 1"
@@ -39,10 +38,12 @@ class Result:
         known, or the fit did not end by itself; ``gap_note`` says why.
     n_epochs : whole passes over the data that training took.
     converged : whether a stopping test was met, rather than a limit on epochs or time.
-    stop_reason : "tol", "gap_tol", "max_epochs", "max_seconds", "callback", "diverged" or "interrupted".
+    stop_reason : "tol", "gap_tol", "validation", "precision" (what is left to gain is less than F is rounded by),
+        "max_epochs", "max_seconds", "callback", "diverged" or "interrupted".
+    learning_rate, rate_reason : the step size, and why this one: given, from the data and how, or found by trial.
     trace : structured array, a row for the start and one for each epoch: epoch, passes, seconds,
         objective (NaN where it was not evaluated), running_loss (the mean loss of each row before its own
-        update), learning_rate, gradient_norm.
+        update), learning_rate, gradient_norm, validation_loss (the mean loss on the rows to validate on; NaN without).
     path : array of shape (len(trace), n_features + 1), coefficients and intercept for each row of the
         trace, or (len(trace), n_outputs, n_features + 1); None where that would be more than a million numbers.
     steps : structured array, a row for each update, when asked for by ``trace="step"``: step, epoch, row (the
@@ -51,6 +52,8 @@ class Result:
         (n_outputs, 2) for several targets; None for a regression.
     offset_name : the column of the table that held the offset; else None.
     seconds : {"compile": ..., "fit": ...}; "fit" does not include "compile".
+    best_epoch : with rows to validate on, the epoch that the model is from, 0 for the start; else None.
+    divergences : how often training diverged, went back to where it had not, and went on at a smaller learning rate.
     """
 
     coef: np.ndarray
@@ -63,6 +66,7 @@ class Result:
     loss: Any
     learning_rate: float
     trace: np.ndarray
+    rate_reason: str = ""
     path: np.ndarray | None = None
     steps: np.ndarray | None = None
     classes: np.ndarray | None = None
@@ -75,6 +79,8 @@ class Result:
     settings: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    best_epoch: int | None = None
+    divergences: int = 0
 
     @property
     def n_features(self) -> int:
@@ -93,7 +99,7 @@ class Result:
             When X is not numeric or finite, has another number of columns than the model, or lacks one by name.
         """
         matrix, names = as_matrix(X)
-        matrix = self._own_columns(matrix, names)
+        matrix = own_columns(matrix, names, self.feature_names, self.n_features)
         z = predict_linear(matrix, self.coef, self.intercept)
         if offset is not None:
             z += as_row_values("offset", offset, len(z)).reshape(-1, *[1] * (z.ndim - 1))
@@ -155,19 +161,6 @@ class Result:
         text = np.frombuffer(json.dumps(header).encode(), np.uint8)
         np.savez_compressed(buffer, header=text, **arrays, allow_pickle=False)
         write_whole(path, buffer.getvalue())
-
-    def _own_columns(self, matrix: np.ndarray | CSR, names: tuple[str, ...] | None) -> np.ndarray | CSR:
-        """The model's columns, by name where both have names, in whatever order they come."""
-        if names and self.feature_names and not isinstance(matrix, CSR):
-            missing = [name for name in self.feature_names if name not in names]
-            if missing:
-                raise DataError(f"X lacks {len(missing)} of the model's columns: {', '.join(map(repr, missing[:5]))}")
-            if names != self.feature_names:
-                matrix = np.ascontiguousarray(matrix[:, [names.index(name) for name in self.feature_names]])
-        n_features = shape_of(matrix)[1]
-        if n_features != self.n_features:
-            raise DataError(f"X has {n_features} columns, but the model was fitted on {self.n_features}")
-        return matrix
 
     def _means(self, z: np.ndarray) -> np.ndarray:
         if not hasattr(self.loss, "mean"):

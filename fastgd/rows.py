@@ -107,6 +107,18 @@ def _squared_length_csr(X, i):
     return total
 
 
+# out[j] += x_j^2.
+def _add_squares_dense(X, i, out):
+    for j in range(X.shape[1]):
+        out[j] += X[i, j] * X[i, j]
+
+
+def _add_squares_csr(X, i, out):
+    data, indices = X.data, X.indices
+    for p in range(np.uint64(X.indptr[i]), np.uint64(X.indptr[i + 1])):
+        out[np.uint64(indices[p])] += data[p] * data[p]
+
+
 # The same with every product in float64, whatever X is stored in.
 def _axpy_double_dense(a, X, i, out):
     for j in range(X.shape[1]):
@@ -203,6 +215,7 @@ axpy2 = by_layout(_axpy2_dense, _axpy2_csr)
 axpy_dot = by_layout(_axpy_dot_dense, _axpy_dot_csr)
 squared_norm = by_layout(_squared_norm_dense, _squared_norm_csr)
 squared_length = by_layout(_squared_length_dense, _squared_length_csr)
+add_squares = by_layout(_add_squares_dense, _add_squares_csr)
 prefetch_row = by_layout(_prefetch_row_dense, _prefetch_row_csr)
 soften = by_layout(_soften_dense, _soften_csr)
 soften_all = by_layout(_soften_all_dense, _soften_all_csr)

@@ -15,6 +15,8 @@ that took place, or the weights would settle away from the optimum. `Rule` has o
 ``model(w, m, v, s)``, which few rules have, is the weight to report where it is not w, the point that
 steps are taken from. A rule that ``decouples`` leaves the smooth part of the penalty out of ``g``: the
 kernel moves w by -lr times its derivative instead. One that is ``adaptive`` has a ``reach`` for each weight.
+``damping()`` times lr is what suits noisy gradients as lr does those of `SGD`; ``stable_limit()`` / L is the largest
+lr that is stable where the gradient is that of a quadratic of largest curvature L; 1 and 2 where a rule has none.
 """
 
 from __future__ import annotations
@@ -96,6 +98,9 @@ class Momentum(Rule):
     def damping(self) -> float:
         return 1.0 - self.beta
 
+    def stable_limit(self) -> float:
+        return 2.0 * (1.0 + self.beta)
+
 
 @RULES.enter("nesterov")
 @term
@@ -127,6 +132,9 @@ class Nesterov(Rule):
 
     def damping(self) -> float:
         return 1.0 - self.beta
+
+    def stable_limit(self) -> float:
+        return 2.0 * (1.0 + self.beta) / (1.0 + 2.0 * self.beta)
 
 
 @RULES.enter("adagrad")

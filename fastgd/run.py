@@ -10,11 +10,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from .certificate import Certificate
+from .divergence import Divergence, explain
 from .errors import DataError
 from .jit import CompileClock, compile_error, thread_pool_size, threads
 from .matrix import check_finite
 from .methods import RUN
-from .methods.plan import Plan, make_plan
+from .methods.plan import Plan, make_plan, settle
 from .options import Options
 from .penalties import describe_penalty
 from .problem import Problem
@@ -23,7 +24,7 @@ from .result import Result
 from .rules import RULES
 from .schedules import SCHEDULES
 from .start import start_weights
-from .steps import describe_metric, stable_rates
+from .steps import describe_metric
 from .watch import Diverged, Stopped, Watch
 
 # An automatic rate at which training diverges is divided by this, and training goes on from before it did.
@@ -38,7 +39,7 @@ class Run:
     ----------
     seconds : {"compile": ..., "fit": ...}.
     shrunk : how often an automatic rate was made smaller.
-    divergence : what to tell the user where training diverged; else empty.
+    divergence : what to tell the user where training diverged; else None.
     gaps : how far each output is from its optimum at most, NaN where that is not known; see `Certificate.add`.
     """
 
@@ -46,9 +47,10 @@ class Run:
     watch: Watch
 
     def __init__(self, problem: Problem, options: Options, start: Any) -> None:
-        self.problem, self.options = problem, options
+        self.problem = problem
+        self.options = options = settle(problem, options)
         self.remarks: list[str] = []
-        self.divergence = ""
+        self.divergence: Divergence | None = None
         self.shrunk = 0
         self.certificate = Certificate(problem, options.gap_tol is not None)
         if options.gap_tol is not None:
@@ -72,6 +74,8 @@ class Run:
     def _go(self, clock: CompileClock) -> None:
         problem = self.problem
         with np.errstate(all="ignore"):  # divergence is looked for, not stumbled over
+            if self.options.method not in ("sgd", "minibatch"):
+                problem.gradient(self.theta)  # theirs to begin with, and F comes with it
             self.at_start = problem.objectives(self.theta)
             objective = float(self.at_start.sum())
             if not np.isfinite(objective):
@@ -84,6 +88,8 @@ class Run:
             if (described := describe_metric(self.plan.metric)) is not None:
                 self.remarks.append(f"steps were taken with {described}; the model is in the units of the data")
             self._descend()
+            self._take_best()
+            self._remark_on_average()
             self.gaps = self._certify()
             if self.shrunk and not self.divergence:
                 times = "once" if self.shrunk == 1 else f"{self.shrunk} times"
@@ -107,7 +113,8 @@ class Run:
         except Diverged:
             check_finite(self.problem.X, self.problem.feature_names)  # a loss with a max() in it may not have shown it
             watch.stop("diverged")
-            self.divergence = self._explain(min(watch.epoch + 1, self.options.max_epochs))
+            epoch = min(watch.epoch + 1, self.options.max_epochs)
+            self.divergence = explain(self.problem, self.options, self.plan, watch.start, epoch)
             self._restore()
 
     def _certify(self) -> np.ndarray:
@@ -134,35 +141,30 @@ class Run:
         """Run the method to its end; False where it diverged at an automatic rate, which may be made smaller."""
         try:
             RUN[self.plan.method](self.problem, self.options, self.plan, self.watch, self.theta)
-            if not np.isfinite(self.problem.objective(self.watch.model())) and not self.problem.independent:
-                raise Diverged
+            objective = self.problem.objective(self.watch.model())
+            self.watch.check_end(objective, float(self.problem.losses.sum()))
         except Diverged:
-            if self.options.learning_rate != "auto" or self.shrunk == MOST_SHRINKS or self.watch.done:
+            if not self.options.shrinks or self.shrunk == MOST_SHRINKS or self.watch.done:
                 raise
             return False
         return True
+
+    def _take_best(self) -> None:
+        """The model with the lowest loss on the rows to validate on, where there are some, however the run ended."""
+        watch = self.watch
+        if watch.early is not None:
+            watch.restore_best()
+            watch.evaluate(self.problem.objective(watch.model()), watch.best_row)
+
+    def _remark_on_average(self) -> None:
+        begin, steps = int(self.options.average), self.watch.epoch * -(-self.problem.n_samples // self.plan.batch_size)
+        if begin > steps:
+            self.remarks.append(f"average={begin} is more than the {steps} steps there were, so nothing was averaged")
 
     def _restore(self) -> None:
         """Go back to the model of the trace's last row: the weights between two epochs may be half made."""
         self.watch.restore()
         self.watch.evaluate(self.problem.objective(self.theta))
-
-    def _explain(self, epoch: int) -> str:
-        problem, options, plan = self.problem, self.options, self.plan
-        message = f"training diverged in epoch {epoch}: the loss grew instead of falling"
-        if getattr(options.schedule, "sets_rate", False):
-            return f"{message}, since the rates of its schedule are too large; try another schedule"
-        if options.learning_rate == "auto" or getattr(problem.loss, "curvature", None) is None:
-            also = (
-                ", or clip_norm, which shortens the steps of rows far from all others" if not options.clip_norm else ""
-            )
-            return f"{message}; try a smaller learning_rate than {plan.learning_rate:.3g}{also}"
-        rates, _ = stable_rates(problem, options, plan.metric, plan.batch_size)
-        stable = float(rates.min())
-        if stable >= plan.learning_rate:
-            return f"{message}; try a learning_rate below {plan.learning_rate:.3g}"
-        cause = f"since the learning rate {plan.learning_rate:g} is too large"
-        return f"{message}, {cause}; try {_round_down(stable):g}, or 'auto'"
 
     def result(self, **described: Any) -> Result:
         """The model of all outputs; ``described`` are the fields of `Result` that a run does not know."""
@@ -172,12 +174,13 @@ class Run:
         return Result(
             coef=model[..., :d].copy(),
             intercept=intercept.copy() if problem.several else float(intercept),
-            objective=float(watch.rows[-1][3]),
+            objective=float(watch.rows[watch.best_row][3]),
             n_epochs=watch.epoch,
             converged=watch.converged,
             stop_reason=watch.stop_reason,
             method=self.plan.method,
             learning_rate=self.plan.learning_rate,
+            rate_reason=self._rate_reason(),
             trace=watch.trace,
             path=self._path(),
             steps=watch.step_trace if self.options.trace == "step" else None,
@@ -186,6 +189,8 @@ class Run:
             n_samples=problem.n_samples,
             seconds=self.seconds,
             remarks=tuple(self.remarks),
+            best_epoch=None if watch.early is None else watch.early.epoch,
+            divergences=self.shrunk,
             **described,
         )
 
@@ -221,6 +226,9 @@ class Run:
         path[..., : self.problem.n_parameters] = models
         return path
 
+    def _rate_reason(self) -> str:
+        return self.plan.reason + (f", divided by {SHRINK**self.shrunk:g} since it diverged" if self.shrunk else "")
+
     def settings(self, penalty: Any) -> dict[str, Any]:
         """The options in words, to reproduce the run."""
         options = self.options
@@ -233,13 +241,11 @@ class Run:
             "max_epochs": options.max_epochs,
             "tol": options.tol,
             "gap_tol": options.gap_tol,
+            "patience": options.patience,
             "clip_norm": options.clip_norm,
+            "average": options.average,
+            "on_divergence": options.on_divergence,
+            "validation_samples": 0 if self.problem.validation is None else self.problem.validation.n_samples,
             "shuffle": options.shuffle,
             "seed": options.seed,
         }
-
-
-def _round_down(value: float) -> float:
-    """To two significant digits, never above the value."""
-    magnitude = 10.0 ** (np.floor(np.log10(value)) - 1)
-    return float(np.floor(value / magnitude) * magnitude)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -11,7 +13,7 @@ from .kernels.targets import Targets
 from .kernels.update import Metric
 from .losses import HalfSquared
 from .matrix import count_values, shape_of, take_rows
-from .options import Options
+from .options import QUASI_NEWTON, VARIANCE_REDUCED, Options
 from .problem import PARALLEL_FROM, Problem, chunk_count
 from .rate_search import searched_rates
 from .rows import CSR
@@ -19,40 +21,69 @@ from .rows import CSR
 SAMPLE_ROWS = 16_384  # column scales need not be exact; the rates that follow from them are safe on all rows
 # Columns whose spreads differ by less than this, and whose means are no further off, are left as they are.
 SCALE_TOLERANCE = 4.0
+# For serial SGD on sparse rows: more columns than so many times a row's values, and differences up to this.
+VERY_SPARSE, SPARSE_TOLERANCE = 16, 100.0
 GRAM_COLUMNS = 128  # up to here the matrix X'X itself is quick to make
 # A rate is stable while the eigenvalue is not put below half of what it is. One that is twice all others has
 # by then grown a million times as large as they, and so beyond them from any start.
 POWER_ITERATIONS = 12
-# Power iterations approach the largest eigenvalue from below.
+# Power iterations approach the largest eigenvalue from below, and so does a sample of the rows.
 INFLATION = 1.1
+# 1 / (3 L_max) is the rate of Defazio, Bach and Lacoste-Julien, SAGA (2014).
+RATE_DIVISORS = {"svrg": 3.0, "saga": 3.0}
 
 
 def choose_metric(problem: Problem, options: Options) -> Metric:
     """The variables to step in: scaled and, with an intercept, centred columns where units differ much.
 
-    With ``scale="auto"`` only for an automatic learning rate, and for serial SGD on sparse rows never,
-    since centring would touch every weight at every row.
+    In u_j = w_j sqrt(spread_j^2 + l2_j / c), with c the largest curvature of the loss (1 where there is none) and l2_j
+    that of the penalty of w_j, the second derivative of F in each variable is about c or less: of a column so small
+    that its penalty says more than its values, too.
+
+    With ``scale="auto"`` only for an automatic learning rate. For serial SGD on sparse rows, whose steps cost their
+    non-zeros while those in other variables touch every weight, only where rows are not very sparse and columns differ
+    greatly.
+
+    svrg and saga scale sparse columns by their largest values, without centring: the spread of a column that few rows
+    have would make those rows, and with them L_max, huge.
     """
     identity = Metric.identity(problem.n_features)
     automatic = options.scale == "auto"
-    if options.scale is False or (automatic and options.learning_rate != "auto"):
+    if options.scale is False or (automatic and options.learning_rate != "auto" and options.method not in QUASI_NEWTON):
         return identity
-    if options.method == "sgd" and problem.sparse and automatic:
+    sparse_steps = options.method == "sgd" and problem.sparse and automatic
+    if sparse_steps and problem.n_features > VERY_SPARSE * problem.n_values / problem.n_samples:
         return identity
-    mean, spread = _column_moments(problem)
-    varying = spread[spread > 0]
+    centred = problem.fit_intercept
+    if options.method in VARIANCE_REDUCED and problem.sparse:
+        centred, mean, spread = False, np.zeros(problem.n_features), _largest_values(problem)
+    else:
+        mean, spread = column_moments(problem, centred)
+    size = np.sqrt(spread**2 + penalty_curvature(problem).max(axis=0) / _curvature(problem))
+    varying = size[spread > 0]
     if not len(varying):
         return identity
     offset = 0.0
     if problem.fit_intercept:
-        offset = np.abs(mean[spread > 0] / varying).max()
+        offset = np.abs(mean[spread > 0] / spread[spread > 0]).max()
         varying = np.append(varying, 1.0)  # the intercept is a column of ones
-    alike = varying.max() / varying.min() <= SCALE_TOLERANCE and offset <= SCALE_TOLERANCE
+    tolerance = SPARSE_TOLERANCE if sparse_steps else SCALE_TOLERANCE
+    alike = varying.max() / varying.min() <= tolerance and offset <= tolerance
     if automatic and alike:
         return identity
     # Powers of two, so that going from one to the other variables and back is exact.
-    inverse = np.exp2(-np.round(np.log2(np.where(spread > 0, spread, 1.0))))
-    return Metric(mean if problem.fit_intercept else np.zeros_like(mean), inverse)
+    inverse = np.exp2(-np.round(np.log2(np.where(size > 0, size, 1.0))))
+    return Metric(mean if centred else np.zeros_like(mean), inverse)
+
+
+def _curvature(problem: Problem) -> float:
+    return float(getattr(problem.loss, "curvature", lambda: 1.0)())
+
+
+def penalty_curvature(problem: Problem) -> np.ndarray:
+    """Second derivative of the smooth part of the penalty in each weight, shape (n_outputs, n_features)."""
+    factors = problem.penalty_weights if len(problem.penalty_weights) else np.ones(problem.n_features)
+    return float(problem.penalty.derivative(1.0)) * np.outer(problem.strength, factors)
 
 
 def _sample(problem: Problem) -> tuple[np.ndarray | CSR, np.ndarray]:
@@ -64,37 +95,86 @@ def _sample(problem: Problem) -> tuple[np.ndarray | CSR, np.ndarray]:
     return take_rows(X, rows), weight[rows] if len(weight) else np.ones(SAMPLE_ROWS)
 
 
-def _column_moments(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and spread of each column over a sample; about 0, without an intercept, the root mean square."""
+def _largest_values(problem: Problem) -> np.ndarray:
+    """The largest |x_ij| of each sparse column."""
+    X = problem.X
+    assert isinstance(X, CSR)
+    largest = np.zeros(problem.n_features)
+    np.maximum.at(largest, X.indices, np.abs(X.data))
+    return largest
+
+
+def column_moments(problem: Problem, centred: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and spread of each column over a sample: the standard deviation if ``centred``, else root mean square.
+
+    Columns that are constant in the sample, as one with few non-zeros may be, are looked at in all rows.
+    """
     X, weight = _sample(problem)
-    share = weight / weight.sum()
+    mean, variance = _moments(X, weight / weight.sum())
+    if problem.n_samples > SAMPLE_ROWS and not variance.all():
+        still = np.flatnonzero(variance == 0)
+        weight = problem.targets.weight if len(problem.targets.weight) else np.ones(problem.n_samples)
+        mean[still], variance[still] = _moments(_columns(problem.X, still), weight / weight.sum())
+    return mean, np.sqrt(variance if centred else variance + mean**2)
+
+
+def _columns(X: np.ndarray | CSR, chosen: np.ndarray) -> np.ndarray | CSR:
+    """Some columns of all rows."""
+    if not isinstance(X, CSR):
+        return X[:, chosen]
+    number = np.full(X.n_features, -1)
+    number[chosen] = np.arange(len(chosen))
+    kept = number[X.indices] >= 0
+    indptr = np.concatenate([[0], np.cumsum(kept)])[X.indptr]
+    return CSR(X.data[kept], number[X.indices[kept]], indptr, len(chosen))
+
+
+def _moments(X: np.ndarray | CSR, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of each column, the rows weighted by their share; about the mean, which may be far off."""
     if isinstance(X, CSR):
         values, share_of_value = X.data.astype(np.float64), np.repeat(share, np.diff(X.indptr))
-        mean = np.bincount(X.indices, share_of_value * values, minlength=X.n_features)
-        square = np.bincount(X.indices, share_of_value * values**2, minlength=X.n_features)
-        variance = np.maximum(square - mean**2, 0.0)
+        mean: np.ndarray = np.bincount(X.indices, share_of_value * values, minlength=X.n_features)
+        variance: np.ndarray = np.bincount(
+            X.indices, share_of_value * (values - mean[X.indices]) ** 2, minlength=X.n_features
+        )
+        absent = 1.0 - np.bincount(X.indices, share_of_value, minlength=X.n_features)
+        variance += np.where(absent > 1e-12, absent, 0.0) * mean**2  # and not what rounding has left of 1
     else:
         dense = X.astype(np.float64)
         mean = share @ dense
         variance = share @ (dense - mean) ** 2
-        square = variance + mean**2
     # A column that is constant up to rounding has no spread.
-    variance = np.where(variance <= 1e-24 * square, 0.0, variance)
-    return mean, np.sqrt(variance if problem.fit_intercept else square)
+    return mean, np.where(variance <= 1e-24 * (variance + mean**2), 0.0, variance)
 
 
-def stable_rates(problem: Problem, options: Options, metric: Metric, batch_size: int) -> tuple[np.ndarray, float]:
-    """A rate for each output that is stable for steps on ``batch_size`` rows, and how many passes over X they took.
+class Smoothness(NamedTuple):
+    """How smooth the loss is in expectation over a step's batch.
+
+    ``constants`` is L_B for each output, penalty included; ``symbol`` and ``source`` say what it is in words, and
+    ``passes`` over X is what it took.
+    """
+
+    constants: np.ndarray
+    symbol: str
+    source: str
+    passes: float
+
+
+class Rates(NamedTuple):
+    """A learning rate for each output, the passes over X that they took to find, and in words why these."""
+
+    values: np.ndarray
+    passes: float
+    reason: str
+
+
+def stable_rates(problem: Problem, options: Options, metric: Metric, batch_size: int) -> Rates:
+    """Rates that are stable for steps on ``batch_size`` rows, for each output.
 
     For adaptive rules it is their own default; for losses without a largest curvature it is found by trial, see
-    `rate_search`. For batches of B of n rows drawn without replacement, the
-    loss is smooth in expectation with the constant
-
-        L_B = (n - B) / (B (n - 1)) L_max + n (B - 1) / (B (n - 1)) L,
-
-    L_max = c max s_i |x_i|^2 and L = c lambda_max(X'SX / n), c the largest curvature of the loss, s_i the
-    weights; 1 / (2 L_B) is then stable, and 1 / L for all rows at once. Source: Gower, Loizou, Qian, Sailanbayev,
-    Shulgin and Richtarik, SGD: general analysis and improved rates (2019), proposition 3.8 and theorem 3.1.
+    `rate_search`. For all others 1 / L for all rows at once, and (1 - beta) / (2 L_B) for batches, with the L and L_B
+    of `smoothness` and the beta of momentum, whose steps are in the end 1 / (1 - beta) times as long; for
+    svrg and saga 1 / (3 L_max).
 
     Raises
     ------
@@ -103,35 +183,71 @@ def stable_rates(problem: Problem, options: Options, metric: Metric, batch_size:
     """
     default = getattr(options.rule, "default_rate", None)
     if default is not None:
-        return np.full(problem.n_outputs, float(default)), 0.0
+        return Rates(np.full(problem.n_outputs, float(default)), 0.0, "the default of the rule")
+    if getattr(problem.loss, "curvature", None) is None:
+        norms = squared_norms(problem, problem.X, metric, problem.targets.weight)
+        values, passes, reason = searched_rates(problem, options, metric, batch_size, norms)
+        return Rates(values, passes + 1.0, reason)
+    constants, symbol, source, passes = smoothness(problem, metric, batch_size)
+    whole = batch_size >= problem.n_samples > 1
+    damping = 1.0 if whole else _damping(options)
+    factor = 1.0 if whole else RATE_DIVISORS.get(options.method, 2.0)
+    safe = damping / factor
+    # Where X is all zeros and there is no intercept, every rate does the same: nothing.
+    values = safe / np.where(constants > 0, constants, safe)
+    divisor = symbol if whole else f"({factor:g} {symbol})"
+    return Rates(values, passes, f"{damping:.3g} / {divisor}, {symbol} = {constants.min():.4g} from {source}")
+
+
+def stable_limit(options: Options, whole: bool) -> float:
+    """The number c for which rates up to c / L_B are stable: for the whole gradient of a quadratic, those just are.
+
+    For batches the steps of momentum add up, noise included.
+    """
+    if whole:
+        return float(getattr(options.rule, "stable_limit", lambda: 2.0)())
+    if options.method in RATE_DIVISORS:
+        return 1.0 / RATE_DIVISORS[options.method]
+    return 2.0 * _damping(options)
+
+
+def _damping(options: Options) -> float:
+    return float(getattr(options.rule, "damping", lambda: 1.0)())
+
+
+def smoothness(problem: Problem, metric: Metric, batch_size: int) -> Smoothness:
+    """The smoothness constant of the loss, on average over batches of B of the n rows, drawn without replacement.
+
+        L_B = (n - B) / (B (n - 1)) L_max + n (B - 1) / (B (n - 1)) L,
+
+    L_max = c max s_i |x_i|^2 and L = c lambda_max(X'SX / n), c the largest curvature of the loss, s_i the
+    weights, x_i in the variables of ``metric``; plus the curvature of the penalty's smooth part. Source: Gower, Loizou,
+    Qian, Sailanbayev, Shulgin and Richtarik, SGD: general analysis and improved rates (2019), proposition 3.8; by their
+    theorem 3.1 steps of 1 / (2 L_B) converge. For all rows at once, 1 / L does: Nesterov, Introductory lectures on
+    convex optimization (2004), theorem 2.1.14.
+    """
     n = problem.n_samples
-    norms = _squared_norms(problem, problem.X, metric, problem.targets.weight)
-    passes = 1.0
-    curvature = getattr(problem.loss, "curvature", None)
-    if curvature is None:
-        rates, more = searched_rates(problem, options, metric, batch_size, norms)
-        return rates, passes + more
-    largest = curvature() * float(norms.max())
+    norms = squared_norms(problem, problem.X, metric, problem.targets.weight)
+    curvature, passes = float(problem.loss.curvature()), 1.0
+    largest = curvature * float(norms.max())
     if batch_size == 1 or n == 1:
-        constant, factor = largest, 2.0
+        constant, symbol, source = largest, "L_max", "the longest row"
     else:
         eigenvalue, more = _largest_eigenvalue(problem, metric, norms)
         passes += more
-        whole = curvature() * eigenvalue
-        constant = whole if batch_size >= n else _mean_constant(n, batch_size, largest, whole)
-        factor = 1.0 if batch_size >= n else 2.0
-    constants = factor * (constant + _smooth_penalty(problem, metric))
+        constant, symbol, source = curvature * eigenvalue, "L", "the largest eigenvalue of X'X / n"
+        if batch_size < n:
+            constant = _mean_constant(n, batch_size, largest, constant)
+            symbol, source = "L_B", "the longest row and the largest eigenvalue"
+    constants = constant + _smooth_penalty(problem, metric)
     if not np.isfinite(constants).all():
         raise DataError("the values of X are so large that their squares are not finite: give X in larger units")
-    damping = float(getattr(options.rule, "damping", lambda: 1.0)()) if batch_size < n else 1.0
-    # Where X is all zeros and there is no intercept, every rate does the same: nothing.
-    return damping / np.where(constants > 0, constants, damping), passes
+    return Smoothness(constants, symbol, source, passes)
 
 
 def _smooth_penalty(problem: Problem, metric: Metric) -> np.ndarray:
     """The largest second derivative of the smooth part of the penalty, for each output."""
-    factors = problem.penalty_weights if len(problem.penalty_weights) else np.ones(problem.n_features)
-    return float(problem.penalty.derivative(1.0)) * float((metric.inverse**2 * factors).max()) * problem.strength
+    return np.asarray((metric.inverse**2 * penalty_curvature(problem)).max(axis=1))
 
 
 def _mean_constant(n: int, batch_size: int, largest: float, whole: float) -> float:
@@ -142,7 +258,7 @@ def _mean_constant(n: int, batch_size: int, largest: float, whole: float) -> flo
     return float(np.average(shares * largest + (1.0 - shares) * whole, weights=[full, rest > 0]))
 
 
-def _squared_norms(problem: Problem, X: np.ndarray | CSR, metric: Metric, weight: np.ndarray) -> np.ndarray:
+def squared_norms(problem: Problem, X: np.ndarray | CSR, metric: Metric, weight: np.ndarray) -> np.ndarray:
     """s_i |x_i|^2 of each row in the variables of ``metric``, the 1 of the intercept included."""
     norms = np.empty(shape_of(X)[0])
     n_values = count_values(X)
@@ -164,8 +280,10 @@ def _largest_eigenvalue(problem: Problem, metric: Metric, norms: np.ndarray) -> 
     measure = _by_gram_matrix if narrow else _by_power_iterations
     value, iterations = measure(problem, X, weight, metric)
     if n < problem.n_samples:
-        value *= max(1.0, float(norms.mean() / max(_squared_norms(problem, X, metric, weight).mean(), 1e-300)))
-    value = max(INFLATION * value, float(norms.max()) / problem.n_samples)
+        value *= max(1.0, float(norms.mean() / max(squared_norms(problem, X, metric, weight).mean(), 1e-300)))
+    if n < problem.n_samples or not narrow:
+        value *= INFLATION
+    value = max(value, float(norms.max()) / problem.n_samples)
     return value, iterations * n / problem.n_samples
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .data.wording import plural
+from .data.wording import label, plural
 from .errors import DataError, OptionError
 from .matrix import same_type
 from .vocabulary import nearest
@@ -136,17 +136,61 @@ def _as_classes(values: np.ndarray, joint: bool, name: str = "y") -> Target:
     return Target(numbers.astype(np.float64)[:, None], len(classes), classes, one_vs_rest=not joint)
 
 
+def code_like(columns: list[np.ndarray], target: Target) -> np.ndarray:
+    """The columns of another y, coded as those are that ``target`` was made of.
+
+    Raises
+    ------
+    DataError
+        When it has another number of columns, words for numbers, or a label that the other does not have.
+    """
+    classes = target.classes
+    wanted = 1 if classes is not None and classes.ndim == 1 else target.n_outputs
+    if len(columns) != wanted:
+        raise DataError(f"y has {plural(len(columns), 'column')}, but the model predicts {wanted}; they must match")
+    if classes is None:
+        coded = [_numbers(column, "y") for column in columns]
+    elif target.y.ndim == 2 and classes.ndim == 1:
+        return class_numbers(columns[0], classes).astype(np.float64)[:, None]
+    else:
+        pairs = zip(columns, classes.reshape(len(columns), -1), strict=True)
+        coded = [np.where(class_numbers(*pair) == 1, 1.0, -1.0) for pair in pairs]
+    return coded[0] if target.y.ndim == 1 else np.column_stack(coded)
+
+
+def class_numbers(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """The position of each label among the model's sorted ``classes``.
+
+    Raises
+    ------
+    DataError
+        For a label that is not among them.
+    """
+    comparable = (values.dtype.kind == "U") == (classes.dtype.kind == "U")
+    number = np.searchsorted(classes, values).clip(max=len(classes) - 1) if comparable else np.zeros(len(values), int)
+    unknown = values[classes[number] != values] if comparable else values
+    if len(unknown):
+        known = [label(value) for value in classes.tolist()]
+        shown = " and ".join(known) if len(known) == 2 else ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
+        raise DataError(f"y holds the label {label(unknown[0])}, but the model knows only {shown}")
+    return number
+
+
 def _as_numbers(values: np.ndarray, name: str = "y") -> np.ndarray:
+    target = _numbers(values, name)
+    if len(target) and (target == target[0]).all():
+        raise DataError(f"{name} is {target[0]:g} in every row: there is nothing to learn from a constant target")
+    return target
+
+
+def _numbers(values: np.ndarray, name: str) -> np.ndarray:
     if values.dtype.kind not in "fiub":
         example = values[0] if len(values) else ""
         what = "words" if values.dtype.kind == "U" else f"{values.dtype} values"
         raise DataError(
             f"{name} holds {what} such as {str(example)!r}, but this loss wants numbers; for labels use loss='logistic'"
         )
-    target = same_type(np.ascontiguousarray(values, dtype=np.float64))
-    if len(target) and (target == target[0]).all():
-        raise DataError(f"{name} is {target[0]:g} in every row: there is nothing to learn from a constant target")
-    return target
+    return same_type(np.ascontiguousarray(values, dtype=np.float64))
 
 
 def as_sample_weight(values: Any, n_samples: int) -> np.ndarray:
@@ -191,26 +235,35 @@ def as_row_values(name: str, values: Any, count: int, of: str = "rows") -> np.nd
     return same_type(np.ascontiguousarray(numbers))
 
 
-def of_classes(class_weight: Any, target: Target) -> np.ndarray:
-    """The weight of each row's class; "balanced" is n_samples / (n_classes * rows of the class), as in scikit-learn."""
+def class_factors(class_weight: Any, target: Target) -> np.ndarray:
+    """The weight of each class; "balanced" is n_samples / (n_classes * rows of the class), as in scikit-learn."""
     classes = target.classes
     if classes is None or classes.ndim != 1:
         raise OptionError("class_weight goes with a classification of one target")
-    numbers = (target.y > 0).astype(np.intp) if target.y.ndim == 1 else target.y[:, 0].astype(np.intp)
     if isinstance(class_weight, str) and class_weight == "balanced":
-        counts = np.bincount(numbers, minlength=len(classes))
-        return np.asarray((len(numbers) / (len(classes) * counts))[numbers])
+        counts = np.bincount(_numbers_of_classes(target), minlength=len(classes))
+        return np.asarray(len(target.y) / (len(classes) * counts))
     if not isinstance(class_weight, Mapping):
         raise OptionError(f"class_weight is 'balanced' or a dict of class -> weight, not {class_weight!r}")
     known = {str(label): k for k, label in enumerate(classes)}
     factors = np.ones(len(classes))
-    for label, factor in class_weight.items():
-        k = known.get(str(label), known.get(f"{label}.0"))  # the label 1 of numbers read as floats
+    for name, factor in class_weight.items():
+        k = known.get(str(name), known.get(f"{name}.0"))  # the label 1 of numbers read as floats
         if k is None:
             raise OptionError(
-                f"class_weight names the class {label!r}, which y does not have{nearest(str(label), known)}"
+                f"class_weight names the class {name!r}, which y does not have{nearest(str(name), known)}"
             )
         if isinstance(factor, bool) or not isinstance(factor, Real) or not 0 < float(factor) < float("inf"):
-            raise OptionError(f"class_weight of the class {label!r} must be a number above 0, not {factor!r}")
+            raise OptionError(f"class_weight of the class {name!r} must be a number above 0, not {factor!r}")
         factors[k] = factor
-    return np.asarray(factors[numbers])
+    return factors
+
+
+def of_classes(factors: np.ndarray, target: Target) -> np.ndarray:
+    """What each row's class has of ``factors``, one for each class; shape (n_samples,)."""
+    return np.asarray(factors[_numbers_of_classes(target)])
+
+
+def _numbers_of_classes(target: Target) -> np.ndarray:
+    """The position of each row's label among the classes."""
+    return (target.y > 0).astype(np.intp) if target.y.ndim == 1 else target.y[:, 0].astype(np.intp)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .certificate import Certificate
+from .early_stopping import EarlyStopping
 from .options import Options
 from .problem import Problem
 from .progress import current_reporter
@@ -25,6 +26,7 @@ TRACE_DTYPE = np.dtype(
         ("running_loss", np.float64),
         ("learning_rate", np.float64),
         ("gradient_norm", np.float64),
+        ("validation_loss", np.float64),
     ]
 )
 STEP_FIELDS = [
@@ -45,8 +47,10 @@ SMALLEST_RATE = 1e-6
 
 @dataclass(frozen=True)
 class State:
-    """What a callback sees after each epoch. ``coef`` and ``intercept`` are as in `Result`, and copies;
-    ``objective`` is NaN on large data.
+    """What a callback sees after each epoch. ``coef`` and ``intercept`` are as in `Result`, and copies.
+
+    The numbers are those of the trace, see `Result`: ``objective`` is NaN on large data, ``gradient_norm`` for methods
+    that do not know it, ``validation_loss`` without rows to validate on.
     """
 
     epoch: int
@@ -57,6 +61,8 @@ class State:
     learning_rate: float
     coef: np.ndarray
     intercept: Any
+    gradient_norm: float
+    validation_loss: float
 
 
 class Diverged(Exception):  # noqa: N818  # a signal
@@ -94,6 +100,10 @@ class Watch:
         self.model: Callable[[], np.ndarray] = lambda: theta  # for a rule that keeps its model elsewhere, see `follow`
         self.good = theta.copy()  # the model at the last row of the trace
         self.rate_factor = 1.0  # what a schedule that answers to stalls has made of the rate
+        self.early: EarlyStopping | None = None
+        if problem.validation is not None:
+            assert options.tol is not None
+            self.early = EarlyStopping(problem.validation, options.tol)
         self.epoch = 0
         self.passes_before = passes  # statistics took them, and max_epochs bounds all passes
         self.converged = False
@@ -101,7 +111,7 @@ class Watch:
         self.reporter = current_reporter()
         self._limit = DIVERGED_AT * max(objective, 0.0)
         self._limit_is_final = False
-        self._at_start, self._start = objective, theta.copy()
+        self._at_start, self.start = objective, theta.copy()
         # Models of their own may diverge alone; and the first rates of some schedules are meant to be too large.
         self._sets_rate = bool(getattr(options.schedule, "sets_rate", False))
         self._best_running = math.inf
@@ -141,6 +151,17 @@ class Watch:
                 self._append(self.passes_before + self.epoch + fraction, math.nan, mean_loss, rate, math.nan)
                 raise Stopped
 
+    def check_end(self, objective: float, mean_loss: float) -> None:
+        """The last step is done, and this is where it led; raises `Diverged`.
+
+        The running loss of batch gradient descent is that before the step.
+        """
+        if not self.problem.independent:
+            if not np.isfinite(objective):
+                raise Diverged
+            if not self._sets_rate:
+                self._check_limit(mean_loss)
+
     def _check_limit(self, mean_loss: float) -> None:
         if mean_loss <= self._limit:
             return
@@ -166,18 +187,36 @@ class Watch:
     def go_back(self) -> None:
         """Return to the last row of the trace, to try another way from there, or to the start if that was better.
 
-        What was done since counts as passes, as does the look at which of the two is better.
+        That is the one with the lower validation loss, or else objective. What was done since counts as passes, as
+        does the look at which of the two is better.
         """
         self.restore()
-        if not self.problem.objective(self.theta) <= self._at_start:
-            self.theta[:] = self.good[:] = self._start
+        if self.early is not None:
+            better = self.rows[-1][-1] <= self.rows[0][-1]
+        else:
+            better = self.problem.objective(self.theta) <= self._at_start
+        if not better:
+            self._put_start_in_last_row()
         self.passes_before += self._fraction + 1.0
         self._fraction = 0.0
+
+    def _put_start_in_last_row(self) -> None:
+        """The state after the epoch of that row is now the start again."""
+        self.theta[:] = self.good[:] = self.start
+        self.rows[-1] = (*self.rows[-1][:-1], self.rows[0][-1])
+        self.evaluate(self._at_start)
+        if self.path is not None:
+            self.path[-1] = self.start.copy()
+
+    @property
+    def passes_left(self) -> float:
+        """How many of ``max_epochs`` there are yet to run."""
+        return self.options.max_epochs - self.passes_before - self._fraction - self.epoch
 
     @property
     def done(self) -> bool:
         """Whether no epoch is left."""
-        return self._done or self.passes_before + self._fraction + self.epoch >= self.options.max_epochs
+        return self._done or self.passes_left <= 0
 
     def restore(self) -> None:
         """Make the model of the trace's last row the weights."""
@@ -196,12 +235,27 @@ class Watch:
         self.epoch += 1
         self._fraction = 0.0
         self._append(self.passes_before + self.epoch, math.nan, running_loss, rate, gradient_norm)
+        if self.early is not None:
+            self.reporter.validated(self.epoch, self.rows[-1][-1])
+            if self.early.stalled >= self.options.patience:
+                self.stop("validation", converged=True)
         if self.options.callbacks:
-            self._call_back(running_loss, rate)
+            self._call_back(running_loss, rate, gradient_norm)
 
-    def evaluate(self, objective: float) -> None:
-        """Enter F at the weights of the trace's last row."""
-        self.rows[-1] = (*self.rows[-1][:3], objective, *self.rows[-1][4:])
+    def evaluate(self, objective: float, row: int = -1) -> None:
+        """Enter F at the weights of a row of the trace, the last unless another is named."""
+        self.rows[row] = (*self.rows[row][:3], objective, *self.rows[row][4:])
+
+    @property
+    def best_row(self) -> int:
+        """The row of the trace that the model is from: where the validation loss is lowest, or the last one."""
+        return -1 if self.early is None else self.early.row
+
+    def restore_best(self) -> None:
+        """Make the model with the lowest validation loss the weights, where there are rows to validate on."""
+        if self.early is not None and self.early.weights is not None:
+            self.theta[:] = self.early.weights
+            self.model = lambda: self.theta
 
     def evaluate_if_small(self) -> None:
         if self.problem.n_values < EVALUATE_EVERY_EPOCH_BELOW:
@@ -210,8 +264,8 @@ class Watch:
     def stop_if_stalled(self, running_loss: float) -> None:
         """The stochastic methods' test: ``patience`` epochs without an improvement of ``tol`` times the best."""
         assert self.options.tol is not None
-        if self.lower_if_stalled(running_loss) or not self.options.tol:
-            return
+        if self.lower_if_stalled(running_loss) or not self.options.tol or self.early is not None:
+            return  # rows that no step is taken for say better when to stop
         if self._stalled_for(running_loss, self.options.tol) >= self.options.patience:
             self.stop("tol", converged=True)
 
@@ -265,19 +319,20 @@ class Watch:
         return np.array(self.rows, dtype=TRACE_DTYPE)
 
     def _append(self, passes: float, objective: float, running: float, rate: float, norm: float) -> None:
-        self.rows.append((self.epoch, passes, self.seconds, objective, running, rate, norm))
         self.good[:] = self.model()
+        held_out = math.nan if self.early is None else self.early.look_at(self.good, len(self.rows), self.epoch)
+        self.rows.append((self.epoch, passes, self.seconds, objective, running, rate, norm, held_out))
         if self.path is not None:
             self.path.append(self.good.copy())
             if len(self.path) * self.theta.size > PATH_VALUES:
                 self.path = None
 
-    def _call_back(self, running_loss: float, rate: float) -> None:
+    def _call_back(self, running_loss: float, rate: float, gradient_norm: float) -> None:
         d = self.problem.n_features
         model = self.good.copy()
         intercept: Any = model[..., d] if self.problem.fit_intercept else np.zeros(model.shape[:-1])
         self.evaluate_if_small()
-        objective = self.rows[-1][3]
+        objective, validation_loss = self.rows[-1][3], self.rows[-1][-1]
         state = State(
             self.epoch,
             self.passes_before + self.epoch,
@@ -287,6 +342,8 @@ class Watch:
             rate,
             model[..., :d],
             intercept if self.problem.several else float(intercept),
+            gradient_norm,
+            validation_loss,
         )
         for callback in self.options.callbacks:
             if isinstance(answer := callback(state), (bool, np.bool_)) and answer:

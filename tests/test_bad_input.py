@@ -152,7 +152,7 @@ def test_divergence_is_exit_code_1_and_names_a_rate_that_works(tmp_path):
     ran = fastgd("run", "diabetes", "--method", "gd", "--learning-rate", "1")
     assert ran.code == 1
     assert "diverged in epoch" in ran.err
-    rate = ran.err.split("; try ")[1].split(",")[0]
+    rate = ran.err.split("learning_rate=")[1].split(" ")[0]
     assert fastgd("run", "diabetes", "--method", "gd", "--learning-rate", rate).code == 0
 
 

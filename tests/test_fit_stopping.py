@@ -209,7 +209,7 @@ def test_an_error_in_a_callback_is_the_callers():
 @each_method
 @pytest.mark.parametrize("rate", [1.5, 1e3, 1e300])
 def test_too_large_a_rate_is_told_with_what_there_was(method, rate):
-    with pytest.raises(DivergedError, match=f"learning rate {re.escape(f'{rate:g}')} is too large; try ") as caught:
+    with pytest.raises(DivergedError, match=f"learning rate {re.escape(f'{rate:g}')} is above .* Try ") as caught:
         fit(method=method, learning_rate=rate, max_epochs=100)
     result = caught.value.result
     epoch = int(re.search(r"diverged in epoch (\d+)", str(caught.value))[1])

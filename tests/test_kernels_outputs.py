@@ -222,7 +222,7 @@ def run_sgd(X, outputs, kind, how, cuts=()):
     for name in ("W", "scale", "owed", "Z", "z"):
         getattr(lazy, name)[...] = np.nan  # what the arrays hold before must not matter
     for order, rates in zip(np.split(how.order, cuts), np.split(how.rates, cuts), strict=True):
-        sgd_outputs_epoch(X, outputs.targets, order, rates, LOSS[kind], how.each, how.clip, theta, losses, lazy)
+        sgd_outputs_epoch(X, outputs.targets, order, rates, LOSS[kind], how.each, how.clip, theta, losses, lazy, None)
         assert not lazy.paid.any(), "the workspace must be zeros again, for the next call"
     return theta, losses, lazy
 
@@ -351,7 +351,7 @@ def test_sgd_touches_no_more_weights_on_wider_rows(strengths):
         each, theta = Each(np.ones(K), *(np.full(K, v) for v in strengths)), np.zeros((K, d + 1))
         sgd_outputs_epoch(
             X, Targets(np.ones((n, K))), np.arange(n), np.full(n, 0.1), LOSS["each"], each, math.inf, theta,
-            np.zeros(K), lazy,
+            np.zeros(K), lazy, None,
         )  # fmt: skip
         return count[0]
 

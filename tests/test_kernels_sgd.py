@@ -39,7 +39,7 @@ def run_sgd(X, y, orders, rates, l1, l2, start, loss=HUBER):
     theta, v, paid = np.array(start, dtype=np.float64), np.full(d, np.nan, dtype_of(X)), np.zeros(d)
     total = 0.0
     for order in orders:
-        losses, slope = sgd_epoch(X, Targets(y), order, rates[: len(order)], loss, l1, l2, np.inf, theta, v, paid)
+        losses, slope = sgd_epoch(X, Targets(y), order, rates[: len(order)], loss, l1, l2, np.inf, theta, v, paid, None)
         rates = rates[len(order) :]
         total += losses
         assert not paid.any(), "the workspace must be zeros again, for the next call"

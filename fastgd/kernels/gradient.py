@@ -16,8 +16,11 @@ from .targets import offset_of, weight_of
 # Two rows at a time halve the loads and stores of the gradient. Their dots are taken one after the
 # other: several rows at once would come from memory in an order that the prefetchers do not follow.
 @subroutine
-def accumulate(X, targets, order, start, stop, w, b, loss, gradient):
-    """Add the weighted gradients of rows start..stop to ``gradient``; return their summed losses and slopes."""
+def accumulate(X, targets, order, start, stop, w, b, loss, gradient, table=None):
+    """Add the weighted gradients of rows start..stop to ``gradient``; return their summed losses and slopes.
+
+    With a ``table``, write the slope of each row into it.
+    """
     y, weight, offset = targets.y, targets.weight, targets.offset
     total = 0.0
     slopes = 0.0
@@ -33,6 +36,8 @@ def accumulate(X, targets, order, start, stop, w, b, loss, gradient):
         total += weight0 * loss.value(y[i0], z0) + weight1 * loss.value(y[i1], z1)
         slope0, slope1 = weight0 * loss.derivative(y[i0], z0), weight1 * loss.derivative(y[i1], z1)
         slopes += slope0 + slope1
+        if table is not None:
+            table[i0], table[i1] = slope0, slope1
         axpy2(slope0, slope1, X, i0, i1, gradient)
         k += 2
     if k < stop:
@@ -41,6 +46,8 @@ def accumulate(X, targets, order, start, stop, w, b, loss, gradient):
         slope = weight_of(weight, i) * loss.derivative(y[i], z)
         total += weight_of(weight, i) * loss.value(y[i], z)
         slopes += slope
+        if table is not None:
+            table[i] = slope
         axpy(slope, X, i, gradient)
     return total, slopes
 

@@ -9,6 +9,7 @@ from numba import prange
 
 from ..blocks import load
 from ..jit import parallel_kernel
+from .average import join_mean
 from .gradient import accumulate, add_up, chunk_bound
 from .outputs import accumulate_outputs, add_up_outputs
 from .update import clip_factor, step, step_outputs
@@ -50,6 +51,7 @@ def minibatch_epoch(X, targets, order, batch_size, rates, t, loss, stepper, thet
             sums[c, 0], sums[c, 1] = accumulate(X, targets, order, first, last, v, b, loss, partials[c])
         total += add_up(partials, sums, 1.0 / (stop - start), n_features, gradient)
         step(theta, gradient, rates[k], t + k, stepper, clip_factor(gradient, stepper.clip), 0)
+        join_mean(stepper.mean, theta, t + k, 0)
     return total
 
 
@@ -72,3 +74,5 @@ def minibatch_outputs_epoch(X, targets, order, batch_size, rates, t, loss, stepp
         for k in range(n_outputs):
             losses[k] += work.losses[k] * (stop - start)
         step_outputs(theta, gradient, rates[step_number], t + step_number, stepper)
+        for k in range(n_outputs):
+            join_mean(stepper.mean, theta[k], t + step_number, k)

@@ -103,8 +103,8 @@ def clear(array):
 
 
 @subroutine
-def accumulate_outputs(X, targets, order, start, stop, theta, n_features, loss, work, c):
-    """Make chunk c's gradients and losses of the rows start..stop, by blocks."""
+def accumulate_outputs(X, targets, order, start, stop, theta, n_features, loss, work, c, table=None):
+    """Make chunk c's gradients and losses of the rows start..stop, by blocks; with a ``table``, keep the slopes."""
     W, Z, z = work.W, work.Z[c], work.z[c]
     partial, slopes, losses = work.partials[c], work.slopes[c], work.sums[c]
     clear(partial.ravel())
@@ -114,6 +114,10 @@ def accumulate_outputs(X, targets, order, start, stop, theta, n_features, loss, 
         last = min(first + Z.shape[0], stop)
         block_dot(X, order, first, last, W, Z)
         slopes_of_block(targets, order, first, last, theta, n_features, loss, Z, z, slopes, losses)
+        if table is not None:
+            for r in range(last - first):
+                for k in range(Z.shape[1]):
+                    table[row_at(order, first + r), k] = Z[r, k]
         block_axpy(Z, X, order, first, last, partial)
 
 

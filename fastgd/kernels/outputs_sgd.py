@@ -13,6 +13,7 @@ import numpy as np
 from ..blocks import axpys, dots, lay_out, load, rescale, softens, softens_all, store
 from ..jit import kernel, subroutine
 from ..rows import CSR, prefetch_ahead
+from .average import add_step_outputs, settle_outputs, smallest_scale
 from .outputs import intercept_of, slopes_of
 from .sgd import SMALLEST_SCALE, clip_factor_of_row
 from .targets import offset_of, weight_of
@@ -56,10 +57,11 @@ def fold_outputs(X, each, lazy):
 
 
 @kernel
-def sgd_outputs_epoch(X, targets, order, rates, loss, each, clip, theta, losses, lazy):
+def sgd_outputs_epoch(X, targets, order, rates, loss, each, clip, theta, losses, lazy, sums):
     """A step for each row of ``order``, at its rate; add up losses before each step in ``losses``.
 
     ``theta`` of shape (n_outputs, n_parameters) is read and written; the slopes of the last row are left in ``lazy.z``.
+    ``sums``: a `LazySums` for the weights after each step, without any ``l1``; None for no sums.
     """
     y, weight, offset, one_vs_rest = targets.y, targets.weight, targets.offset, targets.one_vs_rest
     W, paid, scale, owed, Z, z = lazy
@@ -84,7 +86,8 @@ def sgd_outputs_epoch(X, targets, order, rates, loss, each, clip, theta, losses,
         for k in range(n_outputs):
             scale[k] *= 1.0 - rates[t] * each.rate[k] * each.l2[k]
             smallest = min(smallest, abs(scale[k]))
-        if smallest < SMALLEST_SCALE:
+        if smallest < smallest_scale(sums, SMALLEST_SCALE):
+            settle_outputs(sums, X, W)
             fold_outputs(X, each, lazy)
         for k in range(n_outputs):
             rate = rates[t] * each.rate[k]
@@ -94,5 +97,7 @@ def sgd_outputs_epoch(X, targets, order, rates, loss, each, clip, theta, losses,
             if has_intercept:
                 theta[k, n_features] += move
         axpys(Z, 0, X, i, W)
+        add_step_outputs(sums, X, i, t, Z, scale, theta)
+    settle_outputs(sums, X, W)
     fold_outputs(X, each, lazy)
     store(X, W, theta)

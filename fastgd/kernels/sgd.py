@@ -12,6 +12,7 @@ import numpy as np
 
 from ..jit import inlined, kernel, subroutine
 from ..rows import axpy, axpy_dot, dot, prefetch_ahead, soften, soften_all, squared_length
+from .average import add_step, settle, smallest_scale
 from .targets import offset_of, weight_of
 from .update import CLIP_EPSILON
 
@@ -39,11 +40,12 @@ def clip_factor_of_row(X, i, slope, has_intercept, clip):
 
 
 @kernel
-def sgd_epoch(X, targets, order, rates, loss, l1, l2, clip, theta, v, paid):
+def sgd_epoch(X, targets, order, rates, loss, l1, l2, clip, theta, v, paid, sums):
     """A step for each row of ``order``, at its rate; return the summed losses before each step, and the last slope.
 
     ``theta`` (coefficients, then the intercept where there is one) is read and written; ``v`` (in X's
-    dtype) and ``paid`` (zeros) are workspace.
+    dtype) and ``paid`` (zeros) are workspace. ``sums``: a `LazySum` for the weights after each step, without ``l1``;
+    None for no sum.
     """
     y, weight, offset = targets.y, targets.weight, targets.offset
     n_features = v.shape[0]
@@ -53,6 +55,7 @@ def sgd_epoch(X, targets, order, rates, loss, l1, l2, clip, theta, v, paid):
         v[j] = theta[j]
     # float64, whatever X is: in float32, 1 - rate * l2 would round to 1.
     scale, inverse, owed, total, slope = 1.0, 1.0, 0.0, 0.0, 0.0
+    smallest, scales = smallest_scale(sums, SMALLEST_SCALE), 0.0
     last = order.shape[0] - 1
     ahead = dot(X, order[0], v) if last >= 0 else 0.0  # of the row whose turn is next
     for k in range(order.shape[0]):
@@ -65,9 +68,10 @@ def sgd_epoch(X, targets, order, rates, loss, l1, l2, clip, theta, v, paid):
         clipped = slope * clip_factor_of_row(X, i, slope, has_intercept, clip)
         if l2 > 0.0:
             scale *= 1.0 - rate * l2
-            if abs(scale) < SMALLEST_SCALE:
+            if abs(scale) < smallest:
+                settle(sums, scales, v)
                 fold(X, v, scale, owed, paid, l1)
-                scale, owed = 1.0, 0.0
+                scale, owed, scales = 1.0, 0.0, 0.0
             inverse = 1.0 / scale
         move = -rate * clipped * inverse
         if l1 > 0.0:
@@ -79,6 +83,8 @@ def sgd_epoch(X, targets, order, rates, loss, l1, l2, clip, theta, v, paid):
             ahead = axpy_dot(move, X, i, following, v)
         if has_intercept:
             b -= rate * clipped
+        scales = add_step(sums, X, i, k, move, scale, scales, b)
+    settle(sums, scales, v)
     fold(X, v, scale, owed, paid, l1)
     for j in range(n_features):
         theta[j] = v[j]

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..jit import kernel, subroutine
+from .average import Mean
 
 CLIP_EPSILON = 1e-6  # as in PyTorch's clip_grad_norm_
 
@@ -43,6 +44,7 @@ class Stepper(NamedTuple):
     s: np.ndarray
     before: np.ndarray  # workspace: the weights before the prox
     reach: np.ndarray  # workspace: the prox's step size for each weight
+    mean: Mean  # of the weights, for the methods that take many steps in an epoch
 
     @classmethod
     def make(
@@ -56,8 +58,11 @@ class Stepper(NamedTuple):
         rate: Any = 1.0,
         weights: Any = None,
         clip: float = np.inf,
+        average: int = 0,
     ) -> Stepper:
-        """As many outputs as ``strength`` has numbers; ``weights`` are for penalties that are sums over the weights."""
+        """As many outputs as ``strength`` has numbers; ``weights`` are for penalties that are sums over the weights;
+        ``average`` is the first step in the mean, 0 for no mean.
+        """
         n_features = len(metric.shift)
         strengths = np.array(strength, dtype=np.float64, ndmin=1)
         rates = np.broadcast_to(rate, strengths.shape).astype(np.float64)
@@ -65,7 +70,8 @@ class Stepper(NamedTuple):
         coupled = 0.0 if getattr(rule, "decouples", False) else 1.0
         m, v, s = (np.zeros((len(strengths), n_parameters)) for _ in range(3))
         before, reach = np.zeros(n_features), np.zeros(n_features)
-        return cls(rule, penalty, strengths, rates, own, float(clip), coupled, metric, m, v, s, before, reach)
+        mean = Mean.make(int(average), len(strengths), n_parameters)
+        return cls(rule, penalty, strengths, rates, own, float(clip), coupled, metric, m, v, s, before, reach, mean)
 
 
 @subroutine

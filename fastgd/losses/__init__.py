@@ -9,7 +9,8 @@ there where not every number will do: `allows` takes an array as well as a numbe
 
 ``classifies``: y is -1 or +1, and mean(z) is z itself, the score, unless the loss is also ``probabilistic``: then
 mean(z) is the probability of +1. ``joint``: y is the number of a class and z has an element for each class; see
-`Softmax`. ``random_start``: the gradient of every row is 0 at zero weights.
+`Softmax`. ``random_start``: the gradient of every row is 0 at zero weights. ``kinked``: the derivative jumps, so
+that the second one says nothing of it.
 """
 
 from __future__ import annotations

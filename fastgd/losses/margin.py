@@ -65,6 +65,7 @@ class Hinge:
 
     convex: ClassVar[bool] = True
     classifies: ClassVar[bool] = True
+    kinked: ClassVar[bool] = True
 
     def least(self, y: float) -> float:
         return 0.0
@@ -149,6 +150,7 @@ class Perceptron:
 
     convex: ClassVar[bool] = True
     classifies: ClassVar[bool] = True
+    kinked: ClassVar[bool] = True
 
     def least(self, y: float) -> float:
         return 0.0

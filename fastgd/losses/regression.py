@@ -97,6 +97,7 @@ class Absolute:
     Its kink leaves it without a curvature. Source: Laplace, Mémoire sur la probabilité des causes (1774).
     """
 
+    kinked: ClassVar[bool] = True
     convex: ClassVar[bool] = True
 
     def least(self, y: float) -> float:
@@ -121,6 +122,7 @@ class Quantile:
     Source: Koenker and Bassett, Regression quantiles (1978).
     """
 
+    kinked: ClassVar[bool] = True
     convex: ClassVar[bool] = True
     quantile: float = 0.5
 
@@ -154,6 +156,7 @@ class EpsilonInsensitive:
     Its kinks leave it without a curvature. Source: Vapnik, The nature of statistical learning theory (1995).
     """
 
+    kinked: ClassVar[bool] = True
     convex: ClassVar[bool] = True
     epsilon: float = 0.1
 

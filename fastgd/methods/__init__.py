@@ -10,11 +10,18 @@ from ..options import Options
 from ..problem import Problem
 from ..watch import Watch
 from .gd import gd
+from .lbfgs import lbfgs
+from .newton import newton
 from .plan import Plan
 from .stochastic import minibatch, sgd
+from .variance_reduced import saga, svrg
 
 RUN: dict[str, Callable[[Problem, Options, Plan, Watch, np.ndarray], None]] = {
     "gd": gd,
     "sgd": sgd,
     "minibatch": minibatch,
+    "lbfgs": lbfgs,
+    "newton": newton,
+    "svrg": svrg,
+    "saga": saga,
 }

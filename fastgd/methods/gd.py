@@ -20,7 +20,7 @@ def gd(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.n
     stepper = make_stepper(problem, options, plan)
     move = update_outputs if problem.several else update
     apart = keeps_model(options.rule, problem.penalty)
-    at_zero = norms_at_zero(problem, options, plan, stepper, theta)
+    at_zero = norms_at_zero(problem, options, plan.learning_rate, stepper, theta)
     for epoch in watch.epochs():
         loss, gradient = problem.gradient(theta)
         if not apart:

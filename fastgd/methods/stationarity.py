@@ -7,7 +7,6 @@ import numpy as np
 from ..kernels.update import Stepper, prox_mapping_norm
 from ..options import Options
 from ..problem import Problem
-from .plan import Plan
 
 
 def mapping_norms(theta: np.ndarray, gradient: np.ndarray, rate: float, stepper: Stepper) -> np.ndarray:
@@ -23,11 +22,11 @@ def all_small(norms: np.ndarray, at_zero: np.ndarray, tol: float, independent: b
 
 
 def norms_at_zero(
-    problem: Problem, options: Options, plan: Plan, stepper: Stepper, theta: np.ndarray
+    problem: Problem, options: Options, rate: float, stepper: Stepper, theta: np.ndarray
 ) -> np.ndarray | None:
     """The norms that ``tol`` is relative to; None where they come with the first gradient anyway, or are not needed."""
     if not options.tol or not theta.any():
         return None
     zero = np.zeros_like(theta)
     _, gradient = problem.gradient(zero)
-    return mapping_norms(zero, gradient, plan.learning_rate, stepper)
+    return mapping_norms(zero, gradient, rate, stepper)

@@ -19,12 +19,18 @@ from ..problem import PARALLEL_FROM, Problem, chunk_count
 from ..rows import CSR
 from ..rules import SGD
 from ..watch import Watch
+from .average import LazyMean
 from .plan import Plan, make_stepper
 
 # A kernel call handles about this many values, some tens of milliseconds of work at most, so that
 # Ctrl-C, progress and max_seconds act promptly. A row costs something even when it is short.
 VALUES_A_CALL = 1 << 23
 ROW_OVERHEAD = 16
+# An epoch is cut into at least so many calls, after each of which the watch looks for divergence, ...
+CALLS_AN_EPOCH = 20
+# ... unless a call would then handle so few values, a millisecond or two of work, that starting it (some tenths of
+# one, for numba to look at its arguments) is felt.
+FEWEST_VALUES_A_CALL = 1 << 20
 
 # Runs the steps of some rows: (order, rates, number of the first step) -> their summed losses, and the
 # mean gradient of the last step, which is made only for the trace of single steps.
@@ -38,37 +44,48 @@ def sgd(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.
     their non-zeros; any other is the mini-batch kernel with batches of one row.
     """
     plain = isinstance(options.rule, SGD) and isinstance(problem.penalty, ElasticNet)
+    if options.average:  # a mean of weights is kept up lazily where nothing but rows and l2 changes them
+        plain = plain and problem.penalty.l1 == 0
     if not plain or len(problem.penalty_weights) or plan.metric.shift.any() or (plan.metric.inverse != 1).any():
         return minibatch(problem, options, plan, watch, theta)
-    last = _LastGradient(problem)
-    run = (_sgd_of_outputs if problem.several else _sgd_of_one)(problem, options, plan, theta, last)
+    last = LastGradient(problem)
+    mean = LazyMean(problem, int(options.average), watch)
+    run = (_sgd_of_outputs if problem.several else _sgd_of_one)(problem, options, plan, theta, last, mean)
     return _epochs(problem, options, plan, watch, run, last.gradient)
 
 
-def _sgd_of_one(problem: Problem, options: Options, _plan: Plan, theta: np.ndarray, last: _LastGradient) -> Block:
+def _sgd_of_one(
+    problem: Problem, options: Options, _plan: Plan, theta: np.ndarray, last: LastGradient, mean: LazyMean
+) -> Block:
     v = np.zeros(problem.n_features, problem.dtype)
     paid = np.zeros(problem.n_features)
     clip = np.inf if options.clip_norm is None else options.clip_norm
     l1, l2 = problem.penalty.l1, problem.penalty.l2
 
-    def run(order: np.ndarray, rates: np.ndarray, _t: int) -> float:
-        total, slope = sgd_epoch(problem.X, problem.targets, order, rates, problem.loss, l1, l2, clip, theta, v, paid)
+    def run(order: np.ndarray, rates: np.ndarray, t: int) -> float:
+        sums = mean.sums_over(t, len(order))
+        total, slope = sgd_epoch(
+            problem.X, problem.targets, order, rates, problem.loss, l1, l2, clip, theta, v, paid, sums
+        )
         last.row, last.slopes = int(order[-1]), np.array([slope])
         return float(total)
 
     return run
 
 
-def _sgd_of_outputs(problem: Problem, options: Options, plan: Plan, theta: np.ndarray, last: _LastGradient) -> Block:
+def _sgd_of_outputs(
+    problem: Problem, options: Options, plan: Plan, theta: np.ndarray, last: LastGradient, mean: LazyMean
+) -> Block:
     lazy = LazyWeights.make(problem.X, problem.n_outputs)
     clip = np.inf if options.clip_norm is None else options.clip_norm
     shares = plan.shares * problem.rate_shares
     each = Each(shares, problem.penalty.l1 * problem.strength, problem.penalty.l2 * problem.strength)
 
-    def run(order: np.ndarray, rates: np.ndarray, _t: int) -> float:
+    def run(order: np.ndarray, rates: np.ndarray, t: int) -> float:
         problem.losses[:] = 0.0
+        sums = mean.sums_over(t, len(order))
         sgd_outputs_epoch(
-            problem.X, problem.targets, order, rates, problem.loss, each, clip, theta, problem.losses, lazy
+            problem.X, problem.targets, order, rates, problem.loss, each, clip, theta, problem.losses, lazy, sums
         )
         last.row, last.slopes = int(order[-1]), lazy.z
         return float(problem.losses.sum())
@@ -93,7 +110,9 @@ def minibatch(problem: Problem, options: Options, plan: Plan, watch: Watch, thet
 
     def run(order: np.ndarray, rates: np.ndarray, t: int) -> float:
         targets, loss, size = problem.targets, problem.loss, plan.batch_size
-        if apart:
+        if options.average and t + len(rates) > options.average:
+            watch.follow(lambda: stepper.mean.weights.reshape(theta.shape))
+        elif apart:
             watch.follow(lambda: model_of(theta, stepper))
         if not several:
             return float(launch(X, targets, order, size, rates, t, loss, stepper, theta, work))
@@ -139,10 +158,14 @@ def _rows_a_call(problem: Problem, batch: int) -> int:
     values_a_row = (problem.n_values / problem.n_samples + ROW_OVERHEAD) * problem.n_outputs
     if problem.sparse and batch > 1:
         values_a_row += problem.n_features * problem.n_outputs / batch  # each step touches every weight
-    return batch * max(1, int(VALUES_A_CALL / values_a_row) // batch)
+    values = values_a_row * problem.n_samples / CALLS_AN_EPOCH
+    # A call reads and writes every weight.
+    fewest = max(FEWEST_VALUES_A_CALL, 4 * problem.n_features * problem.n_outputs)
+    values = min(max(values, fewest), VALUES_A_CALL)
+    return batch * max(1, int(values / values_a_row) // batch)
 
 
-class _LastGradient:
+class LastGradient:
     """The gradient of the last row visited, from the slopes that the kernel reports."""
 
     def __init__(self, problem: Problem) -> None:

@@ -10,7 +10,7 @@ from .elasticnet import ElasticNet
 from .groups import GroupLasso
 from .naming import NAMED, PENALTY_NAMES, describe_penalty, resolve_penalty
 from .nonconvex import MCP, SCAD
-from .protocol import PENALTIES
+from .protocol import PENALTIES, is_smooth
 
 __all__ = [
     "MCP",
@@ -23,5 +23,6 @@ __all__ = [
     "GroupLasso",
     "NonNegative",
     "describe_penalty",
+    "is_smooth",
     "resolve_penalty",
 ]

@@ -17,6 +17,7 @@ fits only some data says so in ``check(n_features)``.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from ..errors import OptionError
 from ..vocabulary import Vocabulary
@@ -28,3 +29,8 @@ def check_strength(penalty: str, name: str, value: float) -> None:
     """Raise an `OptionError` unless the value is finite and not negative."""
     if not 0 <= value < math.inf:
         raise OptionError(f"{penalty}: {name} must be a finite number, 0 or more, not {value}")
+
+
+def is_smooth(penalty: Any) -> bool:
+    """Whether the penalty has no part that acts through its prox."""
+    return bool(getattr(penalty, "smooth", lambda: False)())

@@ -1,0 +1,53 @@
+"""``--validation``: a share of the rows, or a file of its own."""
+
+from __future__ import annotations
+
+from math import isnan, nan
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from fastgd import Result, Table
+
+
+class FractionOrData(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
+    """A number, or what can be read as data."""
+
+    name = "fraction|data"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ARG002
+        try:
+            return float(value)
+        except ValueError:
+            return value
+
+
+def open_validation(given: float | str | None, table: Table, sample_weight: str | None, offset: str | None) -> Any:
+    """What `fastgd.fit` takes: the fraction itself, or the file with the columns of the table to train on."""
+    if not isinstance(given, str):
+        return given
+    from fastgd import open as open_table
+    from fastgd.errors import DataError
+
+    try:
+        return open_table(
+            given, target=table.target_name, features=table.feature_names, weight=sample_weight, offset=offset
+        )
+    except DataError as error:
+        raise DataError(f"--validation: {error}") from None
+
+
+def lowest_loss(result: Result) -> float:
+    """The loss on the rows to validate on that the model has; NaN where none was a number."""
+    losses = [loss for loss in result.trace["validation_loss"].tolist() if not isnan(loss)]
+    return min(losses, default=nan)
+
+
+def describe(result: Result) -> list[tuple[str, str]]:
+    """A line on the rows to validate on, where there were some."""
+    if result.best_epoch is None:
+        return []
+    rows = f"{result.settings['validation_samples']:,} rows"
+    where = "the start" if result.best_epoch == 0 else f"epoch {result.best_epoch}"
+    return [("validation", f"{rows}, lowest loss {lowest_loss(result):.6g} after {where}, which the model is from")]

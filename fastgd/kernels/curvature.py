@@ -1,0 +1,122 @@
+"""Second derivatives of losses row by row, and the minimum of a quadratic model plus a penalty: what Newton needs."""
+
+from __future__ import annotations
+
+from numba import prange
+
+from ..jit import inlined, kernel, parallel_kernel, subroutine
+from ..rows import add_squares, n_rows
+from .gradient import chunk_bound
+from .outputs import clear, slopes_of
+from .targets import weight_of
+from .update import penalty_weight
+
+# The difference quotient's step, relative to z where that is large. The slopes' rounding, 1e-16, makes an error of
+# 1e-10; a quadratic model wants no more than two digits.
+DIFFERENCE = 1e-6
+
+
+@inlined
+def step_about(z):
+    return DIFFERENCE * max(1.0, abs(z))
+
+
+@kernel
+def curvatures(targets, z, loss, out):
+    """Weighted second derivatives in z of each row's loss, z and out of shape (n_samples,); never below 0.
+
+    By central differences of the slope, so that a loss need not state them; at a kink they are an average. Where a
+    loss is not convex, 0 stands for what would be below it.
+    """
+    y, weight = targets.y, targets.weight
+    for i in range(z.shape[0]):
+        e = step_about(z[i])
+        change = loss.derivative(y[i], z[i] + e) - loss.derivative(y[i], z[i] - e)
+        out[i] = weight_of(weight, i) * max(change / (2.0 * e), 0.0)
+
+
+@kernel
+def curvatures_of_outputs(targets, z, loss, low, high, losses, out):
+    """As `curvatures` for z and out of shape (n_samples, n_outputs), each output by itself: the Hessian's diagonal.
+
+    ``low``, ``high`` and ``losses`` are workspace of shape (n_outputs,).
+    """
+    y, weight, one_vs_rest = targets.y, targets.weight, targets.one_vs_rest
+    n_outputs = z.shape[1]
+    for i in range(z.shape[0]):
+        for k in range(n_outputs):
+            e = step_about(z[i, k])
+            for other in range(n_outputs):
+                low[other] = high[other] = z[i, other]
+            low[k] -= e
+            high[k] += e
+            slopes_of(loss, y, one_vs_rest, i, weight_of(weight, i), low, losses)
+            slopes_of(loss, y, one_vs_rest, i, weight_of(weight, i), high, losses)
+            out[i, k] = max((high[k] - low[k]) / (2.0 * e), 0.0)
+
+
+@kernel
+def smooth_pull(w, stepper, k, out):
+    """The derivative of the smooth part of output k's penalty, in the weights, written to ``out``."""
+    for j in range(w.shape[0]):
+        out[j] = penalty_weight(stepper.strength[k], stepper.weights, j) * stepper.penalty.derivative(w[j])
+
+
+@kernel
+def minimise_quadratic(H, slope, theta, stepper, k, sweeps, tol, change):
+    """Write the ``change`` of the scaled variables that minimises slope . change + change' H change / 2 + penalty.
+
+    The penalty is the part of it that acts through its prox, so it has to be a sum over the weights; ``theta`` are
+    the weights that the change starts from, ``slope`` becomes that of the model at its end. Coordinate descent, until
+    no coordinate gains more than ``tol`` times the most that one gained, for at most so many ``sweeps``.
+    Source: Friedman, Hastie and Tibshirani, Regularization paths for generalized linear models via coordinate
+    descent (2010).
+    """
+    penalty, weights, strength = stepper.penalty, stepper.weights, stepper.strength[k]
+    inverse = stepper.metric.inverse
+    moved, reach = stepper.before, stepper.reach
+    n_features, n_parameters = moved.shape[0], H.shape[0]
+    for j in range(n_parameters):
+        change[j] = 0.0
+    most = 0.0
+    for _ in range(sweeps):
+        gain = 0.0
+        for j in range(n_parameters):
+            if H[j, j] <= 0.0:
+                continue
+            wanted = change[j] - slope[j] / H[j, j]
+            if j < n_features:
+                moved[j] = theta[j] + inverse[j] * wanted
+                reach[j] = penalty_weight(strength, weights, j) * inverse[j] * inverse[j] / H[j, j]
+                penalty.prox(moved[j : j + 1], reach[j : j + 1])
+                wanted = (moved[j] - theta[j]) / inverse[j]
+            by = wanted - change[j]
+            if by != 0.0:
+                change[j] = wanted
+                gain = max(gain, H[j, j] * by * by)
+                for other in range(n_parameters):
+                    slope[other] += H[j, other] * by
+        most = max(most, gain)
+        if gain <= tol * most:
+            break
+
+
+@subroutine
+def squares_of_rows(X, start, stop, out):
+    clear(out)
+    for i in range(start, stop):
+        add_squares(X, i, out)
+
+
+@parallel_kernel
+def mean_squares(X, partials, out):
+    """The mean square of each column; a row of ``partials`` for each chunk of rows."""
+    n_samples, n_chunks = n_rows(X), partials.shape[0]
+    for c in prange(n_chunks):
+        first, last = chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)
+        squares_of_rows(X, first, last, partials[c])
+    for j in range(out.shape[0]):
+        total = 0.0
+        for c in range(n_chunks):
+            total += partials[c, j]
+        out[j] = total / n_samples

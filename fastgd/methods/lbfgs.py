@@ -1,0 +1,33 @@
+"""L-BFGS: quasi-Newton steps from a memory of the last few, for any number of columns."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..options import Options
+from ..problem import Problem
+from ..watch import Watch
+from .plan import Plan, make_stepper
+from .quasi_newton import LimitedMemory, QuasiNewton, descend
+from .sampled import FEWEST_ROWS, Sample, draw_rows
+from .scaled import Scaled
+
+TINY = np.finfo(np.float64).tiny
+
+
+def lbfgs(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.ndarray) -> None:
+    """Change ``theta`` by a step a pass, from the gradient of all rows and the changes of it that the last steps saw.
+
+    Over the diagonal of a sample's Hessian. Source: Liu and Nocedal, On the limited memory BFGS method for large
+    scale optimization (1989).
+    """
+    scaled = Scaled(problem, make_stepper(problem, options, plan))
+    sample = Sample(scaled, draw_rows(problem.n_samples, FEWEST_ROWS, options.seed))
+    diagonal = sample.diagonal(theta)
+    scaled.evaluate(theta)
+    direction = -scaled.slope / diagonal
+    # The first step goes to the minimum along the slope, as far as the sample can tell.
+    length = sample.curvature_along(theta, direction) / max(-float(np.vdot(scaled.slope, direction)), TINY)
+    watch.passes_before += 2.0 * sample.share
+    model = LimitedMemory.over_diagonal(diagonal, length or 1.0)
+    descend(QuasiNewton(scaled, theta, model, plan.learning_rate), options, watch, theta)

@@ -1,0 +1,226 @@
+"""Steps to the minimum of a quadratic model of F, and the models: a dense Hessian, or a memory of the last steps."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from ..kernels.curvature import minimise_quadratic
+from ..options import Options
+from ..watch import Watch
+from .scaled import Scaled
+from .stationarity import all_small, mapping_norms, norms_at_zero
+
+# A step is taken if F falls by this part of what the slope promises. Source: Armijo, Minimization of functions
+# having Lipschitz continuous first partial derivatives (1966).
+SUFFICIENT = 1e-4
+# A rejected step is cut to where a parabola through what is known has its minimum, but within these parts of it.
+SHORTEST_CUT, LONGEST_CUT = 0.1, 0.5
+# Pairs of a step and a change of slope are kept if their curvature is more than rounding.
+LEAST_CURVATURE = 1e-10
+# Once F is as low as rounding lets it, a pass has to make the slope shorter by this.
+WORTH_A_PASS = 0.5
+SWEEPS, SWEEP_TOLERANCE = 200, 1e-10
+MEMORY = 20
+
+
+class CurvatureModel(Protocol):
+    """What a method thinks of the curvature of F; ``largest`` is the largest on its diagonal at first."""
+
+    largest: float
+
+    def change(self, scaled: Scaled, theta: np.ndarray) -> tuple[np.ndarray, float]:
+        """The change of variables to try from ``theta``, and the decrease of F that its slope promises."""
+
+    def learn(self, step: np.ndarray, change_of_slope: np.ndarray) -> None:
+        """Agree with what a step showed."""
+
+
+class Dense:
+    """The Hessian of each output, (n_outputs, n_parameters, n_parameters), corrected by every step that is taken.
+
+    For penalties with kinks: the minimum of the quadratic and the penalty is found by coordinate descent. Source: Lee,
+    Sun and Saunders, Proximal Newton-type methods for minimizing composite functions (2014); the correction is that
+    of Broyden, Fletcher, Goldfarb and Shanno (1970), Nocedal and Wright, Numerical optimization (2006), 6.19.
+    """
+
+    def __init__(self, hessian: np.ndarray) -> None:
+        self.hessian = hessian
+        self.largest = float(np.einsum("kii->ki", hessian).max())
+
+    def change(self, scaled: Scaled, theta: np.ndarray) -> tuple[np.ndarray, float]:
+        change, d = np.empty_like(scaled.slope), scaled.n_features
+        for k, (hessian, weights) in enumerate(zip(self.hessian, np.atleast_2d(theta), strict=True)):
+            args = (k, SWEEPS, SWEEP_TOLERANCE, change[k])
+            minimise_quadratic(hessian, scaled.slope[k].copy(), weights[:d].copy(), scaled.stepper, *args)
+        # At the minimum of the model, slope and kinked penalty together promise this much at least.
+        return change, float(np.einsum("ki,kij,kj->", change, self.hessian, change))
+
+    def learn(self, step: np.ndarray, change_of_slope: np.ndarray) -> None:
+        for hessian, s, y in zip(self.hessian, step, change_of_slope, strict=True):
+            if (curvature := float(s @ y)) > LEAST_CURVATURE * float(np.linalg.norm(s) * np.linalg.norm(y)):
+                product = hessian @ s
+                hessian += np.outer(y, y) / curvature - np.outer(product, product) / float(s @ product)
+
+
+class LimitedMemory:
+    """The last few steps and their changes of slope, over a simpler model: for smooth penalties.
+
+    Source: Liu and Nocedal, On the limited memory BFGS method for large scale optimization (1989).
+
+    Parameters
+    ----------
+    solve : the simpler model: the change of variables that changes the slope by as much as it is given.
+    largest : the model's largest curvature along a single variable.
+    length : multiplies the simpler model's curvature; with ``rescaled`` it follows the last step.
+    """
+
+    def __init__(
+        self, solve: Callable[[np.ndarray], np.ndarray], largest: float, length: float = 1.0, rescaled: bool = False
+    ) -> None:
+        self.solve, self.largest, self.length, self.rescaled = solve, largest, length, rescaled
+        self.pairs: deque[tuple[np.ndarray, np.ndarray, float]] = deque(maxlen=MEMORY)
+
+    @classmethod
+    def over_hessian(cls, hessian: np.ndarray) -> LimitedMemory:
+        """Over the Hessian of each output, (n_outputs, n_parameters, n_parameters)."""
+        inverse = np.linalg.inv(hessian)
+        return cls(lambda slope: np.einsum("kij,kj->ki", inverse, slope), float(np.einsum("kii->ki", hessian).max()))
+
+    @classmethod
+    def over_diagonal(cls, diagonal: np.ndarray, length: float) -> LimitedMemory:
+        """Over a Hessian's diagonal, (n_outputs, n_parameters), and a ``length`` that suits the first step."""
+        return cls(lambda slope: slope / diagonal, float(diagonal.max()), length, rescaled=True)
+
+    def change(self, scaled: Scaled, theta: np.ndarray) -> tuple[np.ndarray, float]:  # noqa: ARG002  # as the protocol
+        direction = -scaled.slope
+        shares = []
+        for s, y, curvature in reversed(self.pairs):
+            shares.append(_dot(s, direction) / curvature)
+            direction -= shares[-1] * y
+        direction = self.solve(direction) / self.length
+        for (s, y, curvature), share in zip(self.pairs, reversed(shares), strict=True):
+            direction += (share - _dot(y, direction) / curvature) * s
+        return direction, -_dot(scaled.slope, direction)
+
+    def learn(self, step: np.ndarray, change_of_slope: np.ndarray) -> None:
+        curvature = _dot(step, change_of_slope)
+        if curvature > LEAST_CURVATURE * float(np.linalg.norm(step) * np.linalg.norm(change_of_slope)):
+            self.pairs.append((step, change_of_slope, curvature))
+            if self.rescaled:
+                self.length = _dot(change_of_slope, self.solve(change_of_slope)) / curvature
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.vdot(a, b))
+
+
+class QuasiNewton:
+    """Weights that go down F step by step, each step tried, and kept or cut, at the cost of one pass over X.
+
+    Attributes
+    ----------
+    theta : the best weights so far; ``objective``, ``loss``, ``gradient`` of the loss and ``slope`` are F's there.
+    length : the part of the model's step that is tried next.
+    """
+
+    def __init__(self, scaled: Scaled, theta: np.ndarray, model: CurvatureModel, longest: float) -> None:
+        self.scaled, self.model, self.longest = scaled, model, longest
+        self.theta = theta.copy()
+        scaled.evaluate(self.theta)
+        self._keep()
+        self.propose()
+
+    def propose(self) -> None:
+        """Make the next step: the model's, from the best weights so far."""
+        self.change, self.promised = self.model.change(self.scaled, self.theta)
+        self.length = self.longest
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the step promises no more than what F is rounded by."""
+        return not self.length * self.promised > self._rounding
+
+    def jump(self, trial: np.ndarray) -> bool:
+        """Try weights from elsewhere, and keep them if F is lower there."""
+        self.scaled.evaluate(trial)
+        lower = self.scaled.objective < self.objective
+        self._keep() if lower else self._return()
+        self.theta = trial if lower else self.theta
+        return lower
+
+    def judge(self) -> bool:
+        """Try the step, and keep it if F falls enough; else cut it."""
+        scaled = self.scaled
+        trial = scaled.moved(self.theta, self.length * self.change)
+        scaled.evaluate(trial)
+        promised = self.length * self.promised
+        if scaled.objective <= self.objective - SUFFICIENT * promised + self._rounding:  # a NaN is not
+            self.model.learn(self.length * self.change, scaled.slope - self.slope)
+            self.theta = trial
+            self._keep()
+            return True
+        rise = scaled.objective - self.objective + promised
+        cut = 0.5 * promised / rise if np.isfinite(rise) else 0.0
+        self.length *= min(max(cut, SHORTEST_CUT), LONGEST_CUT)
+        self._return()
+        return False
+
+    def _keep(self) -> None:
+        scaled = self.scaled
+        self.objective, self.loss, self.slope = scaled.objective, scaled.loss, scaled.slope
+        self.gradient = scaled.gradient.copy()
+        self._rounding = 4.0 * float(np.finfo(scaled.problem.dtype).eps) * abs(self.objective)
+
+    def _return(self) -> None:
+        self.scaled.slope = self.slope
+
+
+def descend(
+    descent: QuasiNewton,
+    options: Options,
+    watch: Watch,
+    theta: np.ndarray,
+    *,
+    first: np.ndarray | None = None,
+    renewed: Callable[[np.ndarray, bool], CurvatureModel | None] = lambda _theta, _kept: None,
+) -> None:
+    """Change ``theta`` by a step a pass until the watch says stop.
+
+    ``first`` are weights to try before all steps; ``renewed`` may have another model, from the best weights and
+    whether they are new.
+    """
+    scaled = descent.scaled
+    step = 1.0 / descent.model.largest
+    at_zero = norms_at_zero(scaled.problem, options, step, scaled.stepper, theta)
+    if at_zero is None:
+        at_zero = mapping_norms(theta, descent.gradient, step, scaled.stepper)
+    last = math.inf
+    for epoch in watch.epochs():
+        length = descent.length
+        kept = descent.judge() if first is None else descent.jump(first)
+        first = None
+        theta[:] = descent.theta
+        norms = mapping_norms(theta, descent.gradient, step, scaled.stepper)
+        watch.step(epoch, -1, descent.loss, length, descent.gradient)
+        watch.tick(1.0, descent.loss, length)
+        norm = float(np.linalg.norm(norms))
+        watch.record(descent.loss, length, norm)
+        watch.evaluate(descent.objective)
+        if options.tol and all_small(norms, at_zero, options.tol, scaled.problem.independent):
+            watch.stop("tol", converged=True)
+            break
+        if watch.certified(descent.gradient):
+            break
+        model = renewed(descent.theta, kept)
+        descent.model = descent.model if model is None else model
+        if kept or model is not None:
+            descent.propose()
+        # Where F tells no more, the slope still may.
+        if descent.exhausted and not norm <= WORTH_A_PASS * last:
+            watch.stop("precision", converged=True)
+        last = norm

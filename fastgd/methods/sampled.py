@@ -1,0 +1,164 @@
+"""Rows drawn from the problem, on which the curvature of F is quick to see."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..kernels.curvature import curvatures, curvatures_of_outputs, mean_squares
+from ..matrix import shape_of, take_rows
+from ..problem import PARALLEL_FROM, Problem, chunk_count, predict_linear
+from ..rows import CSR
+from .scaled import Scaled
+
+FEWEST_ROWS = 16_384
+# What a Hessian has on its diagonal at least, as a part of the largest there: columns may depend on each other.
+FLOOR = 1e-10
+# A column in which fewer rows of the sample than this do all the work says too little of itself.
+FEWEST_WORKING_ROWS = 20
+
+
+def draw_rows(n_samples: int, size: int, seed: int) -> np.ndarray | None:
+    """Numbers of ``size`` random rows, in order; None where that is all."""
+    if size >= n_samples:
+        return None
+    return np.sort(np.random.default_rng(seed).choice(n_samples, size, replace=False, shuffle=False))
+
+
+class Sample:
+    """Some rows of the problem behind a `Scaled`, or with ``rows`` None all of them.
+
+    Attributes
+    ----------
+    scaled : the problem on these rows alone.
+    share : their part of all rows.
+    """
+
+    def __init__(self, whole: Scaled, rows: np.ndarray | None) -> None:
+        self.whole = whole
+        self.share = 1.0 if rows is None else len(rows) / whole.problem.n_samples
+        self.scaled = whole if rows is None else Scaled(_problem_on(whole.problem, rows), whole.stepper)
+        self.problem = self.scaled.problem
+
+    def hessian(self, theta: np.ndarray) -> np.ndarray:
+        """That of F for each output, (n_outputs, n_parameters, n_parameters), in scaled variables.
+
+        What softmax's outputs have in common is left out.
+        """
+        n_outputs, p = self.scaled.shape
+        curvature = self._curvatures(theta)
+        hessian = np.empty((n_outputs, p, p))
+        if (curvature == curvature[:, :1]).all():
+            hessian[:] = self._product(curvature[:, 0])
+        else:
+            for k in range(n_outputs):
+                hessian[k] = self._product(curvature[:, k])
+        np.einsum("kii->ki", hessian)[:] = self._filled_up(np.einsum("kii->ki", hessian), curvature)
+        return hessian
+
+    def diagonal(self, theta: np.ndarray) -> np.ndarray:
+        """The Hessian's diagonal alone, (n_outputs, n_parameters)."""
+        curvature, problem = self._curvatures(theta), self.problem
+        shift, inverse, d = self.scaled.shift, self.scaled.inverse, problem.n_features
+        X = _as_scipy(problem.X)
+        squares = X.multiply(X) if isinstance(problem.X, CSR) else X**2
+        mean = curvature.mean(axis=0)
+        diagonal = np.empty(self.scaled.shape)
+        diagonal[:, d:] = mean[:, None]
+        moments = (curvature.T @ squares - 2.0 * (curvature.T @ X) * shift) / problem.n_samples
+        diagonal[:, :d] = np.maximum(moments + np.outer(mean, shift**2), 0.0) * inverse**2
+        return self._filled_up(diagonal, curvature)
+
+    def curvature_along(self, theta: np.ndarray, change: np.ndarray) -> float:
+        """The second derivative of F along a ``change`` of the scaled variables."""
+        z = self._predictors(self.scaled.moved(np.zeros_like(theta), change))
+        by_penalty = self.scaled.smooth_curvature() * change[:, : self.problem.n_features] ** 2
+        return float((self._curvatures(theta) * z**2).mean(axis=0).sum() + by_penalty.sum())
+
+    @cached_property
+    def columns(self) -> np.ndarray:
+        """X on these rows in scaled variables, the intercept a column of ones, (n_rows, n_parameters)."""
+        X, d = self.problem.X, self.problem.n_features
+        columns = np.ones((self.problem.n_samples, self.problem.n_parameters))
+        columns[:, :d] = _as_scipy(X).toarray() if isinstance(X, CSR) else X
+        columns[:, :d] -= self.scaled.shift
+        columns[:, :d] *= self.scaled.inverse
+        return columns
+
+    def _product(self, curvature: np.ndarray) -> np.ndarray:
+        rooted = np.sqrt(curvature)[:, None] * self.columns
+        return np.asarray(rooted.T @ rooted / len(rooted))
+
+    def _curvatures(self, theta: np.ndarray) -> np.ndarray:
+        """Second derivatives of the rows' losses in their linear predictors, (n_rows, n_outputs)."""
+        problem, z = self.problem, self._predictors(theta)
+        if len(problem.targets.offset):
+            z += problem.targets.offset[:, None]
+        out = np.empty_like(z)
+        if problem.several:
+            work = np.zeros((3, problem.n_outputs))
+            curvatures_of_outputs(problem.targets, z, problem.loss, work[0], work[1], work[2], out)
+        else:
+            curvatures(problem.targets, z[:, 0], problem.loss, out[:, 0])
+        return out
+
+    def _predictors(self, theta: np.ndarray) -> np.ndarray:
+        """Linear predictors without offsets, (n_rows, n_outputs)."""
+        problem, d = self.problem, self.problem.n_features
+        weights = np.atleast_2d(theta)
+        intercept = weights[:, d] if problem.fit_intercept else np.zeros(len(weights))
+        return predict_linear(problem.X, weights[:, :d], intercept)
+
+    def _filled_up(self, diagonal: np.ndarray, curvature: np.ndarray) -> np.ndarray:
+        """A diagonal with what the sample does not show: the penalty, rare columns, and a floor."""
+        filled, d = diagonal.copy(), self.problem.n_features
+        rare = self._rare_columns
+        if len(rare):
+            filled[:, rare] = np.maximum(filled[:, rare], np.outer(curvature.mean(axis=0), self._moments(rare)))
+        filled[:, :d] += self.scaled.smooth_curvature()
+        return np.asarray(filled + FLOOR * np.maximum(filled.max(axis=1, keepdims=True), np.finfo(np.float64).tiny))
+
+    @cached_property
+    def _rare_columns(self) -> np.ndarray:
+        """Numbers of the columns that the sample says too little of."""
+        if self.share == 1.0:
+            return np.zeros(0, np.intp)
+        X, shift = self.problem.X, self.scaled.shift
+        if isinstance(X, CSR):
+            squares = np.bincount(X.indices, X.data.astype(np.float64) ** 2, minlength=X.n_features)
+            fourths = np.bincount(X.indices, X.data.astype(np.float64) ** 4, minlength=X.n_features)
+        else:
+            centred = (X - shift) ** 2
+            squares, fourths = centred.sum(axis=0), (centred**2).sum(axis=0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            working = np.where(fourths > 0, squares**2 / fourths, 0.0)
+        return np.flatnonzero(working < FEWEST_WORKING_ROWS)
+
+    def _moments(self, columns: np.ndarray) -> np.ndarray:
+        """Mean squares of some columns over all rows, in scaled variables; of sparse ones a little more."""
+        problem, shift, inverse = self.whole.problem, self.scaled.shift[columns], self.scaled.inverse[columns]
+        if isinstance(problem.X, CSR):
+            n_chunks = chunk_count(problem.n_values, problem.n_features)
+            squares = np.empty(problem.n_features)
+            launch = mean_squares if problem.n_values >= PARALLEL_FROM else mean_squares.serial
+            launch(problem.X, np.empty((n_chunks, problem.n_features)), squares)
+            return np.asarray((squares[columns] + shift**2) * inverse**2)
+        return np.asarray((((problem.X[:, columns] - shift) * inverse) ** 2).mean(axis=0))
+
+
+def _as_scipy(X: np.ndarray | CSR) -> Any:
+    return sp.csr_array((X.data, X.indices, X.indptr), shape=shape_of(X)) if isinstance(X, CSR) else X
+
+
+def _problem_on(problem: Problem, rows: np.ndarray) -> Problem:
+    """The problem on some rows, whose weights are taken as they are."""
+    targets = problem.targets
+    weight, offset = (part[rows] if len(part) else part for part in (targets.weight, targets.offset))
+    some = targets._replace(y=np.ascontiguousarray(targets.y[rows]), weight=weight, offset=offset)
+    part = replace(problem, X=take_rows(problem.X, rows), targets=some)
+    part.strength[:], part.rate_shares[:] = problem.strength, problem.rate_shares
+    return part
