@@ -110,5 +110,6 @@ class Small:
 
         constraint = {"type": "ineq", "fun": lambda u: u[2 * d + 1 :][index] - A @ u[: 2 * d + 1] - c,
                       "jac": lambda u: jacobian}  # fmt: skip
-        return minimize(objective, np.concatenate([v, t]), jac=True, method="SLSQP", constraints=[constraint],
-                        bounds=[*self._limits(), *[(None, None)] * n], options={"ftol": 1e-15, "maxiter": 300}).x  # fmt: skip
+        bounds, start = [*self._limits(), *[(None, None)] * n], np.concatenate([v, t])
+        return minimize(objective, start, jac=True, method="SLSQP", constraints=[constraint], bounds=bounds,
+                        options={"ftol": 1e-15, "maxiter": 300}).x  # fmt: skip

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -13,13 +11,12 @@ from hypothesis import strategies as st
 from optimum import KINKED, Small
 from scipy.optimize import minimize
 
-import fastgd
 from fastgd.certificate import Certificate
 from fastgd.fit import pose
 from fastgd.jit import thread_pool_size, threads
 from fastgd.kernels.dual import mean_product, slopes_at
 from fastgd.losses import LOSSES
-from fastgd.penalties import Box, ElasticNet, GroupLasso, NonNegative, resolve_penalty
+from fastgd.penalties import Box, ElasticNet, GroupLasso, NonNegative
 from fastgd.problem import PARALLEL_FROM, RowOptions
 
 CONVEX = [name for name in LOSSES if name not in ("phase_retrieval", "softmax")]
@@ -89,7 +86,7 @@ def clipped(reference, w):
 @share_of_examples(0.2)
 @given(cases())
 def test_it_bounds_the_distance_to_the_optimum(loss, case):
-    """At weights far from the optimum and near it; the solver's F is at least F*, so that it can only help the bound."""
+    """At weights far from the optimum and near it; a solver that falls short of F* only makes the test easier."""
     random, penalty, has, distance = case
     problem, reference = small(random, loss, penalty, has)
     w, b = random.normal(size=2), float(random.normal()) if has["intercept"] else 0.0
@@ -97,11 +94,10 @@ def test_it_bounds_the_distance_to_the_optimum(loss, case):
     best, w_best, b_best = reference.least(start)
     w = clipped(reference, w_best + distance * random.normal(size=2))
     b = b_best + distance * random.normal() if has["intercept"] else 0.0
-    for w, b in ((w, b), start):
-        distance = reference(w, b) - best
-        gap = Certificate(problem).gap(joined(w, b, has["intercept"]))
-        assert distance <= gap + 1e-15 * abs(best)
-        assert gap <= reference(w, b) - least_values(problem) + 1e-9
+    for at in ((w, b), start):
+        gap = Certificate(problem).gap(joined(*at, has["intercept"]))
+        assert reference(*at) - best <= gap + 1e-15 * abs(best)
+        assert gap <= reference(*at) - least_values(problem) + 1e-9
 
 
 def least_values(problem):
@@ -148,13 +144,18 @@ def test_group_lasso():
     groups = np.array([0, 1, 0, 2, 1, 2])
     term = GroupLasso(0.18, groups)
     problem = problem_of(X, y, "half_squared", term)
-    result = fastgd.fit(X, y, loss="half_squared", penalty=term, method="gd", tol=1e-12, max_epochs=5000)
-    best = result.objective
-    assert 0 < (result.coef == 0).sum() < 6
-    assert result.gap_bound <= 1e-9
+    w, b, limits = np.zeros(6), 0.0, 0.18 * np.sqrt(np.bincount(groups))
+    for _ in range(3000):
+        r = X @ w + b - y
+        w, b = w - 0.3 * X.T @ r / 30, b - 0.3 * r.mean()
+        w *= np.maximum(1 - 0.3 * limits / np.sqrt(np.bincount(groups, w**2)), 0)[groups]
+    best = problem.objective(joined(w, b))
+    assert 0 < (w == 0).sum() < 6
+    assert Certificate(problem).gap(joined(w, b)) <= 1e-12
     for distance in (0.01, 1.0, 0.1):
-        theta = joined(result.coef, result.intercept) + distance * random.normal(size=7)
-        assert problem.objective(theta) - best <= Certificate(problem).gap(theta) <= problem.objective(theta)
+        theta = joined(w, b) + distance * random.normal(size=7)
+        objective = problem.objective(theta)
+        assert objective - best <= Certificate(problem).gap(theta) <= objective * (1 + 1e-12)
 
 
 def test_the_best_of_all_points_serves():
@@ -295,9 +296,11 @@ def test_float32_at_the_optimum():
     random = np.random.default_rng(10)
     X = random.normal(size=(300, 4)).astype(np.float32)
     y = np.where(X[:, 0] + random.normal(size=300) > 0, 1.0, -1.0)
-    exact = fastgd.fit(X.astype(float), y, loss="logistic", alpha=0.01, method="gd", tol=1e-12, max_epochs=3000)
-    problem = problem_of(X, y, "logistic", ElasticNet(l2=0.01))
-    assert Certificate(problem).gap(joined(exact.coef, exact.intercept)) < 1e-13
+    X64, term = X.astype(float), ElasticNet(l2=0.01)
+    exact, theta = problem_of(X64, y, "logistic", term), np.zeros(5)
+    for _ in range(2000):
+        theta = theta - 2.0 * (exact.gradient(theta)[1] + 0.01 * np.append(theta[:4], 0.0))
+    assert Certificate(problem_of(X, y, "logistic", term)).gap(theta) < 1e-13
 
 
 def test_any_number_of_threads_gives_the_same_bound():
@@ -305,10 +308,10 @@ def test_any_number_of_threads_gives_the_same_bound():
     n = PARALLEL_FROM // 6
     X = random.normal(size=(n, 8))
     y = np.where(X[:, 0] + random.normal(size=n) > 0, 1.0, -1.0)
-    bounds = {
-        fastgd.fit(X, y, loss="logistic", alpha=0.01, method="gd", max_epochs=3, n_threads=count).gap_bound
-        for count in range(1, thread_pool_size() + 1)
-    }
+    bounds = set()
+    for count in range(1, thread_pool_size() + 1):
+        with threads(count):
+            bounds.add(Certificate(problem_of(X, y, "logistic", ElasticNet(l2=0.01))).gap(np.linspace(-1, 1, 9)))
     assert len(bounds) == 1
     z, w, a = X @ np.ones(8), np.linspace(1, 2, n), random.normal(size=n)
     found = set()
@@ -322,153 +325,3 @@ def test_any_number_of_threads_gives_the_same_bound():
             product_kernel(X, a, np.empty((7, 8)), out)
         found.add((sums, slopes.tobytes(), out.tobytes()))
     assert len(found) == 1
-
-
-# --- In a fit -------------------------------------------------------------------------------------------------------
-
-
-def classes(n=400, d=3):
-    random = np.random.default_rng(12)
-    X = random.normal(size=(n, d))
-    return X, np.where(X[:, 0] - 0.5 * X[:, 1] + random.normal(size=n) > 0, "yes", "no")
-
-
-@pytest.mark.parametrize("method", ["gd", "sgd", "minibatch"])
-@pytest.mark.parametrize("gap_tol", [1e-1, 1e-3])
-def test_gap_tol_stops(method, gap_tol):
-    X, y = classes()
-    options = {"loss": "logistic", "alpha": 0.1}
-    schedule = "constant" if method == "gd" else "invscaling"
-    result = fastgd.fit(X, y, **options, method=method, schedule=schedule, gap_tol=gap_tol, max_epochs=3000)
-    best = fastgd.fit(X, y, **options, method="gd", tol=1e-12, max_epochs=2000).objective
-    assert (result.stop_reason, result.converged) == ("gap_tol", True)
-    assert result.objective - best <= result.gap_bound <= gap_tol
-    assert result.settings["gap_tol"] == gap_tol
-    assert result.trace["passes"][-1] >= result.n_epochs
-
-
-def test_looks_during_training_count_as_passes():
-    X, y = classes()
-    result = fastgd.fit(X, y, loss="logistic", alpha=0.1, method="minibatch", gap_tol=1e-12, max_epochs=30, tol=0)
-    assert result.stop_reason == "max_epochs"
-    assert result.n_epochs <= 11
-    assert result.gap_bound > 1e-12
-
-
-def test_gd_looks_only_where_it_can_succeed():
-    X, y = classes()
-    result = fastgd.fit(X, y, loss="logistic", alpha=0.1, method="gd", gap_tol=1e-6, max_epochs=500)
-    more = result.trace["passes"][-1] - result.trace["passes"][0] - result.n_epochs
-    assert result.stop_reason == "gap_tol"
-    assert more <= 4.0
-
-
-def test_gap_tol_of_least_squares_without_a_penalty():
-    random = np.random.default_rng(13)
-    X = random.normal(size=(300, 150))
-    y = random.normal(size=300)
-    assert "100 columns" in fastgd.fit(X, y, max_epochs=3, method="gd").gap_note
-    result = fastgd.fit(X, y, method="gd", gap_tol=1e-3, max_epochs=3000)
-    A = np.column_stack([X, np.ones(300)])
-    best = np.mean((A @ np.linalg.lstsq(A, y, rcond=None)[0] - y) ** 2)
-    assert result.stop_reason == "gap_tol"
-    assert result.objective - best <= result.gap_bound * (1 + 1e-9) <= 1.1e-3
-
-
-def test_a_rule_that_keeps_its_model_apart():
-    X, y = classes()
-    options = {"loss": "logistic", "penalty": "l1", "alpha": 0.05, "method": "gd", "rule": "schedule_free"}
-    result = fastgd.fit(X, y, **options, gap_tol=1e-2, max_epochs=2000, learning_rate=1.0)
-    assert result.stop_reason == "gap_tol"
-    assert result.gap_bound <= 1e-2
-
-
-@fastgd.term
-class Cosh:
-    def value(self, y: float, z: float) -> float:
-        return 0.5 * (z - y) * (z - y)
-
-    def derivative(self, y: float, z: float) -> float:
-        return z - y
-
-    def mean(self, z: float) -> float:
-        return z
-
-
-@fastgd.term
-class StatedConvex(Cosh):
-    convex: ClassVar[bool] = True
-
-
-NO_BOUND = {
-    "loss not convex": ({"loss": "phase_retrieval", "alpha": 0.1}, "the loss phase_retrieval is not convex"),
-    "tweedie": ({"loss": "tweedie:power=3", "alpha": 0.1}, "the loss tweedie:power=3.0 is not convex"),
-    "own loss": ({"loss": Cosh(), "alpha": 0.1}, "the loss Cosh may not be convex"),
-    "own loss, far off": ({"loss": StatedConvex(), "penalty": "l1", "alpha": 0.1}, "has no method least(y)"),
-    "mcp": ({"penalty": "mcp", "alpha": 0.1}, "the penalty is not convex"),
-    "half a box": ({"penalty": "box:lower=0"}, "not bounded on both sides"),
-    "nonnegative": ({"penalty": "nonnegative"}, "grow without limit"),
-    "no penalty": ({"loss": "huber"}, "without a penalty on every weight"),
-    "a free weight": ({"loss": "huber", "alpha": 0.1, "penalty_weights": [1, 0, 1]}, "without a penalty on every"),
-    "l1 but one": ({"penalty": "l1", "alpha": 0.1, "penalty_weights": [1, 0, 1]}, "without a penalty on every"),
-}
-
-
-@pytest.mark.parametrize("name", NO_BOUND)
-def test_where_there_is_none_it_says_why(name):
-    options, why = NO_BOUND[name]
-    X, y = np.arange(36.0).reshape(12, 3) % 7, np.linspace(1, 2, 12)
-    penalty = resolve_penalty(options.get("penalty"), options.get("alpha", 0.0), None)
-    rows = {key: value for key, value in options.items() if key == "penalty_weights"}
-    certificate = Certificate(problem_of(X, y, options.get("loss", "squared"), penalty, **rows))
-    assert why in certificate.reason
-    assert np.isnan(certificate.gap(np.zeros(4)))
-    with pytest.raises(fastgd.OptionError, match="gap_tol needs a bound"):
-        fastgd.fit(X, y, method="gd", gap_tol=0.1, **options)
-
-
-def test_a_fit_without_one():
-    X, y = classes()
-    result = fastgd.fit(X, y, loss="logistic", method="gd", max_epochs=2)
-    assert result.gap_bound is None
-    assert "without a penalty on every weight" in result.gap_note
-
-
-def test_a_loss_of_your_own_that_says_it_is_convex():
-    X, y = np.arange(36.0).reshape(12, 3) % 7, np.linspace(1, 2, 12)
-    own = fastgd.fit(X, y, loss=StatedConvex(), alpha=0.1, method="gd", max_epochs=50)
-    known = fastgd.fit(X, y, loss="half_squared", alpha=0.1, method="gd", max_epochs=50)
-    assert known.gap_bound < own.gap_bound < 1e3 * known.gap_bound
-
-
-def test_no_bound_where_training_was_interrupted():
-    def interrupt(state):
-        raise KeyboardInterrupt
-
-    X, y = classes()
-    with pytest.raises(fastgd.Interrupted) as caught:
-        fastgd.fit(X, y, loss="logistic", alpha=0.1, method="gd", callbacks=[interrupt])
-    assert caught.value.result.gap_bound is None
-    assert "did not come to its end" in caught.value.result.gap_note
-
-
-@pytest.mark.parametrize("gap_tol", [0, -1.0, np.nan, "x", True])
-def test_gap_tol_is_a_number_above_zero(gap_tol):
-    with pytest.raises(fastgd.OptionError, match="gap_tol must be a number above 0"):
-        fastgd.fit(*classes(), loss="logistic", alpha=0.1, gap_tol=gap_tol)
-
-
-def test_models_side_by_side():
-    X, y = classes()
-    models = fastgd.fit_path(X, y, loss="logistic", alphas=[0.0, 0.1, 1.0], method="gd", tol=1e-6)
-    assert models[0].gap_bound is None
-    assert "without a penalty" in models[0].gap_note
-    for model in models[1:]:
-        assert 0 < model.gap_bound < 1e-6
-
-
-def test_it_is_kept_with_the_model(tmp_path):
-    X, y = classes()
-    result = fastgd.fit(X, y, loss="logistic", alpha=0.1)
-    result.save(tmp_path / "model.fastgd")
-    assert fastgd.load(tmp_path / "model.fastgd").gap_bound == result.gap_bound > 0
