@@ -70,13 +70,13 @@ def test_the_suggested_rate_does_not_diverge_and_lowers_the_objective(seed):
 
 
 @pytest.mark.parametrize("rule", ["sgd", "momentum", "nesterov", "nesterov:beta=0.5", "momentum:beta=0.3"])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_the_stable_rate_of_gd_is_where_stability_ends(rule, seed):
     """Of a quadratic: just below it the weights converge in the end, just above they grow without bound."""
     X, y, weight = random_problem(seed, "half_squared")
     options = {"loss": "half_squared", "method": "gd", "rule": rule, "sample_weight": weight, "alpha": 0.3}
     stable = diverging(X, y, learning_rate=1e6, **options).stable_rate
-    fastgd.fit(X, y, learning_rate=0.95 * stable, max_epochs=1000, **options)
+    fastgd.fit(X, y, learning_rate=0.95 * stable, max_epochs=200, **options)
     assert diverging(X, y, learning_rate=1.03 * stable, max_epochs=2000, **options).stable_rate == stable
 
 
