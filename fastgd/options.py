@@ -134,8 +134,8 @@ class Options:
 
         if self.method not in AVERAGING:
             raise OptionError(
-                f"average is of the weights of many noisy steps, and method {self.method!r} has none: "
-                "take sgd or minibatch, or leave average out"
+                f"average goes with the methods sgd and minibatch, whose steps end up about the optimum, and not with "
+                f"{self.method!r}: leave it out"
             )
         if keeps_model(self.rule, penalty):
             name = RULES.name_of(self.rule)

@@ -216,8 +216,9 @@ def test_the_noise_is_averaged_out(method):
 
 
 def test_auto_takes_a_method_that_has_steps():
+    assert fastgd.fit(X, Y, average=True, max_epochs=3, rule="momentum").method == "minibatch"
     assert fastgd.fit(X, Y, average=True, max_epochs=3).method == "minibatch"
-    assert fastgd.fit(X, Y, max_epochs=3).method == "gd"
+    assert fastgd.fit(X, Y, max_epochs=3, rule="momentum").method == "gd"
 
 
 @each_method
@@ -301,7 +302,8 @@ def test_none_at_all():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "gd"}, "average is of the weights of many noisy steps, and method 'gd' has none: take sgd or"),
+        ({"method": "gd"}, "average goes with the methods sgd and minibatch, .* and not with 'gd': leave it out"),
+        ({"method": "svrg"}, "and not with 'svrg'"),
         ({"rule": "asgd"}, "rule 'asgd' makes the model from the weights of its steps in a way of its own here"),
         ({"rule": "schedule_free"}, "rule 'schedule_free' makes the model"),
         ({"rule": "nesterov", "penalty": "l1", "alpha": 0.1}, "rule 'nesterov' makes the model"),
