@@ -187,7 +187,7 @@ def bar(share: float, longest: int, blocks: bool) -> str:
 
 def suggestion(found: RateRange) -> str:
     """In options of `fastgd run` that a person can copy."""
-    auto = f"(auto takes {found.automatic:.3g})"
+    auto = f"(auto: {found.automatic:.3g})"
     if found.suggested is None:
         return f"suggested: none, since no rate ends below the start; try smaller --rates   {auto}"
     options = f"--method {found.method} --learning-rate {found.suggested:g}{' --scale' * found.settings['scaled']}"

@@ -61,7 +61,7 @@ def test_a_row_for_each_rate_and_the_suggestion_last():
     assert "diverged" in diverging
     assert lines[-1] == (
         f"suggested: --method minibatch --learning-rate {expected.suggested:g} --scale   "
-        f"(auto takes {expected.automatic:.3g})"
+        f"(auto: {expected.automatic:.3g})"
     )
     assert max(map(len, lines)) <= 80
     assert "\x1b" not in ran.out
@@ -101,7 +101,7 @@ def test_colours_only_repeat_what_the_marks_say():
 def test_nothing_to_suggest_is_said():
     nothing = found(losses=np.array([9.5, 10.0, 11.0, np.inf]), suggested=None, diverges_at=0.001)
     assert suggestion(nothing) == (
-        "suggested: none, since no rate ends below the start; try smaller --rates   (auto takes 0.0123)"
+        "suggested: none, since no rate ends below the start; try smaller --rates   (auto: 0.0123)"
     )
     lines = [line for line, _ in picture(nothing, 80, blocks=True)]
     assert lines[1].endswith("<- diverges")
@@ -172,9 +172,11 @@ def test_a_loss_of_ones_own(tmp_path):
         "        return 0.5 * (z - y) ** 2\n\n    def derivative(self, y: float, z: float) -> float:\n"
         "        return z - y\n\n    def mean(self, z: float) -> float:\n        return z\n"
     )
-    words = ("lr-find", "tutorial", "--method", "gd", "--rates", "0.01,0.1", "--json")
-    content = fastgd(*words, "--loss", f"{tmp_path / 'my.py'}:Half").json
-    assert content["losses"] == pytest.approx(fastgd(*words, "--loss", "half_squared").json["losses"])
+    words = ("--method", "gd", "--rates", 0.1, "--epochs", 1, "--no-intercept", "--json")
+    content = fastgd("lr-find", "tutorial", "--loss", f"{tmp_path / 'my.py'}:Half", *words).json
+    w = 1.0 + 0.1 * 14 / 3  # a step from 1, where the mean of x (x w - y) is -14/3
+    assert content["losses"] == pytest.approx([0.5 * 14 / 3 * (w - 2.0) ** 2])
+    assert content["loss"] == "Half"
 
 
 def test_its_options_are_those_of_run():
