@@ -59,7 +59,7 @@ def test_shrink_goes_on_at_a_smaller_rate(method):
 @each_method
 @pytest.mark.parametrize("on_divergence", ["auto", "raise"])
 def test_a_rate_of_ones_own_raises(method, on_divergence):
-    with pytest.raises(DivergedError, match="diverged in epoch .* Try learning_rate=") as caught:
+    with pytest.raises(DivergedError, match=r"diverged in epoch .* Try learning_rate=") as caught:
         fit(method, on_divergence=on_divergence)
     assert caught.value.result.divergences == 0
     assert caught.value.result.learning_rate == TOO_LARGE[method]
