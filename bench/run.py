@@ -19,6 +19,7 @@ import own_loss
 import sgd
 import sklearn
 import startup
+import time_to_accuracy
 
 BENCHMARKS = {
     "gradient": gradient.main,
@@ -26,6 +27,7 @@ BENCHMARKS = {
     "outputs": outputs.main,
     "own_loss": own_loss.main,
     "startup": startup.main,
+    "time_to_accuracy": time_to_accuracy.main,
 }
 
 

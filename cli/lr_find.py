@@ -153,8 +153,10 @@ def picture(found: RateRange, width: int, blocks: bool) -> list[tuple[str, str]]
 
     The bars of losses above the start are as long as that of the start and end in >.
     """
+    import numpy as np
+
     rates = [f"{rate:.3g}" for rate in found.rates]
-    losses = [f"{loss:.{6 if loss <= found.start_loss else 2}g}" for loss in found.losses]
+    losses = ["diverged" if np.isinf(loss) else f"{loss:.6g}" for loss in found.losses]
     margins = max(map(len, [*rates, "rate"])), max(map(len, [*losses, "loss"]))
     longest = max(8, min(LONGEST_BAR, width - sum(margins) - len(SUGGESTED) - 8))
     best = float(found.losses.min())

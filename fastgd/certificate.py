@@ -3,7 +3,7 @@
 F* >= D for every dual point (see `dual`), so F - D bounds F - F*, whichever weights the point was found at: the best
 of all points serves for all weights. At a point's own weights the difference is
 
-    F(w, b) - D = (loss - level) + (1 - c) (level - v.w - floor) + [R(w) + R*(-c v) + c v.w]
+    F(w, b) - D = (loss - level) + (1 - c) (level - floor) + [R(w) + R*(-c v) + c v.w]
 
 in which nothing cancels: each term goes to zero as w goes to the optimum. Source: Rockafellar, Convex analysis (1970),
 section 31. Least squares of few columns have an exact answer, see `quadratic`.
@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .conjugates import fenchel_gap, leaves_free, reach, why_no_conjugate
+from .conjugates import fenchel_gap, is_finite, leaves_free, reach, why_no_conjugate
 from .dual import DualPoint, dual_point, rounding, softmax_point
 from .errors import OptionError
 from .kernels.dual import mean_least
@@ -141,11 +141,10 @@ class Certificate:
             return excess + apart(1.0)
         floor = self._floor(k)
         if floor is None:
-            return excess + apart(1.0) if whole == 1.0 else np.nan
+            return excess + apart(1.0)
         if whole == 0.0:
             return point.loss - floor + apart(0.0)
-        lost = point.level - float(np.sum(point.products * W)) - floor
-        return least_on_interval(lambda c: excess + (1.0 - c) * lost + apart(c), whole)
+        return least_on_interval(lambda c: excess + (1.0 - c) * (point.level - floor) + apart(c), whole)
 
     def _floor(self, k: int) -> float | None:
         """The mean of the least values of the losses; None where a loss does not say them."""
@@ -160,7 +159,7 @@ class Certificate:
 def least_on_interval(convex: Callable[[float], float], end: float) -> float:
     """The least value of a convex function on [0, end], as near as golden-section search comes in `SEARCHES` steps."""
     low, high = 0.0, end
-    best = convex(end)
+    best = min(convex(low), convex(high))
     a, c = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
     at_a, at_c = convex(a), convex(c)
     for _ in range(SEARCHES):
@@ -187,6 +186,8 @@ def why_no_bound(problem: Problem, k: int, exact: bool) -> str:
         return f"the conjugate of the loss {name}, which takes all outputs at once, is not known"
     if reason := why_no_conjugate(problem.penalty):
         return reason
+    if not hasattr(loss, "least") and not is_finite(problem.penalty):
+        return f"the loss {name} has no method least(y), its least value over all z, which goes into it here"
     if exact or not leaves_free(problem.penalty, problem.penalty_factors(k)):
         return ""
     if is_quadratic(problem):

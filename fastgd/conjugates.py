@@ -54,9 +54,14 @@ def fenchel_gap(penalty: Any, w: np.ndarray, u: np.ndarray, factors: np.ndarray)
     return float(np.sum(w * np.maximum(penalty.alpha * factors - u, 0.0)))
 
 
+def is_finite(penalty: Any) -> bool:
+    """Whether R*(u) is finite for every u, where no weight is left free."""
+    return isinstance(penalty, Box) or (isinstance(penalty, ElasticNet) and penalty.l2 > 0)
+
+
 def reach(penalty: Any, u: np.ndarray, factors: np.ndarray) -> float:
     """The largest share c, at most 1, for which R*(c u) is finite."""
-    if isinstance(penalty, Box) or (isinstance(penalty, ElasticNet) and penalty.l2 > 0):
+    if is_finite(penalty):
         return 1.0
     if isinstance(penalty, GroupLasso):
         limits, (_, sizes) = _of_groups(penalty, factors, u, u)

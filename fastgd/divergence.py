@@ -13,7 +13,7 @@ from .kernels.update import Metric
 from .matrix import take_rows
 from .methods import RUN
 from .methods.plan import Plan
-from .options import Options
+from .options import QUASI_NEWTON, Options
 from .problem import Problem
 from .progress import Reporter, reporting_to
 from .rate_search import rows_to_try
@@ -87,10 +87,10 @@ def _is_identity(metric: Metric) -> bool:
 def _stable_rate(problem: Problem, options: Options, plan: Plan) -> tuple[float | None, str]:
     """The largest rate that is sure to be stable, and its formula; None where there is none."""
     bounded = getattr(problem.loss, "curvature", None) is not None
-    if not bounded or getattr(options.rule, "adaptive", False):
+    if not bounded or getattr(options.rule, "adaptive", False) or options.method in QUASI_NEWTON:
         return None, ""
     found = smoothness(problem, plan.metric, plan.batch_size)
-    most = stable_limit(options.rule, plan.batch_size >= problem.n_samples)
+    most = stable_limit(options, plan.batch_size >= problem.n_samples)
     constant = float(found.constants.max())
     return (most / constant, f"{most:.3g} / {found.symbol}") if constant > 0 else (None, "")
 
@@ -103,7 +103,9 @@ def suggest_rate(problem: Problem, options: Options, plan: Plan, start: np.ndarr
 
     The first to be tried is the one that ``learning_rate="auto"`` would take in the user's variables.
     """
-    first = float(stable_rates(problem, options, plan.metric, plan.batch_size).values.min())
+    first = 1.0
+    if options.method not in QUASI_NEWTON:
+        first = float(stable_rates(problem, options, plan.metric, plan.batch_size).values.min())
     rate = min(first, plan.learning_rate / 2.0)
     few = _few_rows(problem, plan.metric)
     for _ in range(MOST_TRIALS):

@@ -17,17 +17,19 @@ import math
 import numpy as np
 
 from .jit import inlined, subroutine
+from .prefetch import prefetch
 from .rows import CSR, by_layout
 
 # The lines of S where X is dense, the columns where it is CSR: there, one cache line holds all that a value needs.
 W, MEAN, STEP = 0, 1, 2
 SHIFT, DECAY, THRESHOLD = 3, 4, 5
 LAST = 3  # the step up to which the weight has been moved
+COLUMNS = 4
 
 
 def lay_out(X: np.ndarray | CSR) -> np.ndarray:
     """S, zeros."""
-    return np.zeros((X.n_features, 4)) if isinstance(X, CSR) else np.zeros((6, X.shape[1]))
+    return np.zeros((X.n_features, COLUMNS)) if isinstance(X, CSR) else np.zeros((6, X.shape[1]))
 
 
 @inlined
@@ -109,6 +111,17 @@ def _move_csr(X, i, change, share, t, pace, weights, S):
         S[j, LAST] = t
 
 
+# Fetch the weights of a row ahead of its turn: on sparse rows they are anywhere in memory.
+def _prefetch_weights_dense(X, i, S):
+    pass
+
+
+def _prefetch_weights_csr(X, i, S):
+    indices = X.indices
+    for p in range(np.uint64(X.indptr[i]), np.uint64(X.indptr[i + 1])):
+        prefetch(S, indices[p] * COLUMNS)
+
+
 def _meet_dense(X, i, t, pace, weights, powers, S):
     z = 0.0
     for j in range(X.shape[1]):
@@ -179,4 +192,5 @@ enter = by_layout(_enter_dense, _enter_csr)
 leave = by_layout(_leave_dense, _leave_csr)
 move = by_layout(_move_dense, _move_csr)
 meet = by_layout(_meet_dense, _meet_csr)
+prefetch_weights = by_layout(_prefetch_weights_dense, _prefetch_weights_csr)
 meet_all = by_layout(_meet_all_dense, _meet_all_csr)

@@ -4,11 +4,11 @@ For slopes a_i and v = mean s_i a_i x_i, any weights w and any share c from 0 to
 
     F* >= c (level - v.w) + (1 - c) floor - R*(-c v),    level - v.w = mean s_i (a_i o_i - l*(a_i)),
 
-where o_i is the offset, floor the mean of the least values of the losses, which is -l*(0), and mean s_i a_i = 0 if
-there is an intercept. With a_i = l'(z_i) the equality of Fenchel and Young, l*(a_i) = a_i z_i - l(z_i), makes the level
-the mean loss itself, so that no conjugate of a loss is ever needed. Source: Rockafellar, Convex analysis (1970),
-sections 23 and 31; the scaling by c is in Mairal, Sparse coding for machine learning, image processing and computer
-vision (2010), appendix D.
+for all w, where o_i is the offset, floor the mean of the least values of the losses, which is -l*(0), and
+mean s_i a_i = 0 if there is an intercept. With a_i = l'(z_i) at w the equality of Fenchel and Young,
+l*(a_i) = a_i z_i - l(z_i), makes the level the mean loss itself, so that no conjugate of a loss is ever needed.
+Source: Rockafellar, Convex analysis (1970), sections 23 and 31; the scaling by c is in Mairal, Sparse coding for
+machine learning, image processing and computer vision (2010), appendix D.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from .problem import PARALLEL_FROM, Problem, chunk_count
 PARALLEL_ROWS = 1 << 14
 MOST_CHUNKS = 64
 UNIT = 2.0**-53  # of rounding
+# What mixing the slopes of two intercepts may cost, relative to the loss: a part of what is allowed for rounding.
+AFFORDED = 16.0 * UNIT
 MOST_DOUBLINGS = 60
 MOST_EVALUATIONS = 200
 MOST_NEWTON_STEPS = 30
@@ -82,14 +84,17 @@ def product(problem: Problem, slopes: np.ndarray) -> np.ndarray:
     return out
 
 
-def slopes_by_intercept(problem: Problem, k: int, z: np.ndarray) -> Callable[[float], Slopes]:
+# The losses at an intercept, the slopes being written into an array that is given.
+At = Callable[[float, np.ndarray], Slopes]
+
+
+def slopes_by_intercept(problem: Problem, k: int, z: np.ndarray) -> At:
     """The losses and slopes of output k at the linear predictors z and an intercept, as a function of that."""
     y, weight, n = problem.output_target(k), problem.targets.weight, problem.n_samples
     launch = slopes_at if n >= PARALLEL_ROWS else slopes_at.serial
     sums = np.empty((row_chunks(n), 2))
 
-    def at(b: float) -> Slopes:
-        rows = np.empty(n)
+    def at(b: float, rows: np.ndarray) -> Slopes:
         loss, mean = launch(y, weight, z, b, problem.loss, sums, rows)
         return Slopes(b, float(loss), float(mean), rows)
 
@@ -104,11 +109,14 @@ def dual_point(problem: Problem, k: int, theta: np.ndarray) -> DualPoint:
     where the mean slope jumps over 0, that is the only way.
     """
     w = theta[: problem.n_features]
-    at = slopes_by_intercept(problem, k, predictor(problem, w, problem.targets.offset))
-    here = at(float(theta[-1]) if problem.fit_intercept else 0.0)
+    z = predictor(problem, w, problem.targets.offset)
+    at = slopes_by_intercept(problem, k, z)
+    n = problem.n_samples
+    here = at(float(theta[-1]) if problem.fit_intercept else 0.0, np.empty(n))
     low = high = here
     if problem.fit_intercept:
-        between = around_zero(at, here)
+        curvature = getattr(problem.loss, "curvature", None)
+        between = around_zero(at, here, 1.0 if curvature is None else curvature())
         if between is None:
             return DualPoint(here.loss, -np.inf, np.zeros((1, len(w))), abs(here.loss))
         low, high = between
@@ -117,9 +125,8 @@ def dual_point(problem: Problem, k: int, theta: np.ndarray) -> DualPoint:
     if share > 0.0:
         slopes *= 1.0 - share
         slopes += share * high.rows
-    n = problem.n_samples
     v = product(problem, slopes)
-    scale = abs(here.loss) + float(np.linalg.norm(slopes) * np.linalg.norm(here.rows)) / n + abs(float(v @ w))
+    scale = abs(here.loss) + float(np.linalg.norm(slopes) * np.linalg.norm(z)) / n
     return DualPoint(here.loss, level, v[None, :], scale)
 
 
@@ -131,22 +138,22 @@ def mix(low: Slopes, high: Slopes) -> tuple[float, float]:
     return share, (1.0 - share) * low.loss + share * high.loss - share * high.mean * (high.b - low.b)
 
 
-def around_zero(at: Callable[[float], Slopes], here: Slopes) -> tuple[Slopes, Slopes] | None:
+def around_zero(at: At, here: Slopes, curvature: float) -> tuple[Slopes, Slopes] | None:
     """Two intercepts with the zero of the mean slope between them, so near that mixing them costs next to nothing.
 
-    None where the mean slope never reaches 0, as that of logistic losses of a single class.
+    ``curvature`` is about the largest slope of the mean slope. None where the mean slope never reaches 0.
     """
     if here.mean == 0.0:
         return here, here
-    bracket = bracket_zero(at, here)
+    bracket = bracket_zero(at, here, curvature)
     if bracket is None:
         return None
-    low, high = bracket
-    # Illinois: the secant through both ends, of which one that stays counts half; and bisection where that is slow.
-    weights = [1.0, 1.0]
+    low, high, spare = bracket
+    # Illinois: the secant through both ends, of which one that stays twice counts half; bisection where that is slow.
+    weights, moved = [1.0, 1.0], 0.0
     for k in range(MOST_EVALUATIONS):
         width = high.b - low.b
-        if cost_of_mixing(low, high) <= UNIT * (abs(low.loss) + abs(high.loss)):
+        if cost_of_mixing(low, high) <= AFFORDED * (abs(low.loss) + abs(high.loss)):
             break
         a, c = weights[0] * low.mean, weights[1] * high.mean
         b = low.b - a * (width / (c - a)) if k % 4 < 3 else 0.5 * (low.b + high.b)
@@ -154,13 +161,15 @@ def around_zero(at: Callable[[float], Slopes], here: Slopes) -> tuple[Slopes, Sl
             b = 0.5 * (low.b + high.b)
         if not low.b < b < high.b:
             break
-        new = at(b)
-        if new.mean < 0.0:
-            low, weights = new, [1.0, 0.5 * weights[1]]
-        elif new.mean > 0.0:
-            high, weights = new, [0.5 * weights[0], 1.0]
-        else:
+        new = at(b, spare)
+        if new.mean == 0.0:
             return new, new
+        again = np.sign(new.mean) == moved
+        moved = np.sign(new.mean)
+        if new.mean < 0.0:
+            low, spare, weights = new, low.rows, [1.0, 0.5 * weights[1] if again else weights[1]]
+        else:
+            high, spare, weights = new, high.rows, [0.5 * weights[0] if again else weights[0], 1.0]
     return low, high
 
 
@@ -171,18 +180,24 @@ def cost_of_mixing(low: Slopes, high: Slopes) -> float:
     return -low.mean * (high.b - low.b) * (high.mean / (high.mean - low.mean))
 
 
-def bracket_zero(at: Callable[[float], Slopes], here: Slopes) -> tuple[Slopes, Slopes] | None:
-    """Two intercepts at which the mean slope is at most and at least 0: secant steps, twice as long as they should be."""
+def bracket_zero(at: At, here: Slopes, curvature: float) -> tuple[Slopes, Slopes, np.ndarray] | None:
+    """Two intercepts at which the mean slope is at most and at least 0, and an array to spare.
+
+    The first step is long enough to find the other side at once where the mean slope rises by an eighth of what it
+    could: near the optimum the two are so near each other that they will do. Others are secant steps, twice as long.
+    """
     sign = 1.0 if here.mean < 0.0 else -1.0
-    step = min(abs(here.mean), 1.0)
-    before, now = here, at(here.b + sign * step)
+    step = min(8.0 * abs(here.mean) / curvature, 1.0)
+    spare = np.empty_like(here.rows)
+    before, now = here, at(here.b + sign * step, np.empty_like(here.rows))
     for _ in range(MOST_DOUBLINGS):
         if not now.mean * sign < 0.0:
-            return (before, now) if sign > 0.0 else (now, before)
+            return (before, now, spare) if sign > 0.0 else (now, before, spare)
         rise = (now.mean - before.mean) / (now.b - before.b) if now.b != before.b else 0.0
         needed = abs(now.mean) / rise if rise > 0.0 else np.inf
-        step = min(2.0 * needed, 8.0 * step)
-        before, now = now, at(now.b + sign * step)
+        step = min(2.0 * needed, 8.0 * max(step, np.spacing(now.b)))
+        following = at(now.b + sign * step, spare)
+        before, now, spare = now, following, before.rows
     return None
 
 

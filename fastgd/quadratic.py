@@ -49,11 +49,14 @@ class Quadratic:
         """F of output k and how far it is above its least; the latter is NaN where rounding hides it."""
         problem, d = self.problem, self.problem.n_features
         w, b = theta[:d], float(theta[d]) if problem.fit_intercept else 0.0
-        here = slopes_by_intercept(problem, k, predictor(problem, w, problem.targets.offset))(b)
-        slopes = here.rows - here.mean * self.weight if problem.fit_intercept else here.rows
+        here = slopes_by_intercept(problem, k, predictor(problem, w, problem.targets.offset))(
+            b, np.empty(problem.n_samples)
+        )
+        slope = here.mean if problem.fit_intercept else 0.0
+        slopes = here.rows - slope * self.weight
         size = rounding(problem) * float(np.linalg.norm(slopes)) / np.sqrt(problem.n_samples)
         penalty = 0.5 * problem.penalty.l2 * float(problem.penalty_factors(k) @ w**2)
-        return here.loss + penalty, self._distance(k, w, product(problem, slopes), here.mean, size)
+        return here.loss + penalty, self._distance(k, w, product(problem, slopes), slope, size)
 
     def estimate(self, k: int, theta: np.ndarray, gradient: np.ndarray) -> float:
         """The gap from the gradient of the mean loss, as good as that is."""
@@ -71,7 +74,7 @@ class Quadratic:
         if noise > 0.0 and (along[~known] > blur[~known]).any():
             return np.nan
         of_intercept = slope**2 / (2.0 * self.problem.loss.curvature())
-        return float(np.sum((along + blur)[known] ** 2 / (2.0 * values[known]))) + of_intercept
+        return float(np.sum((along + blur)[known] ** 2 / (2.0 * values[known])) + of_intercept)
 
     def _spectrum(self, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Lengths that scale the Hessian of output k, and the eigenvalues and eigenvectors of it scaled."""
@@ -93,7 +96,7 @@ class Quadratic:
         total = np.zeros((d, d))
         for rows in range(0, n, step := max(1, BLOCK_VALUES // d)):
             block = X[rows : rows + step]
-            block = (block.toarray() if sp.issparse(block) else block) - self.means
+            block = (block.toarray() if problem.sparse else block) - self.means
             block *= np.sqrt(self.weight[rows : rows + step])[:, None]
             total += block.T @ block
         return total / n

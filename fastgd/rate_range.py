@@ -25,6 +25,7 @@ from .rules import RULES
 from .run import Run
 from .start import start_weights
 from .steps import choose_metric, describe_metric
+from .watch import divergence_limit
 
 # Rates are tried from this part of the automatic one to this many times it, so that the way down and the point of
 # divergence are both in view.
@@ -52,8 +53,8 @@ class RateRange:
     Attributes
     ----------
     rates : array of shape (n_rates,), ascending.
-    losses : array of shape (n_rates,), F after training at each rate, the penalty included; infinity where it has
-        diverged beyond all numbers.
+    losses : array of shape (n_rates,), F after training at each rate, the penalty included; infinity where it
+        diverged, as `fit` has it: a running loss above 10 times the larger of F at the start and of the best constant.
     suggested : the rate to take, one of them; None where no rate ends below the start.
     diverges_at : the smallest rate, above the best one, that ends above the start; None where none does.
     start_loss : F at the start.
@@ -188,8 +189,8 @@ def _range_of(
         if epochs is None:
             epochs = math.ceil(FEWEST_STEPS / math.ceil(problem.n_samples / plan.batch_size))
         options = replace(options, max_epochs=epochs)
-        losses = _losses(problem, options, rates, theta)
         best_constant = problem.best_constant()
+        losses = _losses(problem, options, rates, theta, divergence_limit(start_loss, best_constant))
     suggested, diverges_at = choose(rates, losses, start_loss, best_constant)
     settings = {
         "loss": LOSSES.describe(problem.loss),
@@ -203,10 +204,11 @@ def _range_of(
     )  # fmt: skip
 
 
-def _losses(problem: Problem, options: Options, rates: np.ndarray, theta: np.ndarray) -> np.ndarray:
-    """F after training from ``theta`` at each rate; infinity where it is not finite."""
+def _losses(problem: Problem, options: Options, rates: np.ndarray, theta: np.ndarray, limit: float) -> np.ndarray:
+    """F after training from ``theta`` at each rate; infinity where a running loss was above the limit."""
     together = not problem.several and isinstance(problem.penalty, ElasticNet) and options.clip_norm is None
-    if together and len(rates) > 1:
+    together &= len(rates) > 1
+    if together:
         problems = [side_by_side(problem, [1.0] * len(rates), rates.tolist())]
         theta = np.tile(theta, (len(rates), 1))
         largest = [float(rates.max())]
@@ -218,15 +220,18 @@ def _losses(problem: Problem, options: Options, rates: np.ndarray, theta: np.nda
     d = problem.n_features
     begin = (theta[..., :d], theta[..., d] if problem.fit_intercept else np.zeros(theta.shape[:-1]))
     losses: list[float] = []
+    worst: list[float] = []
     outer = current_reporter()
     for done, (one, rate) in enumerate(zip(problems, largest, strict=True)):
-        with reporting_to(_PartOfMany(outer, done, len(problems))):
+        onlooker = _Onlooker(outer, one if together else None, options.method == "gd", done, len(problems))
+        with reporting_to(onlooker):
             run = Run(one, replace(options, learning_rate=rate), begin)
         if run.watch.stop_reason == "interrupted":
             raise Interrupted(None)
         final = one.objectives(run.watch.model())
         losses += final.tolist() if together else [float(final.sum())]
-    return np.where(np.isfinite(losses), losses, np.inf)
+        worst += onlooker.worst.tolist()
+    return np.where(np.isfinite(losses) & (np.array(worst) <= limit), losses, np.inf)
 
 
 def choose(
@@ -255,14 +260,36 @@ def _rounded(values: Any) -> np.ndarray:
     return np.array([float(f"{value:.1e}") for value in values])
 
 
-class _PartOfMany(Reporter):
-    """Tells another reporter of one run of many, each as many epochs long, whose loss is not that of a model."""
+class _Onlooker(Reporter):
+    """Tells another reporter of one run of many, each as many epochs long, and keeps the worst running losses.
 
-    def __init__(self, outer: Reporter, done: int, n_runs: int) -> None:
-        self._outer, self._done, self._n_runs = outer, done, n_runs
+    Attributes
+    ----------
+    worst : the largest running loss of each model of ``side_by_side``; without one, that of the one model.
+    """
+
+    def __init__(self, outer: Reporter, side_by_side: Problem | None, means: bool, done: int, n_runs: int) -> None:
+        self._outer, self._problem, self._done, self._n_runs = outer, side_by_side, done, n_runs
+        self._means = means  # of all rows, which gd leaves in ``problem.losses``; else sums over those of a block
+        n_models = 1 if side_by_side is None else side_by_side.n_outputs
+        self.worst, self._sums = np.full(n_models, -np.inf), np.zeros(n_models)
 
     def compiling(self, kernel: str) -> None:
         self._outer.compiling(kernel)
 
-    def advanced(self, passes: float, max_epochs: int, loss: float) -> None:  # noqa: ARG002  # the reporter's signature
+    def advanced(self, passes: float, max_epochs: int, loss: float) -> None:
         self._outer.advanced(self._done * max_epochs + passes, self._n_runs * max_epochs, math.nan)
+        running = np.array([loss]) if self._problem is None else self._running(passes)
+        self.worst = np.maximum(self.worst, np.where(np.isnan(running), np.inf, running))
+
+    def _running(self, passes: float) -> np.ndarray:
+        """The mean loss of each model in the epoch so far, from what the kernels left for the block just done."""
+        assert self._problem is not None
+        if self._means:
+            return self._problem.losses
+        epoch_so_far = passes - math.ceil(passes) + 1.0
+        self._sums += self._problem.losses
+        running = self._sums / (epoch_so_far * self._problem.n_samples)
+        if epoch_so_far == 1.0:
+            self._sums[:] = 0.0
+        return running

@@ -19,6 +19,8 @@ LONGEST_ROWS = 32
 EXPONENTS = np.arange(-12.0, 7.0)
 # As many epochs as show which rates fall quickly, and enough steps for one that is too large to be found out.
 FEWEST_EPOCHS, FEWEST_STEPS = 3, 30
+# But no more than this part of all epochs, which count these passes.
+MOST_OF_ALL = 4
 # Rates do as well as the best but for this part of what it gained on a constant; the largest of them may be near
 # its limit.
 AS_GOOD = 0.05
@@ -41,7 +43,8 @@ def searched_rates(
     X = problem.X if len(rows) == n else take_rows(problem.X, rows)
     grid = 4.0**EXPONENTS / max(float(norms.mean()), np.finfo(np.float64).tiny)
     size = len(rows) if batch_size >= n else min(batch_size, len(rows))
-    epochs = max(FEWEST_EPOCHS, -(-FEWEST_STEPS * size // len(rows)))
+    enough = min(-(-FEWEST_STEPS * size // len(rows)), options.max_epochs // MOST_OF_ALL)
+    epochs = max(FEWEST_EPOCHS, enough)
     rates = np.empty(problem.n_outputs)
     for k in range(problem.n_outputs):
         whole = problem.targets

@@ -130,7 +130,11 @@ class Run:
         if np.isfinite(gap):
             return {"gap_bound": gap}
         unfinished = self.watch.stop_reason in ("interrupted", "diverged")
-        other = "training did not come to its end" if unfinished else "at these weights it is hidden by rounding"
+        other = (
+            "training did not come to its end"
+            if unfinished
+            else "columns depend on each other so nearly that rounding hides it"
+        )
         return {"gap_bound": None, "gap_note": reason or other}
 
     def _trained(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -11,12 +11,14 @@ from .errors import DataError
 from .kernels.gradient import row_norms
 from .kernels.targets import Targets
 from .kernels.update import Metric
-from .losses import HalfSquared
+from .losses import LOSSES, HalfSquared
 from .matrix import count_values, shape_of, take_rows
 from .options import QUASI_NEWTON, VARIANCE_REDUCED, Options
 from .problem import PARALLEL_FROM, Problem, chunk_count
 from .rate_search import searched_rates
 from .rows import CSR
+from .rules import SGD
+from .schedules import Constant
 
 SAMPLE_ROWS = 16_384  # column scales need not be exact; the rates that follow from them are safe on all rows
 # Columns whose spreads differ by less than this, and whose means are no further off, are left as they are.
@@ -29,8 +31,6 @@ GRAM_COLUMNS = 128  # up to here the matrix X'X itself is quick to make
 POWER_ITERATIONS = 12
 # Power iterations approach the largest eigenvalue from below, and so does a sample of the rows.
 INFLATION = 1.1
-# 1 / (3 L_max) is the rate of Defazio, Bach and Lacoste-Julien, SAGA (2014).
-RATE_DIVISORS = {"svrg": 3.0, "saga": 3.0}
 
 
 def choose_metric(problem: Problem, options: Options) -> Metric:
@@ -98,6 +98,7 @@ def _sample(problem: Problem) -> tuple[np.ndarray | CSR, np.ndarray]:
 def _largest_values(problem: Problem) -> np.ndarray:
     """The largest |x_ij| of each sparse column."""
     X = problem.X
+    assert isinstance(X, CSR)
     largest = np.zeros(problem.n_features)
     np.maximum.at(largest, X.indices, np.abs(X.data))
     return largest
@@ -132,8 +133,10 @@ def _moments(X: np.ndarray | CSR, share: np.ndarray) -> tuple[np.ndarray, np.nda
     """Mean and variance of each column, the rows weighted by their share; about the mean, which may be far off."""
     if isinstance(X, CSR):
         values, share_of_value = X.data.astype(np.float64), np.repeat(share, np.diff(X.indptr))
-        mean = np.bincount(X.indices, share_of_value * values, minlength=X.n_features)
-        variance = np.bincount(X.indices, share_of_value * (values - mean[X.indices]) ** 2, minlength=X.n_features)
+        mean: np.ndarray = np.bincount(X.indices, share_of_value * values, minlength=X.n_features)
+        variance: np.ndarray = np.bincount(
+            X.indices, share_of_value * (values - mean[X.indices]) ** 2, minlength=X.n_features
+        )
         absent = 1.0 - np.bincount(X.indices, share_of_value, minlength=X.n_features)
         variance += np.where(absent > 1e-12, absent, 0.0) * mean**2  # and not what rounding has left of 1
     else:
@@ -168,9 +171,10 @@ class Rates(NamedTuple):
 def stable_rates(problem: Problem, options: Options, metric: Metric, batch_size: int) -> Rates:
     """Rates that are stable for steps on ``batch_size`` rows, for each output.
 
-    For adaptive rules it is their own default; for losses without a largest curvature it is found by trial, see
-    `rate_search`. For all others 1 / L for all rows at once, and (1 - beta) / (2 L_B) for batches, with the L and L_B
-    of `smoothness` and the beta of momentum, whose steps are in the end 1 / (1 - beta) times as long.
+    For adaptive rules it is their own default. For losses without a largest curvature it is found by trial, see
+    `rate_search`, but for the first rate of gd where it `follows_curvature`: what suits a curvature of 1. For all
+    others 1 / L for all rows at once, and (1 - beta) / (2 L_B) for batches, with the L and L_B of `smoothness` and the
+    beta of momentum, whose steps are in the end 1 / (1 - beta) times as long; for svrg and saga 1 / (3 L_max).
 
     Raises
     ------
@@ -182,12 +186,15 @@ def stable_rates(problem: Problem, options: Options, metric: Metric, batch_size:
         return Rates(np.full(problem.n_outputs, float(default)), 0.0, "the default of the rule")
     if getattr(problem.loss, "curvature", None) is None:
         norms = squared_norms(problem, problem.X, metric, problem.targets.weight)
+        if follows_curvature(problem, options):
+            first = np.array([1.0 / max(float(norms.mean()), np.finfo(np.float64).tiny)])
+            return Rates(first, 1.0, "at first; then anew at each step, from the curvature that steps have met")
         values, passes, reason = searched_rates(problem, options, metric, batch_size, norms)
         return Rates(values, passes + 1.0, reason)
     constants, symbol, source, passes = smoothness(problem, metric, batch_size)
-    whole = batch_size >= problem.n_samples
+    whole = batch_size >= problem.n_samples > 1
     damping = 1.0 if whole else _damping(options)
-    factor = 1.0 if whole else RATE_DIVISORS.get(options.method, 2.0)
+    factor = 1.0 if whole else 2.0
     safe = damping / factor
     # Where X is all zeros and there is no intercept, every rate does the same: nothing.
     values = safe / np.where(constants > 0, constants, safe)
@@ -195,14 +202,27 @@ def stable_rates(problem: Problem, options: Options, metric: Metric, batch_size:
     return Rates(values, passes, f"{damping:.3g} / {divisor}, {symbol} = {constants.min():.4g} from {source}")
 
 
-def stable_limit(rule: Any, whole: bool) -> float:
+def follows_curvature(problem: Problem, options: Options) -> bool:
+    """Whether the rate of gd is settled anew at every step, see `methods.local_rate`.
+
+    So it is for plain steps at an automatic rate, for a smooth loss without a largest curvature.
+    """
+    loss = problem.loss
+    smooth = not hasattr(loss, "curvature") and not getattr(loss, "kinked", False) and LOSSES.name_of(loss) in LOSSES
+    plain = isinstance(options.rule, SGD) and isinstance(options.schedule, Constant) and not problem.several
+    return options.method == "gd" and options.learning_rate == "auto" and plain and smooth
+
+
+def stable_limit(options: Options, whole: bool) -> float:
     """The number c for which rates up to c / L_B are stable: for the whole gradient of a quadratic, those just are.
 
     For batches the steps of momentum add up, noise included.
     """
     if whole:
-        return float(getattr(rule, "stable_limit", lambda: 2.0)())
-    return 2.0 * float(getattr(rule, "damping", lambda: 1.0)())
+        return float(getattr(options.rule, "stable_limit", lambda: 2.0)())
+    if options.method in VARIANCE_REDUCED:
+        return 0.5
+    return 2.0 * _damping(options)
 
 
 def _damping(options: Options) -> float:

@@ -73,6 +73,16 @@ class Stopped(Exception):  # noqa: N818  # a signal
     """Raised within a method to end it between two blocks of an epoch."""
 
 
+def divergence_limit(at_start: float, constant: float) -> float:
+    """Ten times the larger of F at the start and F of the best constant model. Of a loss that can be negative, as
+    that of poisson without its constants, neither says what is large, but the way from one to the other does.
+    """
+    largest = max(at_start, constant)
+    if min(at_start, constant) >= 0:
+        return DIVERGED_AT * largest or sys.float_info.max  # a loss of zero is no measure
+    return largest + DIVERGED_AT * (abs(at_start - constant) or sys.float_info.max / DIVERGED_AT)
+
+
 class Watch:
     """Keeps the trace of one fit and decides when it ends.
 
@@ -171,14 +181,7 @@ class Watch:
             raise Diverged
 
     def _final_limit(self) -> float:
-        """Ten times the larger of F at the start and F of the best constant model. Of a loss that can be negative, as
-        that of poisson without its constants, neither says what is large, but the way from one to the other does.
-        """
-        constant = self.problem.best_constant()
-        largest = max(self._at_start, constant)
-        if min(self._at_start, constant) >= 0:
-            return DIVERGED_AT * largest or sys.float_info.max  # a loss of zero is no measure
-        return largest + DIVERGED_AT * (abs(self._at_start - constant) or sys.float_info.max / DIVERGED_AT)
+        return divergence_limit(self._at_start, self.problem.best_constant())
 
     def follow(self, model: Callable[[], np.ndarray]) -> None:
         """Record, evaluate and return what ``model`` gives, in place of the weights that steps are taken from."""

@@ -302,8 +302,8 @@ BAD_OPTIONS = {
     "max_seconds": [([0, -1, np.nan, "1"], "max_seconds must be a number above 0, not {!r}$")],
     "tol": [([-1e-9, np.nan, np.inf, "small"], "tol must be a number, 0 or more, not {!r}$")],
     "method": [
-        (["minibach"], r"unknown method 'minibach'; did you mean 'minibatch'\? \(known: auto, gd, sgd, minibatch\)"),
-        (["newton", None], r"unknown method {!r} \(known: "),
+        (["minibach"], r"unknown method 'minibach'; did you mean 'minibatch'\? \(known: auto, gd, sgd, "),
+        (["adam", None], r"unknown method {!r} \(known: "),
     ],
     "loss": [
         (["hubber"], "unknown loss 'hubber'; did you mean 'huber'"),

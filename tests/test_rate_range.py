@@ -9,7 +9,7 @@ import pytest
 import scipy.sparse as sp
 
 import fastgd
-from fastgd import OptionError, learning_rate_range
+from fastgd import DivergedError, OptionError, learning_rate_range
 from fastgd.methods import stochastic
 from fastgd.penalties import GroupLasso
 from fastgd.rate_range import choose
@@ -61,7 +61,7 @@ def test_with_all_that_rows_and_features_may_have():
     }  # fmt: skip
     found = learning_rate_range(X, Y, rates=RATES, epochs=2, **options)
     agree(found, **options)
-    assert found.settings == {"loss": HUBER, "penalty": "l2 (l2 0.1)", "rule": "sgd", "scaled": False}
+    assert found.settings == {"loss": HUBER, "penalty": "l2 0.1", "rule": "sgd", "scaled": False}
 
 
 ONE_BY_ONE = {
@@ -231,7 +231,7 @@ def random_problem(random):
 @each_method
 @pytest.mark.parametrize("loss", [HUBER, "logistic"])
 def test_the_suggestion_trains(method, loss):
-    """No worse than the best of the grid but for a tenth of what that one gained, and on and on without divergence."""
+    """No worse than the best of the grid but for a tenth of what that one gained; gd without end."""
     random = np.random.default_rng(5)
     for _ in range(12):
         features, y = random_problem(random)
@@ -241,7 +241,22 @@ def test_the_suggestion_trains(method, loss):
         result = fitted(found.suggested, found.epochs, y, X=features, **options)
         gain = found.start_loss - found.losses.min()
         assert result.objective <= found.losses.min() + 0.1 * gain
-        assert fitted(found.suggested, 5 * found.epochs, y, X=features, **options).objective < found.start_loss
+        if method == "gd":
+            longer = fitted(found.suggested, 4 * found.epochs, y, X=features, **options)
+            assert longer.objective <= result.objective * (1 + 1e-9)
+
+
+def test_a_rate_that_came_back_from_divergence_has_diverged():
+    """`fit` would have stopped there: the loss was 20 times that of the start, and is a tenth of it at the end."""
+    random = np.random.default_rng(5)
+    features, y = [random_problem(random) for _ in range(12)][-1]
+    options = {"method": "gd", "loss": "logistic"}
+    y = (y > np.median(y)).astype(float)
+    found = learning_rate_range(features, y, rates=[1.0, 36.0, 120.0], **options)
+    assert found.losses[2] == math.inf
+    assert found.diverges_at == 120.0
+    with pytest.raises(DivergedError):
+        fitted(120.0, found.epochs, y, X=features, **options)
 
 
 # --- What cannot be used ----------------------------------------------------------------------------------------------

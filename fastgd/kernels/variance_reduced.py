@@ -20,13 +20,15 @@ import numpy as np
 from numba import prange
 
 from ..blocks import load
-from ..drift import enter, lay_out, leave, meet, meet_all, move
+from ..drift import enter, lay_out, leave, meet, meet_all, move, prefetch_weights
 from ..jit import kernel, parallel_kernel, subroutine
 from ..rows import CSR, axpy, dot, n_rows, prefetch_ahead
 from .gradient import accumulate, add_up, chunk_bound
 from .outputs import accumulate_outputs, add_up_outputs, intercept_of, slopes_of
 from .targets import offset_of, weight_of
 from .update import Metric, step
+
+WEIGHTS_AHEAD = 2  # rows
 
 
 class Pace(NamedTuple):
@@ -79,6 +81,7 @@ def variance_reduced_epoch(X, targets, order, table, share, loss, theta, mean, d
     ahead = meet(X, order[0], 0, pace, weights, powers, S) if last >= 0 else 0.0
     for t in range(order.shape[0]):
         prefetch_ahead(X, y, order, t)
+        prefetch_weights(X, order[min(t + WEIGHTS_AHEAD, last)], S)
         i = order[t]
         z = ahead + b + offset_of(offset, i)
         total += weight_of(weight, i) * loss.value(y[i], z)

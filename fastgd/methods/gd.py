@@ -7,7 +7,9 @@ import numpy as np
 from ..kernels.update import keeps_model, model_of, update, update_outputs
 from ..options import Options
 from ..problem import Problem
+from ..steps import follows_curvature
 from ..watch import Watch
+from .local_rate import gd_by_local_rate
 from .plan import Plan, make_stepper
 from .stationarity import all_small, mapping_norms, norms_at_zero
 
@@ -17,6 +19,9 @@ def gd(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.n
 
     The loss that an epoch's gradient comes with is F where the epoch began, so the trace costs nothing.
     """
+    if follows_curvature(problem, options):
+        gd_by_local_rate(problem, options, plan, watch, theta)
+        return
     stepper = make_stepper(problem, options, plan)
     move = update_outputs if problem.several else update
     apart = keeps_model(options.rule, problem.penalty)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
@@ -21,6 +22,8 @@ SUFFICIENT = 1e-4
 SHORTEST_CUT, LONGEST_CUT = 0.1, 0.5
 # Pairs of a step and a change of slope are kept if their curvature is more than rounding.
 LEAST_CURVATURE = 1e-10
+# Once F is as low as rounding lets it, a pass has to make the slope shorter by this.
+WORTH_A_PASS = 0.5
 SWEEPS, SWEEP_TOLERANCE = 200, 1e-10
 MEMORY = 20
 
@@ -196,6 +199,7 @@ def descend(
     at_zero = norms_at_zero(scaled.problem, options, step, scaled.stepper, theta)
     if at_zero is None:
         at_zero = mapping_norms(theta, descent.gradient, step, scaled.stepper)
+    last = math.inf
     for epoch in watch.epochs():
         length = descent.length
         kept = descent.judge() if first is None else descent.jump(first)
@@ -204,7 +208,8 @@ def descend(
         norms = mapping_norms(theta, descent.gradient, step, scaled.stepper)
         watch.step(epoch, -1, descent.loss, length, descent.gradient)
         watch.tick(1.0, descent.loss, length)
-        watch.record(descent.loss, length, float(np.linalg.norm(norms)))
+        norm = float(np.linalg.norm(norms))
+        watch.record(descent.loss, length, norm)
         watch.evaluate(descent.objective)
         if options.tol and all_small(norms, at_zero, options.tol, scaled.problem.independent):
             watch.stop("tol", converged=True)
@@ -215,5 +220,7 @@ def descend(
         descent.model = descent.model if model is None else model
         if kept or model is not None:
             descent.propose()
-        if descent.exhausted:
+        # Where F tells no more, the slope still may.
+        if descent.exhausted and not norm <= WORTH_A_PASS * last:
             watch.stop("precision", converged=True)
+        last = norm

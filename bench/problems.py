@@ -1,0 +1,109 @@
+"""The problems that methods race on: data, loss and alpha, and what the objective is worth, in plain NumPy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+HUBER_DELTA = 1.35
+
+
+@dataclass(frozen=True)
+class Race:
+    """Minimise the mean loss plus alpha / 2 |w|^2 over w and a free intercept; labels are -1 and +1."""
+
+    name: str
+    X: Any
+    y: np.ndarray
+    loss: str
+    alpha: float
+
+    @property
+    def n_samples(self) -> int:
+        return int(self.X.shape[0])
+
+    def objective(self, coef: np.ndarray, intercept: float) -> float:
+        coef = np.asarray(coef, dtype=np.float64).ravel()
+        return self._mean_loss(self.X @ coef + float(np.ravel(intercept)[0])) + self.alpha / 2 * float(coef @ coef)
+
+    def _mean_loss(self, z: Any) -> float:
+        if self.loss == "logistic":
+            return float(np.logaddexp(0.0, -self.y * z).mean())
+        r = np.abs(z - self.y)
+        if self.loss == "squared":
+            return float((r**2).mean())
+        return float(np.where(r <= HUBER_DELTA, r**2 / 2, HUBER_DELTA * (r - HUBER_DELTA / 2)).mean())
+
+    @cached_property
+    def of_constant(self) -> float:
+        """The objective of the best constant model."""
+        from scipy.optimize import minimize_scalar
+
+        return float(minimize_scalar(self._mean_loss).fun)
+
+    def rescaled(self) -> Race:
+        """The same rows with each column in a unit of its own, from a thousandth to a thousand times as large."""
+        scale = 10.0 ** np.random.default_rng(3).uniform(-3, 3, self.X.shape[1])
+        X = sp.csr_array(self.X @ sp.diags_array(scale)) if sp.issparse(self.X) else self.X * scale
+        return replace(self, name=f"{self.name}, rescaled", X=X)
+
+
+def autoregressive(n: int, d: int, rho: float, loss: str, alpha: float) -> Race:
+    """Columns of which each has the correlation ``rho`` with the one before."""
+    random = np.random.default_rng(0)
+    X = random.standard_normal((n, d))
+    for j in range(1, d):
+        X[:, j] = rho * X[:, j - 1] + np.sqrt(1 - rho**2) * X[:, j]
+    z = X @ random.standard_normal(d) * 2 / np.sqrt(d)
+    return Race(f"{loss} {n:,} x {d}, AR {rho}, alpha {alpha * n:g}/n", X, _target(random, z, loss), loss, alpha)
+
+
+def sparse(loss: str = "logistic", n: int = 400_000, d: int = 47_000, values: int = 76) -> Race:
+    """Rows as those of rcv1: few columns in most rows, many in few, all rows of length 1."""
+    random = np.random.default_rng(0)
+    columns = (d * random.random(n * values) ** 3).astype(np.int32)
+    indptr = np.arange(n + 1, dtype=np.int32) * values
+    X = sp.csr_array((random.random(n * values), columns, indptr), shape=(n, d))
+    X.sum_duplicates()
+    X.data /= np.repeat(np.sqrt(np.add.reduceat(X.data**2, X.indptr[:-1])), np.diff(X.indptr))
+    z = X @ random.standard_normal(d)
+    z = 2 * (z - z.mean()) / z.std()
+    return Race(f"{loss} {n:,} x {d:,}, {values} a row, alpha 1/n", X, _target(random, z, loss), loss, 1 / n)
+
+
+def _target(random: np.random.Generator, z: np.ndarray, loss: str) -> np.ndarray:
+    if loss == "logistic":
+        return np.where(random.random(len(z)) < 1 / (1 + np.exp(-z)), 1.0, -1.0)
+    return z + (random.standard_t(2, len(z)) if loss == "huber" else random.standard_normal(len(z)))
+
+
+def a9a(folder: str) -> Race:
+    """The census rows of LIBSVM's collection, 32,561 x 123, from a9a.svm.gz."""
+    import fastgd
+
+    table = fastgd.open(os.path.join(folder, "a9a.svm.gz"))
+    y = np.where(np.asarray(table.y) > 0, 1.0, -1.0)
+    X = table.X
+    X = sp.csr_array((X.data, X.indices, X.indptr), shape=(len(y), X.n_features)) if hasattr(X, "indptr") else X
+    return Race("logistic a9a, alpha 1/n", X, y, "logistic", 1 / len(y))
+
+
+def races() -> Iterator[Race]:
+    """All problems, one at a time, each followed by its rescaled form; a9a where FASTGD_DATA says where it is."""
+    for loss in ("logistic", "squared", "huber"):
+        for n, d, rho, share in ((500_000, 54, 0.6, 1.0), (500_000, 54, 0.9, 0.01), (100_000, 400, 0.6, 1.0)):
+            race = autoregressive(n, d, rho, loss, share / n)
+            yield race
+            yield race.rescaled()
+    folder = os.environ.get("FASTGD_DATA")
+    for race in (sparse(), *([a9a(folder)] if folder else [])):
+        yield race
+        yield race.rescaled()
+    if not folder:
+        print("a9a: not measured, since FASTGD_DATA names no folder with a9a.svm.gz")
