@@ -240,6 +240,8 @@ GD = ("--target", "goal", "--method", "gd", "--learning-rate", 0.02, "--epochs",
 
 def test_a_file_to_validate_on(files):
     train, other = files
+    head, *lines = other.read_text().splitlines()  # a column that training knows nothing of is not read
+    other.write_text("\n".join([f"note,{head}", *(f"word{k},{line}" for k, line in enumerate(lines))]) + "\n")
     expected = fit()
     ran = command("run", train, *GD, "--validation", other, "--json").json
     assert ran["coef"] == expected.coef.tolist()
