@@ -27,7 +27,7 @@ PARALLEL_ROWS = 1 << 14
 MOST_CHUNKS = 64
 UNIT = 2.0**-53  # of rounding
 # What mixing the slopes of two intercepts may cost, relative to the loss: a part of what is allowed for rounding.
-AFFORDED = 16.0 * UNIT
+AFFORDED = 64.0 * UNIT
 MOST_DOUBLINGS = 60
 MOST_EVALUATIONS = 200
 MOST_NEWTON_STEPS = 30
