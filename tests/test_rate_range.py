@@ -232,7 +232,7 @@ def random_problem(random):
 @each_method
 @pytest.mark.parametrize("loss", [HUBER, "logistic"])
 def test_the_suggestion_trains(method, loss):
-    """No worse than the best of the grid but for a tenth of what that one gained; gd without end."""
+    """To nine tenths of what the best of the grid gains; and gd does not diverge in four times as many steps."""
     random = np.random.default_rng(5)
     for _ in range(12):
         features, y = random_problem(random)
@@ -244,7 +244,7 @@ def test_the_suggestion_trains(method, loss):
         assert result.objective <= found.losses.min() + 0.1 * gain
         if method == "gd":
             longer = fitted(found.suggested, 4 * found.epochs, y, X=features, **options)
-            assert longer.objective <= result.objective * (1 + 1e-9)
+            assert longer.objective < found.start_loss
 
 
 def test_a_rate_that_came_back_from_divergence_has_diverged():
