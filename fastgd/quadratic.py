@@ -73,7 +73,7 @@ class Quadratic:
         known = values > DEPENDENT * len(w)
         if noise > 0.0 and (along[~known] > blur[~known]).any():
             return np.nan
-        of_intercept = slope**2 / (2.0 * self.problem.loss.curvature())
+        of_intercept = slope * slope / (2.0 * self.problem.loss.curvature())  # ** raises where a model has diverged
         return float(np.sum((along + blur)[known] ** 2 / (2.0 * values[known])) + of_intercept)
 
     def _spectrum(self, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

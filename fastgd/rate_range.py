@@ -225,7 +225,7 @@ def _losses(problem: Problem, options: Options, rates: np.ndarray, theta: np.nda
     for done, (one, rate) in enumerate(zip(problems, largest, strict=True)):
         onlooker = _Onlooker(outer, one if together else None, options.method == "gd", done, len(problems))
         with reporting_to(onlooker):
-            run = Run(one, replace(options, learning_rate=rate), begin)
+            run = Run(one, replace(options, learning_rate=rate), begin, certify=False)
         if run.watch.stop_reason == "interrupted":
             raise Interrupted(None)
         final = one.objectives(run.watch.model())

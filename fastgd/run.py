@@ -46,8 +46,8 @@ class Run:
     plan: Plan
     watch: Watch
 
-    def __init__(self, problem: Problem, options: Options, start: Any) -> None:
-        self.problem = problem
+    def __init__(self, problem: Problem, options: Options, start: Any, certify: bool = True) -> None:
+        self.problem, self.certify = problem, certify
         self.options = options = settle(problem, options)
         self.remarks: list[str] = []
         self.divergence: Divergence | None = None
@@ -118,9 +118,9 @@ class Run:
             self._restore()
 
     def _certify(self) -> np.ndarray:
-        """The certificate of the model, where training came to an end of itself and there can be one."""
+        """The certificate of the model, where it is wanted, training came to an end of itself, and there can be one."""
         unfinished = self.watch.stop_reason in ("interrupted", "diverged")
-        if unfinished or all(self.certificate.reasons):
+        if unfinished or not self.certify or all(self.certificate.reasons):
             return np.full(len(self.certificate.reasons), np.nan)
         return self.certificate.add(self.watch.model())
 

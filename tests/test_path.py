@@ -154,6 +154,12 @@ def test_one_that_diverges_does_not_keep_the_others_from_converging():
     np.testing.assert_allclose(weights(good), weights(fastgd.fit(X, Y, alpha=0.5, **options)), atol=1e-5)
 
 
+def test_one_that_diverges_to_numbers_whose_squares_are_none_has_no_bound():
+    good, diverged = fit_path(X, Y, learning_rates=[0.1, 2.0**20], method="gd", max_epochs=27, tol=0)
+    assert 1e160 < abs(diverged.intercept) < math.inf
+    assert (good.gap_bound is None, diverged.gap_bound) == (False, None)
+
+
 # --- What cannot be used ----------------------------------------------------------------------------------------------
 
 BAD = {
