@@ -10,6 +10,7 @@ import click
 import numpy as np
 
 from fastgd import Result, Table
+from fastgd.data.wording import plural
 from fastgd.losses import LOSSES
 from fastgd.metrics import evaluate
 from fastgd.options import WHOLE_STEPS
@@ -75,15 +76,13 @@ def print_summary(table: Table, result: Result, seconds_read: float, files: dict
     seconds = result.seconds
     compiled = f", compiling {seconds['compile']:.1f} s (once on this machine)" if seconds["compile"] > 0.05 else ""
     speed = f"{_large(samples_per_second(result))} rows a second"
+    epochs = plural(result.n_epochs, "epoch")
     columns = f"{table.n_features:,} column{'s' if table.n_features > 1 else ''}"
     rows = [
         ("data", f"{table.source}: {table.n_samples:,} rows x {columns}, {in_words(table.target_name)}"),
         ("loss", f"{LOSSES.describe(result.loss)}, penalty {result.settings['penalty']}"),
         ("method", _method(result)),
-        (
-            "training",
-            f"{result.n_epochs} epochs in {seconds['fit']:.3g} s, {speed}; reading {seconds_read:.2g} s{compiled}",
-        ),
+        ("training", f"{epochs} in {seconds['fit']:.3g} s, {speed}; reading {seconds_read:.2g} s{compiled}"),
         ("stopped", _why_stopped(result)),
         ("objective", f"{result.objective:.8g} (from {result.trace['objective'][0]:.8g} at the start)"),
         ("gap", _gap(result)),
