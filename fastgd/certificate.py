@@ -27,6 +27,8 @@ from .quadratic import Quadratic, is_quadratic
 # X'X costs a pass for about every ten columns: more are worth it only to who asks for a bound.
 GRAM_COLUMNS = 100
 GRAM_COLUMNS_ASKED = 500
+# On large data it is left to those who ask and those who have no other bound.
+GRAM_PRODUCTS = 1 << 28
 GOLDEN = (5**0.5 - 1) / 2
 SEARCHES = 30
 # A gap that is this small a part of F is not worth the search for a better multiple of the dual point.
@@ -50,6 +52,8 @@ class Certificate:
         self.joint = is_joint(problem.loss)
         n_parts = 1 if self.joint else problem.n_outputs
         exact = is_quadratic(problem) and problem.n_features <= (GRAM_COLUMNS_ASKED if asked else GRAM_COLUMNS)
+        if exact and not asked and problem.n_values * problem.n_features > GRAM_PRODUCTS:
+            exact = any(leaves_free(problem.penalty, problem.penalty_factors(k)) for k in range(n_parts))
         self.reasons = [why_no_bound(problem, k, exact) for k in range(n_parts)]
         self.passes = 0.0
         self._exact = exact
