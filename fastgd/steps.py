@@ -133,11 +133,14 @@ def _moments(X: np.ndarray | CSR, share: np.ndarray) -> tuple[np.ndarray, np.nda
     """Mean and variance of each column, the rows weighted by their share; about the mean, which may be far off."""
     if isinstance(X, CSR):
         values, share_of_value = X.data.astype(np.float64), np.repeat(share, np.diff(X.indptr))
-        mean: np.ndarray = np.bincount(X.indices, share_of_value * values, minlength=X.n_features)
-        variance: np.ndarray = np.bincount(
-            X.indices, share_of_value * (values - mean[X.indices]) ** 2, minlength=X.n_features
-        )
-        absent = 1.0 - np.bincount(X.indices, share_of_value, minlength=X.n_features)
+
+        def summed(of_values: np.ndarray) -> np.ndarray:
+            """For each column; NumPy counts, in whole numbers, where there are no values."""
+            return np.bincount(X.indices, of_values, minlength=X.n_features).astype(np.float64)
+
+        mean = summed(share_of_value * values)
+        variance = summed(share_of_value * (values - mean[X.indices]) ** 2)
+        absent = 1.0 - summed(share_of_value)
         variance += np.where(absent > 1e-12, absent, 0.0) * mean**2  # and not what rounding has left of 1
     else:
         dense = X.astype(np.float64)
@@ -174,7 +177,7 @@ def stable_rates(problem: Problem, options: Options, metric: Metric, batch_size:
     For adaptive rules it is their own default. For losses without a largest curvature it is found by trial, see
     `rate_search`, but for the first rate of gd where it `follows_curvature`: what suits a curvature of 1. For all
     others 1 / L for all rows at once, and (1 - beta) / (2 L_B) for batches, with the L and L_B of `smoothness` and the
-    beta of momentum, whose steps are in the end 1 / (1 - beta) times as long; for svrg and saga 1 / (3 L_max).
+    beta of momentum, whose steps are in the end 1 / (1 - beta) times as long.
 
     Raises
     ------

@@ -6,6 +6,14 @@ through many new ones, together with the tests that are marked as campaigns beca
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
+# Before numba is imported: each process of pytest-xdist keeps kernels of its own, lest a kernel and its serial twin
+# come from two compilations, which may round the last bit otherwise.
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    os.environ["NUMBA_CACHE_DIR"] = str(Path(__file__).parents[1] / ".pytest_cache" / f"kernels-{worker}")
+
 from dataclasses import dataclass
 
 import numpy as np

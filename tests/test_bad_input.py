@@ -33,7 +33,7 @@ FILES = {
     "unknown loss": (GOOD, ("--loss", "hubber"), ["'hubber'", "'huber'"]),
     "unknown rule": (GOOD, ("--rule", "adm"), ["'adm'", "'adam'"]),
     "unknown setting": (GOOD, ("--loss", "huber:delt=2"), ["'delt'", "delta"]),
-    "unknown method": (GOOD, ("--method", "newton"), ["newton", "minibatch"]),
+    "unknown method": (GOOD, ("--method", "adam"), ["adam", "minibatch"]),
     "sgd in batches": (GOOD, ("--method", "sgd", "--batch-size", "4"), ["minibatch"]),
     "l1_ratio without elasticnet": (GOOD, ("--l1-ratio", "0.5"), ["elasticnet"]),
     "start of the wrong length": (GOOD, ("--start", "1,2,3"), ["start", "2 coefficients"]),

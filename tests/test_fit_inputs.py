@@ -303,7 +303,7 @@ BAD_OPTIONS = {
     "tol": [([-1e-9, np.nan, np.inf, "small"], "tol must be a number, 0 or more, not {!r}$")],
     "method": [
         (["minibach"], r"unknown method 'minibach'; did you mean 'minibatch'\? \(known: auto, gd, sgd, "),
-        (["adam", None], r"unknown method {!r} \(known: "),
+        (["ridge", None], r"unknown method {!r}.* \(known: "),
     ],
     "loss": [
         (["hubber"], "unknown loss 'hubber'; did you mean 'huber'"),

@@ -41,10 +41,10 @@ def fit(**options):
             0.1 / (2 * LONGEST),
             f"0.1 / (2 L_max), L_max = {LONGEST:.4g} from the longest row",
         ),
-        ({"method": "saga"}, 1 / (3 * LONGEST), f"1 / (3 L_max), L_max = {LONGEST:.4g} from the longest row"),
+        ({"method": "saga"}, 1 / (2 * LONGEST), f"1 / (2 L_max), L_max = {LONGEST:.4g} from the longest row"),
         ({"method": "gd", "learning_rate": 0.25}, 0.25, "given"),
         ({"method": "gd", "rule": "adam"}, 0.01, "the default of the rule"),
-        ({"method": "newton"}, 1.0, "whole steps of the quadratic model"),
+        ({"method": "newton"}, 1.0, "whole steps of a quadratic model"),
     ],
 )
 def test_the_rate_and_why(options, rate, reason):
