@@ -7,6 +7,7 @@ import numpy as np
 from ..kernels.curvature import smooth_pull
 from ..kernels.update import Stepper
 from ..problem import Problem
+from ..steps import penalty_curvature
 
 
 class Scaled:
@@ -51,6 +52,4 @@ class Scaled:
 
     def smooth_curvature(self) -> np.ndarray:
         """The second derivatives of the smooth part of a quadratic penalty, shape (n_outputs, n_features)."""
-        factors = self.problem.penalty_weights if len(self.problem.penalty_weights) else np.ones(self.n_features)
-        whole = float(self.problem.penalty.derivative(1.0)) * self.problem.strength
-        return np.outer(whole, factors * self.inverse**2)
+        return np.asarray(penalty_curvature(self.problem) * self.inverse**2)
