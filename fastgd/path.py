@@ -52,7 +52,8 @@ def fit_path(
     alphas : strengths of the penalty; with ``learning_rates`` either one of them for each rate, or none.
     learning_rates : a step size for each model; by default each has the automatic one for its alpha.
 
-    All other parameters are those of `fit`, for one target of numbers or of two classes.
+    All other parameters are those of `fit`, for one target of numbers or of two classes. Variables are scaled as the
+    largest alpha wants them.
 
     Returns
     -------
