@@ -89,9 +89,7 @@ def a9a(folder: str) -> Race:
 
     table = fastgd.open(os.path.join(folder, "a9a.svm.gz"))
     y = np.where(np.asarray(table.y) > 0, 1.0, -1.0)
-    X = table.X
-    X = sp.csr_array((X.data, X.indices, X.indptr), shape=(len(y), X.n_features)) if hasattr(X, "indptr") else X
-    return Race("logistic a9a, alpha 1/n", X, y, "logistic", 1 / len(y))
+    return Race("logistic a9a, alpha 1/n", sp.csr_array(table.X), y, "logistic", 1 / len(y))
 
 
 def races() -> Iterator[Race]:
