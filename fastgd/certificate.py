@@ -17,6 +17,7 @@ import numpy as np
 
 from .conjugates import fenchel_gap, is_finite, leaves_free, reach, why_no_conjugate
 from .dual import DualPoint, dual_point, rounding, softmax_point
+from .dual_seen import seen_points
 from .errors import OptionError
 from .kernels.dual import mean_least
 from .kernels.outputs import is_joint
@@ -31,6 +32,8 @@ GRAM_COLUMNS_ASKED = 500
 GRAM_PRODUCTS = 1 << 28
 GOLDEN = (5**0.5 - 1) / 2
 SEARCHES = 30
+# Gradients known already serve where mixing them makes no more than this part of the gap, or the gap is next to none.
+MIXED, AS_GOOD_AS_NONE = 0.5, 1e-10
 # A gap that is this small a part of F is not worth the search for a better multiple of the dual point.
 NEAR = 1e-3
 
@@ -73,8 +76,9 @@ class Certificate:
             raise OptionError(f"gap_tol needs a bound on how far the optimum is, and there is none: {self.reason}")
 
     def add(self, theta: np.ndarray) -> np.ndarray:
-        """Bounds on F - F* at ``theta`` for each part, in about two passes over X, by this and all points before.
+        """Bounds on F - F* at ``theta`` for each part, by this and all points before.
 
+        It takes about two passes over X, or none where the gradients that the problem was asked for will do.
         NaN where there is none: `reasons` says why, or the weights are not finite.
         """
         if self._last is None or not np.array_equal(self._last[0], theta):
@@ -101,7 +105,6 @@ class Certificate:
     def _gaps(self, theta: np.ndarray) -> np.ndarray:
         gaps = np.full(len(self.reasons), np.nan)
         penalties = self.problem.penalties(theta)
-        self.passes += 2.0
         for k, reason in enumerate(self.reasons):
             outputs = slice(None) if self.joint else slice(k, k + 1)
             rows = np.atleast_2d(theta)[outputs]
@@ -115,12 +118,19 @@ class Certificate:
 
     def _part(self, k: int, rows: np.ndarray, penalty: float) -> tuple[float, float, float]:
         """F of a part, its gap by its own dual point, and the scale of what was added up for the two."""
-        problem, d = self.problem, self.problem.n_features
+        problem, W = self.problem, rows[:, : self.problem.n_features]
         if self._exact:
+            self.passes += 2.0 / len(self.reasons)
             objective, gap = self._least_squares().gap(k, rows[0])
             return objective, gap, objective
+        seen = [] if self.joint else list(seen_points(problem, k, rows[0]))
+        if seen:
+            gap, point = min(((self._gap(k, point, W), point) for point in seen), key=lambda of: of[0])
+            if point.loss - point.level <= MIXED * gap or gap <= AS_GOOD_AS_NONE * point.scale:
+                return point.loss + penalty, gap, point.scale + penalty
+        self.passes += 2.0 / len(self.reasons)
         point = softmax_point(problem, rows) if self.joint else dual_point(problem, k, rows[0])
-        return point.loss + penalty, self._gap(k, point, rows[:, :d]), point.scale + penalty
+        return point.loss + penalty, self._gap(k, point, W), point.scale + penalty
 
     def _least_squares(self) -> Quadratic:
         if self._quadratic is None:

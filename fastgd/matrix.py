@@ -131,7 +131,7 @@ def dtype_of(X: np.ndarray | CSR) -> np.dtype:
 def take_rows(X: np.ndarray | CSR, rows: np.ndarray) -> np.ndarray | CSR:
     """A copy of some rows."""
     if not isinstance(X, CSR):
-        return np.ascontiguousarray(X[rows])
+        return np.take(X, rows, axis=0)
     some = sp.csr_array((X.data, X.indices, X.indptr), shape=shape_of(X))[rows]
     return CSR(some.data, some.indices.astype(X.indices.dtype), some.indptr.astype(np.int64), X.n_features)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from .data.table import Table
 from .errors import DataError, OptionError
+from .evaluations import Evaluations
 from .kernels.gradient import batch_gradient, linear_predictor, mean_loss
 from .kernels.minibatch import Workspace
 from .kernels.outputs import Workspace as OutputsWorkspace
@@ -51,22 +52,6 @@ def predict_linear(X: np.ndarray | CSR, coef: np.ndarray, intercept: Any) -> np.
     return z[0] if coef.ndim == 1 else np.ascontiguousarray(z.T)
 
 
-@dataclass(frozen=True)
-class _Evaluated:
-    """The losses at the weights that a problem was evaluated at last, lest the next to ask pass over X again."""
-
-    theta: np.ndarray = field(default_factory=lambda: NONE)
-    losses: np.ndarray = field(default_factory=lambda: NONE)
-    with_gradient: bool = False
-
-    def recall(self, theta: np.ndarray, losses: np.ndarray, with_gradient: bool = False) -> bool:
-        """Whether they were these weights; if so, write the ``losses``."""
-        if (with_gradient and not self.with_gradient) or not np.array_equal(self.theta, theta):
-            return False
-        losses[:] = self.losses
-        return True
-
-
 @dataclass
 class Problem:
     """One objective: data, loss and penalty.
@@ -82,6 +67,7 @@ class Problem:
     rows : the numbers that rows have in the user's data, where some of them were left out.
     validation : the rows to validate on; None without.
     losses : mean loss of each output at the weights that `gradient` or `mean_loss` was called with last.
+    evaluations : what they were called with.
     """
 
     X: np.ndarray | CSR
@@ -106,7 +92,8 @@ class Problem:
         work = self.n_values * self.n_outputs  # what a pass costs
         self.parallel = work >= PARALLEL_FROM
         n_chunks = chunk_count(work, self.n_features * self.n_outputs)
-        self._evaluated = _Evaluated()
+        self.evaluations = Evaluations()
+        self._drawn: tuple[int, int, np.ndarray, np.ndarray | CSR] | None = None
         self.work: Any
         if self.several:
             self.work = OutputsWorkspace.make(self.X, self.n_outputs, self.n_parameters, n_chunks)
@@ -125,6 +112,18 @@ class Problem:
     def zeros(self) -> np.ndarray:
         """Weights of zero."""
         return np.zeros((self.n_outputs, self.n_parameters) if self.several else self.n_parameters)
+
+    def draw(self, size: int, seed: int) -> tuple[np.ndarray, np.ndarray | CSR]:
+        """The numbers, in order, of random rows, and the rows; all where there are no more than ``size`` of them.
+
+        The last ones are kept, since those who ask for statistics ask for the same.
+        """
+        if size >= self.n_samples:
+            return np.arange(self.n_samples), self.X
+        if self._drawn is None or self._drawn[:2] != (size, seed):
+            rows = np.sort(np.random.default_rng(seed).choice(self.n_samples, size, replace=False, shuffle=False))
+            self._drawn = size, seed, rows, take_rows(self.X, rows)
+        return self._drawn[2:]
 
     def default_start(self, seed: int) -> np.ndarray:
         """Zero, or random normal weights for a loss whose gradient is zero there: a saddle, or a maximum."""
@@ -146,7 +145,7 @@ class Problem:
         Into ``table``, of the shape (n_samples,), or (n_samples, n_outputs) of several, go the slopes of the rows.
         """
         work = self.work
-        if table is None and self._evaluated.recall(theta, self.losses, with_gradient=True):
+        if table is None and self.evaluations.recall(theta, self.losses, with_gradient=True):
             return float(self.losses.sum()), work.gradient
         if self.several and table is not None:
             anchor = outputs_anchor if self.parallel else outputs_anchor.serial
@@ -163,11 +162,11 @@ class Problem:
             if table is not None:
                 launch, args = (anchor_gradient if self.parallel else anchor_gradient.serial), (*args, table)
             self.losses[0] = launch(self.X, self.targets, coef, b, self.loss, *args)
-        self._evaluated = _Evaluated(theta.copy(), self.losses.copy(), with_gradient=True)
+        self.evaluations.add(theta, self.losses, work.gradient)
         return float(self.losses.sum()), work.gradient
 
     def mean_loss(self, theta: np.ndarray) -> float:
-        if self._evaluated.recall(theta, self.losses):
+        if self.evaluations.recall(theta, self.losses):
             return float(self.losses.sum())
         if self.several:
             launch = outputs_mean_loss if self.parallel else outputs_mean_loss.serial
@@ -177,7 +176,7 @@ class Problem:
             launch = mean_loss if self.parallel else mean_loss.serial
             coef, b = self._split(theta)
             self.losses[0] = launch(self.X, self.targets, coef, b, self.loss, self.work.sums)
-        self._evaluated = _Evaluated(theta.copy(), self.losses.copy())
+        self.evaluations.add(theta, self.losses)
         return float(self.losses.sum())
 
     def penalties(self, theta: np.ndarray) -> np.ndarray:

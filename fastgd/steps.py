@@ -12,7 +12,7 @@ from .kernels.gradient import row_norms
 from .kernels.targets import Targets
 from .kernels.update import Metric
 from .losses import LOSSES, HalfSquared
-from .matrix import count_values, shape_of, take_rows
+from .matrix import count_values, shape_of
 from .options import QUASI_NEWTON, VARIANCE_REDUCED, Options
 from .problem import PARALLEL_FROM, Problem, chunk_count
 from .rate_search import searched_rates
@@ -25,6 +25,7 @@ SAMPLE_ROWS = 16_384  # column scales need not be exact; the rates that follow f
 SCALE_TOLERANCE = 4.0
 # For serial SGD on sparse rows: more columns than so many times a row's values, and differences up to this.
 VERY_SPARSE, SPARSE_TOLERANCE = 16, 100.0
+BLOCK_ROWS = 1024  # that are worked on at a time, lest temporary arrays leave the cache
 GRAM_COLUMNS = 128  # up to here the matrix X'X itself is quick to make
 # A rate is stable while the eigenvalue is not put below half of what it is. One that is twice all others has
 # by then grown a million times as large as they, and so beyond them from any start.
@@ -88,11 +89,9 @@ def penalty_curvature(problem: Problem) -> np.ndarray:
 
 def _sample(problem: Problem) -> tuple[np.ndarray | CSR, np.ndarray]:
     """Random rows of X and their weights, the same every time; all of them where they are few."""
-    X, n, weight = problem.X, problem.n_samples, problem.targets.weight
-    if n <= SAMPLE_ROWS:
-        return X, weight if len(weight) else np.ones(n)
-    rows = np.sort(np.random.default_rng(0).choice(n, SAMPLE_ROWS, replace=False, shuffle=False))
-    return take_rows(X, rows), weight[rows] if len(weight) else np.ones(SAMPLE_ROWS)
+    rows, X = problem.draw(SAMPLE_ROWS, 0)
+    weight = problem.targets.weight
+    return X, weight[rows] if len(weight) else np.ones(len(rows))
 
 
 def _largest_values(problem: Problem) -> np.ndarray:
@@ -143,9 +142,12 @@ def _moments(X: np.ndarray | CSR, share: np.ndarray) -> tuple[np.ndarray, np.nda
         absent = 1.0 - summed(share_of_value)
         variance += np.where(absent > 1e-12, absent, 0.0) * mean**2  # and not what rounding has left of 1
     else:
-        dense = X.astype(np.float64)
-        mean = share @ dense
-        variance = share @ (dense - mean) ** 2
+        mean = share @ X
+        variance = np.zeros_like(mean)
+        for start in range(0, len(X), BLOCK_ROWS):
+            squares = X[start : start + BLOCK_ROWS] - mean
+            squares *= squares
+            variance += share[start : start + BLOCK_ROWS] @ squares
     # A column that is constant up to rounding has no spread.
     return mean, np.where(variance <= 1e-24 * (variance + mean**2), 0.0, variance)
 

@@ -122,6 +122,9 @@ def _from_objects(values: np.ndarray) -> np.ndarray:
 
 def _as_classes(values: np.ndarray, joint: bool, name: str = "y") -> Target:
     """Labels as -1 and +1; as the numbers of classes where there are more than two, or the loss wants them all."""
+    two = _two_numbers(values)
+    if two is not None and not joint:
+        return two
     classes, numbers = np.unique(values, return_inverse=True)
     if len(classes) == 1:
         raise DataError(f"{name} is {classes[0]} in every row: there is nothing to tell apart")
@@ -134,6 +137,20 @@ def _as_classes(values: np.ndarray, joint: bool, name: str = "y") -> Target:
     if len(classes) == 2 and not joint:
         return Target(np.where(numbers == 1, 1.0, -1.0), 1, classes)
     return Target(numbers.astype(np.float64)[:, None], len(classes), classes, one_vs_rest=not joint)
+
+
+def _two_numbers(values: np.ndarray) -> Target | None:
+    """Labels as -1 and +1 where they are two numbers, which takes no sorting; None where they are not."""
+    if values.dtype.kind not in "iuf" or not len(values):
+        return None
+    classes = np.array([values.min(), values.max()])
+    upper = values == classes[1]
+    if classes[0] == classes[1] or not (upper | (values == classes[0])).all():
+        return None
+    y = upper.astype(np.float64)
+    y *= 2.0
+    y -= 1.0
+    return Target(y, 1, classes)
 
 
 def code_like(columns: list[np.ndarray], target: Target) -> np.ndarray:

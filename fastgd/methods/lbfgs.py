@@ -9,7 +9,7 @@ from ..problem import Problem
 from ..watch import Watch
 from .plan import Plan, make_stepper
 from .quasi_newton import LimitedMemory, QuasiNewton, descend
-from .sampled import FEWEST_ROWS, Sample, draw_rows
+from .sampled import FEWEST_ROWS, Sample
 from .scaled import Scaled
 
 TINY = np.finfo(np.float64).tiny
@@ -22,7 +22,7 @@ def lbfgs(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: n
     scale optimization (1989).
     """
     scaled = Scaled(problem, make_stepper(problem, options, plan))
-    sample = Sample(scaled, draw_rows(problem.n_samples, FEWEST_ROWS, options.seed))
+    sample = Sample.draw(scaled, FEWEST_ROWS, options.seed)
     diagonal = sample.diagonal(theta)
     scaled.evaluate(theta)
     direction = -scaled.slope / diagonal

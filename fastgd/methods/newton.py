@@ -11,7 +11,7 @@ from ..problem import Problem
 from ..watch import Watch
 from .plan import Plan, make_stepper
 from .quasi_newton import CurvatureModel, Dense, LimitedMemory, QuasiNewton, descend
-from .sampled import FEWEST_ROWS, Sample, draw_rows
+from .sampled import FEWEST_ROWS, Sample
 from .scaled import Scaled
 
 # With so many rows for each parameter, steps miss Newton's by about a fifth of their length.
@@ -34,20 +34,19 @@ def newton(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: 
     """
     scaled = Scaled(problem, make_stepper(problem, options, plan))
     size = max(ROWS_A_PARAMETER * problem.n_parameters, FEWEST_ROWS)
-    rows = draw_rows(problem.n_samples, size, options.seed)
-    samples = [Sample(scaled, rows)]
+    samples = [Sample.draw(scaled, size, options.seed)]
 
     def model(at: np.ndarray) -> CurvatureModel:
         watch.passes_before += samples[-1].share
         return model_of(samples[-1], at)
 
-    if rows is None:
+    if samples[0].is_all:
         descent = QuasiNewton(scaled, theta, model(theta), plan.learning_rate)
         exact = not is_joint(problem.loss)
         descend(descent, options, watch, theta, renewed=lambda at, kept: model(at) if kept and exact else None)
         return
-    if len(rows) > FIRST_PART * FEWEST_ROWS_A_PARAMETER * problem.n_parameters:
-        samples.insert(0, Sample(scaled, rows[::FIRST_PART]))
+    if size > FIRST_PART * FEWEST_ROWS_A_PARAMETER * problem.n_parameters:
+        samples.insert(0, samples[0].every(FIRST_PART))
     first, learned = minimum_on(samples, theta, plan.learning_rate, watch)
     descent = QuasiNewton(scaled, theta, learned, plan.learning_rate)
     moved = True  # since the Hessian was made

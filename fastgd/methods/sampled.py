@@ -13,24 +13,18 @@ from ..kernels.curvature import curvatures, curvatures_of_outputs, mean_squares
 from ..matrix import shape_of, take_rows
 from ..problem import PARALLEL_FROM, Problem, chunk_count, predict_linear
 from ..rows import CSR
+from ..steps import BLOCK_ROWS, SAMPLE_ROWS
 from .scaled import Scaled
 
-FEWEST_ROWS = 16_384
+FEWEST_ROWS = SAMPLE_ROWS
 # What a Hessian has on its diagonal at least, as a part of the largest there: columns may depend on each other.
 FLOOR = 1e-10
 # A column in which fewer rows of the sample than this do all the work says too little of itself.
 FEWEST_WORKING_ROWS = 20
 
 
-def draw_rows(n_samples: int, size: int, seed: int) -> np.ndarray | None:
-    """Numbers of ``size`` random rows, in order; None where that is all."""
-    if size >= n_samples:
-        return None
-    return np.sort(np.random.default_rng(seed).choice(n_samples, size, replace=False, shuffle=False))
-
-
 class Sample:
-    """Some rows of the problem behind a `Scaled`, or with ``rows`` None all of them.
+    """Rows X of the problem behind a `Scaled`, of these numbers; they may be all.
 
     Attributes
     ----------
@@ -38,11 +32,24 @@ class Sample:
     share : their part of all rows.
     """
 
-    def __init__(self, whole: Scaled, rows: np.ndarray | None) -> None:
-        self.whole = whole
-        self.share = 1.0 if rows is None else len(rows) / whole.problem.n_samples
-        self.scaled = whole if rows is None else Scaled(_problem_on(whole.problem, rows), whole.stepper)
+    def __init__(self, whole: Scaled, rows: np.ndarray, X: np.ndarray | CSR) -> None:
+        self.whole, self.rows = whole, rows
+        self.share = len(rows) / whole.problem.n_samples
+        self.scaled = whole if self.is_all else Scaled(_problem_on(whole.problem, rows, X), whole.stepper)
         self.problem = self.scaled.problem
+
+    @classmethod
+    def draw(cls, whole: Scaled, size: int, seed: int) -> Sample:
+        """Random rows, all where there are no more than ``size``."""
+        return cls(whole, *whole.problem.draw(size, seed))
+
+    def every(self, step: int) -> Sample:
+        """One in so many of these rows."""
+        return Sample(self.whole, self.rows[::step], take_rows(self.problem.X, np.arange(0, len(self.rows), step)))
+
+    @property
+    def is_all(self) -> bool:
+        return self.share == 1.0
 
     def hessian(self, theta: np.ndarray) -> np.ndarray:
         """That of F for each output, (n_outputs, n_parameters, n_parameters), in scaled variables.
@@ -51,12 +58,9 @@ class Sample:
         """
         n_outputs, p = self.scaled.shape
         curvature = self._curvatures(theta)
+        alike = bool((curvature == curvature[:, :1]).all())
         hessian = np.empty((n_outputs, p, p))
-        if (curvature == curvature[:, :1]).all():
-            hessian[:] = self._product(curvature[:, 0])
-        else:
-            for k in range(n_outputs):
-                hessian[k] = self._product(curvature[:, k])
+        hessian[:] = self._products(curvature[:, :1] if alike else curvature)
         np.einsum("kii->ki", hessian)[:] = self._filled_up(np.einsum("kii->ki", hessian), curvature)
         return hessian
 
@@ -79,19 +83,23 @@ class Sample:
         by_penalty = self.scaled.smooth_curvature() * change[:, : self.problem.n_features] ** 2
         return float((self._curvatures(theta) * z**2).mean(axis=0).sum() + by_penalty.sum())
 
-    @cached_property
-    def columns(self) -> np.ndarray:
-        """X on these rows in scaled variables, the intercept a column of ones, (n_rows, n_parameters)."""
-        X, d = self.problem.X, self.problem.n_features
-        columns = np.ones((self.problem.n_samples, self.problem.n_parameters))
-        columns[:, :d] = _as_scipy(X).toarray() if isinstance(X, CSR) else X
-        columns[:, :d] -= self.scaled.shift
-        columns[:, :d] *= self.scaled.inverse
-        return columns
-
-    def _product(self, curvature: np.ndarray) -> np.ndarray:
-        rooted = np.sqrt(curvature)[:, None] * self.columns
-        return np.asarray(rooted.T @ rooted / len(rooted))
+    def _products(self, curvature: np.ndarray) -> np.ndarray:
+        """X' C X / n in scaled variables, the intercept a column of ones, for each column C of ``curvature``."""
+        n, d, p = self.problem.n_samples, self.problem.n_features, self.problem.n_parameters
+        X, roots = _as_scipy(self.problem.X), np.sqrt(curvature / n)
+        totals, buffer = np.zeros((curvature.shape[1], p, p)), np.empty((min(n, BLOCK_ROWS), p))
+        for start in range(0, n, BLOCK_ROWS):
+            block = X[start : start + BLOCK_ROWS]
+            block = block.toarray() if sp.issparse(block) else block
+            for total, root in zip(totals, roots[start : start + BLOCK_ROWS].T, strict=True):
+                rooted = buffer[: len(block)]
+                np.subtract(block, self.scaled.shift, out=rooted[:, :d])
+                rooted[:, d:] = 1.0
+                rooted *= root[:, None]
+                total += rooted.T @ rooted
+        totals[:, :d] *= self.scaled.inverse[:, None]
+        totals[:, :, :d] *= self.scaled.inverse
+        return totals
 
     def _curvatures(self, theta: np.ndarray) -> np.ndarray:
         """Second derivatives of the rows' losses in their linear predictors, (n_rows, n_outputs)."""
@@ -125,15 +133,20 @@ class Sample:
     @cached_property
     def _rare_columns(self) -> np.ndarray:
         """Numbers of the columns that the sample says too little of."""
-        if self.share == 1.0:
+        if self.is_all:
             return np.zeros(0, np.intp)
         X, shift = self.problem.X, self.scaled.shift
         if isinstance(X, CSR):
             squares = np.bincount(X.indices, X.data.astype(np.float64) ** 2, minlength=X.n_features)
             fourths = np.bincount(X.indices, X.data.astype(np.float64) ** 4, minlength=X.n_features)
         else:
-            centred = (X - shift) ** 2
-            squares, fourths = centred.sum(axis=0), (centred**2).sum(axis=0)
+            squares, fourths = np.zeros(len(shift)), np.zeros(len(shift))
+            for start in range(0, len(X), BLOCK_ROWS):
+                powers = X[start : start + BLOCK_ROWS] - shift
+                powers *= powers
+                squares += powers.sum(axis=0)
+                powers *= powers
+                fourths += powers.sum(axis=0)
         with np.errstate(divide="ignore", invalid="ignore"):
             working = np.where(fourths > 0, squares**2 / fourths, 0.0)
         return np.flatnonzero(working < FEWEST_WORKING_ROWS)
@@ -154,11 +167,11 @@ def _as_scipy(X: np.ndarray | CSR) -> Any:
     return sp.csr_array((X.data, X.indices, X.indptr), shape=shape_of(X)) if isinstance(X, CSR) else X
 
 
-def _problem_on(problem: Problem, rows: np.ndarray) -> Problem:
-    """The problem on some rows, whose weights are taken as they are."""
+def _problem_on(problem: Problem, rows: np.ndarray, X: np.ndarray | CSR) -> Problem:
+    """The problem on some rows X, whose weights are taken as they are."""
     targets = problem.targets
     weight, offset = (part[rows] if len(part) else part for part in (targets.weight, targets.offset))
     some = targets._replace(y=np.ascontiguousarray(targets.y[rows]), weight=weight, offset=offset)
-    part = replace(problem, X=take_rows(problem.X, rows), targets=some)
+    part = replace(problem, X=X, targets=some)
     part.strength[:], part.rate_shares[:] = problem.strength, problem.rate_shares
     return part

@@ -1,0 +1,76 @@
+"""Dual points out of gradients that a method has asked for already: they cost no pass over X.
+
+The slopes at two evaluated points, mixed so that their mean is zero, are a dual point. By the convexity of l* it costs
+the share t of the other point times how far the mean loss is above its tangent there,
+
+    loss - level = t (L(w, b) - L(w', b') - gradient L(w', b') . (w - w', b - b')),
+
+which is small for two points on the way to the optimum, where t is at most 1 and the second factor falls with the
+square of their distance. See `dual` for the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from .dual import DualPoint
+from .evaluations import Evaluation
+from .problem import Problem
+
+
+class _Seen(NamedTuple):
+    """One output of an evaluation: the mean loss, the mean of the slopes, and that of their products with x."""
+
+    w: np.ndarray
+    b: float
+    loss: float
+    mean: float
+    products: np.ndarray
+
+    @classmethod
+    def of(cls, evaluation: Evaluation, k: int, d: int) -> _Seen:
+        assert evaluation.gradient is not None
+        theta, gradient = np.atleast_2d(evaluation.theta)[k], np.atleast_2d(evaluation.gradient)[k]
+        b, mean = (float(theta[d]), float(gradient[d])) if len(theta) > d else (0.0, 0.0)
+        return cls(theta[:d], b, float(evaluation.losses[k]), mean, gradient[:d])
+
+    def below(self, other: _Seen) -> float:
+        """How far the loss at ``other`` is above the tangent at this point."""
+        along = float(self.products @ (other.w - self.w)) + self.mean * (other.b - self.b)
+        return max(other.loss - self.loss - along, 0.0)
+
+    @property
+    def scale(self) -> float:
+        """Of the sums that a tangent's value comes from."""
+        return abs(self.loss) + abs(float(self.products @ self.w)) + abs(self.mean * self.b)
+
+
+def seen_points(problem: Problem, k: int, theta: np.ndarray) -> Iterator[DualPoint]:
+    """Dual points for output k at its weights ``theta``, the latest first; none where its gradient is not known.
+
+    Nor where it is less precise than a bound has to be, for X in float32, or how large the sums were that it comes
+    from is not known, with an offset.
+    """
+    points, d = problem.evaluations.points, problem.n_features
+    if problem.dtype != np.float64 or len(problem.targets.offset):
+        return
+    here = next((p for p in reversed(points) if np.array_equal(np.atleast_2d(p.theta)[k], theta)), None)
+    if here is None:
+        return
+    own = _Seen.of(here, k, d)
+    if own.mean == 0.0:
+        yield DualPoint(own.loss, own.loss, own.products[None, :], own.scale)
+    for other in (_Seen.of(point, k, d) for point in reversed(points)):
+        if own.mean * other.mean < 0.0 and np.isfinite(other.products).all():
+            yield _mixed(own, other)
+
+
+def _mixed(own: _Seen, other: _Seen) -> DualPoint:
+    """The point whose mean slope is zero between two of opposite signs."""
+    share = own.mean / (own.mean - other.mean)
+    products = (1.0 - share) * own.products + share * other.products
+    level = own.loss - share * other.below(own)
+    return DualPoint(own.loss, level, products[None, :], own.scale + share * other.scale)
