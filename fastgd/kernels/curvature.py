@@ -56,10 +56,10 @@ def curvatures_of_outputs(targets, z, loss, low, high, losses, out):
 
 
 @kernel
-def smooth_pull(w, stepper, k, out):
-    """The derivative of the smooth part of output k's penalty, in the weights, written to ``out``."""
+def smooth_pull(w, penalty, strength, weights, out):
+    """The derivative of the smooth part of a penalty times ``strength``, in the weights w, written to ``out``."""
     for j in range(w.shape[0]):
-        out[j] = penalty_weight(stepper.strength[k], stepper.weights, j) * stepper.penalty.derivative(w[j])
+        out[j] = penalty_weight(strength, weights, j) * penalty.derivative(w[j])
 
 
 @kernel

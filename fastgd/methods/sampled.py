@@ -89,8 +89,8 @@ class Sample:
         X, roots = _as_scipy(self.problem.X), np.sqrt(curvature / n)
         totals, buffer = np.zeros((curvature.shape[1], p, p)), np.empty((min(n, BLOCK_ROWS), p))
         for start in range(0, n, BLOCK_ROWS):
-            block = X[start : start + BLOCK_ROWS]
-            block = block.toarray() if sp.issparse(block) else block
+            block: Any = X[start : start + BLOCK_ROWS]
+            block = block.toarray() if self.problem.sparse else block
             for total, root in zip(totals, roots[start : start + BLOCK_ROWS].T, strict=True):
                 rooted = buffer[: len(block)]
                 np.subtract(block, self.scaled.shift, out=rooted[:, :d])
@@ -136,6 +136,8 @@ class Sample:
         if self.is_all:
             return np.zeros(0, np.intp)
         X, shift = self.problem.X, self.scaled.shift
+        squares: np.ndarray
+        fourths: np.ndarray
         if isinstance(X, CSR):
             squares = np.bincount(X.indices, X.data.astype(np.float64) ** 2, minlength=X.n_features)
             fourths = np.bincount(X.indices, X.data.astype(np.float64) ** 4, minlength=X.n_features)

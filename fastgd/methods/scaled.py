@@ -40,10 +40,11 @@ class Scaled:
         return np.asarray(theta + by.reshape(theta.shape))
 
     def _in_variables(self, theta: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-        d = self.n_features
+        d, stepper = self.n_features, self.stepper
         slope = gradient.copy()
         for k in range(len(slope)):
-            smooth_pull(theta[k, :d], self.stepper, k, self._pull)
+            # The parts, since numba takes a millisecond to see what a whole stepper is.
+            smooth_pull(theta[k, :d], stepper.penalty, stepper.strength[k], stepper.weights, self._pull)
             slope[k, :d] += self._pull
         if self.shape[1] > d:
             slope[:, :d] -= np.outer(gradient[:, d], self.shift)
