@@ -17,7 +17,7 @@ import numpy as np
 
 from .conjugates import fenchel_gap, is_finite, leaves_free, reach, why_no_conjugate
 from .dual import DualPoint, dual_point, rounding, softmax_point
-from .dual_seen import seen_points
+from .dual_seen import at, seen_points
 from .errors import OptionError
 from .kernels.dual import mean_least
 from .kernels.outputs import is_joint
@@ -34,6 +34,8 @@ GOLDEN = (5**0.5 - 1) / 2
 SEARCHES = 30
 # Gradients known already serve where mixing them makes no more than this part of the gap, or the gap is next to none.
 MIXED, AS_GOOD_AS_NONE = 0.5, 1e-10
+# No pass is worth a bound that is more than this part of how far F is above the least values of the losses.
+WORTHLESS = 0.1
 # A gap that is this small a part of F is not worth the search for a better multiple of the dual point.
 NEAR = 1e-3
 
@@ -92,15 +94,16 @@ class Certificate:
 
     def estimate(self, theta: np.ndarray, gradient: np.ndarray) -> float:
         """About what `gap` will give, from the gradient of the mean loss at ``theta``: it costs no pass over X."""
-        problem, d, total = self.problem, self.problem.n_features, 0.0
+        d, total = self.problem.n_features, 0.0
         for k, (row, slopes) in enumerate(zip(np.atleast_2d(theta), np.atleast_2d(gradient), strict=True)):
-            if self._exact:
-                total += self._least_squares().estimate(k, row, slopes)
-                continue
-            factors = problem.penalty_factors(k)
-            u = -slopes[:d]
-            total += fenchel_gap(problem.penalty, row[:d], u * reach(problem.penalty, u, factors), factors)
+            exact = self._exact
+            total += self._least_squares().estimate(k, row, slopes) if exact else self._apart(k, row[:d], -slopes[:d])
         return total
+
+    def _apart(self, k: int, w: np.ndarray, u: np.ndarray) -> float:
+        """How far u, made as short as the penalty asks, is from being a subgradient of it at w."""
+        factors = self.problem.penalty_factors(k)
+        return fenchel_gap(self.problem.penalty, w, u * reach(self.problem.penalty, u, factors), factors)
 
     def _gaps(self, theta: np.ndarray) -> np.ndarray:
         gaps = np.full(len(self.reasons), np.nan)
@@ -128,6 +131,10 @@ class Certificate:
             gap, point = min(((self._gap(k, point, W), point) for point in seen), key=lambda of: of[0])
             if point.loss - point.level <= MIXED * gap or gap <= AS_GOOD_AS_NONE * point.scale:
                 return point.loss + penalty, gap, point.scale + penalty
+        if not self.joint and (known := at(problem, k, rows[0])) is not None and (floor := self._floor(k)) is not None:
+            whole = known.loss + penalty - floor
+            if self._apart(k, W[0], -known.products) > WORTHLESS * whole:
+                return known.loss + penalty, whole, known.scale + penalty
         self.passes += 2.0 / len(self.reasons)
         point = softmax_point(problem, rows) if self.joint else dual_point(problem, k, rows[0])
         return point.loss + penalty, self._gap(k, point, W), point.scale + penalty

@@ -21,7 +21,7 @@ from .evaluations import Evaluation
 from .problem import Problem
 
 
-class _Seen(NamedTuple):
+class Seen(NamedTuple):
     """One output of an evaluation: the mean loss, the mean of the slopes, and that of their products with x."""
 
     w: np.ndarray
@@ -31,13 +31,13 @@ class _Seen(NamedTuple):
     products: np.ndarray
 
     @classmethod
-    def of(cls, evaluation: Evaluation, k: int, d: int) -> _Seen:
+    def of(cls, evaluation: Evaluation, k: int, d: int) -> Seen:
         assert evaluation.gradient is not None
         theta, gradient = np.atleast_2d(evaluation.theta)[k], np.atleast_2d(evaluation.gradient)[k]
         b, mean = (float(theta[d]), float(gradient[d])) if len(theta) > d else (0.0, 0.0)
         return cls(theta[:d], b, float(evaluation.losses[k]), mean, gradient[:d])
 
-    def below(self, other: _Seen) -> float:
+    def below(self, other: Seen) -> float:
         """How far the loss at ``other`` is above the tangent at this point."""
         along = float(self.products @ (other.w - self.w)) + self.mean * (other.b - self.b)
         return max(other.loss - self.loss - along, 0.0)
@@ -48,27 +48,31 @@ class _Seen(NamedTuple):
         return abs(self.loss) + abs(float(self.products @ self.w)) + abs(self.mean * self.b)
 
 
-def seen_points(problem: Problem, k: int, theta: np.ndarray) -> Iterator[DualPoint]:
-    """Dual points for output k at its weights ``theta``, the latest first; none where its gradient is not known.
+def at(problem: Problem, k: int, theta: np.ndarray) -> Seen | None:
+    """What is known of output k at its weights ``theta``; None where its gradient is not.
 
     Nor where it is less precise than a bound has to be, for X in float32, or how large the sums were that it comes
     from is not known, with an offset.
     """
-    points, d = problem.evaluations.points, problem.n_features
     if problem.dtype != np.float64 or len(problem.targets.offset):
+        return None
+    points = (p for p in reversed(problem.evaluations.points) if np.array_equal(np.atleast_2d(p.theta)[k], theta))
+    return next((Seen.of(point, k, problem.n_features) for point in points), None)
+
+
+def seen_points(problem: Problem, k: int, theta: np.ndarray) -> Iterator[DualPoint]:
+    """Dual points for output k at its weights ``theta``, the latest first; none where its gradient is not known."""
+    own = at(problem, k, theta)
+    if own is None:
         return
-    here = next((p for p in reversed(points) if np.array_equal(np.atleast_2d(p.theta)[k], theta)), None)
-    if here is None:
-        return
-    own = _Seen.of(here, k, d)
     if own.mean == 0.0:
         yield DualPoint(own.loss, own.loss, own.products[None, :], own.scale)
-    for other in (_Seen.of(point, k, d) for point in reversed(points)):
+    for other in (Seen.of(point, k, problem.n_features) for point in reversed(problem.evaluations.points)):
         if own.mean * other.mean < 0.0 and np.isfinite(other.products).all():
             yield _mixed(own, other)
 
 
-def _mixed(own: _Seen, other: _Seen) -> DualPoint:
+def _mixed(own: Seen, other: Seen) -> DualPoint:
     """The point whose mean slope is zero between two of opposite signs."""
     share = own.mean / (own.mean - other.mean)
     products = (1.0 - share) * own.products + share * other.products

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import scipy.sparse as sp
 
 from .dual import predictor, product, rounding, slopes_by_intercept
+from .gram import gram
 from .losses import HalfSquared, Squared
 from .penalties import ElasticNet
 from .problem import Problem
-from .rows import CSR
 
-BLOCK_VALUES = 1 << 20
 # Columns count as dependent on each other where some combination of them, scaled to unit length, is this small.
 DEPENDENT = 1e-13
 
@@ -37,7 +33,7 @@ class Quadratic:
         self.weight = weight if len(weight) else np.ones(problem.n_samples)
         means = product(problem, self.weight)
         self.means = means if problem.fit_intercept else np.zeros_like(means)
-        self.gram = self._gram()
+        self.gram = gram(problem.X, self.weight[:, None] / problem.n_samples, self.means, intercept=False)[0]
         squares = np.diag(self.gram) + self.means**2
         # A column that is constant up to rounding has no spread.
         constant = np.diag(self.gram) <= 1e-24 * squares
@@ -86,17 +82,3 @@ class Quadratic:
             lengths[lengths == 0.0] = 1.0
             self._eigen[strength] = (lengths, *np.linalg.eigh(hessian / np.outer(lengths, lengths)))
         return self._eigen[strength]
-
-    def _gram(self) -> np.ndarray:
-        """X'SX / n of the centred columns."""
-        problem, n, d = self.problem, self.problem.n_samples, self.problem.n_features
-        X: Any = problem.X
-        if isinstance(X, CSR):
-            X = sp.csr_array((X.data, X.indices, X.indptr), shape=(n, d))
-        total = np.zeros((d, d))
-        for rows in range(0, n, step := max(1, BLOCK_VALUES // d)):
-            block = X[rows : rows + step]
-            block = (block.toarray() if problem.sparse else block) - self.means
-            block *= np.sqrt(self.weight[rows : rows + step])[:, None]
-            total += block.T @ block
-        return total / n

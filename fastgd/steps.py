@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 
 from .errors import DataError
+from .gram import BLOCK_ROWS, gram
 from .kernels.gradient import row_norms
 from .kernels.targets import Targets
 from .kernels.update import Metric
@@ -20,12 +20,14 @@ from .rows import CSR
 from .rules import SGD
 from .schedules import Constant
 
-SAMPLE_ROWS = 16_384  # column scales need not be exact; the rates that follow from them are safe on all rows
+# Column scales need not be exact; the rates that follow from them are safe on all rows.
+SAMPLE_ROWS, FEWEST_SAMPLE_ROWS = 16_384, 4_096
+# X'X of a sample takes at most so many products for each value of X, or about as long as some passes over X.
+PRODUCTS_A_VALUE = 16
 # Columns whose spreads differ by less than this, and whose means are no further off, are left as they are.
 SCALE_TOLERANCE = 4.0
 # For serial SGD on sparse rows: more columns than so many times a row's values, and differences up to this.
 VERY_SPARSE, SPARSE_TOLERANCE = 16, 100.0
-BLOCK_ROWS = 1024  # that are worked on at a time, lest temporary arrays leave the cache
 GRAM_COLUMNS = 128  # up to here the matrix X'X itself is quick to make
 # A rate is stable while the eigenvalue is not put below half of what it is. One that is twice all others has
 # by then grown a million times as large as they, and so beyond them from any start.
@@ -87,9 +89,15 @@ def penalty_curvature(problem: Problem) -> np.ndarray:
     return float(problem.penalty.derivative(1.0)) * np.outer(problem.strength, factors)
 
 
-def _sample(problem: Problem) -> tuple[np.ndarray | CSR, np.ndarray]:
+def sample_size(problem: Problem) -> int:
+    """How many rows are enough for statistics of the columns and, of few columns, for a Hessian."""
+    affordable = PRODUCTS_A_VALUE * problem.n_values // problem.n_parameters**2
+    return max(min(affordable, SAMPLE_ROWS), FEWEST_SAMPLE_ROWS)
+
+
+def _sample(problem: Problem, size: int) -> tuple[np.ndarray | CSR, np.ndarray]:
     """Random rows of X and their weights, the same every time; all of them where they are few."""
-    rows, X = problem.draw(SAMPLE_ROWS, 0)
+    rows, X = problem.draw(size, 0)
     weight = problem.targets.weight
     return X, weight[rows] if len(weight) else np.ones(len(rows))
 
@@ -108,9 +116,9 @@ def column_moments(problem: Problem, centred: bool) -> tuple[np.ndarray, np.ndar
 
     Columns that are constant in the sample, as one with few non-zeros may be, are looked at in all rows.
     """
-    X, weight = _sample(problem)
+    X, weight = _sample(problem, sample_size(problem))
     mean, variance = _moments(X, weight / weight.sum())
-    if problem.n_samples > SAMPLE_ROWS and not variance.all():
+    if shape_of(X)[0] < problem.n_samples and not variance.all():
         still = np.flatnonzero(variance == 0)
         weight = problem.targets.weight if len(problem.targets.weight) else np.ones(problem.n_samples)
         mean[still], variance[still] = _moments(_columns(problem.X, still), weight / weight.sum())
@@ -293,7 +301,7 @@ def _largest_eigenvalue(problem: Problem, metric: Metric, norms: np.ndarray) -> 
     On a sample of the rows. It is put up in the proportion of the mean |x_i|^2 of all rows to that of the
     sample, and is never below what the largest row alone makes it.
     """
-    X, weight = _sample(problem)
+    X, weight = _sample(problem, SAMPLE_ROWS)
     n = shape_of(X)[0]
     narrow = problem.n_features <= GRAM_COLUMNS
     measure = _by_gram_matrix if narrow else _by_power_iterations
@@ -309,12 +317,10 @@ def _largest_eigenvalue(problem: Problem, metric: Metric, norms: np.ndarray) -> 
 def _by_gram_matrix(problem: Problem, X: np.ndarray | CSR, weight: np.ndarray, metric: Metric) -> tuple[float, int]:
     """The eigenvalue of X'SX / n itself, which takes one pass."""
     n, d = shape_of(X)
-    dense = sp.csr_array((X.data, X.indices, X.indptr), shape=(n, d)).toarray() if isinstance(X, CSR) else X
-    columns = np.ones((n, problem.n_parameters))
-    columns[:, :d] = (dense - metric.shift) * metric.inverse
-    columns *= np.sqrt(weight)[:, None]
-    gram = columns.T @ columns / n
-    return float(np.linalg.eigvalsh(gram)[-1]) if np.isfinite(gram).all() else np.inf, 1
+    matrix = gram(X, weight[:, None] / n, metric.shift, problem.fit_intercept)[0]
+    matrix[:d] *= metric.inverse[:, None]
+    matrix[:, :d] *= metric.inverse
+    return float(np.linalg.eigvalsh(matrix)[-1]) if np.isfinite(matrix).all() else np.inf, 1
 
 
 def _by_power_iterations(

@@ -232,6 +232,16 @@ def test_known_gradients_that_will_not_do(why):
     assert certificate.passes == 2.0
 
 
+def test_a_bound_that_says_next_to_nothing_costs_nothing():
+    problem, theta, _ = near_the_optimum()
+    weak = replace(problem, penalty=ElasticNet(l2=1e-6))
+    expected = Certificate(weak).gap(theta)
+    weak.gradient(theta)
+    certificate = Certificate(weak)
+    assert 0.1 * weak.objective(theta) < expected <= certificate.gap(theta) == pytest.approx(weak.objective(theta))
+    assert certificate.passes == 0.0
+
+
 def test_without_an_intercept_one_gradient_serves():
     problem, theta, _ = near_the_optimum()
     problem = replace(problem, fit_intercept=False)

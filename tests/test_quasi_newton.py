@@ -15,7 +15,7 @@ from fastgd.kernels.targets import Targets
 from fastgd.kernels.update import Metric, Stepper
 from fastgd.losses import LOSSES
 from fastgd.methods.quasi_newton import Dense, LimitedMemory
-from fastgd.methods.sampled import FEWEST_ROWS
+from fastgd.steps import SAMPLE_ROWS
 from fastgd.penalties import Box, ElasticNet
 from fastgd.rules import SGD
 
@@ -147,7 +147,7 @@ def test_on_few_rows_its_steps_are_those_of_newton():
 
 
 def test_many_rows_take_few_passes_and_a_sample():
-    n = 4 * FEWEST_ROWS
+    n = 4 * SAMPLE_ROWS
     big = random.normal(size=(n, 4))
     y = np.where(big @ [1.0, 2.0, 0.0, -1.0] + random.logistic(size=n) > 0, 1.0, -1.0)
     result = fastgd.fit(big, y, loss="logistic", alpha=1e-4, tol=1e-9)
@@ -166,7 +166,7 @@ def test_many_rows_take_few_passes_and_a_sample():
 @pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
 def test_a_column_that_the_sample_does_not_know(method, form):
     """A handful of rows have values in it, and large ones: a Hessian of sampled rows alone would step into the blue."""
-    n = 4 * FEWEST_ROWS
+    n = 4 * SAMPLE_ROWS
     big = np.column_stack([random.normal(size=n), np.zeros(n)])
     big[random.choice(n, 12, replace=False), 1] = 100.0
     y = big[:, 0] + 0.05 * big[:, 1] + random.normal(size=n)

@@ -6,10 +6,11 @@ import numpy as np
 
 from ..options import Options
 from ..problem import Problem
+from ..steps import SAMPLE_ROWS
 from ..watch import Watch
 from .plan import Plan, make_stepper
 from .quasi_newton import LimitedMemory, QuasiNewton, descend
-from .sampled import FEWEST_ROWS, Sample
+from .sampled import Sample
 from .scaled import Scaled
 
 TINY = np.finfo(np.float64).tiny
@@ -22,7 +23,7 @@ def lbfgs(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: n
     scale optimization (1989).
     """
     scaled = Scaled(problem, make_stepper(problem, options, plan))
-    sample = Sample.draw(scaled, FEWEST_ROWS, options.seed)
+    sample = Sample.draw(scaled, SAMPLE_ROWS, options.seed)
     diagonal = sample.diagonal(theta)
     scaled.evaluate(theta)
     direction = -scaled.slope / diagonal

@@ -8,14 +8,15 @@ from ..kernels.outputs import is_joint
 from ..options import Options
 from ..penalties import is_smooth
 from ..problem import Problem
+from ..steps import sample_size
 from ..watch import Watch
 from .plan import Plan, make_stepper
 from .quasi_newton import CurvatureModel, Dense, LimitedMemory, QuasiNewton, descend
-from .sampled import FEWEST_ROWS, Sample
+from .sampled import Sample
 from .scaled import Scaled
 
-# With so many rows for each parameter, steps miss Newton's by about a fifth of their length.
-ROWS_A_PARAMETER = 20
+# With so many rows for each parameter, steps miss Newton's by about a third of their length.
+ROWS_A_PARAMETER = 10
 # A sample's minimum is looked for on this part of its rows first, if they are enough.
 FIRST_PART, FEWEST_ROWS_A_PARAMETER = 8, 4
 # No further than to this part of the distance that lies between the minima of a sample and of all rows anyway.
@@ -33,7 +34,7 @@ def newton(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: 
     learning (2011).
     """
     scaled = Scaled(problem, make_stepper(problem, options, plan))
-    size = max(ROWS_A_PARAMETER * problem.n_parameters, FEWEST_ROWS)
+    size = max(ROWS_A_PARAMETER * problem.n_parameters, sample_size(problem))
     samples = [Sample.draw(scaled, size, options.seed)]
 
     def model(at: np.ndarray) -> CurvatureModel:

@@ -7,16 +7,14 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
+from ..gram import BLOCK_ROWS, as_scipy, gram
 from ..kernels.curvature import curvatures, curvatures_of_outputs, mean_squares
-from ..matrix import shape_of, take_rows
+from ..matrix import take_rows
 from ..problem import PARALLEL_FROM, Problem, chunk_count, predict_linear
 from ..rows import CSR
-from ..steps import BLOCK_ROWS, SAMPLE_ROWS
 from .scaled import Scaled
 
-FEWEST_ROWS = SAMPLE_ROWS
 # What a Hessian has on its diagonal at least, as a part of the largest there: columns may depend on each other.
 FLOOR = 1e-10
 # A column in which fewer rows of the sample than this do all the work says too little of itself.
@@ -68,8 +66,8 @@ class Sample:
         """The Hessian's diagonal alone, (n_outputs, n_parameters)."""
         curvature, problem = self._curvatures(theta), self.problem
         shift, inverse, d = self.scaled.shift, self.scaled.inverse, problem.n_features
-        X = _as_scipy(problem.X)
-        squares = X.multiply(X) if isinstance(problem.X, CSR) else X**2
+        X: Any = as_scipy(problem.X)
+        squares = X.multiply(X) if problem.sparse else X**2
         mean = curvature.mean(axis=0)
         diagonal = np.empty(self.scaled.shape)
         diagonal[:, d:] = mean[:, None]
@@ -85,18 +83,8 @@ class Sample:
 
     def _products(self, curvature: np.ndarray) -> np.ndarray:
         """X' C X / n in scaled variables, the intercept a column of ones, for each column C of ``curvature``."""
-        n, d, p = self.problem.n_samples, self.problem.n_features, self.problem.n_parameters
-        X, roots = _as_scipy(self.problem.X), np.sqrt(curvature / n)
-        totals, buffer = np.zeros((curvature.shape[1], p, p)), np.empty((min(n, BLOCK_ROWS), p))
-        for start in range(0, n, BLOCK_ROWS):
-            block: Any = X[start : start + BLOCK_ROWS]
-            block = block.toarray() if self.problem.sparse else block
-            for total, root in zip(totals, roots[start : start + BLOCK_ROWS].T, strict=True):
-                rooted = buffer[: len(block)]
-                np.subtract(block, self.scaled.shift, out=rooted[:, :d])
-                rooted[:, d:] = 1.0
-                rooted *= root[:, None]
-                total += rooted.T @ rooted
+        problem, d = self.problem, self.problem.n_features
+        totals = gram(problem.X, curvature / problem.n_samples, self.scaled.shift, problem.fit_intercept)
         totals[:, :d] *= self.scaled.inverse[:, None]
         totals[:, :, :d] *= self.scaled.inverse
         return totals
@@ -163,10 +151,6 @@ class Sample:
             launch(problem.X, np.empty((n_chunks, problem.n_features)), squares)
             return np.asarray((squares[columns] + shift**2) * inverse**2)
         return np.asarray((((problem.X[:, columns] - shift) * inverse) ** 2).mean(axis=0))
-
-
-def _as_scipy(X: np.ndarray | CSR) -> Any:
-    return sp.csr_array((X.data, X.indices, X.indptr), shape=shape_of(X)) if isinstance(X, CSR) else X
 
 
 def _problem_on(problem: Problem, rows: np.ndarray, X: np.ndarray | CSR) -> Problem:
