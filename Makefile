@@ -10,7 +10,7 @@ demo: $(VENV)/installed
 	$(BIN)/fastgd run --method minibatch
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-# Before numba is imported: each process of pytest-xdist keeps kernels of its own, lest a kernel and its serial twin
-# come from two compilations, which may round the last bit otherwise.
-if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-    os.environ["NUMBA_CACHE_DIR"] = str(Path(__file__).parents[1] / ".pytest_cache" / f"kernels-{worker}")
+# Before numba is imported: the processes of pytest-xdist share their kernels. Two compilations of the same may round
+# the last bit otherwise, so tests that compare a kernel with its serial twin take both from `twins`.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["NUMBA_CACHE_DIR"] = str(Path(__file__).parents[1] / ".pytest_cache" / "kernels")
 
 from dataclasses import dataclass
 

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from twins import compiled_here
 
 import fastgd
 from fastgd.jit import thread_pool_size, threads
@@ -56,7 +57,11 @@ def bits(result: fastgd.Result) -> bytes:
 def test_any_number_of_threads_gives_the_same_fit(shape, form, method):
     X, y = data(SHAPES[shape])
     X = FORMS[form](X)
-    options = {"penalty": "elasticnet", "alpha": 0.01, "rule": "momentum", "max_epochs": 3, "tol": 0, **METHODS[method]}
+    # The loss and the rule of the tests of kernels, which are compiled already.
+    options = {
+        "loss": "huber:delta=2", "penalty": "elasticnet", "alpha": 0.01, "rule": "momentum", "max_epochs": 3, "tol": 0,
+        **METHODS[method],
+    }  # fmt: skip
     if method == "sgd":
         options["rule"] = "sgd"  # whose kernel is its own
     alone = bits(fastgd.fit(X, y, n_threads=1, **options))
@@ -89,7 +94,7 @@ def test_a_kernel_and_its_serial_twin_give_the_same_bits(form, n_chunks):
         out.append(minibatch_epoch(X, Targets(y), order, 1000, rates, 1, loss, stepper, theta, work))
         return b"".join(np.asarray(part).tobytes() for part in (*out, z, norms, theta))
 
-    kernels = (batch_gradient, mean_loss, linear_predictor, row_norms, minibatch_epoch)
+    kernels = [*map(compiled_here, (batch_gradient, mean_loss, linear_predictor, row_norms, minibatch_epoch))]
     alone = run(*(kernel.serial for kernel in kernels))
     for count in range(1, thread_pool_size() + 1):
         with threads(count):

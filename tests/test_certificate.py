@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optimum import KINKED, Small
 from scipy.optimize import minimize
+from twins import compiled_here
 
 from fastgd.certificate import Certificate
 from fastgd.fit import pose
@@ -399,9 +400,8 @@ def test_any_number_of_threads_gives_the_same_bound():
     z, w, a = X @ np.ones(8), np.linspace(1, 2, n), random.normal(size=n)
     found = set()
     for count in range(thread_pool_size() + 1):
-        (slopes_kernel, product_kernel) = (
-            (slopes_at, mean_product) if count else (slopes_at.serial, mean_product.serial)
-        )
+        kernels = [*map(compiled_here, (slopes_at, mean_product))]
+        slopes_kernel, product_kernel = kernels if count else [kernel.serial for kernel in kernels]
         slopes, out = np.empty(n), np.empty(8)
         with threads(max(count, 1)):
             sums = slopes_kernel(y, w[:0], z, 0.5, LOSSES["logistic"](), np.empty((7, 2)), slopes)

@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reference_losses import Huber, Softmax
 from test_kernels import launcher, same
+from twins import compiled_here
 
 from fastgd.jit import thread_pool_size, threads
 from fastgd.kernels.minibatch import minibatch_outputs_epoch
@@ -319,7 +320,7 @@ def test_a_kernel_and_its_serial_twin_give_the_same_bits(layout, n_chunks):
         epoch(X, targets, order, 1000, rates, 1, loss, stepper, moved, losses, work)
         return [*out, moved.tobytes(), losses.tobytes()]
 
-    kernels = (outputs_gradient, outputs_mean_loss, minibatch_outputs_epoch)
+    kernels = [*map(compiled_here, (outputs_gradient, outputs_mean_loss, minibatch_outputs_epoch))]
     alone = run(*(kernel.serial for kernel in kernels))
     for count in range(1, thread_pool_size() + 1):
         with threads(count):

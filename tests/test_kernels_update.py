@@ -9,6 +9,7 @@ import pytest
 import reference
 from hypothesis import given
 from hypothesis import strategies as st
+from twins import compiled_here
 
 from fastgd.kernels.minibatch import Workspace, minibatch_epoch
 from fastgd.kernels.targets import Targets
@@ -204,7 +205,8 @@ def test_a_step_has_the_same_bits_in_the_serial_twin(name):
             launch(X, targets, np.arange(n), 64, rates, t, LOSSES["huber"](2.0), stepper, theta, work)
         return theta.tobytes() + stepper.m.tobytes() + stepper.v.tobytes() + stepper.s.tobytes()
 
-    assert run(minibatch_epoch) == run(minibatch_epoch.serial)
+    launch = compiled_here(minibatch_epoch)
+    assert run(launch) == run(launch.serial)
 
 
 # --- Arguments --------------------------------------------------------------------------------------------------------

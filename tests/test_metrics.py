@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -29,11 +30,26 @@ def fit(y, loss="squared", X=X):
     return fastgd.fit(X, y, loss=loss, method="gd", learning_rate=0.05, max_epochs=20)
 
 
-REGRESSION, CLASSIFICATION, PET = fit(Y), fit(WORDS, "logistic"), fit(PETS, "logistic")
 SQUARES = np.column_stack([Y, Y**2])
-TWO_TARGETS = fit(SQUARES)
 LABELS = np.column_stack([Y > 0, X[:, 0] + RANDOM.normal(size=60) > 0.5]).astype(int)
-TWO_LABELS = fit(LABELS, "logistic")
+MANY = np.arange(60) % 12
+MODELS = {
+    "numbers": (Y,),
+    "squares": (SQUARES,),
+    "words": (WORDS, "logistic"),
+    "1 or 2": ((Y > 0) + 1, "logistic"),
+    "1.0 or 2.0": ((Y > 0) + 1.0, "logistic"),
+    "pets": (PETS, "logistic"),
+    "many": (MANY, "hinge"),
+    "labels": (LABELS, "logistic"),
+    "counts": (COUNTS, "poisson", 0.3 * X),
+}
+
+
+@cache
+def trained(name):
+    """One of the MODELS, when it is first asked for: a fit at import would be made in every process of the tests."""
+    return fit(*MODELS[name])
 
 
 # --- Regressions ------------------------------------------------------------------------------------------------------
@@ -41,7 +57,7 @@ TWO_LABELS = fit(LABELS, "logistic")
 
 @WEIGHTED
 def test_a_regression(weight):
-    found, predicted = evaluate(REGRESSION, X, Y, sample_weight=weight), REGRESSION.predict(X)
+    found, predicted = evaluate(trained("numbers"), X, Y, sample_weight=weight), trained("numbers").predict(X)
     assert found == {
         "r2": pytest.approx(theirs.r2_score(Y, predicted, sample_weight=weight)),
         "rmse": pytest.approx(theirs.root_mean_squared_error(Y, predicted, sample_weight=weight)),
@@ -50,17 +66,17 @@ def test_a_regression(weight):
 
 
 def test_whatever_holds_the_target():
-    found = evaluate(REGRESSION, X, Y)
+    found = evaluate(trained("numbers"), X, Y)
     for y in (Y.tolist(), Y[:, np.newaxis], pd.Series(Y, index=np.arange(60)[::-1]), Y.astype(object)):
-        assert evaluate(REGRESSION, X, y) == found
-    found = evaluate(TWO_TARGETS, X, SQUARES)
+        assert evaluate(trained("numbers"), X, y) == found
+    found = evaluate(trained("squares"), X, SQUARES)
     for y in (SQUARES.tolist(), pd.DataFrame(SQUARES), SQUARES.astype(object)):
-        assert evaluate(TWO_TARGETS, X, y) == found
+        assert evaluate(trained("squares"), X, y) == found
 
 
 @WEIGHTED
 def test_the_mean_over_several_targets(weight):
-    found, predicted = evaluate(TWO_TARGETS, X, SQUARES, sample_weight=weight), TWO_TARGETS.predict(X)
+    found, predicted = evaluate(trained("squares"), X, SQUARES, sample_weight=weight), trained("squares").predict(X)
     assert found == {
         "r2": pytest.approx(theirs.r2_score(SQUARES, predicted, sample_weight=weight)),
         "rmse": pytest.approx(theirs.root_mean_squared_error(SQUARES, predicted, sample_weight=weight)),
@@ -70,8 +86,8 @@ def test_the_mean_over_several_targets(weight):
 
 @WEIGHTED
 def test_an_offset_is_part_of_the_prediction(weight):
-    found = evaluate(REGRESSION, X, Y, sample_weight=weight, offset=OFFSET)
-    predicted = REGRESSION.predict(X) + OFFSET
+    found = evaluate(trained("numbers"), X, Y, sample_weight=weight, offset=OFFSET)
+    predicted = trained("numbers").predict(X) + OFFSET
     assert found["rmse"] == pytest.approx(theirs.root_mean_squared_error(Y, predicted, sample_weight=weight))
 
 
@@ -116,23 +132,23 @@ def test_other_losses_of_numbers(loss):
 
 @WEIGHTED
 def test_two_classes(weight):
-    found = evaluate(CLASSIFICATION, X, WORDS, sample_weight=weight)
-    predicted, probability = CLASSIFICATION.predict(X), CLASSIFICATION.predict_proba(X)
+    found = evaluate(trained("words"), X, WORDS, sample_weight=weight)
+    predicted, probability = trained("words").predict(X), trained("words").predict_proba(X)
     assert found == {
         "accuracy": pytest.approx(theirs.accuracy_score(WORDS, predicted, sample_weight=weight)),
         "log_loss": pytest.approx(theirs.log_loss(WORDS, probability, sample_weight=weight)),
         "auc": pytest.approx(theirs.roc_auc_score(WORDS, probability[:, 1], sample_weight=weight)),
     }
     for y in (WORDS.tolist(), pd.Series(WORDS), WORDS.astype(object), WORDS[:, np.newaxis]):
-        assert evaluate(CLASSIFICATION, X, y, sample_weight=weight) == found
+        assert evaluate(trained("words"), X, y, sample_weight=weight) == found
 
 
 @WEIGHTED
 def test_three_classes(weight):
-    found = evaluate(PET, X, PETS, sample_weight=weight)
-    probability, weights = PET.predict_proba(X), {"sample_weight": weight}
+    found = evaluate(trained("pets"), X, PETS, sample_weight=weight)
+    probability, weights = trained("pets").predict_proba(X), {"sample_weight": weight}
     assert found == {
-        "accuracy": pytest.approx(theirs.accuracy_score(PETS, PET.predict(X), **weights)),
+        "accuracy": pytest.approx(theirs.accuracy_score(PETS, trained("pets").predict(X), **weights)),
         "log_loss": pytest.approx(theirs.log_loss(PETS, probability, **weights)),
         "auc": pytest.approx(theirs.roc_auc_score(PETS, probability, multi_class="ovr", average="macro", **weights)),
     }
@@ -171,8 +187,8 @@ def test_modified_huber_has_probabilities():
 
 @WEIGHTED
 def test_several_labels(weight):
-    found = evaluate(TWO_LABELS, X, LABELS, sample_weight=weight)
-    predicted, probability = TWO_LABELS.predict(X), TWO_LABELS.predict_proba(X)
+    found = evaluate(trained("labels"), X, LABELS, sample_weight=weight)
+    predicted, probability = trained("labels").predict(X), trained("labels").predict_proba(X)
     weights = {"sample_weight": weight}
     each = [theirs.log_loss(LABELS[:, k], probability[:, k], **weights) for k in (0, 1)]
     assert found == {
@@ -188,14 +204,14 @@ def test_several_labels(weight):
 
 @WEIGHTED
 def test_an_offset_in_a_classification(weight):
-    found = evaluate(CLASSIFICATION, X, WORDS, sample_weight=weight, offset=OFFSET)
-    probability = CLASSIFICATION.predict_proba(X, offset=OFFSET)
+    found = evaluate(trained("words"), X, WORDS, sample_weight=weight, offset=OFFSET)
+    probability = trained("words").predict_proba(X, offset=OFFSET)
     assert found["log_loss"] == pytest.approx(theirs.log_loss(WORDS, probability, sample_weight=weight))
     assert found["accuracy"] == pytest.approx(np.average((probability[:, 1] > 0.5) == (Y > 0), weights=weight))
 
 
 def test_numbers_for_labels():
-    found = evaluate(CLASSIFICATION, X, WORDS)
+    found = evaluate(trained("words"), X, WORDS)
     one_two, zero_one = fit((Y > 0) + 1, "logistic"), fit((Y > 0) + 0, "logistic")
     assert evaluate(one_two, X, (Y > 0) + 1) == evaluate(one_two, X, (Y > 0) + 1.0) == found
     assert evaluate(zero_one, X, Y > 0) == found
@@ -213,45 +229,42 @@ def test_rows_of_a_single_class():
     some = WORDS == "up"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = evaluate(CLASSIFICATION, X[some], WORDS[some])
-        assert math.isnan(evaluate(PET, X[PETS != "cat"], PETS[PETS != "cat"])["auc"])
+        found = evaluate(trained("words"), X[some], WORDS[some])
+        assert math.isnan(evaluate(trained("pets"), X[PETS != "cat"], PETS[PETS != "cat"])["auc"])
     assert math.isnan(found["auc"])
     assert 0 < found["accuracy"] <= 1
-
-
-MANY = np.arange(60) % 12
 
 
 @pytest.mark.parametrize(
     ("model", "y", "message"),
     [
-        (CLASSIFICATION, [*WORDS[1:], "sideways"], "y holds the label sideways, but the model knows only down and up"),
-        (CLASSIFICATION, Y > 0, "the model knows only down and up"),
-        (fit((Y > 0) + 1, "logistic"), ((Y > 0) + 1).astype(str), "label [12], but the model knows only 1 and 2"),
-        (fit((Y > 0) + 1.0, "logistic"), (Y > 0) + 2.0, "y holds the label 3, but the model knows only 1 and 2"),
-        (PET, [*PETS[1:], "dog"], "y holds the label dog, but the model knows only ant, bee, cat$"),
-        (fit(MANY, "hinge"), MANY + 1, "y holds the label 12, but the model knows only 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, "),
-        (TWO_LABELS, LABELS + 1, "y holds the label 2, but the model knows only 0 and 1"),
-        (TWO_LABELS, LABELS[:, 0], "y has 1 columns, but the model predicts 2; they must match"),
-        (REGRESSION, WORDS, "y holds words, but the model predicts numbers"),
-        (REGRESSION, Y[:-1], "X has 60 rows but y has 59 values; they must match"),
-        (REGRESSION, Y[:1], "X has 60 rows but y has 1 values; they must match"),
-        (REGRESSION, [np.nan, *Y[1:]], "y has 1 NaN or infinite value, the first in row 1"),
-        (REGRESSION, X, "y has 3 columns, but the model predicts 1; they must match"),
-        (CLASSIFICATION, WORDS[:-1], "X has 60 rows but y has 59 values; they must match"),
-        (fit(COUNTS, "poisson", 0.3 * X), Y, "y must be 0 or more for the loss poisson"),
+        ("words", [*WORDS[1:], "sideways"], "y holds the label sideways, but the model knows only down and up"),
+        ("words", Y > 0, "the model knows only down and up"),
+        ("1 or 2", ((Y > 0) + 1).astype(str), "label [12], but the model knows only 1 and 2"),
+        ("1.0 or 2.0", (Y > 0) + 2.0, "y holds the label 3, but the model knows only 1 and 2"),
+        ("pets", [*PETS[1:], "dog"], "y holds the label dog, but the model knows only ant, bee, cat$"),
+        ("many", MANY + 1, "y holds the label 12, but the model knows only 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, "),
+        ("labels", LABELS + 1, "y holds the label 2, but the model knows only 0 and 1"),
+        ("labels", LABELS[:, 0], "y has 1 columns, but the model predicts 2; they must match"),
+        ("numbers", WORDS, "y holds words, but the model predicts numbers"),
+        ("numbers", Y[:-1], "X has 60 rows but y has 59 values; they must match"),
+        ("numbers", Y[:1], "X has 60 rows but y has 1 values; they must match"),
+        ("numbers", [np.nan, *Y[1:]], "y has 1 NaN or infinite value, the first in row 1"),
+        ("numbers", X, "y has 3 columns, but the model predicts 1; they must match"),
+        ("words", WORDS[:-1], "X has 60 rows but y has 59 values; they must match"),
+        ("counts", Y, "y must be 0 or more for the loss poisson"),
     ],
 )  # fmt: skip
 def test_targets_that_do_not_fit_the_model(model, y, message):
     with pytest.raises(DataError, match=message):
-        evaluate(model, X, y)
+        evaluate(trained(model), X, y)
 
 
 def test_weights_that_are_none():
     with pytest.raises(DataError, match="sample_weight has 1 negative value, the first in row 1"):
-        evaluate(REGRESSION, X, Y, sample_weight=[-1.0] + [1.0] * 59)
+        evaluate(trained("numbers"), X, Y, sample_weight=[-1.0] + [1.0] * 59)
     with pytest.raises(DataError, match="sample_weight must hold a number for each of the 60 rows"):
-        evaluate(REGRESSION, X, Y, sample_weight=[1.0] * 59)
+        evaluate(trained("numbers"), X, Y, sample_weight=[1.0] * 59)
 
 
 def test_a_row_with_a_gap_is_not_predicted_as_if_there_were_none():
