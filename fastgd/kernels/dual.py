@@ -5,6 +5,7 @@ All of it is in float64, whatever X is stored in: a bound is no better than its 
 
 from __future__ import annotations
 
+import numpy as np
 from numba import prange
 
 from ..jit import kernel, parallel_kernel, subroutine
@@ -18,7 +19,8 @@ def slopes_of_rows(y, weight, z, b, loss, start, stop, slopes):
     """Weighted slopes of rows start..stop at z + b; return their weighted losses and slopes, summed."""
     total = 0.0
     summed = 0.0
-    for i in range(start, stop):
+    # Unsigned, since an index that may be negative keeps the compiler from taking several rows at a time.
+    for i in range(np.uint64(start), np.uint64(stop)):
         s = weight_of(weight, i)
         total += s * loss.value(y[i], z[i] + b)
         slopes[i] = s * loss.derivative(y[i], z[i] + b)
