@@ -17,6 +17,7 @@ SHORT = 3.0
 BEATEN = 1.2
 # The first steps of some solvers are all rejected; later, the same objective twice says that it has stopped by itself.
 SAME, FIRST_REJECTED = 1e-15, 8
+FEW = 4
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Fits:
         self.name, self.most = name, most
         self._solve, self._objective = solve, objective
         self._known: dict[int, tuple[float, float]] = {}
+        self._medians: dict[int, float] = {}
 
     def at(self, iterations: int) -> tuple[float, float]:
         """The seconds of the fit, and the objective that it ends with: infinite where the solver gave up."""
@@ -49,9 +51,13 @@ class Fits:
         return self._known[iterations]
 
     def seconds(self, iterations: int) -> float:
-        first = self.at(iterations)[0]
-        again = ROUNDS - 1 if first < SHORT else 0
-        return statistics.median([first, *(self._fit(iterations)[0] for _ in range(again))])
+        """The median of some fits, where they are short."""
+        if iterations not in self._medians:
+            first = self.at(iterations)[0]
+            again = ROUNDS - 1 if first < SHORT else 0
+            rounds = [first, *(self._fit(iterations)[0] for _ in range(again))]
+            self._medians[iterations] = statistics.median(rounds)
+        return self._medians[iterations]
 
     def _fit(self, iterations: int) -> tuple[float, float]:
         gc.collect()
@@ -66,13 +72,13 @@ class Fits:
 def finish(fits: Fits, target: float, limit: float, to_beat: float = math.inf) -> Finish | None:
     """The fit with the fewest iterations, to a tenth, that gets to ``target``, or None where it is given up.
 
-    That is where all fits so far have taken ``limit`` seconds, or one of them much longer than ``to_beat``.
+    That is where the next fit would take all so far beyond ``limit`` seconds, or itself much longer than ``to_beat``.
     """
-    high = _first_to_reach(fits, target, limit, to_beat)
-    if high is None:
+    reached = _first_to_reach(fits, target, limit, to_beat)
+    if reached is None:
         return None
-    low = high // 2
-    while high - low > max(1, high // 10) and fits.at(low)[0] <= BEATEN * to_beat:
+    low, high = reached
+    while high - low > max(1, high // 10) and (low == 0 or fits.at(low)[0] <= BEATEN * to_beat):
         middle = (low + high) // 2
         if fits.at(middle)[1] <= target:
             high = middle
@@ -81,16 +87,27 @@ def finish(fits: Fits, target: float, limit: float, to_beat: float = math.inf) -
     return Finish(fits.name, fits.seconds(high), high)
 
 
-def _first_to_reach(fits: Fits, target: float, limit: float, to_beat: float) -> int | None:
-    iterations, total, before = 1, 0.0, math.inf
-    while iterations <= fits.most:
+def _first_to_reach(fits: Fits, target: float, limit: float, to_beat: float) -> tuple[int, int] | None:
+    """The last number of iterations tried that was too few, and the first that was not."""
+    low, iterations, total, before = 0, 1, 0.0, math.inf
+    while True:
         seconds, objective = fits.at(iterations)
         if objective <= target:
-            return iterations
-        total += seconds
-        if not math.isfinite(objective) or total > limit or seconds > BEATEN * to_beat:
+            return low, iterations
+        if not math.isfinite(objective):
             return None
         if iterations > FIRST_REJECTED and abs(objective - before) <= SAME * abs(objective):
             return None
-        iterations, before = 2 * iterations, objective
-    return None
+        total += seconds
+        more = _next(iterations, seconds, min(limit - total, BEATEN * to_beat), fits.most)
+        if more <= iterations:
+            return None
+        low, iterations, before = iterations, more, objective
+
+
+def _next(iterations: int, seconds: float, allowed: float, most: int) -> int:
+    """Twice as many, or as many as may take the seconds allowed; few tell little of what one of them takes."""
+    if seconds > allowed:
+        return 0
+    affordable = iterations * allowed / seconds if iterations >= FEW else math.inf
+    return int(min(2 * iterations, affordable, most))

@@ -74,7 +74,7 @@ def autoregressive(n: int, d: int, rho: float, loss: str, alpha: float) -> Race:
     return Race(f"{loss} {n:,} x {d}, AR {rho}, alpha {alpha * n:g}/n", X, _target(random, z, loss), loss, alpha)
 
 
-def sparse(loss: str = "logistic", n: int = 400_000, d: int = 47_000, values: int = 76) -> Race:
+def sparse(n: int = 400_000, d: int = 47_000, values: int = 76, alpha: float | None = None) -> Race:
     """Rows as those of rcv1: few columns in most rows, many in few, all rows of length 1."""
     random = np.random.default_rng(0)
     columns = (d * random.random(n * values) ** 3).astype(np.int32)
@@ -84,7 +84,9 @@ def sparse(loss: str = "logistic", n: int = 400_000, d: int = 47_000, values: in
     X.data /= np.repeat(np.sqrt(np.add.reduceat(X.data**2, X.indptr[:-1])), np.diff(X.indptr))
     z = X @ random.standard_normal(d)
     z = 2 * (z - z.mean()) / z.std()
-    return Race(f"{loss} {n:,} x {d:,}, {values} a row, alpha 1/n", X, _target(random, z, loss), loss, 1 / n)
+    alpha = 1 / n if alpha is None else alpha
+    name = f"logistic {n:,} x {d:,}, {values} a row, alpha {alpha * n:g}/n"
+    return Race(name, X, _target(random, z, "logistic"), "logistic", alpha)
 
 
 def _target(random: np.random.Generator, z: np.ndarray, loss: str) -> np.ndarray:
