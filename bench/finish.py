@@ -29,6 +29,12 @@ class Finish:
     iterations: int
 
 
+def settle() -> None:
+    """Spare what is there by now from being looked through before each fit, which takes longer than a short one."""
+    gc.collect()
+    gc.freeze()
+
+
 class Fits:
     """The fits of one solver: each number of iterations is tried once, whatever targets it is tried for."""
 
@@ -84,7 +90,8 @@ def finish(fits: Fits, target: float, limit: float, to_beat: float = math.inf) -
             high = middle
         else:
             low = middle
-    return Finish(fits.name, fits.seconds(high), high)
+    once = fits.at(high)[0]
+    return Finish(fits.name, once if once > BEATEN * to_beat else fits.seconds(high), high)
 
 
 def _first_to_reach(fits: Fits, target: float, limit: float, to_beat: float) -> tuple[int, int] | None:

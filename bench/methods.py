@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from finish import Finish, Fits, finish
+from finish import Finish, Fits, finish, settle
 from problems import Race, autoregressive, races, sparse
 from timing import print_table
 
@@ -67,6 +67,7 @@ def target(task: Task) -> float:
 def timed(task: Task, method: str, aim: float, limit: float) -> Finish | None:
     with contextlib.suppress(fastgd.FastgdError):
         task.fit(method, 4)  # compiles it; the second epoch of some has kernels of its own
+    settle()
     fits = Fits(method, lambda epochs: task.fit(method, epochs), lambda result: result.objective)
     return finish(fits, aim, limit)
 

@@ -10,7 +10,7 @@ import contextlib
 import math
 from collections.abc import Iterator
 
-from finish import MOST_ITERATIONS, Finish, Fits, finish
+from finish import MOST_ITERATIONS, Finish, Fits, finish, settle
 from peers import DIRECT, OPTIONAL, missing, peers_of
 from problems import Race, races
 from timing import print_table
@@ -50,6 +50,7 @@ def fits_of_peers(race: Race) -> Iterator[Fits]:
 def fastest_peers(race: Race, targets: dict[float, float], us: dict[float, Finish | None]) -> dict[float, Finish]:
     """The fastest at each gap; one that does not reach a gap is not tried on the next."""
     peers = list(fits_of_peers(race))
+    settle()
     reached: dict[str, dict[float, Finish]] = {fits.name: {} for fits in peers}
     for times in PATIENCE:
         for fits in peers:
@@ -80,6 +81,7 @@ def limit(us: Finish | None, times: float = PATIENCE[-1]) -> float:
 def rows(race: Race) -> Iterator[list[str]]:
     F, constant = least(race), race.of_constant
     targets = {aim: F + aim * (constant - F) for aim in GAPS}
+    settle()
     fits = Fits("fastgd", lambda k: ours(race, k), lambda result: worth(race, result))
     us = {aim: finish(fits, target, LONGEST) for aim, target in targets.items()}
     best = fastest_peers(race, targets, us)
