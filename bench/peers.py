@@ -1,92 +1,92 @@
-"""Other solvers of the same objective, each as a function of a `Race` and the most iterations it may take."""
+"""Other solvers of the same objective: each takes a `Race` and gives the weights after so many iterations.
+
+What a user can do once for many fits, as to lay X out as the solver wants it, is done before its time begins.
+"""
 
 from __future__ import annotations
 
-import importlib.util
+import functools
+import importlib
 import warnings
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
+import optional_peers
 import scipy.sparse as sp
-from problems import HUBER_DELTA, Race
+from problems import HUBER_DELTA, Peer, Race, Solve, Weights
 
-Weights = tuple[np.ndarray, Any]
-Solver = Callable[[Race, int], Weights]
 # Solvers that need a matrix of n_features x n_features, or do not run on sparse rows.
 MOST_COLUMNS = 5_000
-OPTIONAL = ("cyanure", "skglm", "snapml")
+# They have no iterations: one fit is all there is to try.
+DIRECT = ("Ridge cholesky", "Ridge svd")
+OPTIONAL: dict[str, Callable[[Race], dict[str, Peer]]] = {
+    "skglm": optional_peers.skglm,
+    "cyanure": optional_peers.cyanure,
+    "snapml": optional_peers.snapml,
+}
 
 
-def peers_of(race: Race) -> dict[str, Solver]:
-    """Those that can solve it."""
+def peers_of(race: Race) -> dict[str, Peer]:
+    """Those that can solve it; first the ones that are fast on most problems, since they cut the others short."""
+    found = _of_scikit_learn(race)
+    for package, peers in OPTIONAL.items():
+        if missing(package) is None:
+            found |= peers(race)
+    return found
+
+
+@functools.cache
+def missing(package: str) -> str | None:
+    """Why it cannot be imported, if it cannot."""
+    try:
+        importlib.import_module(package)
+    except Exception as error:  # built against another NumPy, a library that is not there, ...
+        return f"{package} ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
+    return None
+
+
+def _of_scikit_learn(race: Race) -> dict[str, Peer]:
     is_sparse, narrow = sp.issparse(race.X), race.X.shape[1] <= MOST_COLUMNS
-    found: dict[str, Solver] = {}
+    found: dict[str, Peer] = {}
     if race.loss == "logistic":
-        for solver in ("lbfgs", "newton-cg", "newton-cholesky", "liblinear", "sag", "saga"):
+        for solver in ("lbfgs", "newton-cholesky", "newton-cg", "liblinear", "sag", "saga"):
             if solver != "newton-cholesky" or narrow:
-                found[f"LogisticRegression {solver}"] = _logistic(solver)
+                found[f"LogisticRegression {solver}"] = functools.partial(_logistic, solver)
         found["SGDClassifier"] = _sgd
     if race.loss == "squared":
         for solver in ("cholesky", "sparse_cg", "lsqr", "sag", "svd"):
             if narrow and not (is_sparse and solver in ("cholesky", "svd")):
-                found[f"Ridge {solver}"] = _ridge(solver)
+                found[f"Ridge {solver}"] = functools.partial(_ridge, solver)
     if race.loss != "logistic":
         found["SGDRegressor"] = _sgd
-    if race.loss == "logistic" and _installed("cyanure"):
-        found["cyanure"] = _cyanure
     return found
 
 
-def not_installed() -> list[str]:
-    return [name for name in OPTIONAL if not _installed(name)]
+def _logistic(solver: str, race: Race) -> Solve:
+    from sklearn.linear_model import LogisticRegression
+
+    # liblinear penalises the intercept, but the less the larger the constant that stands for it.
+    more = {"intercept_scaling": 100.0} if solver == "liblinear" else {}
+    C = 1 / (race.alpha * race.n_samples)
+    return lambda max_iter: _fitted(LogisticRegression(C=C, solver=solver, max_iter=max_iter, tol=1e-14, **more), race)
 
 
-def _installed(name: str) -> bool:
-    return importlib.util.find_spec(name) is not None
+def _ridge(solver: str, race: Race) -> Solve:
+    from sklearn.linear_model import Ridge
+
+    alpha = race.alpha * race.n_samples / 2
+    return lambda max_iter: _fitted(Ridge(alpha=alpha, solver=solver, max_iter=max_iter, tol=1e-14), race)
 
 
-def _logistic(solver: str) -> Solver:
-    def solve(race: Race, max_iter: int) -> Weights:
-        from sklearn.linear_model import LogisticRegression
-
-        # liblinear penalises the intercept, but the less the larger the constant that stands for it.
-        more = {"intercept_scaling": 100.0} if solver == "liblinear" else {}
-        C = 1 / (race.alpha * race.n_samples)
-        model = LogisticRegression(C=C, solver=solver, max_iter=max_iter, tol=1e-14, **more)
-        return _fitted(model, race)
-
-    return solve
-
-
-def _ridge(solver: str) -> Solver:
-    def solve(race: Race, max_iter: int) -> Weights:
-        from sklearn.linear_model import Ridge
-
-        model = Ridge(alpha=race.alpha * race.n_samples / 2, solver=solver, max_iter=max_iter, tol=1e-14)
-        return _fitted(model, race)
-
-    return solve
-
-
-def _sgd(race: Race, max_iter: int) -> Weights:
+def _sgd(race: Race) -> Solve:
     from sklearn.linear_model import SGDClassifier, SGDRegressor
 
-    given = {"max_iter": max_iter, "tol": None}
-    if race.loss == "logistic":
-        return _fitted(SGDClassifier(loss="log_loss", alpha=race.alpha, **given), race)
-    if race.loss == "squared":  # scikit-learn's is half of it
-        return _fitted(SGDRegressor(alpha=race.alpha / 2, **given), race)
-    return _fitted(SGDRegressor(loss="huber", epsilon=HUBER_DELTA, alpha=race.alpha, **given), race)
-
-
-def _cyanure(race: Race, max_iter: int) -> Weights:
-    import cyanure
-
-    model = cyanure.BinaryClassifier(loss="logistic", penalty="l2", fit_intercept=True)
-    model.fit(race.X, race.y, lambd=race.alpha, max_epochs=max_iter, tol=1e-14, verbose=False)
-    weights = model.get_weights()
-    return (weights[0], weights[1]) if isinstance(weights, tuple) else (weights[:-1], weights[-1])
+    model, settings = {
+        "logistic": (SGDClassifier, {"loss": "log_loss", "alpha": race.alpha}),
+        "squared": (SGDRegressor, {"alpha": race.alpha / 2}),  # scikit-learn's loss is half of it
+        "huber": (SGDRegressor, {"loss": "huber", "epsilon": HUBER_DELTA, "alpha": race.alpha}),
+    }[race.loss]
+    return lambda max_iter: _fitted(model(max_iter=max_iter, tol=None, **settings), race)
 
 
 def _fitted(model: Any, race: Race) -> Weights:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -12,6 +12,9 @@ import numpy as np
 import scipy.sparse as sp
 
 HUBER_DELTA = 1.35
+
+Weights = tuple[np.ndarray, Any]
+Solve = Callable[[int], Weights]  # from the most iterations it may take
 
 
 @dataclass(frozen=True)
@@ -47,11 +50,18 @@ class Race:
 
         return float(minimize_scalar(self._mean_loss).fun)
 
+    def head(self, n: int = 2_000) -> Race:
+        """Its first rows."""
+        return replace(self, X=self.X[:n], y=self.y[:n])
+
     def rescaled(self) -> Race:
         """The same rows with each column in a unit of its own, from a thousandth to a thousand times as large."""
         scale = 10.0 ** np.random.default_rng(3).uniform(-3, 3, self.X.shape[1])
         X = sp.csr_array(self.X @ sp.diags_array(scale)) if sp.issparse(self.X) else self.X * scale
         return replace(self, name=f"{self.name}, rescaled", X=X)
+
+
+Peer = Callable[[Race], Solve]
 
 
 def autoregressive(n: int, d: int, rho: float, loss: str, alpha: float) -> Race:
@@ -64,7 +74,7 @@ def autoregressive(n: int, d: int, rho: float, loss: str, alpha: float) -> Race:
     return Race(f"{loss} {n:,} x {d}, AR {rho}, alpha {alpha * n:g}/n", X, _target(random, z, loss), loss, alpha)
 
 
-def sparse(loss: str = "logistic", n: int = 400_000, d: int = 47_000, values: int = 76) -> Race:
+def sparse(n: int = 400_000, d: int = 47_000, values: int = 76, alpha: float | None = None) -> Race:
     """Rows as those of rcv1: few columns in most rows, many in few, all rows of length 1."""
     random = np.random.default_rng(0)
     columns = (d * random.random(n * values) ** 3).astype(np.int32)
@@ -74,7 +84,9 @@ def sparse(loss: str = "logistic", n: int = 400_000, d: int = 47_000, values: in
     X.data /= np.repeat(np.sqrt(np.add.reduceat(X.data**2, X.indptr[:-1])), np.diff(X.indptr))
     z = X @ random.standard_normal(d)
     z = 2 * (z - z.mean()) / z.std()
-    return Race(f"{loss} {n:,} x {d:,}, {values} a row, alpha 1/n", X, _target(random, z, loss), loss, 1 / n)
+    alpha = 1 / n if alpha is None else alpha
+    name = f"logistic {n:,} x {d:,}, {values} a row, alpha {alpha * n:g}/n"
+    return Race(name, X, _target(random, z, "logistic"), "logistic", alpha)
 
 
 def _target(random: np.random.Generator, z: np.ndarray, loss: str) -> np.ndarray:
@@ -92,16 +104,26 @@ def a9a(folder: str) -> Race:
     return Race("logistic a9a, alpha 1/n", sp.csr_array(table.X), y, "logistic", 1 / len(y))
 
 
-def races() -> Iterator[Race]:
-    """All problems, one at a time, each followed by its rescaled form; a9a where FASTGD_DATA says where it is."""
-    for loss in ("logistic", "squared", "huber"):
-        for n, d, rho, share in ((500_000, 54, 0.6, 1.0), (500_000, 54, 0.9, 0.01), (100_000, 400, 0.6, 1.0)):
-            race = autoregressive(n, d, rho, loss, share / n)
+def races(n: int = 500_000) -> Iterator[Race]:
+    """All problems, one at a time, each followed by its rescaled form, the largest with ``n`` rows.
+
+    a9a is among them where FASTGD_DATA says where it is; FASTGD_RACES takes those alone whose names contain it.
+    """
+    chosen = os.environ.get("FASTGD_RACES", "")
+    for race in _as_they_are(n):
+        if chosen in race.name:
             yield race
+        if chosen in f"{race.name}, rescaled":
             yield race.rescaled()
-    folder = os.environ.get("FASTGD_DATA")
-    for race in (sparse(), *([a9a(folder)] if folder else [])):
-        yield race
-        yield race.rescaled()
-    if not folder:
+
+
+def _as_they_are(n: int) -> Iterator[Race]:
+    for loss in ("logistic", "squared", "huber"):
+        yield autoregressive(n, 54, 0.6, loss, 1 / n)
+        yield autoregressive(n, 54, 0.9, loss, 0.01 / n)
+        yield autoregressive(n // 5, 400, 0.6, loss, 5 / n)
+    yield sparse(n=n * 4 // 5)
+    if folder := os.environ.get("FASTGD_DATA"):
+        yield a9a(folder)
+    else:
         print("a9a: not measured, since FASTGD_DATA names no folder with a9a.svm.gz")

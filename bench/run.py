@@ -1,4 +1,7 @@
-"""All benchmarks: `make bench`, or `python bench/run.py gradient sgd` for some. Keep the machine quiet."""
+"""All benchmarks: `make bench`, or `python bench/run.py gradient sgd` for some. Keep the machine quiet.
+
+FASTGD_RACES="huber 500" takes of time_to_accuracy and methods those problems alone whose names contain that.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ import sys
 
 import gradient
 import llvmlite.binding
+import methods
 import numba
 import numpy as np
 import outputs
@@ -28,6 +32,7 @@ BENCHMARKS = {
     "own_loss": own_loss.main,
     "startup": startup.main,
     "time_to_accuracy": time_to_accuracy.main,
+    "methods": methods.main,
 }
 
 
