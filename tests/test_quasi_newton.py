@@ -15,9 +15,9 @@ from fastgd.kernels.targets import Targets
 from fastgd.kernels.update import Metric, Stepper
 from fastgd.losses import LOSSES
 from fastgd.methods.quasi_newton import Dense, LimitedMemory
-from fastgd.steps import SAMPLE_ROWS
 from fastgd.penalties import Box, ElasticNet
 from fastgd.rules import SGD
+from fastgd.steps import SAMPLE_ROWS
 
 random = np.random.default_rng(5)
 N, D = 300, 5

@@ -1,0 +1,53 @@
+"""What a problem remembers of what it was asked."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastgd.evaluations import MOST_POINTS, MOST_VALUES, Evaluations
+from fastgd.fit import pose
+from fastgd.losses import LOSSES
+from fastgd.penalties import ElasticNet
+
+
+def test_only_the_last_weights_are_recalled():
+    evaluations, losses = Evaluations(), np.zeros(1)
+    assert not evaluations.recall(np.ones(2), losses)
+    evaluations.add(np.ones(2), np.array([3.0]))
+    assert evaluations.recall(np.ones(2), losses)
+    assert losses == [3.0]
+    assert not evaluations.recall(np.ones(2), losses, with_gradient=True)
+    assert not evaluations.recall(np.zeros(2), losses)
+
+
+def test_the_first_and_the_last_gradients_stay():
+    evaluations = Evaluations()
+    for k in range(MOST_POINTS + 5):
+        evaluations.add(np.full(2, k), np.zeros(1), np.zeros(2))
+    kept = [int(point.theta[0]) for point in evaluations.points]
+    assert kept == [0, *range(6, MOST_POINTS + 5)]
+
+
+def test_of_many_weights_few_points_stay():
+    evaluations = Evaluations()
+    for _ in range(5):
+        evaluations.add(np.zeros(MOST_VALUES), np.zeros(1), np.zeros(MOST_VALUES))
+    assert len(evaluations.points) == 2
+
+
+def test_points_are_copies():
+    evaluations, theta = Evaluations(), np.ones(2)
+    evaluations.add(theta, np.zeros(1), theta)
+    theta[:] = 5.0
+    assert evaluations.points[0].theta.tolist() == evaluations.points[0].gradient.tolist() == [1.0, 1.0]
+
+
+def test_rows_are_drawn_in_order_and_once():
+    X = np.random.default_rng(0).normal(size=(50, 3))
+    problem, _ = pose(X, X[:, 0], LOSSES.resolve("squared"), ElasticNet(), True)
+    rows, some = problem.draw(20, 7)
+    assert (np.diff(rows) > 0).all()
+    np.testing.assert_array_equal(some, X[rows])
+    assert problem.draw(20, 7)[1] is some
+    assert not np.array_equal(problem.draw(20, 8)[0], rows)
+    assert problem.draw(50, 7)[1] is problem.X

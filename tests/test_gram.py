@@ -1,0 +1,41 @@
+"""X'SX, block by block and on any number of threads, against one product of whole matrices."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+import fastgd.gram
+from fastgd.gram import BLOCK_ROWS, gram
+from fastgd.jit import thread_pool_size, threads
+from fastgd.matrix import as_matrix
+
+N, D = 3 * BLOCK_ROWS + 5, 4
+
+
+def data(form, n=N):
+    random = np.random.default_rng(2)
+    X = random.normal(size=(n, D)) * (random.random((n, D)) < 0.6)
+    X = X.astype(np.float32) if form == "float32" else X
+    return X, as_matrix(sp.csr_array(X) if form == "csr" else X)[0], random.random((n, 2)), random.normal(size=D)
+
+
+@pytest.mark.parametrize("n", [3, N])
+@pytest.mark.parametrize("intercept", [False, True])
+@pytest.mark.parametrize("form", ["dense", "csr", "float32"])
+def test_it_is_the_product(form, intercept, n):
+    X, matrix, weights, shift = data(form, n)
+    columns = np.column_stack([X - shift, np.ones(n)])[:, : D + intercept]
+    expected = [columns.T @ np.diag(s) @ columns for s in weights.T]
+    np.testing.assert_allclose(gram(matrix, weights, shift, intercept), expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.skipif(thread_pool_size() < 2, reason="needs two threads to compare with one")
+def test_any_number_of_threads_gives_the_same_bits(monkeypatch):
+    _, matrix, weights, shift = data("dense")
+    alone = gram(matrix, weights, shift, True)
+    monkeypatch.setattr(fastgd.gram, "PARALLEL_PRODUCTS", 0)
+    for count in (1, 2):
+        with threads(count):
+            np.testing.assert_array_equal(gram(matrix, weights, shift, True), alone)
