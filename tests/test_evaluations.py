@@ -8,6 +8,7 @@ from fastgd.evaluations import MOST_POINTS, MOST_VALUES, Evaluations
 from fastgd.fit import pose
 from fastgd.losses import LOSSES
 from fastgd.penalties import ElasticNet
+from fastgd.problem import RowOptions
 
 
 def test_only_the_last_weights_are_recalled():
@@ -44,7 +45,7 @@ def test_points_are_copies():
 
 def test_rows_are_drawn_in_order_and_once():
     X = np.random.default_rng(0).normal(size=(50, 3))
-    problem, _ = pose(X, X[:, 0], LOSSES.resolve("squared"), ElasticNet(), True)
+    problem, _ = pose(X, X[:, 0], LOSSES.resolve("squared"), ElasticNet(), True, RowOptions())
     rows, some = problem.draw(20, 7)
     assert (np.diff(rows) > 0).all()
     np.testing.assert_array_equal(some, X[rows])
