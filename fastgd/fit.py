@@ -99,8 +99,9 @@ def fit(
         learning rate without ``gap_tol``, else 0. For sgd and minibatch an improvement of the running loss, relative to
         the best, that is not reached for ``patience`` epochs; for all others the norm of the proximal-gradient mapping,
         relative to its value at zero weights. With ``validation`` they go by the validation loss instead.
-    gap_tol : stop when F is proved to be within this of the optimum, as `Result.gap_bound` is; each look takes about
-        two passes, which count. An `OptionError` says so where no bound is known.
+    gap_tol : stop when F is proved to be within this of the optimum, as `Result.gap_bound` is; a look takes no pass
+        where the method's own gradients will do, else about two, which count. An `OptionError` says so where no
+        bound is known.
     patience : epochs without such an improvement before stopping; see ``tol`` and ``validation``.
     clip_norm : the longest a gradient may be, that of a batch's mean loss over all weights; longer ones are shortened.
     average : True for the mean of the weights after every step of sgd or minibatch in place of the last ones
