@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -171,86 +169,6 @@ def test_the_best_of_all_points_serves():
     certificate.add(joined(w, b))
     assert reference(w + 0.5, b - 1.0) - best <= certificate.gap(far) < 0.7 * alone
     assert certificate.gap(far) == pytest.approx(reference(w + 0.5, b - 1.0) - best, rel=1e-9)
-
-
-# --- Out of gradients that are known already -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("loss", CONVEX)
-@share_of_examples(0.2)
-@given(cases())
-def test_known_gradients_bound_the_distance_too(loss, case):
-    """However large a part of the gap their mixing makes, and wherever the points were."""
-    random, penalty, has, distance = case
-    problem, reference = small(random, loss, penalty, {**has, "offset": False})
-    best, w_best, b_best = reference.least((clipped(reference, random.normal(size=2)), 0.0))
-    w = clipped(reference, w_best + distance * random.normal(size=2))
-    b = b_best + distance * random.normal() if has["intercept"] else 0.0
-    for _ in range(3):
-        problem.gradient(joined(random.normal(size=2), 3.0 * random.normal(), has["intercept"]))
-    problem.gradient(joined(w, b, has["intercept"]))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fastgd.certificate.MIXED", 1.0)
-        patch.setattr("fastgd.certificate.GRAM_COLUMNS", 0)
-        gap = Certificate(problem).gap(joined(w, b, has["intercept"]))
-    assert reference(w, b) - best <= gap + 1e-15 * abs(best)
-
-
-def near_the_optimum():
-    """A problem, and weights near its optimum, of mean slopes above and below 0."""
-    has = {"intercept": True, "weighted": True, "offset": False, "factors": True}
-    problem, reference = small(np.random.default_rng(7), "logistic", "l2", has, n=40)
-    _, w, b = reference.least((np.zeros(2), 0.0))
-    return problem, joined(w + 1e-2, b + 0.01), joined(w + 1e-2, b - 0.01)
-
-
-def test_known_gradients_cost_no_pass_and_bound_as_tightly():
-    problem, theta, other = near_the_optimum()
-    passing = Certificate(problem)
-    expected = passing.gap(theta)
-    problem.gradient(other)
-    problem.gradient(theta)
-    certificate = Certificate(problem)
-    assert expected < certificate.gap(theta) < 2.0 * expected
-    assert (passing.passes, certificate.passes) == (2.0, 0.0)
-
-
-@pytest.mark.parametrize("why", ["unknown", "alone", "far", "float32", "offset"])
-def test_known_gradients_that_will_not_do(why):
-    problem, theta, other = near_the_optimum()
-    if why == "float32":
-        problem = replace(problem, X=problem.X.astype(np.float32))
-    if why == "offset":
-        problem = replace(problem, targets=problem.targets._replace(offset=np.full(40, 0.25)))
-        theta, other = theta - [0.0, 0.0, 0.25], other - [0.0, 0.0, 0.25]
-    expected = Certificate(problem).gap(theta)
-    if why != "alone":
-        problem.gradient(other if why != "far" else other - [5.0, 5.0, 20.0])
-    if why != "unknown":
-        problem.gradient(theta)
-    certificate = Certificate(problem)
-    assert certificate.gap(theta) == expected
-    assert certificate.passes == 2.0
-
-
-def test_a_bound_that_says_next_to_nothing_costs_nothing():
-    problem, theta, _ = near_the_optimum()
-    weak = replace(problem, penalty=ElasticNet(l2=1e-6))
-    expected = Certificate(weak).gap(theta)
-    weak.gradient(theta)
-    certificate = Certificate(weak)
-    assert 0.1 * weak.objective(theta) < expected <= certificate.gap(theta) == pytest.approx(weak.objective(theta))
-    assert certificate.passes == 0.0
-
-
-def test_without_an_intercept_one_gradient_serves():
-    problem, theta, _ = near_the_optimum()
-    problem = replace(problem, fit_intercept=False)
-    expected = Certificate(problem).gap(theta[:2])
-    problem.gradient(theta[:2])
-    certificate = Certificate(problem)
-    assert certificate.gap(theta[:2]) == pytest.approx(expected, rel=1e-9)
-    assert certificate.passes == 0.0
 
 
 def test_labels_of_a_single_class():
