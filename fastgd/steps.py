@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .errors import DataError
-from .gram import BLOCK_ROWS, gram
+from .gram import BLOCK_ROWS, as_scipy, gram
 from .kernels.gradient import row_norms
 from .kernels.targets import Targets
 from .kernels.update import Metric
@@ -129,11 +129,8 @@ def _columns(X: np.ndarray | CSR, chosen: np.ndarray) -> np.ndarray | CSR:
     """Some columns of all rows."""
     if not isinstance(X, CSR):
         return X[:, chosen]
-    number = np.full(X.n_features, -1)
-    number[chosen] = np.arange(len(chosen))
-    kept = number[X.indices] >= 0
-    indptr = np.concatenate([[0], np.cumsum(kept)])[X.indptr]
-    return CSR(X.data[kept], number[X.indices[kept]], indptr, len(chosen))
+    some = as_scipy(X)[:, chosen]
+    return CSR(some.data, some.indices, some.indptr, len(chosen))
 
 
 def _moments(X: np.ndarray | CSR, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
