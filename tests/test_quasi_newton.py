@@ -316,7 +316,8 @@ WIDE = sp.random_array((40, 2000), density=0.02, rng=np.random.default_rng(0), f
         (X[:3], NUMBERS[:3], {}, "lbfgs"),  # more parameters than rows
         (X[:3], NUMBERS[:3], {"penalty": "l1", "alpha": 0.1}, "newton"),
         (WIDE, NUMBERS[:40], {"alpha": 0.1}, "lbfgs"),
-        (WIDE, NUMBERS[:40], {"penalty": "l1", "alpha": 0.1}, "saga"),
+        (WIDE, NUMBERS[:40], {"penalty": "l1", "alpha": 0.1}, "svrg"),
+        (WIDE.toarray(), NUMBERS[:40], {"penalty": "l1", "alpha": 0.1}, "saga"),
         (X, NUMBERS, {"loss": "absolute"}, "minibatch"),
         (X[:200], NUMBERS[:200], {"loss": "absolute"}, "gd"),
         (X, NUMBERS, {"rule": "adam"}, "minibatch"),

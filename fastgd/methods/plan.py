@@ -43,7 +43,8 @@ def settle(problem: Problem, options: Options) -> Options:
       schedule adaptive, since at a constant rate their noise would stay;
     - up to 2 million values of all Hessians, n_outputs x n_parameters^2: newton, but for a smooth penalty with more
       parameters than rows;
-    - beyond: lbfgs for a smooth penalty, saga for one with kinks.
+    - beyond: lbfgs for a smooth penalty; for one with kinks saga, or svrg where X is sparse: on rows with few values
+      each, a look into saga's table costs as much as the step.
     """
     if options.method != "auto":
         return options
@@ -56,7 +57,7 @@ def settle(problem: Problem, options: Options) -> Options:
     smooth, p = is_smooth(problem.penalty), problem.n_parameters
     if problem.n_outputs * p * p <= MOST_HESSIAN_VALUES and not (smooth and p > problem.n_samples):
         return replace(options, method="newton")
-    return replace(options, method="lbfgs" if smooth else "saga")
+    return replace(options, method="lbfgs" if smooth else "svrg" if problem.sparse else "saga")
 
 
 def is_kinked(loss: Any) -> bool:
