@@ -22,7 +22,7 @@ campaign: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m campaign
 
 bench: $(VENV)/installed-dev
-	$(BIN)/python bench/run.py
+	$(BIN)/fastgd bench $(QUESTIONS)
 
 # The install is editable: sources may change, and only a change of pyproject.toml installs anew.
 $(VENV)/installed: pyproject.toml | $(VENV)/bin/python

@@ -1,75 +1,77 @@
-"""The batch gradient beside the roofline (the fastest way to merely read X) and NumPy's two products."""
+"""The batch gradient beside the roofline, NumPy's two products and PyTorch, for narrow X and for wide."""
 
 from __future__ import annotations
 
-import numpy as np
-from numba import prange
-from timing import in_turn, print_table
+from collections.abc import Callable
 
-from fastgd.jit import parallel_kernel
+import numpy as np
+
+from fastgd.evaluations import Evaluations
 from fastgd.kernels.targets import Targets
 from fastgd.losses import LOSSES
 from fastgd.penalties import ElasticNet
 from fastgd.problem import Problem
 
-BYTES = 200_000_000  # far more than any cache
+from .roofline import fastest, readers
+from .scale import Scale
+from .table import Table
+from .timing import in_turn
+from .torch_peer import compiled_gradient, eager_gradient
+
 WIDTHS = (2, 4, 8, 16, 28, 54, 100, 200, 500, 2000)
+LOGISTIC = (2, 8, 28, 54, 100, 500)
+COLUMNS = ("dtype", "d", "loss", "MB", "GB/s", "of the roofline", "x NumPy", "x PyTorch", "x compiled", "spread")
+SMALL = 1_000_000  # bytes; in the caches
 
 
-@parallel_kernel
-def read(X, sums):
-    """Sum X in four streams for each of 64 chunks: reading, and as little else as can be."""
-    n = X.shape[0]
-    for c in prange(64):
-        chunk = X[c * (n // 64) : (c + 1) * (n // 64)]
-        quarter = chunk.shape[0] // 4
-        a, b, d, e = 0.0, 0.0, 0.0, 0.0
-        for i in range(quarter):
-            a += chunk[i]
-            b += chunk[i + quarter]
-            d += chunk[i + 2 * quarter]
-            e += chunk[i + 3 * quarter]
-        sums[c] = (a + b) + (d + e)
-
-
-def measure(width: int, dtype: str, loss: str) -> list[str]:
-    rng = np.random.default_rng(0)
-    n = BYTES // (width * np.dtype(dtype).itemsize)
-    X = rng.standard_normal((n, width), dtype=np.dtype(dtype).type)
-    target = rng.standard_normal(n)
-    y = np.sign(target) if loss == "logistic" else target
-    y_numpy, w = y.astype(dtype), np.zeros(width, dtype)
+def gradient_of(X: np.ndarray, y: np.ndarray, loss: str) -> Callable[[], object]:
+    """The gradient at zero weights as `fit` takes it, and not remembered from the last time."""
     problem = Problem(X, Targets(y), LOSSES.resolve(loss), ElasticNet(), fit_intercept=False)
-    theta, sums, flat = np.zeros(width), np.zeros(64), X.reshape(-1)
-    timings = in_turn(
-        {
-            "fastgd": lambda: problem.gradient(theta),
-            "sum": lambda: read(flat, sums),
-            "X @ w": lambda: X @ w,
-            "NumPy": lambda: X.T @ (X @ w - y_numpy),
-        }
-    )
+    theta = np.zeros(X.shape[1])
+
+    def run() -> object:
+        problem.evaluations = Evaluations()
+        return problem.gradient(theta)
+
+    return run
+
+
+def numpy_gradient(X: np.ndarray, y: np.ndarray, loss: str) -> Callable[[], object]:
+    """The two products, and between them what the loss needs, in the type of X."""
+    y, w = y.astype(X.dtype), np.zeros(X.shape[1], X.dtype)
+    if loss == "logistic":
+        return lambda: X.T @ (-y / (1 + np.exp(y * (X @ w))))
+    return lambda: X.T @ (X @ w - y)
+
+
+def data(n: int, width: int, dtype: str, loss: str) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(0)
+    X = random.standard_normal((n, width), dtype=np.dtype(dtype).type)
+    y = random.standard_normal(n)
+    return X, np.sign(y) if loss == "logistic" else y
+
+
+def row(width: int, dtype: str, loss: str, size: int, rounds: int) -> tuple[object, ...]:
+    X, y = data(size // (width * np.dtype(dtype).itemsize), width, dtype, loss)
+    candidates = {
+        "fastgd": gradient_of(X, y, loss),
+        **readers(X),
+        "NumPy": numpy_gradient(X, y, loss),
+        "eager": eager_gradient(X, y, loss),
+        "compiled": compiled_gradient(X, y, loss),
+    }
+    timings = in_turn({name: run for name, run in candidates.items() if run}, rounds)
     ours = timings["fastgd"]
-    roofline = min(timings["sum"], timings["X @ w"], key=lambda timing: timing.median)
-    return [
-        dtype,
-        str(width),
-        loss,
-        f"{X.nbytes / ours.median / 1e9:.1f}",
-        f"{X.nbytes / roofline.median / 1e9:.1f}",
-        f"{1 / roofline.times_faster_than(ours):.2f}",
-        f"{ours.times_faster_than(timings['NumPy']):.2f}" if loss == "half_squared" else "",
-        f"{100 * ours.spread:.0f} %",
-    ]
+    against = [ours.times_faster_than(timings[name]) if name in timings else None for name in tuple(candidates)[3:]]
+    speed, part = X.nbytes / ours.median / 1e9, 1 / fastest(timings).times_faster_than(ours)
+    return dtype, width, loss, X.nbytes / 1e6, speed, part, *against, ours.spread
 
 
-def main() -> None:
-    rows = [measure(width, "float64", "half_squared") for width in WIDTHS]
-    rows += [measure(width, "float64", "logistic") for width in (28, 100, 500)]
-    rows += [measure(width, "float32", "half_squared") for width in (28, 100, 500)]
-    header = ["dtype", "d", "loss", "GB/s", "roofline GB/s", "of the roofline", "x NumPy", "spread"]
-    print_table("Batch gradient, 200 MB of X, all threads", header, rows)
-
-
-if __name__ == "__main__":
-    main()
+def measure(scale: Scale) -> Table:
+    """Large X at each width, and small X for what a call costs."""
+    title = "Batch gradient on all threads; x: times faster than that peer"
+    size, rounds = scale.matrix_bytes, scale.rounds(15)
+    cases = [(width, dtype, "half_squared", size) for dtype in ("float64", "float32") for width in scale.some(*WIDTHS)]
+    cases += [(width, "float64", "logistic", size) for width in scale.some(*LOGISTIC)]
+    cases += [(width, "float64", "half_squared", SMALL) for width in scale.some(8, 100)]
+    return Table(title, COLUMNS, [row(*case, rounds) for case in cases])

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from finish import Finish, Fits, finish, settle
-from problems import Race, autoregressive, races, sparse
-from timing import print_table
-
 import fastgd
+
+from .finish import Finish, Fits, finish, settle
+from .problems import Race, autoregressive, races, sparse
+from .scale import Scale
+from .table import Table, told
 
 METHODS = ("gd", "sgd", "minibatch", "newton", "lbfgs", "svrg", "saga")
 GAP = 1e-6
@@ -39,13 +40,13 @@ class Task:
         return fastgd.fit(race.X, race.y, loss=race.loss, method=method, **options)
 
 
-def tasks() -> Iterator[Task]:
-    for race in races(ROWS):
+def tasks(n: int) -> Iterator[Task]:
+    for race in races(n):
         yield Task(race)
     yield Task(autoregressive(1_000, 2_000, 0.6, "squared", 1 / 1_000))
     # Strong enough that many coefficients are zero.
-    dense = autoregressive(ROWS, 54, 0.6, "logistic", 1e-2)
-    for race in (dense, dense.rescaled(), sparse(n=ROWS, alpha=1e-5)):
+    dense = autoregressive(n, 54, 0.6, "logistic", 1e-2)
+    for race in (dense, dense.rescaled(), sparse(n=n, alpha=1e-5)):
         for penalty in ({"penalty": "l1"}, {"penalty": "elasticnet", "l1_ratio": 0.5}):
             yield Task(race, penalty)
 
@@ -72,30 +73,28 @@ def timed(task: Task, method: str, aim: float, limit: float) -> Finish | None:
     return finish(fits, aim, limit)
 
 
-def row(task: Task) -> list[str]:
+def row(task: Task) -> tuple[object, ...]:
     aim = target(task)
     auto = timed(task, "auto", aim, LONGEST)
     limit = max(SHORTEST, min(LONGEST, MOST_TIMES * auto.seconds)) if auto else LONGEST
     fixed = {method: timed(task, method, aim, limit) for method in choices(task)}
-    best = min((done for done in fixed.values() if done), key=lambda done: done.seconds, default=None)
-    return [
+    seconds = {method: done.seconds for method, done in fixed.items() if done}
+    best = min(seconds, key=seconds.__getitem__, default="none")
+    return (
         task.name,
         task.fit("auto", 1).method,
-        shown(auto),
-        *(shown(fixed.get(method)) for method in METHODS),
-        best.name if best else "none",
-        f"{auto.seconds / best.seconds:.2f}" if auto and best else "-",
-    ]
+        auto.seconds if auto else None,
+        *map(seconds.get, METHODS),
+        best,
+        auto.seconds / seconds[best] if auto and seconds else None,
+    )
 
 
-def shown(done: Finish | None) -> str:
-    return f"{done.seconds:.3f}" if done else "-"
-
-
-def main() -> None:
-    table: list[list[str]] = []
-    for task in tasks():
-        table.append(row(task))
-        print("  ".join(table[-1]), flush=True)
-    header = ["problem", "auto takes", "auto", *METHODS, "best", "auto / best"]
-    print_table(f"Seconds to a gap of {GAP:g}, method by method", header, table)
+def measure(scale: Scale) -> Table:
+    """Seconds; each problem is printed on standard error as soon as it is done."""
+    columns = ("problem", "auto takes", "auto", *METHODS, "best", "auto / best")
+    table = Table(f"Seconds to a gap of {GAP:g}, method by method", columns)
+    for task in tasks(ROWS // 5 if scale.quick else ROWS):
+        table.rows.append(row(task))
+        told(table)
+    return table

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from problems import HUBER_DELTA, Peer, Race, Solve, Weights
+
+from .problems import HUBER_DELTA, Peer, Race, Solve, Weights
 
 # Ends no fit before its last iteration.
 NEVER = 1e-14

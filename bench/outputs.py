@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import numpy as np
-from timing import in_turn, print_table
 
 import fastgd
+from fastgd.evaluations import Evaluations
 from fastgd.kernels.targets import Targets
 from fastgd.losses import LOSSES
 from fastgd.penalties import ElasticNet
 from fastgd.problem import Problem
+
+from .scale import Scale
+from .table import Table
+from .timing import Timing, in_turn
 
 N_SAMPLES, N_FEATURES = 200_000, 100
 MODELS = 8
 EPOCHS = 10
 
 
-def softmax(n_classes: int, dtype: str) -> list[str]:
+def softmax(n_classes: int, dtype: str) -> dict[str, Timing]:
     rng = np.random.default_rng(0)
     X = rng.standard_normal((N_SAMPLES, N_FEATURES), dtype=np.dtype(dtype).type)
     y = rng.integers(0, n_classes, N_SAMPLES)
@@ -26,6 +30,10 @@ def softmax(n_classes: int, dtype: str) -> list[str]:
     problem = Problem(X, targets, LOSSES.resolve("softmax"), ElasticNet(), False, n_outputs=n_classes)
     theta = W.astype(np.float64)
 
+    def ours() -> object:
+        problem.evaluations = Evaluations()
+        return problem.gradient(theta)
+
     def numpy_gradient() -> np.ndarray:
         Z = X @ W.T
         Z -= Z.max(axis=1, keepdims=True)
@@ -34,17 +42,10 @@ def softmax(n_classes: int, dtype: str) -> list[str]:
         Z -= one_hot
         return Z.T @ X
 
-    timings = in_turn({"fastgd": lambda: problem.gradient(theta), "NumPy": numpy_gradient})
-    ours, theirs = timings["fastgd"], timings["NumPy"]
-    return [
-        f"softmax, {n_classes} classes, {dtype}",
-        f"{1e3 * ours.median:.1f}",
-        f"{1e3 * theirs.median:.1f}",
-        f"{ours.times_faster_than(theirs):.2f}",
-    ]
+    return in_turn({"fastgd": ours, "NumPy": numpy_gradient})
 
 
-def side_by_side(method: str) -> list[str]:
+def side_by_side(method: str) -> dict[str, Timing]:
     rng = np.random.default_rng(0)
     X = rng.standard_normal((N_SAMPLES, N_FEATURES))
     y = X @ rng.standard_normal(N_FEATURES) + rng.standard_normal(N_SAMPLES)
@@ -54,19 +55,24 @@ def side_by_side(method: str) -> list[str]:
     def one() -> object:
         return fastgd.fit(X, y, learning_rate=rates[0], **options)
 
-    timings = in_turn({"one": one, "all": lambda: fastgd.fit_path(X, y, learning_rates=rates, **options)}, rounds=5)
-    one_time, all_time = timings["one"].median, timings["all"].median
-    return [method, f"{1e3 * one_time:.0f}", f"{1e3 * all_time:.0f}", f"{all_time / one_time:.2f}"]
+    return in_turn({"all": lambda: fastgd.fit_path(X, y, learning_rates=rates, **options), "one": one}, rounds=5)
 
 
-def main() -> None:
-    title = f"A gradient of softmax, {N_SAMPLES:,} x {N_FEATURES}, milliseconds"
-    rows = [softmax(n_classes, dtype) for n_classes in (3, 10) for dtype in ("float64", "float32")]
-    print_table(title, ["", "fastgd", "NumPy", "times faster"], rows)
-    title = f"{MODELS} models side by side, {EPOCHS} epochs, {N_SAMPLES:,} x {N_FEATURES}, milliseconds"
-    rows = [side_by_side(method) for method in ("gd", "minibatch", "sgd")]
-    print_table(title, ["method", "one model", f"all {MODELS}", "times one"], rows)
+def measure(scale: Scale) -> Table:
+    """Milliseconds of a gradient of softmax, and of fits of one model and of several."""
+    table = Table(
+        f"Several outputs, {N_SAMPLES:,} x {N_FEATURES}",
+        ("what", "fastgd, ms", "beside", "its ms", "times faster", "spread"),
+    )
 
+    def add(what: str, beside: str, timings: dict[str, Timing], times: int) -> None:
+        us, them = timings.values()
+        faster = times * us.times_faster_than(them)
+        table.rows.append((what, 1e3 * us.median, beside, 1e3 * times * them.median, faster, us.spread))
 
-if __name__ == "__main__":
-    main()
+    for n_classes in scale.some(3, 10):
+        for dtype in ("float64", "float32"):
+            add(f"gradient of softmax, {n_classes} classes, {dtype}", "NumPy", softmax(n_classes, dtype), 1)
+    for method in ("gd", "minibatch", "sgd"):
+        add(f"{MODELS} models, {method}, {EPOCHS} epochs", "one by one", side_by_side(method), MODELS)
+    return table

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from timing import in_turn, print_table
 
 import fastgd
+
+from .scale import Scale
+from .table import Table
+from .timing import in_turn
 
 N_SAMPLES, N_FEATURES, EPOCHS = 400_000, 28, 10
 
@@ -45,7 +48,7 @@ class MyPoisson:
         return math.exp(z)
 
 
-def measure(own: object, built_in: str, method: str) -> list[str]:
+def row(own: object, built_in: str, method: str, rounds: int) -> tuple[object, ...]:
     rng = np.random.default_rng(0)
     X = rng.standard_normal((N_SAMPLES, N_FEATURES)) / 10
     y = rng.poisson(np.exp(X[:, 0])).astype(float)
@@ -54,22 +57,19 @@ def measure(own: object, built_in: str, method: str) -> list[str]:
         "own": lambda: fastgd.fit(X, y, loss=own, **options),
         "built in": lambda: fastgd.fit(X, y, loss=built_in, **options),
     }
-    timings = in_turn(candidates, rounds=9)
-    seconds = [timings[name].median for name in candidates]
-    return [
-        built_in,
-        method,
-        *(f"{1e9 * s / EPOCHS / N_SAMPLES:.1f}" for s in seconds),
-        f"{timings['built in'].times_faster_than(timings['own']):.2f}",
-    ]
+    timings = in_turn(candidates, rounds=rounds)
+    own_time, other = timings["own"], timings["built in"]
+    nanoseconds = [1e9 * timing.median / EPOCHS / N_SAMPLES for timing in (own_time, other)]
+    return built_in, method, *nanoseconds, other.times_faster_than(own_time), own_time.spread
 
 
-def main() -> None:
-    pairs = ((MyHuber(), "huber"), (MyPoisson(), "poisson"))
-    rows = [measure(own, name, method) for own, name in pairs for method in ("gd", "minibatch", "sgd")]
-    title = f"A loss of one's own, {N_SAMPLES:,} x {N_FEATURES}: nanoseconds a row"
-    print_table(title, ["loss", "method", "own", "built in", "own / built in"], rows)
-
-
-if __name__ == "__main__":
-    main()
+def measure(scale: Scale) -> Table:
+    """Nanoseconds a row."""
+    title = f"A loss of one's own, {N_SAMPLES:,} x {N_FEATURES}"
+    columns = ("loss", "method", "own, ns a row", "built in, ns a row", "own / built in", "spread")
+    pairs, methods, rounds = (
+        ((MyHuber(), "huber"), (MyPoisson(), "poisson")),
+        ("gd", "minibatch", "sgd"),
+        scale.rounds(9),
+    )
+    return Table(title, columns, [row(own, name, method, rounds) for own, name in pairs for method in methods])

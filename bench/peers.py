@@ -11,9 +11,10 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import optional_peers
 import scipy.sparse as sp
-from problems import HUBER_DELTA, Peer, Race, Solve, Weights
+
+from . import optional_peers
+from .problems import HUBER_DELTA, Peer, Race, Solve, Weights
 
 # Solvers that need a matrix of n_features x n_features, or do not run on sparse rows.
 MOST_COLUMNS = 5_000
@@ -28,7 +29,7 @@ OPTIONAL: dict[str, Callable[[Race], dict[str, Peer]]] = {
 
 def peers_of(race: Race) -> dict[str, Peer]:
     """Those that can solve it; first the ones that are fast on most problems, since they cut the others short."""
-    found = _of_scikit_learn(race)
+    found = _of_scikit_learn(race) if missing("sklearn") is None else {}
     for package, peers in OPTIONAL.items():
         if missing(package) is None:
             found |= peers(race)

@@ -1,75 +1,82 @@
-"""An epoch of SGD beside scikit-learn's, both shuffled, both with the loss summed as they go."""
+"""An epoch of SGD beside scikit-learn's and Vowpal Wabbit's: rows shuffled (not Vowpal Wabbit's), the loss summed."""
 
 from __future__ import annotations
 
+import tempfile
 import warnings
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
-import scipy.sparse as sp
-from sklearn.linear_model import SGDClassifier, SGDRegressor
-from timing import in_turn, print_table
 
 import fastgd
 
+from .machine import has
+from .scale import Scale
+from .table import Table
+from .timing import epochs_in_turn
+from .vowpal_wabbit_peer import passes_over, write
+
 WIDTHS = (3, 10, 28, 54, 100, 500)
-EPOCHS = 4
 VALUES = 20_000_000
+RATE, ALPHA = 1e-4, 1e-4
+# Vowpal Wabbit reads a file of its own. Every row takes as long as any other, so that a small one tells.
+ITS_WIDTH, ITS_ROWS = 54, 50_000
+COLUMNS = ("X", "loss", "fastgd, ns a row", "peer", "its ns a row", "times faster", "spread")
+
+Run = Callable[[int], object]
 
 
-def seconds_an_epoch(run, short: int = 1, long: int = 1 + EPOCHS):
-    """Candidates whose difference is EPOCHS epochs and nothing else."""
-    return {"short": lambda: run(short), "long": lambda: run(long)}
-
-
-def ours(X, y, loss: str):
-    def run(epochs: int) -> None:
-        fastgd.fit(X, y, loss=loss, method="sgd", learning_rate=1e-4, alpha=1e-4, max_epochs=epochs)
-
-    return run
-
-
-def theirs(X, y, loss: str):
-    def run(epochs: int) -> None:
-        options = {"learning_rate": "constant", "eta0": 1e-4, "alpha": 1e-4, "max_iter": epochs, "tol": None}
-        model = SGDClassifier(loss="log_loss", **options) if loss == "logistic" else SGDRegressor(**options)
-        model.fit(X, y)
+def ours(X, y, loss: str) -> Run:
+    def run(epochs: int) -> object:
+        return fastgd.fit(X, y, loss=loss, method="sgd", learning_rate=RATE, alpha=ALPHA, max_epochs=epochs)
 
     return run
 
 
-def measure(name: str, X, y, loss: str) -> list[str]:
-    candidates = {}
-    for who, run in (("fastgd", ours(X, y, loss)), ("scikit-learn", theirs(X, y, loss))):
-        candidates |= {f"{who} {key}": call for key, call in seconds_an_epoch(run).items()}
-    timings = in_turn(candidates, rounds=5)
-    epoch = {
-        who: (timings[f"{who} long"].median - timings[f"{who} short"].median) / EPOCHS
-        for who in ("fastgd", "scikit-learn")
-    }
-    n = X.shape[0]
-    nanoseconds = [1e9 * epoch[who] / n for who in ("fastgd", "scikit-learn")]
-    return [name, loss, *(f"{ns:.0f}" for ns in nanoseconds), f"{nanoseconds[1] / nanoseconds[0]:.1f}"]
+def scikit_learn(X, y, loss: str) -> Run:
+    from sklearn.linear_model import SGDClassifier, SGDRegressor
+
+    def run(epochs: int) -> object:
+        options = {"learning_rate": "constant", "eta0": RATE, "alpha": ALPHA, "max_iter": epochs, "tol": None}
+        with warnings.catch_warnings(action="ignore"):
+            model = SGDClassifier(loss="log_loss", **options) if loss == "logistic" else SGDRegressor(**options)
+            return model.fit(X, y)
+
+    return run
 
 
-def main() -> None:
-    warnings.filterwarnings("ignore")
-    rng = np.random.default_rng(0)
-    rows = []
-    for width in WIDTHS:
-        n = min(VALUES // width, 1_000_000)
-        X = rng.standard_normal((n, width))
-        z = X @ rng.standard_normal(width) + rng.standard_normal(n)
-        for loss, y in (("half_squared", z), ("logistic", (z > 0).astype(float))):
-            rows.append(measure(f"{n:,} x {width}", X, y, loss))
-    n, d, values = 400_000, 47_000, 76  # the shape of rcv1
-    indices = np.sort(rng.integers(0, d, (n, values)), axis=1).astype(np.int32).ravel()
-    X = sp.csr_array((rng.random(n * values), indices, np.arange(n + 1, dtype=np.int32) * values), shape=(n, d))
-    X.sum_duplicates()
-    rows.append(measure(f"CSR {n:,} x {d:,}, {values} a row", X, (rng.random(n) > 0.5).astype(float), "logistic"))
-    print_table(
-        "An epoch of SGD, shuffled: nanoseconds a row", ["X", "loss", "fastgd", "scikit-learn", "times faster"], rows
-    )
+def compare(name: str, X, y, loss: str, peer: str, theirs: Run, rounds: int) -> tuple[object, ...]:
+    epoch = epochs_in_turn({"fastgd": ours(X, y, loss), peer: theirs}, rounds=rounds)
+    us, them = epoch["fastgd"], epoch[peer]
+    nanoseconds = [1e9 * timing.median / X.shape[0] for timing in (us, them)]
+    return name, loss, nanoseconds[0], peer, nanoseconds[1], us.times_faster_than(them), us.spread
 
 
-if __name__ == "__main__":
-    main()
+def linear(n: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(0)
+    X = random.standard_normal((n, width))
+    return X, X @ random.standard_normal(width) + random.standard_normal(n)
+
+
+def beside_vowpal_wabbit(rounds: int) -> tuple[object, ...]:
+    X, y = linear(ITS_ROWS, ITS_WIDTH)
+    with tempfile.TemporaryDirectory() as folder:
+        write(X, y, Path(folder, "rows.vw"))
+        theirs = passes_over(Path(folder, "rows.vw"), rate=RATE, l2=ALPHA)
+        return compare(f"{ITS_ROWS:,} x {ITS_WIDTH}", X, y, "squared", "Vowpal Wabbit", theirs, rounds)
+
+
+def measure(scale: Scale) -> Table:
+    """Beside each peer that is installed."""
+    table = Table("An epoch of SGD", COLUMNS)
+    rounds = scale.rounds(7)
+    if has("scikit-learn"):
+        for width in scale.some(*WIDTHS):
+            X, z = linear(min(VALUES // width, 1_000_000), width)
+            for loss, y in (("half_squared", z), ("logistic", (z > 0).astype(float))):
+                name = f"{len(X):,} x {width}"
+                table.rows.append(compare(name, X, y, loss, "scikit-learn", scikit_learn(X, y, loss), rounds))
+    if has("vowpalwabbit"):
+        table.rows.append(beside_vowpal_wabbit(rounds))
+    return table

@@ -8,7 +8,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from timing import in_turn, print_table
+from .scale import Scale
+from .table import Table
+from .timing import in_turn
 
 TRIVIAL = "import numba\n@numba.njit(cache=True)\ndef f(x):\n    return x + 1\nf(1)\n"
 
@@ -24,7 +26,9 @@ def first_run() -> None:
         command("-m", "fastgd_cli", "run", "--method", "minibatch", cache=folder)()
 
 
-def main() -> None:
+def measure(scale: Scale) -> Table:
+    """Whole processes; "more" is beyond the one that it is beside."""
+    table = Table("Seconds until a command is done", ("command", "seconds", "beside", "its seconds", "more"))
     with tempfile.TemporaryDirectory() as folder:
         trivial = Path(folder, "trivial.py")
         trivial.write_text(TRIVIAL)
@@ -35,17 +39,12 @@ def main() -> None:
                 "a script with one cached kernel": command(str(trivial)),
                 "fastgd run tutorial": command("-m", "fastgd_cli", "run", "tutorial"),
             },
-            rounds=9,
+            rounds=scale.rounds(9),
         )
-    first = in_turn({"fastgd run, nothing compiled": first_run}, rounds=3)
-    rows = [[name, f"{timing.median:.2f}"] for name, timing in {**timings, **first}.items()]
-    extra = timings["fastgd run tutorial"].median - timings["a script with one cached kernel"].median
-    rows.append(["fastgd run tutorial, more than the script", f"{extra:.2f}"])
-    rows.append(
-        ["fastgd --help, more than python", f"{timings['fastgd --help'].median - timings['python -c pass'].median:.2f}"]
-    )
-    print_table("Seconds until a command is done", ["command", "seconds"], rows)
-
-
-if __name__ == "__main__":
-    main()
+    pairs = (("fastgd --help", "python -c pass"), ("fastgd run tutorial", "a script with one cached kernel"))
+    for name, least in pairs:
+        more = timings[name].less(timings[least]).median
+        table.rows.append((name, timings[name].median, least, timings[least].median, more))
+    first = in_turn({"first": first_run}, rounds=3)["first"]
+    table.rows.append(("fastgd run --method minibatch, nothing compiled", first.median, None, None, None))
+    return table

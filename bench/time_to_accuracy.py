@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import math
+import sys
 from collections.abc import Iterator
 
-from finish import MOST_ITERATIONS, Finish, Fits, finish, settle
-from peers import DIRECT, OPTIONAL, missing, peers_of
-from problems import Race, races
-from timing import print_table
-
 import fastgd
+
+from .finish import MOST_ITERATIONS, Finish, Fits, finish, settle
+from .peers import DIRECT, peers_of
+from .problems import Race, races
+from .scale import Scale
+from .table import Table, told
 
 GAPS = (1e-4, 1e-8)
 # All fits of a peer until one reaches a gap may take so many times as long as our one that did, within these seconds.
@@ -63,7 +65,7 @@ def fastest_peers(race: Race, targets: dict[float, float], us: dict[float, Finis
                 reached[fits.name][aim] = done
     for name, finishes in reached.items():
         said = [f"{aim:g} in {done.seconds:.3f} s ({done.iterations})" for aim, done in finishes.items()]
-        print(f"  {name}: {', '.join(said) or 'not reached, or not in time'}", flush=True)
+        print(f"  {name}: {', '.join(said) or 'not reached, or not in time'}", file=sys.stderr)
     everyone = {aim: [them[aim] for them in reached.values() if aim in them] for aim in GAPS}
     return {aim: min(done, key=lambda one: one.seconds) for aim, done in everyone.items() if done}
 
@@ -78,7 +80,7 @@ def limit(us: Finish | None, times: float = PATIENCE[-1]) -> float:
     return min(LONGEST, times / PATIENCE[-1] * max(SHORTEST, PATIENCE[-1] * us.seconds))
 
 
-def rows(race: Race) -> Iterator[list[str]]:
+def rows(race: Race) -> Iterator[tuple[object, ...]]:
     F, constant = least(race), race.of_constant
     targets = {aim: F + aim * (constant - F) for aim in GAPS}
     settle()
@@ -88,46 +90,37 @@ def rows(race: Race) -> Iterator[list[str]]:
     default = fastgd.fit(race.X, race.y, loss=race.loss, alpha=race.alpha)
     gap = f"{(worth(race, default) - F) / (constant - F):.0e}"
     for aim in GAPS:
-        yield [
-            race.name,
-            f"{aim:g}",
-            *cells(race, us[aim]),
-            *against(us[aim], best.get(aim)),
-            gap,
-            passes(default),
-        ]
+        yield race.name, f"{aim:g}", *cells(race, us[aim]), *against(us[aim], best.get(aim)), gap, passes(default)
 
 
-def cells(race: Race, us: Finish | None) -> list[str]:
+def cells(race: Race, us: Finish | None) -> tuple[object, ...]:
     if us is None:
-        return ["-", "not reached", "-"]
+        return "not reached", None, None
     result = ours(race, us.iterations)
-    return [result.method, f"{us.seconds:.3f}", passes(result)]
+    return result.method, us.seconds, passes(result)
 
 
-def passes(result: fastgd.Result) -> str:
-    return f"{result.trace['passes'][-1]:.1f}"
+def passes(result: fastgd.Result) -> float:
+    return float(result.trace["passes"][-1])
 
 
-def against(us: Finish | None, best: Finish | None) -> list[str]:
+def against(us: Finish | None, best: Finish | None) -> tuple[object, ...]:
     if best is None:
-        return ["none", f"over {limit(us):.0f}", "-"]
-    return [best.name, f"{best.seconds:.2f}", f"{best.seconds / us.seconds:.1f}" if us else "-"]
+        return f"none in {limit(us):.0f} s", None, None
+    return best.name, best.seconds, best.seconds / us.seconds if us else None
 
 
-HEADER = [
+COLUMNS = (
     "problem", "gap", "method", "seconds", "passes", "fastest peer", "its seconds", "times faster",
     "gap by default", "its passes",
-]  # fmt: skip
+)  # fmt: skip
 
 
-def main() -> None:
-    if absent := [why for package in OPTIONAL if (why := missing(package))]:
-        print(f"not installed, and so not measured: {', '.join(absent)}")
-    table: list[list[str]] = []
-    for race in races():
-        print(race.name, flush=True)
+def measure(scale: Scale) -> Table:
+    """Whole fits, kernels compiled; each problem is printed on standard error as soon as it is done."""
+    table = Table("Time to accuracy", COLUMNS)
+    for race in races(50_000 if scale.quick else 500_000):
         for row in rows(race):
-            table.append(row)
-            print("  ".join(row), flush=True)
-    print_table("Time to accuracy: whole fits, kernels compiled", HEADER, table)
+            table.rows.append(row)
+            told(table)
+    return table

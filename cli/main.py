@@ -10,6 +10,7 @@ import click
 from fastgd import __version__
 from fastgd.errors import DivergedError, FastgdError
 
+from .bench import bench
 from .evaluate import evaluate
 from .generate import generate
 from .info import info
@@ -29,7 +30,7 @@ def cli() -> None:
     """
 
 
-for command in (run, predict, evaluate, lr_find, generate, info):
+for command in (run, predict, evaluate, lr_find, generate, bench, info):
     cli.add_command(command)
 
 

@@ -209,12 +209,12 @@ def test_what_is_installed():
     """`cli` must not be a top-level package of that name, and no package may be forgotten."""
     setup = tomllib.loads((HOME / "pyproject.toml").read_text())
     tools = setup["tool"]["setuptools"]
-    assert tools["package-dir"] == {"fastgd": "fastgd", "fastgd_cli": "cli"}
+    assert tools["package-dir"] == {"fastgd": "fastgd", "fastgd_cli": "cli", "fastgd_bench": "bench"}
     packages = {
         ".".join(path.parent.relative_to(HOME).parts).replace("cli", "fastgd_cli", 1)
         for path in SOURCES.values()
         if path.name == "__init__.py"
-    }
+    } | {"fastgd_bench"}
     assert sorted(tools["packages"]) == sorted(packages)
     assert setup["project"]["scripts"] == {"fastgd": "fastgd_cli.main:main"}
 
