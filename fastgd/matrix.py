@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+import warnings
 from typing import Any
 
 import numpy as np
@@ -12,11 +14,14 @@ from .data.wording import plural
 from .errors import DataError
 from .rows import CSR
 
+LARGE_COPY = 100_000_000  # bytes
+
 
 def as_matrix(X: Any) -> tuple[np.ndarray | CSR, tuple[str, ...] | None]:
     """X as kernels take it, and its column names if it has any.
 
-    An array becomes C-ordered float32 or float64 (copied only where it is not), a sparse matrix `CSR`.
+    An array becomes C-ordered float32 or float64 (copied only where it is not, with a `UserWarning` that says what
+    that cost where it is large), a sparse matrix `CSR`.
 
     Raises
     ------
@@ -39,7 +44,23 @@ def as_matrix(X: Any) -> tuple[np.ndarray | CSR, tuple[str, ...] | None]:
     if array.dtype.kind not in "fiub":
         raise DataError(f"X must hold numbers, not {array.dtype}")
     dtype = array.dtype if array.dtype in (np.float32, np.float64) else np.dtype(np.float64)
-    return same_type(np.ascontiguousarray(array, dtype=dtype.newbyteorder("="))), names
+    return same_type(_by_rows(array, dtype.newbyteorder("="))), names
+
+
+def _by_rows(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """The array in C order; a copy where it is not, and a warning where that is a large one."""
+    began = time.perf_counter()
+    rows = np.ascontiguousarray(array, dtype=dtype)
+    if rows.nbytes >= LARGE_COPY and not np.may_share_memory(rows, array):
+        why = "its rows do not lie one after another" if array.dtype == dtype else f"it holds {array.dtype}"
+        took = f"{rows.nbytes / 1e6:,.0f} MB in {time.perf_counter() - began:.2g} s"
+        warnings.warn(
+            f"X was copied, {took}, since {why}; that happens in each fit, unless you do it once: "
+            f"X = np.ascontiguousarray(X, dtype='{dtype}')",
+            UserWarning,
+            stacklevel=2,
+        )
+    return rows
 
 
 class _Memory:

@@ -16,11 +16,11 @@ from .kernels.outputs import Workspace as OutputsWorkspace
 from .kernels.outputs import is_joint, outputs_gradient, outputs_mean_loss
 from .kernels.targets import NONE, Targets
 from .kernels.update import penalty_value, project
-from .kernels.variance_reduced import anchor_gradient, outputs_anchor
 from .losses import check_targets
 from .matrix import as_matrix, check_finite, count_values, dtype_of, shape_of, take_rows
 from .penalties import Box
-from .rows import CSR
+from .prefetch import VALUES_A_LINE
+from .rows import BLOCK_ROWS, CSR
 from .target import as_columns, as_row_values, as_sample_weight, as_target, class_factors, normalized, of_classes
 from .validation import Sample, as_validation_sample, hold_out, is_fraction
 
@@ -29,6 +29,8 @@ PARALLEL_FROM = 1 << 17
 # A chunk of rows has about this many values, so that it costs far more than handing it out.
 CHUNK_VALUES = 1 << 15
 MOST_CHUNKS = 64
+# Rows of up to so many bytes, 32 columns of float64, are taken by blocks.
+LONGEST_IN_BLOCKS = 256
 # The chunks' partial gradients are no more than this many values together (64 MB), but for two of them.
 PARTIAL_VALUES = 1 << 23
 
@@ -39,6 +41,13 @@ def chunk_count(n_values: int, n_features: int) -> int:
     # Each chunk has a partial gradient of n_features: keep adding those up a small part of the pass.
     by_width = max(2, min(n_values // 4, PARTIAL_VALUES) // max(n_features, 1))
     return max(1, min(by_size, by_width))
+
+
+def row_blocks(X: np.ndarray | CSR, n_chunks: int) -> np.ndarray | None:
+    """Workspace for `batch_gradient` to take short rows by blocks; None for others."""
+    if isinstance(X, CSR) or X.shape[1] * X.itemsize > LONGEST_IN_BLOCKS:
+        return None
+    return np.zeros((n_chunks, BLOCK_ROWS + VALUES_A_LINE))  # and no two chunks in one cache line
 
 
 def predict_linear(X: np.ndarray | CSR, coef: np.ndarray, intercept: Any) -> np.ndarray:
@@ -99,6 +108,7 @@ class Problem:
             self.work = OutputsWorkspace.make(self.X, self.n_outputs, self.n_parameters, n_chunks)
         else:
             self.work = Workspace.make(self.dtype, self.n_features, self.n_parameters, n_chunks)
+            self.blocks = row_blocks(self.X, n_chunks)
 
     @property
     def sparse(self) -> bool:
@@ -147,21 +157,15 @@ class Problem:
         work = self.work
         if table is None and self.evaluations.recall(theta, self.losses, with_gradient=True):
             return float(self.losses.sum()), work.gradient
-        if self.several and table is not None:
-            anchor = outputs_anchor if self.parallel else outputs_anchor.serial
-            anchor(self.X, self.targets, theta, self.n_features, self.loss, work, table)
-            self.losses[:] = work.losses
-        elif self.several:
+        if self.several:
             launch = outputs_gradient if self.parallel else outputs_gradient.serial
-            launch(self.X, self.targets, theta, self.n_features, self.loss, work)
+            launch(self.X, self.targets, theta, self.n_features, self.loss, work, table)
             self.losses[:] = work.losses
         else:
             launch = batch_gradient if self.parallel else batch_gradient.serial
             coef, b = self._split(theta)
-            args: tuple[Any, ...] = (work.partials, work.sums, work.gradient)
-            if table is not None:
-                launch, args = (anchor_gradient if self.parallel else anchor_gradient.serial), (*args, table)
-            self.losses[0] = launch(self.X, self.targets, coef, b, self.loss, *args)
+            room = (work.partials, work.sums, self.blocks)
+            self.losses[0] = launch(self.X, self.targets, coef, b, self.loss, *room, table, work.gradient)
         self.evaluations.add(theta, self.losses, work.gradient)
         return float(self.losses.sum()), work.gradient
 

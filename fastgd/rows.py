@@ -1,7 +1,7 @@
 """Rows of X, dense or CSR, behind the same few words: the only file that knows how X is laid out.
 
-Kernels take X as a C-ordered array or as a `CSR` and say ``dot(X, i, w)`` and ``axpy(a, X, i, out)``.
-``axpy2`` adds two rows in one pass over out; ``axpy_dot`` adds one and looks ahead to the next.
+Kernels take X as a C-ordered array or as a `CSR` and say ``dot(X, i, w)`` and ``axpy(a, X, i, out)``; ``dots`` and
+``axpys`` do that for a block of rows, ``axpy_dot`` adds one row and looks ahead to the next.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from typing import NamedTuple
 import numpy as np
 from numba import types
 
-from .jit import subroutine, two_forms
+from .jit import inlined, subroutine, two_forms
 from .prefetch import VALUES_A_LINE, prefetch
 
 ROWS_AHEAD = 32
+BLOCK_ROWS = 32  # that `dots` and `axpys` are given at a time
 
 
 class CSR(NamedTuple):
@@ -228,3 +229,51 @@ def prefetch_ahead(X, y, order, k):
     if ahead < order.shape[0]:
         prefetch_row(X, order[ahead])
         prefetch(y, order[ahead])
+
+
+@inlined
+def dots(X, i, w, z):
+    """z[r] = x . w for the rows of a dense X from i on, four at a time."""
+    zero = w.dtype.type(0)
+    n = z.shape[0]
+    r = 0
+    while r + 4 <= n:
+        i0, i1, i2, i3 = _four_from(i + r)
+        z0, z1, z2, z3 = zero, zero, zero, zero
+        for j in range(X.shape[1]):
+            z0 += X[i0, j] * w[j]
+            z1 += X[i1, j] * w[j]
+            z2 += X[i2, j] * w[j]
+            z3 += X[i3, j] * w[j]
+        z[r], z[r + 1], z[r + 2], z[r + 3] = z0, z1, z2, z3
+        r += 4
+    while r < n:
+        z[r] = dot(X, i + r, w)
+        r += 1
+
+
+@inlined
+def axpys(z, X, i, out):
+    """out += z[r] x for the rows of a dense X from i on, eight at a time."""
+    a = X.dtype.type
+    n = z.shape[0]
+    r = 0
+    while r + 8 <= n:
+        i0, i1, i2, i3 = _four_from(i + r)
+        i4, i5, i6, i7 = _four_from(i + r + 4)
+        a0, a1, a2, a3 = a(z[r]), a(z[r + 1]), a(z[r + 2]), a(z[r + 3])
+        a4, a5, a6, a7 = a(z[r + 4]), a(z[r + 5]), a(z[r + 6]), a(z[r + 7])
+        for j in range(X.shape[1]):
+            first = (a0 * X[i0, j] + a1 * X[i1, j]) + (a2 * X[i2, j] + a3 * X[i3, j])
+            second = (a4 * X[i4, j] + a5 * X[i5, j]) + (a6 * X[i6, j] + a7 * X[i7, j])
+            out[j] += first + second
+        r += 8
+    while r < n:
+        axpy(z[r], X, i + r, out)
+        r += 1
+
+
+@inlined
+def _four_from(i):
+    """Four rows from i on, as unsigned numbers."""
+    return np.uint64(i), np.uint64(i + 1), np.uint64(i + 2), np.uint64(i + 3)

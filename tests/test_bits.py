@@ -20,7 +20,7 @@ from fastgd.kernels.update import Metric, Stepper
 from fastgd.losses import LOSSES
 from fastgd.matrix import as_matrix, dtype_of
 from fastgd.penalties import ElasticNet
-from fastgd.problem import PARALLEL_FROM
+from fastgd.problem import PARALLEL_FROM, row_blocks
 from fastgd.rules import RULES
 
 SHAPES = {"small": (61, 5), "above the gate": (PARALLEL_FROM // 10 + 7, 30)}
@@ -80,9 +80,10 @@ def test_a_kernel_and_its_serial_twin_give_the_same_bits(form, n_chunks):
     metric = Metric(np.linspace(0, 1, d), np.linspace(1, 2, d))
 
     def run(batch_gradient, mean_loss, linear_predictor, row_norms, minibatch_epoch):
-        work = Workspace.make(dtype_of(X), d, d + 1, n_chunks)
+        work, table = Workspace.make(dtype_of(X), d, d + 1, n_chunks), np.zeros(n)
+        blocks = row_blocks(X, n_chunks)
         out = [
-            batch_gradient(X, Targets(y), w, 0.5, loss, work.partials, work.sums, work.gradient),
+            batch_gradient(X, Targets(y), w, 0.5, loss, work.partials, work.sums, blocks, table, work.gradient),
             work.gradient.copy(),
         ]
         out.append(mean_loss(X, Targets(y), w, 0.5, loss, work.sums))
@@ -92,7 +93,7 @@ def test_a_kernel_and_its_serial_twin_give_the_same_bits(form, n_chunks):
         stepper = Stepper.make(RULES["momentum"](), ElasticNet(0.1, 0.1), metric, d + 1)
         order, rates = np.arange(n)[::-1].copy(), np.full(5, 1e-4)
         out.append(minibatch_epoch(X, Targets(y), order, 1000, rates, 1, loss, stepper, theta, work))
-        return b"".join(np.asarray(part).tobytes() for part in (*out, z, norms, theta))
+        return b"".join(np.asarray(part).tobytes() for part in (*out, table, z, norms, theta))
 
     kernels = [*map(compiled_here, (batch_gradient, mean_loss, linear_predictor, row_norms, minibatch_epoch))]
     alone = run(*(kernel.serial for kernel in kernels))

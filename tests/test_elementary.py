@@ -11,6 +11,7 @@ import pytest
 
 import fastgd
 from fastgd.elementary import LARGEST, SMALLEST, exp
+from fastgd.losses.margin import log1p_of_fraction
 
 pytestmark = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="only compiled terms use it")
 UNIT = 2.0**-52  # twice the most that rounding to the nearest double changes, relatively
@@ -39,6 +40,15 @@ def relative_error(x: float) -> float:
 def test_exp_is_right_to_two_units_in_the_last_place(span):
     x = np.random.default_rng(0).uniform(-span, span, 500)
     assert max(map(relative_error, x)) <= 2 * UNIT
+
+
+@pytest.mark.parametrize("span", [1e-300, 1e-8, 0.3, 1.0])
+def test_log1p_of_a_fraction_is_right_to_two_units_in_the_last_place(span):
+    """As the logistic loss takes it."""
+    for e in map(float, np.random.default_rng(0).uniform(0, span, 500)):
+        with localcontext(prec=340):  # 1 + 1e-300 has so many digits
+            exact = (1 + Decimal(e)).ln()
+            assert abs(Decimal(log1p_of_fraction(e)) - exact) <= exact * Decimal(2 * UNIT)
 
 
 def test_exp_at_the_ends_of_its_range():

@@ -23,7 +23,7 @@ from fastgd.kernels.update import Metric, Stepper, model_of, prox_mapping_norm, 
 from fastgd.losses import LOSSES
 from fastgd.matrix import dtype_of
 from fastgd.penalties import ElasticNet
-from fastgd.problem import PARALLEL_FROM, Problem, chunk_count, predict_linear
+from fastgd.problem import PARALLEL_FROM, Problem, chunk_count, predict_linear, row_blocks
 from fastgd.rules import RULES, SGD
 
 EPS = float(np.finfo(np.float64).eps)
@@ -49,8 +49,8 @@ class Rounding:
         self.z = (d + 3) * eps * (size @ np.abs(drawn.w)) + 2 * EPS * abs(drawn.b)
         largest_loss = DELTA * (size @ np.abs(drawn.w) + abs(drawn.b) + np.abs(drawn.y))
         self.loss = DELTA * self.z.mean() + (n + 4) * EPS * largest_loss.mean()
-        # The slope is rounded to the dtype of X, multiplied, and four products are added up in it.
-        slopes = self.z + (5 * eps + (n + 4) * EPS) * DELTA
+        # The slope is rounded to the dtype of X, multiplied, and eight products are added up in it.
+        slopes = self.z + (9 * eps + (n + 4) * EPS) * DELTA
         self.gradient = slopes @ size / n
         self.slope = slopes.mean()
 
@@ -64,13 +64,16 @@ def same(value, expected, tolerance):
 
 @layouts
 @variants
+@pytest.mark.parametrize("way", ["blocks", "pairs"])
 @given(drawn=problems(), n_chunks=chunk_counts)
-def test_batch_gradient(layout, variant, drawn, n_chunks):
+def test_batch_gradient(layout, variant, way, drawn, n_chunks):
     X, d = LAYOUTS[layout](drawn.X), len(drawn.w)
     w = drawn.w.astype(dtype_of(X))
     # What the arrays hold before the call must not matter.
     partials, sums, gradient = np.full((n_chunks, d), np.nan), np.full((n_chunks, 2), np.nan), np.full(d + 1, np.nan)
-    value = launcher(batch_gradient, variant)(X, Targets(drawn.y), w, drawn.b, HUBER, partials, sums, gradient)
+    blocks = row_blocks(X, n_chunks) if way == "blocks" else None
+    launch = launcher(batch_gradient, variant)
+    value = launch(X, Targets(drawn.y), w, drawn.b, HUBER, partials, sums, blocks, None, gradient)
     expected, slope, loss = reference.batch_gradient(drawn.X, drawn.y, drawn.w, drawn.b, reference.Huber(DELTA))
     rounding = Rounding(drawn, X)
     same(value, loss, rounding.loss)
@@ -78,7 +81,7 @@ def test_batch_gradient(layout, variant, drawn, n_chunks):
     same(gradient[d], slope, rounding.slope)
 
     without_intercept = np.full(d, np.nan)
-    launcher(batch_gradient, variant)(X, Targets(drawn.y), w, drawn.b, HUBER, partials, sums, without_intercept)
+    launch(X, Targets(drawn.y), w, drawn.b, HUBER, partials, sums, blocks, None, without_intercept)
     assert without_intercept.tolist() == gradient[:d].tolist()
 
 

@@ -140,7 +140,7 @@ def test_outputs_gradient(kind, layout, variant, data, n_chunks, block, has_inte
     X, d = LAYOUTS[layout](outputs.X), outputs.X.shape[1]
     theta, B = (outputs.theta, outputs.b) if has_intercept else (outputs.W.copy(), 0 * outputs.b)
     work = workspace(X, outputs, theta.shape[1], n_chunks, block)
-    launcher(outputs_gradient, variant)(X, outputs.targets, theta, d, LOSS[kind], work)
+    launcher(outputs_gradient, variant)(X, outputs.targets, theta, d, LOSS[kind], work, None)
     G, slopes, losses = reference_outputs.gradients(
         outputs.X, outputs.expected_targets, outputs.W, B, EXPECTED[kind], **outputs.of_rows
     )
@@ -309,7 +309,7 @@ def test_a_kernel_and_its_serial_twin_give_the_same_bits(layout, n_chunks):
 
     def run(gradient, mean_loss, epoch):
         work = Workspace.make(X, K, d + 1, n_chunks)
-        gradient(X, targets, theta, d, loss, work)
+        gradient(X, targets, theta, d, loss, work, None)
         out = [work.gradient.tobytes(), work.losses.tobytes()]
         if layout == "csr float32":  # the others would have to be compiled for it
             return out

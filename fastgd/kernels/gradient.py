@@ -5,16 +5,18 @@ Weights come as ``theta``: the coefficients, then the intercept where the model 
 
 from __future__ import annotations
 
+import numpy as np
 from numba import prange
 
 from ..blocks import row_at
 from ..jit import kernel, parallel_kernel, subroutine
-from ..rows import axpy, axpy2, dot, n_rows, prefetch_ahead, squared_norm
+from ..rows import BLOCK_ROWS, axpy, axpy2, axpys, dot, dots, n_rows, prefetch_ahead, squared_norm
 from .targets import offset_of, weight_of
 
 
-# Two rows at a time halve the loads and stores of the gradient. Their dots are taken one after the
-# other: several rows at once would come from memory in an order that the prefetchers do not follow.
+# Two rows at a time halve the loads and stores of the gradient. Their dots are taken one after the other: several rows
+# at once would come from memory in an order that the prefetchers do not follow, and larger blocks of them would leave
+# the memory idle during their axpys.
 @subroutine
 def accumulate(X, targets, order, start, stop, w, b, loss, gradient, table=None):
     """Add the weighted gradients of rows start..stop to ``gradient``; return their summed losses and slopes.
@@ -52,6 +54,50 @@ def accumulate(X, targets, order, start, stop, w, b, loss, gradient, table=None)
     return total, slopes
 
 
+# Where the arithmetic takes longer than reading, rows go by blocks that stay in the first-level cache, and each of
+# three loops does one thing to several of them at once: their dots share the loads of the weights, their losses become
+# SIMD instructions, and their axpys share the loads and stores of the gradient.
+@subroutine
+def accumulate_blocks(X, targets, start, stop, w, b, loss, gradient, block, table):
+    """As `accumulate` for rows in the order in which they lie; ``block``: room for `BLOCK_ROWS` numbers."""
+    total = 0.0
+    slopes = 0.0
+    for i in range(start, stop, BLOCK_ROWS):
+        rows = block[: min(BLOCK_ROWS, stop - i)]
+        dots(X, i, w, rows)
+        losses_of_block, slopes_of_block = to_slopes(targets, i, b, loss, rows)
+        total += losses_of_block
+        slopes += slopes_of_block
+        if table is not None:
+            table[i : i + rows.shape[0]] = rows
+        axpys(rows, X, i, gradient)
+    return total, slopes
+
+
+@subroutine
+def to_slopes(targets, i, b, loss, z):
+    """Turn the dots of the rows from i on into their weighted slopes; return the sums of their losses and slopes."""
+    y, weight, offset = targets.y, targets.weight, targets.offset
+    total = 0.0
+    slopes = 0.0
+    i = np.uint64(i)  # one that may be negative would keep the compiler from taking several rows at a time
+    for r in range(np.uint64(z.shape[0])):
+        z_r = z[r] + b + offset_of(offset, i + np.uint64(r))
+        weight_r = weight_of(weight, i + np.uint64(r))
+        total += weight_r * loss.value(y[i + np.uint64(r)], z_r)
+        z[r] = weight_r * loss.derivative(y[i + np.uint64(r)], z_r)
+        slopes += z[r]
+    return total, slopes
+
+
+@subroutine
+def gradient_of_chunk(X, targets, start, stop, w, b, loss, gradient, blocks, c, table):
+    """The way of chunk c, by blocks if there is room for them."""
+    if blocks is None:
+        return accumulate(X, targets, None, start, stop, w, b, loss, gradient, table)
+    return accumulate_blocks(X, targets, start, stop, w, b, loss, gradient, blocks[c], table)
+
+
 @subroutine
 def chunk_bound(c, n_chunks, start, stop):
     """First row of chunk c of the rows start..stop; of chunk n_chunks, the end."""
@@ -78,14 +124,18 @@ def add_up(partials, sums, scale, n_features, gradient):
 
 
 @parallel_kernel
-def batch_gradient(X, targets, w, b, loss, partials, sums, gradient):
-    """Mean gradient over all rows, the intercept's last if ``gradient`` has room for it; return the mean loss."""
+def batch_gradient(X, targets, w, b, loss, partials, sums, blocks, table, gradient):
+    """Mean gradient over all rows, the intercept's last if ``gradient`` has room for it; return the mean loss.
+
+    The slope of each row goes into ``table``, unless it is None. ``partials``, ``sums``, ``blocks``: workspace, a row
+    for each chunk of X; ``blocks`` is None for rows so wide that pairs of them are faster.
+    """
     n_samples = n_rows(X)
     n_chunks = partials.shape[0]
     for c in prange(n_chunks):
         partials[c, :] = 0.0
         first, last = chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)
-        sums[c, 0], sums[c, 1] = accumulate(X, targets, None, first, last, w, b, loss, partials[c])
+        sums[c, 0], sums[c, 1] = gradient_of_chunk(X, targets, first, last, w, b, loss, partials[c], blocks, c, table)
     return add_up(partials, sums, 1.0 / n_samples, w.shape[0], gradient) / n_samples
 
 

@@ -9,6 +9,7 @@ from numba import prange
 
 from ..blocks import load
 from ..jit import parallel_kernel
+from ..prefetch import VALUES_A_LINE
 from .average import join_mean
 from .gradient import accumulate, add_up, chunk_bound
 from .outputs import accumulate_outputs, add_up_outputs
@@ -16,16 +17,17 @@ from .update import clip_factor, step, step_outputs
 
 
 class Workspace(NamedTuple):
-    """Where gradients are made: the coefficients in X's dtype, partial sums, the whole gradient."""
+    """Where gradients are made: the coefficients in X's dtype, what each chunk of rows needs, the whole gradient."""
 
     v: np.ndarray
-    partials: np.ndarray
+    partials: np.ndarray  # the chunks' gradients, and room between them
     sums: np.ndarray
     gradient: np.ndarray
 
     @classmethod
     def make(cls, dtype: np.dtype, n_features: int, n_parameters: int, n_chunks: int) -> Workspace:
-        partials, sums = np.zeros((n_chunks, n_features)), np.zeros((n_chunks, 2))
+        # No two chunks write to one cache line: two cores would take it from each other with every row.
+        partials, sums = np.zeros((n_chunks, n_features + VALUES_A_LINE)), np.zeros((n_chunks, VALUES_A_LINE))
         return cls(np.zeros(n_features, dtype), partials, sums, np.zeros(n_parameters))
 
 

@@ -147,14 +147,17 @@ def add_up_outputs(X, scale, n_features, work):
 
 
 @parallel_kernel
-def outputs_gradient(X, targets, theta, n_features, loss, work):
-    """Mean gradient of each output over all rows, into ``work.gradient``, and mean losses, into ``work.losses``."""
+def outputs_gradient(X, targets, theta, n_features, loss, work, table):
+    """Mean gradient of each output over all rows, into ``work.gradient``, and mean losses, into ``work.losses``.
+
+    The slopes of each row go into ``table``, unless it is None.
+    """
     n_samples = n_rows(X)
     n_chunks = work.sums.shape[0]
     load(X, theta, work.W)
     for c in prange(n_chunks):
         first, last = chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)
-        accumulate_outputs(X, targets, None, first, last, theta, n_features, loss, work, c)
+        accumulate_outputs(X, targets, None, first, last, theta, n_features, loss, work, c, table)
     add_up_outputs(X, 1.0 / n_samples, n_features, work)
 
 

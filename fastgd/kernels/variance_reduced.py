@@ -17,14 +17,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import prange
 
-from ..blocks import load
 from ..drift import enter, lay_out, leave, meet, meet_all, move, prefetch_weights
-from ..jit import kernel, parallel_kernel, subroutine
-from ..rows import CSR, axpy, dot, n_rows, prefetch_ahead
-from .gradient import accumulate, add_up, chunk_bound
-from .outputs import accumulate_outputs, add_up_outputs, intercept_of, slopes_of
+from ..jit import kernel, subroutine
+from ..rows import CSR, axpy, dot, prefetch_ahead
+from .outputs import intercept_of, slopes_of
 from .targets import offset_of, weight_of
 from .update import Metric, step
 
@@ -103,30 +100,6 @@ def variance_reduced_epoch(X, targets, order, table, share, loss, theta, mean, d
     if has_intercept:
         theta[n_features] = b
     return total, slope
-
-
-@parallel_kernel
-def anchor_gradient(X, targets, w, b, loss, partials, sums, gradient, table):
-    """As `batch_gradient`, and the slope of each row into ``table``."""
-    n_samples = n_rows(X)
-    n_chunks = partials.shape[0]
-    for c in prange(n_chunks):
-        partials[c, :] = 0.0
-        first, last = chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)
-        sums[c, 0], sums[c, 1] = accumulate(X, targets, None, first, last, w, b, loss, partials[c], table)
-    return add_up(partials, sums, 1.0 / n_samples, w.shape[0], gradient) / n_samples
-
-
-@parallel_kernel
-def outputs_anchor(X, targets, theta, n_features, loss, work, table):
-    """As `outputs_gradient`, and the slopes of each row into ``table``."""
-    n_samples = n_rows(X)
-    n_chunks = work.sums.shape[0]
-    load(X, theta, work.W)
-    for c in prange(n_chunks):
-        first, last = chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)
-        accumulate_outputs(X, targets, None, first, last, theta, n_features, loss, work, c, table)
-    add_up_outputs(X, 1.0 / n_samples, n_features, work)
 
 
 @kernel
