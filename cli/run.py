@@ -67,6 +67,11 @@ if TYPE_CHECKING:
     help="Average the weights after every step from this one on, 1 for all; of sgd and minibatch.",
 )
 @click.option(
+    "--shards",
+    type=int,
+    help="Parts of the rows that sgd steps through side by side, on as many threads, their weights averaged.",
+)
+@click.option(
     "--on-divergence",
     type=click.Choice(list(ON_DIVERGENCE)),
     default="auto",

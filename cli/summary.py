@@ -112,6 +112,7 @@ def _method(result: Result) -> str:
     settings = result.settings
     parts = [result.method]
     parts += [f"batches of {settings['batch_size']}"] if result.method == "minibatch" else []
+    parts += [f"{settings['shards']} shards side by side"] if settings["shards"] > 1 else []
     parts += [f"rule {settings['rule']}"] if settings["rule"] != "sgd" else []
     why = f" ({result.rate_reason})" if result.rate_reason not in ("", "given") else ""
     parts += [] if result.rate_reason == WHOLE_STEPS else [f"learning rate {result.learning_rate:.4g}{why}"]

@@ -39,6 +39,7 @@ def fit(
     patience: int = 5,
     clip_norm: float | None = None,
     average: bool | int = False,
+    shards: int | None = None,
     fit_intercept: bool = True,
     sample_weight: Any = None,
     class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
@@ -109,6 +110,14 @@ def fit(
         nine out. Steps, and the running loss, are those of the weights themselves. On sparse rows sgd keeps the mean
         up at the cost of their non-zeros, but with l1, penalty_weights or another rule a step costs n_features.
         Training that diverges and goes back begins a new mean.
+    shards : how many parts sgd cuts each round of rows into: a twentieth of an epoch, more where that is little work,
+        up to a whole one. The parts are stepped through side by side, on as many threads, each from the weights that
+        the round began with; then the weights become the mean of the parts', weighted by their rows (Zinkevich et al.,
+        2010; Stich, Local SGD, 2019). Bits depend on ``shards`` but not on ``n_threads``; 1 is sgd as it is. A round
+        takes the weights as far as one part does, with the noise of P parts averaged out: P shards make an epoch up
+        to P times as fast and leave less noise, but need more epochs, or a larger rate, where noise is not the
+        trouble. ``schedule`` and ``average`` count the steps of a part; the mean is over those of all parts. A rule
+        that remembers, such as momentum, does so for each part. With method "auto" it is sgd that is taken.
     fit_intercept : whether the model has an intercept.
     sample_weight : array of shape (n_samples,), 0 or more: a row of weight 2 counts as two rows, one of weight 0
         is left out. By default the weights of a `Table`, if it was opened with some.
@@ -165,7 +174,7 @@ def fit(
     penalty_term = resolve_penalty(penalty, alpha, l1_ratio)
     options = Options(
         method, rule, learning_rate, schedule, batch_size, scale, max_epochs, max_seconds, tol, gap_tol, patience,
-        clip_norm, shuffle, seed, n_threads, trace, callbacks, average, on_divergence,
+        clip_norm, shuffle, seed, n_threads, trace, callbacks, average, on_divergence, shards,
     ).bound_to(loss_term, penalty_term, alpha)  # fmt: skip
     rows = RowOptions(sample_weight, class_weight, offset, penalty_weights, validation, options.seed)
     problem, described = pose(X, y, loss_term, penalty_term, fit_intercept, rows)

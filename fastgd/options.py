@@ -18,7 +18,7 @@ from .vocabulary import nearest
 METHODS = {
     "auto": "picks one of the others for the shape of the data",
     "gd": "batch gradient descent: one step an epoch on the gradient of all rows, in parallel",
-    "sgd": "stochastic gradient descent: one step a row, serial",
+    "sgd": "stochastic gradient descent: one step a row, serial or in shards",
     "minibatch": "one step a batch of rows: the compromise",
     "newton": "one step a pass, preconditioned by the Hessian of sampled rows; for up to about a thousand columns",
     "lbfgs": "one step a pass, from a memory of the last ones; for any number of columns and a smooth penalty",
@@ -37,6 +37,7 @@ ON_DIVERGENCE = {
 }
 SHUFFLES = ("blocks", "full", "none")
 AVERAGING = ("auto", "sgd", "minibatch")  # the methods whose steps can be averaged
+SHARDING = ("auto", "sgd")  # those whose steps can be taken side by side
 AUTO_TOLERANCE = 1e-4
 
 
@@ -63,6 +64,7 @@ class Options:
     callbacks: Sequence[Callable[..., Any]] = ()
     average: bool | int = False
     on_divergence: Literal["auto", "shrink", "raise"] = "auto"
+    shards: int | None = None
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -88,6 +90,8 @@ class Options:
             self.n_threads = _whole("n_threads", self.n_threads, 1)
         if not isinstance(self.average, bool):
             self.average = _whole("average", self.average, 0, "True, False or ")
+        if self.shards is not None:
+            self.shards = _whole("shards", self.shards, 1)
         self._check_tolerance()
         self._check_choices()
 
@@ -116,6 +120,8 @@ class Options:
             self._check_can_be_modelled(loss, penalty)
         if self.average:
             self._check_average(penalty)
+        if self.shards is not None and self.shards > 1:
+            self._check_shards(penalty)
         if self.on_divergence == "shrink" and getattr(schedule, "sets_rate", False):
             name = SCHEDULES.name_of(schedule)
             raise OptionError(
@@ -142,6 +148,16 @@ class Options:
             raise OptionError(
                 f"rule {name!r} makes the model from the weights of its steps in a way of its own here: "
                 "leave average out, or take the rule sgd"
+            )
+
+    def _check_shards(self, penalty: Any) -> None:
+        from .kernels.update import keeps_model  # brings numba, as above
+
+        if keeps_model(self.rule, penalty):
+            name = RULES.name_of(self.rule)
+            raise OptionError(
+                f"rule {name!r} keeps the model apart from the weights that shards average: leave shards out, or take "
+                "the rule sgd"
             )
 
     def _check_tolerance(self) -> None:
@@ -173,10 +189,26 @@ class Options:
             raise OptionError("method 'sgd' takes one row a step; for a batch_size other than 1 use method 'minibatch'")
         if self.method == "gd" and self.batch_size != "auto":
             raise OptionError("method 'gd' takes all rows in each step; for a batch_size use method 'minibatch'")
+        if self.shards is not None:
+            self._check_goes_in_shards(self.shards)
         if self.method in QUASI_NEWTON:
             self._check_own_steps()
         if self.method in VARIANCE_REDUCED:
             self._check_variance_reduced()
+
+    def _check_goes_in_shards(self, shards: int) -> None:
+        if self.method not in SHARDING:
+            raise OptionError(
+                f"shards are parts of the rows that method 'sgd' steps through side by side, and method "
+                f"{self.method!r} has none: leave shards out, or take method 'sgd'"
+            )
+        if self.batch_size not in ("auto", 1):
+            raise OptionError("shards take one row a step each: leave batch_size or shards out")
+        if self.trace == "step" and shards > 1:
+            raise OptionError(
+                "trace='step' records one step after the other, and shards take theirs side by side: leave one of the "
+                "two out"
+            )
 
     def _check_can_be_modelled(self, loss: Any, penalty: Any) -> None:
         """Whether a quadratic model of the curvature says something of the loss and the penalty."""

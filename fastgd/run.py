@@ -82,6 +82,8 @@ class Run:
                 check_finite(problem.X, problem.feature_names)
                 raise DataError("the objective at the start is not finite: the values of X, y or start are too large")
             self.plan = make_plan(problem, self.options)
+            if (wanted := self.options.shards or 1) > self.plan.shards:
+                self.remarks.append(f"shards={wanted} is more than the {self.plan.shards} rows: each is a shard")
             self.watch = Watch(
                 problem, self.options, self.theta, objective, self.plan.passes, lambda: clock.seconds, self.certificate
             )
@@ -157,7 +159,7 @@ class Run:
             watch.evaluate(self.problem.objective(watch.model()), watch.best_row)
 
     def _remark_on_average(self) -> None:
-        begin, steps = int(self.options.average), self.watch.epoch * -(-self.problem.n_samples // self.plan.batch_size)
+        begin, steps = int(self.options.average), self.watch.epoch * -(-self.problem.n_samples // self.plan.rows_a_step)
         if begin > steps:
             self.remarks.append(f"average={begin} is more than the {steps} steps there were, so nothing was averaged")
 
@@ -244,6 +246,7 @@ class Run:
             "patience": options.patience,
             "clip_norm": options.clip_norm,
             "average": options.average,
+            "shards": self.plan.shards,
             "on_divergence": options.on_divergence,
             "validation_samples": 0 if self.problem.validation is None else self.problem.validation.n_samples,
             "shuffle": options.shuffle,

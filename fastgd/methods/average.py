@@ -6,19 +6,19 @@ import numpy as np
 
 from ..kernels.average import LazySum, LazySums
 from ..problem import Problem
-from ..watch import Watch
+from .shards import Follow, apart
 
 
 class LazyMean:
-    """The mean of the weights after step number ``begin`` and each later one, which the watch follows; 0 for none."""
+    """The mean of the weights after step number ``begin`` and each later one, which becomes the model; 0 for none."""
 
-    def __init__(self, problem: Problem, begin: int, watch: Watch) -> None:
-        self.begin, self.watch, self.count = begin, watch, 0
+    def __init__(self, problem: Problem, begin: int, follow: Follow) -> None:
+        self.begin, self.follow, self.count = begin, follow, 0
         self.sums: LazySum | LazySums
         if problem.several:
-            self.sums = LazySums.make(problem.X, problem.n_outputs, problem.n_parameters)
+            self.sums = apart(LazySums.make(problem.X, problem.n_outputs, problem.n_parameters))
         else:
-            self.sums = LazySum.make(problem.n_features, problem.n_parameters)
+            self.sums = apart(LazySum.make(problem.n_features, problem.n_parameters))
 
     def sums_over(self, t: int, n_steps: int) -> LazySum | LazySums | None:
         """What the kernel takes for the ``n_steps`` from number ``t`` on."""
@@ -27,7 +27,7 @@ class LazyMean:
         skip = min(max(self.begin - t, 0), n_steps)
         self.count += n_steps - skip
         if self.count:
-            self.watch.follow(self.model)
+            self.follow(self.model)
         return self.sums._replace(skip=skip)
 
     def model(self) -> np.ndarray:

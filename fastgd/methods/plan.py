@@ -31,11 +31,18 @@ class Plan:
     shares: np.ndarray  # of the learning rate for each output
     passes: float  # over X, for the statistics that the rate comes from
     reason: str  # why this learning rate
+    shards: int = 1  # parts of the rows that sgd goes through side by side
+
+    @property
+    def rows_a_step(self) -> int:
+        """Of all shards together."""
+        return self.batch_size * self.shards
 
 
 def settle(problem: Problem, options: Options) -> Options:
     """The options with the method settled, where the user left it to us, as follows.
 
+    - sgd where ``shards`` are given;
     - where steps are the user's choice (a rule, schedule, learning_rate, batch_size, clip_norm or average, or a trace
       of single steps), and for what is not convex (phase_retrieval, mcp, scad) or has penalties of groups: minibatch,
       or gd below 256 rows;
@@ -48,6 +55,8 @@ def settle(problem: Problem, options: Options) -> Options:
     """
     if options.method != "auto":
         return options
+    if options.shards is not None:
+        return replace(options, method="sgd")
     if not options.leaves_steps_open or not can_be_modelled(problem):
         few = problem.n_samples < GD_BELOW_ROWS and options.batch_size == "auto" and not options.average
         options = replace(options, method="gd" if few else "minibatch")
@@ -89,7 +98,8 @@ def make_plan(problem: Problem, options: Options) -> Plan:
         rates, passes, reason = stable_rates(problem, options, metric, batch_size)
         rate = float(rates.max())
         shares = rates / rate
-    return Plan(method, batch_size, metric, rate, shares, passes, reason)
+    shards = min(options.shards or 1, problem.n_samples)
+    return Plan(method, batch_size, metric, rate, shares, passes, reason, shards)
 
 
 def make_stepper(problem: Problem, options: Options, plan: Plan) -> Stepper:

@@ -21,6 +21,7 @@ from ..rules import SGD
 from ..watch import Watch
 from .average import LazyMean
 from .plan import Plan, make_stepper
+from .shards import Block, Follow, apart, in_shards
 
 # A kernel call handles about this many values, some tens of milliseconds of work at most, so that
 # Ctrl-C, progress and max_seconds act promptly. A row costs something even when it is short.
@@ -32,33 +33,45 @@ CALLS_AN_EPOCH = 20
 # one, for numba to look at its arguments) is felt.
 FEWEST_VALUES_A_CALL = 1 << 20
 
-# Runs the steps of some rows: (order, rates, number of the first step) -> their summed losses, and the
-# mean gradient of the last step, which is made only for the trace of single steps.
-Block = Callable[[np.ndarray, np.ndarray, int], float]
+# What takes steps, and the mean gradient of the last one, which is made only for the trace of single steps.
+Steps = tuple[Block, Callable[[], np.ndarray]]
 
 
 def sgd(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.ndarray) -> None:
-    """A step for each row, serially. Source: Robbins and Monro, A stochastic approximation method (1951).
+    """A step for each row, serially, or in shards side by side: see `shards`.
 
-    The plain rule with a plain penalty has a kernel of its own, whose cost on sparse rows is that of
+    Source: Robbins and Monro, A stochastic approximation method (1951).
+    """
+    if plan.shards == 1:
+        return _epochs(problem, options, plan, watch, *_sgd_steps(problem, options, plan, watch.follow, theta))
+
+    def make(own: np.ndarray, follow: Follow) -> Block:
+        return _sgd_steps(problem, options, plan, follow, own)[0]
+
+    with in_shards(theta, plan.shards, int(options.average), watch.follow, make) as run:
+        return _epochs(problem, options, plan, watch, run, lambda: theta)
+
+
+def _sgd_steps(problem: Problem, options: Options, plan: Plan, follow: Follow, theta: np.ndarray) -> Steps:
+    """The plain rule with a plain penalty has a kernel of its own, whose cost on sparse rows is that of
     their non-zeros; any other is the mini-batch kernel with batches of one row.
     """
     plain = isinstance(options.rule, SGD) and isinstance(problem.penalty, ElasticNet)
     if options.average:  # a mean of weights is kept up lazily where nothing but rows and l2 changes them
         plain = plain and problem.penalty.l1 == 0
     if not plain or len(problem.penalty_weights) or plan.metric.shift.any() or (plan.metric.inverse != 1).any():
-        return minibatch(problem, options, plan, watch, theta)
+        return _batch_steps(problem, options, plan, follow, theta)
     last = LastGradient(problem)
-    mean = LazyMean(problem, int(options.average), watch)
+    mean = LazyMean(problem, int(options.average), follow)
     run = (_sgd_of_outputs if problem.several else _sgd_of_one)(problem, options, plan, theta, last, mean)
-    return _epochs(problem, options, plan, watch, run, last.gradient)
+    return run, last.gradient
 
 
 def _sgd_of_one(
     problem: Problem, options: Options, _plan: Plan, theta: np.ndarray, last: LastGradient, mean: LazyMean
 ) -> Block:
-    v = np.zeros(problem.n_features, problem.dtype)
-    paid = np.zeros(problem.n_features)
+    v = apart(np.zeros(problem.n_features, problem.dtype))
+    paid = apart(np.zeros(problem.n_features))
     clip = np.inf if options.clip_norm is None else options.clip_norm
     l1, l2 = problem.penalty.l1, problem.penalty.l2
 
@@ -76,27 +89,30 @@ def _sgd_of_one(
 def _sgd_of_outputs(
     problem: Problem, options: Options, plan: Plan, theta: np.ndarray, last: LastGradient, mean: LazyMean
 ) -> Block:
-    lazy = LazyWeights.make(problem.X, problem.n_outputs)
+    lazy = apart(LazyWeights.make(problem.X, problem.n_outputs))
+    losses = apart(np.zeros(problem.n_outputs))
     clip = np.inf if options.clip_norm is None else options.clip_norm
     shares = plan.shares * problem.rate_shares
     each = Each(shares, problem.penalty.l1 * problem.strength, problem.penalty.l2 * problem.strength)
 
     def run(order: np.ndarray, rates: np.ndarray, t: int) -> float:
-        problem.losses[:] = 0.0
+        losses[:] = 0.0
         sums = mean.sums_over(t, len(order))
-        sgd_outputs_epoch(
-            problem.X, problem.targets, order, rates, problem.loss, each, clip, theta, problem.losses, lazy, sums
-        )
+        sgd_outputs_epoch(problem.X, problem.targets, order, rates, problem.loss, each, clip, theta, losses, lazy, sums)
         last.row, last.slopes = int(order[-1]), lazy.z
-        return float(problem.losses.sum())
+        return float(losses.sum())
 
     return run
 
 
 def minibatch(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.ndarray) -> None:
     """A step for each batch of rows, its gradient in parallel where a batch is large."""
-    stepper = make_stepper(problem, options, plan)
-    apart = keeps_model(options.rule, problem.penalty)
+    _epochs(problem, options, plan, watch, *_batch_steps(problem, options, plan, watch.follow, theta))
+
+
+def _batch_steps(problem: Problem, options: Options, plan: Plan, follow: Follow, theta: np.ndarray) -> Steps:
+    stepper = apart(make_stepper(problem, options, plan))
+    apart_model = keeps_model(options.rule, problem.penalty)
     several, X, n_outputs = problem.several, problem.X, problem.n_outputs
     values = int(problem.n_values / problem.n_samples * plan.batch_size) * n_outputs
     n_chunks = chunk_count(values, problem.n_features * n_outputs) if values >= PARALLEL_FROM else 1
@@ -105,31 +121,32 @@ def minibatch(problem: Problem, options: Options, plan: Plan, watch: Watch, thet
         work = OutputsWorkspace.make(X, n_outputs, problem.n_parameters, n_chunks)
     else:
         work = Workspace.make(problem.dtype, problem.n_features, problem.n_parameters, n_chunks)
+    work, losses = apart(work), apart(np.zeros(n_outputs))
     kernel = minibatch_outputs_epoch if several else minibatch_epoch
-    launch = kernel if n_chunks > 1 else kernel.serial
+    launch = kernel if n_chunks > 1 and plan.shards == 1 else kernel.serial  # shards have the threads already
 
     def run(order: np.ndarray, rates: np.ndarray, t: int) -> float:
         targets, loss, size = problem.targets, problem.loss, plan.batch_size
         if options.average and t + len(rates) > options.average:
-            watch.follow(lambda: stepper.mean.weights.reshape(theta.shape))
-        elif apart:
-            watch.follow(lambda: model_of(theta, stepper))
+            follow(lambda: stepper.mean.weights.reshape(theta.shape))
+        elif apart_model:
+            follow(lambda: model_of(theta, stepper))
         if not several:
             return float(launch(X, targets, order, size, rates, t, loss, stepper, theta, work))
-        problem.losses[:] = 0.0
-        launch(X, targets, order, size, rates, t, loss, stepper, theta, problem.losses, work)
-        return float(problem.losses.sum())
+        losses[:] = 0.0
+        launch(X, targets, order, size, rates, t, loss, stepper, theta, losses, work)
+        return float(losses.sum())
 
-    _epochs(problem, options, plan, watch, run, lambda: work.gradient)
+    return run, lambda: work.gradient
 
 
 def _epochs(
     problem: Problem, options: Options, plan: Plan, watch: Watch, run: Block, last_gradient: Callable[[], np.ndarray]
 ) -> None:
-    n, batch = problem.n_samples, plan.batch_size
+    n, batch = problem.n_samples, plan.rows_a_step
     row_bytes = problem.n_values / n * problem.dtype.itemsize
     orders = RowOrder(n, row_bytes, str(options.shuffle), options.seed)
-    rows_a_call = batch if options.trace == "step" else _rows_a_call(problem, batch)
+    rows_a_call = batch if options.trace == "step" else _rows_a_call(problem, plan)
     rates = np.empty(-(-min(rows_a_call, n) // batch))
     t = 0
     for epoch in watch.epochs():
@@ -154,15 +171,15 @@ def _epochs(
         watch.stop_if_stalled(total / n)
 
 
-def _rows_a_call(problem: Problem, batch: int) -> int:
+def _rows_a_call(problem: Problem, plan: Plan) -> int:
     values_a_row = (problem.n_values / problem.n_samples + ROW_OVERHEAD) * problem.n_outputs
-    if problem.sparse and batch > 1:
-        values_a_row += problem.n_features * problem.n_outputs / batch  # each step touches every weight
+    if problem.sparse and plan.batch_size > 1:
+        values_a_row += problem.n_features * problem.n_outputs / plan.batch_size  # each step touches every weight
     values = values_a_row * problem.n_samples / CALLS_AN_EPOCH
-    # A call reads and writes every weight.
+    # A call reads and writes every weight. In shards each part is a call: they share the work and the time it takes.
     fewest = max(FEWEST_VALUES_A_CALL, 4 * problem.n_features * problem.n_outputs)
-    values = min(max(values, fewest), VALUES_A_CALL)
-    return batch * max(1, int(values / values_a_row) // batch)
+    values = min(max(values, plan.shards * fewest), plan.shards * VALUES_A_CALL)
+    return plan.rows_a_step * max(1, int(values / values_a_row) // plan.rows_a_step)
 
 
 class LastGradient:
