@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from datetime import date
 
 import numpy as np
@@ -14,7 +13,7 @@ import pytest
 import scipy.sparse as sp
 
 import fastgd
-from fastgd import DataError, OptionError, matrix
+from fastgd import DataError, OptionError
 from fastgd.matrix import as_matrix
 from fastgd.penalties import ElasticNet
 from fastgd.rows import CSR
@@ -149,18 +148,6 @@ def test_booleans():
 def test_a_memmap(tmp_path):
     np.save(tmp_path / "X.npy", X)
     same(fit(np.load(tmp_path / "X.npy", mmap_mode="r")), fit())
-
-
-@pytest.mark.parametrize(("form", "why"), [("columns", "its rows do not lie one after"), ("int64", "it holds int64")])
-def test_a_large_copy_is_not_silent(form, why, monkeypatch):
-    monkeypatch.setattr(matrix, "LARGE_COPY", X.nbytes)
-    with pytest.warns(UserWarning, match=rf"X was copied, .* MB in .* s, since {why}.*X = np\.ascontiguousarray"):
-        matrix.as_matrix(EXACT[form](X))
-    with warnings.catch_warnings(action="error"):
-        matrix.as_matrix(X)
-    monkeypatch.setattr(matrix, "LARGE_COPY", X.nbytes + 1)
-    with warnings.catch_warnings(action="error"):
-        matrix.as_matrix(EXACT[form](X))
 
 
 @pytest.mark.parametrize("form", FORMS_OF_Y)
