@@ -326,6 +326,7 @@ WIDE = sp.random_array((40, 2000), density=0.02, rng=np.random.default_rng(0), f
         (X, NUMBERS, {"batch_size": 8}, "minibatch"),
         (X, NUMBERS, {"clip_norm": 1.0}, "minibatch"),
         (X, NUMBERS, {"average": True}, "minibatch"),
+        (X, NUMBERS, {"shards": 2}, "sgd"),
         (X, NUMBERS, {"trace": "step"}, "minibatch"),
         (X, NUMBERS, {"penalty": "mcp", "alpha": 0.1}, "minibatch"),
     ],

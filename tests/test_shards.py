@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -225,6 +226,17 @@ def test_scaled_columns():
     plain, scaled = fit(X, **options, scale=True), fit(X * units, **options)
     assert any("scaled" in remark for remark in scaled.remarks)
     assert scaled.coef * units == close(plain.coef, 1e-9)
+
+
+@pytest.mark.parametrize(("n", "d", "n_shards"), [(1000, 5, 3), (500_000, 54, 2), (500_000, 54, 8), (10**8, 10, 2)])
+def test_rounds_are_long_enough_for_threads_and_short_enough_for_a_person(n, d, n_shards, monkeypatch):
+    monkeypatch.undo()
+    problem = SimpleNamespace(n_samples=n, n_features=d, n_values=n * d, n_outputs=1, sparse=True)
+    plan = SimpleNamespace(batch_size=1, shards=n_shards, rows_a_step=n_shards)
+    rows = stochastic._rows_a_call(problem, plan)
+    assert rows % n_shards == 0
+    part = rows // n_shards * (d + stochastic.ROW_OVERHEAD)
+    assert 0.99 * stochastic.FEWEST_VALUES_A_PART < part <= stochastic.VALUES_A_CALL
 
 
 # --- How it ends ------------------------------------------------------------------------------------------------------
