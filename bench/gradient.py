@@ -11,6 +11,7 @@ from fastgd.kernels.targets import Targets
 from fastgd.losses import LOSSES
 from fastgd.penalties import ElasticNet
 from fastgd.problem import Problem
+from fastgd.rows import CSR
 
 from .roofline import fastest, readers
 from .scale import Scale
@@ -24,10 +25,14 @@ COLUMNS = ("dtype", "d", "loss", "MB", "GB/s", "of the roofline", "x NumPy", "x 
 SMALL = 1_000_000  # bytes; in the caches
 
 
-def gradient_of(X: np.ndarray, y: np.ndarray, loss: str) -> Callable[[], object]:
-    """The gradient at zero weights as `fit` takes it, and not remembered from the last time."""
+def gradient_of(X: np.ndarray | CSR, y: np.ndarray, loss: str) -> Callable[[], object]:
+    """The gradient at zero weights as `fit` takes it."""
     problem = Problem(X, Targets(y), LOSSES.resolve(loss), ElasticNet(), fit_intercept=False)
-    theta = np.zeros(X.shape[1])
+    return again(problem, problem.zeros())
+
+
+def again(problem: Problem, theta: np.ndarray) -> Callable[[], object]:
+    """The gradient at ``theta``, and not remembered from the last time."""
 
     def run() -> object:
         problem.evaluations = Evaluations()

@@ -5,13 +5,9 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from fastgd.evaluations import Evaluations
-from fastgd.kernels.targets import Targets
-from fastgd.losses import LOSSES
 from fastgd.matrix import as_matrix
-from fastgd.penalties import ElasticNet
-from fastgd.problem import Problem
 
+from .gradient import gradient_of
 from .machine import has
 from .scale import Scale
 from .sgd import ours, scikit_learn
@@ -33,17 +29,12 @@ def rows_like_rcv1(n: int) -> sp.csr_array:
 
 def gradients(X: sp.csr_array, y: np.ndarray, rounds: int) -> dict[str, Timing]:
     rows, _ = as_matrix(X)
-    problem = Problem(rows, Targets(2 * y - 1), LOSSES.resolve("logistic"), ElasticNet(), fit_intercept=False)
-    theta, labels = np.zeros(N_FEATURES), 2 * y - 1
-
-    def run() -> object:
-        problem.evaluations = Evaluations()
-        return problem.gradient(theta)
-
-    return in_turn(
-        {"fastgd": run, "SciPy": lambda: X.T @ (-labels / (1 + np.exp(labels * (X @ theta))))},
-        rounds,
-    )
+    w, labels = np.zeros(N_FEATURES), 2 * y - 1
+    candidates = {
+        "fastgd": gradient_of(rows, labels, "logistic"),
+        "SciPy": lambda: X.T @ (-labels / (1 + np.exp(labels * (X @ w)))),
+    }
+    return in_turn(candidates, rounds)
 
 
 def measure(scale: Scale) -> Table:
