@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -126,4 +127,4 @@ def _as_they_are(n: int) -> Iterator[Race]:
     if folder := os.environ.get("FASTGD_DATA"):
         yield a9a(folder)
     else:
-        print("a9a: not measured, since FASTGD_DATA names no folder with a9a.svm.gz")
+        print("a9a: not measured, since FASTGD_DATA names no folder with a9a.svm.gz", file=sys.stderr)

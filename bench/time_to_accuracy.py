@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import fastgd
 
 from .finish import MOST_ITERATIONS, Finish, Fits, finish, settle
-from .peers import DIRECT, peers_of
+from .peers import DIRECT, OPTIONAL, missing, peers_of
 from .problems import Race, races
 from .scale import Scale
 from .table import Table, told
@@ -119,6 +119,8 @@ COLUMNS = (
 def measure(scale: Scale) -> Table:
     """Whole fits, kernels compiled; each problem is printed on standard error as soon as it is done."""
     table = Table("Time to accuracy", COLUMNS)
+    if absent := [why for package in OPTIONAL if (why := missing(package))]:
+        print(f"cannot be imported, and so not measured: {', '.join(absent)}", file=sys.stderr)
     for race in races(50_000 if scale.quick else 500_000):
         for row in rows(race):
             table.rows.append(row)

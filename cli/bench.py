@@ -19,7 +19,7 @@ WORDS = "\n".join(f"  {name:<17} {what}" for name, what in QUESTIONS.items())
 
 @click.command(short_help="How fast it is on this machine, beside peers.", epilog=f"\b\nQuestions:\n{WORDS}")
 @click.argument("questions", nargs=-1, type=click.Choice([*QUESTIONS, "all"]), metavar="[QUESTION]...")
-@click.option("--quick", is_flag=True, help="Less data, fewer cases and rounds: rough numbers in about a minute.")
+@click.option("--quick", is_flag=True, help="Less data, fewer cases and rounds: rough numbers in some three minutes.")
 @click.option("--plot", type=click.Path(dir_okay=False), help="Draw a picture: .png, .svg or .pdf.")
 @json_option
 @quiet_option
