@@ -15,10 +15,10 @@ from .kernels.minibatch import Workspace
 from .kernels.outputs import Workspace as OutputsWorkspace
 from .kernels.outputs import is_joint, outputs_gradient, outputs_mean_loss
 from .kernels.targets import NONE, Targets
-from .kernels.update import penalty_value, project
 from .losses import check_targets
 from .matrix import as_matrix, check_finite, count_values, dtype_of, shape_of, take_rows
 from .penalties import Box
+from .penalty_parts import prox_of, value_of
 from .prefetch import VALUES_A_LINE
 from .rows import BLOCK_ROWS, CSR
 from .target import as_columns, as_row_values, as_sample_weight, as_target, class_factors, normalized, of_classes
@@ -147,7 +147,7 @@ class Problem:
     def project(self, theta: np.ndarray) -> None:
         """Bring ``theta`` within the bounds of the penalty, where it has some."""
         for row in np.atleast_2d(theta):
-            project(self.penalty, row[: self.n_features])
+            prox_of(self.penalty, row[: self.n_features], np.zeros(self.n_features))  # a step of 0 moves nothing else
 
     def gradient(self, theta: np.ndarray, table: np.ndarray | None = None) -> tuple[float, np.ndarray]:
         """Mean loss and its mean gradient at ``theta``, without the penalty; the array is reused by the next call.
@@ -187,7 +187,7 @@ class Problem:
         """The penalty of each output."""
         rows = np.atleast_2d(theta)[:, : self.n_features]
         return np.array(
-            [penalty_value(self.penalty, w, s, self.penalty_weights) for w, s in zip(rows, self.strength, strict=True)]
+            [value_of(self.penalty, w, s, self.penalty_weights) for w, s in zip(rows, self.strength, strict=True)]
         )
 
     def penalty_factors(self, k: int) -> np.ndarray:

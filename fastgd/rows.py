@@ -82,7 +82,8 @@ def _axpy_csr(a, X, i, out):
 def _squared_norm_dense(X, i, shift, inverse, at_zero):
     total = 0.0
     for j in range(X.shape[1]):
-        total += (inverse[j] * (X[i, j] - shift[j])) ** 2
+        scaled = inverse[j] * (X[i, j] - shift[j])
+        total += scaled * scaled
     return total
 
 

@@ -21,7 +21,7 @@ from numba.core.typing.templates import AttributeTemplate, infer_getattr
 from numba.extending import NativeValue, models, overload_method, register_model, unbox
 
 from .elementary import exp
-from .jit import COMPILE_OPTIONS
+from .jit import CALLED_BY_KERNELS
 from .term import Code, all_names, field_kinds, is_library, methods
 
 NUMBA_KINDS = {
@@ -112,7 +112,7 @@ class _Copies:
         if isinstance(value, Dispatcher):
             return self._helper(value, value.py_func, value.targetoptions)
         if isinstance(value, FunctionType) and not _is_known(value):
-            return self._helper(value, value, COMPILE_OPTIONS)
+            return self._helper(value, value, CALLED_BY_KERNELS)
         return value
 
     def _helper(self, value: Any, function: FunctionType, options: dict[str, Any]) -> Any:
@@ -162,7 +162,7 @@ def _expose(own_type: type, name: str, method: Any) -> None:
         return method
 
     resolve.__signature__ = inspect.signature(method)  # type: ignore[attr-defined]  # numba reads the parameters here
-    overload_method(own_type, name, jit_options={**COMPILE_OPTIONS, "forceinline": True})(resolve)
+    overload_method(own_type, name, jit_options={**CALLED_BY_KERNELS, "forceinline": True})(resolve)
 
 
 class _TermModel(models.StructModel):  # type: ignore[misc]

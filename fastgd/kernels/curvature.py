@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from numba import prange
-
-from ..jit import inlined, kernel, parallel_kernel, subroutine
+from ..jit import inlined, kernel, threaded
 from ..rows import add_squares, n_rows
-from .gradient import chunk_bound
-from .outputs import clear, slopes_of
+from .gradient import chunk_bound, clear, mean_over_rows
+from .outputs import slopes_of
 from .targets import weight_of
 from .update import penalty_weight
 
@@ -56,13 +54,6 @@ def curvatures_of_outputs(targets, z, loss, low, high, losses, out):
 
 
 @kernel
-def smooth_pull(w, penalty, strength, weights, out):
-    """The derivative of the smooth part of a penalty times ``strength``, in the weights w, written to ``out``."""
-    for j in range(w.shape[0]):
-        out[j] = penalty_weight(strength, weights, j) * penalty.derivative(w[j])
-
-
-@kernel
 def minimise_quadratic(H, slope, theta, stepper, k, sweeps, tol, change):
     """Write the ``change`` of the scaled variables that minimises slope . change + change' H change / 2 + penalty.
 
@@ -101,22 +92,12 @@ def minimise_quadratic(H, slope, theta, stepper, k, sweeps, tol, change):
             break
 
 
-@subroutine
-def squares_of_rows(X, start, stop, out):
-    clear(out)
-    for i in range(start, stop):
-        add_squares(X, i, out)
-
-
-@parallel_kernel
-def mean_squares(X, partials, out):
+@threaded("partials", mean_over_rows)
+def mean_squares(begin, end, X, partials, out):
     """The mean square of each column; a row of ``partials`` for each chunk of rows."""
     n_samples, n_chunks = n_rows(X), partials.shape[0]
-    for c in prange(n_chunks):
-        first, last = chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)
-        squares_of_rows(X, first, last, partials[c])
-    for j in range(out.shape[0]):
-        total = 0.0
-        for c in range(n_chunks):
-            total += partials[c, j]
-        out[j] = total / n_samples
+    for c in range(begin, end):
+        partial = partials[c]
+        clear(partial)
+        for i in range(chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)):
+            add_squares(X, i, partial)

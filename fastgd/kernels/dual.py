@@ -5,12 +5,13 @@ All of it is in float64, whatever X is stored in: a bound is no better than its 
 
 from __future__ import annotations
 
-import numpy as np
-from numba import prange
+from typing import Any
 
-from ..jit import kernel, parallel_kernel, subroutine
+import numpy as np
+
+from ..jit import kernel, subroutine, threaded
 from ..rows import axpy_double, n_rows
-from .gradient import chunk_bound
+from .gradient import chunk_bound, clear, mean_over_rows
 from .targets import weight_of
 
 
@@ -28,44 +29,30 @@ def slopes_of_rows(y, weight, z, b, loss, start, stop, slopes):
     return total, summed
 
 
-@parallel_kernel
-def slopes_at(y, weight, z, b, loss, sums, slopes):
+def _means(y: np.ndarray, weight: Any, z: Any, b: float, loss: Any, sums: np.ndarray, slopes: Any) -> Any:
+    return sums.sum(axis=0) / len(y)
+
+
+@threaded("sums", _means)
+def slopes_at(begin, end, y, weight, z, b, loss, sums, slopes):
     """Write s_i l'(y_i, z_i + b) into ``slopes``; return the mean loss and the mean slope."""
     n_samples = y.shape[0]
     n_chunks = sums.shape[0]
-    for c in prange(n_chunks):
+    for c in range(begin, end):
         first, last = chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)
         sums[c, 0], sums[c, 1] = slopes_of_rows(y, weight, z, b, loss, first, last, slopes)
-    total = 0.0
-    summed = 0.0
-    for c in range(n_chunks):
-        total += sums[c, 0]
-        summed += sums[c, 1]
-    return total / n_samples, summed / n_samples
 
 
-@subroutine
-def add_rows(X, slopes, start, stop, out):
-    """Add slopes_i x_i of rows start..stop to ``out``."""
-    for i in range(start, stop):
-        axpy_double(slopes[i], X, i, out)
-
-
-@parallel_kernel
-def mean_product(X, slopes, partials, out):
+@threaded("partials", mean_over_rows)
+def mean_product(begin, end, X, slopes, partials, out):
     """X' slopes / n."""
     n_samples = n_rows(X)
     n_chunks = partials.shape[0]
-    for c in prange(n_chunks):
-        partials[c, :] = 0.0
-        add_rows(
-            X, slopes, chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples), partials[c]
-        )
-    for j in range(out.shape[0]):
-        total = 0.0
-        for c in range(n_chunks):
-            total += partials[c, j]
-        out[j] = total / n_samples
+    for c in range(begin, end):
+        partial = partials[c]
+        clear(partial)
+        for i in range(chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)):
+            axpy_double(slopes[i], X, i, partial)
 
 
 @kernel

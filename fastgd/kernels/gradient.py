@@ -5,13 +5,15 @@ Weights come as ``theta``: the coefficients, then the intercept where the model 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import prange
 
 from ..blocks import row_at
-from ..jit import kernel, parallel_kernel, subroutine
+from ..jit import kernel, parallel_kernel, subroutine, threaded
 from ..rows import BLOCK_ROWS, axpy, axpy2, axpys, dot, dots, n_rows, prefetch_ahead, squared_norm
-from .targets import offset_of, weight_of
+from .targets import Targets, offset_of, weight_of
 
 
 # Two rows at a time halve the loads and stores of the gradient. Their dots are taken one after the other: several rows
@@ -104,6 +106,21 @@ def chunk_bound(c, n_chunks, start, stop):
     return start + c * (stop - start) // n_chunks
 
 
+# Numba's own array[:] = 0 takes a second to compile.
+@subroutine
+def clear(array):
+    """Zeros."""
+    for j in range(array.shape[0]):
+        array[j] = 0.0
+
+
+def mean_over_rows(X: Any, *workspace_and_out: Any) -> None:
+    """Add the rows of ``partials`` up and divide by the rows of X; for kernels that end in (..., partials, out)."""
+    *_, partials, out = workspace_and_out
+    partials.sum(axis=0, out=out)
+    out /= n_rows(X)
+
+
 @subroutine
 def add_up(partials, sums, scale, n_features, gradient):
     """Add the chunks' partial gradients in a fixed order, times ``scale``; return the summed losses."""
@@ -133,7 +150,7 @@ def batch_gradient(X, targets, w, b, loss, partials, sums, blocks, table, gradie
     n_samples = n_rows(X)
     n_chunks = partials.shape[0]
     for c in prange(n_chunks):
-        partials[c, :] = 0.0
+        clear(partials[c])
         first, last = chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)
         sums[c, 0], sums[c, 1] = gradient_of_chunk(X, targets, first, last, w, b, loss, partials[c], blocks, c, table)
     return add_up(partials, sums, 1.0 / n_samples, w.shape[0], gradient) / n_samples
@@ -152,44 +169,38 @@ def summed_loss(X, targets, start, stop, w, b, loss):
     return total
 
 
-@subroutine
-def predict_rows(X, start, stop, w, b, z):
-    """z = X w + b for rows start..stop."""
-    for i in range(start, stop):
-        z[i] = dot(X, i, w) + b
+def _mean_of_losses(X: Any, targets: Targets, w: Any, b: float, loss: Any, sums: np.ndarray) -> float:
+    return float(sums[:, 0].sum()) / len(targets.y)
 
 
-@parallel_kernel
-def mean_loss(X, targets, w, b, loss, sums):
+@threaded("sums", _mean_of_losses)
+def mean_loss(begin, end, X, targets, w, b, loss, sums):
     """Mean loss over all rows."""
     n_samples = n_rows(X)
     n_chunks = sums.shape[0]
-    for c in prange(n_chunks):
+    for c in range(begin, end):
         first, last = chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)
         sums[c, 0] = summed_loss(X, targets, first, last, w, b, loss)
-    total = 0.0
-    for c in range(n_chunks):
-        total += sums[c, 0]
-    return total / n_samples
 
 
-@parallel_kernel
-def linear_predictor(X, w, b, n_chunks, z):
+@threaded("n_chunks")
+def linear_predictor(begin, end, X, w, b, n_chunks, z):
     """z = X w + b."""
     n_samples = n_rows(X)
-    for c in prange(n_chunks):
-        first, last = chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)
-        predict_rows(X, first, last, w, b, z)
+    for c in range(begin, end):
+        for i in range(chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)):
+            z[i] = dot(X, i, w) + b
 
 
-@parallel_kernel
-def row_norms(X, metric, n_chunks, norms):
+@threaded("n_chunks")
+def row_norms(begin, end, X, metric, n_chunks, norms):
     """|x_i|^2 for each row, in the scaled and centred variables of ``metric``."""
     at_zero = 0.0
     for j in range(metric.shift.shape[0]):
-        at_zero += (metric.shift[j] * metric.inverse[j]) ** 2
+        scaled = metric.shift[j] * metric.inverse[j]
+        at_zero += scaled * scaled
     n_samples = n_rows(X)
-    for c in prange(n_chunks):
+    for c in range(begin, end):
         for i in range(chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)):
             norms[i] = squared_norm(X, i, metric.shift, metric.inverse, at_zero)
 

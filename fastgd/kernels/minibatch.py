@@ -11,7 +11,7 @@ from ..blocks import load
 from ..jit import parallel_kernel
 from ..prefetch import VALUES_A_LINE
 from .average import join_mean
-from .gradient import accumulate, add_up, chunk_bound
+from .gradient import accumulate, add_up, chunk_bound, clear
 from .outputs import accumulate_outputs, add_up_outputs
 from .update import clip_factor, step, step_outputs
 
@@ -48,7 +48,7 @@ def minibatch_epoch(X, targets, order, batch_size, rates, t, loss, stepper, thet
             v[j] = theta[j]
         b = theta[n_features] if theta.shape[0] > n_features else 0.0
         for c in prange(n_chunks):
-            partials[c, :] = 0.0
+            clear(partials[c])
             first, last = chunk_bound(c, n_chunks, start, stop), chunk_bound(c + 1, n_chunks, start, stop)
             sums[c, 0], sums[c, 1] = accumulate(X, targets, order, first, last, v, b, loss, partials[c])
         total += add_up(partials, sums, 1.0 / (stop - start), n_features, gradient)

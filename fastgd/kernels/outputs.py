@@ -15,7 +15,7 @@ from numba import prange
 from ..blocks import block_axpy, block_dot, lay_out, load, row_at, store
 from ..jit import inlined, kernel, parallel_kernel, subroutine, two_forms
 from ..rows import CSR, n_rows
-from .gradient import chunk_bound
+from .gradient import chunk_bound, clear
 from .targets import offset_of, target_of, weight_of
 
 # A block of rows is about this many values, to stay in a core's second-level cache between its two products.
@@ -92,14 +92,6 @@ def slopes_of_block(targets, order, start, stop, theta, n_features, loss, Z, z, 
         for k in range(z.shape[0]):
             slopes[k] += z[k]
             Z[r, k] = z[k]
-
-
-# Numba's own array[:] = 0 takes a second to compile.
-@subroutine
-def clear(array):
-    """Zeros."""
-    for j in range(array.shape[0]):
-        array[j] = 0.0
 
 
 @subroutine

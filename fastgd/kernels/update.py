@@ -94,7 +94,7 @@ def clip_factor(gradient, clip):
     """What makes the norm of ``gradient`` at most ``clip``. Source: PyTorch's clip_grad_norm_."""
     if clip == np.inf:
         return 1.0
-    return min(1.0, clip / (norm(gradient.ravel()) + CLIP_EPSILON))
+    return min(1.0, clip / (norm(gradient) + CLIP_EPSILON))
 
 
 @subroutine
@@ -145,7 +145,7 @@ def update(theta, gradient, lr, t, stepper):
 @subroutine
 def step_outputs(theta, gradient, lr, t, stepper):
     """`step` for every output, on the gradient clipped as a whole; arrays of shape (n_outputs, n_parameters)."""
-    factor = clip_factor(gradient, stepper.clip)
+    factor = clip_factor(gradient.ravel(), stepper.clip)
     for k in range(theta.shape[0]):
         step(theta[k], gradient[k], lr, t, stepper, factor, k)
 
@@ -213,25 +213,13 @@ def penalty_value(penalty, w, strength, weights):
 
 
 @kernel
-def project(penalty, w):
-    """Bring ``w`` within the bounds of the penalty: a prox of step 0 moves what is out of them, and nothing else."""
-    penalty.prox(w, np.zeros(w.shape[0]))
+def apply_prox(penalty, v, step):
+    """The prox of a penalty, for Python to call."""
+    penalty.prox(v, step)
 
 
 @kernel
-def prox_mapping_norm(theta, gradient, stepsize, stepper, k):
-    """Norm of output k's proximal-gradient mapping, (u - prox(u - s gradient)) / s: 0 just at a stationary point."""
-    penalty, moved, reach = stepper.penalty, stepper.before, stepper.reach
-    shift, inverse = stepper.metric
-    n_features = moved.shape[0]
-    slope_b = gradient[n_features] if theta.shape[0] > n_features else 0.0
-    for j in range(n_features):
-        weight = penalty_weight(stepper.strength[k], stepper.weights, j)
-        length = stepsize * inverse[j] ** 2
-        moved[j] = theta[j] - length * (gradient[j] - shift[j] * slope_b + weight * penalty.derivative(theta[j]))
-        reach[j] = weight * length
-    penalty.prox(moved, reach)
-    total = slope_b**2
-    for j in range(n_features):
-        total += ((theta[j] - moved[j]) / (stepsize * inverse[j])) ** 2
-    return np.sqrt(total)
+def smooth_pull(w, penalty, out):
+    """The derivative of the smooth part of a penalty in the weights w, written to ``out``."""
+    for j in range(w.shape[0]):
+        out[j] = penalty.derivative(w[j])

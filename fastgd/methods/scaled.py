@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..kernels.curvature import smooth_pull
 from ..kernels.update import Stepper
+from ..penalty_parts import pull_of
 from ..problem import Problem
 from ..steps import penalty_curvature
 
@@ -22,7 +22,6 @@ class Scaled:
         self.shift, self.inverse = stepper.metric
         self.n_features = problem.n_features
         self.shape = (problem.n_outputs, problem.n_parameters)
-        self._pull = np.zeros(self.n_features)
 
     def evaluate(self, theta: np.ndarray) -> None:
         """One pass over X."""
@@ -43,9 +42,7 @@ class Scaled:
         d, stepper = self.n_features, self.stepper
         slope = gradient.copy()
         for k in range(len(slope)):
-            # The parts, since numba takes a millisecond to see what a whole stepper is.
-            smooth_pull(theta[k, :d], stepper.penalty, stepper.strength[k], stepper.weights, self._pull)
-            slope[k, :d] += self._pull
+            slope[k, :d] += pull_of(stepper.penalty, theta[k, :d], self.problem.penalty_factors(k))
         if self.shape[1] > d:
             slope[:, :d] -= np.outer(gradient[:, d], self.shift)
         slope[:, :d] *= self.inverse

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..kernels.update import Stepper, prox_mapping_norm
+from ..kernels.update import Stepper
 from ..options import Options
+from ..penalty_parts import prox_mapping_norm
 from ..problem import Problem
 
 
