@@ -115,11 +115,11 @@ class _Threaded:
         n_chunks = self._count(args)
         n_threads = min(threads_in_use(), n_chunks)
         bounds = [n_chunks * thread // n_threads for thread in range(n_threads + 1)]
-        with ThreadPoolExecutor(max(n_threads - 1, 1)) as pool:
-            others = [pool.submit(self.kernel, *part, *args) for part in pairwise(bounds[1:])]
-            self.kernel(bounds[0], bounds[1], *args)
-            for other in others:
-                other.result()
+        compiled = bound(self.kernel, 0, 0, *args)  # by this thread: numba is not made for two at once
+        others = [_launches.python_threads.submit(compiled, *part, *args) for part in pairwise(bounds[1:])]
+        compiled(bounds[0], bounds[1], *args)
+        for other in others:
+            other.result()
         return self._finish(*args)
 
     def serial(self, *args: Any) -> Any:
@@ -130,6 +130,17 @@ class _Threaded:
     def _count(self, args: tuple[Any, ...]) -> int:
         chunks = args[self._position]
         return chunks if isinstance(chunks, int) else len(chunks)
+
+
+def bound(kernel: Any, *args: Any) -> Callable[..., Any]:
+    """The machine code of a serial kernel for arguments of these types, compiled or loaded if it is not there yet.
+
+    A kernel looks at the types of its arguments at every call, which for a term or a named tuple of arrays takes
+    longer than a short pass. What is given to the function that this returns must have the same types.
+    """
+    if numba.config.DISABLE_JIT:
+        return kernel  # type: ignore[no-any-return]
+    return kernel.compile(tuple(kernel.typeof_pyval(value) for value in args))  # type: ignore[no-any-return]
 
 
 def _cached(dispatcher: Any) -> Any:
@@ -178,6 +189,7 @@ class _Launches:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.forbidden = False
+        self.python_threads = ThreadPoolExecutor(numba.config.NUMBA_NUM_THREADS)  # started as they are needed
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(
                 before=global_compiler_lock.acquire,
@@ -188,6 +200,7 @@ class _Launches:
     def _in_child(self) -> None:
         global_compiler_lock.release()
         self.lock = threading.Lock()  # the parent may have held it
+        self.python_threads = ThreadPoolExecutor(numba.config.NUMBA_NUM_THREADS)
         self.forbidden = parallel._is_initialized  # started by us or by anybody else
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import prange
+from numba import prange, types
 
 from ..blocks import row_at
-from ..jit import kernel, parallel_kernel, subroutine, threaded
+from ..jit import kernel, parallel_kernel, subroutine, threaded, two_forms
 from ..rows import BLOCK_ROWS, axpy, axpy2, axpys, dot, dots, n_rows, prefetch_ahead, squared_norm
 from .targets import Targets, offset_of, weight_of
 
@@ -92,12 +92,18 @@ def to_slopes(targets, i, b, loss, z):
     return total, slopes
 
 
-@subroutine
-def gradient_of_chunk(X, targets, start, stop, w, b, loss, gradient, blocks, c, table):
-    """The way of chunk c, by blocks if there is room for them."""
-    if blocks is None:
-        return accumulate(X, targets, None, start, stop, w, b, loss, gradient, table)
+def _chunk_by_blocks(X, targets, start, stop, w, b, loss, gradient, blocks, c, table):
     return accumulate_blocks(X, targets, start, stop, w, b, loss, gradient, blocks[c], table)
+
+
+def _chunk_by_pairs(X, targets, start, stop, w, b, loss, gradient, blocks, c, table):
+    return accumulate(X, targets, None, start, stop, w, b, loss, gradient, table)
+
+
+# Chunk c goes by blocks if there is room for them. Of the two ways only one is compiled.
+gradient_of_chunk = two_forms("blocks", lambda blocks: blocks is None, lambda kind: isinstance(kind, types.NoneType))(
+    _chunk_by_blocks, _chunk_by_pairs
+)
 
 
 @subroutine
@@ -149,7 +155,8 @@ def batch_gradient(X, targets, w, b, loss, partials, sums, blocks, table, gradie
     """
     n_samples = n_rows(X)
     n_chunks = partials.shape[0]
-    for c in prange(n_chunks):
+    for chunk in prange(n_chunks):
+        c = np.int64(chunk)  # the compiled loop has unsigned ones, for which all that it calls would be compiled anew
         clear(partials[c])
         first, last = chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)
         sums[c, 0], sums[c, 1] = gradient_of_chunk(X, targets, first, last, w, b, loss, partials[c], blocks, c, table)

@@ -160,4 +160,5 @@ def _problem_on(problem: Problem, rows: np.ndarray, X: np.ndarray | CSR) -> Prob
     some = targets._replace(y=np.ascontiguousarray(targets.y[rows]), weight=weight, offset=offset)
     part = replace(problem, X=X, targets=some)
     part.strength[:], part.rate_shares[:] = problem.strength, problem.rate_shares
+    part.parallel = problem.parallel  # a few rows take no longer than to compile the kernel for one thread as well
     return part
