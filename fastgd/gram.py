@@ -6,10 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from .jit import threads_in_use
-from .matrix import shape_of
+from .matrix import as_scipy, shape_of
 from .rows import CSR
 
 # Rows that are worked on at a time, lest temporary arrays leave the cache.
@@ -47,7 +46,3 @@ def gram(X: np.ndarray | CSR, weights: np.ndarray, shift: np.ndarray, intercept:
         return np.asarray(sum(map(summed, starts)))
     with ThreadPoolExecutor(min(threads_in_use(), SUMS)) as pool:
         return np.asarray(sum(pool.map(summed, starts)))
-
-
-def as_scipy(X: np.ndarray | CSR) -> Any:
-    return sp.csr_array((X.data, X.indices, X.indptr), shape=shape_of(X)) if isinstance(X, CSR) else X

@@ -82,7 +82,8 @@ def parallel_kernel(function: Callable[..., Any]) -> Any:
     Such a kernel must give the same bits however many threads there are: a number of chunks that
     depends on the shape alone, a partial result for each, added up in a fixed order.
     """
-    return _ParallelKernel(function)
+    parallel = _cached(numba.njit(parallel=True, **COMPILE_OPTIONS)(function))
+    return _ParallelKernel(function, parallel, kernel(_renamed(function, "serial")))
 
 
 def threaded(chunks: str, finish: Callable[..., Any] = lambda *_args: None) -> Callable[[Callable[..., Any]], Any]:
@@ -143,6 +144,20 @@ def bound(kernel: Any, *args: Any) -> Callable[..., Any]:
     return kernel.compile(tuple(kernel.typeof_pyval(value) for value in args))  # type: ignore[no-any-return]
 
 
+def of_fixed_types(kernel: Any) -> Callable[..., Any]:
+    """The kernel for a caller whose arguments have the same types at every call, of which just the first is slow."""
+    if isinstance(kernel, _ParallelKernel):
+        return _ParallelKernel(kernel.py_func, of_fixed_types(kernel.parallel), of_fixed_types(kernel.serial))
+    compiled: Callable[..., Any] | None = None
+
+    def launch(*args: Any) -> Any:
+        nonlocal compiled
+        compiled = compiled or bound(kernel, *args)
+        return compiled(*args)
+
+    return launch
+
+
 def _cached(dispatcher: Any) -> Any:
     if not numba.config.DISABLE_JIT:
         dispatcher._cache = KernelCache(dispatcher.py_func)
@@ -157,12 +172,12 @@ class _ParallelKernel:
     forked after the threads were started runs the serial twin, which gives the same bits.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], parallel: Any, serial: Any) -> None:
         self.__doc__ = function.__doc__
         self.__name__ = function.__name__
         self.py_func = function
-        self.parallel = _cached(numba.njit(parallel=True, **COMPILE_OPTIONS)(function))
-        self.serial = _cached(numba.njit(**COMPILE_OPTIONS)(_renamed(function, "serial")))
+        self.parallel = parallel
+        self.serial = serial
 
     def __call__(self, *args: Any) -> Any:
         if _launches.forbidden:

@@ -7,12 +7,12 @@ import warnings
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from .data.table import Table
 from .data.wording import plural
 from .errors import DataError
 from .rows import CSR
+from .sparse import is_sparse
 
 LARGE_COPY = 100_000_000  # bytes
 
@@ -35,11 +35,11 @@ def as_matrix(X: Any) -> tuple[np.ndarray | CSR, tuple[str, ...] | None]:
         from .data.frames import to_arrays
 
         X, names = to_arrays(X)
-    array: Any = X if sp.issparse(X) else _as_array(X)
+    array: Any = X if is_sparse(X) else _as_array(X)
     if array.ndim != 2:
         hint = "; for a single feature use X.reshape(-1, 1)" if array.ndim == 1 else ""
         raise DataError(f"X must have two dimensions, (n_samples, n_features), not {array.ndim}{hint}")
-    if sp.issparse(array):
+    if is_sparse(array):
         return _as_csr(array), names
     if array.dtype.kind not in "fiub":
         raise DataError(f"X must hold numbers, not {array.dtype}")
@@ -91,6 +91,8 @@ def _as_array(X: Any) -> np.ndarray:
 
 
 def _as_csr(X: Any) -> CSR:
+    import scipy.sparse as sp
+
     if X.dtype.kind not in "fiub":
         raise DataError(f"X must hold numbers, not {X.dtype}")
     try:
@@ -149,11 +151,20 @@ def dtype_of(X: np.ndarray | CSR) -> np.dtype:
     return X.data.dtype if isinstance(X, CSR) else X.dtype
 
 
+def as_scipy(X: np.ndarray | CSR) -> Any:
+    """The same values: CSR as a sparse array of SciPy's, an array as it is."""
+    if not isinstance(X, CSR):
+        return X
+    import scipy.sparse as sp
+
+    return sp.csr_array((X.data, X.indices, X.indptr), shape=shape_of(X))
+
+
 def take_rows(X: np.ndarray | CSR, rows: np.ndarray) -> np.ndarray | CSR:
     """A copy of some rows."""
     if not isinstance(X, CSR):
         return np.take(X, rows, axis=0)
-    some = sp.csr_array((X.data, X.indices, X.indptr), shape=shape_of(X))[rows]
+    some = as_scipy(X)[rows]
     return CSR(some.data, some.indices.astype(X.indices.dtype), some.indptr.astype(np.int64), X.n_features)
 
 

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from .errors import DataError
-from .gram import BLOCK_ROWS, as_scipy, gram
+from .gram import BLOCK_ROWS, gram
 from .kernels.gradient import row_norms
 from .kernels.targets import Targets
 from .kernels.update import Metric
 from .losses import LOSSES, HalfSquared
-from .matrix import count_values, shape_of
+from .matrix import as_scipy, count_values, shape_of
 from .options import QUASI_NEWTON, VARIANCE_REDUCED, Options
 from .problem import PARALLEL_FROM, Problem, chunk_count
 from .rate_search import searched_rates

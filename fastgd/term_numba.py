@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numba
 from numba import types
 from numba.core import cgutils
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
 from numba.core.errors import NumbaError
 from numba.core.imputils import lower_getattr_generic
@@ -61,9 +62,10 @@ _current: dict[type, tuple[Code, TermType]] = {}
 def numba_type(cls: type) -> TermType:
     """The numba type of a term class, made at the first call and again once its code has changed."""
     if cls not in _current or not _current[cls][0].is_current():
-        code = Code(cls)
-        name = f"{cls.__module__}.{cls.__qualname__}#{code.digest}"
-        _current[cls] = code, TermType.registry.get(name) or _make_type(cls, name)
+        with global_compiler_lock:  # a thread that compiles would see a type half made
+            code = Code(cls)
+            name = f"{cls.__module__}.{cls.__qualname__}#{code.digest}"
+            _current[cls] = code, TermType.registry.get(name) or _make_type(cls, name)
     return _current[cls][1]
 
 

@@ -9,14 +9,13 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from .data.table import Table
 from .data.wording import plural
 from .errors import DataError, OptionError
 from .kernels.targets import NONE
 from .losses import check_targets
-from .matrix import as_matrix, check_finite, dtype_of, own_columns, same_type, shape_of, take_rows
+from .matrix import as_matrix, as_scipy, check_finite, dtype_of, own_columns, same_type, shape_of, take_rows
 from .rows import CSR
 from .target import Target, as_columns, as_row_values, as_sample_weight, code_like
 
@@ -149,9 +148,11 @@ def _like(matrix: np.ndarray | CSR, X: np.ndarray | CSR) -> np.ndarray | CSR:
     dtype = dtype_of(X)
     if not isinstance(X, CSR):
         if isinstance(matrix, CSR):
-            matrix = sp.csr_array((matrix.data, matrix.indices, matrix.indptr), shape=shape_of(matrix)).toarray()
+            matrix = as_scipy(matrix).toarray()
         return same_type(np.ascontiguousarray(matrix, dtype=dtype))
     if not isinstance(matrix, CSR):
+        import scipy.sparse as sp
+
         rows = sp.csr_array(matrix)
         matrix = CSR(rows.data, rows.indices, rows.indptr.astype(np.int64), X.n_features)
     indices = matrix.indices.astype(X.indices.dtype, copy=False)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import sparse
 
 from .choose import choose_features
 from .finite import check_finite
@@ -16,6 +15,9 @@ from .roles import Roles, find_roles
 from .table import Array, Table
 from .targets import called
 from .wording import quoted
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 
 def apart_table(
@@ -83,6 +85,8 @@ def take_columns(array: Array | sparse.csr_array, columns: tuple[int, ...]) -> A
     if not isinstance(array, np.ndarray):
         whole = in_a_row and len(columns) == array.shape[1]
         picked: Any = array if whole else array[:, chosen]
+        from scipy import sparse
+
         return sparse.csr_array(picked, dtype=np.float64)
     single = array.dtype.kind == "f" and array.dtype.itemsize == 4
     X: Array = np.ascontiguousarray(array[:, chosen], dtype=np.float32 if single else np.float64)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
 from ..errors import DataError
 from .origin import Origin
 from .table import Array
 from .wording import plural
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 _BLOCK = 1 << 18  # values looked at together, so that the mask stays in cache
 

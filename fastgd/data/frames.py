@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from scipy import sparse
 
 from ..errors import DataError
+from ..sparse import is_sparse
 from .columns import matrix, target_array
 from .frame import Frame, frame_table
 from .origin import Origin
@@ -71,7 +71,9 @@ def to_arrays(X: Any) -> tuple[Any, tuple[str, ...] | None]:
     DataError
         For words and missing values in a frame, with row (counted from 1) and column.
     """
-    if sparse.issparse(X):
+    if is_sparse(X):
+        from scipy import sparse
+
         matrix_like: Any = X
         return sparse.csr_array(matrix_like), None
     if not is_frame(X):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import zipfile
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import sparse
 
 from ..errors import DataError
 from .apart import apart_table, column_of, row_values, take_columns
@@ -20,6 +19,9 @@ from .roles import find_roles
 from .table import Array, Table
 from .targets import called, side_by_side
 from .wording import plural, quoted
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 _CSR_PARTS = ("X_data", "X_indices", "X_indptr", "X_shape")
 _TABLE_KEYS = ("X", "y", "feature_names", *_CSR_PARTS)
@@ -48,6 +50,8 @@ def read_npz(path: str, request: Request) -> Table:
         with reading(path), np.load(path, allow_pickle=False) as archive:
             keys = set(archive.files)
             if keys >= _SPARSE_KEYS and "X" not in keys:
+                from scipy import sparse
+
                 return _from_columns(_csr(sparse.load_npz(path), origin), origin, request)
             return _from_keys(archive, keys, origin, request)
     except DataError:
@@ -61,6 +65,8 @@ def _from_keys(archive: Any, keys: set[str], origin: Origin, request: Request) -
     if keys >= set(_CSR_PARTS):
         data, indices, indptr, shape = (archive[key] for key in _CSR_PARTS)
         n_rows, n_columns = map(int, shape)
+        from scipy import sparse
+
         X = _csr(sparse.csr_array((data, indices, indptr), shape=(n_rows, n_columns)), origin)
     elif "X" in keys:
         X = archive["X"]
@@ -151,6 +157,8 @@ def _csr(matrix: Any, origin: Origin) -> sparse.csr_array:
     """A sound CSR array: kernels follow its indices without looking."""
     if matrix.dtype.kind not in "biuf":
         _check_numbers(matrix, origin)
+    from scipy import sparse
+
     X = sparse.csr_array(matrix, dtype=np.float64)
     X.check_format(full_check=True)
     X.sum_duplicates()

@@ -6,11 +6,10 @@ import csv
 import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from scipy import sparse
 
 from ..errors import DataError
 from .atomic import check_writable, replacing, write_whole
@@ -19,6 +18,9 @@ from .names import COLUMN_SUFFIXES, SVMLIGHT_SUFFIXES, split_suffix
 from .table import Array
 from .wording import plural
 from .write_svmlight import write_svmlight
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 __all__ = ["check_writable", "write", "write_columns", "write_text", "write_whole"]
 

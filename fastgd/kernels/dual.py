@@ -29,7 +29,7 @@ def slopes_of_rows(y, weight, z, b, loss, start, stop, slopes):
     return total, summed
 
 
-def _means(y: np.ndarray, weight: Any, z: Any, b: float, loss: Any, sums: np.ndarray, slopes: Any) -> Any:
+def _means(y: np.ndarray, _weight: Any, _z: Any, _b: Any, _loss: Any, sums: np.ndarray, _slopes: Any) -> Any:
     return sums.sum(axis=0) / len(y)
 
 

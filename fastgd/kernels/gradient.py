@@ -176,7 +176,7 @@ def summed_loss(X, targets, start, stop, w, b, loss):
     return total
 
 
-def _mean_of_losses(X: Any, targets: Targets, w: Any, b: float, loss: Any, sums: np.ndarray) -> float:
+def _mean_of_losses(_X: Any, targets: Targets, _w: Any, _b: Any, _loss: Any, sums: np.ndarray) -> float:
     return float(sums[:, 0].sum()) / len(targets.y)
 
 

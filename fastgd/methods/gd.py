@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..jit import of_fixed_types
 from ..kernels.update import keeps_model, model_of, update, update_outputs
 from ..options import Options
 from ..problem import Problem
@@ -23,7 +24,7 @@ def gd(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.n
         gd_by_local_rate(problem, options, plan, watch, theta)
         return
     stepper = make_stepper(problem, options, plan)
-    move = update_outputs if problem.several else update
+    move = of_fixed_types(update_outputs if problem.several else update)
     apart = keeps_model(options.rule, problem.penalty)
     at_zero = norms_at_zero(problem, options, plan.learning_rate, stepper, theta)
     for epoch in watch.epochs():

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..jit import of_fixed_types
 from ..kernels.update import Metric, update
 from ..options import Options
 from ..problem import Problem
@@ -33,7 +34,7 @@ ROUNDING = 1e-13
 
 def gd_by_local_rate(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.ndarray) -> None:
     """Change ``theta`` by one step an epoch until the watch says stop; each step taken back costs a pass as well."""
-    stepper = make_stepper(problem, options, plan)
+    stepper, move = make_stepper(problem, options, plan), of_fixed_types(update)
     rate, growth = plan.learning_rate, math.inf
     at_zero = norms_at_zero(problem, options, rate, stepper, theta)
     loss, gradient = _at(problem, theta)
@@ -48,7 +49,7 @@ def gd_by_local_rate(problem: Problem, options: Options, plan: Plan, watch: Watc
             break
         before, first = theta.copy(), rate
         for _ in range(MOST_SHRINKS):
-            update(theta, gradient, rate, epoch, stepper)
+            move(theta, gradient, rate, epoch, stepper)
             new_loss, new_gradient = _at(problem, theta)
             new = new_loss + problem.penalty_at(theta)
             if new <= objective + ROUNDING * abs(objective):  # a NaN is not

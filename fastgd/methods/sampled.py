@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..gram import BLOCK_ROWS, as_scipy, gram
+from ..gram import BLOCK_ROWS, gram
 from ..kernels.curvature import curvatures, curvatures_of_outputs, mean_squares
-from ..matrix import take_rows
+from ..matrix import as_scipy, take_rows
 from ..problem import PARALLEL_FROM, Problem, chunk_count, predict_linear
 from ..rows import CSR
 from .scaled import Scaled

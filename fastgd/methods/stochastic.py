@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..jit import of_fixed_types
 from ..kernels.minibatch import Workspace, minibatch_epoch, minibatch_outputs_epoch
 from ..kernels.outputs import Workspace as OutputsWorkspace
 from ..kernels.outputs_sgd import Each, LazyWeights, sgd_outputs_epoch
@@ -126,7 +127,8 @@ def _batch_steps(problem: Problem, options: Options, plan: Plan, follow: Follow,
         work = Workspace.make(problem.dtype, problem.n_features, problem.n_parameters, n_chunks)
     work, losses = apart(work), apart(np.zeros(n_outputs))
     kernel = minibatch_outputs_epoch if several else minibatch_epoch
-    launch = kernel if n_chunks > 1 and plan.shards == 1 else kernel.serial  # shards have the threads already
+    # Shards have the threads already.
+    launch = of_fixed_types(kernel if n_chunks > 1 and plan.shards == 1 else kernel.serial)
 
     def run(order: np.ndarray, rates: np.ndarray, t: int) -> float:
         targets, loss, size = problem.targets, problem.loss, plan.batch_size
