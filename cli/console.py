@@ -7,8 +7,9 @@ import shutil
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import click
@@ -104,6 +105,22 @@ def progress(description: str, quiet: bool) -> Iterator[None]:
             yield
     finally:
         shown.stop()
+
+
+@contextmanager
+def counted(description: str, total: int, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """Show on standard error how far a known number of steps is: a bar, or a line each; told when a step begins."""
+    if quiet or not sys.stderr.isatty():
+        done = count(1)
+        yield lambda step: remark(f"{description} {next(done)} of {total}: {step}", quiet)
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task(description, total=total)
+        done = count(0)
+        yield lambda step: shown.update(task, description=f"{description} {step}", completed=next(done))
 
 
 def print_table(rows: list[tuple[str, str]]) -> None:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import platform
+import time
 from typing import Any
 
 import click
 
-from .options import json_option
+from .options import json_option, quiet_option
 
 PACKAGES = ("numba", "llvmlite", "numpy", "scipy", "pyarrow", "click", "rich")
 
 
 @click.command(short_help="Versions, processor, threads, compiled kernels.")
+@click.option("--warm-up", is_flag=True, help="First compile what most fits need, so that none of them has to.")
 @json_option
-def info(as_json: bool) -> None:
+@quiet_option
+def info(warm_up: bool, as_json: bool, quiet: bool) -> None:
     """Show versions, processor, threads, and where compiled kernels are kept."""
-    from .console import print_table
+    from .console import print_table, remark
     from .summary import echo_json
 
+    if warm_up:
+        remark(compile_usual(quiet), quiet)
     facts = gather()
     if as_json:
         echo_json(facts)
@@ -35,6 +40,23 @@ def info(as_json: bool) -> None:
         ("kernels", f"{cache['kernels']} compiled, {cache['bytes'] / 1e6:.1f} MB in {cache['folder']}"),
     ]
     print_table(rows)
+
+
+def compile_usual(quiet: bool) -> str:
+    """Compile what is usual; in words, what that came to."""
+    from fastgd.warm_up import usual
+
+    from .console import counted
+
+    began, kinds = time.perf_counter(), list(usual())
+    compiled = 0
+    with counted("compiling", len(kinds), quiet) as begins:
+        for kind in kinds:
+            begins(kind.description)
+            compiled += kind.compile()
+    if not compiled:
+        return "nothing to compile: all of it was there"
+    return f"{compiled} kernels compiled in {time.perf_counter() - began:.0f} s"
 
 
 def gather() -> dict[str, Any]:

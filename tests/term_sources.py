@@ -11,7 +11,7 @@ from textwrap import dedent, indent
 import numba
 import numpy as np
 
-from fastgd.jit import subroutine
+from fastgd.jit import COMPILE_OPTIONS
 from fastgd.term import term
 
 
@@ -31,7 +31,7 @@ def run(arguments: list[str], cwd, script_input: str | None = None, **environmen
     return done.stdout
 
 
-@subroutine
+@numba.njit(**COMPILE_OPTIONS)
 def total(loss, y, z):
     """What every kernel does with a loss."""
     value = 0.0

@@ -38,7 +38,7 @@ ASK = """
     def ask(loss):
         with CompileClock().listening() as clock:
             value = mean_loss.serial(np.ones((1, 1)), Targets(np.zeros(1)), np.ones(1), 2.0, loss, np.zeros((1, 2)))
-        hits = sum(mean_loss.serial.stats.cache_hits.values())
+        hits = sum(mean_loss.kernel.stats.cache_hits.values())
         print(json.dumps({"value": value, "compiled": clock.count, "loaded": hits}))
 """
 ASK_FOR = "ask(LOSSES.resolve(sys.argv[1]))"

@@ -359,9 +359,9 @@ def test_a_read_only_array_compiles_nothing_anew_and_stays_as_it_is():
     locked = X.copy()
     expected = fastgd.fit(locked, Y, method="gd", max_epochs=3)
     locked.flags.writeable = False
-    known = len(mean_loss.serial.signatures)
+    known = len(mean_loss.kernel.signatures)
     result = fastgd.fit(locked, Y, method="gd", max_epochs=3)
-    assert len(mean_loss.serial.signatures) == known
+    assert len(mean_loss.kernel.signatures) == known
     assert not locked.flags.writeable
     assert result.coef.tolist() == expected.coef.tolist()
     assert locked.tolist() == X.tolist()

@@ -19,6 +19,7 @@ from twins import compiled_here
 import fastgd
 from fastgd.errors import DivergedError
 from fastgd.jit import (
+    COMPILE_OPTIONS,
     CompileClock,
     kernel,
     parallel_kernel,
@@ -39,17 +40,27 @@ W = np.arange(1.0, 6.0)
 LAUNCH = """
     import multiprocessing, os, sys, threading, time
     import numpy as np
-    from fastgd.jit import threads
+    from numba import prange
+    from fastgd.jit import of_fixed_types, parallel_kernel, threads
     from fastgd.kernels.gradient import linear_predictor, mean_loss
     from fastgd.kernels.targets import Targets
     from fastgd.losses import LOSSES
 
     X = np.random.default_rng(0).standard_normal((2000, 5))
 
+    @parallel_kernel
+    def first_products(X, w, z):
+        for i in prange(len(X)):
+            z[i] = X[i, 0] * w[0]
+
+    first_products = of_fixed_types(first_products)
+
     def launch(seed=0):
-        z = np.full(len(X), np.nan)
-        linear_predictor(X, np.arange(1.0, 6.0) + seed, 0.5, 16, z)
-        return z.tobytes()
+        # On numba's threads, and on Python's.
+        w, z, first = np.arange(1.0, 6.0) + seed, np.full(len(X), np.nan), np.full(len(X), np.nan)
+        first_products(X, w, first)
+        linear_predictor(X, w, 0.5, 16, z)
+        return first.tobytes() + z.tobytes()
 
     def fork(check):
         child = os.fork()
@@ -69,7 +80,7 @@ def launching(tmp_path_factory):
 
     def launching(script: str, layer: str = "workqueue", **environment: str) -> str:
         path = os.pathsep.join(filter(None, sys.path))
-        environment |= {"PYTHONPATH": path, "NUMBA_CACHE_DIR": str(cache), "NUMBA_NUM_THREADS": "2"}
+        environment = {"PYTHONPATH": path, "NUMBA_CACHE_DIR": str(cache), "NUMBA_NUM_THREADS": "2", **environment}
         done = subprocess.run(
             [sys.executable, "-c", "\n".join(map(dedent, [LAUNCH, script]))],
             env={**os.environ, "NUMBA_THREADING_LAYER": layer, **environment},
@@ -124,6 +135,28 @@ def test_two_python_threads_may_fit_at_once():
     for worker in workers:
         worker.join()
     assert got == [want] * 3
+
+
+def test_two_python_threads_may_meet_a_new_loss_at_once(launching, tmp_path):
+    """The one must not compile with a type that the other is still making."""
+    launching(
+        """
+        together, got = threading.Barrier(2), []
+
+        def work():
+            together.wait()
+            loss = LOSSES.resolve("logistic")
+            got.append(mean_loss.serial(np.ones((1, 1)), Targets(np.ones(1)), np.ones(1), 0.0, loss, np.zeros((1, 2))))
+
+        workers = [threading.Thread(target=work) for _ in range(2)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        assert len(got) == 2 and got[0] == got[1], got
+        """,
+        NUMBA_CACHE_DIR=str(tmp_path),  # where nothing is compiled yet
+    )
 
 
 def test_threads_restores_what_was_before():
@@ -339,7 +372,7 @@ def test_the_clock_counts_what_python_asked_for_and_is_told_its_name():
     def inner(r):
         return r + 1.0
 
-    @subroutine
+    @numba.njit(**COMPILE_OPTIONS)
     def outer(r):
         return inner(r) * 2.0
 
@@ -355,7 +388,7 @@ def test_the_clock_counts_what_python_asked_for_and_is_told_its_name():
 
 
 def test_the_clock_runs_on_after_a_failure_to_compile():
-    @subroutine
+    @numba.njit(**COMPILE_OPTIONS)
     def broken(r):
         return undefined(r)  # noqa: F821
 

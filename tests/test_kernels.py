@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 from fastgd.kernels.gradient import batch_gradient, linear_predictor, mean_loss, row_norms
 from fastgd.kernels.order import shuffle_blocks
 from fastgd.kernels.targets import Targets
-from fastgd.kernels.update import Metric, Stepper, model_of, prox_mapping_norm, update
+from fastgd.kernels.update import Metric, Stepper, model_of, update
 from fastgd.losses import LOSSES
 from fastgd.matrix import dtype_of
 from fastgd.penalties import ElasticNet
+from fastgd.penalty_parts import prox_mapping_norm
 from fastgd.problem import PARALLEL_FROM, Problem, chunk_count, predict_linear, row_blocks
 from fastgd.rules import RULES, SGD
 

@@ -11,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twins import compiled_here
 
+from fastgd.jit import kernel
 from fastgd.kernels.minibatch import Workspace, minibatch_epoch
 from fastgd.kernels.targets import Targets
-from fastgd.kernels.update import Metric, Stepper, clip_factor, model_of, penalty_value, prox_mapping_norm, update
+from fastgd.kernels.update import Metric, Stepper, clip_factor, model_of, update
 from fastgd.losses import LOSSES
 from fastgd.penalties import ElasticNet
+from fastgd.penalty_parts import prox_mapping_norm, value_of
 from fastgd.rules import RULES, SGD
 from fastgd.term import term
 
@@ -87,8 +89,8 @@ def test_penalty_value(w):
     whole = reference.penalty_value(w, L1, L2)
     each = [reference.penalty_value([w_j], L1, L2) for w_j in w]
     penalty = ElasticNet(L1, L2)
-    assert penalty_value(penalty, w, STRENGTH, np.zeros(0)) == pytest.approx(STRENGTH * whole)
-    assert penalty_value(penalty, w, STRENGTH, WEIGHTS) == pytest.approx(STRENGTH * (each[0] + 3.0 * each[2]))
+    assert value_of(penalty, w, STRENGTH, np.zeros(0)) == pytest.approx(STRENGTH * whole)
+    assert value_of(penalty, w, STRENGTH, WEIGHTS) == pytest.approx(STRENGTH * (each[0] + 3.0 * each[2]))
 
 
 def test_prox_mapping_norm_has_the_same_penalty():
@@ -121,12 +123,16 @@ def test_a_decoupled_penalty_shrinks_the_weights_themselves(name):
 
 def test_clip_factor_by_hand():
     gradient = np.array([3.0, 0.0, 4.0])
-    assert clip_factor(gradient, math.inf) == 1.0
-    assert clip_factor(gradient, 5.1) == 1.0
-    assert clip_factor(gradient, 2.5) == pytest.approx(2.5 / (5.0 + 1e-6), rel=1e-15)
-    assert clip_factor(gradient, 5.0) == pytest.approx(5.0 / (5.0 + 1e-6), rel=1e-15)  # PyTorch's 1e-6 counts
-    assert clip_factor(np.zeros(3), 1e-9) == pytest.approx(1e-3)  # here too, and 0 stays 0
-    assert clip_factor(np.array([[3.0, 0.0], [0.0, 4.0]]), 2.5) == clip_factor(gradient, 2.5)  # of several outputs
+
+    @kernel
+    def factor(gradient, clip):
+        return clip_factor(gradient, clip)
+
+    assert factor(gradient, math.inf) == 1.0
+    assert factor(gradient, 5.1) == 1.0
+    assert factor(gradient, 2.5) == pytest.approx(2.5 / (5.0 + 1e-6), rel=1e-15)
+    assert factor(gradient, 5.0) == pytest.approx(5.0 / (5.0 + 1e-6), rel=1e-15)  # PyTorch's 1e-6 counts
+    assert factor(np.zeros(3), 1e-9) == pytest.approx(1e-3)  # here too, and 0 stays 0
 
 
 def test_a_clipped_nan_is_not_hidden():

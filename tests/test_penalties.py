@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import fields, replace
 
+import numba
 import numpy as np
 import pytest
 import reference
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from numba.core.runtime import _nrt_python, rtsys
 
 from fastgd.errors import OptionError
-from fastgd.jit import subroutine
+from fastgd.jit import COMPILE_OPTIONS
 from fastgd.penalties import MCP, PENALTIES, SCAD, Box, ElasticNet, GroupLasso, NonNegative, resolve_penalty
 
 # Terms of each registered class, for D weights, under which its every part acts; weights of 0 cost nothing.
@@ -98,7 +99,7 @@ def kinked_part(term, x):
 # --- Values and proxes ------------------------------------------------------------------------------------------------
 
 
-@subroutine
+@numba.njit(**COMPILE_OPTIONS)
 def compiled(penalty, v, step, repeats):
     """What kernels do with a penalty: the value, the sum of derivatives, and v is the prox."""
     total, slopes = 0.0, 0.0

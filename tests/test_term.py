@@ -14,7 +14,7 @@ from term_sources import Y, Z, loss_class, run, total
 
 import fastgd
 from fastgd.errors import OptionError
-from fastgd.jit import CompileClock, subroutine
+from fastgd.jit import COMPILE_OPTIONS, CompileClock
 from fastgd.losses import LOSSES, HalfSquared, Huber
 from fastgd.term import digest, is_term, term
 
@@ -70,7 +70,7 @@ def test_an_array_field_is_a_copy_that_nobody_can_change():
 
 
 def test_an_array_field_is_neither_leaked_nor_freed_by_launches():
-    @subroutine
+    @numba.njit(**COMPILE_OPTIONS)
     def table_of(loss):
         return loss.table
 

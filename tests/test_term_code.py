@@ -239,7 +239,7 @@ def expected(factor: float) -> float:
 
 def test_a_loss_in_a_script_is_compiled_once_and_for_all(tmp_path, kernels):
     script = tmp_path / "script.py"
-    tail = "print(json.dumps([*fit(Mine()), len(mean_loss.serial.nopython_signatures), *fit(Mine(2.0))]))"
+    tail = "print(json.dumps([*fit(Mine()), len(mean_loss.kernel.nopython_signatures), *fit(Mine(2.0))]))"
     answers = []
     for factor in (1.0, 1.0, 3.0, 1.0):
         script.write_text("\n".join(map(dedent, [MINE.format(factor=factor), FIT, tail])))

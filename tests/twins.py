@@ -15,8 +15,10 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
 def compiled_here(kernel: Any) -> Any:
     """The kernel and its twin as this worker of the tests compiles them, both, and keeps them for itself on disk.
 
-    What two processes compile may differ in the last bit.
+    What two processes compile may differ in the last bit. A kernel for Python's threads has no twin.
     """
+    if not hasattr(kernel, "parallel"):
+        return kernel
     fresh = parallel_kernel(kernel.py_func)
     for form in (fresh.parallel, fresh.serial):
         form._cache._name += f"-{WORKER}"
