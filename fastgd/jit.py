@@ -311,7 +311,7 @@ def _was_compiling_kernel(error: Exception) -> bool:
 def _reason(told: str) -> str:
     """The line of numba's account that tells most: the first that is about the term's own code."""
     for line in map(str.strip, told.splitlines()):
-        if line.startswith(">>> ") and not line.startswith(">>> resolve("):
+        if line.startswith(">>> ") and not line.startswith((">>> resolve(", ">>> choose(")):  # but for ours
             return f"numba has no {line.removeprefix('>>> ')}"
         if line and not line.startswith(NOT_TELLING) and "Failed in nopython mode" not in line:
             return re.sub(r"\.* Raised from .*", "", line)

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from .data.sparse import is_sparse
 from .data.table import Table
 from .data.wording import plural
 from .errors import DataError
 from .rows import CSR
-from .sparse import is_sparse
 
 LARGE_COPY = 100_000_000  # bytes
 

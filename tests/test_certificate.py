@@ -324,5 +324,5 @@ def test_any_number_of_threads_gives_the_same_bound():
         with threads(max(count, 1)):
             sums = slopes_kernel(y, w[:0], z, 0.5, LOSSES["logistic"](), np.empty((7, 2)), slopes)
             product_kernel(X, a, np.empty((7, 8)), out)
-        found.add((sums, slopes.tobytes(), out.tobytes()))
+        found.add((sums.tobytes(), slopes.tobytes(), out.tobytes()))
     assert len(found) == 1

@@ -30,7 +30,7 @@ LAYERS = [
     ["losses", "penalties", "schedules", "rules", "rows"],
     ["blocks", "drift"],
     ["kernels"],
-    ["options", "orders", "progress", "matrix", "target", "validation", "evaluations", "gram"],
+    ["options", "orders", "progress", "matrix", "target", "validation", "evaluations", "gram", "penalty_parts"],
     ["problem"],
     ["certificate", "conjugates", "dual", "dual_seen", "quadratic"],
     ["rate_search", "steps", "early_stopping", "watch"],
@@ -39,7 +39,7 @@ LAYERS = [
     ["divergence"],
     ["run"],
     ["fit"],
-    ["path"],
+    ["path", "warm_up"],
     ["rate_range"],
     ["cli"],
 ]

@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 
 from ..errors import DataError
-from ..sparse import is_sparse
 from .columns import matrix, target_array
 from .frame import Frame, frame_table
 from .origin import Origin
 from .request import Request
+from .sparse import is_sparse
 from .table import Array, Table
 from .wording import plural
 
