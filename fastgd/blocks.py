@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from .jit import inlined, subroutine
-from .rows import CSR, ROWS_AHEAD, by_layout, prefetch_row
+from .rows import CSR, by_layout, prefetch_row, rows_ahead
 
 
 def lay_out(X: np.ndarray | CSR, n_outputs: int, dtype: np.dtype, *leading: int) -> np.ndarray:
@@ -99,7 +99,8 @@ def _axpys_csr(Z, r, X, i, W):
 def prefetch_rows(X, order, k, count):
     """While the ``count`` rows from number k of an order on are worked on, fetch those that come later."""
     if order is not None:
-        for ahead in range(k + ROWS_AHEAD, min(k + ROWS_AHEAD + count, order.shape[0])):
+        distance = rows_ahead(X)
+        for ahead in range(k + distance, min(k + distance + count, order.shape[0])):
             prefetch_row(X, order[ahead])
 
 

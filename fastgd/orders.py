@@ -8,11 +8,13 @@ import numpy as np
 
 from .jit import threads_in_use
 from .kernels.order import shuffle_blocks
+from .rows import AHEAD_BYTES
 
-# A block is what memory reads well in one go; a window of blocks fits a core's cache.
+# A block is what memory reads well in one go. A window of blocks fits a core's cache together with the next, which the
+# kernels fetch meanwhile.
 BLOCK_BYTES = 1 << 14
 LARGEST_BLOCK = 64
-WINDOW_BLOCKS = 16
+MOST_IN_WINDOW = 16  # blocks
 BLOCKS_A_CALL = 1 << 14
 # From so many rows on, the next epoch's order is made by another thread during this one.
 AHEAD_FROM = 1 << 16
@@ -32,6 +34,7 @@ class RowOrder:
         self.shuffle = shuffle
         self.seed = seed
         self.block_size = int(min(max(BLOCK_BYTES // max(row_bytes, 1), 1), LARGEST_BLOCK))
+        self.window = int(min(max(AHEAD_BYTES // max(self.block_size * row_bytes, 1), 1), MOST_IN_WINDOW))
         self._order = np.arange(n_samples)
         self._helper: threading.Thread | None = None
         self._prepared = 0, self._order  # the number of an epoch, and its order
@@ -63,5 +66,5 @@ class RowOrder:
         for first in range(0, len(blocks), BLOCKS_A_CALL):
             some = blocks[first : first + BLOCKS_A_CALL]
             bits = random.integers(1 << 32, size=len(some) * self.block_size, dtype=np.uint32)
-            filled += shuffle_blocks(some, self.block_size, WINDOW_BLOCKS, self.n_samples, bits, order[filled:])
+            filled += shuffle_blocks(some, self.block_size, self.window, self.n_samples, bits, order[filled:])
         return order

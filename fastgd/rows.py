@@ -14,7 +14,12 @@ from numba import types
 from .jit import inlined, subroutine, two_forms
 from .prefetch import VALUES_A_LINE, prefetch
 
-ROWS_AHEAD = 32
+# How far ahead of its turn a row in random order is fetched. Of dense rows as many as lie in a window of the order (see
+# `orders`), so that memory reads a window while the processor works on the one before: 1.3 to 1.5 times faster than
+# 32 rows at 20 to 100 columns.
+AHEAD_BYTES = 1 << 17
+FEWEST_AHEAD, MOST_AHEAD = 32, 1024
+SPARSE_ROWS_AHEAD = 32
 BLOCK_ROWS = 32  # that `dots` and `axpys` are given at a time
 
 
@@ -164,6 +169,14 @@ def _axpy_dot_csr(a, X, i, following, v):
     return dot(X, following, v)
 
 
+def _rows_ahead_dense(X):
+    return min(max(AHEAD_BYTES // max(X.shape[1] * X.itemsize, 1), FEWEST_AHEAD), MOST_AHEAD)
+
+
+def _rows_ahead_csr(X):
+    return SPARSE_ROWS_AHEAD
+
+
 # Fetch row i ahead of its turn, line by line: rows in random order are waited for otherwise.
 def _prefetch_row_dense(X, i):
     d = X.shape[1]
@@ -218,15 +231,15 @@ axpy_dot = by_layout(_axpy_dot_dense, _axpy_dot_csr)
 squared_norm = by_layout(_squared_norm_dense, _squared_norm_csr)
 squared_length = by_layout(_squared_length_dense, _squared_length_csr)
 add_squares = by_layout(_add_squares_dense, _add_squares_csr)
+rows_ahead = by_layout(_rows_ahead_dense, _rows_ahead_csr)
 prefetch_row = by_layout(_prefetch_row_dense, _prefetch_row_csr)
 soften = by_layout(_soften_dense, _soften_csr)
 soften_all = by_layout(_soften_all_dense, _soften_all_csr)
 
 
 @subroutine
-def prefetch_ahead(X, y, order, k):
-    """While row number k of the order is worked on, fetch the one that comes ROWS_AHEAD later."""
-    ahead = k + ROWS_AHEAD
+def prefetch_number(X, y, order, ahead):
+    """Fetch row number ``ahead`` of the order, if it has so many."""
     if ahead < order.shape[0]:
         prefetch_row(X, order[ahead])
         prefetch(y, order[ahead])

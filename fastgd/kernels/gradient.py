@@ -12,7 +12,7 @@ from numba import prange, types
 
 from ..blocks import row_at
 from ..jit import kernel, parallel_kernel, subroutine, threaded, two_forms
-from ..rows import BLOCK_ROWS, axpy, axpy2, axpys, dot, dots, n_rows, prefetch_ahead, squared_norm
+from ..rows import BLOCK_ROWS, axpy, axpy2, axpys, dot, dots, n_rows, prefetch_number, rows_ahead, squared_norm
 from .targets import Targets, offset_of, weight_of
 
 
@@ -28,11 +28,12 @@ def accumulate(X, targets, order, start, stop, w, b, loss, gradient, table=None)
     y, weight, offset = targets.y, targets.weight, targets.offset
     total = 0.0
     slopes = 0.0
+    distance = rows_ahead(X)
     k = start
     while k + 2 <= stop:
         if order is not None:
-            prefetch_ahead(X, y, order, k)
-            prefetch_ahead(X, y, order, k + 1)
+            prefetch_number(X, y, order, k + distance)
+            prefetch_number(X, y, order, k + distance + 1)
         i0, i1 = row_at(order, k), row_at(order, k + 1)
         z0 = dot(X, i0, w) + b + offset_of(offset, i0)
         z1 = dot(X, i1, w) + b + offset_of(offset, i1)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..blocks import axpys, dots, lay_out, load, rescale, softens, softens_all, store
 from ..jit import kernel, subroutine
-from ..rows import CSR, prefetch_ahead
+from ..rows import CSR, prefetch_number, rows_ahead
 from .average import add_step_outputs, settle_outputs, smallest_scale
 from .outputs import intercept_of, slopes_of
 from .sgd import SMALLEST_SCALE, clip_factor_of_row
@@ -72,8 +72,9 @@ def sgd_outputs_epoch(X, targets, order, rates, loss, each, clip, theta, losses,
     load(X, theta, W)
     for k in range(n_outputs):
         scale[k], owed[k] = 1.0, 0.0
+    distance = rows_ahead(X)
     for t in range(order.shape[0]):
-        prefetch_ahead(X, y, order, t)
+        prefetch_number(X, y, order, t + distance)
         i = order[t]
         if thresholds:
             softens(X, i, W, owed, paid)

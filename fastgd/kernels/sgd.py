@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..jit import inlined, kernel, subroutine
-from ..rows import axpy, axpy_dot, dot, prefetch_ahead, soften, soften_all, squared_length
+from ..rows import axpy, axpy_dot, dot, prefetch_number, rows_ahead, soften, soften_all, squared_length
 from .average import add_step, settle, smallest_scale
 from .targets import offset_of, weight_of
 from .update import CLIP_EPSILON
@@ -58,8 +58,9 @@ def sgd_epoch(X, targets, order, rates, loss, l1, l2, clip, theta, v, paid, sums
     smallest, scales = smallest_scale(sums, SMALLEST_SCALE), 0.0
     last = order.shape[0] - 1
     ahead = dot(X, order[0], v) if last >= 0 else 0.0  # of the row whose turn is next
+    distance = rows_ahead(X)
     for k in range(order.shape[0]):
-        prefetch_ahead(X, y, order, k)
+        prefetch_number(X, y, order, k + distance)
         i, following = order[k], order[min(k + 1, last)]
         rate = rates[k]
         z = scale * ahead + b + offset_of(offset, i)

@@ -20,7 +20,7 @@ import numpy as np
 
 from ..drift import enter, lay_out, leave, meet, meet_all, move, prefetch_weights
 from ..jit import kernel, subroutine
-from ..rows import CSR, axpy, dot, prefetch_ahead
+from ..rows import CSR, axpy, dot, prefetch_number, rows_ahead
 from .outputs import intercept_of, slopes_of
 from .targets import offset_of, weight_of
 from .update import Metric, step
@@ -76,8 +76,9 @@ def variance_reduced_epoch(X, targets, order, table, share, loss, theta, mean, d
     total, slope = 0.0, 0.0
     last = order.shape[0] - 1
     ahead = meet(X, order[0], 0, pace, weights, powers, S) if last >= 0 else 0.0
+    distance = rows_ahead(X)
     for t in range(order.shape[0]):
-        prefetch_ahead(X, y, order, t)
+        prefetch_number(X, y, order, t + distance)
         prefetch_weights(X, order[min(t + WEIGHTS_AHEAD, last)], S)
         i = order[t]
         z = ahead + b + offset_of(offset, i)
@@ -113,8 +114,9 @@ def variance_reduced_general(X, targets, order, rate, table, share, loss, theta,
     n_outputs, n_parameters = theta.shape
     n_features = stepper.before.shape[0]
     gradient = np.empty(n_parameters)
+    distance = rows_ahead(X)
     for t in range(order.shape[0]):
-        prefetch_ahead(X, y, order, t)
+        prefetch_number(X, y, order, t + distance)
         i = order[t]
         for k in range(n_outputs):
             z[k] = dot(X, i, theta[k]) + intercept_of(theta, k, n_features) + offset_of(offset, i)
