@@ -171,9 +171,11 @@ def _enter_dense(X, theta, mean, pace, weights, metric, S):
 
 
 def _enter_csr(X, theta, mean, pace, weights, metric, S):
-    inverse = metric.inverse
+    shift, inverse = metric
+    mean_b = mean[X.n_features] if mean.shape[0] > X.n_features else 0.0
     for j in range(S.shape[0]):
-        S[j, W], S[j, MEAN], S[j, STEP], S[j, LAST] = theta[j], mean[j], pace.rate * inverse[j] * inverse[j], 0.0
+        S[j, W], S[j, MEAN], S[j, LAST] = theta[j], mean[j] - shift[j] * mean_b, 0.0
+        S[j, STEP] = pace.rate * inverse[j] * inverse[j]
 
 
 def _leave_dense(X, S, metric, theta, mean):
@@ -184,8 +186,9 @@ def _leave_dense(X, S, metric, theta, mean):
 
 
 def _leave_csr(X, S, metric, theta, mean):
+    mean_b = mean[X.n_features] if mean.shape[0] > X.n_features else 0.0
     for j in range(S.shape[0]):
-        theta[j], mean[j] = S[j, W], S[j, MEAN]
+        theta[j], mean[j] = S[j, W], S[j, MEAN] + metric.shift[j] * mean_b
 
 
 enter = by_layout(_enter_dense, _enter_csr)
