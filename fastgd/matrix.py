@@ -168,9 +168,8 @@ def centred(X: CSR, shift: np.ndarray) -> CSR:
     each_row = np.arange(n_samples + 1) * len(far)
     shifts = sp.csr_array((np.tile(shift[far], n_samples), np.tile(far, n_samples), each_row), shape=shape_of(X))
     moved = sp.csr_array((X.data, X.indices, X.indptr), shape=shape_of(X)) - shifts
-    return CSR(
-        moved.data.astype(X.data.dtype), moved.indices.astype(X.indices.dtype), moved.indptr.astype(np.int64), n_features
-    )
+    data, indices = moved.data.astype(X.data.dtype), moved.indices.astype(X.indices.dtype, copy=False)
+    return CSR(data, indices, moved.indptr.astype(np.int64), n_features)
 
 
 def count_values(X: np.ndarray | CSR) -> int:

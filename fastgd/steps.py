@@ -134,8 +134,9 @@ def column_moments(problem: Problem, centred: bool, absent: bool = True) -> tupl
     mean, variance = _moments(X, weight / weight.sum())
     if shape_of(X)[0] < problem.n_samples and not variance.all():
         still = np.flatnonzero((variance == 0) & (absent | (mean != 0)))
-        weight = problem.targets.weight if len(problem.targets.weight) else np.ones(problem.n_samples)
-        mean[still], variance[still] = _moments(_columns(problem.X, still), weight / weight.sum())
+        if len(still):
+            weight = problem.targets.weight if len(problem.targets.weight) else np.ones(problem.n_samples)
+            mean[still], variance[still] = _moments(_columns(problem.X, still), weight / weight.sum())
     return mean, np.sqrt(variance if centred else variance + mean**2)
 
 
