@@ -8,6 +8,9 @@ A dense row has every feature. On sparse rows a weight whose feature is absent i
 the steps it has missed when it is next used: exactly, since its mean_j changes only with the feature, and in closed
 form, see `drifted`. The words are the same for both, as in `rows`; ``S`` holds what they know of each feature, a
 line each where X is dense, side by side where it is CSR.
+
+The shift of the metric is subtracted from dense rows as they are read. Of sparse rows it moves few columns, and has
+been subtracted from X already, see `matrix.centred`: a column with a value in every row never lags behind.
 """
 
 from __future__ import annotations

@@ -169,7 +169,7 @@ def centred(X: CSR, shift: np.ndarray) -> CSR:
     shifts = sp.csr_array((np.tile(shift[far], n_samples), np.tile(far, n_samples), each_row), shape=shape_of(X))
     moved = sp.csr_array((X.data, X.indices, X.indptr), shape=shape_of(X)) - shifts
     data, indices = moved.data.astype(X.data.dtype), moved.indices.astype(X.indices.dtype, copy=False)
-    return CSR(data, indices, moved.indptr.astype(np.int64), n_features)
+    return CSR(data, indices, moved.indptr.astype(np.int64, copy=False), n_features)
 
 
 def count_values(X: np.ndarray | CSR) -> int:

@@ -111,7 +111,12 @@ def fitted(rows, method, case, y=None, start=None, **options):
         penalty = Box(-0.5, 0.25) if "upper" in case else NonNegative(case["l1"])
     loss = case.get("name", "half_squared")
     target = (rows.signs if loss == "logistic" else rows.y) if y is None else y
-    options = {"max_epochs": EPOCHS, "tol": 0, "sample_weight": case.get("weight"), "offset": case.get("offset")} | options
+    options = {
+        "max_epochs": EPOCHS,
+        "tol": 0,
+        "sample_weight": case.get("weight"),
+        "offset": case.get("offset"),
+    } | options
     factors = case.get("factors")
     return fastgd.fit(
         rows.csr, target, method=method, loss=loss, penalty=penalty, penalty_weights=factors, start=start, **options
@@ -181,7 +186,9 @@ def test_every_step_is_that_of_plain_python_on_centred_rows(method):
         np.column_stack([X - shift, np.ones(30)]).tolist(), [[v] for v in y], reference.HalfSquared(), lr=0.03,
         passes=passes, orders=[order] * 4, start=[[0.0] * 6], penalised=5, saga=method == "saga", l1=0.1, l2=0.2,
     )  # fmt: skip
-    expected = np.array([update[0] for updates, kind in zip(path, passes, strict=True) if kind == "S" for update in updates])
+    expected = np.array(
+        [update[0] for updates, kind in zip(path, passes, strict=True) if kind == "S" for update in updates]
+    )
     expected[:, 5] -= expected[:, :5] @ shift
     result = fastgd.fit(
         sp.csr_array(X), y, method=method, loss="half_squared", learning_rate=0.03, max_epochs=4, shuffle=False,

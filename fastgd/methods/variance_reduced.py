@@ -50,7 +50,7 @@ class _LazySteps:
     def __init__(self, problem: Problem, plan: Plan, theta: np.ndarray) -> None:
         self.problem, self.metric, self.theta = problem, plan.metric, theta
         n, n_outputs = problem.n_samples, problem.n_outputs
-        # On dense rows the steps themselves subtract the shifts; in sparse ones these are the shifts of a few columns.
+        # Steps subtract the shifts from dense rows themselves, but leave the columns alone that a sparse row lacks.
         shift = plan.metric.shift
         self.X = centred(problem.X, shift) if isinstance(problem.X, CSR) and shift.any() else problem.X
         self.mean = np.zeros_like(theta)
