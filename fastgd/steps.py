@@ -62,7 +62,8 @@ def choose_metric(problem: Problem, options: Options) -> Metric:
     if sparse_steps and problem.n_features > VERY_SPARSE * problem.n_values / problem.n_samples:
         return identity
     tolerance = SPARSE_TOLERANCE if sparse_steps else SCALE_TOLERANCE
-    if options.method in VARIANCE_REDUCED and problem.sparse:
+    lazy = options.method in VARIANCE_REDUCED and problem.sparse
+    if lazy:
         shift = _far_means(problem) if problem.fit_intercept else identity.shift
         spread, far = _largest_values(problem, shift), bool(shift.any())
     else:
@@ -75,7 +76,10 @@ def choose_metric(problem: Problem, options: Options) -> Metric:
         return identity
     if problem.fit_intercept:
         varying = np.append(varying, 1.0)  # the intercept is a column of ones
-    if automatic and varying.max() / varying.min() <= tolerance and not far:
+    alike = automatic and varying.max() / varying.min() <= tolerance
+    if alike and lazy:
+        return Metric(shift, identity.inverse)  # where no column is scaled, all weights decay at one speed
+    if alike and not far:
         return identity
     # Powers of two, so that going from one to the other variables and back is exact.
     inverse = np.exp2(-np.round(np.log2(np.where(size > 0, size, 1.0))))
@@ -361,6 +365,5 @@ def _by_power_iterations(
 
 def describe_metric(metric: Metric) -> str | None:
     """What the metric did, for the summary; None where steps were taken in the user's own units."""
-    if (metric.inverse == 1).all() and not metric.shift.any():
-        return None
-    return "columns scaled" + (" and centred" if metric.shift.any() else "")
+    did = {"scaled": (metric.inverse != 1).any(), "centred": metric.shift.any()}
+    return "columns " + " and ".join(word for word, done in did.items() if done) if any(did.values()) else None

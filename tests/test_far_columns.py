@@ -247,6 +247,15 @@ def test_a_column_that_varies_in_rows_outside_the_sample_alone_is_centred():
     assert shift_of(X) == pytest.approx([1000.0 + 2.0 / n, 0.0])  # and one that is constant has nothing to learn
 
 
+def test_columns_of_one_size_are_centred_without_being_scaled():
+    """So that all weights decay at one speed, which lazy steps keep in a table."""
+    X = np.random.default_rng(0).choice([0.5, 1.0], (100, 3)) + 3.0
+    result = fastgd.fit(sp.csr_array(X), X @ [1.0, -1.0, 2.0], loss="half_squared", method="svrg", max_epochs=3)
+    assert result.remarks == ("steps were taken with columns centred; the model is in the units of the data",)
+    several = fastgd.fit(sp.csr_array(X * [1, 1, 99]), X[:, 0], loss="half_squared", method="svrg", max_epochs=3)
+    assert several.remarks[0].startswith("steps were taken with columns scaled and centred")
+
+
 @given(data=st.data())
 def test_centred_sparse_rows_are_centred_rows(data):
     random = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
