@@ -8,6 +8,9 @@ A dense row has every feature. On sparse rows a weight whose feature is absent i
 the steps it has missed when it is next used: exactly, since its mean_j changes only with the feature, and in closed
 form, see `drifted`. The words are the same for both, as in `rows`; ``S`` holds what they know of each feature, a
 line each where X is dense, side by side where it is CSR.
+
+The shift of the metric is subtracted from dense rows as they are read. Of sparse rows it moves few columns, and has
+been subtracted from X already, see `matrix.centred`: a column with a value in every row never lags behind.
 """
 
 from __future__ import annotations
@@ -171,9 +174,11 @@ def _enter_dense(X, theta, mean, pace, weights, metric, S):
 
 
 def _enter_csr(X, theta, mean, pace, weights, metric, S):
-    inverse = metric.inverse
+    shift, inverse = metric
+    mean_b = mean[X.n_features] if mean.shape[0] > X.n_features else 0.0
     for j in range(S.shape[0]):
-        S[j, W], S[j, MEAN], S[j, STEP], S[j, LAST] = theta[j], mean[j], pace.rate * inverse[j] * inverse[j], 0.0
+        S[j, W], S[j, MEAN], S[j, LAST] = theta[j], mean[j] - shift[j] * mean_b, 0.0
+        S[j, STEP] = pace.rate * inverse[j] * inverse[j]
 
 
 def _leave_dense(X, S, metric, theta, mean):
@@ -184,8 +189,9 @@ def _leave_dense(X, S, metric, theta, mean):
 
 
 def _leave_csr(X, S, metric, theta, mean):
+    mean_b = mean[X.n_features] if mean.shape[0] > X.n_features else 0.0
     for j in range(S.shape[0]):
-        theta[j], mean[j] = S[j, W], S[j, MEAN]
+        theta[j], mean[j] = S[j, W], S[j, MEAN] + metric.shift[j] * mean_b
 
 
 enter = by_layout(_enter_dense, _enter_csr)

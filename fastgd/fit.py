@@ -92,7 +92,8 @@ def fit(
         last two set the rate themselves, from alpha.
     batch_size : rows a step of minibatch, or "auto": 32, and more on sparse rows.
     scale : take steps in scaled (and with an intercept centred) columns, without changing F or the units of
-        anything returned; "auto" does so for an automatic learning rate when columns differ much.
+        anything returned; "auto" does so for an automatic learning rate when columns differ much. Of sparse rows
+        svrg and saga centre, in a copy of X, only the columns whose means are larger than their spreads.
     max_epochs : most passes over the rows, those that find an automatic learning rate included; at least one
         epoch is run.
     max_seconds : most seconds of training, compilation not counted.

@@ -87,8 +87,8 @@ class Standard:
 # Compiling takes longer than all else: every way for one loss, and another loss for the methods without much noise.
 WAYS = [(method, "half_squared", form, dtype) for method in ("gd", "minibatch") for form in FORMS for dtype in DTYPES]
 WAYS += [("sgd", "half_squared", form, "float64") for form in FORMS]
-WAYS += [(method, "half_squared", "dense", "float64") for method in ("svrg", "saga")]  # on CSR they do not centre
-WAYS += [(method, "half_squared", form, "float64") for method in ("newton", "lbfgs") for form in FORMS]
+WAYS += [(method, "half_squared", form, "float64") for method in ("svrg", "saga", "newton", "lbfgs") for form in FORMS]
+WAYS += [(method, "half_squared", "csr", "float32") for method in ("svrg", "saga")]
 WAYS += [(method, "logistic", "dense", "float64") for method in ("gd", "minibatch")]
 
 

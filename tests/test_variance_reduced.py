@@ -150,7 +150,10 @@ def test_any_penalty(penalty, form, method):
 @pytest.mark.parametrize("form", ["dense", "sparse"])
 @pytest.mark.parametrize("fit_intercept", [True, False], ids=["intercept", "no intercept"])
 def test_steps_in_scaled_variables_are_those_on_scaled_data(fit_intercept, form, method):
-    """Dense columns are centred too, where there is an intercept; sparse ones are divided by their largest values."""
+    """Dense columns are centred too, where there is an intercept; sparse ones are divided by their largest values.
+
+    Of those, the ones far from zero are centred as well: see test_far_columns.
+    """
     rows = X * 2.0 ** np.array([4, 0, -3, 0, 0, 2, 0])
     shift, spread = np.zeros(D), np.abs(rows).max(axis=0)
     if form == "dense":

@@ -9,10 +9,12 @@ import numpy as np
 from ..kernels.outputs import is_joint
 from ..kernels.targets import Targets
 from ..kernels.variance_reduced import Drift, Pace, variance_reduced_epoch, variance_reduced_general
+from ..matrix import centred
 from ..options import Options
 from ..orders import RowOrder
 from ..penalties import ElasticNet
 from ..problem import Problem
+from ..rows import CSR
 from ..watch import Watch
 from .plan import Plan, make_stepper
 from .stationarity import all_small, mapping_norms, norms_at_zero
@@ -48,6 +50,9 @@ class _LazySteps:
     def __init__(self, problem: Problem, plan: Plan, theta: np.ndarray) -> None:
         self.problem, self.metric, self.theta = problem, plan.metric, theta
         n, n_outputs = problem.n_samples, problem.n_outputs
+        # Steps subtract the shifts from dense rows themselves, but leave the columns alone that a sparse row lacks.
+        shift = plan.metric.shift
+        self.X = centred(problem.X, shift) if isinstance(problem.X, CSR) and shift.any() else problem.X
         self.mean = np.zeros_like(theta)
         self.tables = np.zeros((n_outputs, n))
         self.last = LastGradient(problem)
@@ -79,7 +84,7 @@ class _LazySteps:
         for k, (targets, table, drift) in enumerate(zip(self.targets, self.tables, self.drifts, strict=True)):
             before = table[order[-1]]
             losses, slope = variance_reduced_epoch(
-                self.problem.X, targets, order, table, share, self.problem.loss, theta[k], mean[k], drift
+                self.X, targets, order, table, share, self.problem.loss, theta[k], mean[k], drift
             )
             total += losses
             self.last.row, self.last.slopes[k] = int(order[-1]), slope - before
