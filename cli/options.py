@@ -173,7 +173,8 @@ start_options = together(
 def fit_options(table: Table, options: dict[str, Any]) -> dict[str, Any]:
     """The options of `fastgd.fit`: what was given, else what the data set suggests, else fastgd's own defaults."""
     given = {name: value for name, value in options.items() if value is not None}
-    given["fit_intercept"] = not given.pop("no_intercept")
+    if given.pop("no_intercept"):
+        given["fit_intercept"] = False
     if given.pop("no_shuffle"):
         given["shuffle"] = "none"
     return {**table.defaults, **given}
