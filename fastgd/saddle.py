@@ -24,18 +24,24 @@ MOST_WEIGHTS, MOST_PRODUCTS = 500, 1 << 31
 MOST_ITERATIONS = 100
 # Scaled so that its entries are at most 1, a Hessian has eigenvalues as small as this by rounding.
 FLAT = 1e-7
-# The gradient is small where a step of Newton's would gain no more than this part of what training has gained.
-SMALL = 1e-4
-# F is known to this part of itself.
-ROUNDING = 1e-13
+# The gradient is small where a step of Newton's would gain no more than this part of what training has gained, or of F,
+# or of what a step as long as the weights would.
+SMALL, SMALL_OF_F, SMALL_OF_WEIGHTS = 1e-2, 1e-13, 1e-12
 
 
 class Bend(NamedTuple):
-    """The least and the largest eigenvalue of a scaled Hessian, and what the step |H|^-1 g would gain."""
+    """The least and the largest eigenvalue of a scaled Hessian; and what steps change by a quadratic model.
+
+    ``gain`` is that of the step |H|^-1 g, ``reach`` of one as long as the weights: w |H| w / 2.
+    """
 
     least: float
     largest: float
     gain: float
+    reach: float
+
+
+NOWHERE = Bend(np.nan, np.nan, np.nan, np.nan)
 
 
 def is_convex(problem: Problem) -> bool:
@@ -60,7 +66,7 @@ def stationary(problem: Problem, theta: np.ndarray, gained: float) -> str | None
         return None
     with np.errstate(all="ignore"):
         loss, gradient = problem.gradient(theta)
-        enough = max(SMALL * gained, ROUNDING * abs(loss + problem.penalty_at(theta)))
+        enough = max(SMALL * gained, SMALL_OF_F * abs(loss + problem.penalty_at(theta)))
         rows = zip(np.atleast_2d(theta), np.atleast_2d(gradient), strict=True)
         found = {_kind(_bend(problem, k, w, g), enough) for k, (w, g) in enumerate(rows)}
     if len(found) == 1:
@@ -69,7 +75,7 @@ def stationary(problem: Problem, theta: np.ndarray, gained: float) -> str | None
 
 
 def _kind(bend: Bend, enough: float) -> str | None:
-    if not bend.gain <= enough:  # nor where it is NaN
+    if not bend.gain <= max(enough, SMALL_OF_WEIGHTS * bend.reach):  # nor where it is NaN
         return None
     if bend.least < -FLAT:
         return "maximum" if bend.largest < -FLAT else "saddle"
@@ -84,8 +90,8 @@ def _bend(problem: Problem, k: int, theta: np.ndarray, gradient: np.ndarray) -> 
     slope += by_penalty * theta
     curvature = _curvature(problem, k, theta) / n
     if p <= MOST_WEIGHTS and problem.n_values * p <= MOST_PRODUCTS:
-        return _by_eigenvalues(problem, curvature, by_penalty, slope)
-    return _by_lanczos(problem, curvature, by_penalty, slope)
+        return _by_eigenvalues(problem, curvature, by_penalty, theta, slope)
+    return _by_lanczos(problem, curvature, by_penalty, theta, slope)
 
 
 def _curvature(problem: Problem, k: int, theta: np.ndarray) -> np.ndarray:
@@ -99,7 +105,9 @@ def _curvature(problem: Problem, k: int, theta: np.ndarray) -> np.ndarray:
     return out
 
 
-def _by_eigenvalues(problem: Problem, curvature: np.ndarray, by_penalty: np.ndarray, slope: np.ndarray) -> Bend:
+def _by_eigenvalues(
+    problem: Problem, curvature: np.ndarray, by_penalty: np.ndarray, theta: np.ndarray, slope: np.ndarray
+) -> Bend:
     no_shift = np.zeros(problem.n_features)
     parts = np.maximum(np.column_stack([curvature, -curvature]), 0.0)
     up, down = gram(problem.X, parts, no_shift, problem.fit_intercept)
@@ -107,14 +115,17 @@ def _by_eigenvalues(problem: Problem, curvature: np.ndarray, by_penalty: np.ndar
     scale = _scale(np.diag(up) + np.diag(down) + by_penalty)
     hessian = scale[:, None] * hessian * scale
     if not np.isfinite(hessian).all():
-        return Bend(np.nan, np.nan, np.nan)
+        return NOWHERE
     values, vectors = np.linalg.eigh(hessian)
-    along = vectors.T @ (scale * slope)
-    gain = 0.5 * float((along**2 / np.maximum(np.abs(values), FLAT)).sum())
-    return Bend(float(values[0]), float(values[-1]), gain)
+    sizes = np.maximum(np.abs(values), FLAT)
+    gain = 0.5 * float(((vectors.T @ (scale * slope)) ** 2 / sizes).sum())
+    reach = 0.5 * float(((vectors.T @ (theta / scale)) ** 2 * sizes).sum())
+    return Bend(float(values[0]), float(values[-1]), gain, reach)
 
 
-def _by_lanczos(problem: Problem, curvature: np.ndarray, by_penalty: np.ndarray, slope: np.ndarray) -> Bend:
+def _by_lanczos(
+    problem: Problem, curvature: np.ndarray, by_penalty: np.ndarray, theta: np.ndarray, slope: np.ndarray
+) -> Bend:
     """By products of the Hessian and a vector; the gain is that of a step along the gradient, which is no more."""
     from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
@@ -135,9 +146,10 @@ def _by_lanczos(problem: Problem, curvature: np.ndarray, by_penalty: np.ndarray,
         try:
             ends.append(float(eigsh(operator, 1, which=which, tol=1e-3, return_eigenvectors=False, **options)[0]))
         except ArpackNoConvergence:
-            return Bend(np.nan, np.nan, np.nan)
-    gain = 0.5 * float(np.linalg.norm(scale * slope)) ** 2 / max(map(abs, ends))
-    return Bend(ends[0], ends[1], gain)
+            return NOWHERE
+    size = max(FLAT, *map(abs, ends))
+    gain, reach = float(np.linalg.norm(scale * slope)) ** 2 / size, float(np.linalg.norm(theta / scale)) ** 2 * size
+    return Bend(ends[0], ends[1], 0.5 * gain, 0.5 * reach)
 
 
 def _scale(sizes: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from .errors import DataError, Interrupted, OptionError
+from .errors import Interrupted, OptionError
 from .fit import pose
 from .jit import CompileClock, compile_error, thread_pool_size, threads
 from .kernels.grid import add_losses_of_many
@@ -64,7 +64,7 @@ class SearchResult:
     evaluations : how often F was evaluated: cells^n_weights (1 + (rounds - 1) keep) times.
     evaluations_saved : what one grid as fine as the last round, of resolution^n_weights cells, takes more.
     resolution : how many cells of the last round the span has along each weight: cells^rounds.
-    rounds : a `Round` for each.
+    rounds : a `Round` for each, in order.
     span : array of shape (n_weights, 2), the least and the largest value of each weight, the intercept's last.
     cells, keep : as given.
     settings : loss and penalty in words, and whether there is an intercept.
@@ -77,7 +77,7 @@ class SearchResult:
     evaluations: int
     evaluations_saved: int
     resolution: int
-    rounds: tuple[Round, ...]
+    rounds: tuple[Round, ...] = field(repr=False)
     span: np.ndarray
     cells: int
     keep: int
@@ -115,8 +115,9 @@ def search(
     of 4 x 4, two rounds of 16 evaluations resolve 256 cells, three the 4096 of a 64 x 64 grid. All evaluations of a
     round take one pass over X together.
 
-    It looks only at centres: a minimum too narrow to lower F at the centre of a coarse cell is missed. More ``cells``
-    see more of it, and a larger ``keep`` bets on more than one cell.
+    It looks only at centres: a minimum too narrow to lower F at the centre of a coarse cell is missed, and where
+    weights make up for each other, so may be one that is not. More ``cells`` see more, and a larger ``keep`` bets on
+    more than one cell.
 
     Parameters
     ----------
@@ -159,9 +160,9 @@ def search(
     box = _as_box(span, problem)
     clock = CompileClock(current_reporter().compiling)
     began = time.perf_counter()
-    with clock.listening(), threads(min(n_threads, thread_pool_size())), threadpool_limits(1, user_api="blas"):
-        with compile_error():
-            done = _all_rounds(problem, box, cells, rounds, keep)
+    n_threads = min(n_threads, thread_pool_size())
+    with clock.listening(), threads(n_threads), threadpool_limits(1, user_api="blas"), compile_error():
+        done = _all_rounds(problem, box, cells, rounds, keep)
     elapsed = time.perf_counter() - began
     best = min(done, key=lambda one: one.objectives[one.kept[0]])  # the first of several as good
     weights = best.centres[best.kept[0]]
@@ -244,7 +245,7 @@ def _all_rounds(problem: Problem, box: np.ndarray, cells: int, rounds: int, keep
         kept = np.argsort(objectives, kind="stable")[:keep]  # of equal ones the first
         if objectives[kept[0]] == np.inf:
             check_finite(problem.X, problem.feature_names)
-            raise DataError(f"the objective is finite in none of the {len(centres)} cells: take a smaller span")
+            raise OptionError(f"the objective is finite in none of the {len(centres)} cells: take a smaller span")
         done.append(Round(centres, width / cells**r, objectives, kept))
         numbers = (numbers[kept][:, None] * cells + within).reshape(-1, len(box))
     return done
@@ -277,4 +278,6 @@ def _remarks(problem: Problem, weights: np.ndarray, size: np.ndarray, box: np.nd
     names = [*(problem.feature_names or (f"coefficient {j}" for j in range(problem.n_features))), "the intercept"]
     edge = (weights - box[:, 0] < size) | (box[:, 1] - weights < size)
     at_edge = ", ".join(names[j] for j in np.flatnonzero(edge))
-    return (f"the best cell is at the edge of the span of {at_edge}: a wider span may hold a better one",) * bool(at_edge)
+    return (f"the best cell is at the edge of the span of {at_edge}: a wider span may hold a better one",) * bool(
+        at_edge
+    )
