@@ -163,8 +163,7 @@ def print_search(table: Table, found: SearchResult) -> None:
         ]
     )
     click.echo()
-    for line in round_lines(found):
-        click.echo(line)
+    click.echo("\n".join(round_lines(found)))
     if len(names) == 2 and found.cells <= MOST_LINES:
         console = Console(highlight=False, soft_wrap=True)
         shades = SHADES if can_print(SHADES) else ASCII_SHADES

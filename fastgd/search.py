@@ -111,9 +111,9 @@ def search(
     """Search a few weights by divide and conquer: no gradient, no learning rate, and valleys do not hold it.
 
     The span of each weight is cut into ``cells`` parts, and F (see `fit`) evaluated at the centre of each of the
-    cells^n_weights cells that this makes. The best ``keep`` of them are cut up in the same way, and so on. With one kept
-    of 4 x 4, two rounds of 16 evaluations resolve 256 cells, three the 4096 of a 64 x 64 grid. All evaluations of a
-    round take one pass over X together.
+    cells^n_weights cells that this makes. The best ``keep`` of them are cut up in the same way, and so on. With one
+    kept of 4 x 4, two rounds of 16 evaluations resolve 256 cells, three the 4096 of a 64 x 64 grid. All evaluations of
+    a round take one pass over X together.
 
     It looks only at centres: a minimum too narrow to lower F at the centre of a coarse cell is missed, and where
     weights make up for each other, so may be one that is not. More ``cells`` see more, and a larger ``keep`` bets on
@@ -199,7 +199,7 @@ def count_evaluations(n_weights: int, cells: int, rounds: int, keep: int) -> int
     OptionError
         Where that is too often, where more cells are to be kept than there are, or they become too small.
     """
-    a_round = cells**n_weights
+    a_round: int = cells**n_weights
     total = a_round * (1 + (rounds - 1) * keep)
     if keep > a_round:
         raise OptionError(f"keep={keep} is more than the {a_round} cells of the first round")

@@ -1,4 +1,4 @@
-"""A saddle point that gradient descent stops at and stochastic steps leave, and how a result tells it from a minimum."""
+"""A saddle point that gradient descent stops at and stochastic steps leave; how a result tells it from a minimum."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`search`: the cells, evaluations and best weights of a plain-Python one; the objective of `fit`; a landscape with traps."""
+"""`search`: the cells, evaluations and best weights of a plain-Python one; the objective of `fit`; two valleys."""
 
 from __future__ import annotations
 

@@ -39,5 +39,5 @@ def _table(name: str, X: list[list[int]], y: list[int], start: tuple[float, floa
         feature_names=("x1", "x2"),
         target_name="y",
         source=name,
-        defaults=MappingProxyType({"loss": "phase_retrieval", "start": np.array(start), "fit_intercept": False}),
+        defaults=MappingProxyType({"loss": "phase_retrieval", "start": start, "fit_intercept": False}),
     )

@@ -37,9 +37,9 @@ def curvatures(targets, z, loss, least, out):
 
 @kernel
 def curvatures_of_outputs(targets, z, loss, low, high, losses, out):
-    """As `curvatures`, never below 0, for z and out of shape (n_samples, n_outputs), each output by itself: the Hessian's diagonal.
+    """As `curvatures` for z and out of shape (n_samples, n_outputs), each output by itself: the Hessian's diagonal.
 
-    ``low``, ``high`` and ``losses`` are workspace of shape (n_outputs,).
+    Never below 0. ``low``, ``high`` and ``losses`` are workspace of shape (n_outputs,).
     """
     y, weight, one_vs_rest = targets.y, targets.weight, targets.one_vs_rest
     n_outputs = z.shape[1]
