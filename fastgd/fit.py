@@ -90,7 +90,7 @@ def fit(
         and lbfgs the part of a whole step that is tried first, "auto" being 1.
     schedule : constant, invscaling, step, exponential, cosine, onecycle, adaptive, optimal, pegasos, or a term. The
         last two set the rate themselves, from alpha.
-    batch_size : rows a step of minibatch, or "auto": 32, and more on sparse rows.
+    batch_size : rows a step of minibatch, or "auto": 32, or a third of all where that is less, and more on sparse rows.
     scale : take steps in scaled (and with an intercept centred) columns, without changing F or the units of
         anything returned; "auto" does so for an automatic learning rate when columns differ much.
     max_epochs : most passes over the rows, those that find an automatic learning rate included; at least one

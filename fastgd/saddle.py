@@ -7,7 +7,8 @@ inertia). Source: Nocedal and Wright, Numerical optimization (2006), theorems 2.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,9 +20,8 @@ from .penalties import is_smooth
 from .problem import Problem, predict_linear
 from .steps import penalty_curvature
 
-# The whole Hessian for so many weights, and so many products; Lanczos iterations, each two passes over X, beyond.
-MOST_WEIGHTS, MOST_PRODUCTS = 500, 1 << 31
-MOST_ITERATIONS = 100
+# The whole Hessian for so many weights, and so many products; beyond, steps of Lanczos, each two passes over X.
+MOST_WEIGHTS, MOST_PRODUCTS, LANCZOS_STEPS = 500, 1 << 31, 40
 # Scaled so that its entries are at most 1, a Hessian has eigenvalues as small as this by rounding.
 FLAT = 1e-7
 # The gradient is small where a step of Newton's would gain no more than this part of what training has gained, or of F,
@@ -127,29 +127,48 @@ def _by_lanczos(
     problem: Problem, curvature: np.ndarray, by_penalty: np.ndarray, theta: np.ndarray, slope: np.ndarray
 ) -> Bend:
     """By products of the Hessian and a vector; the gain is that of a step along the gradient, which is no more."""
-    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
-
     d, p, X = problem.n_features, problem.n_parameters, as_scipy(problem.X)
     squares = np.einsum("i,ij,ij->j", np.abs(curvature), X, X) if not problem.sparse else X.power(2).T @ abs(curvature)
     scale = _scale(np.append(squares, [np.abs(curvature).sum()] * (p - d)) + by_penalty)
 
     def times(v: np.ndarray) -> np.ndarray:
-        u = scale * v.ravel()
+        u = scale * v
         z = curvature * (X @ u[:d].astype(problem.dtype) + u[d:].sum())
         product = np.append(X.T @ z.astype(problem.dtype), [z.sum()] * (p - d)) + by_penalty * u
         return np.asarray(scale * product)
 
-    operator = LinearOperator((p, p), matvec=times, dtype=np.float64)
-    ends: list[float] = []
-    for which in ("SA", "LA"):
-        options: dict[str, Any] = {"v0": np.random.default_rng(0).standard_normal(p), "maxiter": MOST_ITERATIONS}
-        try:
-            ends.append(float(eigsh(operator, 1, which=which, tol=1e-3, return_eigenvectors=False, **options)[0]))
-        except ArpackNoConvergence:
-            return NOWHERE
-    size = max(FLAT, *map(abs, ends))
+    values, errors = lanczos(times, p)
+    # The first is never below the least eigenvalue, so that it is negative is sure; that nothing is below it is not.
+    least = values[0] if values[0] < 0 or errors[0] < 0.5 * values[0] else 0.0
+    most = values[-1] if values[-1] > 0 or errors[-1] < -0.5 * values[-1] else 0.0
+    size = max(FLAT, float(np.abs(values).max()))
     gain, reach = float(np.linalg.norm(scale * slope)) ** 2 / size, float(np.linalg.norm(theta / scale)) ** 2 * size
-    return Bend(ends[0], ends[1], 0.5 * gain, 0.5 * reach)
+    return Bend(float(least), float(most), 0.5 * gain, 0.5 * reach)
+
+
+def lanczos(times: Callable[[np.ndarray], np.ndarray], size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Some eigenvalues of a symmetric matrix of which ``times`` gives products, ascending, and how far off each may be.
+
+    Those at both ends come first. Source: Golub and Van Loan, Matrix computations (2013), section 10.1.
+    """
+    steps = min(LANCZOS_STEPS, size)
+    basis, diagonal, beside = np.zeros((steps, size)), np.zeros(steps), np.zeros(steps)
+    v = np.random.default_rng(0).standard_normal(size)
+    for k in range(steps):
+        basis[k] = v / np.linalg.norm(v)
+        v = times(basis[k])
+        diagonal[k] = basis[k] @ v
+        for _ in range(2):  # twice is enough
+            v -= basis[: k + 1].T @ (basis[: k + 1] @ v)
+        beside[k] = np.linalg.norm(v)
+        if beside[k] <= FLAT**2 * np.abs(diagonal).max():  # these span all that the first vector has a part in
+            steps = k + 1
+            break
+    if not np.isfinite(diagonal).all():
+        return np.full(1, np.nan), np.full(1, np.nan)
+    tridiagonal = np.diag(diagonal[:steps]) + np.diag(beside[: steps - 1], 1) + np.diag(beside[: steps - 1], -1)
+    values, vectors = np.linalg.eigh(tridiagonal)
+    return values, beside[steps - 1] * np.abs(vectors[-1])
 
 
 def _scale(sizes: np.ndarray) -> np.ndarray:
