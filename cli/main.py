@@ -17,6 +17,7 @@ from .info import info
 from .lr_find import lr_find
 from .predict import predict
 from .run import run
+from .search import search
 
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 
@@ -30,7 +31,7 @@ def cli() -> None:
     """
 
 
-for command in (run, predict, evaluate, lr_find, generate, bench, info):
+for command in (run, predict, evaluate, lr_find, search, generate, bench, info):
     cli.add_command(command)
 
 

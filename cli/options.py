@@ -151,12 +151,14 @@ step_options = together(
         help="Step in scaled columns.  [default: where they differ much and the rate is auto]",
     ),
 )
+no_intercept_option = click.option("--no-intercept", is_flag=True, help="Fit no intercept.")
+threads_option = click.option("--threads", "n_threads", type=int, help="Most threads to use.  [default: all]")
 start_options = together(
     click.option("--clip-norm", type=float, help="The longest a gradient may be; longer ones are shortened."),
     click.option(
         "--start", type=Numbers(), help="Coefficients to start from: a number, or one for each column.  [default: 0]"
     ),
-    click.option("--no-intercept", is_flag=True, help="Fit no intercept."),
+    no_intercept_option,
     click.option(
         "--shuffle",
         type=click.Choice(SHUFFLES),
@@ -166,14 +168,15 @@ start_options = together(
     ),
     click.option("--no-shuffle", is_flag=True, help="Take the rows in order; short for --shuffle none."),
     click.option("--seed", type=int, default=0, show_default=True, help="Seed of the shuffling."),
-    click.option("--threads", "n_threads", type=int, help="Most threads to use.  [default: all]"),
+    threads_option,
 )
 
 
 def fit_options(table: Table, options: dict[str, Any]) -> dict[str, Any]:
     """The options of `fastgd.fit`: what was given, else what the data set suggests, else fastgd's own defaults."""
     given = {name: value for name, value in options.items() if value is not None}
-    given["fit_intercept"] = not given.pop("no_intercept")
+    if given.pop("no_intercept"):
+        given["fit_intercept"] = False
     if given.pop("no_shuffle"):
         given["shuffle"] = "none"
     return {**table.defaults, **given}

@@ -84,6 +84,7 @@ def print_summary(table: Table, result: Result, seconds_read: float, files: dict
         ("method", _method(result)),
         ("training", f"{epochs} in {seconds['fit']:.3g} s, {speed}; reading {seconds_read:.2g} s{compiled}"),
         ("stopped", _why_stopped(result)),
+        *_where_stopped(result),
         ("objective", f"{result.objective:.8g} (from {result.trace['objective'][0]:.8g} at the start)"),
         ("gap", _gap(result)),
         *validation_rows(result),
@@ -100,6 +101,14 @@ def _why_stopped(result: Result) -> str:
     if result.method not in ("sgd", "minibatch") and result.stop_reason == "tol":
         return "converged: the gradient is below the tolerance"
     return STOP_REASONS[result.stop_reason]
+
+
+def _where_stopped(result: Result) -> list[tuple[str, str]]:
+    """What is no minimum, although the gradient is small there, and how to leave it."""
+    if result.stationary == "saddle":
+        another = "another --seed or --start" if result.method in ("sgd", "minibatch") else "--method sgd"
+        return [("beware", f"stopped at a saddle point: try {another}")]
+    return [("beware", "stopped at a maximum: try another --start")] if result.stationary == "maximum" else []
 
 
 def _gap(result: Result) -> str:
@@ -172,6 +181,7 @@ def print_json(table: Table, result: Result, seconds_read: float, files: dict[st
         "objective": result.objective,
         "converged": result.converged,
         "stop_reason": result.stop_reason,
+        "stationary": result.stationary,
         "learning_rate": result.learning_rate,
         "rate_reason": result.rate_reason,
         "n_outputs": result.n_outputs,

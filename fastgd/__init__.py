@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from .rate_range import learning_rate_range as learning_rate_range
     from .result import Result as Result
     from .result import load as load
+    from .search import SearchResult as SearchResult
+    from .search import search as search
     from .term import term as term
     from .watch import State as State
 
@@ -42,6 +44,7 @@ _HOMES = {
     "RateRange": "rate_range",
     "Reporter": "progress",
     "Result": "result",
+    "SearchResult": "search",
     "State": "watch",
     "Table": "data",
     "fit": "fit",
@@ -51,6 +54,7 @@ _HOMES = {
     "load": "result",
     "open": "data",
     "reporting_to": "progress",
+    "search": "search",
     "term": "term",
 }
 

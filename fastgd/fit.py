@@ -90,7 +90,7 @@ def fit(
         and lbfgs the part of a whole step that is tried first, "auto" being 1.
     schedule : constant, invscaling, step, exponential, cosine, onecycle, adaptive, optimal, pegasos, or a term. The
         last two set the rate themselves, from alpha.
-    batch_size : rows a step of minibatch, or "auto": 32, and more on sparse rows.
+    batch_size : rows a step of minibatch, or "auto": 32, or a third of all where that is less, and more on sparse rows.
     scale : take steps in scaled (and with an intercept centred) columns, without changing F or the units of
         anything returned; "auto" does so for an automatic learning rate when columns differ much. Of sparse rows
         svrg and saga centre, in a copy of X, only the columns whose means are larger than their spreads.
@@ -128,7 +128,7 @@ def fit(
     shuffle : True (random blocks of rows, shuffled within a few of them), "full" (a random permutation,
         several times slower on large data) or False (in order).
     start : weights to start from: a number or array of coefficients, (coefficients, intercept), or a
-        `Result`. Zero unless given; random for a loss whose gradient is zero there.
+        `Result` or `SearchResult`. Zero unless given; random for a loss whose gradient is zero there.
     validation : rows to validate on, which no step, rate or scale sees: a fraction of the rows, held out at random and
         for labels by class (training takes a copy of the others); or a set (X, y), (X, y, sample_weight), (X, y,
         sample_weight, offset) or a `Table`. After each epoch the mean loss on them, without the penalty, is taken;

@@ -174,11 +174,13 @@ def centred(X: CSR, shift: np.ndarray) -> CSR:
     It stores less than twice as many values as X where the shifts are means that are larger than the spreads of their
     columns: one stored in a share p of the rows has a mean of sqrt(p / (1 - p)) times its spread at most.
     """
+    import scipy.sparse as sp
+
     n_samples, n_features = shape_of(X)
     far = np.flatnonzero(shift)
     each_row = np.arange(n_samples + 1) * len(far)
     shifts = sp.csr_array((np.tile(shift[far], n_samples), np.tile(far, n_samples), each_row), shape=shape_of(X))
-    moved = sp.csr_array((X.data, X.indices, X.indptr), shape=shape_of(X)) - shifts
+    moved = as_scipy(X) - shifts
     data, indices = moved.data.astype(X.data.dtype), moved.indices.astype(X.indices.dtype, copy=False)
     return CSR(data, indices, moved.indptr.astype(np.int64, copy=False), n_features)
 

@@ -76,10 +76,10 @@ class Options:
         if self.learning_rate != "auto":
             self.learning_rate = _positive("learning_rate", self.learning_rate, "'auto' or a number above 0")
         if self.batch_size != "auto":
-            self.batch_size = _whole("batch_size", self.batch_size, 1, "'auto' or ")
-        self.max_epochs = _whole("max_epochs", self.max_epochs, 1)
-        self.patience = _whole("patience", self.patience, 1)
-        self.seed = _whole("seed", self.seed, 0)
+            self.batch_size = check_whole("batch_size", self.batch_size, 1, "'auto' or ")
+        self.max_epochs = check_whole("max_epochs", self.max_epochs, 1)
+        self.patience = check_whole("patience", self.patience, 1)
+        self.seed = check_whole("seed", self.seed, 0)
         if self.max_seconds is not None:
             self.max_seconds = _positive("max_seconds", self.max_seconds)
         if self.gap_tol is not None:
@@ -87,11 +87,11 @@ class Options:
         if self.clip_norm is not None:
             self.clip_norm = _positive("clip_norm", self.clip_norm)
         if self.n_threads is not None:
-            self.n_threads = _whole("n_threads", self.n_threads, 1)
+            self.n_threads = check_whole("n_threads", self.n_threads, 1)
         if not isinstance(self.average, bool):
-            self.average = _whole("average", self.average, 0, "True, False or ")
+            self.average = check_whole("average", self.average, 0, "True, False or ")
         if self.shards is not None:
-            self.shards = _whole("shards", self.shards, 1)
+            self.shards = check_whole("shards", self.shards, 1)
         self._check_tolerance()
         self._check_choices()
 
@@ -275,7 +275,7 @@ def _positive(name: str, value: Any, expected: str = "a number above 0") -> floa
     return float(value)
 
 
-def _whole(name: str, value: Any, least: int, also: str = "") -> int:
+def check_whole(name: str, value: Any, least: int, also: str = "") -> int:
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise OptionError(f"{name} must be {also}a whole number, {least} or more, not {value!r}")
     return int(value)

@@ -53,6 +53,9 @@ class Result:
     offset_name : the column of the table that held the offset; else None.
     seconds : {"compile": ..., "fit": ...}; "fit" does not include "compile".
     best_epoch : with rows to validate on, the epoch that the model is from, 0 for the start; else None.
+    stationary : what F has at these weights, where the gradient is small: "minimum" (of a convex F the optimum, else it
+        may be a local one), "saddle" (F falls one way and not every way) or "maximum"; None where it is not small, or
+        where that cannot be told (see `fastgd.saddle`).
     divergences : how often training diverged, went back to where it had not, and went on at a smaller learning rate.
     """
 
@@ -81,6 +84,7 @@ class Result:
     remarks: tuple[str, ...] = ()
     best_epoch: int | None = None
     divergences: int = 0
+    stationary: str | None = None
 
     @property
     def n_features(self) -> int:

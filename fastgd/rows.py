@@ -222,8 +222,34 @@ def _soften_all_csr(X, v, owed, paid):
         paid[j] = 0.0
 
 
+# z[r] = x . w for the rows from i on, of a dense X four at a time.
+def _dots_dense(X, i, w, z):
+    zero = w.dtype.type(0)
+    n = z.shape[0]
+    r = 0
+    while r + 4 <= n:
+        i0, i1, i2, i3 = _four_from(i + r)
+        z0, z1, z2, z3 = zero, zero, zero, zero
+        for j in range(X.shape[1]):
+            z0 += X[i0, j] * w[j]
+            z1 += X[i1, j] * w[j]
+            z2 += X[i2, j] * w[j]
+            z3 += X[i3, j] * w[j]
+        z[r], z[r + 1], z[r + 2], z[r + 3] = z0, z1, z2, z3
+        r += 4
+    while r < n:
+        z[r] = dot(X, i + r, w)
+        r += 1
+
+
+def _dots_csr(X, i, w, z):
+    for r in range(z.shape[0]):
+        z[r] = dot(X, i + r, w)
+
+
 n_rows = by_layout(_n_rows_dense, _n_rows_csr)
 dot = by_layout(_dot_dense, _dot_csr)
+dots = by_layout(_dots_dense, _dots_csr)
 axpy = by_layout(_axpy_dense, _axpy_csr)
 axpy_double = by_layout(_axpy_double_dense, _axpy_double_csr)
 axpy2 = by_layout(_axpy2_dense, _axpy2_csr)
@@ -243,27 +269,6 @@ def prefetch_number(X, y, order, ahead):
     if ahead < order.shape[0]:
         prefetch_row(X, order[ahead])
         prefetch(y, order[ahead])
-
-
-@inlined
-def dots(X, i, w, z):
-    """z[r] = x . w for the rows of a dense X from i on, four at a time."""
-    zero = w.dtype.type(0)
-    n = z.shape[0]
-    r = 0
-    while r + 4 <= n:
-        i0, i1, i2, i3 = _four_from(i + r)
-        z0, z1, z2, z3 = zero, zero, zero, zero
-        for j in range(X.shape[1]):
-            z0 += X[i0, j] * w[j]
-            z1 += X[i1, j] * w[j]
-            z2 += X[i2, j] * w[j]
-            z3 += X[i3, j] * w[j]
-        z[r], z[r + 1], z[r + 2], z[r + 3] = z0, z1, z2, z3
-        r += 4
-    while r < n:
-        z[r] = dot(X, i + r, w)
-        r += 1
 
 
 @inlined

@@ -22,6 +22,7 @@ from .problem import Problem
 from .progress import current_reporter
 from .result import Result
 from .rules import RULES
+from .saddle import is_convex, stationary
 from .schedules import SCHEDULES
 from .start import start_weights
 from .steps import describe_metric
@@ -41,6 +42,7 @@ class Run:
     shrunk : how often an automatic rate was made smaller.
     divergence : what to tell the user where training diverged; else None.
     gaps : how far each output is from its optimum at most, NaN where that is not known; see `Certificate.add`.
+    stationary : see `Result`.
     """
 
     plan: Plan
@@ -93,6 +95,7 @@ class Run:
             self._take_best()
             self._remark_on_average()
             self.gaps = self._certify()
+            self.stationary = self._where_it_stopped()
             if self.shrunk and not self.divergence:
                 times = "once" if self.shrunk == 1 else f"{self.shrunk} times"
                 self.remarks.append(
@@ -125,6 +128,18 @@ class Run:
         if unfinished or not self.certify or all(self.certificate.reasons):
             return np.full(len(self.certificate.reasons), np.nan)
         return self.certificate.add(self.watch.model())
+
+    def _where_it_stopped(self) -> str | None:
+        """What F has at the model: of convex functions the stopping test says it, of others the Hessian."""
+        watch, problem = self.watch, self.problem
+        if watch.stop_reason in ("interrupted", "diverged") or not self.certify or problem.independent:
+            return None
+        if is_convex(problem):
+            by_gradient = watch.stop_reason == "tol" and self.plan.method not in ("sgd", "minibatch")
+            whole = watch.early is None  # else the model need not be the last
+            return "minimum" if whole and (by_gradient or watch.stop_reason in ("gap_tol", "precision")) else None
+        gained = float(self.at_start.sum()) - watch.rows[watch.best_row][3]
+        return stationary(problem, watch.model(), gained)
 
     def _bound(self, gaps: np.ndarray, reason: str) -> dict[str, Any]:
         """``gap_bound`` and ``gap_note`` of a result."""
@@ -193,6 +208,7 @@ class Run:
             remarks=tuple(self.remarks),
             best_epoch=None if watch.early is None else watch.early.epoch,
             divergences=self.shrunk,
+            stationary=self.stationary,
             **described,
         )
 

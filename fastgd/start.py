@@ -8,7 +8,6 @@ import numpy as np
 
 from .errors import OptionError
 from .problem import Problem
-from .result import Result
 
 
 def start_weights(start: Any, problem: Problem, seed: int) -> np.ndarray:
@@ -31,7 +30,7 @@ def _fill(theta: np.ndarray, start: Any, problem: Problem) -> None:
     d = problem.n_features
     coef: Any = start
     intercept: Any = 0.0
-    if isinstance(start, Result):
+    if hasattr(start, "coef") and hasattr(start, "intercept"):  # a Result, or a SearchResult
         coef, intercept = start.coef, start.intercept
     elif isinstance(start, tuple) and len(start) == 2 and np.ndim(start[0]) == theta.ndim == np.ndim(start[1]) + 1:
         coef, intercept = start

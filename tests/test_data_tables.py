@@ -13,7 +13,12 @@ from fastgd.data import BUILTINS, from_frame, generate, to_arrays, to_target
 from fastgd.data import open as open_table
 from fastgd.errors import DataError, OptionError
 
-SHAPES = {"linear": (1_000_000, 20), "logistic": (500_000, 20), "tutorial": (3, 1), "diabetes": (442, 10)}
+SHAPES = {
+    "linear": (1_000_000, 20), "logistic": (500_000, 20), "tutorial": (3, 1), "saddle": (7, 2), "valleys": (4, 2),
+    "diabetes": (442, 10),
+}  # fmt: skip
+NAMES = "linear, logistic, tutorial, saddle, valleys, diabetes"
+LOSSES = {"logistic": "logistic", "saddle": "phase_retrieval", "valleys": "phase_retrieval"}
 
 
 @pytest.mark.parametrize("name", BUILTINS)
@@ -23,7 +28,7 @@ def test_builtins(name):
     assert table.X.flags.c_contiguous
     assert table.y.shape == SHAPES[name][:1]
     assert table.source == name
-    assert table.defaults["loss"] == ("logistic" if name == "logistic" else "squared")
+    assert table.defaults["loss"] == LOSSES.get(name, "squared")
     assert repr(table).startswith(f"Table({name!r}, {SHAPES[name][0]:,} x ")
 
 
@@ -67,9 +72,9 @@ def test_a_file_does_not_shadow_a_builtin(tmp_path, monkeypatch):
     [
         (
             "tutorail",
-            "is neither a file nor a built-in data set (linear, logistic, tutorial, diabetes); did you mean 'tutorial'",
+            f"is neither a file nor a built-in data set ({NAMES}); did you mean 'tutorial'",
         ),
-        ("xyzzy", "is neither a file nor a built-in data set (linear, logistic, tutorial, diabetes); name a file with"),
+        ("xyzzy", f"is neither a file nor a built-in data set ({NAMES}); name a file with"),
         ("data.docx", "the suffix '.docx' is not known; it reads .csv .tsv"),
         ("data.parquet.gz", "the suffix '.gz' is not known"),
         ("plain", "the suffix '' is not known"),

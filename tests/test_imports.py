@@ -36,11 +36,11 @@ LAYERS = [
     ["rate_search", "steps", "early_stopping", "watch"],
     ["methods"],
     ["result", "start", "scores", "metrics"],
-    ["divergence"],
+    ["divergence", "saddle"],
     ["run"],
     ["fit"],
     ["path", "warm_up"],
-    ["rate_range"],
+    ["rate_range", "search"],
     ["cli"],
 ]
 # Numba's import takes most of a second, and its other names change with its versions.

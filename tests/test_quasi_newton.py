@@ -269,17 +269,18 @@ SECOND = {
     "logistic": lambda y, z: np.exp(-abs(z)) / (1 + np.exp(-abs(z))) ** 2,
     "poisson": lambda y, z: np.exp(z),
     "huber": lambda y, z: float(abs(z - y) < 1.35),
-    "phase_retrieval": lambda y, z: max(3 * z * z - y, 0.0),
+    "phase_retrieval": lambda y, z: 3 * z * z - y,
 }
 
 
+@pytest.mark.parametrize("least", [0.0, -np.inf])
 @pytest.mark.parametrize("loss", SECOND)
-def test_curvatures(loss):
+def test_curvatures(loss, least):
     z, weight = random.normal(size=40) * 3, random.random(40)
     y = LABELS[:40] if loss == "logistic" else COUNTS[:40]
     out = np.empty(40)
-    curvatures(Targets(y, weight), z, LOSSES[loss](), out)
-    wanted = [s * SECOND[loss](*at) for s, *at in zip(weight, y, z, strict=True)]
+    curvatures(Targets(y, weight), z, LOSSES[loss](), least, out)
+    wanted = [s * max(SECOND[loss](*at), least) for s, *at in zip(weight, y, z, strict=True)]
     np.testing.assert_allclose(out, wanted, rtol=1e-6, atol=1e-8)
 
 

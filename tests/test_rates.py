@@ -53,11 +53,18 @@ def test_the_rate_and_why(options, rate, reason):
     assert result.rate_reason == reason
 
 
+@pytest.mark.parametrize(("n", "batch"), [(2, 1), (7, 2), (60, 20), (95, 31), (96, 32), (300, 32)])
+def test_a_batch_is_at_most_a_third_of_the_rows(n, batch):
+    """Unless told otherwise: of all rows it would be gd by another name."""
+    data, target = random.normal(size=(n, 2)), random.normal(size=n)
+    assert fastgd.fit(data, target, method="minibatch", max_epochs=1).settings["batch_size"] == batch
+
+
 def test_why_of_batches_trials_and_schedules():
     sizes = np.array([32, 28])
     shares = (60 - sizes) / (sizes * 59)
     expected = np.mean(shares * LONGEST + (1 - shares) * EIGENVALUE)
-    result = fit(method="minibatch")
+    result = fit(method="minibatch", batch_size=32)
     assert result.learning_rate == pytest.approx(1 / (2 * expected))
     assert result.rate_reason.startswith(f"1 / (2 L_B), L_B = {expected:.4g} from ")
     assert fit(method="minibatch", loss="absolute").rate_reason == "by trial on all rows"

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from .apart import apart_table
 from .generators import generate, tutorial
+from .landscapes import saddle, valleys
 from .origin import Origin
 from .request import Request
 from .table import Table
@@ -17,7 +18,8 @@ def load(name: str, request: Request) -> Table:
     """A built-in by its name in ``names.BUILTINS``, with the columns that the request asks for."""
     if name == "diabetes":
         return _diabetes(request)
-    table = {"linear": _linear, "logistic": _logistic, "tutorial": tutorial}[name]()
+    makers = {"linear": _linear, "logistic": _logistic, "tutorial": tutorial, "saddle": saddle, "valleys": valleys}
+    table = makers[name]()
     chosen = apart_table(table.X, table.y, table.feature_names, True, ("y",), request, Origin(name))
     return replace(chosen, defaults=table.defaults)
 

@@ -20,24 +20,24 @@ def step_about(z):
 
 
 @kernel
-def curvatures(targets, z, loss, out):
-    """Weighted second derivatives in z of each row's loss, z and out of shape (n_samples,); never below 0.
+def curvatures(targets, z, loss, least, out):
+    """Weighted second derivatives in z of each row's loss, z and out of shape (n_samples,).
 
-    By central differences of the slope, so that a loss need not state them; at a kink they are an average. Where a
-    loss is not convex, 0 stands for what would be below it.
+    By central differences of the slope, so that a loss need not state them; at a kink they are an average. ``least``
+    stands for what would be below it: 0 makes a loss that is not convex look as if it were.
     """
     y, weight = targets.y, targets.weight
     for i in range(z.shape[0]):
         e = step_about(z[i])
         change = loss.derivative(y[i], z[i] + e) - loss.derivative(y[i], z[i] - e)
-        out[i] = weight_of(weight, i) * max(change / (2.0 * e), 0.0)
+        out[i] = weight_of(weight, i) * max(change / (2.0 * e), least)
 
 
 @kernel
 def curvatures_of_outputs(targets, z, loss, low, high, losses, out):
     """As `curvatures` for z and out of shape (n_samples, n_outputs), each output by itself: the Hessian's diagonal.
 
-    ``low``, ``high`` and ``losses`` are workspace of shape (n_outputs,).
+    Never below 0. ``low``, ``high`` and ``losses`` are workspace of shape (n_outputs,).
     """
     y, weight, one_vs_rest = targets.y, targets.weight, targets.one_vs_rest
     n_outputs = z.shape[1]

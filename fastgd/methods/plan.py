@@ -15,7 +15,8 @@ from ..problem import Problem
 from ..schedules import SCHEDULES
 from ..steps import choose_metric, stable_rates
 
-DEFAULT_BATCH = 32
+# No more than a third of the rows: a batch of all of them would be gd.
+DEFAULT_BATCH, FEWEST_BATCHES = 32, 3
 # Below this many rows a batch is most of the data, and the exact gradient costs next to nothing.
 GD_BELOW_ROWS = 256
 # A Hessian of so many values, times a few thousand rows, is made in the time of some passes.
@@ -126,7 +127,7 @@ def _batch_size(problem: Problem, options: Options) -> int:
         return min(options.batch_size, problem.n_samples)
     # On sparse rows a step costs n_features, however few values the batch has: let it have as many.
     values_a_row = max(problem.n_values / problem.n_samples, 1.0)
-    enough = DEFAULT_BATCH
+    enough = min(DEFAULT_BATCH, max(problem.n_samples // FEWEST_BATCHES, 1))
     while problem.sparse and enough * values_a_row < problem.n_features:
         enough *= 2
     return min(enough, problem.n_samples)

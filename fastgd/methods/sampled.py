@@ -99,7 +99,7 @@ class Sample:
             work = np.zeros((3, problem.n_outputs))
             curvatures_of_outputs(problem.targets, z, problem.loss, work[0], work[1], work[2], out)
         else:
-            curvatures(problem.targets, z[:, 0], problem.loss, out[:, 0])
+            curvatures(problem.targets, z[:, 0], problem.loss, 0.0, out[:, 0])
         return out
 
     def _predictors(self, theta: np.ndarray) -> np.ndarray:

@@ -1,0 +1,253 @@
+"""``fastgd search``: divide and conquer over a few weights, and a map of where it looked."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fastgd.data.wording import plural
+
+from .console import progress, remark
+from .lr_find import can_print
+from .options import (
+    DATA_HELP,
+    json_option,
+    no_intercept_option,
+    penalty_options,
+    quiet_option,
+    table_options,
+    threads_option,
+)
+
+if TYPE_CHECKING:
+    from fastgd import SearchResult, Table
+
+SHADES, ASCII_SHADES = "█▓▒░ ", "#+:. "  # from the lowest objectives to the highest
+BEST = "()"
+MOST_LINES = 32  # of the map
+MOST_LOSSES_IN_JSON = 4096
+
+
+class Spans(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
+    """LOW:HIGH, or several with commas between them."""
+
+    name = "LO:HI"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            pairs = [[float(number) for number in part.split(":")] for part in value.split(",")]
+        except ValueError:
+            pairs = [[]]
+        if any(len(pair) != 2 for pair in pairs):
+            self.fail(f"{value!r} is not LO:HI, two numbers, nor several with commas between them", param, ctx)
+        return pairs
+
+
+@click.command(short_help="Search a few weights by divide and conquer.", epilog=DATA_HELP)
+@click.argument("data", default="valleys")
+@table_options
+@penalty_options
+@click.option(
+    "--span",
+    type=Spans(),
+    help="Where to search: LO:HI for all weights, or one for each with commas between, the intercept's last.  "
+    "[default: -4:4]",
+)
+@click.option("--cells", type=int, default=4, show_default=True, help="Parts to cut each weight's span into.")
+@click.option("--rounds", type=int, default=3, show_default=True, help="How often to cut up the best cells.")
+@click.option("--keep", type=int, default=1, show_default=True, help="How many of the best cells to cut up each round.")
+@no_intercept_option
+@threads_option
+@json_option
+@quiet_option
+def search(
+    data: str, target: str | None, drop: list[str], sample_weight: str | None, offset: str | None,
+    as_json: bool, quiet: bool, **options: Any,
+) -> None:  # fmt: skip
+    """Search the weights of a model of DATA by divide and conquer.
+
+    The span of each weight is cut into cells, the loss evaluated in the middle of each, and the best cell cut up
+    again, round by round. That needs no gradient and no learning rate, and no valley holds it; but with each weight
+    there are --cells times as many to look at, and a valley narrower than a cell is missed.
+
+    \b
+    fastgd search valleys                          finds the valley that gd, greedy, does not
+    fastgd search valleys --cells 2 --rounds 6     is too coarse to see it
+    fastgd search valleys --cells 2 --rounds 6 --keep 4
+    fastgd search houses.csv --target price --drop city,rooms --span 0:900
+    """  # noqa: D301  # click wants the character \b itself, before lines that it must not fill
+    import fastgd
+
+    from .own_loss import read_loss
+
+    options["loss"] = read_loss(options["loss"])
+    with progress(f"reading {data}", quiet):
+        began = time.perf_counter()
+        table = fastgd.open(data, target=target, drop=drop, weight=sample_weight, offset=offset)
+        seconds_read = time.perf_counter() - began
+        found = fastgd.search(table, **search_options(table, options))
+    for text in (*table.remarks, *found.remarks):
+        remark(text, quiet)
+    if as_json:
+        print_json(table, found, seconds_read)
+    else:
+        print_search(table, found)
+
+
+def search_options(table: Table, options: dict[str, Any]) -> dict[str, Any]:
+    """The options of `fastgd.search`: what was given, else what the data set suggests of them."""
+    given = {name: value for name, value in options.items() if value is not None}
+    if given.pop("no_intercept"):
+        given["fit_intercept"] = False
+    suggested = {name: table.defaults[name] for name in ("loss", "fit_intercept") if name in table.defaults}
+    return {**suggested, **given}
+
+
+def print_json(table: Table, found: SearchResult, seconds_read: float) -> None:
+    """The keys are a public contract."""
+    from .summary import echo_json
+
+    rounds = [
+        {
+            "size": one.size.tolist(),
+            "kept": one.centres[one.kept].tolist(),
+            "objectives": one.objectives.tolist() if len(one.objectives) <= MOST_LOSSES_IN_JSON else None,
+        }
+        for one in found.rounds
+    ]
+    echo_json(
+        {
+            "data": table.source,
+            "n_samples": table.n_samples,
+            "n_features": table.n_features,
+            "target": table.target_name,
+            **found.settings,
+            "span": found.span.tolist(),
+            "cells": found.cells,
+            "keep": found.keep,
+            "resolution": found.resolution,
+            "evaluations": found.evaluations,
+            "evaluations_saved": found.evaluations_saved,
+            "objective": found.objective,
+            "coef": found.coef.tolist(),
+            "intercept": found.intercept,
+            "rounds": rounds,
+            "seconds": {"read": seconds_read, **found.seconds},
+            "remarks": [*table.remarks, *found.remarks],
+        }
+    )
+
+
+def print_search(table: Table, found: SearchResult) -> None:
+    """What was found and at what cost, the best cell of each round, and of two weights a map."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from .console import print_table
+    from .summary import in_words
+
+    size = f"{plural(table.n_samples, 'row')} x {plural(table.n_features, 'column')}"
+    names = weight_names(found)
+    print_table(
+        [
+            ("data", f"{table.source}: {size}, {in_words(table.target_name)}"),
+            ("loss", f"{found.settings['loss']}, penalty {found.settings['penalty']}"),
+            ("search", _in_words(found)),
+            ("evaluations", _cost(found)),
+            ("objective", f"{found.objective:.8g}"),
+            ("weights", ", ".join(f"{name} {w:.6g}" for name, w in zip(names, weights(found), strict=True))),
+        ]
+    )
+    click.echo()
+    click.echo("\n".join(round_lines(found)))
+    if len(names) == 2 and found.cells <= MOST_LINES:
+        console = Console(highlight=False, soft_wrap=True)
+        shades = SHADES if can_print(SHADES) else ASCII_SHADES
+        click.echo()
+        for line in picture(found, names, shades):
+            console.print(Text.assemble(*((part, "bold green" if part == BEST else "") for part in line)))
+    if not found.settings["fit_intercept"]:
+        click.echo()
+        click.echo(f"to descend from here: fastgd run ... --start {','.join(f'{w:.6g}' for w in found.coef)}")
+
+
+def weight_names(found: SearchResult) -> list[str]:
+    names = list(found.feature_names or map(str, range(len(found.coef))))
+    return [*names, "intercept"] if found.settings["fit_intercept"] else names
+
+
+def weights(found: SearchResult) -> list[float]:
+    return [*found.coef.tolist(), *[found.intercept] * bool(found.settings["fit_intercept"])]
+
+
+def grid(cells: int, n_weights: int) -> str:
+    """4 x 4, or 4^3."""
+    return " x ".join([str(cells)] * n_weights) if n_weights <= 2 else f"{cells}^{n_weights}"
+
+
+def _in_words(found: SearchResult) -> str:
+    kept = "the best one of each is" if found.keep == 1 else f"the best {found.keep} of each are"
+    again = f", {kept} cut up in the next" if len(found.rounds) > 1 else ""
+    cells = grid(found.cells, len(found.span))
+    return f"{plural(len(found.rounds), 'round')} of {cells} cells{again}; {found.seconds['fit']:.3g} s"
+
+
+def _cost(found: SearchResult) -> str:
+    """The saving is that of the lesson: against a grid of the cells of the last round all over the span."""
+    whole = found.evaluations + found.evaluations_saved
+    saved = f", so {found.evaluations_saved:,} are saved" if found.evaluations_saved > 0 else ""
+    return f"{found.evaluations:,}; a full grid, {grid(found.resolution, len(found.span))}, takes {whole:,}{saved}"
+
+
+def round_lines(found: SearchResult) -> list[str]:
+    """The best cell of each round: its objective, its middle, its size."""
+    rows = [("round", "objective", "best cell", "size")]
+    for number, one in enumerate(found.rounds, 1):
+        best = one.kept[0]
+        middle, size = (", ".join(f"{x:.5g}" for x in values) for values in (one.centres[best], one.size))
+        rows.append((str(number), f"{one.objectives[best]:.6g}", f"({middle})", size))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(f"{text:>{width}}" for text, width in zip(row, widths, strict=True)) for row in rows]
+
+
+def picture(found: SearchResult, names: list[str], shades: str) -> list[list[str]]:
+    """A map of two weights, the first to the right and the second up: the darker a cell, the lower its objective.
+
+    Each place has the objective of the smallest cell about it that was evaluated and is no smaller than a place. Lines
+    are lists of parts, of which that of the best cell is `BEST`.
+    """
+    import numpy as np
+
+    coarse = [one for r, one in enumerate(found.rounds, 1) if found.cells**r <= MOST_LINES]
+    n = found.cells ** len(coarse)
+    drawn = np.zeros((n, n))
+    low, width = found.span[:, 0], found.span[:, 1] - found.span[:, 0]
+    for r, one in enumerate(coarse, 1):
+        side = n // found.cells**r
+        first = np.round((one.centres - one.size / 2 - low) / width * n).astype(int)
+        for (a, b), value in zip(first, one.objectives, strict=True):
+            drawn[a : a + side, b : b + side] = value
+    levels = np.quantile(drawn, np.arange(1, len(shades)) / len(shades), method="nearest")
+    a, b = np.minimum((np.array(weights(found)) - low) / width * n, n - 1).astype(int)
+    lines = []
+    for row in range(n - 1, -1, -1):
+        places = [2 * shades[int(np.searchsorted(levels, drawn[column, row]))] for column in range(n)]
+        if row == b:
+            places[a] = BEST
+        lines.append([*_ends(row, n, names[1], found.span[1]), "|", *places, "|"])
+    margin = " " * len("".join(lines[0][:1]))
+    ends = [f"{x:g}" for x in found.span[0]]
+    axis = margin + " " + ends[0] + f"{names[0]:^{2 * n - len(''.join(ends))}}" + ends[1]
+    return [*lines, [axis], [f"{margin} ", BEST, f" the best   {2 * shades[0]} low, blank high"]]
+
+
+def _ends(row: int, n: int, name: str, span: Any) -> list[str]:
+    """What stands before a line of the map: the ends of the second weight's span, and its name half way up."""
+    low, high = (f"{x:g}" for x in span)
+    width = max(len(low), len(high), len(name))
+    text = {n - 1: high, 0: low, n // 2: name}.get(row, "")
+    return [f"{text:>{width}} "]
