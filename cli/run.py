@@ -157,7 +157,7 @@ def write_outputs(result: Result, save: Path | None, trace_file: Path | None) ->
 
 def trace_columns(result: Result) -> dict[str, Any]:
     """The trace as columns: gradients and weights get one for each coefficient of each output."""
-    from .models import output_names
+    from fastgd.result import output_names
 
     trace = result.trace if result.steps is None else result.steps
     fields = {name: trace[name] for name in trace.dtype.names or ()}

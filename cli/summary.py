@@ -14,9 +14,9 @@ from fastgd.data.wording import plural
 from fastgd.losses import LOSSES
 from fastgd.metrics import evaluate
 from fastgd.options import WHOLE_STEPS
+from fastgd.result import output_names
 
 from .console import print_table
-from .models import output_names
 from .validation import describe as validation_rows
 from .validation import lowest_loss
 

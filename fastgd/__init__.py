@@ -23,14 +23,22 @@ if TYPE_CHECKING:
     from .errors import Interrupted as Interrupted
     from .errors import OptionError as OptionError
     from .fit import fit as fit
+    from .landscape import Landscape as Landscape
+    from .landscape import landscape as landscape
     from .path import fit_path as fit_path
+    from .plots.landscape import plot_landscape as plot_landscape
+    from .plots.loss import plot_loss as plot_loss
+    from .plots.rates import plot_rate_range as plot_rate_range
     from .progress import Reporter as Reporter
     from .progress import reporting_to as reporting_to
     from .rate_range import RateRange as RateRange
     from .rate_range import learning_rate_range as learning_rate_range
     from .result import Result as Result
     from .result import load as load
+    from .smooth import smooth as smooth
     from .term import term as term
+    from .traces import Trace as Trace
+    from .traces import read_trace as read_trace
     from .watch import State as State
 
 _HOMES = {
@@ -38,19 +46,27 @@ _HOMES = {
     "DivergedError": "errors",
     "FastgdError": "errors",
     "Interrupted": "errors",
+    "Landscape": "landscape",
     "OptionError": "errors",
     "RateRange": "rate_range",
     "Reporter": "progress",
     "Result": "result",
     "State": "watch",
     "Table": "data",
+    "Trace": "traces",
     "fit": "fit",
     "fit_path": "path",
     "generate": "data.generators",
+    "landscape": "landscape",
     "learning_rate_range": "rate_range",
     "load": "result",
     "open": "data",
+    "plot_landscape": "plots.landscape",
+    "plot_loss": "plots.loss",
+    "plot_rate_range": "plots.rates",
+    "read_trace": "traces",
     "reporting_to": "progress",
+    "smooth": "smooth",
     "term": "term",
 }
 
