@@ -32,6 +32,8 @@ CURVES: Mapping[str, str] = {
     "loss": "loss of each update's rows",
 }
 
+STEPS_ADVICE = "; a trace of single updates, fastgd run --trace-steps or fit(trace='step'), knows it"
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -51,14 +53,6 @@ class Curve:
     values: np.ndarray
     label: str
     complete: bool = True
-
-    def against(self, axis: str) -> np.ndarray:
-        """Its values of x; raises `OptionError` where it does not know them."""
-        if axis not in AXES:
-            raise OptionError(f"curves are drawn against {', '.join(AXES)}, not {axis!r}")
-        if axis not in self.x:
-            raise OptionError(f"{self.label}: can be drawn against {' or '.join(self.x)}, but not against {axis}")
-        return self.x[axis]
 
     def smoothed(self, beta: float) -> Curve:
         """The same curve after `smooth`."""
@@ -82,22 +76,34 @@ class Trace:
     usual: tuple[str, ...]
     diverged: int | None = None
 
-    def chosen(self, names: Iterable[str] | None, single: bool) -> list[Curve]:
-        """The curves of these names; by default the usual ones, of a run among several only the first.
+    def is_complete(self, name: str) -> bool:
+        """Whether it has that curve, with a finite value for each row."""
+        return name in self.curves and self.curves[name].complete and bool(np.isfinite(self.curves[name].values).all())
+
+    def chosen(self, names: Iterable[str] | None, axis: str, single: bool) -> list[Curve]:
+        """The curves of these names, to be drawn against an axis; by default the usual ones, of a run among several
+        only the first.
 
         Raises
         ------
         OptionError
-            Where the run has none of these names.
+            Where the run has none of these names, or none with such an axis.
         """
+        if axis not in AXES:
+            raise OptionError(f"curves are drawn against {', '.join(AXES)}, not {axis!r}")
         if names is None:
-            names = self.usual if single else self.usual[:1]
+            known = [name for name in self.usual if axis in self.curves[name].x]
+            names = (known or self.usual)[: None if single else 1]
         names = tuple(names)
         if unknown := [name for name in names if name not in CURVES]:
             raise OptionError(f"there is no curve {quoted(unknown)}; there are {quoted(tuple(CURVES))}")
         found = [self.curves[name] for name in names if name in self.curves]
         if not found:
             raise OptionError(f"{self.label}: has no {' or '.join(names)}, but {' and '.join(self.curves)}")
+        for curve in found:
+            if axis not in curve.x:
+                told = f"{self.label}: the {curve.label} is known against {' and '.join(curve.x)}, not against {axis}"
+                raise OptionError(told + STEPS_ADVICE if axis == "step" else told)
         return found
 
 
@@ -169,7 +175,9 @@ def _usual(curves: Mapping[str, Curve], columns: Any) -> tuple[str, ...]:
     """
     names = [name for name in ("objective", "running_loss", "validation_loss") if name in curves]
     if names[:2] == ["objective", "running_loss"]:
-        if not curves["objective"].complete:
+        if len(curves["objective"].values) < 2:
+            names.remove("objective")  # a dot where the running loss begins
+        elif not curves["objective"].complete:
             names[:2] = ["running_loss", "objective"]
         elif _column(columns, "gradient_norm") is not None and np.isfinite(columns["gradient_norm"]).any():
             names.remove("running_loss")

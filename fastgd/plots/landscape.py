@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from ..landscape import Landscape
-from .style import BLUE, GREY, frame, new_figure, style, thinned, wrapped
+from .style import GREY, frame, new_figure, number, style, thinned, wrapped
 
 N_LEVELS = 14
+REFINED = 8
 # The darkest of the greys behind the paths, of black.
 DARKEST = 0.5
 
@@ -65,21 +66,34 @@ def levels_of(values: np.ndarray) -> np.ndarray:
     return levels if len(levels) > 1 else np.empty(0)
 
 
+def refined(found: Landscape) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Grid and values for contours that do not break up in a narrow valley: between the points by cubic splines, which
+    are exact where F is quadratic; the grid itself where F is not finite everywhere.
+    """
+    x, y = found.grid
+    if not np.isfinite(found.values).all() or min(len(x), len(y)) < 4:
+        return x, y, found.values
+    from scipy.interpolate import RectBivariateSpline
+
+    finer_x, finer_y = (np.linspace(axis[0], axis[-1], REFINED * (len(axis) - 1) + 1) for axis in (x, y))
+    return finer_x, finer_y, RectBivariateSpline(y, x, found.values)(finer_y, finer_x)
+
+
 def _contours(found: Landscape) -> Any:
     from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap
 
     figure = new_figure(8.0, 6.0)
     axes = figure.subplots()
-    x, y = found.grid
-    values, levels = np.ma.masked_invalid(found.values), levels_of(found.values)
+    x, y, values = refined(found)
+    levels = levels_of(values)
     if len(levels):
         light = 1.0 - DARKEST * np.linspace(0.0, 1.0, 32)
         greys = LinearSegmentedColormap.from_list("light greys", np.column_stack([light, light, light]))
         norm = BoundaryNorm(levels, greys.N)
-        filled = axes.contourf(x, y, values, levels=levels, cmap=greys, norm=norm)
-        axes.contour(x, y, values, levels=levels[1:-1], colors=GREY, linewidths=0.6)
+        filled = axes.contourf(x, y, np.ma.masked_invalid(values), levels=levels, cmap=greys, norm=norm)
+        axes.contour(x, y, np.ma.masked_invalid(values), levels=levels[1:-1], colors=GREY, linewidths=0.6)
         bar = figure.colorbar(filled, ax=axes, spacing="uniform", ticks=levels, label="objective F")
-        bar.ax.set_yticklabels([f"{level:.5g}" for level in levels], fontsize=8)
+        bar.ax.set_yticklabels([number(level) for level in levels], fontsize=8)
     for k, (label, path) in enumerate(found.paths.items()):
         _path(axes, (path[:, 0], path[:, 1]), label, k)
     axes.set(xlabel=found.names[0], ylabel=found.names[1], xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
@@ -90,12 +104,13 @@ def _contours(found: Landscape) -> Any:
 def _surface(found: Landscape) -> Any:
     figure = new_figure(8.0, 6.5)
     axes = figure.add_subplot(projection="3d", computed_zorder=False)
-    x, y = np.meshgrid(*found.grid)
-    finite = np.ma.masked_invalid(found.values)
-    axes.plot_surface(x, y, finite, cmap="cividis", alpha=0.75, linewidth=0, zorder=1)
+    *axes_of_grid, values = refined(found)
+    axes.plot_surface(*np.meshgrid(*axes_of_grid), np.ma.masked_invalid(values), cmap="cividis", alpha=0.75, linewidth=0, zorder=1)
     for k, (label, path) in enumerate(found.paths.items()):
         _path(axes, (path[:, 0], path[:, 1], found.heights[label]), label, k)
     axes.set(xlabel=found.names[0], ylabel=found.names[1], zlabel="objective F")
+    axes.xaxis.labelpad = axes.yaxis.labelpad = 8
+    axes.zaxis.labelpad = 12
     axes.view_init(elev=40, azim=-60)
     _legend(axes)
     return figure
@@ -121,7 +136,7 @@ def _legend(axes: Any) -> None:
 
     handles, _ = axes.get_legend_handles_labels()
     ring = {"marker": "o", "markersize": 8, "color": "white", "markeredgecolor": "black", "linestyle": "none"}
-    star = {"marker": "*", "markersize": 12, "color": BLUE, "markeredgecolor": "black", "linestyle": "none"}
+    star = {"marker": "*", "markersize": 12, "color": "white", "markeredgecolor": "black", "linestyle": "none"}
     axes.legend(handles=[*handles, Line2D([], [], label="start", **ring), Line2D([], [], label="end", **star)], fontsize=9)
 
 

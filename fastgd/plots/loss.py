@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +18,8 @@ SCALES = ("auto", "log", "linear")
 RAW_OPACITY = 0.35
 # A loss so many times that of the start is beyond the picture.
 EXPLODED = 1000.0
+# From so many epochs or updates on, the axis has whole numbers only.
+FEWEST_WHOLE = 4
 
 
 def plot_loss(
@@ -70,29 +73,36 @@ def plot_loss(
         check_beta(smooth)
     traces = as_traces(runs)
     single = len(traces) == 1
-    chosen = [(trace, trace.chosen(curves, single)) for trace in traces]
+    chosen = [(trace, trace.chosen(curves, against, single)) for trace in traces]
     drawn = [curve for _, some in chosen for curve in some]
-    for curve in drawn:
-        curve.against(against)
+    top = highest_shown(drawn)
+    shown = [replace(curve, values=np.minimum(curve.values, top)) for curve in drawn]
     figure = new_figure()
     axes = figure.subplots()
-    logarithmic = scale == "log" or (scale == "auto" and spans_decades(drawn))
+    logarithmic = scale == "log" or (scale == "auto" and spans_decades(shown))
     axes.set_yscale("log" if logarithmic else "linear", **({"nonpositive": "mask"} if logarithmic else {}))
+    names = [_name(trace, curve, single, k) for trace, some in chosen for k, curve in enumerate(some)]
     beside_updates = any(curve.name == "loss" for curve in drawn)
-    looks = iter(map(style, range(len(drawn))))
-    for trace, some in chosen:
-        for k, curve in enumerate(some):
-            beta = None if curve.name == "objective" and beside_updates else smooth  # it has no noise like theirs
-            _draw(axes, curve, against, _name(trace, curve, single, k), beta, next(looks))
-    limit_to(axes, drawn, logarithmic)
-    _mark_divergences(axes, chosen, against)
-    names = {curve.name for curve in drawn}
-    axes.set(xlabel=AXES[against], ylabel=CURVES[names.pop()] if len(names) == 1 else "loss")
+    for k, curve in enumerate(shown):
+        beta = None if curve.name == "objective" and beside_updates else smooth  # it has no noise like theirs
+        _draw(axes, curve, against, names[k], beta, style(k))
+    if not logarithmic and all((curve.values >= 0).all() for curve in shown):
+        axes.set_ylim(bottom=0)
+    _mark_divergences(axes, chosen, against, top)
+    _finish(axes, drawn, against, title, with_legend=smooth is not None)
+    return figure
+
+
+def _finish(axes: Any, drawn: Sequence[Curve], against: str, title: str | None, with_legend: bool) -> None:
+    """What is around the curves."""
+    if against != "seconds" and max(float(curve.x[against][-1]) for curve in drawn) >= FEWEST_WHOLE:
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    kinds = {curve.name for curve in drawn}
+    axes.set(xlabel=AXES[against], ylabel=CURVES[kinds.pop()] if len(kinds) == 1 else "loss")
     frame(axes)
-    if len(axes.get_legend_handles_labels()[0]) > 1:
+    if with_legend or len(axes.get_legend_handles_labels()[0]) > 1:
         axes.legend(fontsize=9, frameon=True, framealpha=0.9)
     axes.set_title(wrapped(title or ""), fontsize=11, loc="left")
-    return figure
 
 
 def spans_decades(curves: Sequence[Curve]) -> bool:
@@ -110,7 +120,7 @@ def _name(trace: Trace, curve: Curve, single: bool, k: int) -> str:
 
 def _draw(axes: Any, curve: Curve, against: str, name: str, beta: float | None, look: Style) -> None:
     """One curve; with ``beta`` the smoothed one in front of it."""
-    x, line = curve.against(against), {"color": look.colour, "linewidth": 1.8}
+    x, line = curve.x[against], {"color": look.colour, "linewidth": 1.8}
     mark = {"marker": look.marker, "markersize": 5.5, "markevery": thinned(len(x))}
     if not curve.complete:
         axes.plot(x, curve.values, linestyle="none", label=name, color=look.colour, marker=look.marker, markersize=7)
@@ -121,27 +131,28 @@ def _draw(axes: Any, curve: Curve, against: str, name: str, beta: float | None, 
     axes.plot(x, curve.values, linestyle=look.dashes, label=name, **line, **mark)
 
 
-def limit_to(axes: Any, curves: Sequence[Curve], logarithmic: bool) -> None:
-    """Keep losses that exploded from pressing all others flat: what is a thousand times a start is off the picture."""
-    starts = [curve.values[np.isfinite(curve.values)][:1] for curve in curves]
-    highest = EXPLODED * max((abs(float(start[0])) for start in starts if len(start)), default=0.0)
-    largest = max((float(c.values[np.isfinite(c.values)].max(initial=-np.inf)) for c in curves), default=0.0)
-    if highest > 0 and largest > highest:
-        axes.set_ylim(top=highest)
-    if not logarithmic and highest > 0 and all((curve.values >= 0).all() for curve in curves):
-        axes.set_ylim(bottom=0)
+def highest_shown(curves: Sequence[Curve]) -> float:
+    """Losses above a thousand times those at the start are drawn at that height, lest they press all others flat."""
+    finite = [curve.values[np.isfinite(curve.values)] for curve in curves]
+    starts = [float(abs(values[0])) for values in finite if len(values) and values[0] != 0]
+    return EXPLODED * max(starts) if starts else np.inf
 
 
-def _mark_divergences(axes: Any, chosen: Sequence[tuple[Trace, list[Curve]]], against: str) -> None:
-    """A cross where a run ended in divergence, at the upper edge where the loss had left the picture."""
+def _mark_divergences(
+    axes: Any, chosen: Sequence[tuple[Trace, list[Curve]]], against: str, top: float
+) -> None:
+    """A cross where a run ended in divergence, at the height ``top`` where its loss is higher."""
     before, labels = 0, set()
     for trace, some in chosen:
         if trace.diverged is not None:
-            k = max(range(len(some)), key=lambda k: float(some[k].against(against)[-1]))
-            x, value, top = float(some[k].against(against)[-1]), float(some[k].values[-1]), axes.get_ylim()[1]
-            label = f"diverged in epoch {trace.diverged}" if len(chosen) == 1 else "diverged"
+            k = max(range(len(some)), key=lambda k: float(some[k].x[against][-1]))
+            x, loss = float(some[k].x[against][-1]), float(some[k].values[-1])
+            label = "diverged"
+            if len(chosen) == 1:
+                height = f"the loss being {loss:.3g}" if np.isfinite(loss) else "the loss no longer finite"
+                label = f"diverged in epoch {trace.diverged}, {height}"
             mark = {"marker": "X", "markersize": 11, "color": style(before + k).colour, "markeredgecolor": "black"}
-            place = min(value, top) if np.isfinite(value) else top
-            axes.plot([x], [place], label=None if label in labels else label, clip_on=False, zorder=5, ls="none", **mark)
+            here = [min(loss, top)]
+            axes.plot([x], here, label=None if label in labels else label, clip_on=False, zorder=5, ls="none", **mark)
             labels.add(label)
         before += len(some)

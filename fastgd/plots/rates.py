@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .style import BLUE, GREEN, GREY, LOGARITHMIC_FROM, ORANGE, VERMILION, frame, new_figure, wrapped
+from .style import BLUE, GREEN, GREY, LOGARITHMIC_FROM, ORANGE, VERMILION, frame, new_figure, number, wrapped
 
 if TYPE_CHECKING:
     from ..rate_range import RateRange
@@ -50,7 +50,7 @@ def plot_rate_range(found: RateRange, *, title: str | None = None) -> Any:
         beyond = found.rates[~inside]
         look = {"color": VERMILION, "markeredgecolor": "black", "clip_on": False, "zorder": 5}
         axes.plot(beyond, np.full(len(beyond), highest), "^", label="far above the start, or diverged", **look)
-    axes.axhline(start, color=GREY, linestyle=(0, (1, 1.2)), label=f"loss at the start, {start:.4g}")
+    axes.axhline(start, color=GREY, linestyle=(0, (1, 1.2)), label=f"loss at the start, {number(start)}")
     if found.suggested is not None:
         axes.axvline(found.suggested, color=GREEN, linestyle="-", linewidth=2, label=f"suggested, {found.suggested:g}")
     axes.axvline(found.automatic, color=ORANGE, linestyle="--", label=f"automatic, {found.automatic:.3g}")
@@ -60,6 +60,6 @@ def plot_rate_range(found: RateRange, *, title: str | None = None) -> Any:
     passes = "1 pass" if found.epochs == 1 else f"{found.epochs} passes"
     axes.set(xlabel="learning rate", ylabel=f"objective F after {passes} over the rows")
     frame(axes)
-    axes.legend(fontsize=9, framealpha=0.9)
+    figure.legend(fontsize=9, loc="outside lower center", ncols=3, frameon=False)
     axes.set_title(wrapped(title or ""), fontsize=11, loc="left")
     return figure

@@ -47,6 +47,11 @@ def wrapped(text: str, width: int = 80) -> str:
     return "\n".join(textwrap.wrap(text, width, break_long_words=True))
 
 
+def number(value: float) -> str:
+    """To five digits, without a power of ten where a person reads it more easily."""
+    return f"{value:,.0f}" if 1e5 <= abs(value) < 1e9 else f"{value:.5g}"
+
+
 def thinned(n: int) -> int:
     """Every how many points there is a marker, of n."""
     return max(1, -(-n // MARKERS_A_LINE))
