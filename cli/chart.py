@@ -40,7 +40,7 @@ def is_logarithmic(values: np.ndarray) -> bool:
     return bool(len(values) and values.min() > 0 and values.max() >= LOGARITHMIC_FROM * values.min())
 
 
-def sparkline(values: Sequence[float], longest: int) -> str:
+def sparkline(values: np.ndarray | Sequence[float], longest: int) -> str:
     """A character for each value, or where there are more than ``longest`` for the mean of some neighbours."""
     import numpy as np
 
@@ -55,7 +55,7 @@ def framed_chart(
     x: np.ndarray, y: np.ndarray, x_range: tuple[float, float], y_range: tuple[float, float], size: tuple[int, int],
     logarithmic: bool, braille: bool,
 ) -> list[str]:  # fmt: skip
-    """A curve with the ends of both ranges at its edges, ``size`` being the columns of all and the rows of the curve."""
+    """A curve with the ends of both ranges at its edges; ``size``: the columns of all, and the rows of the curve."""
     import numpy as np
 
     top, bottom = (f"{limit:.5g}" for limit in reversed(y_range))

@@ -11,7 +11,7 @@ import click
 from .options import Names, together
 
 if TYPE_CHECKING:
-    from fastgd import DivergedError, Result, Table
+    from fastgd import DivergedError, Interrupted, Result, Table
 
 AXES = ("epoch", "passes", "seconds", "step")
 # What `fastgd.landscape` takes of the options that `fastgd.fit` was given.
@@ -27,7 +27,9 @@ smooth_option = click.option(
     help="Draw the exponentially weighted moving average in front of each curve; 0.9 averages over some 10 values.",
 )
 against_option = click.option(
-    "--against", type=click.Choice(AXES), help="What the loss is drawn against; step with --trace-steps.  [default: epoch]"
+    "--against",
+    type=click.Choice(AXES),
+    help="What the loss is drawn against; step is of traces of --trace-steps.  [default: epoch]",
 )
 plot_options = together(
     click.option("--plot", type=picture_type, help="Draw the loss curve in this file: .png, .svg or .pdf."),
@@ -39,7 +41,10 @@ plot_options = together(
         help="Draw the objective around the weights' path in this file: over both weights or the two main directions.",
     ),
     click.option(
-        "--plot-weights", type=Names(), metavar="NAMES", help="Draw it over these two weights, or over one: age,intercept."
+        "--plot-weights",
+        type=Names(),
+        metavar="NAMES",
+        help="Draw it over these two weights, or over one: age,intercept.",
     ),
     click.option("--plot-3d", is_flag=True, help="Draw it as a surface instead of contours."),
 )
@@ -98,17 +103,18 @@ class Pictures:
             if name not in names and ":" not in name:
                 raise OptionError(f"--plot-weights: there is no weight {name!r}: {hint(name, names)}")
 
-    def draw(self, run: Result | DivergedError, table: Table, options: dict[str, Any]) -> None:
+    def draw(self, run: Result | DivergedError | Interrupted, table: Table, options: dict[str, Any]) -> None:
         """Write them; ``options`` are what `fastgd.fit` was given."""
         if not self.files:
             return
         import fastgd
         from fastgd.plots import save
 
-        result = run.result if isinstance(run, fastgd.DivergedError) else run
+        result = run if isinstance(run, fastgd.Result) else run.result
+        shown = run if isinstance(run, fastgd.DivergedError) else result  # the error knows more of its last epoch
         title = title_of(result, table)
         if self.plot is not None:
-            save(fastgd.plot_loss(run, against=self.against or "epoch", smooth=self.smooth, title=title), self.plot)
+            save(fastgd.plot_loss(shown, against=self.against or "epoch", smooth=self.smooth, title=title), self.plot)
         if self.plot_landscape is not None:
             wanted = {name: options[name] for name in OF_THE_OBJECTIVE if name in options}
             found = fastgd.landscape(table, results=result, weights=self.plot_weights or None, **wanted)

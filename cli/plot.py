@@ -28,9 +28,7 @@ COLOURS = ("blue", "red", "green", "magenta", "yellow", "cyan")
 @click.option("--output", "-o", type=picture_type, help="Draw them in this file: .png, .svg or .pdf.")
 @against_option
 @smooth_option
-@click.option(
-    "--curves", type=Names(), help=f"Which ones: {', '.join(CURVES)}.  [default: of several traces one each]"
-)
+@click.option("--curves", type=Names(), help=f"Which ones: {', '.join(CURVES)}.  [default: of several traces one each]")
 @click.option(
     "--scale", type=click.Choice(SCALES), default="auto", show_default=True, help="Of the loss; auto takes what suits."
 )

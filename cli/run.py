@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ from .pictures import Pictures, plot_options
 from .validation import FractionOrData, open_validation
 
 if TYPE_CHECKING:
-    from fastgd import DivergedError, Interrupted, Result
+    from fastgd import Result
 
 
 @click.command(short_help="Train a model, say how it went, keep it.", epilog=DATA_HELP)
@@ -129,7 +130,8 @@ def run(
         if ended.result is not None:
             if isinstance(ended, fastgd.DivergedError):
                 save = None  # its model is none
-            keep_what_there_is(ended, save, trace_file, lambda: pictures.draw(ended, table, options), pictures.files)
+            draw = partial(pictures.draw, ended, table, options)
+            keep_what_there_is(ended.result, save, trace_file, draw, pictures.files)
         raise
     for text in table.remarks:
         remark(text, quiet)
@@ -189,14 +191,13 @@ def trace_columns(result: Result) -> dict[str, Any]:
 
 
 def keep_what_there_is(
-    ended: Interrupted | DivergedError,
+    result: Result,
     save: Path | None,
     trace_file: Path | None,
     draw: Callable[[], None],
     pictures: dict[str, Path],
 ) -> None:
     """After Ctrl-C or a divergence: what can be kept is, and it is said."""
-    result = ended.result
     write_outputs(result, save, trace_file)
     kept = [str(path) for path in (save, trace_file) if path is not None]
     try:

@@ -90,7 +90,8 @@ def landscape(
 
     Parameters
     ----------
-    X, y, penalty, alpha, l1_ratio, sample_weight, class_weight, offset, penalty_weights, validation : as given to `fit`.
+    X, y, penalty, alpha, l1_ratio : as given to `fit`.
+    sample_weight, class_weight, offset, penalty_weights, validation : the same.
     results : a `Result`, or several of the same problem, in a list or by label; each with its ``path``.
     weights : names or indices of one or two features; "intercept" is one too. Of several outputs "output:feature".
     n_points : of the grid, in each direction; by default 31, or 21 for more than 200,000 rows, over one weight 201.
@@ -192,9 +193,7 @@ def weight_names(result: Result, problem: Problem) -> list[str]:
 # --- The plane ------------------------------------------------------------------------------------------------------
 
 
-def _plane(
-    problem: Problem, first: Result, paths: list[np.ndarray], weights: Sequence[str | int] | None
-) -> _Plane:
+def _plane(problem: Problem, first: Result, paths: list[np.ndarray], weights: Sequence[str | int] | None) -> _Plane:
     origin = _flat_path(replace(first, path=None), problem)[-1]
     names = weight_names(first, problem)
     if weights is None and len(names) <= 2:
@@ -202,7 +201,9 @@ def _plane(
     if weights is not None:
         chosen = [_position(weight, names) for weight in ([weights] if isinstance(weights, (str, int)) else weights)]
         if len(chosen) not in (1, 2) or len(set(chosen)) < len(chosen):
-            raise OptionError(f"a landscape is over one weight or two different ones, not {', '.join(map(str, weights))}")
+            raise OptionError(
+                f"a landscape is over one weight or two different ones, not {', '.join(map(str, weights))}"
+            )
         titles = [name if name.endswith("intercept") else f"weight of {name}" for name in (names[j] for j in chosen)]
         return _Plane(tuple(titles), origin, np.eye(len(names))[chosen], origin[chosen], False)
     return _main_directions(problem, origin, np.concatenate([path - origin for path in paths]), paths[0][0])
@@ -263,6 +264,7 @@ def _objective_on(problem: Problem, plane: _Plane) -> Callable[[np.ndarray], np.
     d, shape = problem.n_features, problem.zeros().shape
     small: Problem | None = None
     if not problem.several:
+
         def along(flat: np.ndarray) -> np.ndarray:
             return predict_linear(problem.X, flat[:d], float(flat[d]) if problem.fit_intercept else 0.0)
 

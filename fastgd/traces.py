@@ -1,4 +1,4 @@
-"""What a run went through, as curves that can be drawn: from a `Result`, a `DivergedError`, or a file of ``--trace``."""
+"""What a run went through, as curves to be drawn: from a `Result`, a `DivergedError`, or a file of ``--trace``."""
 
 from __future__ import annotations
 
@@ -152,6 +152,7 @@ def read_trace(path: str | os.PathLike[str]) -> Trace:
 
     columns = read_columns(path)
     by_step, by_epoch = {"step", "epoch", "loss"}, {"epoch", "passes", "seconds", "objective", "running_loss"}
+    usual: tuple[str, ...]
     if by_step <= set(columns):
         curves, usual = _curves_by_step(columns), ("loss",)
     elif by_epoch <= set(columns):

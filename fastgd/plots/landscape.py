@@ -105,7 +105,9 @@ def _surface(found: Landscape) -> Any:
     figure = new_figure(8.0, 6.5)
     axes = figure.add_subplot(projection="3d", computed_zorder=False)
     *axes_of_grid, values = refined(found)
-    axes.plot_surface(*np.meshgrid(*axes_of_grid), np.ma.masked_invalid(values), cmap="cividis", alpha=0.75, linewidth=0, zorder=1)
+    axes.plot_surface(
+        *np.meshgrid(*axes_of_grid), np.ma.masked_invalid(values), cmap="cividis", alpha=0.75, linewidth=0, zorder=1
+    )
     for k, (label, path) in enumerate(found.paths.items()):
         _path(axes, (path[:, 0], path[:, 1], found.heights[label]), label, k)
     axes.set(xlabel=found.names[0], ylabel=found.names[1], zlabel="objective F")
@@ -135,8 +137,7 @@ def _legend(axes: Any) -> None:
     from matplotlib.lines import Line2D
 
     handles, _ = axes.get_legend_handles_labels()
-    ring = {"marker": "o", "markersize": 8, "color": "white", "markeredgecolor": "black", "linestyle": "none"}
-    star = {"marker": "*", "markersize": 12, "color": "white", "markeredgecolor": "black", "linestyle": "none"}
-    axes.legend(handles=[*handles, Line2D([], [], label="start", **ring), Line2D([], [], label="end", **star)], fontsize=9)
-
-
+    for label, marker, size in (("start", "o", 8), ("end", "*", 12)):
+        look: Any = {"marker": marker, "markersize": size, "color": "white", "markeredgecolor": "black"}
+        handles.append(Line2D([], [], label=label, linestyle="none", **look))
+    axes.legend(handles=handles, fontsize=9)

@@ -33,10 +33,10 @@ def plot_loss(
 ) -> Any:
     """Draw the loss of one run, or of several side by side, against epochs, passes, seconds or steps.
 
-    Of one run the objective is drawn, with the running loss of methods that make many steps an epoch, and the validation
-    loss where there is one; with ``trace="step"`` the loss of each update and the objective. Of several runs one curve
-    each. A run that diverged ends in a cross: give the `DivergedError` itself, which knows more of its last epoch than
-    its ``result``.
+    Of one run the objective is drawn, with the running loss of methods that make many steps an epoch, and the
+    validation loss where there is one; with ``trace="step"`` the loss of each update and the objective. Of several
+    runs one curve each. A run that diverged ends in a cross: give the `DivergedError` itself, which knows more of its
+    last epoch than its ``result``.
 
     Parameters
     ----------
@@ -138,9 +138,7 @@ def highest_shown(curves: Sequence[Curve]) -> float:
     return EXPLODED * max(starts) if starts else np.inf
 
 
-def _mark_divergences(
-    axes: Any, chosen: Sequence[tuple[Trace, list[Curve]]], against: str, top: float
-) -> None:
+def _mark_divergences(axes: Any, chosen: Sequence[tuple[Trace, list[Curve]]], against: str, top: float) -> None:
     """A cross where a run ended in divergence, at the height ``top`` where its loss is higher."""
     before, labels = 0, set()
     for trace, some in chosen:

@@ -55,7 +55,9 @@ def plot_rate_range(found: RateRange, *, title: str | None = None) -> Any:
         axes.axvline(found.suggested, color=GREEN, linestyle="-", linewidth=2, label=f"suggested, {found.suggested:g}")
     axes.axvline(found.automatic, color=ORANGE, linestyle="--", label=f"automatic, {found.automatic:.3g}")
     if found.diverges_at is not None:
-        axes.axvline(found.diverges_at, color=VERMILION, linestyle="-.", label=f"diverges from {found.diverges_at:g} on")
+        axes.axvline(
+            found.diverges_at, color=VERMILION, linestyle="-.", label=f"diverges from {found.diverges_at:g} on"
+        )
     axes.set_ylim(top=highest)
     passes = "1 pass" if found.epochs == 1 else f"{found.epochs} passes"
     axes.set(xlabel="learning rate", ylabel=f"objective F after {passes} over the rows")
