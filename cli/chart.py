@@ -91,7 +91,7 @@ def line_chart(
         there = rows[columns == column]
         first, last = int(there.min()), int(there.max())
         if before is not None:  # joined to the column to the left
-            first, last = min(first, max(before, 0)), max(last, before)
+            first, last = min(first, before + 1), max(last, before - 1)
         dots[first : last + 1, column] = True
         before = int(there[-1])
     if not braille:

@@ -102,7 +102,7 @@ class Trace:
             raise OptionError(f"{self.label}: has no {' or '.join(names)}, but {' and '.join(self.curves)}")
         for curve in found:
             if axis not in curve.x:
-                told = f"{self.label}: the {curve.label} is known against {' and '.join(curve.x)}, not against {axis}"
+                told = f"{self.label}: the {curve.label} is known against {', '.join(curve.x)}, not against {axis}"
                 raise OptionError(told + STEPS_ADVICE if axis == "step" else told)
         return found
 

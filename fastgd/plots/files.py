@@ -17,7 +17,8 @@ DOTS_PER_INCH = 150
 def need_matplotlib() -> None:
     """Raises `FastgdError` with the command that installs matplotlib, where it is not there."""
     try:
-        import_module("matplotlib.figure")
+        for name in ("matplotlib", "matplotlib.figure"):  # a stray folder can pass for the first
+            import_module(name)
     except ImportError:
         raise FastgdError("pictures are drawn by matplotlib, which is missing: pip install 'fastgd[plot]'") from None
 
