@@ -38,7 +38,8 @@ plot_options = together(
     click.option(
         "--plot-landscape",
         type=picture_type,
-        help="Draw the objective around the weights' path in this file: over both weights or the two main directions.",
+        help="Draw the objective as contours in this file, with the path of the weights: over both weights where there "
+        "are two, else over the two main directions of the path.",
     ),
     click.option(
         "--plot-weights",

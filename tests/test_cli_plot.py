@@ -123,7 +123,7 @@ WRONG = {
     "weights alone": (("run", "--plot-weights", "a"), "--plot-weights is of the picture of --plot-landscape"),
     "3d alone": (("run", "--plot-3d", "--plot", "a.png"), "--plot-3d is of the picture of --plot-landscape"),
     "beta": (("run", "--plot", "a.png", "--smooth", 1), "--smooth: the beta of smoothing is a number from 0"),
-    "steps": (("run", "--plot", "a.png", "--against", "step"), "--against step draws single updates: add --trace-steps"),
+    "steps": (("run", "--plot", "a.png", "--against", "step"), "--against step draws single updates: add --trace-st"),
     "three": (("run", "--plot-landscape", "a.png", "--plot-weights", "a,b,c"), "--plot-weights takes one name or two"),
     "no file": (("run", "--trace-steps"), "add --trace FILE.csv or --plot FILE.png"),
 }  # fmt: skip
@@ -297,7 +297,7 @@ def test_losses_that_cannot_be_drawn(folder):
 
 
 def test_the_command_line_has_the_library_s_words():
-    assert (CLI_AXES, CLI_CURVES, CLI_SCALES) == (tuple(AXES), tuple(CURVES), SCALES)
+    assert (tuple(AXES), tuple(CURVES), SCALES) == (CLI_AXES, CLI_CURVES, CLI_SCALES)
 
 
 # --- Charts -----------------------------------------------------------------------------------------------------------
