@@ -167,6 +167,12 @@ def test_a_real_divergence_has_the_blocks_of_its_last_epoch():
 # --- The range test ---------------------------------------------------------------------------------------------------
 
 
+def test_among_others_a_curve_of_another_kind_says_so():
+    runs = {"gd": result(FALLING, norms=1.0), "sgd": result([8.0, NAN, NAN, 1.0], RUNNING)}
+    axes = axes_of(fastgd.plot_loss(runs))
+    assert (list(lines(axes)), axes.get_ylabel()) == (["gd: objective F", "sgd: running loss"], "loss")
+
+
 def test_the_range_test():
     found = RateRange(
         rates=np.array([0.001, 0.01, 0.1, 1.0]), losses=np.array([9.0, 1.0, 2.0, np.inf]), suggested=0.01,

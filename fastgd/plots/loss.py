@@ -81,7 +81,8 @@ def plot_loss(
     axes = figure.subplots()
     logarithmic = scale == "log" or (scale == "auto" and spans_decades(shown))
     axes.set_yscale("log" if logarithmic else "linear", **({"nonpositive": "mask"} if logarithmic else {}))
-    names = [_name(trace, curve, single, k) for trace, some in chosen for k, curve in enumerate(some)]
+    same_kind = len({curve.name for curve in drawn}) == 1
+    names = [_name(trace, curve, single, same_kind) for trace, some in chosen for curve in some]
     beside_updates = any(curve.name == "loss" for curve in drawn)
     for k, curve in enumerate(shown):
         beta = None if curve.name == "objective" and beside_updates else smooth  # it has no noise like theirs
@@ -111,11 +112,11 @@ def spans_decades(curves: Sequence[Curve]) -> bool:
     return bool(len(values) and values.min() > 0 and values.max() >= LOGARITHMIC_FROM * values.min())
 
 
-def _name(trace: Trace, curve: Curve, single: bool, k: int) -> str:
-    """In the legend."""
+def _name(trace: Trace, curve: Curve, single: bool, same_kind: bool) -> str:
+    """In the legend; what kind of loss a curve shows is left out where all show the same, which the axis says."""
     if single:
         return curve.label
-    return trace.label if k == 0 and curve.complete else f"{trace.label}: {curve.label}"
+    return trace.label if same_kind else f"{trace.label}: {curve.label}"
 
 
 def _draw(axes: Any, curve: Curve, against: str, name: str, beta: float | None, look: Style) -> None:

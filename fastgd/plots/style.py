@@ -49,7 +49,7 @@ def wrapped(text: str, width: int = 80) -> str:
 
 def number(value: float) -> str:
     """To five digits, without a power of ten where a person reads it more easily."""
-    return f"{value:,.0f}" if 1e5 <= abs(value) < 1e9 else f"{value:.5g}"
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.5g}"
 
 
 def thinned(n: int) -> int:
