@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastgd.plots import save
+from fastgd.plots.style import BLUE, GREEN, VERMILION, new_figure
+
 from .table import Table
 
-# Of Okabe and Ito, Color universal design (2008): told apart by the colour-blind, and in grey by their markers.
-COLOURS = {"float64": "#0072B2", "float32": "#D55E00"}
+COLOURS = {"float64": BLUE, "float32": VERMILION}  # in grey they are told apart by their markers
 MARKERS = {("float64", "half_squared"): "o-", ("float32", "half_squared"): "s-", ("float64", "logistic"): "o--"}
-BAR = "#009E73"
+BAR = GREEN
 
 
 def draw(answers: dict[str, Table], path: str, machine: dict[str, Any]) -> None:
     """Write the picture to ``path``, in the format that its ending says."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(12, 5), layout="constrained")
+    figure = new_figure(12, 5)
     left, right = figure.subplots(1, 2)
     _speeds(left, answers)
     _ratios(right, answers)
     figure.suptitle(f"fastgd {machine['fastgd']} on {machine['processor']}, {machine['threads']} threads", fontsize=11)
-    figure.savefig(path, dpi=150)
+    save(figure, path)
 
 
 def _speeds(axes: Any, answers: dict[str, Table]) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-from pathlib import Path
 
 import click
 from fastgd_bench import QUESTIONS, USUAL
@@ -62,13 +60,8 @@ def bench(questions: tuple[str, ...], quick: bool, plot: str | None, as_json: bo
 
 def check_plot(path: str, questions: tuple[str, ...]) -> None:
     """Before minutes of measuring."""
-    if Path(path).suffix not in (".png", ".svg", ".pdf"):
-        raise OptionError(f"--plot writes .png, .svg or .pdf, not {path!r}")
+    from fastgd.plots import check_picture
+
     if missing := [name for name in USUAL if name not in questions]:
         raise OptionError(f"--plot draws the usual questions; these were not asked: {', '.join(missing)}")
-    if not Path(path).absolute().parent.is_dir():
-        raise OptionError(f"--plot: there is no folder {Path(path).parent}")
-    try:
-        importlib.import_module("matplotlib")
-    except ImportError:
-        raise OptionError("--plot needs matplotlib: pip install 'fastgd[plot]'") from None
+    check_picture(path)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from fastgd.data.wording import plural
 
+from .chart import BLOCKS, bar, can_print
 from .console import progress, remark
 from .options import (
     DATA_HELP,
@@ -23,12 +24,12 @@ from .options import (
     step_options,
     table_options,
 )
+from .pictures import picture_type
 
 if TYPE_CHECKING:
     from fastgd import RateRange, Table
 
 METHODS = ("minibatch", "sgd", "gd")  # those that take a rate
-BLOCKS = "▏▎▍▌▋▊▉█"
 LONGEST_BAR = 40  # characters
 SUGGESTED, DIVERGES = "<- suggested", "<- diverges"
 
@@ -47,11 +48,12 @@ SUGGESTED, DIVERGES = "<- suggested", "<- diverges"
 @step_options
 @click.option("--epochs", type=int, help="Passes over the data for each rate.  [default: 1, or for at least 50 steps]")
 @start_options
+@click.option("--plot", type=picture_type, help="Draw it in this file as well: .png, .svg or .pdf.")
 @json_option
 @quiet_option
 def lr_find(
     data: str, target: str | None, drop: list[str], sample_weight: str | None, offset: str | None,
-    as_json: bool, quiet: bool, **options: Any,
+    plot: Path | None, as_json: bool, quiet: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Train a model on DATA at each of many learning rates, all of them in one pass, and say which rate to take.
 
@@ -64,6 +66,10 @@ def lr_find(
     fastgd lr-find higgs.tsv --target 0 --loss logistic --method sgd
     fastgd lr-find houses.csv --rates 0.001,0.01,0.1
     """  # noqa: D301  # click wants the character \b itself, before lines that it must not fill
+    if plot is not None:
+        from fastgd.plots import check_picture
+
+        check_picture(plot)
     import fastgd
 
     from .own_loss import read_loss
@@ -77,13 +83,26 @@ def lr_find(
         found = fastgd.learning_rate_range(table, **options)
     for text in (*table.remarks, *found.remarks):
         remark(text, quiet)
+    if plot is not None:
+        from fastgd.plots import save
+
+        save(fastgd.plot_rate_range(found, title=f"{Path(table.source).name}: {', '.join(setting(found))}"), plot)
+    files = {} if plot is None else {"plot": str(plot)}
     if as_json:
-        print_json(table, found, seconds_read)
+        print_json(table, found, seconds_read, files)
     else:
-        print_range(table, found)
+        print_range(table, found, files)
 
 
-def print_json(table: Table, found: RateRange, seconds_read: float) -> None:
+def setting(found: RateRange) -> tuple[str, str]:
+    """Loss and penalty in words, and the method."""
+    batches = f", batches of {found.batch_size}" if found.method == "minibatch" else ""
+    rule = f", rule {found.settings['rule']}" if found.settings["rule"] != "sgd" else ""
+    scaled = ", scaled columns" if found.settings["scaled"] else ""
+    return f"{found.settings['loss']} loss", f"{found.method}{batches}{rule}{scaled}"
+
+
+def print_json(table: Table, found: RateRange, seconds_read: float, files: dict[str, str]) -> None:
     """The keys are a public contract."""
     from .summary import echo_json
 
@@ -105,11 +124,12 @@ def print_json(table: Table, found: RateRange, seconds_read: float) -> None:
             "automatic": found.automatic,
             "seconds": {"read": seconds_read, **found.seconds},
             "remarks": [*table.remarks, *found.remarks],
+            **files,
         }
     )
 
 
-def print_range(table: Table, found: RateRange) -> None:
+def print_range(table: Table, found: RateRange, files: dict[str, str]) -> None:
     """A row for each rate, and the suggestion in words that can be pasted behind `fastgd run`."""
     from rich.console import Console
     from rich.text import Text
@@ -129,6 +149,7 @@ def print_range(table: Table, found: RateRange) -> None:
             ("method", f"{found.method}{batches}{rule}"),
             ("training", f"{len(found.rates)} rates in {passes}, {found.seconds['fit']:.3g} s"),
             ("start", f"{found.start_loss:.6g}"),
+            *files.items(),
         ]
     )
     console = Console(highlight=False, soft_wrap=True)
@@ -137,15 +158,6 @@ def print_range(table: Table, found: RateRange) -> None:
         console.print(Text(line, style=style))
     click.echo()
     click.echo(suggestion(found))
-
-
-def can_print(text: str) -> bool:
-    """Whether standard output has these characters."""
-    try:
-        text.encode(sys.stdout.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
 
 
 def picture(found: RateRange, width: int, blocks: bool) -> list[tuple[str, str]]:
@@ -175,14 +187,6 @@ def picture(found: RateRange, width: int, blocks: bool) -> list[tuple[str, str]]
             (f"{rates[k]:>{margins[0]}}  {losses[k]:>{margins[1]}}  {drawn:{longest + 1}} {mark}".rstrip(), style)
         )
     return lines
-
-
-def bar(share: float, longest: int, blocks: bool) -> str:
-    """So much of ``longest`` characters, in eighths of one where there are blocks for it."""
-    if not blocks:
-        return "#" * round(share * longest)
-    whole, eighths = divmod(round(share * longest * len(BLOCKS)), len(BLOCKS))
-    return BLOCKS[-1] * whole + (BLOCKS[eighths - 1] if eighths else "")
 
 
 def suggestion(found: RateRange) -> str:

@@ -15,6 +15,7 @@ from .evaluate import evaluate
 from .generate import generate
 from .info import info
 from .lr_find import lr_find
+from .plot import plot
 from .predict import predict
 from .run import run
 from .search import search
@@ -31,7 +32,7 @@ def cli() -> None:
     """
 
 
-for command in (run, predict, evaluate, lr_find, search, generate, bench, info):
+for command in (run, predict, evaluate, lr_find, search, plot, generate, bench, info):
     cli.add_command(command)
 
 

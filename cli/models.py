@@ -1,4 +1,4 @@
-"""A saved model, a table with the columns it wants, and what its outputs are called."""
+"""A saved model, and a table with the columns it wants."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from pathlib import Path
 
 import fastgd
 from fastgd import Result, Table
-from fastgd.data.wording import label
 from fastgd.errors import OptionError
 
 from .own_loss import read_loss
@@ -43,12 +42,3 @@ def open_for(
         weight=sample_weight,
         offset=result.offset_name if offset is None else offset,
     )
-
-
-def output_names(result: Result) -> tuple[str, ...]:
-    """One for each of several outputs: the label of a class, or the name of a target."""
-    if result.classes is not None and result.classes.ndim == 1:
-        return tuple(label(value) for value in result.classes.tolist())
-    if isinstance(result.target_name, tuple):
-        return result.target_name
-    return tuple(map(str, range(result.n_outputs)))

@@ -52,7 +52,7 @@ def predict(model: Path, data: str, offset: str | None, loss: str | None, output
 
 def predicted_columns(result: Result, table: Table) -> dict[str, Any]:
     """Name -> values for each row."""
-    from .models import output_names
+    from fastgd.result import output_names
 
     names = output_names(result)
     predicted = result.predict(table.X, offset=table.offset)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from fastgd.errors import FastgdError
 from fastgd.options import METHODS, ON_DIVERGENCE
 from fastgd.schedules import SCHEDULES
 
@@ -25,6 +28,7 @@ from .options import (
     step_options,
     table_options,
 )
+from .pictures import Pictures, plot_options
 from .validation import FractionOrData, open_validation
 
 if TYPE_CHECKING:
@@ -87,6 +91,7 @@ if TYPE_CHECKING:
     help="Write the trace, a row an epoch (.csv, .parquet, ...).",
 )
 @click.option("--trace-steps", is_flag=True, help="A row for every single update in the trace.")
+@plot_options
 @json_option
 @quiet_option
 def run(
@@ -103,7 +108,9 @@ def run(
     fastgd run flats.csv --loss my.py:Cauchy:c=2      a loss of your own, a class in a file
     fastgd run tutorial --method gd --learning-rate 0.01 --start 1.0 --no-intercept
     """  # noqa: D301  # click wants the character \b itself, before lines that it must not fill
-    check_outputs(save, trace_file, trace_steps)
+    pictures = Pictures.take(options)
+    pictures.check(trace_steps)
+    check_outputs(save, trace_file, trace_steps, pictures)
     import fastgd
 
     from .own_loss import read_loss
@@ -117,24 +124,31 @@ def run(
             options = fit_options(table, options)
             options["validation"] = open_validation(options.get("validation"), table, sample_weight, offset)
             options["trace"] = "step" if trace_steps else "epoch"
+            pictures.check_weights(table, options["fit_intercept"])
             result = fastgd.fit(table, **options)
     except (fastgd.Interrupted, fastgd.DivergedError) as ended:
         if ended.result is not None:
-            keep_what_there_is(ended.result, save if isinstance(ended, fastgd.Interrupted) else None, trace_file)
+            if isinstance(ended, fastgd.DivergedError):
+                save = None  # its model is none
+            draw = partial(pictures.draw, ended, table, options)
+            keep_what_there_is(ended.result, save, trace_file, draw, pictures.files)
         raise
     for text in table.remarks:
         remark(text, quiet)
     write_outputs(result, save, trace_file)
+    with progress("drawing", quiet or not pictures.files):
+        pictures.draw(result, table, options)
     from .summary import print_json, print_summary
 
     files = {name: str(path) for name, path in (("model", save), ("trace", trace_file)) if path is not None}
+    files |= {name: str(path) for name, path in pictures.files.items()}
     (print_json if as_json else print_summary)(table, result, seconds_read, files)
 
 
-def check_outputs(save: Path | None, trace_file: Path | None, trace_steps: bool) -> None:
+def check_outputs(save: Path | None, trace_file: Path | None, trace_steps: bool, pictures: Pictures) -> None:
     """Find out before training, not after, that something cannot be written."""
-    if trace_steps and trace_file is None:
-        raise click.UsageError("--trace-steps needs a file to write to: add --trace FILE.csv")
+    if trace_steps and trace_file is None and pictures.plot is None:
+        raise click.UsageError("--trace-steps needs a file to write to: add --trace FILE.csv or --plot FILE.png")
     if save is None and trace_file is None:
         return
     from fastgd.data.atomic import check_writable
@@ -157,7 +171,7 @@ def write_outputs(result: Result, save: Path | None, trace_file: Path | None) ->
 
 def trace_columns(result: Result) -> dict[str, Any]:
     """The trace as columns: gradients and weights get one for each coefficient of each output."""
-    from .models import output_names
+    from fastgd.result import output_names
 
     trace = result.trace if result.steps is None else result.steps
     fields = {name: trace[name] for name in trace.dtype.names or ()}
@@ -176,9 +190,20 @@ def trace_columns(result: Result) -> dict[str, Any]:
     return columns
 
 
-def keep_what_there_is(result: Result, save: Path | None, trace_file: Path | None) -> None:
+def keep_what_there_is(
+    result: Result,
+    save: Path | None,
+    trace_file: Path | None,
+    draw: Callable[[], None],
+    pictures: dict[str, Path],
+) -> None:
     """After Ctrl-C or a divergence: what can be kept is, and it is said."""
     write_outputs(result, save, trace_file)
     kept = [str(path) for path in (save, trace_file) if path is not None]
+    try:
+        draw()
+        kept += map(str, pictures.values())
+    except FastgdError as error:  # it must not hide how training ended
+        remark(str(error))
     where = f"; kept in {' and '.join(kept)}" if kept else ""
     remark(f"stopped after {result.n_epochs} whole epoch{'' if result.n_epochs == 1 else 's'}{where}")

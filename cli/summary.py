@@ -14,9 +14,11 @@ from fastgd.data.wording import plural
 from fastgd.losses import LOSSES
 from fastgd.metrics import evaluate
 from fastgd.options import WHOLE_STEPS
+from fastgd.result import output_names
+from fastgd.traces import as_trace
 
+from .chart import STEPS, can_print, is_logarithmic, sparkline
 from .console import print_table
-from .models import output_names
 from .validation import describe as validation_rows
 from .validation import lowest_loss
 
@@ -30,6 +32,7 @@ STOP_REASONS = {
     "callback": "stopped by a callback",
 }
 COEFFICIENTS_SHOWN = 10
+FEWEST_DRAWN, LONGEST_SPARKLINE = 4, 32
 OUTPUTS_SHOWN = 5
 COLUMNS_IN_JSON = 64
 COEFFICIENTS_IN_JSON = 1024  # of all outputs
@@ -81,11 +84,12 @@ def print_summary(table: Table, result: Result, seconds_read: float, files: dict
     rows = [
         ("data", f"{table.source}: {table.n_samples:,} rows x {columns}, {in_words(table.target_name)}"),
         ("loss", f"{LOSSES.describe(result.loss)}, penalty {result.settings['penalty']}"),
-        ("method", _method(result)),
+        ("method", describe_method(result)),
         ("training", f"{epochs} in {seconds['fit']:.3g} s, {speed}; reading {seconds_read:.2g} s{compiled}"),
         ("stopped", _why_stopped(result)),
         *_where_stopped(result),
         ("objective", f"{result.objective:.8g} (from {result.trace['objective'][0]:.8g} at the start)"),
+        *_curve(result),
         ("gap", _gap(result)),
         *validation_rows(result),
         ("on training", describe_metrics(training_metrics(table, result))),
@@ -111,19 +115,35 @@ def _where_stopped(result: Result) -> list[tuple[str, str]]:
     return [("beware", "stopped at a maximum: try another --start")] if result.stationary == "maximum" else []
 
 
+def _curve(result: Result) -> list[tuple[str, str]]:
+    """The loss over the epochs at a glance, where there are enough of them and the terminal can draw it."""
+    trace = as_trace(result)
+    curve = next((trace.curves[name] for name in ("objective", "running_loss") if trace.is_complete(name)), None)
+    if curve is None or not can_print(STEPS):
+        return []
+    # The running loss begins after the first epoch, and has little to tell without where that began.
+    values = curve.values if curve.name == "objective" else np.append(result.trace["objective"][0], curve.values)
+    if len(values) < FEWEST_DRAWN or not np.isfinite(values).all():
+        return []
+    logarithmic = is_logarithmic(values)
+    drawn = sparkline(np.log(values) if logarithmic else values, LONGEST_SPARKLINE)
+    return [("curve", f"{drawn}  {curve.label} by epochs{', log scale' * logarithmic}")]
+
+
 def _gap(result: Result) -> str:
     if result.gap_bound is None:
         return f"how far it is from the optimum is not known: {result.gap_note}"
     return f"within {result.gap_bound:.2g} of the optimum (duality gap)"
 
 
-def _method(result: Result) -> str:
+def describe_method(result: Result, with_reason: bool = True) -> str:
+    """The method and its settings; with the reason why it took its learning rate."""
     settings = result.settings
     parts = [result.method]
     parts += [f"batches of {settings['batch_size']}"] if result.method == "minibatch" else []
     parts += [f"{settings['shards']} shards side by side"] if settings["shards"] > 1 else []
     parts += [f"rule {settings['rule']}"] if settings["rule"] != "sgd" else []
-    why = f" ({result.rate_reason})" if result.rate_reason not in ("", "given") else ""
+    why = f" ({result.rate_reason})" if with_reason and result.rate_reason not in ("", "given") else ""
     parts += [] if result.rate_reason == WHOLE_STEPS else [f"learning rate {result.learning_rate:.4g}{why}"]
     parts += [f"schedule {settings['schedule']}"] if settings["schedule"] != "constant" else []
     return ", ".join(parts)

@@ -23,7 +23,12 @@ if TYPE_CHECKING:
     from .errors import Interrupted as Interrupted
     from .errors import OptionError as OptionError
     from .fit import fit as fit
+    from .landscape import Landscape as Landscape
+    from .landscape import landscape as landscape
     from .path import fit_path as fit_path
+    from .plots.landscape import plot_landscape as plot_landscape
+    from .plots.loss import plot_loss as plot_loss
+    from .plots.rates import plot_rate_range as plot_rate_range
     from .progress import Reporter as Reporter
     from .progress import reporting_to as reporting_to
     from .rate_range import RateRange as RateRange
@@ -32,7 +37,10 @@ if TYPE_CHECKING:
     from .result import load as load
     from .search import SearchResult as SearchResult
     from .search import search as search
+    from .smooth import smooth as smooth
     from .term import term as term
+    from .traces import Trace as Trace
+    from .traces import read_trace as read_trace
     from .watch import State as State
 
 _HOMES = {
@@ -40,6 +48,7 @@ _HOMES = {
     "DivergedError": "errors",
     "FastgdError": "errors",
     "Interrupted": "errors",
+    "Landscape": "landscape",
     "OptionError": "errors",
     "RateRange": "rate_range",
     "Reporter": "progress",
@@ -47,14 +56,21 @@ _HOMES = {
     "SearchResult": "search",
     "State": "watch",
     "Table": "data",
+    "Trace": "traces",
     "fit": "fit",
     "fit_path": "path",
     "generate": "data.generators",
+    "landscape": "landscape",
     "learning_rate_range": "rate_range",
     "load": "result",
     "open": "data",
+    "plot_landscape": "plots.landscape",
+    "plot_loss": "plots.loss",
+    "plot_rate_range": "plots.rates",
+    "read_trace": "traces",
     "reporting_to": "progress",
     "search": "search",
+    "smooth": "smooth",
     "term": "term",
 }
 

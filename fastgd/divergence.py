@@ -49,6 +49,7 @@ class Divergence:
     stable_rate: float | None
     suggested_rate: float | None
     columns: tuple[ColumnScale, ...]
+    under_way: np.ndarray | None = None
 
     def error(self, result: Any) -> DivergedError:
         return DivergedError(
@@ -58,6 +59,7 @@ class Divergence:
             stable_rate=self.stable_rate,
             suggested_rate=self.suggested_rate,
             columns=self.columns,
+            under_way=self.under_way,
         )
 
 

@@ -29,6 +29,8 @@ class DivergedError(FastgdError, ArithmeticError):
     suggested_rate : a learning rate that was tried on these data and lowered the objective; None if none was found.
     columns : the columns that are far larger than the others, three at most, each with its name, mean, spread and what
         is typical of the others (see `fastgd.divergence.ColumnScale`).
+    under_way : structured array with epoch, passes, seconds and running_loss: of the epoch in which it diverged, which
+        the trace of ``result`` does not have, a row for each block of rows that was done; the last one showed it.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class DivergedError(FastgdError, ArithmeticError):
         stable_rate: float | None = None,
         suggested_rate: float | None = None,
         columns: tuple[Any, ...] = (),
+        under_way: Any = None,
     ) -> None:
         super().__init__(message)
         self.result = result
@@ -47,6 +50,7 @@ class DivergedError(FastgdError, ArithmeticError):
         self.stable_rate = stable_rate
         self.suggested_rate = suggested_rate
         self.columns = columns
+        self.under_way = under_way
 
 
 class Interrupted(KeyboardInterrupt):

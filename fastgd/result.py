@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .data.wording import plural
+from .data.wording import label, plural
 from .errors import DataError, FastgdError
 from .jit import compile_error
 from .losses import LOSSES
@@ -175,6 +175,15 @@ class Result:
         with compile_error():
             (apply_mean if z.ndim == 1 else apply_means)(self.loss, z)
         return z
+
+
+def output_names(result: Result) -> tuple[str, ...]:
+    """One for each of several outputs: the label of a class, or the name of a target."""
+    if result.classes is not None and result.classes.ndim == 1:
+        return tuple(label(value) for value in result.classes.tolist())
+    if isinstance(result.target_name, tuple):
+        return result.target_name
+    return tuple(map(str, range(result.n_outputs)))
 
 
 def load(path: str | PathLike[str], *, loss: Any = None) -> Result:

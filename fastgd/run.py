@@ -119,7 +119,8 @@ class Run:
             check_finite(self.problem.X, self.problem.feature_names)  # a loss with a max() in it may not have shown it
             watch.stop("diverged")
             epoch = min(watch.epoch + 1, self.options.max_epochs)
-            self.divergence = explain(self.problem, self.options, self.plan, watch.start, epoch)
+            found = explain(self.problem, self.options, self.plan, watch.start, epoch)
+            self.divergence = replace(found, under_way=watch.under_way)
             self._restore()
 
     def _certify(self) -> np.ndarray:

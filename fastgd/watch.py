@@ -36,6 +36,8 @@ STEP_FIELDS = [
     ("loss", np.float64),
     ("learning_rate", np.float64),
 ]
+# Of the epoch that is under way, a row for each block of it.
+UNDER_WAY_DTYPE = np.dtype([(name, np.float64) for name in ("epoch", "passes", "seconds", "running_loss")])
 # The path keeps the weights of every row of the trace while they are no more than this many numbers.
 PATH_VALUES = 1_000_000
 # On X this small the stochastic methods evaluate F after every epoch; on larger ones at both ends only.
@@ -107,6 +109,7 @@ class Watch:
         self.rows: list[tuple[Any, ...]] = []
         self.path: list[np.ndarray] | None = []
         self.steps: list[tuple[Any, ...]] = []
+        self.blocks: list[tuple[float, ...]] = []  # of the epoch under way, see `under_way`
         self.model: Callable[[], np.ndarray] = lambda: theta  # for a rule that keeps its model elsewhere, see `follow`
         self.good = theta.copy()  # the model at the last row of the trace
         self.rate_factor = 1.0  # what a schedule that answers to stalls has made of the rate
@@ -149,6 +152,8 @@ class Watch:
         Raises `Diverged`, or `Stopped` where the time is up.
         """
         self._fraction = fraction
+        done = self.epoch + fraction
+        self.blocks.append((done, self.passes_before + done, self.seconds, mean_loss))
         if not self.problem.independent and not np.isfinite(self.theta).all():
             raise Diverged
         if not self.problem.independent and not (self._sets_rate and self.epoch == 0):
@@ -202,6 +207,7 @@ class Watch:
             self._put_start_in_last_row()
         self.passes_before += self._fraction + 1.0
         self._fraction = 0.0
+        self.blocks.clear()
 
     def _put_start_in_last_row(self) -> None:
         """The state after the epoch of that row is now the start again."""
@@ -237,6 +243,7 @@ class Watch:
         """An epoch is done."""
         self.epoch += 1
         self._fraction = 0.0
+        self.blocks.clear()
         self._append(self.passes_before + self.epoch, math.nan, running_loss, rate, gradient_norm)
         if self.early is not None:
             self.reporter.validated(self.epoch, self.rows[-1][-1])
@@ -316,6 +323,11 @@ class Watch:
         shape = self.theta.shape
         weights = [("gradient", np.float64, shape), ("weights", np.float64, shape)]
         return np.array(self.steps, dtype=[*STEP_FIELDS, *weights])
+
+    @property
+    def under_way(self) -> np.ndarray:
+        """Of the epoch that is not done yet: epochs, passes, seconds and running loss after each block of it."""
+        return np.array(self.blocks, dtype=UNDER_WAY_DTYPE)
 
     @property
     def trace(self) -> np.ndarray:

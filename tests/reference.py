@@ -188,3 +188,18 @@ def lesson_minibatch(x, y, w, lr, epochs, batch_size=2):
             w = w - lr * lesson_gradient(xs, ys, w)
         history.append((w, lesson_cost(xs, ys, w)))
     return history
+
+
+# --- Smoothing ----------------------------------------------------------------------------------------------------
+
+
+def smooth(values, beta):
+    """Of every number the mean of all up to it, weighted by beta^(how many numbers back); a NaN stays one."""
+    smoothed, seen = [], []
+    for value in values:
+        if not math.isnan(value):
+            seen.append(float(value))
+        weights = [beta**back for back in range(len(seen))]
+        mean = sum(w * x for w, x in zip(weights, reversed(seen), strict=True)) / sum(weights) if seen else math.nan
+        smoothed.append(math.nan if math.isnan(value) else mean)
+    return smoothed

@@ -26,7 +26,9 @@ MOST_LINES = 400
 LAYERS = [
     ["errors"],
     ["term", "term_numba", "jit", "jit_cache", "elementary", "prefetch"],
+    ["smooth"],
     ["vocabulary", "data"],
+    ["traces"],
     ["losses", "penalties", "schedules", "rules", "rows"],
     ["blocks", "drift"],
     ["kernels"],
@@ -40,7 +42,8 @@ LAYERS = [
     ["run"],
     ["fit"],
     ["path", "warm_up"],
-    ["rate_range", "search"],
+    ["rate_range", "landscape", "search"],
+    ["plots"],
     ["cli"],
 ]
 # Numba's import takes most of a second, and its other names change with its versions.

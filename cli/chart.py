@@ -1,0 +1,109 @@
+"""Pictures in a terminal: bars, lines of braille dots, sparklines. Only characters that standard output has."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+BLOCKS = "▏▎▍▌▋▊▉█"
+STEPS = "▁▂▃▄▅▆▇█"
+# The bit of each dot of a braille character, of four rows and two columns, above the character without any.
+BRAILLE = 0x2800
+DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
+# From here on a logarithmic scale shows more, as in the pictures of matplotlib.
+LOGARITHMIC_FROM = 30.0
+
+
+def can_print(text: str) -> bool:
+    """Whether standard output has these characters."""
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def bar(share: float, longest: int, blocks: bool) -> str:
+    """So much of ``longest`` characters, in eighths of one where there are blocks for it."""
+    if not blocks:
+        return "#" * round(share * longest)
+    whole, eighths = divmod(round(share * longest * len(BLOCKS)), len(BLOCKS))
+    return BLOCKS[-1] * whole + (BLOCKS[eighths - 1] if eighths else "")
+
+
+def is_logarithmic(values: np.ndarray) -> bool:
+    """Whether a logarithmic scale shows more of finite values than a linear one."""
+    return bool(len(values) and values.min() > 0 and values.max() >= LOGARITHMIC_FROM * values.min())
+
+
+def sparkline(values: np.ndarray | Sequence[float], longest: int) -> str:
+    """A character for each value, or where there are more than ``longest`` for the mean of some neighbours."""
+    import numpy as np
+
+    parts = np.array_split(np.asarray(values, np.float64), min(longest, len(values)))
+    heights = np.array([part.mean() for part in parts])
+    span = float(heights.max() - heights.min())
+    shares = (heights - heights.min()) / span if span > 0 else np.zeros(len(heights))
+    return "".join(STEPS[round(float(share) * (len(STEPS) - 1))] for share in shares)
+
+
+def framed_chart(
+    x: np.ndarray, y: np.ndarray, x_range: tuple[float, float], y_range: tuple[float, float], size: tuple[int, int],
+    logarithmic: bool, braille: bool,
+) -> list[str]:  # fmt: skip
+    """A curve with the ends of both ranges at its edges; ``size``: the columns of all, and the rows of the curve."""
+    import numpy as np
+
+    top, bottom = (f"{limit:.5g}" for limit in reversed(y_range))
+    margin = max(len(top), len(bottom))
+    if logarithmic:
+        y, y_range = np.log(y), (float(np.log(y_range[0])), float(np.log(y_range[1])))
+    width = max(size[0] - margin - 3, 16)
+    names = [top, *[""] * (size[1] - 2), bottom]
+    edge = "│" if braille else "|"
+    rows = line_chart(x, y, x_range, y_range, (width, size[1]), braille)
+    lines = [f"{name:>{margin}} {edge}{row}".rstrip() for name, row in zip(names, rows, strict=True)]
+    first, last = x_range
+    left, right = f"{first if abs(first) > last / 1000 else 0:.4g}", f"{last:.4g}"  # the first microseconds are none
+    return [*lines, " " * (margin + 2) + left + right.rjust(width - len(left))]
+
+
+def line_chart(
+    x: np.ndarray, y: np.ndarray, x_range: tuple[float, float], y_range: tuple[float, float], size: tuple[int, int],
+    braille: bool,
+) -> list[str]:  # fmt: skip
+    """Lines of text, ``size`` being (columns, rows), with the curve through these finite points, x ascending."""
+    import numpy as np
+
+    across, down = (2, 4) if braille else (1, 1)
+    n_columns, n_rows = size[0] * across, size[1] * down
+    # Points enough for every column of dots, with the curve's own ones, so that no peak is lost.
+    at = np.union1d(x, np.linspace(x[0], x[-1], 4 * n_columns)) if len(x) > 1 else x
+    columns = _cells(at, x_range, n_columns)
+    rows = n_rows - 1 - _cells(np.interp(at, x, y), y_range, n_rows)
+    dots = np.zeros((n_rows, n_columns), bool)
+    before: int | None = None
+    for column in np.unique(columns):
+        there = rows[columns == column]
+        first, last = int(there.min()), int(there.max())
+        if before is not None:  # joined to the column to the left
+            first, last = min(first, before + 1), max(last, before - 1)
+        dots[first : last + 1, column] = True
+        before = int(there[-1])
+    if not braille:
+        return ["".join("*" if dot else " " for dot in row) for row in dots]
+    cells = dots.reshape(size[1], 4, size[0], 2)
+    codes = np.einsum("rick,ik->rc", cells, np.array(DOTS))
+    return ["".join(chr(BRAILLE + code) if code else " " for code in row) for row in codes.tolist()]
+
+
+def _cells(values: np.ndarray, limits: tuple[float, float], n: int) -> np.ndarray:
+    """Which of n equal parts of the range each value is in."""
+    import numpy as np
+
+    span = (limits[1] - limits[0]) or 1.0
+    return np.clip(((values - limits[0]) / span * n).astype(np.intp), 0, n - 1)

@@ -1,0 +1,143 @@
+"""``--plot`` and its like: the options, checked before any work, and the pictures after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .options import Names, together
+
+if TYPE_CHECKING:
+    from fastgd import DivergedError, Interrupted, Result, Table
+
+AXES = ("epoch", "passes", "seconds", "step")
+# What `fastgd.landscape` takes of the options that `fastgd.fit` was given.
+OF_THE_OBJECTIVE = (
+    "penalty", "alpha", "l1_ratio", "class_weight", "penalty_weights", "validation", "n_threads",
+)  # fmt: skip
+
+picture_type = click.Path(path_type=Path)
+smooth_option = click.option(
+    "--smooth",
+    type=float,
+    metavar="BETA",
+    help="Draw the exponentially weighted moving average in front of each curve; 0.9 averages over some 10 values.",
+)
+against_option = click.option(
+    "--against",
+    type=click.Choice(AXES),
+    help="What the loss is drawn against; step is of traces of --trace-steps.  [default: epoch]",
+)
+plot_options = together(
+    click.option("--plot", type=picture_type, help="Draw the loss curve in this file: .png, .svg or .pdf."),
+    against_option,
+    smooth_option,
+    click.option(
+        "--plot-landscape",
+        type=picture_type,
+        help="Draw the objective as contours in this file, with the path of the weights: over both weights where there "
+        "are two, else over the two main directions of the path.",
+    ),
+    click.option(
+        "--plot-weights",
+        type=Names(),
+        metavar="NAMES",
+        help="Draw it over these two weights, or over one: age,intercept.",
+    ),
+    click.option("--plot-3d", is_flag=True, help="Draw it as a surface instead of contours."),
+)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of one run that are asked for."""
+
+    plot: Path | None
+    against: str | None
+    smooth: float | None
+    plot_landscape: Path | None
+    plot_weights: list[str] | None
+    plot_3d: bool
+
+    @classmethod
+    def take(cls, options: dict[str, Any]) -> Pictures:
+        """Those of ``plot_options``, taken out of the options of a command."""
+        return cls(**{name: options.pop(name) for name in cls.__dataclass_fields__})
+
+    @property
+    def files(self) -> dict[str, Path]:
+        named = {"plot": self.plot, "landscape": self.plot_landscape}
+        return {name: path for name, path in named.items() if path is not None}
+
+    def check(self, trace_steps: bool) -> None:
+        """Find out before training, not after, what is wrong."""
+        for flag, value in (("--against", self.against), ("--smooth", self.smooth)):
+            if value is not None and self.plot is None:
+                raise click.UsageError(f"{flag} is of the picture of --plot: add --plot FILE.png")
+        for flag, given in (("--plot-weights", self.plot_weights), ("--plot-3d", self.plot_3d)):
+            if given and self.plot_landscape is None:
+                raise click.UsageError(f"{flag} is of the picture of --plot-landscape: add --plot-landscape FILE.png")
+        if self.against == "step" and not trace_steps:
+            raise click.UsageError("--against step draws single updates: add --trace-steps")
+        if self.plot_weights and len(set(self.plot_weights)) not in (1, 2):
+            raise click.UsageError("--plot-weights takes one name or two, with a comma between them")
+        if self.smooth is not None:
+            check_smooth(self.smooth)
+        for path in self.files.values():
+            from fastgd.plots import check_picture
+
+            check_picture(path)
+
+    def check_weights(self, table: Table, with_intercept: bool) -> None:
+        """The weights are there. Those of several outputs are known only when the outputs are."""
+        if not self.plot_weights or (table.y is not None and table.y.ndim > 1):
+            return
+        from fastgd.data.wording import hint
+        from fastgd.errors import OptionError
+
+        names = [*(table.feature_names or map(str, range(table.n_features)))] + ["intercept"] * with_intercept
+        for name in self.plot_weights:
+            # With more than two classes there is a weight of each, called class:column.
+            if name not in names and ":" not in name:
+                raise OptionError(f"--plot-weights: there is no weight {name!r}: {hint(name, names)}")
+
+    def draw(self, run: Result | DivergedError | Interrupted, table: Table, options: dict[str, Any]) -> None:
+        """Write them; ``options`` are what `fastgd.fit` was given."""
+        if not self.files:
+            return
+        import fastgd
+        from fastgd.plots import save
+
+        result = run if isinstance(run, fastgd.Result) else run.result
+        shown = run if isinstance(run, fastgd.DivergedError) else result  # the error knows more of its last epoch
+        title = title_of(result, table)
+        if self.plot is not None:
+            save(fastgd.plot_loss(shown, against=self.against or "epoch", smooth=self.smooth, title=title), self.plot)
+        if self.plot_landscape is not None:
+            wanted = {name: options[name] for name in OF_THE_OBJECTIVE if name in options}
+            found = fastgd.landscape(table, results=result, weights=self.plot_weights or None, **wanted)
+            save(fastgd.plot_landscape(found, surface=self.plot_3d, title=title), self.plot_landscape)
+
+
+def check_smooth(beta: float) -> None:
+    from fastgd.errors import OptionError
+    from fastgd.smooth import check_beta
+
+    try:
+        check_beta(beta)
+    except OptionError as error:
+        raise OptionError(f"--smooth: {error}") from None
+
+
+def title_of(result: Result, table: Table) -> str:
+    """What was fitted and how, in a line or two."""
+    from fastgd.losses import LOSSES
+
+    from .summary import describe_method
+
+    penalty = result.settings["penalty"]
+    parts = [f"{LOSSES.describe(result.loss)} loss", *([] if penalty == "none" else [f"penalty {penalty}"])]
+    return f"{Path(table.source).name}: {', '.join([*parts, describe_method(result, with_reason=False)])}"

@@ -1,0 +1,125 @@
+"""``fastgd plot``: loss curves of runs, from the files that ``fastgd run --trace`` wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .options import Names
+from .pictures import against_option, check_smooth, picture_type, smooth_option
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from fastgd.traces import Trace
+
+CURVES = ("objective", "running_loss", "validation_loss", "loss")
+SCALES = ("auto", "log", "linear")
+# Rows of text of a chart, where there is one and where there are several.
+TALL, LOW = 12, 7
+WIDEST = 100
+COLOURS = ("blue", "red", "green", "magenta", "yellow", "cyan")
+
+
+@click.command(short_help="Draw the loss curves of runs, from their traces.")
+@click.argument("traces", nargs=-1, required=True, metavar="TRACE...")
+@click.option("--output", "-o", type=picture_type, help="Draw them in this file: .png, .svg or .pdf.")
+@against_option
+@smooth_option
+@click.option("--curves", type=Names(), help=f"Which ones: {', '.join(CURVES)}.  [default: of several traces one each]")
+@click.option(
+    "--scale", type=click.Choice(SCALES), default="auto", show_default=True, help="Of the loss; auto takes what suits."
+)
+@click.option("--title", help="Above the picture.  [default: the name of a single file]")
+def plot(
+    traces: tuple[str, ...], output: Path | None, against: str | None, smooth: float | None, curves: list[str] | None,
+    scale: str, title: str | None,
+) -> None:  # fmt: skip
+    """Draw the loss curves in some TRACE files, as `fastgd run --trace` writes them: in the terminal, or in a picture.
+
+    \b
+    fastgd run diabetes --method sgd --trace sgd.csv
+    fastgd run diabetes --method gd --trace gd.csv
+    fastgd plot sgd.csv
+    fastgd plot sgd.csv gd.csv --against seconds -o both.png
+    fastgd run tutorial --method sgd --trace steps.csv --trace-steps
+    fastgd plot steps.csv --smooth 0.9 -o smooth.svg
+    """  # noqa: D301  # click wants the character \b itself, before lines that it must not fill
+    from fastgd.traces import read_trace
+
+    if smooth is not None:
+        check_smooth(smooth)
+    if output is not None:
+        from fastgd.plots import check_picture
+
+        check_picture(output)
+    read = [read_trace(path) for path in traces]
+    named = dict(zip(labels(traces), read, strict=True))
+    if output is None:
+        print_charts(named, against or "epoch", curves or None, smooth, scale)
+        return
+    from fastgd.plots import plot_loss, save
+
+    if title is None and len(read) == 1:
+        title = read[0].label
+    options: dict[str, Any] = {"curves": curves or None, "smooth": smooth, "scale": scale, "title": title}
+    save(plot_loss(named, against=against or "epoch", **options), output)
+    click.echo(f"drawn in {output}")
+
+
+def labels(paths: tuple[str, ...]) -> list[str]:
+    """The names of the files, with their folders where two are called the same; the same file is a curve once."""
+    names = [Path(path).name for path in paths]
+    return names if len(set(names)) == len(names) else list(paths)
+
+
+def print_charts(
+    traces: dict[str, Trace], against: str, names: list[str] | None, beta: float | None, scale: str
+) -> None:
+    """A chart for each curve, one above the other on the same axes."""
+    import numpy as np
+    from rich.console import Console
+    from rich.text import Text
+
+    from fastgd.traces import AXES
+
+    from .chart import BRAILLE, can_print, framed_chart, is_logarithmic
+
+    drawn = points(traces, against, names, beta)
+    losses = np.concatenate([y for _, _, y in drawn])
+    logarithmic = scale == "log" or (scale == "auto" and is_logarithmic(losses))
+    if logarithmic:
+        drawn = [(label, x[y > 0], y[y > 0]) for label, x, y in drawn]
+    drawn = [(label, x, y) for label, x, y in drawn if len(x)]
+    if not drawn:
+        click.echo("there is no loss to draw that is finite" + " and above 0" * logarithmic)
+        return
+    limits = [(min(map(np.min, some)), max(map(np.max, some))) for some in list(zip(*drawn, strict=True))[1:]]
+    console = Console(highlight=False, soft_wrap=True)
+    size = min(console.width, WIDEST), TALL if len(drawn) == 1 else LOW
+    for k, (label, x, y) in enumerate(drawn):
+        click.echo(label + ", log scale" * logarithmic)
+        lines = framed_chart(x, y, limits[0], limits[1], size, logarithmic, can_print(chr(BRAILLE + 1)))
+        for line in lines:
+            console.print(Text(line, style=COLOURS[k % len(COLOURS)]))
+    click.echo(f"against {AXES[against]}")
+
+
+def points(
+    traces: dict[str, Trace], against: str, names: list[str] | None, beta: float | None
+) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """Of each curve what it is called, and the points that are finite."""
+    from dataclasses import replace
+
+    import numpy as np
+
+    found = []
+    for label, trace in traces.items():
+        for curve in replace(trace, label=label).chosen(names, against, len(traces) == 1):
+            drawn = curve if beta is None else curve.smoothed(beta)
+            known = np.isfinite(drawn.values) & np.isfinite(drawn.x[against])
+            name = f"{label}: {curve.label}" + ("" if beta is None else f", smoothed (beta {beta:g})")
+            found.append((name, drawn.x[against][known], drawn.values[known]))
+    return found
