@@ -9,7 +9,7 @@ import click
 
 from fastgd.data.wording import plural
 
-from .console import progress, remark
+from .console import aligned, progress, remark
 from .lr_find import can_print
 from .options import (
     DATA_HELP,
@@ -210,8 +210,7 @@ def round_lines(found: SearchResult) -> list[str]:
         best = one.kept[0]
         middle, size = (", ".join(f"{x:.5g}" for x in values) for values in (one.centres[best], one.size))
         rows.append((str(number), f"{one.objectives[best]:.6g}", f"({middle})", size))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(f"{text:>{width}}" for text, width in zip(row, widths, strict=True)) for row in rows]
+    return aligned(rows)
 
 
 def picture(found: SearchResult, names: list[str], shades: str) -> list[list[str]]:

@@ -34,6 +34,7 @@ LAYERS = [
     ["kernels"],
     ["options", "orders", "progress", "matrix", "target", "validation", "evaluations", "gram", "penalty_parts"],
     ["problem"],
+    ["objectives"],
     ["certificate", "conjugates", "dual", "dual_seen", "quadratic"],
     ["rate_search", "steps", "early_stopping", "watch"],
     ["methods"],
@@ -42,7 +43,7 @@ LAYERS = [
     ["run"],
     ["fit"],
     ["path", "warm_up"],
-    ["rate_range", "landscape", "search"],
+    ["rate_range", "landscape", "search", "compare"],
     ["plots"],
     ["cli"],
 ]
