@@ -133,8 +133,14 @@ def test_one_that_diverged_at_once_begins_at_the_start():
     assert "objective F" not in drawn
 
 
-@pytest.mark.parametrize(("loss", "told"), [(1e85, "the loss being 1e+85"), (math.inf, "the loss no longer finite"),
-                                            (math.nan, "the loss no longer finite")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("loss", "told"),
+    [
+        (1e85, "the loss being 1e+85 (far above)"),
+        (math.inf, "the loss no longer finite"),
+        (math.nan, "the loss no longer finite"),
+    ],
+)
 def test_what_exploded_does_not_press_the_rest_flat(loss, told):
     axes = axes_of(fastgd.plot_loss(diverged([8.0], [(0.5, 20.0), (1.0, loss)])))
     drawn = lines(axes)
