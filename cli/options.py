@@ -179,4 +179,4 @@ def fit_options(table: Table, options: dict[str, Any]) -> dict[str, Any]:
         given["fit_intercept"] = False
     if given.pop("no_shuffle"):
         given["shuffle"] = "none"
-    return {**table.defaults, **given}
+    return {"fit_intercept": True, **table.defaults, **given}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -142,9 +143,9 @@ def compare(
         all_threads = min(check_whole("n_threads", n_threads, 1), all_threads)
     plans = [(label(settings), settings) for settings in _settings_of(methods, rules)]
     runs = {name: _timed(X, y, settings, repeats, all_threads, options) for name, settings in plans}
-    if errors := [run for run in runs.values() if isinstance(run, OptionError)]:
-        if len(errors) == len(runs):
-            raise errors[0]
+    errors = [run for run in runs.values() if isinstance(run, OptionError)]
+    if len(errors) == len(runs):
+        raise errors[0]
     problem = _problem(X, y, options)
     fits = {name: run for name, run in runs.items() if isinstance(run, _Timed)}
     with threads(all_threads), compile_error(), np.errstate(all="ignore"):
@@ -216,6 +217,8 @@ def _timed(
     seconds: dict[int, list[float]] = {count: [] for count in sorted({1, all_threads})}
     runs: list[tuple[float, Result]] = []
     error = None
+    with suppress(DivergedError, OptionError):
+        fit(X, y, **{**options, **settings, "max_epochs": 1}, n_threads=all_threads)  # compiles, or loads, the kernels
     for _ in range(repeats):
         for count in seconds:
             try:
