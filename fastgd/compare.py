@@ -44,8 +44,8 @@ class Entry:
     epochs_to_goal, seconds_to_goal : after which epoch F is at the goal for the first time, and how long that took on
         all threads; None where it never is.
     objective : F at the end; NaN without a model.
-    leaves_saddle : whether it finds a way down from the saddle point of the built-in data ``saddle``; None where it does
-        not take the problem.
+    leaves_saddle : whether it finds a way down from the saddle point of the built-in data ``saddle``; None where it
+        does not take the problem.
     """
 
     label: str
