@@ -218,3 +218,8 @@ def test_what_the_command_cannot_draw(words, told, tmp_path, monkeypatch):
     assert (ran.code, ran.out) == (2, "")
     assert told in ran.err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_cannot_be_written_is_told_before_any_work(monkeypatch):
+    monkeypatch.setattr(library, "search", lambda *_, **__: pytest.fail("it searched first"))
+    assert fastgd("search", "valleys", "--plot", "a.txt").code == 2

@@ -87,8 +87,8 @@ def light_greys() -> Any:
 
 def refined(found: Landscape) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Grid and values for contours that do not break up in a narrow valley: between the points by cubic splines, which
-    are exact where F is quadratic, but held to the range of the points, lest a loss seem to fall below 0; the grid
-    itself where F is not finite everywhere.
+    are exact where F is quadratic, but held to the values on the grid and the paths, lest a loss seem to fall below
+    0; the grid itself where F is not finite everywhere.
     """
     x, y = found.grid
     if not np.isfinite(found.values).all() or min(len(x), len(y)) < 4:
@@ -97,7 +97,8 @@ def refined(found: Landscape) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     finer_x, finer_y = (np.linspace(axis[0], axis[-1], REFINED * (len(axis) - 1) + 1) for axis in (x, y))
     values = RectBivariateSpline(y, x, found.values)(finer_y, finer_x)
-    return finer_x, finer_y, np.clip(values, found.values.min(), found.values.max())
+    known = np.concatenate([found.values.ravel(), *found.heights.values()])
+    return finer_x, finer_y, np.clip(values, known[np.isfinite(known)].min(), found.values.max())
 
 
 def _contours(found: Landscape) -> Any:

@@ -186,7 +186,10 @@ def _lines(found: SearchResult, shown: int) -> Any:
         heights = np.concatenate([lowest for _, lowest in blocks])
         heights = np.where(np.isfinite(heights), heights, np.nan)
         axes.hlines(heights, middles - size / 2, middles + size / 2, colors=look.colour, linestyles=look.dashes, lw=1.5)
-        mark: dict[str, Any] = {"marker": look.marker, "markevery": thinned(len(middles)) if len(middles) > MOST_SHAPES else 1}
+        mark: dict[str, Any] = {
+            "marker": look.marker,
+            "markevery": thinned(len(middles)) if len(middles) > MOST_SHAPES else 1,
+        }
         mark |= {"linestyle": "none", "color": look.colour, "markersize": 5.5}
         axes.plot(middles, heights, label=f"cells of round {r + 1}", **mark)
     _star(axes, float(_best_weights(found)[shown]), found.objective)
