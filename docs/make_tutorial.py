@@ -5,10 +5,10 @@
 A block of the template that begins with ```run holds one command. In the page the command stands in its place, and below
 it what it printed, standard error before standard output, as into a pipe. On the first line of a block may stand
 
-    exit=1      the exit code that it must have, 0 unless given
-    keep=6,2    so many lines from the beginning and from the end of a longer answer; "..." stands for the others
+    exit=1            the exit code that it must have, 0 unless given
+    only=data,coef    the lines of its answer that begin so; "..." stands for the others
 
-Left out is what depends on the run before: that kernels were compiled and how long it took, and how far a run had got.
+Pictures that a command writes go to docs/pictures/. Left out is what depends on the run before: that kernels were compiled and how long it took, and how far a run had got.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ DEPENDS_ON_THE_RUN_BEFORE = re.compile(
     r"^(?:compiling kernels, |[\d.]+ of \d+ epochs).*\n|, compiling [\d.]+ s \(once on this machine\)", re.MULTILINE
 )
 # The pictures are small: so many pixels wide, in so many colours.
-WIDTH, COLOURS = 800, 64
+WIDTH, COLOURS = 800, 128
 
 SPEED = r"[\d.]+(?: thousand| million| billion)?"
 # What differs from one run to the next, and is no more compared.
@@ -71,14 +71,14 @@ def answer(command: str) -> tuple[str, int]:
     return fastgd(words)
 
 
-def shortened(text: str, keep: str | None) -> str:
+def shortened(text: str, only: str | None) -> str:
+    """The lines that begin with one of these words; for those between, three dots."""
     lines = text.splitlines()
-    if keep is None:
-        return "\n".join(lines)
-    first, last = map(int, keep.split(","))
-    if first + last >= len(lines):
-        return "\n".join(lines)
-    return "\n".join([*lines[:first], "...", *lines[len(lines) - last :]])
+    if only is not None:
+        words = only.split(",")
+        lines = [line if line.split()[:1] and line.split()[0] in words else "..." for line in lines]
+        lines = [line for k, line in enumerate(lines) if line != "..." or k == 0 or lines[k - 1] != "..."]
+    return "\n".join(lines)
 
 
 def block(settings: str, command: str) -> str:
@@ -87,28 +87,25 @@ def block(settings: str, command: str) -> str:
     printed, code = answer(command)
     if code != int(options.get("exit", 0)):
         sys.exit(f"{command}\nended with exit code {code}:\n{printed}")
-    text = shortened(DEPENDS_ON_THE_RUN_BEFORE.sub("", printed), options.get("keep"))
+    text = shortened(DEPENDS_ON_THE_RUN_BEFORE.sub("", printed), options.get("only"))
     return f"```sh\n{command}\n```\n\n```text\n{text}\n```"
 
 
 def page() -> str:
-    """The page; the pictures go to a folder in the current one."""
-    Path(PICTURES).mkdir(exist_ok=True)
+    """The page, from commands that run in the current folder."""
     text = BLOCK.sub(lambda found: block(*found.groups()), TEMPLATE.read_text(encoding="utf-8"))
-    for path in sorted(Path(PICTURES).iterdir()):
-        make_small(path)
     note = f"<!-- Written by python docs/{Path(__file__).name} from {TEMPLATE.name}: change that one. -->\n\n"
     return note + text
 
 
-def make_small(path: Path) -> None:
-    """The picture, without what would make its file large or different each time."""
+def make_small(path: Path, to: Path) -> None:
+    """A picture without what would make its file large or different each time."""
     from PIL import Image
 
     with Image.open(path) as image:
         size = (WIDTH, round(image.height * WIDTH / image.width))
         small = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
-    small.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    small.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(to, optimize=True)
 
 
 def masked(text: str) -> str:
@@ -141,8 +138,8 @@ def write(folder: Path) -> None:
         (folder / PICTURES).mkdir(parents=True, exist_ok=True)
         for path in (folder / PICTURES).glob("*.png"):
             path.unlink()
-        for path in Path(PICTURES).iterdir():
-            (folder / PICTURES / path.name).write_bytes(path.read_bytes())
+        for path in Path().glob("*.png"):
+            make_small(path, folder / PICTURES / path.name)
         (folder / PAGE).write_text(text, encoding="utf-8")
 
 
