@@ -2,13 +2,14 @@
 
 `python docs/make_tutorial.py` writes them; with --check it only compares, in a temporary folder.
 
-A block of the template that begins with ```run holds one command. In the page the command stands in its place, and below
-it what it printed, standard error before standard output, as into a pipe. On the first line of a block may stand
+A block of the template that begins with ```run holds one command. In the page the command stands in its place, and
+below it what it printed, standard error before standard output, as into a pipe. On the first line of a block may stand
 
     exit=1            the exit code that it must have, 0 unless given
     only=data,coef    the lines of its answer that begin so; "..." stands for the others
 
-Pictures that a command writes go to docs/pictures/. Left out is what depends on the run before: that kernels were compiled and how long it took, and how far a run had got.
+Pictures that a command writes go to docs/pictures/. Left out is what depends on the run before: that kernels were
+compiled and how long it took, and how far a run had got.
 """
 
 from __future__ import annotations
