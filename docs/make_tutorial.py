@@ -33,8 +33,9 @@ BLOCK = re.compile(r"^```run([^\n]*)\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
 DEPENDS_ON_THE_RUN_BEFORE = re.compile(
     r"^(?:compiling kernels, |[\d.]+ of \d+ epochs).*\n|, compiling [\d.]+ s \(once on this machine\)", re.MULTILINE
 )
-# The pictures are small: so many pixels wide, in so many colours.
-WIDTH, COLOURS = 800, 128
+# The pictures are small: so many pixels wide, in so many colours and greys; all that is less colourful is grey.
+WIDTH, COLOURS, GREYS = 800, 96, 48
+COLOURFUL = 24
 
 SPEED = r"[\d.]+(?: thousand| million| billion)?"
 # What differs from one run to the next, and is no more compared.
@@ -101,12 +102,19 @@ def page() -> str:
 
 def make_small(path: Path, to: Path) -> None:
     """A picture without what would make its file large or different each time."""
+    import numpy as np
     from PIL import Image
 
     with Image.open(path) as image:
         size = (WIDTH, round(image.height * WIDTH / image.width))
         small = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
-    small.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(to, optimize=True)
+    pixels = np.asarray(small)
+    colourful = pixels[np.ptp(pixels.astype(int), axis=2) > COLOURFUL]
+    chosen = Image.fromarray(colourful[None]).quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE)
+    greys = np.linspace(0, 255, GREYS).round().astype(int).repeat(3)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*(chosen.getpalette() or [])[: 3 * COLOURS], *greys.tolist()])
+    small.quantize(palette=palette, dither=Image.Dither.NONE).save(to, optimize=True)
 
 
 def masked(text: str) -> str:
