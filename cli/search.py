@@ -10,8 +10,8 @@ import click
 
 from fastgd.data.wording import plural
 
+from .chart import can_print
 from .console import aligned, progress, remark
-from .lr_find import can_print
 from .options import (
     DATA_HELP,
     Names,
