@@ -30,7 +30,8 @@ def layout(x_title: str, y_title: str, **more: Any) -> Chart:
         "font": {"family": "system-ui, sans-serif", "size": 13, "color": "#777777"},
         "margin": {"l": 56, "r": 16, "t": 32, "b": 48},
         "xaxis": {**axis, "title": {"text": x_title}}, "yaxis": {**axis, "title": {"text": y_title}},
-        "legend": {"orientation": "h", "x": 0, "y": -0.2, "yanchor": "top"},
+        "legend": {"orientation": "h", "x": 0, "yref": "container", "y": 0, "yanchor": "bottom"},
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": "#8c8c8c", "activecolor": COLOURS[0]},
         "hoverlabel": {"namelength": -1}, "showlegend": True,
         **more,
     }  # fmt: skip

@@ -123,8 +123,17 @@ def _smoothing(lines: _Lines, beta: float) -> list[Chart]:
     if not any(lines.smoothed):
         return []
     shown = [not own for own in lines.smoothed]
-    off = {"visible": shown, "opacity": [1.0] * len(shown)}
-    on = {"visible": [True] * len(shown), "opacity": [BEHIND if behind else 1.0 for behind in lines.has_smoothed]}
+    in_front = [
+        not behind for behind in lines.has_smoothed
+    ]  # these have the names then, in the legend and under the mouse
+    off = {
+        "visible": shown, "showlegend": shown, "opacity": [1.0] * len(shown), "hoverinfo": ["all"] * len(shown),
+    }  # fmt: skip
+    on = {
+        "visible": [True] * len(shown), "showlegend": in_front,
+        "opacity": [1.0 if front else BEHIND for front in in_front],
+        "hoverinfo": ["all" if front else "skip" for front in in_front],
+    }  # fmt: skip
     return [control("Smoothing", ("off", off, {}), (f"on (beta {beta:g})", on, {}))]
 
 

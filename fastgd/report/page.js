@@ -21,6 +21,18 @@
   }
 
   if (charts.surface) walk(charts.surface.paths);
+  if (charts.surface?.grounds) follow(charts.surface.grounds);
+
+  // The ground of the surface is that of the page: light or dark, and on paper always light.
+  function follow(grounds) {
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    const paint = (page) => Plotly.restyle("surface", { colorscale: [grounds[page]] }, [0]);
+    const as_page = () => paint(dark.matches ? "dark" : "light");
+    dark.addEventListener("change", as_page);
+    addEventListener("beforeprint", () => paint("light"));
+    addEventListener("afterprint", as_page);
+    as_page();
+  }
 
   // The paths, step by step: each run stands at its last point once it has got there.
   function walk(paths) {
@@ -28,20 +40,20 @@
     const slider = document.getElementById("step");
     const button = document.getElementById("play");
     const last = Number(slider.max);
-    const at_once = { mode: "immediate", frame: { duration: 0, redraw: false }, transition: { duration: 0 } };
     let timer = null;
 
     function stand(step) {
       slider.value = step;
-      const data = [], traces = [], told = [`step ${step} of ${last}`];
+      const x = [], y = [], traces = [], told = [`step ${step} of ${last}, F there:`];
       for (const path of paths) {
         const end = Math.min(step, path.x.length - 1);
-        data.push({ x: path.x.slice(0, end + 1), y: path.y.slice(0, end + 1) }, { x: [path.x[end]], y: [path.y[end]] });
+        x.push(path.x.slice(0, end + 1), [path.x[end]]);
+        y.push(path.y.slice(0, end + 1), [path.y[end]]);
         traces.push(path.walked, path.head);
-        told.push(`${path.label}: F = ${path.heights[end]}`);
+        told.push(`${path.label}: ${path.heights[end]}`);
       }
       document.getElementById("where").textContent = told.join("\n");
-      Plotly.animate(place, { data, traces }, at_once);
+      Plotly.restyle(place, { x, y }, traces); // Plotly.animate would take the contours away
     }
 
     function stop() {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,7 @@ def page_of(report: Report) -> str:
     own = Path(__file__).parent
     scripts = [_plotly_script(), (own / "page.js").read_text(encoding="utf-8")] if charts else []
     parts = [
-        f"<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n{_policy(scripts)}",
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{_policy(scripts)}',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         '<meta name="color-scheme" content="light dark">\n<link rel="icon" href="data:,">',
         f"<title>{escaped(report.title)}</title>",
@@ -154,18 +154,25 @@ def _failures(runs: Mapping[str, Any]) -> list[str]:
 
 
 def _table(report: Report) -> str:
-    head = "".join(f'<th scope="col">{escaped(name)}</th>' for name in report.columns)
-    body = "\n".join(f"<tr>{_cells(row)}</tr>" for row in report.rows)
+    numbers = [all(is_number(value) or value is None for value in column) for column in zip(*report.rows, strict=True)]
+    head = "".join(
+        f'<th scope="col"{_aligned(right)}>{escaped(name)}</th>'
+        for name, right in zip(report.columns, numbers or [False] * len(report.columns), strict=True)
+    )
+    body = "\n".join(f"<tr>{_cells(row, numbers)}</tr>" for row in report.rows)
     return (
         f'<section>\n<h2>{"Run" if len(report.rows) == 1 else "Runs"}</h2>\n<div class="wide" tabindex="0">\n'
         f'<table id="runs">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>\n</section>'
     )
 
 
-def _cells(row: Any) -> str:
-    first, *others = row
-    cells = [f'<td{" class=number" * is_number(value)}>{escaped(value)}</td>' for value in others]
-    return f'<th scope="row">{escaped(first)}</th>{"".join(cells)}'
+def _cells(row: Sequence[Any], numbers: Sequence[bool]) -> str:
+    cells = [f"<td{_aligned(right)}>{escaped(value)}</td>" for value, right in zip(row, numbers, strict=True)]
+    return "".join([f'<th scope="row">{escaped(row[0])}</th>', *cells[1:]])
+
+
+def _aligned(right: bool) -> str:
+    return ' class="number"' if right else ""
 
 
 def _curves(chart: Chart) -> str:
@@ -173,7 +180,7 @@ def _curves(chart: Chart) -> str:
     return (
         f'<section>\n<h2>Loss</h2>\n<div class="controls">\n{controls}\n</div>\n'
         '<div id="curves" class="chart" role="img" aria-label="Loss curves"></div>\n'
-        "<p class=\"hint\">Drag over the chart to zoom, double-click to zoom out; click a name below it to hide its "
+        '<p class="hint">Drag over the chart to zoom, double-click to zoom out; click a name below it to hide its '
         "curve.</p>\n</section>"
     )
 
@@ -183,15 +190,15 @@ def _control(chart: str, k: int, control: Chart) -> str:
     name = f"{chart}-{k}"
     choices = "".join(
         f'<label><input type="radio" name="{name}" data-chart="{chart}" data-control="{k}" value="{c}"'
-        f'{" checked" if c == 0 else ""}>{escaped(choice["label"])}</label>'
+        f"{' checked' if c == 0 else ''}>{escaped(choice['label'])}</label>"
         for c, choice in enumerate(control["choices"])
     )
-    return f'<fieldset><legend>{escaped(control["name"])}</legend>{choices}</fieldset>'
+    return f"<fieldset><legend>{escaped(control['name'])}</legend>{choices}</fieldset>"
 
 
 def _surface(chart: Chart | None, missing: str) -> str:
     if chart is None:
-        return f'<section>\n<h2>Surface</h2>\n<p>Not drawn: {escaped(missing)}</p>\n</section>' if missing else ""
+        return f"<section>\n<h2>Surface</h2>\n<p>Not drawn: {escaped(missing)}</p>\n</section>" if missing else ""
     last = max(len(path["x"]) for path in chart["paths"]) - 1
     return (
         '<section>\n<h2>Surface</h2>\n<div class="controls player">\n'
@@ -202,16 +209,18 @@ def _surface(chart: Chart | None, missing: str) -> str:
         "</div>\n"
         '<div id="surface" class="chart" role="img" aria-label="The objective and the paths of the weights"></div>\n'
         '<output id="where" for="step"></output>\n'
-        "<p class=\"hint\">The objective F, and the weights from their start to the star; each step is an epoch, or "
-        "of long runs one of 400 equal parts.</p>\n</section>"
+        '<p class="hint">The objective F, and the weights on their way from the start to the star; each '
+        "step is an epoch, or of long runs one of 400 equal parts. Where there are more weights than those drawn, F is "
+        "that of the surface below a path.</p>\n</section>"
     )
 
 
 def _facts(title: str, facts: Mapping[str, Any]) -> str:
     if not facts:
         return ""
-    rows = "\n".join(f'<tr><th scope="row">{escaped(name)}</th><td>{escaped(value)}</td></tr>'
-                     for name, value in facts.items())
+    rows = "\n".join(
+        f'<tr><th scope="row">{escaped(name)}</th><td>{escaped(value)}</td></tr>' for name, value in facts.items()
+    )
     return f"<section>\n<h2>{title}</h2>\n<table>\n{rows}\n</table>\n</section>"
 
 

@@ -11,9 +11,10 @@ from ..traces import CURVES
 from .look import BEHIND, MARKERS_A_LINE, Chart, layout, look
 from .text import chart_number, chart_numbers, chart_text
 
-# Greys that let the page through, light or dark, from the lowest to the highest F.
-GREYS = ((0.0, "rgba(128,128,128,0.03)"), (1.0, "rgba(128,128,128,0.6)"))
-CONTOUR_LINES = "rgba(128,128,128,0.7)"
+# From the lowest to the highest F, on a light page and on a dark one: the valley has the colour of the page. The paths
+# must show on all of it, so neither goes far.
+GROUNDS = {"light": ("#ffffff", "#b4b4b4"), "dark": ("#16181b", "#484c52")}
+CONTOUR_LINES = "rgba(128,128,128,0.6)"
 # Points between those of the grid: a picture on paper has twice as many, a page should stay light.
 REFINED = 4
 
@@ -36,7 +37,8 @@ def landscape_chart(found: Landscape) -> Chart:
     around["xaxis"] |= edges
     if on_plane:
         around["yaxis"] |= {"range": chart_numbers(found.grid[1][[0, -1]]), "autorange": False}
-    return {"data": data, "layout": around, "controls": [], "paths": paths}
+    grounds = {"grounds": {page: _scale(page) for page in GROUNDS}} if on_plane else {}
+    return {"data": data, "layout": around, "controls": [], "paths": paths, **grounds}
 
 
 def _ground(found: Landscape) -> Chart:
@@ -55,28 +57,33 @@ def _ground(found: Landscape) -> Chart:
         "type": "contour", "x": chart_numbers(x), "y": chart_numbers(y), "z": [chart_numbers(row) for row in ranked],
         "customdata": [[chart_number(value) for value in row] for row in values.tolist()],
         "autocontour": False, "contours": {"start": 1, "end": max(len(levels) - 2, 1), "size": 1, "coloring": "fill"},
-        "zmin": 0, "zmax": max(len(levels) - 1, 1), "colorscale": [list(stop) for stop in GREYS],
+        "zmin": 0, "zmax": max(len(levels) - 1, 1), "colorscale": _scale("light"),
         "line": {"color": CONTOUR_LINES, "width": 0.7}, "colorbar": bar, "showscale": bool(len(levels)),
         "name": "", "hovertemplate": "F = %{customdata:.6g}<br>at (%{x:.4g}, %{y:.4g})",
     }  # fmt: skip
 
 
+def _scale(page: str) -> list[list[object]]:
+    return [[float(k), colour] for k, colour in enumerate(GROUNDS[page])]
+
+
 def _valley(found: Landscape) -> Chart:
-    line = {"color": "#8c8c8c", "width": 2}
     return {
-        "type": "scatter", "mode": "lines", "name": CURVES["objective"], "line": line,
-        "x": chart_numbers(found.grid[0]), "y": chart_numbers(found.values), "hovertemplate": "F = %{y:.6g} at %{x:.4g}",
+        "type": "scatter", "mode": "lines", "name": CURVES["objective"], "line": {"color": "#8c8c8c", "width": 2},
+        "x": chart_numbers(found.grid[0]), "y": chart_numbers(found.values),
+        "hovertemplate": "F = %{y:.6g} at %{x:.4g}",
     }  # fmt: skip
 
 
 def _walk(name: str, x: list[float | None], y: list[float | None], k: int) -> list[Chart]:
     """The whole path, faint; what of it is walked; and where the walk is."""
     colour, dash, symbol = look(k)
-    both = {"type": "scatter", "legendgroup": name, "name": name, "hovertemplate": "(%{x:.4g}, %{y:.4g})"}
+    both: Chart = {"type": "scatter", "legendgroup": name, "name": name, "hovertemplate": "(%{x:.4g}, %{y:.4g})"}
     line = {"color": colour, "width": 2}
     whole = {**both, "x": x, "y": y, "mode": "lines", "line": line, "opacity": BEHIND, "showlegend": False}
-    mark = {"color": colour, "symbol": symbol, "size": 6, "maxdisplayed": 4 * MARKERS_A_LINE}
+    edge = {"color": "#ffffff", "width": 1}
+    mark = {"color": colour, "symbol": symbol, "size": 7, "maxdisplayed": 4 * MARKERS_A_LINE, "line": edge}
     walked = {**both, "x": x, "y": y, "mode": "lines+markers", "line": {**line, "dash": dash}, "marker": mark}
-    star = {"color": colour, "symbol": "star", "size": 16, "line": {"color": "#ffffff", "width": 1}}
+    star = {"color": colour, "symbol": "star", "size": 16, "line": edge}
     head = {**both, "x": x[-1:], "y": y[-1:], "mode": "markers", "marker": star, "showlegend": False}
     return [whole, walked, head]
