@@ -123,9 +123,8 @@ def _smoothing(lines: _Lines, beta: float) -> list[Chart]:
     if not any(lines.smoothed):
         return []
     shown = [not own for own in lines.smoothed]
-    in_front = [
-        not behind for behind in lines.has_smoothed
-    ]  # these have the names then, in the legend and under the mouse
+    # With smoothing on, the curves behind lose their names, in the legend and under the mouse.
+    in_front = [not behind for behind in lines.has_smoothed]
     off = {
         "visible": shown, "showlegend": shown, "opacity": [1.0] * len(shown), "hoverinfo": ["all"] * len(shown),
     }  # fmt: skip

@@ -17,6 +17,8 @@ GROUNDS = {"light": ("#ffffff", "#b4b4b4"), "dark": ("#16181b", "#484c52")}
 CONTOUR_LINES = "rgba(128,128,128,0.6)"
 # Points between those of the grid: a picture on paper has twice as many, a page should stay light.
 REFINED = 4
+# Less than this of the largest F is what splines make of a zero.
+ROUNDING = 1e-12
 
 
 def landscape_chart(found: Landscape) -> Chart:
@@ -45,6 +47,7 @@ def _ground(found: Landscape) -> Chart:
     """Filled contours at the quantiles of F, so that the valley shows; plotly's are evenly spaced, so F is ranked."""
     x, y, values = refined(found, REFINED)
     levels = levels_of(values)
+    levels[np.abs(levels) < ROUNDING * np.abs(levels).max(initial=0.0)] = 0.0
     ranks = np.arange(len(levels), dtype=np.float64)
     ranked = np.interp(values, levels, ranks) if len(levels) else np.zeros_like(values)
     ranked[~np.isfinite(values)] = np.nan
