@@ -104,7 +104,7 @@ def print_summary(table: Table, result: Result, seconds_read: float, files: dict
 def why_stopped(result: Result) -> str:
     if result.method not in ("sgd", "minibatch") and result.stop_reason == "tol":
         return "converged: the gradient is below the tolerance"
-    return STOP_REASONS[result.stop_reason]
+    return STOP_REASONS.get(result.stop_reason, result.stop_reason)  # interrupted, say, in a report
 
 
 def _where_stopped(result: Result) -> list[tuple[str, str]]:

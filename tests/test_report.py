@@ -23,7 +23,7 @@ from fastgd import DataError, FastgdError, Landscape, OptionError, Report
 from fastgd.report.losses import MOST_POINTS, loss_chart
 from fastgd.report.page import page_of
 from fastgd.report.surface import landscape_chart
-from fastgd.report.text import chart_text, shown
+from fastgd.report.text import NOTHING, chart_text, shown
 
 plotly = pytest.importorskip("plotly.graph_objects", reason="plotly is not installed: pip install 'fastgd[report]'")
 
@@ -81,7 +81,7 @@ def test_the_table_has_its_rows_and_says_what_its_cells_are_of(page):
     assert heads[:6] == ["col"] * 3 + ["row"] * 3
     assert set(heads) == {"row", "col"}
     assert page.texts["th"][:6] == ["method", "epochs", IMAGE, "gd", IMAGE, SCRIPT]
-    assert page.texts["td"][:6] == ["4", "0.5", "4", "2", "2", "–"]
+    assert page.texts["td"][:6] == ["4", "0.5", "4", "2", "2", NOTHING]
     assert page.texts["th"][6:8] == ["seed", IMAGE]
     assert page.texts["td"][6:8] == ["7", SCRIPT]
     assert page.texts["td"][-3:] == ["1.2.3", "4.5.6", IMAGE]
@@ -137,7 +137,7 @@ def test_where_it_was_made_is_found_out_unless_given():
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (None, "–"), (math.nan, "–"), (True, "yes"), (np.bool_(False), "no"), (1234567, "1,234,567"), (1e-5, "1e-05"),
+        (None, NOTHING), (math.nan, NOTHING), (True, "yes"), (np.bool_(False), "no"), (1234567, "1,234,567"), (1e-5, "1e-05"),
         (123456.7, "123,457"), (np.float64(0.1234567), "0.123457"), (math.inf, "inf"), ([1, "a"], "1, a"), ([], "none"),
         ({"a": 1}, "a 1"),
     ],
@@ -277,7 +277,7 @@ def test_it_is_written_whole_or_not_at_all(folder, monkeypatch):
         library.write_report("b.html", report(runs={"a": 3}))
     with pytest.raises(OptionError, match="beta"):
         library.write_report("b.html", report(smooth=1.0))
-    with pytest.raises(DataError, match="it writes .html"):
+    with pytest.raises(DataError, match="it writes"):
         library.write_report("b.pdf", report())
     monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(DataError, match="No space left"):

@@ -13,6 +13,7 @@ import pytest
 from report_cases import IMAGE, SCRIPT, TEMPLATE, report
 
 import fastgd
+from fastgd.report.text import NOTHING
 
 pytest.importorskip("plotly", reason="plotly is not installed: pip install 'fastgd[report]'")
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed: pip install selenium")
@@ -109,7 +110,7 @@ def test_it_may_not_ask_anybody(page):
 def test_the_table_has_the_rows(page):
     rows = page.find_elements("css selector", "#runs tbody tr")
     cells = [[cell.text for cell in row.find_elements("css selector", "th, td")] for row in rows]
-    assert cells == [["gd", "4", "0.5"], [IMAGE, "4", "2"], [SCRIPT, "2", "–"]]
+    assert cells == [["gd", "4", "0.5"], [IMAGE, "4", "2"], [SCRIPT, "2", NOTHING]]
 
 
 def test_hostile_names_stay_text(page):
@@ -216,8 +217,8 @@ def test_text_shows_on_its_ground_in_the_light_and_in_the_dark(page, colours):
     assert (ground > 200) == (colours == "light")
     assert (ground < 50) == (colours == "dark")
     for selector, name in [
-        ("body", "color"), ("#curves .xtitle", "fill"), ("#curves .legendtext", "fill"), ("#surface .ytick text", "fill"),
-        ("thead th", "color"), (".failure strong", "color"),
+        ("body", "color"), ("#curves .xtitle", "fill"), ("#curves .legendtext", "fill"),
+        ("#surface .ytick text", "fill"), ("thead th", "color"), (".failure strong", "color"),
     ]:  # fmt: skip
         assert abs(luminance(page, selector, name) - ground) > 100, selector
 
