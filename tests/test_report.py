@@ -137,9 +137,9 @@ def test_where_it_was_made_is_found_out_unless_given():
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (None, NOTHING), (math.nan, NOTHING), (True, "yes"), (np.bool_(False), "no"), (1234567, "1,234,567"), (1e-5, "1e-05"),
-        (123456.7, "123,457"), (np.float64(0.1234567), "0.123457"), (math.inf, "inf"), ([1, "a"], "1, a"), ([], "none"),
-        ({"a": 1}, "a 1"),
+        (None, NOTHING), (math.nan, NOTHING), (True, "yes"), (np.bool_(False), "no"), (1234567, "1,234,567"),
+        (1e-5, "1e-05"), (123456.7, "123,457"), (np.float64(0.1234567), "0.123457"), (math.inf, "inf"),
+        ([1, "a"], "1, a"), ([], "none"), ({"a": 1}, "a 1"),
     ],
 )  # fmt: skip
 def test_values_are_readable(value, text):
@@ -343,6 +343,19 @@ def test_one_that_diverges_is_reported_up_to_there(folder):
     assert any("training diverged in epoch 2: the loss grew" in text for text in page.texts["p"])
     assert "diverged in epoch 2" in page.texts["td"]
     assert json.loads(page.scripts[0])["curves"]["data"][-1]["marker"]["symbol"] == "x"
+
+
+def test_one_that_is_interrupted_is_reported_too(folder, monkeypatch):
+    """At Ctrl-C `fit` raises with what there is."""
+    whole = library.fit
+
+    def interrupted(table, **options):
+        raise library.Interrupted(dataclasses.replace(whole(table, **options), stop_reason="interrupted"))
+
+    monkeypatch.setattr(library, "fit", interrupted)
+    ran = fastgd(*LESSON, "--report", "a.html")
+    assert (ran.code, "kept in a.html" in ran.err) == (130, True)
+    assert "interrupted" in Page(Path("a.html").read_text(encoding="utf-8")).texts["td"]
 
 
 def test_a_large_landscape_is_not_drawn_and_the_page_says_why(folder, monkeypatch):
