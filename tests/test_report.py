@@ -23,7 +23,7 @@ from fastgd import DataError, FastgdError, Landscape, OptionError, Report
 from fastgd.report.losses import MOST_POINTS, loss_chart
 from fastgd.report.page import page_of
 from fastgd.report.surface import landscape_chart
-from fastgd.report.text import NOTHING, chart_text, shown
+from fastgd.report.text import NOTHING, chart_text, json_in_html, shown
 
 plotly = pytest.importorskip("plotly.graph_objects", reason="plotly is not installed: pip install 'fastgd[report]'")
 
@@ -259,6 +259,12 @@ def test_names_in_charts_are_text():
     assert surface["layout"]["xaxis"]["title"]["text"] == chart_text(f"weight of {IMAGE}")
     assert surface["layout"]["yaxis"]["title"]["text"] == chart_text(TEMPLATE)
     assert {line["name"] for line in surface["data"][4:]} == {chart_text(IMAGE)}
+
+
+def test_data_for_the_charts_cannot_end_its_element():
+    content = {SCRIPT: ["<!--", "&lt;"]}
+    assert not {"<", ">", "&"} & set(json_in_html(content))
+    assert json.loads(json_in_html(content)) == content
 
 
 # --- Files ------------------------------------------------------------------------------------------------------------

@@ -12,7 +12,6 @@ from typing import Any
 from ..data.atomic import check_writable, write_whole
 from ..environment import environment
 from ..errors import DivergedError, FastgdError
-from ..smooth import check_beta
 from .look import Chart
 from .losses import loss_chart
 from .model import Report
@@ -76,7 +75,6 @@ def write_report(path: str | os.PathLike[str], report: Report) -> None:
 
 def page_of(report: Report) -> str:
     """The whole page."""
-    check_beta(report.smooth)
     charts: dict[str, Chart] = {}
     if report.runs:
         charts["curves"] = loss_chart(report.runs, report.smooth)
