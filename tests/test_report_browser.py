@@ -159,6 +159,17 @@ def test_the_mouse_shows_values(page):
     assert any("gd" in text for text in texts(page, "#curves .hoverlayer .legendtext"))
 
 
+def test_the_mouse_shows_smoothed_values_when_smoothing_is_on(page):
+    choose(page, "on (beta 0.9)")
+    wait_for(page, "return document.getElementById('curves').data[1].visible")
+    layer = page.find_element("css selector", "#curves .nsewdrag")
+    webdriver.ActionChains(page).move_to_element(layer).perform()
+    rows = "[...document.querySelectorAll('#curves .hoverlayer .legendtext')].map((text) => text.textContent)"
+    wait_for(page, f"return {rows}.length >= 2")
+    names = [text.partition(" : ")[0] for text in page.execute_script(f"return {rows}") if " : " in text]
+    assert len(names) == len(set(names)) >= 2
+
+
 def test_the_paths_are_walked_step_by_step(page):
     def heads():
         return [trace(page, "surface", k, "x") for k in (3, 6)]

@@ -125,13 +125,16 @@ def _smoothing(lines: _Lines, beta: float) -> list[Chart]:
     shown = [not own for own in lines.smoothed]
     # With smoothing on, the curves behind lose their names, in the legend and under the mouse.
     in_front = [not behind for behind in lines.has_smoothed]
+    told = [line["hovertemplate"] for line in lines.drawn]  # without it hoverinfo counts
     off = {
         "visible": shown, "showlegend": shown, "opacity": [1.0] * len(shown), "hoverinfo": ["all"] * len(shown),
+        "hovertemplate": told,
     }  # fmt: skip
     on = {
         "visible": [True] * len(shown), "showlegend": in_front,
         "opacity": [1.0 if front else BEHIND for front in in_front],
         "hoverinfo": ["all" if front else "skip" for front in in_front],
+        "hovertemplate": [text if front else "" for text, front in zip(told, in_front, strict=True)],
     }  # fmt: skip
     return [control("Smoothing", ("off", off, {}), (f"on (beta {beta:g})", on, {}))]
 
