@@ -89,6 +89,13 @@ def test_the_table_has_its_rows_and_says_what_its_cells_are_of(page):
     assert page.texts["li"] == [IMAGE, SCRIPT]
 
 
+def test_numbers_stand_to_the_right_and_long_texts_get_room():
+    rows = [("a", 1, "text", "a text that is too long"), ("b", None, 2, "")]
+    page = Page(page_of(Report("t", columns="wxyz", rows=rows, environment={})))
+    assert [cell.get("class") for cell in page.all("td")] == ["number", None, "words"] * 2
+    assert [cell.get("class") for cell in page.all("th")][1:4] == ["number", None, "words"]
+
+
 def test_hostile_names_are_text(page):
     assert "img" not in page.tags
     assert page.tags.count("script") == 3

@@ -16,9 +16,11 @@ from .look import Chart
 from .losses import loss_chart
 from .model import Report
 from .surface import landscape_chart
-from .text import escaped, is_number, json_in_html
+from .text import escaped, is_number, json_in_html, shown
 
 SUFFIXES = (".html",)
+# Characters from which on a cell of the table wraps.
+LONG = 16
 
 
 def need_plotly() -> None:
@@ -152,25 +154,28 @@ def _failures(runs: Mapping[str, Any]) -> list[str]:
 
 
 def _table(report: Report) -> str:
-    numbers = [all(is_number(value) or value is None for value in column) for column in zip(*report.rows, strict=True)]
+    by_column = list(zip(*report.rows, strict=True)) or [()] * len(report.columns)
+    kinds = [_kind(column) for column in by_column]
     head = "".join(
-        f'<th scope="col"{_aligned(right)}>{escaped(name)}</th>'
-        for name, right in zip(report.columns, numbers or [False] * len(report.columns), strict=True)
+        f'<th scope="col"{kind}>{escaped(name)}</th>' for name, kind in zip(report.columns, kinds, strict=True)
     )
-    body = "\n".join(f"<tr>{_cells(row, numbers)}</tr>" for row in report.rows)
+    body = "\n".join(f"<tr>{_cells(row, kinds)}</tr>" for row in report.rows)
     return (
         f'<section>\n<h2>{"Run" if len(report.rows) == 1 else "Runs"}</h2>\n<div class="wide" tabindex="0">\n'
         f'<table id="runs">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>\n</section>'
     )
 
 
-def _cells(row: Sequence[Any], numbers: Sequence[bool]) -> str:
-    cells = [f"<td{_aligned(right)}>{escaped(value)}</td>" for value, right in zip(row, numbers, strict=True)]
+def _kind(column: Sequence[Any]) -> str:
+    """The class of a column's cells: numbers stand to the right, long texts need room."""
+    if column and all(is_number(value) or value is None for value in column):
+        return ' class="number"'
+    return ' class="words"' if any(len(shown(value)) > LONG for value in column) else ""
+
+
+def _cells(row: Sequence[Any], kinds: Sequence[str]) -> str:
+    cells = [f"<td{kind}>{escaped(value)}</td>" for value, kind in zip(row, kinds, strict=True)]
     return "".join([f'<th scope="row">{escaped(row[0])}</th>', *cells[1:]])
-
-
-def _aligned(right: bool) -> str:
-    return ' class="number"' if right else ""
 
 
 def _curves(chart: Chart) -> str:
