@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -159,7 +160,7 @@ def print_comparison(table: Table, found: Comparison, pictures: Pictures) -> Non
     rows = [("data", describe_data(table))]
     some = next((entry.result for entry in found.entries if entry.result is not None), None)
     rows += [] if some is None else [("loss", describe_loss(some))]
-    rows += [("goal", f"{found.goal:.8g}, from {found.start:.8g} at the start")]
+    rows += [("goal", f"{found.goal:.8g}, from {found.start:.8g} at the start")] if math.isfinite(found.goal) else []
     print_table(rows)
     click.echo()
     click.echo("\n".join(aligned([columns(found), *(cells(entry, found) for entry in found.entries)])))

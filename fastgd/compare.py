@@ -1,7 +1,8 @@
-"""`compare`: methods side by side from one start: how fast each goes through the rows, and how soon it gets somewhere."""
+"""`compare`: methods side by side from one start, how fast each goes through the rows and how soon it is at a goal."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from .options import COMPARED, METHODS, check_whole
 from .penalties import resolve_penalty
 from .problem import Problem, RowOptions
 from .result import Result
+from .rules import RULES
 
 # Those that take an update rule.
 WITH_RULE = ("gd", "sgd", "minibatch")
@@ -39,7 +41,8 @@ class Entry:
     result : what it came to; of a run that diverged, what there was. Its trace has F after each epoch, wherever the
         weights there were kept. None where the method does not take the problem.
     error : why there is no model, in a sentence; else None.
-    rows_per_second : for 1 thread and for all, by their number: the rows of all passes by the median of the seconds.
+    rows_per_second : for 1 thread and for all, by their number: the rows of all passes by the median of the seconds;
+        empty without a model.
     speedup : the second of these divided by the first; NaN where there is one thread only.
     epochs_to_goal, seconds_to_goal : after which epoch F is at the goal for the first time, and how long that took on
         all threads; None where it never is.
@@ -59,12 +62,12 @@ class Entry:
 
     @property
     def objective(self) -> float:
-        return float("nan") if self.result is None or self.error else self.result.objective
+        return math.nan if self.result is None or self.error else self.result.objective
 
     @property
     def speedup(self) -> float:
         speeds = [*self.rows_per_second.values()]
-        return speeds[-1] / speeds[0] if len(speeds) > 1 else float("nan")
+        return speeds[-1] / speeds[0] if len(speeds) > 1 else math.nan
 
 
 @dataclass(frozen=True)
@@ -151,16 +154,18 @@ def compare(
     with threads(all_threads), compile_error(), np.errstate(all="ignore"):
         for run in fits.values():
             run.fill_objectives(problem)
-    begun = next((float(run.result.trace["objective"][0]) for run in fits.values()), float("nan"))
+    begun = next((float(run.result.trace["objective"][0]) for run in fits.values()), math.nan)
     if goal is None:
-        lowest = min((run.lowest for run in fits.values()), default=float("nan"))
-        goal = begun - SHARE_OF_THE_WAY * (begun - lowest)
+        lowest = min((run.lowest for run in fits.values()), default=math.inf)
+        goal = begun - SHARE_OF_THE_WAY * (begun - lowest) if math.isfinite(lowest) else math.nan
     entries = [_entry(name, settings, runs[name], goal) for name, settings in plans]
     return Comparison(tuple(entries), float(goal), begun, all_threads, dict(options))
 
 
 def _settings_of(methods: Sequence[str], rules: Sequence[Any]) -> list[dict[str, Any]]:
     """What `fit` is given for each row of the table."""
+    for rule in rules:
+        RULES.resolve(rule)
     found = []
     for text in methods:
         name, _, size = text.partition(":")
@@ -174,8 +179,9 @@ def _settings_of(methods: Sequence[str], rules: Sequence[Any]) -> list[dict[str,
         found += [{**settings, "rule": rule} for rule in rules] if name in WITH_RULE else [settings]
     if not found:
         raise OptionError("there is nothing to compare: name at least one method and one rule")
-    if len({label(settings) for settings in found}) < len(found):
-        raise OptionError("a method is named twice")
+    names = [label(settings) for settings in found]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise OptionError(f"{twice!r} is named twice")
     return found
 
 
@@ -197,7 +203,7 @@ class _Timed:
     @property
     def lowest(self) -> float:
         values = self.result.trace["objective"]
-        return float(np.nanmin(np.where(np.isfinite(values), values, np.nan))) if not self.error else float("inf")
+        return float(np.nanmin(np.where(np.isfinite(values), values, np.nan))) if not self.error else math.inf
 
     def fill_objectives(self, problem: Problem) -> None:
         """F at each row of the trace, also where the fit itself did not look."""
@@ -249,7 +255,7 @@ def _entry(name: str, settings: dict[str, Any], run: _Timed | OptionError, goal:
         settings=settings,
         result=run.result,
         error=run.error,
-        rows_per_second={count: rows / max(seconds, 1e-9) for count, seconds in run.seconds.items()},
+        rows_per_second={} if run.error else {count: rows / seconds for count, seconds in run.seconds.items()},
         epochs_to_goal=None if row is None else int(row["epoch"]),
         seconds_to_goal=None if row is None else float(row["seconds"]),
         leaves_saddle=saddle,
