@@ -9,8 +9,8 @@ import click
 
 from fastgd.data.wording import plural
 
+from .chart import can_print
 from .console import aligned, progress, remark
-from .lr_find import can_print
 from .options import (
     DATA_HELP,
     json_option,

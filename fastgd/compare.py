@@ -248,8 +248,8 @@ def _entry(name: str, settings: dict[str, Any], run: _Timed | OptionError, goal:
         return Entry(name, settings, None, str(run), {}, None, None, saddle)
     trace = run.result.trace
     rows = float(trace["passes"][-1]) * run.result.n_samples
-    reached = np.flatnonzero(trace["objective"] <= goal) if not run.error else []
-    row = trace[reached[0]] if len(reached) else None
+    reached = np.flatnonzero(trace["objective"] <= goal)
+    row = trace[reached[0]] if len(reached) and not run.error else None
     return Entry(
         label=name,
         settings=settings,
