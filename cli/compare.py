@@ -123,11 +123,16 @@ def draw(found: Comparison, table: Table, pictures: Pictures, options: dict[str,
     if pictures.plot is not None:
         against, title = pictures.against or "seconds", f"{table.source}: methods side by side"
         save(fastgd.plot_loss(found.runs, against=against, smooth=pictures.smooth, title=title), pictures.plot)
+    wanted = {name: options[name] for name in OF_THE_OBJECTIVE if name in options}
     if pictures.plot_landscape is not None:
-        wanted = {name: options[name] for name in OF_THE_OBJECTIVE if name in options}
         seen = fastgd.landscape(table, results=found.runs, weights=pictures.plot_weights or None, **wanted)
         title = f"{table.source}: the way of each method"
         save(fastgd.plot_landscape(seen, surface=pictures.plot_3d, title=title), pictures.plot_landscape)
+    if pictures.report is not None:
+        from .report import comparison_report
+
+        title = f"{table.source}: methods side by side"
+        fastgd.write_report(pictures.report, comparison_report(found, table, wanted, title, pictures.smooth))
 
 
 def columns(found: Comparison) -> tuple[str, ...]:
@@ -164,7 +169,7 @@ def print_comparison(table: Table, found: Comparison, pictures: Pictures) -> Non
     print_table(rows)
     click.echo()
     click.echo("\n".join(aligned([columns(found), *(cells(entry, found) for entry in found.entries)])))
-    told = [(entry.label, entry.error) for entry in found.entries if entry.error]
+    told = [(entry.label, str(entry.error)) for entry in found.entries if entry.error]
     told += [(name, str(path)) for name, path in pictures.files.items()]
     if told:
         click.echo()
@@ -187,7 +192,7 @@ def print_json(table: Table, found: Comparison, seconds_read: float, pictures: P
             "objective": entry.objective,
             "leaves_saddle": entry.leaves_saddle,
             "stop_reason": None if entry.result is None else entry.result.stop_reason,
-            "error": entry.error,
+            "error": None if entry.error is None else str(entry.error),
         }
         for entry in found.entries
     ]

@@ -124,7 +124,7 @@ def run(
             options = fit_options(table, options)
             options["validation"] = open_validation(options.get("validation"), table, sample_weight, offset)
             options["trace"] = "step" if trace_steps else "epoch"
-            pictures.check_weights(table, options["fit_intercept"])
+            pictures.check_weights(table, options.get("fit_intercept", True))
             result = fastgd.fit(table, **options)
     except (fastgd.Interrupted, fastgd.DivergedError) as ended:
         if ended.result is not None:

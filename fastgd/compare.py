@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .data import open as open_table
-from .errors import DivergedError, OptionError
+from .errors import DivergedError, FastgdError, OptionError
 from .fit import fit, pose
 from .jit import compile_error, thread_pool_size, threads
 from .losses import LOSSES
@@ -40,7 +40,8 @@ class Entry:
     settings : what `fit` was given for it: "method", perhaps "batch_size" and "rule".
     result : what it came to; of a run that diverged, what there was. Its trace has F after each epoch, wherever the
         weights there were kept. None where the method does not take the problem.
-    error : why there is no model, in a sentence; else None.
+    error : why there is no model: the `DivergedError`, or the `OptionError` of a method that does not take the
+        problem; else None.
     rows_per_second : for 1 thread and for all, by their number: the rows of all passes by the median of the seconds;
         empty without a model.
     speedup : the second of these divided by the first; NaN where there is one thread only.
@@ -54,7 +55,7 @@ class Entry:
     label: str
     settings: Mapping[str, Any]
     result: Result | None
-    error: str | None
+    error: FastgdError | None
     rows_per_second: Mapping[int, float]
     epochs_to_goal: int | None
     seconds_to_goal: float | None
@@ -80,7 +81,7 @@ class Comparison:
     goal : the F to reach; NaN where no method has a model.
     start : F at the start.
     n_threads : what "all threads" are.
-    runs : the results by label, for `plot_loss` and `landscape`.
+    runs : by label the results, or how they diverged: for `plot_loss`, `landscape` and a `Report`.
     """
 
     entries: tuple[Entry, ...]
@@ -90,8 +91,9 @@ class Comparison:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def runs(self) -> dict[str, Result]:
-        return {entry.label: entry.result for entry in self.entries if entry.result is not None}
+    def runs(self) -> dict[str, Result | DivergedError]:
+        ended = {e.label: e.error if isinstance(e.error, DivergedError) else e.result for e in self.entries}
+        return {name: run for name, run in ended.items() if run is not None}
 
 
 def compare(
@@ -197,7 +199,7 @@ class _Timed:
     """A fit that was done several times, on one thread and on all of them."""
 
     result: Result
-    error: str | None
+    error: DivergedError | None
     seconds: dict[int, float]
 
     @property
@@ -222,7 +224,7 @@ def _timed(
     """The fits of one method; the error of one that does not take the problem."""
     seconds: dict[int, list[float]] = {count: [] for count in sorted({1, all_threads})}
     runs: list[tuple[float, Result]] = []
-    error = None
+    error: DivergedError | None = None
     with suppress(DivergedError, OptionError):
         fit(X, y, **{**options, **settings, "max_epochs": 1}, n_threads=all_threads)  # compiles, or loads, the kernels
     for _ in range(repeats):
@@ -232,7 +234,7 @@ def _timed(
             except DivergedError as diverged:
                 if diverged.result is None:
                     raise
-                result, error = diverged.result, str(diverged)
+                result, error = diverged.result, diverged
             except OptionError as refused:
                 return refused
             seconds[count].append(result.seconds["fit"])
@@ -245,7 +247,7 @@ def _timed(
 def _entry(name: str, settings: dict[str, Any], run: _Timed | OptionError, goal: float) -> Entry:
     saddle = _leaves_saddle(settings)
     if isinstance(run, OptionError):
-        return Entry(name, settings, None, str(run), {}, None, None, saddle)
+        return Entry(name, settings, None, run, {}, None, None, saddle)
     trace = run.result.trace
     rows = float(trace["passes"][-1]) * run.result.n_samples
     reached = np.flatnonzero(trace["objective"] <= goal)

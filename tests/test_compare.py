@@ -93,17 +93,17 @@ def test_every_rule_for_those_that_take_one():
 def test_one_that_diverges_is_a_row_of_its_own():
     found = fastgd.compare(X, Y, methods=["gd", "newton"], repeats=1, learning_rate=10.0, max_epochs=8)
     gd, newton = found.entries
-    assert "diverged" in gd.error
+    assert "diverged" in str(gd.error)
     assert math.isnan(gd.objective)
     assert gd.epochs_to_goal is None
-    assert newton.error is None or "learning_rate" in newton.error
+    assert newton.error is None or "learning_rate" in str(newton.error)
 
 
 def test_one_that_does_not_take_the_problem_says_why():
     found = fastgd.compare(X, Y, methods=["gd", "lbfgs"], repeats=1, penalty="l1", **OPTIONS)
     assert found.entries[0].error is None
     assert found.entries[1].result is None
-    assert "lbfgs" in found.entries[1].error
+    assert "lbfgs" in str(found.entries[1].error)
     assert list(found.runs) == ["gd"]
     with pytest.raises(OptionError, match="lbfgs"):
         fastgd.compare(X, Y, methods=["lbfgs"], repeats=1, penalty="l1", **OPTIONS)

@@ -66,7 +66,7 @@ def levels_of(values: np.ndarray) -> np.ndarray:
     return levels if len(levels) > 1 else np.empty(0)
 
 
-def refined(found: Landscape) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def refined(found: Landscape, times: int = REFINED) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Grid and values for contours that do not break up in a narrow valley: between the points by cubic splines, which
     are exact where F is quadratic; the grid itself where F is not finite everywhere.
     """
@@ -75,7 +75,7 @@ def refined(found: Landscape) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return x, y, found.values
     from scipy.interpolate import RectBivariateSpline
 
-    finer_x, finer_y = (np.linspace(axis[0], axis[-1], REFINED * (len(axis) - 1) + 1) for axis in (x, y))
+    finer_x, finer_y = (np.linspace(axis[0], axis[-1], times * (len(axis) - 1) + 1) for axis in (x, y))
     return finer_x, finer_y, RectBivariateSpline(y, x, found.values)(finer_y, finer_x)
 
 
