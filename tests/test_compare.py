@@ -188,3 +188,16 @@ def test_wrong_usage_is_one_sentence(words, told):
     assert ran.code == 2
     assert told in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_report(tmp_path):
+    """A row and a curve for each method, also for one that diverged; of one that does not take the problem, why."""
+    page = tmp_path / "all.html"
+    words = ("--methods", "gd,newton,svrg", "--learning-rate", 1.0, "--loss", "absolute", "--report", page)
+    ran = command("compare", "diabetes", "--repeats", 1, "--epochs", 3, "--quiet", *words)
+    assert ran.code == 0, ran.err
+    text = page.read_text(encoding="utf-8")
+    assert text.count('<th scope="row">gd</th>') == 1
+    assert "newton: " in text
+    assert "rows a second, 1 thread" in text
+    assert "leaves the saddle" in text
