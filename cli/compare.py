@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import math
-import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from fastgd.options import COMPARED, METHODS
 from fastgd.rules import RULES
-from fastgd.schedules import SCHEDULES
 
 from .console import aligned, print_table, progress, remark
 from .options import (
     DATA_HELP,
     SETTINGS_HELP,
-    AutoOr,
     Names,
+    epochs_option,
     fit_options,
     json_option,
     penalty_options,
     quiet_option,
+    rate_options,
+    read_table,
+    scale_option,
     start_options,
     table_options,
+    tol_option,
 )
 from .pictures import OF_THE_OBJECTIVE, Pictures, plot_options
 
@@ -56,21 +58,10 @@ if TYPE_CHECKING:
 )
 @click.option("--repeats", type=int, default=3, show_default=True, help="How often each fit is timed.")
 @penalty_options
-@click.option("--learning-rate", type=AutoOr(float), default="auto", show_default=True, help="Step size.")
-@click.option(
-    "--schedule", default="constant", show_default=True, help=f"Of the learning rate: {', '.join(SCHEDULES)}."
-)
-@click.option(
-    "--scale/--no-scale",
-    default=None,
-    help="Step in scaled columns.  [default: where they differ much and the rate is auto]",
-)
-@click.option("--epochs", "max_epochs", type=int, default=100, show_default=True, help="Most passes over the data.")
-@click.option(
-    "--tol",
-    type=float,
-    help="Relative tolerance to stop at; 0 runs all epochs.  [default: 1e-4 with an auto rate, else 0]",
-)
+@rate_options
+@scale_option
+@epochs_option
+@tol_option
 @start_options
 @plot_options
 @json_option
@@ -99,9 +90,7 @@ def compare(
 
     options["loss"] = read_loss(options["loss"])
     with progress(f"reading {data}", quiet):
-        began = time.perf_counter()
-        table = fastgd.open(data, target=target, drop=drop, weight=sample_weight, offset=offset)
-        seconds_read = time.perf_counter() - began
+        table, seconds_read = read_table(data, target, drop, sample_weight, offset)
         options = fit_options(table, options)
         pictures.check_weights(table, options["fit_intercept"])
         found = fastgd.compare(table, methods=methods, rules=rules, goal=goal, repeats=repeats, **options)
