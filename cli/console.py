@@ -7,7 +7,7 @@ import shutil
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
@@ -121,6 +121,12 @@ def counted(description: str, total: int, quiet: bool) -> Iterator[Callable[[str
         task = shown.add_task(description, total=total)
         done = count(0)
         yield lambda step: shown.update(task, description=f"{description} {step}", completed=next(done))
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A line for each row, its columns as wide as they must be: the first to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows]
 
 
 def print_table(rows: list[tuple[str, str]]) -> None:

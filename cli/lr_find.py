@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from .options import (
     json_option,
     penalty_options,
     quiet_option,
+    read_table,
     rule_option,
     start_options,
     step_options,
@@ -76,9 +76,7 @@ def lr_find(
 
     options["loss"] = read_loss(options["loss"])
     with progress(f"reading {data}", quiet):
-        began = time.perf_counter()
-        table = fastgd.open(data, target=target, drop=drop, weight=sample_weight, offset=offset)
-        seconds_read = time.perf_counter() - began
+        table, seconds_read = read_table(data, target, drop, sample_weight, offset)
         options = fit_options(table, options)
         found = fastgd.learning_rate_range(table, **options)
     for text in (*table.remarks, *found.remarks):
@@ -86,7 +84,9 @@ def lr_find(
     if plot is not None:
         from fastgd.plots import save
 
-        save(fastgd.plot_rate_range(found, title=f"{Path(table.source).name}: {', '.join(setting(found))}"), plot)
+        scaled = ", scaled columns" if found.settings["scaled"] else ""
+        title = f"{Path(table.source).name}: {found.settings['loss']} loss, {method_of(found)}{scaled}"
+        save(fastgd.plot_rate_range(found, title=title), plot)
     files = {} if plot is None else {"plot": str(plot)}
     if as_json:
         print_json(table, found, seconds_read, files)
@@ -94,12 +94,11 @@ def lr_find(
         print_range(table, found, files)
 
 
-def setting(found: RateRange) -> tuple[str, str]:
-    """Loss and penalty in words, and the method."""
+def method_of(found: RateRange) -> str:
+    """In words."""
     batches = f", batches of {found.batch_size}" if found.method == "minibatch" else ""
     rule = f", rule {found.settings['rule']}" if found.settings["rule"] != "sgd" else ""
-    scaled = ", scaled columns" if found.settings["scaled"] else ""
-    return f"{found.settings['loss']} loss", f"{found.method}{batches}{rule}{scaled}"
+    return f"{found.method}{batches}{rule}"
 
 
 def print_json(table: Table, found: RateRange, seconds_read: float, files: dict[str, str]) -> None:
@@ -137,8 +136,6 @@ def print_range(table: Table, found: RateRange, files: dict[str, str]) -> None:
     from .console import print_table
     from .summary import in_words
 
-    batches = f", batches of {found.batch_size}" if found.method == "minibatch" else ""
-    rule = f", rule {found.settings['rule']}" if found.settings["rule"] != "sgd" else ""
     passes = "one pass over the data" if found.epochs == 1 else f"{found.epochs} passes over the data"
     size = f"{plural(table.n_samples, 'row')} x {plural(table.n_features, 'column')}"
     data = f"{table.source}: {size}, {in_words(table.target_name)}"
@@ -146,7 +143,7 @@ def print_range(table: Table, found: RateRange, files: dict[str, str]) -> None:
         [
             ("data", data),
             ("loss", f"{found.settings['loss']}, penalty {found.settings['penalty']}"),
-            ("method", f"{found.method}{batches}{rule}"),
+            ("method", method_of(found)),
             ("training", f"{len(found.rates)} rates in {passes}, {found.seconds['fit']:.3g} s"),
             ("start", f"{found.start_loss:.6g}"),
             *files.items(),

@@ -11,6 +11,7 @@ from fastgd import __version__
 from fastgd.errors import DivergedError, FastgdError
 
 from .bench import bench
+from .compare import compare
 from .evaluate import evaluate
 from .generate import generate
 from .info import info
@@ -32,7 +33,7 @@ def cli() -> None:
     """
 
 
-for command in (run, predict, evaluate, lr_find, search, plot, generate, bench, info):
+for command in (run, predict, evaluate, compare, search, lr_find, plot, generate, bench, info):
     cli.add_command(command)
 
 

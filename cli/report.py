@@ -1,11 +1,12 @@
-"""``--report`` of ``fastgd run``: what the page says of one run."""
+"""``--report``: what the page says of one run, or of several side by side."""
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +23,10 @@ from .summary import (
     why_stopped,
 )
 
+if TYPE_CHECKING:
+    from fastgd import Comparison
+    from fastgd.compare import Entry
+
 COLUMNS_NAMED = 30
 CLASSES_COUNTED = 20
 # The surface is some hundred evaluations of F, on so many numbers each at most: a few seconds.
@@ -33,7 +38,7 @@ def run_report(
 ) -> Report:
     """What ``fastgd run --report`` writes; ``asked`` are the options of `fastgd.fit` that `fastgd.landscape` takes."""
     result = run.result if isinstance(run, DivergedError) else run
-    found, missing = surface(result, table, asked)
+    found, missing = surface({result.method: result}, table, asked)
     row = table_row(run, result)
     return Report(
         title,
@@ -49,6 +54,52 @@ def run_report(
         remarks=(*table.remarks, *result.remarks),
         smooth=0.9 if smooth is None else smooth,
     )
+
+
+def comparison_report(
+    found: Comparison, table: Table, asked: Mapping[str, Any], title: str, smooth: float | None
+) -> Report:
+    """What ``fastgd compare --report`` writes."""
+    results = {entry.label: entry.result for entry in found.entries if entry.result is not None}
+    drawn, missing = surface(results, table, asked)
+    some = next(iter(results.values()))
+    rows = [comparison_row(entry, found) for entry in found.entries]
+    refused = [f"{entry.label}: {entry.error}" for entry in found.entries if entry.result is None]
+    return Report(
+        title,
+        command=command_line(),
+        settings={
+            "loss": LOSSES.describe(some.loss),
+            "penalty": some.settings["penalty"],
+            "goal": found.goal if math.isfinite(found.goal) else None,
+            "objective at the start": found.start,
+            **{name: found.settings.get(name) for name in ("learning_rate", "max_epochs", "seed")},
+            "n_threads": found.n_threads,
+        },
+        data=data_facts(table),
+        columns=list(rows[0]),
+        rows=[list(row.values()) for row in rows],
+        runs=found.runs,
+        landscape=drawn,
+        no_landscape=missing,
+        remarks=(*table.remarks, *refused),
+        smooth=0.9 if smooth is None else smooth,
+    )
+
+
+def comparison_row(entry: Entry, found: Comparison) -> dict[str, Any]:
+    """The cells of a method by column."""
+    counts = sorted({1, found.n_threads})
+    speeds = {f"rows a second, {plural(count, 'thread')}": entry.rows_per_second.get(count) for count in counts}
+    return {
+        "method": entry.label,
+        **{name: None if speed is None else round(speed) for name, speed in speeds.items()},
+        **({"ratio": round(entry.speedup, 2) if entry.rows_per_second else None} if len(counts) > 1 else {}),
+        "epochs to the goal": entry.epochs_to_goal,
+        "seconds to the goal": entry.seconds_to_goal,
+        "objective": None if entry.error else entry.objective,
+        "leaves the saddle": entry.leaves_saddle,
+    }
 
 
 def command_line() -> str:
@@ -124,16 +175,18 @@ def target_facts(y: np.ndarray | None) -> dict[str, Any]:
     }
 
 
-def surface(result: Result, table: Table, asked: Mapping[str, Any]) -> tuple[Landscape | None, str]:
-    """F around the path, or why it is not drawn."""
-    if result.path is None:
+def surface(results: Mapping[str, Result], table: Table, asked: Mapping[str, Any]) -> tuple[Landscape | None, str]:
+    """F around the paths, or why it is not drawn."""
+    kept = {name: result for name, result in results.items() if result.path is not None}
+    if not kept:
         return None, "the weights of each epoch would be more than a million numbers, and were not kept."
-    numbers = table.X.size * result.n_outputs if result.n_outputs > 1 else 2 * table.n_samples
+    n_outputs = next(iter(kept.values())).n_outputs
+    numbers = table.X.size * n_outputs if n_outputs > 1 else 2 * table.n_samples
     if numbers > MOST_NUMBERS:
         return None, "the data is large, and it would take long; fastgd run --plot-landscape FILE.svg draws it."
     from fastgd import landscape
 
     try:
-        return landscape(table, results=result, **asked), ""
+        return landscape(table, results=kept, **asked), ""
     except FastgdError as error:  # the rest of the page is there nevertheless
         return None, f"{error}."

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from fastgd.data.wording import plural
 
-from .console import progress, remark
-from .lr_find import can_print
+from .chart import can_print
+from .console import aligned, progress, remark
 from .options import (
     DATA_HELP,
     json_option,
     no_intercept_option,
     penalty_options,
     quiet_option,
+    read_table,
     table_options,
     threads_option,
 )
@@ -86,9 +86,7 @@ def search(
 
     options["loss"] = read_loss(options["loss"])
     with progress(f"reading {data}", quiet):
-        began = time.perf_counter()
-        table = fastgd.open(data, target=target, drop=drop, weight=sample_weight, offset=offset)
-        seconds_read = time.perf_counter() - began
+        table, seconds_read = read_table(data, target, drop, sample_weight, offset)
         found = fastgd.search(table, **search_options(table, options))
     for text in (*table.remarks, *found.remarks):
         remark(text, quiet)
@@ -210,8 +208,7 @@ def round_lines(found: SearchResult) -> list[str]:
         best = one.kept[0]
         middle, size = (", ".join(f"{x:.5g}" for x in values) for values in (one.centres[best], one.size))
         rows.append((str(number), f"{one.objectives[best]:.6g}", f"({middle})", size))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(f"{text:>{width}}" for text, width in zip(row, widths, strict=True)) for row in rows]
+    return aligned(rows)
 
 
 def picture(found: SearchResult, names: list[str], shades: str) -> list[list[str]]:

@@ -61,6 +61,15 @@ def describe_metrics(metrics: dict[str, float]) -> str:
     return ", ".join(f"{METRIC_NAMES[name]} {value:.5g}" for name, value in metrics.items())
 
 
+def describe_data(table: Table) -> str:
+    columns = f"{table.n_features:,} column{'s' if table.n_features > 1 else ''}"
+    return f"{table.source}: {table.n_samples:,} rows x {columns}, {in_words(table.target_name)}"
+
+
+def describe_loss(result: Result) -> str:
+    return f"{LOSSES.describe(result.loss)}, penalty {result.settings['penalty']}"
+
+
 def training_metrics(table: Table, result: Result) -> dict[str, float]:
     assert table.y is not None
     weight, offset = (
@@ -78,12 +87,11 @@ def samples_per_second(result: Result) -> float:
 def print_summary(table: Table, result: Result, seconds_read: float, files: dict[str, str]) -> None:
     seconds = result.seconds
     compiled = f", compiling {seconds['compile']:.1f} s (once on this machine)" if seconds["compile"] > 0.05 else ""
-    speed = f"{_large(samples_per_second(result))} rows a second"
+    speed = f"{large(samples_per_second(result))} rows a second"
     epochs = plural(result.n_epochs, "epoch")
-    columns = f"{table.n_features:,} column{'s' if table.n_features > 1 else ''}"
     rows = [
-        ("data", f"{table.source}: {table.n_samples:,} rows x {columns}, {in_words(table.target_name)}"),
-        ("loss", f"{LOSSES.describe(result.loss)}, penalty {result.settings['penalty']}"),
+        ("data", describe_data(table)),
+        ("loss", describe_loss(result)),
         ("method", describe_method(result)),
         ("training", f"{epochs} in {seconds['fit']:.3g} s, {speed}; reading {seconds_read:.2g} s{compiled}"),
         ("stopped", why_stopped(result)),
@@ -180,7 +188,7 @@ def _lesson(result: Result) -> list[tuple[str, str]]:
     return [("at x = 4", f"predicts {before} before training, {after:.6g} after it; the truth is 8")]
 
 
-def _large(number: float) -> str:
+def large(number: float) -> str:
     for unit, size in (("billion", 1e9), ("million", 1e6), ("thousand", 1e3)):
         if number >= size:
             return f"{number / size:.3g} {unit}"

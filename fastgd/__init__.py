@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from .compare import Comparison as Comparison
+    from .compare import compare as compare
     from .data import Table as Table
     from .data import open as open  # noqa: A004  # as gzip.open is
     from .data.generators import generate as generate
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from .watch import State as State
 
 _HOMES = {
+    "Comparison": "compare",
     "DataError": "errors",
     "DivergedError": "errors",
     "FastgdError": "errors",
@@ -60,6 +63,7 @@ _HOMES = {
     "State": "watch",
     "Table": "data",
     "Trace": "traces",
+    "compare": "compare",
     "fit": "fit",
     "fit_path": "path",
     "generate": "data.generators",

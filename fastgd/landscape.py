@@ -14,6 +14,7 @@ from .errors import DivergedError, OptionError
 from .fit import pose
 from .jit import compile_error, thread_pool_size, threads
 from .kernels.targets import NONE
+from .objectives import mean_losses_at, objectives_at
 from .penalties import resolve_penalty
 from .problem import Problem, RowOptions, predict_linear
 from .result import Result, output_names
@@ -276,11 +277,9 @@ def _objective_on(problem: Problem, plane: _Plane) -> Callable[[np.ndarray], np.
         )  # fmt: skip
 
     def objective(points: np.ndarray) -> np.ndarray:
-        values = np.empty(len(points))
-        for k, point in enumerate(points):
-            theta = (plane.origin + point @ plane.directions).reshape(shape)
-            mean_loss = problem.mean_loss(theta) if small is None else small.mean_loss(point)
-            values[k] = mean_loss + problem.penalty_at(theta)
-        return values
+        thetas = (plane.origin + points @ plane.directions).reshape(-1, *shape)
+        if small is None:
+            return objectives_at(problem, thetas)
+        return np.asarray(mean_losses_at(small, points) + [problem.penalty_at(theta) for theta in thetas])
 
     return objective

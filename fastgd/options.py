@@ -25,6 +25,8 @@ METHODS = {
     "svrg": "steps a row, corrected by a full gradient every other epoch: to the optimum without a falling rate",
     "saga": "steps a row, corrected by the last gradient of each row: the same without passes for full gradients",
 }
+# What `fastgd.compare` sets side by side unless told otherwise; after a colon, rows a step.
+COMPARED = ("gd", "sgd", "minibatch:32", "minibatch:256", "auto")
 # Those that correct the gradient of a row by gradients of the past.
 VARIANCE_REDUCED = ("svrg", "saga")
 # Those whose steps come from a model of the curvature.

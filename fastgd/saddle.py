@@ -15,7 +15,6 @@ import numpy as np
 from .gram import gram
 from .kernels.curvature import curvatures
 from .kernels.outputs import is_joint
-from .losses import LOSSES
 from .matrix import as_scipy
 from .penalties import is_smooth
 from .problem import Problem, predict_linear
@@ -52,8 +51,8 @@ def is_convex(problem: Problem) -> bool:
 
 def can_be_told(problem: Problem) -> bool:
     """Whether F has second derivatives to look at."""
-    own = LOSSES.name_of(problem.loss) not in LOSSES  # taken to be smooth: where it is piecewise linear, F is flat
-    smooth = own or not getattr(problem.loss, "kinked", False)
+    # A loss of the user's own is taken to be smooth: were it linear in pieces, F would be flat, which tells nothing.
+    smooth = not getattr(problem.loss, "kinked", False)
     return smooth and not is_joint(problem.loss) and is_smooth(problem.penalty)
 
 

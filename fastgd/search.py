@@ -14,25 +14,19 @@ from threadpoolctl import threadpool_limits
 from .errors import Interrupted, OptionError
 from .fit import pose
 from .jit import CompileClock, compile_error, thread_pool_size, threads
-from .kernels.grid import add_losses_of_many
 from .losses import LOSSES
 from .matrix import check_finite
+from .objectives import objectives_at
 from .options import check_whole
 from .penalties import describe_penalty, resolve_penalty
-from .penalty_parts import value_of
-from .prefetch import VALUES_A_LINE
-from .problem import PARALLEL_FROM, Problem, RowOptions, chunk_count
+from .problem import Problem, RowOptions
 from .progress import current_reporter
-from .rows import BLOCK_ROWS
 
 SPAN = (-4.0, 4.0)
 # What all rounds together may evaluate: one of four weights in 16 cells each, say, or of eight in 4.
 MOST_EVALUATIONS = 1 << 18
 # More cells of the last round along one weight have no centres of their own in float64.
 MOST_RESOLUTION = 1 << 48
-# A kernel call takes some tens of milliseconds at most, so that Ctrl-C and progress act promptly; but each call looks
-# at all the weights, which should meet some rows for it.
-PRODUCTS_A_CALL, FEWEST_ROWS_A_CALL = 1 << 24, 8 * BLOCK_ROWS
 
 
 @dataclass(frozen=True)
@@ -239,7 +233,7 @@ def _all_rounds(problem: Problem, box: np.ndarray, cells: int, rounds: int, keep
     for r in range(1, rounds + 1):
         centres = low + width * ((numbers + 0.5) / cells**r)
         try:
-            objectives = evaluate(problem, centres, r, rounds)
+            objectives = _objectives(problem, centres, r, rounds)
         except KeyboardInterrupt:
             raise Interrupted(None) from None
         kept = np.argsort(objectives, kind="stable")[:keep]  # of equal ones the first
@@ -251,26 +245,11 @@ def _all_rounds(problem: Problem, box: np.ndarray, cells: int, rounds: int, keep
     return done
 
 
-def evaluate(problem: Problem, thetas: np.ndarray, number: int = 1, of: int = 1) -> np.ndarray:
-    """F at each row of ``thetas``, in one pass over X; infinity where it is not finite."""
-    d, n, n_weights = problem.n_features, problem.n_samples, len(thetas)
-    W = np.ascontiguousarray(thetas[:, :d], dtype=problem.dtype)
-    intercepts = thetas[:, d].copy() if problem.fit_intercept else np.zeros(n_weights)
-    values_a_row = problem.n_values / n
-    rows = min(max(int(PRODUCTS_A_CALL / ((values_a_row + 1) * n_weights)), FEWEST_ROWS_A_CALL), n)
-    work = int(rows * values_a_row * n_weights)
-    n_chunks = chunk_count(work, n_weights)
-    launch = add_losses_of_many if work >= PARALLEL_FROM else add_losses_of_many.serial
-    blocks = np.zeros((n_chunks, BLOCK_ROWS + VALUES_A_LINE))  # and no two chunks in one cache line
-    sums, losses = np.zeros((n_chunks, n_weights)), np.zeros(n_weights)
-    for start in range(0, n, rows):
-        stop = min(start + rows, n)
-        launch(problem.X, problem.targets, start, stop, W, intercepts, problem.loss, blocks, sums, losses)
-        current_reporter().advanced(number - 1 + stop / n, of, math.nan)
-    with np.errstate(all="ignore"):
-        penalties = [value_of(problem.penalty, w, 1.0, problem.penalty_weights) for w in thetas[:, :d]]
-        objectives = losses / n + penalties
-    return np.where(np.isfinite(objectives), objectives, np.inf)
+def _objectives(problem: Problem, centres: np.ndarray, number: int, rounds: int) -> np.ndarray:
+    """F at the centres of a round, infinity where it is not finite."""
+    told = current_reporter()
+    values = objectives_at(problem, centres, lambda share: told.advanced(number - 1 + share, rounds, math.nan))
+    return np.where(np.isfinite(values), values, np.inf)
 
 
 def _remarks(problem: Problem, weights: np.ndarray, size: np.ndarray, box: np.ndarray) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ PRODUCTS_A_VALUE = 16
 SCALE_TOLERANCE = 4.0
 # Sparse columns whose means are further off than so many spreads are centred for svrg and saga. Such a column is stored
 # in most rows, so its weight is touched in most steps anyway. In trials with l1 on 5 and 40 normal columns around 1, 2
-# and 4 spreads, logistic loss took 1.5 to 2, 2 to 7 and 4 to 12 times as many passes without.
+# and 4 spreads, logistic loss took 1.2 to 1.9, 1.7 to 6.6 and 3.9 to over 12 times as many passes without.
 FAR = 1.0
 # For serial SGD on sparse rows: more columns than so many times a row's values, and differences up to this.
 VERY_SPARSE, SPARSE_TOLERANCE = 16, 100.0

@@ -10,7 +10,8 @@ from unittest import mock
 import numpy as np
 import pytest
 from command_line import fastgd
-from fastgd_cli.lr_find import bar, picture, suggestion
+from fastgd_cli.chart import bar
+from fastgd_cli.lr_find import picture, suggestion
 from fastgd_cli.main import cli, main
 
 import fastgd as library

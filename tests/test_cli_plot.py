@@ -98,10 +98,21 @@ def test_one_that_diverges_says_so_and_draws_the_curve_up_to_there(folder):
     assert not (folder / "model.fastgd").exists()
 
 
-def test_a_picture_that_fails_does_not_hide_the_divergence(folder):
-    ran = fastgd(*TOO_FAST, "--plot-landscape", "land.png", "--plot-weights", "x", "--alpha", 0.1, "--penalty", "l2",
-                 "--validation", "tutorial")  # fmt: skip
-    assert (ran.code, ran.err.splitlines()[-1][:32]) == (1, "fastgd: training diverged in epo")
+def test_the_picture_is_of_the_last_epoch_too(folder, monkeypatch):
+    seen = {}
+    monkeypatch.setattr(library, "plot_loss", lambda run, **options: seen.update(run=run) or Blank())
+    assert fastgd(*TOO_FAST, "--plot", "a.png").code == 1
+    assert isinstance(seen["run"], library.DivergedError)
+
+
+def test_a_picture_that_fails_does_not_hide_the_divergence(folder, monkeypatch):
+    def fail(*_, **__):
+        raise library.DataError("a.png: cannot be written (no space left on device)")
+
+    monkeypatch.setattr("fastgd.plots.save", fail)
+    ran = fastgd(*TOO_FAST, "--plot", "a.png", "--trace", "a.csv")
+    assert ran.code == 1
+    assert "no space left on device)\nstopped after 1 whole epoch; kept in a.csv\nfastgd: training diverged" in ran.err
 
 
 def test_the_range_test_is_drawn_too(folder):
@@ -316,6 +327,11 @@ def test_no_peak_is_lost_and_no_line_is_broken():
     y[500] = 1.0
     lines = line_chart(np.arange(1000.0), y, (0.0, 999.0), (0.0, 1.0), (10, 5), braille=False)
     assert [line.count("*") for line in lines] == [1, 1, 1, 1, 10]
+
+
+def test_a_steep_line_is_not_broken_between_two_columns():
+    lines = line_chart(np.array([0.0, 1.0]), np.array([0.0, 1.0]), (0.0, 1.0), (0.0, 1.0), (2, 40), braille=False)
+    assert [line.count("*") for line in lines] == [1] * 40
 
 
 def test_the_edges_of_a_chart_say_its_ranges():

@@ -89,6 +89,12 @@ def test_the_scale_is_logarithmic_where_that_shows_more(values, scale, expected)
     assert (axes.get_ylim()[0] == 0) == (expected == "linear" and min(values) >= 0)
 
 
+def test_there_is_room_for_a_long_title_and_long_numbers():
+    words = "a setting with very many options, each of them long " * 9
+    axes = axes_of(fastgd.plot_loss(result([-8e-9, -4e12], norms=1.0), title=words))
+    assert axes.get_title(loc="left").split() == words.split()
+
+
 def test_the_raw_curve_is_behind_the_smoothed_one():
     axes = axes_of(fastgd.plot_loss(result(FALLING, norms=1.0), smooth=0.5))
     raw, smoothed = axes.get_lines()
@@ -127,8 +133,14 @@ def test_one_that_diverged_at_once_begins_at_the_start():
     assert "objective F" not in drawn
 
 
-@pytest.mark.parametrize(("loss", "told"), [(1e85, "the loss being 1e+85"), (math.inf, "the loss no longer finite"),
-                                            (math.nan, "the loss no longer finite")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("loss", "told"),
+    [
+        (1e85, "the loss being 1e+85 (far above)"),
+        (math.inf, "the loss no longer finite"),
+        (math.nan, "the loss no longer finite"),
+    ],
+)
 def test_what_exploded_does_not_press_the_rest_flat(loss, told):
     axes = axes_of(fastgd.plot_loss(diverged([8.0], [(0.5, 20.0), (1.0, loss)])))
     drawn = lines(axes)
@@ -151,12 +163,14 @@ def test_a_result_alone_knows_that_it_diverged_too():
     assert as_trace(result(FALLING)).diverged is None
 
 
-def test_a_real_divergence_has_the_blocks_of_its_last_epoch():
+@pytest.mark.parametrize(("method", "rate"), [("sgd", 0.6), ("gd", 1.5)])
+def test_a_real_divergence_has_the_blocks_of_its_last_epoch(method, rate):
     X = np.random.default_rng(0).standard_normal((60, 2))
     with pytest.raises(fastgd.DivergedError) as caught:
-        fastgd.fit(X, X @ [1.0, 2.0], method="sgd", learning_rate=0.6, max_epochs=40)
+        fastgd.fit(X, X @ [1.0, 2.0], method=method, learning_rate=rate, max_epochs=40)
     under_way, trace = caught.value.under_way, caught.value.result.trace
     assert len(under_way) >= 1
+    assert method == "sgd" or len(trace) > 2
     assert (np.diff(under_way["epoch"]) > 0).all()
     assert trace["epoch"][-1] < under_way["epoch"][0] <= under_way["epoch"][-1] <= caught.value.epoch
     assert (under_way["passes"] > trace["passes"][-1]).all()

@@ -149,7 +149,8 @@ def _mark_divergences(axes: Any, chosen: Sequence[tuple[Trace, list[Curve]]], ag
             label = "diverged"
             if len(chosen) == 1:
                 height = f"the loss being {loss:.3g}" if np.isfinite(loss) else "the loss no longer finite"
-                label = f"diverged in epoch {trace.diverged}, {height}"
+                above = " (far above)" if top < loss < np.inf else ""
+                label = f"diverged in epoch {trace.diverged}, {height}{above}"
             mark = {"marker": "X", "markersize": 11, "color": style(before + k).colour, "markeredgecolor": "black"}
             here = [min(loss, top)]
             axes.plot([x], here, label=None if label in labels else label, clip_on=False, zorder=5, ls="none", **mark)

@@ -24,7 +24,13 @@ def look(k: int) -> tuple[str, str, str]:
 
 def layout(x_title: str, y_title: str, **more: Any) -> Chart:
     """What all charts share. The colours of text and lines are the page's, in its style sheet."""
-    axis: Chart = {"automargin": True, "zeroline": False, "showline": True, "gridcolor": "rgba(128,128,128,0.25)"}
+    axis: Chart = {
+        "automargin": True,
+        "zeroline": False,
+        "showline": True,
+        "exponentformat": "power",
+        "gridcolor": "rgba(128,128,128,0.25)",
+    }
     return {
         "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": "system-ui, sans-serif", "size": 13, "color": "#777777"},

@@ -1,0 +1,201 @@
+"""``fastgd compare``: the table of which method is fast, which gets there first, and which passes saddles."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fastgd.options import COMPARED, METHODS
+from fastgd.rules import RULES
+
+from .console import aligned, print_table, progress, remark
+from .options import (
+    DATA_HELP,
+    SETTINGS_HELP,
+    Names,
+    epochs_option,
+    fit_options,
+    json_option,
+    penalty_options,
+    quiet_option,
+    rate_options,
+    read_table,
+    scale_option,
+    start_options,
+    table_options,
+    tol_option,
+)
+from .pictures import OF_THE_OBJECTIVE, Pictures, plot_options
+
+if TYPE_CHECKING:
+    from fastgd import Comparison, Table
+    from fastgd.compare import Entry
+
+
+@click.command(short_help="Methods side by side: speed, seconds to a goal, saddles.", epilog=DATA_HELP)
+@click.argument("data", default="linear")
+@table_options
+@click.option(
+    "--methods",
+    type=Names(),
+    default=",".join(COMPARED),
+    show_default=True,
+    help=f"Of {', '.join(METHODS)}, with commas between; minibatch:256 is batches of 256 rows.",
+)
+@click.option(
+    "--rules",
+    type=Names(),
+    default="sgd",
+    show_default=True,
+    help=f"Update rules of gd, sgd and minibatch, with commas between: {', '.join(RULES)}. {SETTINGS_HELP}",
+)
+@click.option(
+    "--goal",
+    type=float,
+    help="Objective whose epochs and seconds are counted.  [default: 99 % of the way to the lowest that any gets to]",
+)
+@click.option("--repeats", type=int, default=3, show_default=True, help="How often each fit is timed.")
+@penalty_options
+@rate_options
+@scale_option
+@epochs_option
+@tol_option
+@start_options
+@plot_options
+@json_option
+@quiet_option
+def compare(
+    data: str, target: str | None, drop: list[str], sample_weight: str | None, offset: str | None,
+    methods: list[str], rules: list[str], goal: float | None, repeats: int, as_json: bool, quiet: bool,
+    **options: Any,
+) -> None:  # fmt: skip
+    """Fit DATA by several methods from one start, and measure each.
+
+    Rows a second are those of all passes over the data, on one thread and on all: batch gradient descent goes through
+    rows side by side, stochastic gradient descent one after the other. Which methods leave a saddle point is tried on
+    the built-in data set saddle.
+
+    \b
+    fastgd compare                                 a million rows, made on the spot
+    fastgd compare houses.csv --target price --methods gd,sgd,minibatch:64,auto
+    fastgd compare diabetes --rules sgd,momentum,adam --plot curves.png
+    """  # noqa: D301  # click wants the character \b itself, before lines that it must not fill
+    pictures = Pictures.take(options)
+    pictures.check(trace_steps=False)
+    import fastgd
+
+    from .own_loss import read_loss
+
+    options["loss"] = read_loss(options["loss"])
+    with progress(f"reading {data}", quiet):
+        table, seconds_read = read_table(data, target, drop, sample_weight, offset)
+        options = fit_options(table, options)
+        pictures.check_weights(table, options["fit_intercept"])
+        found = fastgd.compare(table, methods=methods, rules=rules, goal=goal, repeats=repeats, **options)
+    for text in table.remarks:
+        remark(text, quiet)
+    with progress("drawing", quiet or not pictures.files):
+        draw(found, table, pictures, options)
+    if as_json:
+        print_json(table, found, seconds_read, pictures)
+    else:
+        print_comparison(table, found, pictures)
+
+
+def draw(found: Comparison, table: Table, pictures: Pictures, options: dict[str, Any]) -> None:
+    """The loss curves of all methods in one picture, their paths in another."""
+    import fastgd
+    from fastgd.plots import save
+
+    if pictures.plot is not None:
+        against, title = pictures.against or "seconds", f"{table.source}: methods side by side"
+        save(fastgd.plot_loss(found.runs, against=against, smooth=pictures.smooth, title=title), pictures.plot)
+    wanted = {name: options[name] for name in OF_THE_OBJECTIVE if name in options}
+    if pictures.plot_landscape is not None:
+        seen = fastgd.landscape(table, results=found.runs, weights=pictures.plot_weights or None, **wanted)
+        title = f"{table.source}: the way of each method"
+        save(fastgd.plot_landscape(seen, surface=pictures.plot_3d, title=title), pictures.plot_landscape)
+    if pictures.report is not None:
+        from .report import comparison_report
+
+        title = f"{table.source}: methods side by side"
+        fastgd.write_report(pictures.report, comparison_report(found, table, wanted, title, pictures.smooth))
+
+
+def columns(found: Comparison) -> tuple[str, ...]:
+    """What the table tells of each method."""
+    count = found.n_threads
+    speeds = ("rows a second",) if count == 1 else ("rows a second, 1 thread", f"{count} threads", "ratio")
+    return ("method", *speeds, "epochs to goal", "seconds to goal", "objective", "leaves the saddle")
+
+
+def cells(entry: Entry, found: Comparison) -> tuple[str, ...]:
+    """A row of the table, in words."""
+    from .summary import large
+
+    speeds = [large(speed) for speed in entry.rows_per_second.values()]
+    if found.n_threads > 1:
+        speeds = [*speeds, f"{entry.speedup:.2f}"] if speeds else ["-"] * 3
+    return (
+        entry.label,
+        *(speeds or ["-"]),
+        "-" if entry.epochs_to_goal is None else str(entry.epochs_to_goal),
+        "-" if entry.seconds_to_goal is None else f"{entry.seconds_to_goal:.3g}",
+        "-" if entry.result is None else "diverged" if entry.error else f"{entry.objective:.6g}",
+        {None: "-", True: "yes", False: "no"}[entry.leaves_saddle],
+    )
+
+
+def print_comparison(table: Table, found: Comparison, pictures: Pictures) -> None:
+    from .summary import describe_data, describe_loss
+
+    rows = [("data", describe_data(table))]
+    some = next((entry.result for entry in found.entries if entry.result is not None), None)
+    rows += [] if some is None else [("loss", describe_loss(some))]
+    rows += [("goal", f"{found.goal:.8g}, from {found.start:.8g} at the start")] if math.isfinite(found.goal) else []
+    print_table(rows)
+    click.echo()
+    click.echo("\n".join(aligned([columns(found), *(cells(entry, found) for entry in found.entries)])))
+    told = [(entry.label, str(entry.error)) for entry in found.entries if entry.error]
+    told += [(name, str(path)) for name, path in pictures.files.items()]
+    if told:
+        click.echo()
+        print_table(told)
+
+
+def print_json(table: Table, found: Comparison, seconds_read: float, pictures: Pictures) -> None:
+    """The keys are a public contract."""
+    from .summary import echo_json
+
+    entries = [
+        {
+            "label": entry.label,
+            **entry.settings,
+            "rows_per_second": {str(count): speed for count, speed in entry.rows_per_second.items()},
+            "speedup": entry.speedup,
+            "epochs": None if entry.result is None else entry.result.n_epochs,
+            "epochs_to_goal": entry.epochs_to_goal,
+            "seconds_to_goal": entry.seconds_to_goal,
+            "objective": entry.objective,
+            "leaves_saddle": entry.leaves_saddle,
+            "stop_reason": None if entry.result is None else entry.result.stop_reason,
+            "error": None if entry.error is None else str(entry.error),
+        }
+        for entry in found.entries
+    ]
+    content = {
+        "data": table.source,
+        "n_samples": table.n_samples,
+        "n_features": table.n_features,
+        "target": table.target_name,
+        "goal": found.goal,
+        "start": found.start,
+        "n_threads": found.n_threads,
+        "entries": entries,
+        "seconds": {"read": seconds_read},
+        "remarks": list(table.remarks),
+        **{name: str(path) for name, path in pictures.files.items()},
+    }
+    echo_json(content)
