@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint campaign bench clean
+.PHONY: demo test lint docs campaign bench clean
 
 demo: $(VENV)/installed
 	$(BIN)/fastgd run --method minibatch
@@ -16,6 +16,11 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The pages that scripts write: the vocabulary, and the tutorial with its pictures.
+docs: $(VENV)/installed-dev
+	$(BIN)/python docs/make_vocabulary.py
+	$(BIN)/python docs/make_tutorial.py
 
 # The long randomised campaigns, which `make test` runs in a short form.
 campaign: $(VENV)/installed-dev

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +13,7 @@ from .chart import can_print
 from .console import aligned, progress, remark
 from .options import (
     DATA_HELP,
+    Names,
     json_option,
     no_intercept_option,
     penalty_options,
@@ -20,6 +22,7 @@ from .options import (
     table_options,
     threads_option,
 )
+from .pictures import picture_type
 
 if TYPE_CHECKING:
     from fastgd import SearchResult, Table
@@ -62,11 +65,18 @@ class Spans(click.ParamType):  # type: ignore[type-arg]  # generic in newer vers
 @click.option("--keep", type=int, default=1, show_default=True, help="How many of the best cells to cut up each round.")
 @no_intercept_option
 @threads_option
+@click.option("--plot", type=picture_type, help="Draw the cells of all rounds in this file: .png, .svg or .pdf.")
+@click.option(
+    "--plot-weights",
+    type=Names(),
+    metavar="NAMES",
+    help="Draw them over these two weights, or over one: age,intercept.  [default: the two of the widest span]",
+)
 @json_option
 @quiet_option
 def search(
     data: str, target: str | None, drop: list[str], sample_weight: str | None, offset: str | None,
-    as_json: bool, quiet: bool, **options: Any,
+    plot: Path | None, plot_weights: list[str] | None, as_json: bool, quiet: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Search the weights of a model of DATA by divide and conquer.
 
@@ -77,9 +87,15 @@ def search(
     \b
     fastgd search valleys                          finds the valley that gd, greedy, does not
     fastgd search valleys --cells 2 --rounds 6     is too coarse to see it
-    fastgd search valleys --cells 2 --rounds 6 --keep 4
+    fastgd search valleys --cells 2 --rounds 6 --keep 4 --plot cells.png
     fastgd search houses.csv --target price --drop city,rooms --span 0:900
     """  # noqa: D301  # click wants the character \b itself, before lines that it must not fill
+    if plot_weights and plot is None:
+        raise click.UsageError("--plot-weights is of the picture of --plot: add --plot FILE.png")
+    if plot is not None:
+        from fastgd.plots import check_picture
+
+        check_picture(plot)
     import fastgd
 
     from .own_loss import read_loss
@@ -90,10 +106,16 @@ def search(
         found = fastgd.search(table, **search_options(table, options))
     for text in (*table.remarks, *found.remarks):
         remark(text, quiet)
+    if plot is not None:
+        from fastgd.plots import save
+
+        title = f"{Path(table.source).name}: {found.settings['loss']} loss, {found.evaluations:,} evaluations"
+        save(fastgd.plot_search(found, weights=plot_weights or None, title=title), plot)
+    files = {} if plot is None else {"plot": str(plot)}
     if as_json:
-        print_json(table, found, seconds_read)
+        print_json(table, found, seconds_read, files)
     else:
-        print_search(table, found)
+        print_search(table, found, files)
 
 
 def search_options(table: Table, options: dict[str, Any]) -> dict[str, Any]:
@@ -105,7 +127,7 @@ def search_options(table: Table, options: dict[str, Any]) -> dict[str, Any]:
     return {**suggested, **given}
 
 
-def print_json(table: Table, found: SearchResult, seconds_read: float) -> None:
+def print_json(table: Table, found: SearchResult, seconds_read: float, files: dict[str, str]) -> None:
     """The keys are a public contract."""
     from .summary import echo_json
 
@@ -136,11 +158,12 @@ def print_json(table: Table, found: SearchResult, seconds_read: float) -> None:
             "rounds": rounds,
             "seconds": {"read": seconds_read, **found.seconds},
             "remarks": [*table.remarks, *found.remarks],
+            **files,
         }
     )
 
 
-def print_search(table: Table, found: SearchResult) -> None:
+def print_search(table: Table, found: SearchResult, files: dict[str, str]) -> None:
     """What was found and at what cost, the best cell of each round, and of two weights a map."""
     from rich.console import Console
     from rich.text import Text
@@ -158,6 +181,7 @@ def print_search(table: Table, found: SearchResult) -> None:
             ("evaluations", _cost(found)),
             ("objective", f"{found.objective:.8g}"),
             ("weights", ", ".join(f"{name} {w:.6g}" for name, w in zip(names, weights(found), strict=True))),
+            *files.items(),
         ]
     )
     click.echo()

@@ -112,7 +112,9 @@ def print_summary(table: Table, result: Result, seconds_read: float, files: dict
 def why_stopped(result: Result) -> str:
     if result.method not in ("sgd", "minibatch") and result.stop_reason == "tol":
         return "converged: the gradient is below the tolerance"
-    return STOP_REASONS.get(result.stop_reason, result.stop_reason)  # interrupted, say, in a report
+    before = round(float(result.trace["passes"][0]))  # to measure the columns, or to find a learning rate
+    spent = f", {before} of them before training" if before and result.stop_reason == "max_epochs" else ""
+    return STOP_REASONS.get(result.stop_reason, result.stop_reason) + spent  # interrupted, say, in a report
 
 
 def _where_stopped(result: Result) -> list[tuple[str, str]]:
@@ -176,8 +178,9 @@ def _coefficients(names: tuple[str, ...], coef: np.ndarray) -> str:
     largest = np.argsort(-np.abs(coef), kind="stable")[:COEFFICIENTS_SHOWN]
     shown = ", ".join(f"{names[j]} {coef[j]:.6g}" for j in sorted(largest))
     zero = int((coef == 0).sum())
+    exact = f"; {zero:,} {'is' if zero == 1 else 'are'} exactly 0" if zero else ""
     left = len(coef) - len(largest)
-    return shown + (f" and {left:,} smaller ones" if left else "") + (f"; {zero:,} are exactly 0" if zero else "")
+    return shown + (f" and {left:,} smaller ones" if left else "") + exact
 
 
 def _lesson(result: Result) -> list[tuple[str, str]]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .plots.landscape import plot_landscape as plot_landscape
     from .plots.loss import plot_loss as plot_loss
     from .plots.rates import plot_rate_range as plot_rate_range
+    from .plots.search import plot_search as plot_search
     from .progress import Reporter as Reporter
     from .progress import reporting_to as reporting_to
     from .rate_range import RateRange as RateRange
@@ -74,6 +75,7 @@ _HOMES = {
     "plot_landscape": "plots.landscape",
     "plot_loss": "plots.loss",
     "plot_rate_range": "plots.rates",
+    "plot_search": "plots.search",
     "read_trace": "traces",
     "reporting_to": "progress",
     "search": "search",

@@ -173,9 +173,11 @@ def _large_columns(problem: Problem) -> tuple[ColumnScale, ...]:
     mean, spread = column_moments(problem, centred=True)
     size = np.hypot(mean, spread)
     found = []
+    if len(size) + int(problem.fit_intercept) == 1:
+        return ()  # there are no others
     for j in np.argsort(-size, kind="stable")[:MOST_COLUMNS]:
         typical = float(np.median(np.append(np.delete(size, j), np.ones(int(problem.fit_intercept)))))
-        if len(size) + int(problem.fit_intercept) > 1 and size[j] > FAR * typical:
+        if size[j] > FAR * typical:
             name = problem.feature_names[j] if problem.feature_names else str(j + 1)
             found.append(ColumnScale(name, float(mean[j]), float(spread[j]), typical))
     return tuple(found)

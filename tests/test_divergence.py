@@ -126,6 +126,13 @@ def test_columns_that_are_alike_are_not_blamed(method):
     assert 0.01 < error.stable_rate < 50
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_single_column_has_no_others_to_be_larger_than():
+    with pytest.raises(DivergedError, match="Try learning_rate=") as caught:
+        fastgd.fit([[100.0], [200.0]], [2.0, 4.0], method="gd", learning_rate=1.0, fit_intercept=False)
+    assert "Column" not in str(caught.value)
+
+
 @methods
 @pytest.mark.parametrize(("loss", "rule"), [("poisson", "sgd"), ("half_squared", "adam")])
 def test_where_nothing_says_how_much_is_stable_no_limit_is_named(method, loss, rule):

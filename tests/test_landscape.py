@@ -11,7 +11,7 @@ from picture_cases import check_figure, check_file, diverged, lines
 import fastgd
 from fastgd import Landscape, OptionError
 from fastgd.plots import save
-from fastgd.plots.landscape import levels_of, refined
+from fastgd.plots.landscape import level_labels, levels_of, refined
 
 RANDOM = np.random.default_rng(4)
 N = 40
@@ -196,6 +196,28 @@ def test_between_the_points_of_the_grid_a_quadratic_is_exact():
     x, y, values = refined(made())
     assert len(x) > 4 * 5
     np.testing.assert_allclose(values, x**2 + 4 * y[:, None] ** 2, atol=1e-12)
+
+
+def test_splines_do_not_swing_beyond_what_is_known():
+    """Near the foot of a wall a spline swings below 0, where no squared loss is."""
+    found = made()
+    wall = np.where(found.grid[0] > 0.5, 100.0, 0.0) + np.zeros((len(found.grid[1]), 1))
+    for lowest in (0.0, -1.0):
+        known = made(values=wall, heights={"gd": np.array([lowest, np.nan]), "sgd": np.array([np.inf])})
+        _, _, values = refined(known)
+        assert (values.min(), values.max()) == (lowest, 100.0)
+
+
+@pytest.mark.parametrize(
+    ("levels", "labels"),
+    [
+        ([0.0, 0.0013246, 1.85612, 285.3], ["0", "0.00132", "1.86", "285"]),
+        ([1.0, 12345.6, 987654.0], ["1", "12,300", "988,000"]),
+        ([2859.71, 2860.4, 2901.0], ["2859.7", "2860.4", "2901"]),  # as many more as tell them apart
+    ],
+)
+def test_levels_are_told_to_three_digits(levels, labels):
+    assert level_labels(np.array(levels)) == labels
 
 
 def test_values_that_are_not_finite_are_left_blank():

@@ -1,4 +1,4 @@
-"""Pictures of runs, with matplotlib: loss curves, the range test of learning rates, and landscapes of F.
+"""Pictures of runs, with matplotlib: loss curves, the range test of learning rates, searches, and landscapes of F.
 
 Each function gives a matplotlib Figure, which a notebook shows and `save` writes. matplotlib is imported only when one
 is called, and none of its global state is touched.

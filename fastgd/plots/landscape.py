@@ -57,18 +57,38 @@ def _curve(found: Landscape) -> Any:
     return figure
 
 
-def levels_of(values: np.ndarray) -> np.ndarray:
-    """Where contours are: ascending values of F, denser where F is small; empty where F is the same everywhere."""
+def levels_of(values: np.ndarray, power: int = 2) -> np.ndarray:
+    """Where contours are: ascending values of F, with a ``power`` above 1 denser where F is small; empty where F is the
+    same everywhere.
+    """
     finite = values[np.isfinite(values)]
     if not len(finite):
         return np.empty(0)
-    levels = np.unique(np.quantile(finite, np.linspace(0.0, 1.0, N_LEVELS) ** 2))
+    levels = np.unique(np.quantile(finite, np.linspace(0.0, 1.0, N_LEVELS) ** power))
     return levels if len(levels) > 1 else np.empty(0)
+
+
+def level_labels(levels: np.ndarray) -> list[str]:
+    """Numbers to three significant digits, or to as many more as it takes to tell each from the next."""
+    for digits in range(3, 17):
+        rounded = [float(f"{level:.{digits}g}") for level in levels]
+        if len(set(rounded)) == len(rounded):
+            break
+    return [number(value, digits) for value in rounded]
+
+
+def light_greys() -> Any:
+    """From white, where F is lowest, to a grey on which lines and words still show."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    light = 1.0 - DARKEST * np.linspace(0.0, 1.0, 32)
+    return LinearSegmentedColormap.from_list("light greys", np.column_stack([light, light, light]))
 
 
 def refined(found: Landscape, times: int = REFINED) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Grid and values for contours that do not break up in a narrow valley: between the points by cubic splines, which
-    are exact where F is quadratic; the grid itself where F is not finite everywhere.
+    are exact where F is quadratic, but held to the values on the grid and the paths, lest a loss seem to fall below
+    0; the grid itself where F is not finite everywhere.
     """
     x, y = found.grid
     if not np.isfinite(found.values).all() or min(len(x), len(y)) < 4:
@@ -76,24 +96,25 @@ def refined(found: Landscape, times: int = REFINED) -> tuple[np.ndarray, np.ndar
     from scipy.interpolate import RectBivariateSpline
 
     finer_x, finer_y = (np.linspace(axis[0], axis[-1], times * (len(axis) - 1) + 1) for axis in (x, y))
-    return finer_x, finer_y, RectBivariateSpline(y, x, found.values)(finer_y, finer_x)
+    values = RectBivariateSpline(y, x, found.values)(finer_y, finer_x)
+    known = np.concatenate([found.values.ravel(), *found.heights.values()])
+    return finer_x, finer_y, np.clip(values, known[np.isfinite(known)].min(), found.values.max())
 
 
 def _contours(found: Landscape) -> Any:
-    from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap
+    from matplotlib.colors import BoundaryNorm
 
     figure = new_figure(8.0, 6.0)
     axes = figure.subplots()
     x, y, values = refined(found)
     levels = levels_of(values)
     if len(levels):
-        light = 1.0 - DARKEST * np.linspace(0.0, 1.0, 32)
-        greys = LinearSegmentedColormap.from_list("light greys", np.column_stack([light, light, light]))
+        greys = light_greys()
         norm = BoundaryNorm(levels, greys.N)
         filled = axes.contourf(x, y, np.ma.masked_invalid(values), levels=levels, cmap=greys, norm=norm)
         axes.contour(x, y, np.ma.masked_invalid(values), levels=levels[1:-1], colors=GREY, linewidths=0.6)
         bar = figure.colorbar(filled, ax=axes, spacing="uniform", ticks=levels, label="objective F")
-        bar.ax.set_yticklabels([number(level) for level in levels], fontsize=8)
+        bar.ax.set_yticklabels(level_labels(levels), fontsize=8)
     for k, (label, path) in enumerate(found.paths.items()):
         _path(axes, (path[:, 0], path[:, 1]), label, k)
     axes.set(xlabel=found.names[0], ylabel=found.names[1], xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))

@@ -47,9 +47,9 @@ def wrapped(text: str, width: int = 80) -> str:
     return "\n".join(textwrap.wrap(text, width, break_long_words=True))
 
 
-def number(value: float) -> str:
-    """To five digits, without a power of ten where a person reads it more easily."""
-    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.5g}"
+def number(value: float, digits: int = 5) -> str:
+    """To so many digits, without a power of ten where a person reads it more easily."""
+    return f"{value:,.0f}" if 10.0 ** (digits - 1) <= abs(value) < 1e9 else f"{value:.{digits}g}"
 
 
 def thinned(n: int) -> int:

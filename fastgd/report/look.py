@@ -28,7 +28,6 @@ def layout(x_title: str, y_title: str, **more: Any) -> Chart:
         "automargin": True,
         "zeroline": False,
         "showline": True,
-        "exponentformat": "power",
         "gridcolor": "rgba(128,128,128,0.25)",
     }
     return {

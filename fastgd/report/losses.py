@@ -108,13 +108,14 @@ def _scales(curves: Sequence[Curve], around: Chart) -> list[Chart]:
     values = np.concatenate([curve.values for curve in finite])
     from_zero = bool((values >= 0).all())
     scales: list[tuple[str, Chart, Chart]] = [
-        ("linear", {}, {"yaxis.type": "linear", "yaxis.autorange": True}),
-        ("logarithmic", {}, {"yaxis.type": "log", "yaxis.autorange": True}),
+        ("linear", {}, {"yaxis.type": "linear", "yaxis.exponentformat": "B", "yaxis.autorange": True}),
+        ("logarithmic", {}, {"yaxis.type": "log", "yaxis.exponentformat": "power", "yaxis.autorange": True}),
     ]
     if spans_decades(finite):
         scales.reverse()
     around["yaxis"] |= {
-        "type": scales[0][2]["yaxis.type"], "rangemode": "tozero" if from_zero else "normal",
+        "type": scales[0][2]["yaxis.type"], "exponentformat": scales[0][2]["yaxis.exponentformat"],
+        "rangemode": "tozero" if from_zero else "normal",
     }  # fmt: skip
     return [control("Scale", *scales)] if (values > 0).any() else []
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..landscape import Landscape
-from ..plots.landscape import levels_of, refined
-from ..plots.style import number
+from ..plots.landscape import level_labels, levels_of, refined
 from ..traces import CURVES
 from .look import BEHIND, MARKERS_A_LINE, Chart, layout, look
 from .text import chart_number, chart_numbers, chart_text
@@ -54,7 +53,7 @@ def _ground(found: Landscape) -> Chart:
     every = max(1, (len(levels) - 1) // 6)
     bar = {
         "title": {"text": "F"}, "tickmode": "array", "tickvals": ranks[::every].tolist(), "thickness": 12, "len": 1,
-        "ticktext": [number(level) for level in levels[::every]], "outlinewidth": 0,
+        "ticktext": level_labels(levels[::every]), "outlinewidth": 0,
     }  # fmt: skip
     return {
         "type": "contour", "x": chart_numbers(x), "y": chart_numbers(y), "z": [chart_numbers(row) for row in ranked],
