@@ -34,7 +34,7 @@ DEPENDS_ON_THE_RUN_BEFORE = re.compile(
     r"^(?:compiling kernels, |[\d.]+ of \d+ epochs).*\n|, compiling [\d.]+ s \(once on this machine\)", re.MULTILINE
 )
 # The pictures are small: so many pixels wide, in so many colours and greys; all that is less colourful is grey.
-WIDTH, COLOURS, GREYS = 800, 96, 48
+WIDTH, COLOURS, GREYS = 800, 96, 32
 COLOURFUL = 24
 
 SPEED = r"[\d.]+(?: thousand| million| billion)?"

@@ -64,7 +64,9 @@ def test_every_picture_is_named_and_real_and_small(written):
                 image.load()
                 assert image.width == 800
                 assert image.height > 400
-                assert len(image.convert("RGB").getcolors(1 << 24)) > 20
+                colours = image.convert("RGB").getcolors(1 << 24)
+                assert len(colours) > 20
+                assert (255, 255, 255) in [colour for _, colour in colours]
 
 
 def test_a_picture_of_the_page_is_drawn_by_a_command_of_the_page():
