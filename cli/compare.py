@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import time
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from fastgd.options import COMPARED, METHODS
 from fastgd.rules import RULES
-from fastgd.schedules import SCHEDULES
 
 from .console import aligned, print_table, progress, remark
 from .options import (
     DATA_HELP,
     SETTINGS_HELP,
-    AutoOr,
     Names,
+    epochs_option,
     fit_options,
     json_option,
     penalty_options,
     quiet_option,
+    rate_options,
+    read_table,
+    scale_option,
     start_options,
     table_options,
+    tol_option,
 )
 from .pictures import OF_THE_OBJECTIVE, Pictures, plot_options
 
@@ -55,21 +58,10 @@ if TYPE_CHECKING:
 )
 @click.option("--repeats", type=int, default=3, show_default=True, help="How often each fit is timed.")
 @penalty_options
-@click.option("--learning-rate", type=AutoOr(float), default="auto", show_default=True, help="Step size.")
-@click.option(
-    "--schedule", default="constant", show_default=True, help=f"Of the learning rate: {', '.join(SCHEDULES)}."
-)
-@click.option(
-    "--scale/--no-scale",
-    default=None,
-    help="Step in scaled columns.  [default: where they differ much and the rate is auto]",
-)
-@click.option("--epochs", "max_epochs", type=int, default=100, show_default=True, help="Most passes over the data.")
-@click.option(
-    "--tol",
-    type=float,
-    help="Relative tolerance to stop at; 0 runs all epochs.  [default: 1e-4 with an auto rate, else 0]",
-)
+@rate_options
+@scale_option
+@epochs_option
+@tol_option
 @start_options
 @plot_options
 @json_option
@@ -98,9 +90,7 @@ def compare(
 
     options["loss"] = read_loss(options["loss"])
     with progress(f"reading {data}", quiet):
-        began = time.perf_counter()
-        table = fastgd.open(data, target=target, drop=drop, weight=sample_weight, offset=offset)
-        seconds_read = time.perf_counter() - began
+        table, seconds_read = read_table(data, target, drop, sample_weight, offset)
         options = fit_options(table, options)
         pictures.check_weights(table, options["fit_intercept"])
         found = fastgd.compare(table, methods=methods, rules=rules, goal=goal, repeats=repeats, **options)
@@ -122,11 +112,16 @@ def draw(found: Comparison, table: Table, pictures: Pictures, options: dict[str,
     if pictures.plot is not None:
         against, title = pictures.against or "seconds", f"{table.source}: methods side by side"
         save(fastgd.plot_loss(found.runs, against=against, smooth=pictures.smooth, title=title), pictures.plot)
+    wanted = {name: options[name] for name in OF_THE_OBJECTIVE if name in options}
     if pictures.plot_landscape is not None:
-        wanted = {name: options[name] for name in OF_THE_OBJECTIVE if name in options}
         seen = fastgd.landscape(table, results=found.runs, weights=pictures.plot_weights or None, **wanted)
         title = f"{table.source}: the way of each method"
         save(fastgd.plot_landscape(seen, surface=pictures.plot_3d, title=title), pictures.plot_landscape)
+    if pictures.report is not None:
+        from .report import comparison_report
+
+        title = f"{table.source}: methods side by side"
+        fastgd.write_report(pictures.report, comparison_report(found, table, wanted, title, pictures.smooth))
 
 
 def columns(found: Comparison) -> tuple[str, ...]:
@@ -159,11 +154,11 @@ def print_comparison(table: Table, found: Comparison, pictures: Pictures) -> Non
     rows = [("data", describe_data(table))]
     some = next((entry.result for entry in found.entries if entry.result is not None), None)
     rows += [] if some is None else [("loss", describe_loss(some))]
-    rows += [("goal", f"{found.goal:.8g}, from {found.start:.8g} at the start")]
+    rows += [("goal", f"{found.goal:.8g}, from {found.start:.8g} at the start")] if math.isfinite(found.goal) else []
     print_table(rows)
     click.echo()
     click.echo("\n".join(aligned([columns(found), *(cells(entry, found) for entry in found.entries)])))
-    told = [(entry.label, entry.error) for entry in found.entries if entry.error]
+    told = [(entry.label, str(entry.error)) for entry in found.entries if entry.error]
     told += [(name, str(path)) for name, path in pictures.files.items()]
     if told:
         click.echo()
@@ -186,7 +181,7 @@ def print_json(table: Table, found: Comparison, seconds_read: float, pictures: P
             "objective": entry.objective,
             "leaves_saddle": entry.leaves_saddle,
             "stop_reason": None if entry.result is None else entry.result.stop_reason,
-            "error": entry.error,
+            "error": None if entry.error is None else str(entry.error),
         }
         for entry in found.entries
     ]

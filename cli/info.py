@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from typing import Any
 
 import click
 
 from .options import json_option, quiet_option
-
-PACKAGES = ("numba", "llvmlite", "numpy", "scipy", "pyarrow", "click", "rich")
 
 
 @click.command(short_help="Versions, processor, threads, compiled kernels.")
@@ -60,25 +57,10 @@ def compile_usual(quiet: bool) -> str:
 
 
 def gather() -> dict[str, Any]:
-    from importlib.metadata import version
-
-    import llvmlite.binding as llvm
-
-    from fastgd import __version__
-    from fastgd.jit import thread_pool_size, threading_layer
+    from fastgd.environment import environment
     from fastgd.jit_cache import cache_directory
 
-    features = llvm.get_host_cpu_features()
     folder = cache_directory()
     files = [path.stat().st_size for path in folder.glob("*.kernel")] if folder else []
-    return {
-        "fastgd": __version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "packages": {name: version(name) for name in PACKAGES},
-        "cpu": llvm.get_host_cpu_name(),
-        "simd": [name for name in ("sse4.2", "avx", "avx2", "fma", "avx512f", "neon", "sve") if features.get(name)],
-        "threads": thread_pool_size(),
-        "threading_layer": threading_layer(),
-        "cache": {"folder": str(folder) if folder else None, "kernels": len(files), "bytes": sum(files)},
-    }
+    cache = {"folder": str(folder) if folder else None, "kernels": len(files), "bytes": sum(files)}
+    return {**environment(), "cache": cache}

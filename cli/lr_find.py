@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from .options import (
     json_option,
     penalty_options,
     quiet_option,
+    read_table,
     rule_option,
     start_options,
     step_options,
@@ -76,9 +76,7 @@ def lr_find(
 
     options["loss"] = read_loss(options["loss"])
     with progress(f"reading {data}", quiet):
-        began = time.perf_counter()
-        table = fastgd.open(data, target=target, drop=drop, weight=sample_weight, offset=offset)
-        seconds_read = time.perf_counter() - began
+        table, seconds_read = read_table(data, target, drop, sample_weight, offset)
         options = fit_options(table, options)
         found = fastgd.learning_rate_range(table, **options)
     for text in (*table.remarks, *found.remarks):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,6 +13,7 @@ from fastgd.losses import LOSSES
 from fastgd.options import SHUFFLES
 from fastgd.penalties import PENALTY_NAMES
 from fastgd.rules import RULES
+from fastgd.schedules import SCHEDULES
 
 if TYPE_CHECKING:
     from fastgd import Table
@@ -143,13 +145,28 @@ penalty_options = together(
 rule_option = click.option(
     "--rule", default="sgd", show_default=True, help=f"Update rule: {', '.join(RULES)}. {SETTINGS_HELP}"
 )
+rate_options = together(
+    click.option("--learning-rate", type=AutoOr(float), default="auto", show_default=True, help="Step size."),
+    click.option(
+        "--schedule", default="constant", show_default=True, help=f"Of the learning rate: {', '.join(SCHEDULES)}."
+    ),
+)
+scale_option = click.option(
+    "--scale/--no-scale",
+    default=None,
+    help="Step in scaled columns.  [default: where they differ much and the rate is auto]",
+)
 step_options = together(
     click.option("--batch-size", type=AutoOr(int), default="auto", show_default=True, help="Rows a step of minibatch."),
-    click.option(
-        "--scale/--no-scale",
-        default=None,
-        help="Step in scaled columns.  [default: where they differ much and the rate is auto]",
-    ),
+    scale_option,
+)
+epochs_option = click.option(
+    "--epochs", "max_epochs", type=int, default=100, show_default=True, help="Most passes over the data."
+)
+tol_option = click.option(
+    "--tol",
+    type=float,
+    help="Relative tolerance to stop at; 0 runs all epochs.  [default: 1e-4 with an auto rate, else 0]",
 )
 no_intercept_option = click.option("--no-intercept", is_flag=True, help="Fit no intercept.")
 threads_option = click.option("--threads", "n_threads", type=int, help="Most threads to use.  [default: all]")
@@ -170,6 +187,17 @@ start_options = together(
     click.option("--seed", type=int, default=0, show_default=True, help="Seed of the shuffling."),
     threads_option,
 )
+
+
+def read_table(
+    data: str, target: str | None, drop: list[str], sample_weight: str | None, offset: str | None
+) -> tuple[Table, float]:
+    """The table that ``table_options`` ask for, and the seconds it took to read."""
+    import fastgd
+
+    began = time.perf_counter()
+    table = fastgd.open(data, target=target, drop=drop, weight=sample_weight, offset=offset)
+    return table, time.perf_counter() - began
 
 
 def fit_options(table: Table, options: dict[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,11 @@ smooth_option = click.option(
     metavar="BETA",
     help="Draw the exponentially weighted moving average in front of each curve; 0.9 averages over some 10 values.",
 )
+report_option = click.option(
+    "--report",
+    type=picture_type,
+    help="Write all of it into this file, .html: a page with charts to explore, which needs no network.",
+)
 against_option = click.option(
     "--against",
     type=click.Choice(AXES),
@@ -48,6 +53,7 @@ plot_options = together(
         help="Draw it over these two weights, or over one: age,intercept.",
     ),
     click.option("--plot-3d", is_flag=True, help="Draw it as a surface instead of contours."),
+    report_option,
 )
 
 
@@ -61,6 +67,7 @@ class Pictures:
     plot_landscape: Path | None
     plot_weights: list[str] | None
     plot_3d: bool
+    report: Path | None
 
     @classmethod
     def take(cls, options: dict[str, Any]) -> Pictures:
@@ -69,14 +76,15 @@ class Pictures:
 
     @property
     def files(self) -> dict[str, Path]:
-        named = {"plot": self.plot, "landscape": self.plot_landscape}
+        named = {"plot": self.plot, "landscape": self.plot_landscape, "report": self.report}
         return {name: path for name, path in named.items() if path is not None}
 
     def check(self, trace_steps: bool) -> None:
         """Find out before training, not after, what is wrong."""
-        for flag, value in (("--against", self.against), ("--smooth", self.smooth)):
-            if value is not None and self.plot is None:
-                raise click.UsageError(f"{flag} is of the picture of --plot: add --plot FILE.png")
+        if self.against is not None and self.plot is None:
+            raise click.UsageError("--against is of the picture of --plot: add --plot FILE.png")
+        if self.smooth is not None and self.plot is None and self.report is None:
+            raise click.UsageError("--smooth is of the picture of --plot: add --plot FILE.png, or --report FILE.html")
         for flag, given in (("--plot-weights", self.plot_weights), ("--plot-3d", self.plot_3d)):
             if given and self.plot_landscape is None:
                 raise click.UsageError(f"{flag} is of the picture of --plot-landscape: add --plot-landscape FILE.png")
@@ -86,10 +94,11 @@ class Pictures:
             raise click.UsageError("--plot-weights takes one name or two, with a comma between them")
         if self.smooth is not None:
             check_smooth(self.smooth)
-        for path in self.files.values():
+        for name, path in self.files.items():
             from fastgd.plots import check_picture
+            from fastgd.report import check_report
 
-            check_picture(path)
+            (check_report if name == "report" else check_picture)(path)
 
     def check_weights(self, table: Table, with_intercept: bool) -> None:
         """The weights are there. Those of several outputs are known only when the outputs are."""
@@ -116,10 +125,14 @@ class Pictures:
         title = title_of(result, table)
         if self.plot is not None:
             save(fastgd.plot_loss(shown, against=self.against or "epoch", smooth=self.smooth, title=title), self.plot)
+        wanted = {name: options[name] for name in OF_THE_OBJECTIVE if name in options}
         if self.plot_landscape is not None:
-            wanted = {name: options[name] for name in OF_THE_OBJECTIVE if name in options}
             found = fastgd.landscape(table, results=result, weights=self.plot_weights or None, **wanted)
             save(fastgd.plot_landscape(found, surface=self.plot_3d, title=title), self.plot_landscape)
+        if self.report is not None:
+            from .report import run_report
+
+            fastgd.write_report(self.report, run_report(shown, table, wanted, title, self.smooth))
 
 
 def check_smooth(beta: float) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import partial
 from itertools import product
@@ -13,20 +12,22 @@ import click
 
 from fastgd.errors import FastgdError
 from fastgd.options import METHODS, ON_DIVERGENCE
-from fastgd.schedules import SCHEDULES
 
 from .console import progress, remark
 from .options import (
     DATA_HELP,
-    AutoOr,
+    epochs_option,
     fit_options,
     json_option,
     penalty_options,
     quiet_option,
+    rate_options,
+    read_table,
     rule_option,
     start_options,
     step_options,
     table_options,
+    tol_option,
 )
 from .pictures import Pictures, plot_options
 from .validation import FractionOrData, open_validation
@@ -41,18 +42,11 @@ if TYPE_CHECKING:
 @click.option("--method", type=click.Choice(list(METHODS)), default="auto", show_default=True, help="How to descend.")
 @penalty_options
 @rule_option
-@click.option("--learning-rate", type=AutoOr(float), default="auto", show_default=True, help="Step size.")
-@click.option(
-    "--schedule", default="constant", show_default=True, help=f"Of the learning rate: {', '.join(SCHEDULES)}."
-)
+@rate_options
 @step_options
-@click.option("--epochs", "max_epochs", type=int, default=100, show_default=True, help="Most passes over the data.")
+@epochs_option
 @click.option("--max-seconds", type=float, help="Most seconds of training.")
-@click.option(
-    "--tol",
-    type=float,
-    help="Relative tolerance to stop at; 0 runs all epochs.  [default: 1e-4 with an auto rate, else 0]",
-)
+@tol_option
 @click.option("--gap-tol", type=float, help="Stop when the objective is proved to be within this of the optimum.")
 @click.option(
     "--patience", type=int, default=5, show_default=True, help="Epochs without an improvement of tol before stopping."
@@ -118,13 +112,11 @@ def run(
     options["loss"] = read_loss(options["loss"])
     try:
         with progress(f"reading {data}", quiet):
-            began = time.perf_counter()
-            table = fastgd.open(data, target=target, drop=drop, weight=sample_weight, offset=offset)
-            seconds_read = time.perf_counter() - began
+            table, seconds_read = read_table(data, target, drop, sample_weight, offset)
             options = fit_options(table, options)
             options["validation"] = open_validation(options.get("validation"), table, sample_weight, offset)
             options["trace"] = "step" if trace_steps else "epoch"
-            pictures.check_weights(table, options["fit_intercept"])
+            pictures.check_weights(table, options.get("fit_intercept", True))
             result = fastgd.fit(table, **options)
     except (fastgd.Interrupted, fastgd.DivergedError) as ended:
         if ended.result is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from .options import (
     no_intercept_option,
     penalty_options,
     quiet_option,
+    read_table,
     table_options,
     threads_option,
 )
@@ -102,9 +102,7 @@ def search(
 
     options["loss"] = read_loss(options["loss"])
     with progress(f"reading {data}", quiet):
-        began = time.perf_counter()
-        table = fastgd.open(data, target=target, drop=drop, weight=sample_weight, offset=offset)
-        seconds_read = time.perf_counter() - began
+        table, seconds_read = read_table(data, target, drop, sample_weight, offset)
         found = fastgd.search(table, **search_options(table, options))
     for text in (*table.remarks, *found.remarks):
         remark(text, quiet)

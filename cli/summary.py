@@ -94,14 +94,14 @@ def print_summary(table: Table, result: Result, seconds_read: float, files: dict
         ("loss", describe_loss(result)),
         ("method", describe_method(result)),
         ("training", f"{epochs} in {seconds['fit']:.3g} s, {speed}; reading {seconds_read:.2g} s{compiled}"),
-        ("stopped", _why_stopped(result)),
+        ("stopped", why_stopped(result)),
         *_where_stopped(result),
         ("objective", f"{result.objective:.8g} (from {result.trace['objective'][0]:.8g} at the start)"),
         *_curve(result),
         ("gap", _gap(result)),
         *validation_rows(result),
         ("on training", describe_metrics(training_metrics(table, result))),
-        *_weights(result),
+        *weight_rows(result),
     ]
     rows += [("remark", text) for text in result.remarks]
     if table.source == "tutorial":
@@ -109,12 +109,12 @@ def print_summary(table: Table, result: Result, seconds_read: float, files: dict
     print_table([*rows, *files.items()])
 
 
-def _why_stopped(result: Result) -> str:
+def why_stopped(result: Result) -> str:
     if result.method not in ("sgd", "minibatch") and result.stop_reason == "tol":
         return "converged: the gradient is below the tolerance"
     before = round(float(result.trace["passes"][0]))  # to measure the columns, or to find a learning rate
     spent = f", {before} of them before training" if before and result.stop_reason == "max_epochs" else ""
-    return STOP_REASONS[result.stop_reason] + spent
+    return STOP_REASONS.get(result.stop_reason, result.stop_reason) + spent  # interrupted, say, in a report
 
 
 def _where_stopped(result: Result) -> list[tuple[str, str]]:
@@ -159,7 +159,7 @@ def describe_method(result: Result, with_reason: bool = True) -> str:
     return ", ".join(parts)
 
 
-def _weights(result: Result) -> list[tuple[str, str]]:
+def weight_rows(result: Result) -> list[tuple[str, str]]:
     """Coefficients and intercept, of several outputs those of the first few."""
     names = result.feature_names or tuple(map(str, range(result.n_features)))
     with_intercept = result.settings["fit_intercept"]

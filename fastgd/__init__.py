@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from .progress import reporting_to as reporting_to
     from .rate_range import RateRange as RateRange
     from .rate_range import learning_rate_range as learning_rate_range
+    from .report.model import Report as Report
+    from .report.page import write_report as write_report
     from .result import Result as Result
     from .result import load as load
     from .search import SearchResult as SearchResult
@@ -55,6 +57,7 @@ _HOMES = {
     "Landscape": "landscape",
     "OptionError": "errors",
     "RateRange": "rate_range",
+    "Report": "report.model",
     "Reporter": "progress",
     "Result": "result",
     "SearchResult": "search",
@@ -78,6 +81,7 @@ _HOMES = {
     "search": "search",
     "smooth": "smooth",
     "term": "term",
+    "write_report": "report.page",
 }
 
 __all__ = [*_HOMES, "__version__"]

@@ -1,7 +1,8 @@
-"""`compare`: methods side by side from one start: how fast each goes through the rows, and how soon it gets somewhere."""
+"""`compare`: methods side by side from one start, how fast each goes through the rows and how soon it is at a goal."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .data import open as open_table
-from .errors import DivergedError, OptionError
+from .errors import DivergedError, FastgdError, OptionError
 from .fit import fit, pose
 from .jit import compile_error, thread_pool_size, threads
 from .losses import LOSSES
@@ -19,6 +20,7 @@ from .options import COMPARED, METHODS, check_whole
 from .penalties import resolve_penalty
 from .problem import Problem, RowOptions
 from .result import Result
+from .rules import RULES
 
 # Those that take an update rule.
 WITH_RULE = ("gd", "sgd", "minibatch")
@@ -38,8 +40,10 @@ class Entry:
     settings : what `fit` was given for it: "method", perhaps "batch_size" and "rule".
     result : what it came to; of a run that diverged, what there was. Its trace has F after each epoch, wherever the
         weights there were kept. None where the method does not take the problem.
-    error : why there is no model, in a sentence; else None.
-    rows_per_second : for 1 thread and for all, by their number: the rows of all passes by the median of the seconds.
+    error : why there is no model: the `DivergedError`, or the `OptionError` of a method that does not take the
+        problem; else None.
+    rows_per_second : for 1 thread and for all, by their number: the rows of all passes by the median of the seconds;
+        empty without a model.
     speedup : the second of these divided by the first; NaN where there is one thread only.
     epochs_to_goal, seconds_to_goal : after which epoch F is at the goal for the first time, and how long that took on
         all threads; None where it never is.
@@ -51,7 +55,7 @@ class Entry:
     label: str
     settings: Mapping[str, Any]
     result: Result | None
-    error: str | None
+    error: FastgdError | None
     rows_per_second: Mapping[int, float]
     epochs_to_goal: int | None
     seconds_to_goal: float | None
@@ -59,12 +63,12 @@ class Entry:
 
     @property
     def objective(self) -> float:
-        return float("nan") if self.result is None or self.error else self.result.objective
+        return math.nan if self.result is None or self.error else self.result.objective
 
     @property
     def speedup(self) -> float:
         speeds = [*self.rows_per_second.values()]
-        return speeds[-1] / speeds[0] if len(speeds) > 1 else float("nan")
+        return speeds[-1] / speeds[0] if len(speeds) > 1 else math.nan
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ class Comparison:
     goal : the F to reach; NaN where no method has a model.
     start : F at the start.
     n_threads : what "all threads" are.
-    runs : the results by label, for `plot_loss` and `landscape`.
+    runs : by label the results, or how they diverged: for `plot_loss`, `landscape` and a `Report`.
     """
 
     entries: tuple[Entry, ...]
@@ -87,8 +91,9 @@ class Comparison:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def runs(self) -> dict[str, Result]:
-        return {entry.label: entry.result for entry in self.entries if entry.result is not None}
+    def runs(self) -> dict[str, Result | DivergedError]:
+        ended = {e.label: e.error if isinstance(e.error, DivergedError) else e.result for e in self.entries}
+        return {name: run for name, run in ended.items() if run is not None}
 
 
 def compare(
@@ -151,16 +156,18 @@ def compare(
     with threads(all_threads), compile_error(), np.errstate(all="ignore"):
         for run in fits.values():
             run.fill_objectives(problem)
-    begun = next((float(run.result.trace["objective"][0]) for run in fits.values()), float("nan"))
+    begun = next((float(run.result.trace["objective"][0]) for run in fits.values()), math.nan)
     if goal is None:
-        lowest = min((run.lowest for run in fits.values()), default=float("nan"))
-        goal = begun - SHARE_OF_THE_WAY * (begun - lowest)
+        lowest = min((run.lowest for run in fits.values()), default=math.inf)
+        goal = begun - SHARE_OF_THE_WAY * (begun - lowest) if math.isfinite(lowest) else math.nan
     entries = [_entry(name, settings, runs[name], goal) for name, settings in plans]
     return Comparison(tuple(entries), float(goal), begun, all_threads, dict(options))
 
 
 def _settings_of(methods: Sequence[str], rules: Sequence[Any]) -> list[dict[str, Any]]:
     """What `fit` is given for each row of the table."""
+    for rule in rules:
+        RULES.resolve(rule)
     found = []
     for text in methods:
         name, _, size = text.partition(":")
@@ -174,8 +181,9 @@ def _settings_of(methods: Sequence[str], rules: Sequence[Any]) -> list[dict[str,
         found += [{**settings, "rule": rule} for rule in rules] if name in WITH_RULE else [settings]
     if not found:
         raise OptionError("there is nothing to compare: name at least one method and one rule")
-    if len({label(settings) for settings in found}) < len(found):
-        raise OptionError("a method is named twice")
+    names = [label(settings) for settings in found]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise OptionError(f"{twice!r} is named twice")
     return found
 
 
@@ -191,13 +199,13 @@ class _Timed:
     """A fit that was done several times, on one thread and on all of them."""
 
     result: Result
-    error: str | None
+    error: DivergedError | None
     seconds: dict[int, float]
 
     @property
     def lowest(self) -> float:
         values = self.result.trace["objective"]
-        return float(np.nanmin(np.where(np.isfinite(values), values, np.nan))) if not self.error else float("inf")
+        return float(np.nanmin(np.where(np.isfinite(values), values, np.nan))) if not self.error else math.inf
 
     def fill_objectives(self, problem: Problem) -> None:
         """F at each row of the trace, also where the fit itself did not look."""
@@ -216,7 +224,7 @@ def _timed(
     """The fits of one method; the error of one that does not take the problem."""
     seconds: dict[int, list[float]] = {count: [] for count in sorted({1, all_threads})}
     runs: list[tuple[float, Result]] = []
-    error = None
+    error: DivergedError | None = None
     with suppress(DivergedError, OptionError):
         fit(X, y, **{**options, **settings, "max_epochs": 1}, n_threads=all_threads)  # compiles, or loads, the kernels
     for _ in range(repeats):
@@ -226,7 +234,7 @@ def _timed(
             except DivergedError as diverged:
                 if diverged.result is None:
                     raise
-                result, error = diverged.result, str(diverged)
+                result, error = diverged.result, diverged
             except OptionError as refused:
                 return refused
             seconds[count].append(result.seconds["fit"])
@@ -239,17 +247,17 @@ def _timed(
 def _entry(name: str, settings: dict[str, Any], run: _Timed | OptionError, goal: float) -> Entry:
     saddle = _leaves_saddle(settings)
     if isinstance(run, OptionError):
-        return Entry(name, settings, None, str(run), {}, None, None, saddle)
+        return Entry(name, settings, None, run, {}, None, None, saddle)
     trace = run.result.trace
     rows = float(trace["passes"][-1]) * run.result.n_samples
-    reached = np.flatnonzero(trace["objective"] <= goal) if not run.error else []
-    row = trace[reached[0]] if len(reached) else None
+    reached = np.flatnonzero(trace["objective"] <= goal)
+    row = trace[reached[0]] if len(reached) and not run.error else None
     return Entry(
         label=name,
         settings=settings,
         result=run.result,
         error=run.error,
-        rows_per_second={count: rows / max(seconds, 1e-9) for count, seconds in run.seconds.items()},
+        rows_per_second={} if run.error else {count: rows / seconds for count, seconds in run.seconds.items()},
         epochs_to_goal=None if row is None else int(row["epoch"]),
         seconds_to_goal=None if row is None else float(row["seconds"]),
         leaves_saddle=saddle,

@@ -280,6 +280,6 @@ def _objective_on(problem: Problem, plane: _Plane) -> Callable[[np.ndarray], np.
         thetas = (plane.origin + points @ plane.directions).reshape(-1, *shape)
         if small is None:
             return objectives_at(problem, thetas)
-        return mean_losses_at(small, points) + np.array([problem.penalty_at(theta) for theta in thetas])
+        return np.asarray(mean_losses_at(small, points) + [problem.penalty_at(theta) for theta in thetas])
 
     return objective

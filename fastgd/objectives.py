@@ -25,7 +25,7 @@ def objectives_at(problem: Problem, thetas: np.ndarray, told: Told = lambda _sha
         return np.array([problem.objective(theta) for theta in thetas])
     losses = mean_losses_at(problem, thetas, told)
     with np.errstate(all="ignore"):
-        return losses + np.array([problem.penalty_at(theta) for theta in thetas])
+        return np.asarray(losses + [problem.penalty_at(theta) for theta in thetas])
 
 
 def mean_losses_at(problem: Problem, thetas: np.ndarray, told: Told = lambda _share: None) -> np.ndarray:

@@ -99,7 +99,10 @@ def test_the_map_stays_small_and_bears_infinity():
     assert len(picture(bowl(rounds=5), ["a", "b"], "01234")) == 16 + 2
     found = bowl()
     holes = replace(found.rounds[0], objectives=np.where(found.rounds[0].objectives > 5, np.inf, 1.0))
-    assert len(picture(replace(found, rounds=(holes,)), ["a", "b"], "01234")) == 4 + 2
+    with np.errstate(invalid="raise"):
+        lines = picture(replace(found, rounds=(holes,)), ["a", "b"], "01234")
+    assert len(lines) == 4 + 2
+    assert lines[0][2] == lines[0][3] != lines[1][4]  # far from the best F is infinite
 
 
 def test_other_numbers_of_weights_have_no_map():

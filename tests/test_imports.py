@@ -26,6 +26,7 @@ MOST_LINES = 400
 LAYERS = [
     ["errors"],
     ["term", "term_numba", "jit", "jit_cache", "elementary", "prefetch"],
+    ["environment"],
     ["smooth"],
     ["vocabulary", "data"],
     ["traces"],
@@ -45,10 +46,11 @@ LAYERS = [
     ["path", "warm_up"],
     ["rate_range", "landscape", "search", "compare"],
     ["plots"],
+    ["report"],
     ["cli"],
 ]
 # Numba's import takes most of a second, and its other names change with its versions.
-KNOW_NUMBA = {"jit", "jit_cache", "term_numba", "elementary", "prefetch", "rows", "kernels"}
+KNOW_NUMBA = {"jit", "jit_cache", "term_numba", "elementary", "prefetch", "rows", "kernels", "environment"}
 TERMS = ("losses", "penalties", "schedules", "rules")
 
 

@@ -119,17 +119,3 @@ def test_a_parallel_kernel_keeps_its_name_and_what_it_is_for():
     out = np.zeros(5)
     fill.py_func(out)
     assert out.tolist() == [0, 1, 2, 3, 4]
-
-
-def test_all_runs_as_plain_python_too(launching):
-    """``NUMBA_DISABLE_JIT=1``, for debuggers and for terms that cannot be compiled."""
-    small, methods = X[:40], ("gd", "sgd", "minibatch")
-    compiled = [fastgd.fit(small, small @ W, method=method, max_epochs=3).objective for method in methods]
-    script = """
-        import fastgd
-        small = X[:40]
-        for method in ("gd", "sgd", "minibatch"):
-            print(fastgd.fit(small, small @ np.arange(1.0, 6.0), method=method, max_epochs=3).objective)
-    """
-    plain = launching(script, NUMBA_DISABLE_JIT="1").split()
-    assert list(map(float, plain)) == pytest.approx(compiled, rel=1e-9)

@@ -128,6 +128,7 @@ def test_one_pass_trains_all(monkeypatch):
 
     counting.serial = counting
     monkeypatch.setattr(stochastic, "minibatch_outputs_epoch", counting)
+    monkeypatch.setattr(stochastic, "of_fixed_types", lambda kernel: kernel)
     many = np.tile(X, (40, 1)), np.tile(Y, 40)
     found = learning_rate_range(*many, loss=HUBER)
     assert sum(rows for rows, _ in seen) == len(many[0])

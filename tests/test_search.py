@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastgd
-from fastgd import DataError, Interrupted, OptionError
+from fastgd import DataError, Interrupted, OptionError, objectives
 from fastgd import search as find
 from fastgd.data import landscapes
 from fastgd.kernels.grid import add_losses_of_many
@@ -219,7 +219,7 @@ def test_a_loss_of_ones_own():
 @pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
 def test_equal_bits_on_any_number_of_threads(form):
     many = np.tile(X, (100, 1))
-    assert many.size * 64 > searching.PARALLEL_FROM
+    assert many.size * 64 > objectives.PARALLEL_FROM
     one, two = (find(form(many), np.tile(Y, 100), fit_intercept=False, n_threads=n) for n in (1, 2))
     for a, b in zip(one.rounds, two.rounds, strict=True):
         assert a.objectives.tobytes() == b.objectives.tobytes()
@@ -227,8 +227,8 @@ def test_equal_bits_on_any_number_of_threads(form):
 
 def test_rows_go_by_several_calls_where_they_are_many(monkeypatch):
     whole = find(X, Y)
-    monkeypatch.setattr(searching, "PRODUCTS_A_CALL", 1)
-    monkeypatch.setattr(searching, "FEWEST_ROWS_A_CALL", 70)
+    monkeypatch.setattr(objectives, "PRODUCTS_A_CALL", 1)
+    monkeypatch.setattr(objectives, "FEWEST_ROWS_A_CALL", 70)
     calls = []
     real = add_losses_of_many.serial
     monkeypatch.setattr(add_losses_of_many, "serial", lambda *args: calls.append(args[2:4]) or real(*args))
@@ -309,7 +309,7 @@ def test_ctrl_c_ends_it(monkeypatch):
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(searching, "evaluate", interrupted)
+    monkeypatch.setattr(searching, "objectives_at", interrupted)
     with pytest.raises(Interrupted):
         find(np.eye(2), [1.0, 2.0])
 

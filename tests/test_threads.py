@@ -303,3 +303,20 @@ def test_a_fork_while_another_thread_compiles(launching):
         assert ask("squared", np.float64) == 9.0
         """
     )
+
+
+# --- Without compilation ----------------------------------------------------------------------------------------------
+
+
+def test_all_runs_as_plain_python_too(launching):
+    """``NUMBA_DISABLE_JIT=1``, for debuggers and for terms that cannot be compiled."""
+    small, methods = X[:40], ("gd", "sgd", "minibatch")
+    compiled = [fastgd.fit(small, small @ W, method=method, max_epochs=3).objective for method in methods]
+    script = """
+        import fastgd
+        small = X[:40]
+        for method in ("gd", "sgd", "minibatch"):
+            print(fastgd.fit(small, small @ np.arange(1.0, 6.0), method=method, max_epochs=3).objective)
+    """
+    plain = launching(script, NUMBA_DISABLE_JIT="1").split()
+    assert list(map(float, plain)) == pytest.approx(compiled, rel=1e-9)

@@ -85,7 +85,7 @@ def light_greys() -> Any:
     return LinearSegmentedColormap.from_list("light greys", np.column_stack([light, light, light]))
 
 
-def refined(found: Landscape) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def refined(found: Landscape, times: int = REFINED) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Grid and values for contours that do not break up in a narrow valley: between the points by cubic splines, which
     are exact where F is quadratic, but held to the values on the grid and the paths, lest a loss seem to fall below
     0; the grid itself where F is not finite everywhere.
@@ -95,7 +95,7 @@ def refined(found: Landscape) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return x, y, found.values
     from scipy.interpolate import RectBivariateSpline
 
-    finer_x, finer_y = (np.linspace(axis[0], axis[-1], REFINED * (len(axis) - 1) + 1) for axis in (x, y))
+    finer_x, finer_y = (np.linspace(axis[0], axis[-1], times * (len(axis) - 1) + 1) for axis in (x, y))
     values = RectBivariateSpline(y, x, found.values)(finer_y, finer_x)
     known = np.concatenate([found.values.ravel(), *found.heights.values()])
     return finer_x, finer_y, np.clip(values, known[np.isfinite(known)].min(), found.values.max())

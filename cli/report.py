@@ -1,0 +1,192 @@
+"""``--report``: what the page says of one run, or of several side by side."""
+
+from __future__ import annotations
+
+import math
+import shlex
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastgd import DivergedError, FastgdError, Landscape, Report, Result, Table
+from fastgd.data.wording import label, plural
+from fastgd.losses import LOSSES
+
+from .summary import (
+    METRIC_NAMES,
+    describe_method,
+    samples_per_second,
+    training_metrics,
+    weight_rows,
+    why_stopped,
+)
+
+if TYPE_CHECKING:
+    from fastgd import Comparison
+    from fastgd.compare import Entry
+
+COLUMNS_NAMED = 30
+CLASSES_COUNTED = 20
+# The surface is some hundred evaluations of F, on so many numbers each at most: a few seconds.
+MOST_NUMBERS = 5_000_000
+
+
+def run_report(
+    run: Result | DivergedError, table: Table, asked: Mapping[str, Any], title: str, smooth: float | None
+) -> Report:
+    """What ``fastgd run --report`` writes; ``asked`` are the options of `fastgd.fit` that `fastgd.landscape` takes."""
+    result = run.result if isinstance(run, DivergedError) else run
+    found, missing = surface({result.method: result}, table, asked)
+    row = table_row(run, result)
+    return Report(
+        title,
+        command=command_line(),
+        settings=settings_of(result, asked.get("n_threads")),
+        data=data_facts(table),
+        columns=list(row),
+        rows=[list(row.values())],
+        runs={result.method: run},
+        model=model_facts(run, result, table),
+        landscape=found,
+        no_landscape=missing,
+        remarks=(*table.remarks, *result.remarks),
+        smooth=0.9 if smooth is None else smooth,
+    )
+
+
+def comparison_report(
+    found: Comparison, table: Table, asked: Mapping[str, Any], title: str, smooth: float | None
+) -> Report:
+    """What ``fastgd compare --report`` writes."""
+    results = {entry.label: entry.result for entry in found.entries if entry.result is not None}
+    drawn, missing = surface(results, table, asked)
+    some = next(iter(results.values()))
+    rows = [comparison_row(entry, found) for entry in found.entries]
+    refused = [f"{entry.label}: {entry.error}" for entry in found.entries if entry.result is None]
+    return Report(
+        title,
+        command=command_line(),
+        settings={
+            "loss": LOSSES.describe(some.loss),
+            "penalty": some.settings["penalty"],
+            "goal": found.goal if math.isfinite(found.goal) else None,
+            "objective at the start": found.start,
+            **{name: found.settings.get(name) for name in ("learning_rate", "max_epochs", "seed")},
+            "n_threads": found.n_threads,
+        },
+        data=data_facts(table),
+        columns=list(rows[0]),
+        rows=[list(row.values()) for row in rows],
+        runs=found.runs,
+        landscape=drawn,
+        no_landscape=missing,
+        remarks=(*table.remarks, *refused),
+        smooth=0.9 if smooth is None else smooth,
+    )
+
+
+def comparison_row(entry: Entry, found: Comparison) -> dict[str, Any]:
+    """The cells of a method by column."""
+    counts = sorted({1, found.n_threads})
+    speeds = {f"rows a second, {plural(count, 'thread')}": entry.rows_per_second.get(count) for count in counts}
+    return {
+        "method": entry.label,
+        **{name: None if speed is None else round(speed) for name, speed in speeds.items()},
+        **({"ratio": round(entry.speedup, 2) if entry.rows_per_second else None} if len(counts) > 1 else {}),
+        "epochs to the goal": entry.epochs_to_goal,
+        "seconds to the goal": entry.seconds_to_goal,
+        "objective": None if entry.error else entry.objective,
+        "leaves the saddle": entry.leaves_saddle,
+    }
+
+
+def command_line() -> str:
+    """The one that runs, as a shell takes it."""
+    return shlex.join(["fastgd", *sys.argv[1:]])
+
+
+def settings_of(result: Result, n_threads: int | None) -> dict[str, Any]:
+    return {
+        "loss": LOSSES.describe(result.loss),
+        "method": describe_method(result),
+        **result.settings,
+        "n_threads": n_threads or "all",
+    }
+
+
+def table_row(run: Result | DivergedError, result: Result) -> dict[str, Any]:
+    """The cells of this run by column."""
+    return {
+        "method": result.method,
+        "learning rate": result.learning_rate,
+        "epochs": result.n_epochs,
+        "seconds": result.seconds["fit"],
+        "rows a second": round(samples_per_second(result)),
+        "objective": result.objective,
+        "gap at most": result.gap_bound,
+        "stopped": f"diverged in epoch {run.epoch}" if isinstance(run, DivergedError) else why_stopped(result),
+    }
+
+
+def model_facts(run: Result | DivergedError, result: Result, table: Table) -> dict[str, Any]:
+    facts: dict[str, Any] = dict(weight_rows(result))
+    if isinstance(run, Result):
+        metrics = training_metrics(table, result)
+        facts |= {f"{METRIC_NAMES[name]} on training": value for name, value in metrics.items()}
+    return facts
+
+
+def data_facts(table: Table) -> dict[str, Any]:
+    names = list(table.feature_names[:COLUMNS_NAMED])
+    if table.n_features > COLUMNS_NAMED:
+        names.append(f"and {table.n_features - COLUMNS_NAMED:,} more")
+    kind = "dense" if isinstance(table.X, np.ndarray) else f"sparse, {plural(table.X.nnz, 'value')}"
+    facts: dict[str, Any] = {
+        "source": table.source,
+        "rows": table.n_samples,
+        "columns": table.n_features,
+        "names": names,
+        "kind": f"{kind}, {table.X.dtype}",
+        "target": table.target_name,
+        **target_facts(table.y),
+        "weights": "one for each row" if table.sample_weight is not None else None,
+        "offset": table.offset_name,
+    }
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def target_facts(y: np.ndarray | None) -> dict[str, Any]:
+    """How the target is spread, where it is a single one."""
+    if y is None or y.ndim != 1:
+        return {}
+    values, counts = np.unique(y, return_counts=True)
+    if y.dtype.kind != "f" or len(values) <= 2:
+        shown = zip(values.tolist()[:CLASSES_COUNTED], counts.tolist(), strict=False)
+        more = len(values) - CLASSES_COUNTED
+        told = [f"{label(value)}: {count:,}" for value, count in shown]
+        return {"its values": [*told, *([f"and {more:,} more"] if more > 0 else [])]}
+    return {
+        "its mean": float(y.mean()),
+        "its standard deviation": float(y.std()),
+        "its least value": float(y.min()),
+        "its greatest value": float(y.max()),
+    }
+
+
+def surface(results: Mapping[str, Result], table: Table, asked: Mapping[str, Any]) -> tuple[Landscape | None, str]:
+    """F around the paths, or why it is not drawn."""
+    kept = {name: result for name, result in results.items() if result.path is not None}
+    if not kept:
+        return None, "the weights of each epoch would be more than a million numbers, and were not kept."
+    n_outputs = next(iter(kept.values())).n_outputs
+    numbers = table.X.size * n_outputs if n_outputs > 1 else 2 * table.n_samples
+    if numbers > MOST_NUMBERS:
+        return None, "the data is large, and it would take long; fastgd run --plot-landscape FILE.svg draws it."
+    from fastgd import landscape
+
+    try:
+        return landscape(table, results=kept, **asked), ""
+    except FastgdError as error:  # the rest of the page is there nevertheless
+        return None, f"{error}."
