@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -22,6 +25,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 OWN_LOSS_HELP = "The loss again, FILE.py:CLASS, of a model that was fitted with one of your own."
 SETTINGS_HELP = "Settings follow a colon, as in huber:delta=2."
+LARGE_FILE = 10_000_000  # bytes
 DATA_HELP = f"DATA is a file or one of the built-ins: {', '.join(BUILTINS)}."
 
 
@@ -195,9 +199,34 @@ def read_table(
     """The table that ``table_options`` ask for, and the seconds it took to read."""
     import fastgd
 
+    loading = threading.Thread(target=_load_fit, daemon=True)
+    if is_large(data):
+        loading.start()  # reading waits for the disk and for Arrow, which leave Python to others
     began = time.perf_counter()
     table = fastgd.open(data, target=target, drop=drop, weight=sample_weight, offset=offset)
-    return table, time.perf_counter() - began
+    seconds = time.perf_counter() - began
+    if loading.ident is not None:
+        loading.join()
+    return table, seconds
+
+
+def is_large(data: str) -> bool:
+    """Whether reading it takes as long as loading what training needs."""
+    if data in ("linear", "logistic"):
+        return True
+    try:
+        return os.path.getsize(data) > LARGE_FILE
+    except OSError:
+        return False
+
+
+def _load_fit() -> None:
+    """What training needs; if it cannot be loaded, training will say so."""
+    with suppress(Exception):
+        import fastgd.fit  # noqa: F401
+        from fastgd.jit import get_ready
+
+        get_ready()
 
 
 def fit_options(table: Table, options: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from typing import Any
 import numba
 from numba.core import event
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import cpu_target
 from numba.extending import overload
 from numba.np.ufunc import parallel
 
@@ -220,6 +221,12 @@ class _Launches:
 
 
 _launches = _Launches()
+
+
+def get_ready() -> None:
+    """Do what numba does at the first call of a kernel, some tenths of a second of it, while there is time."""
+    cpu_target.typing_context.refresh()
+    cpu_target.target_context.refresh()
 
 
 def thread_pool_size() -> int:
