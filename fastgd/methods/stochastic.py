@@ -30,8 +30,8 @@ VALUES_A_CALL = 1 << 23
 ROW_OVERHEAD = 16
 # An epoch is cut into at least so many calls, after each of which the watch looks for divergence, ...
 CALLS_AN_EPOCH = 20
-# ... unless a call would then handle so few values, a millisecond or two of work, that starting it (some tenths of
-# one, for numba to look at its arguments) is felt.
+# ... unless a call would then handle so few values, a millisecond or two of work, that what happens between
+# calls (rates, the watch) is felt.
 FEWEST_VALUES_A_CALL = 1 << 20
 # In shards a call is a round, and it takes some tenths of a millisecond to hand its parts to threads and to wait for
 # them. Whether an epoch had 1 round or 200 made no difference to where it led, on 500,000 x 54 and on sparse rows.
