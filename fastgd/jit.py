@@ -91,9 +91,10 @@ def threaded(chunks: str, finish: Callable[..., Any] = lambda *_args: None) -> C
     """A serial kernel for some of the chunks of rows, which Python's threads call side by side.
 
     For passes that a fit makes a few times: it takes 0.1 ms to launch where a `parallel_kernel` takes a tenth of it,
-    and a quarter to a half of the time to compile. The kernel's first two parameters are the first chunk and the one behind the
-    last; who launches it gives the others. ``chunks`` names the one that tells how many chunks there are, a number or
-    an array with a row for each; ``finish``, called with the same arguments, adds up what the chunks have left.
+    and a quarter to a half of the time to compile. The kernel's first two parameters are the first chunk and the one
+    behind the last; who launches it gives the others. ``chunks`` names the one that tells how many chunks there are, a
+    number or an array with a row for each; ``finish``, called with the same arguments, adds up what the chunks have
+    left.
     """
 
     def make(function: Callable[..., Any]) -> Any:
