@@ -46,7 +46,8 @@ class Entry:
         empty without a model.
     speedup : the second of these divided by the first; NaN where there is one thread only.
     epochs_to_goal, seconds_to_goal : after which epoch F is at the goal for the first time, and how long that took on
-        all threads; None where it never is.
+        all threads, as its trace counts: from the first step, without checks and the choice of a learning rate before
+        it. None where it never is.
     objective : F at the end; NaN without a model.
     leaves_saddle : whether it finds a way down from the saddle point of the built-in data ``saddle``; None where it
         does not take the problem.
