@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from .timing import PAUSE
+
 MOST_ITERATIONS = 4096
 ROUNDS = 3  # a short fit's time is the median of so many
 SHORT = 3.0
@@ -22,11 +24,15 @@ FEW = 4
 
 @dataclass(frozen=True)
 class Finish:
-    """One that reached the target: its name, the seconds of its fit, and how many iterations it had."""
+    """One that reached the target: its fits, the seconds of the one that did, and how many iterations it had."""
 
-    name: str
+    fits: Fits
     seconds: float
     iterations: int
+
+    def again(self) -> object:
+        """That fit once more."""
+        return self.fits.solve(self.iterations)
 
 
 def settle() -> None:
@@ -46,7 +52,7 @@ class Fits:
         most: int = MOST_ITERATIONS,
     ) -> None:
         self.name, self.most = name, most
-        self._solve, self._objective = solve, objective
+        self.solve, self._objective = solve, objective
         self._known: dict[int, tuple[float, float]] = {}
         self._medians: dict[int, float] = {}
 
@@ -67,9 +73,10 @@ class Fits:
 
     def _fit(self, iterations: int) -> tuple[float, float]:
         gc.collect()
+        time.sleep(PAUSE)
         began = time.perf_counter()
         try:
-            outcome = self._solve(iterations)
+            outcome = self.solve(iterations)
         except Exception:  # each solver has errors of its own for numbers that it cannot handle
             return time.perf_counter() - began, math.inf
         return time.perf_counter() - began, self._objective(outcome)
@@ -91,7 +98,7 @@ def finish(fits: Fits, target: float, limit: float, to_beat: float = math.inf) -
         else:
             low = middle
     once = fits.at(high)[0]
-    return Finish(fits.name, once if once > BEATEN * to_beat else fits.seconds(high), high)
+    return Finish(fits, once if once > BEATEN * to_beat else fits.seconds(high), high)
 
 
 def _first_to_reach(fits: Fits, target: float, limit: float, to_beat: float) -> tuple[int, int] | None:

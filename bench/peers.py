@@ -27,9 +27,14 @@ OPTIONAL: dict[str, Callable[[Race], dict[str, Peer]]] = {
 }
 
 
-def peers_of(race: Race) -> dict[str, Peer]:
+def solvers_of_scikit_learn(race: Race) -> dict[str, Peer]:
     """Those that can solve it; first the ones that are fast on most problems, since they cut the others short."""
-    found = _of_scikit_learn(race) if missing("sklearn") is None else {}
+    return _of_scikit_learn(race) if missing("sklearn") is None else {}
+
+
+def other_peers(race: Race) -> dict[str, Peer]:
+    """Those of the packages that are there."""
+    found: dict[str, Peer] = {}
     for package, peers in OPTIONAL.items():
         if missing(package) is None:
             found |= peers(race)

@@ -14,16 +14,19 @@ from collections.abc import Iterator
 import fastgd
 
 from .finish import MOST_ITERATIONS, Finish, Fits, finish, settle
-from .peers import DIRECT, OPTIONAL, missing, peers_of
-from .problems import Race, races
+from .peers import DIRECT, OPTIONAL, missing, other_peers, solvers_of_scikit_learn
+from .problems import Peer, Race, races
 from .scale import Scale
 from .table import Table, told
+from .timing import Timing, in_turn
 
 GAPS = (1e-4, 1e-8)
 # All fits of a peer until one reaches a gap may take so many times as long as our one that did, within these seconds.
 # The smaller limits come first for all of them: the fastest is mostly found there, and spares the slow ones the rest.
 PATIENCE = (6.0, 20.0, 60.0)
 SHORTEST, LONGEST = 3.0, 20.0
+# At last the fastest are timed in turn, for about so many seconds in all, and so many times each.
+TURNS_FOR, FEWEST_TURNS, MOST_TURNS = 15.0, 3, 9
 
 
 def ours(race: Race, max_epochs: int, method: str = "auto", tol: float = 0) -> fastgd.Result:
@@ -41,17 +44,16 @@ def least(race: Race) -> float:
     return min(worth(race, result) for result in (first, *again))
 
 
-def fits_of_peers(race: Race) -> Iterator[Fits]:
+def fits_of(peers: dict[str, Peer], race: Race) -> Iterator[Fits]:
     """Each warmed up: what it imports and compiles, it does on a few rows."""
-    for name, peer in peers_of(race).items():
+    for name, peer in peers.items():
         with contextlib.suppress(Exception):
             peer(race.head())(1)
         yield Fits(name, peer(race), lambda weights: race.objective(*weights), 1 if name in DIRECT else MOST_ITERATIONS)
 
 
-def fastest_peers(race: Race, targets: dict[float, float], us: dict[float, Finish | None]) -> dict[float, Finish]:
+def fastest_of(peers: list[Fits], targets: dict[float, float], us: dict[float, Finish | None]) -> dict[float, Finish]:
     """The fastest at each gap; one that does not reach a gap is not tried on the next."""
-    peers = list(fits_of_peers(race))
     settle()
     reached: dict[str, dict[float, Finish]] = {fits.name: {} for fits in peers}
     for times in PATIENCE:
@@ -86,33 +88,47 @@ def rows(race: Race) -> Iterator[tuple[object, ...]]:
     settle()
     fits = Fits("fastgd", lambda k: ours(race, k), lambda result: worth(race, result))
     us = {aim: finish(fits, target, LONGEST) for aim, target in targets.items()}
-    best = fastest_peers(race, targets, us)
+    known = fastest_of(list(fits_of(solvers_of_scikit_learn(race), race)), targets, us)
+    others = fastest_of(list(fits_of(other_peers(race), race)), targets, us)
     default = fastgd.fit(race.X, race.y, loss=race.loss, alpha=race.alpha)
     gap = f"{(worth(race, default) - F) / (constant - F):.0e}"
     for aim in GAPS:
-        yield race.name, f"{aim:g}", *cells(race, us[aim]), *against(us[aim], best.get(aim)), gap, passes(default)
+        contenders = {"us": us[aim], "known": known.get(aim), "other": others.get(aim)}
+        timings = turns({who: done for who, done in contenders.items() if done})
+        beside = [cell for who in ("known", "other") for cell in against(contenders, timings, who)]
+        yield race.name, f"{aim:g}", *cells(race, us[aim], timings), *beside, gap, passes(default)
 
 
-def cells(race: Race, us: Finish | None) -> tuple[object, ...]:
+def turns(contenders: dict[str, Finish]) -> dict[str, Timing]:
+    """Their fits again, in turn."""
+    together = sum(done.seconds for done in contenders.values())
+    rounds = min(max(int(TURNS_FOR / together), FEWEST_TURNS), MOST_TURNS) if contenders else 0
+    return in_turn({who: done.again for who, done in contenders.items()}, rounds)
+
+
+def cells(race: Race, us: Finish | None, timings: dict[str, Timing]) -> tuple[object, ...]:
     if us is None:
         return "not reached", None, None
     result = ours(race, us.iterations)
-    return result.method, us.seconds, passes(result)
+    return result.method, timings["us"].median, passes(result)
 
 
 def passes(result: fastgd.Result) -> float:
     return float(result.trace["passes"][-1])
 
 
-def against(us: Finish | None, best: Finish | None) -> tuple[object, ...]:
-    if best is None:
+def against(contenders: dict[str, Finish | None], timings: dict[str, Timing], who: str) -> tuple[object, ...]:
+    """The name of a peer, its seconds, and how many times faster we are."""
+    peer, us = contenders[who], contenders["us"]
+    if peer is None:
         return f"none in {limit(us):.0f} s", None, None
-    return best.name, best.seconds, best.seconds / us.seconds if us else None
+    timing = timings[who]
+    return peer.fits.name, timing.median, timings["us"].times_faster_than(timing) if us else None
 
 
 COLUMNS = (
-    "problem", "gap", "method", "seconds", "passes", "fastest peer", "its seconds", "times faster",
-    "gap by default", "its passes",
+    "problem", "gap", "method", "seconds", "passes", "fastest of scikit-learn", "its seconds", "times faster than it",
+    "fastest other", "seconds of that", "times faster than that", "gap by default", "its passes",
 )  # fmt: skip
 
 

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-# Before each call: threads of other libraries spin for some milliseconds after their last work, and would be in the
-# way of whoever comes next.
-PAUSE = 0.01
+# Before each call: threads of other libraries spin after their last work, those of OpenBLAS for 2^26 cycles, and
+# would be in the way of whoever comes next.
+PAUSE = 0.1
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ GOLDEN = (5**0.5 - 1) / 2
 SEARCHES = 30
 # Gradients known already serve where mixing them makes no more than this part of the gap, or the gap is next to none.
 MIXED, AS_GOOD_AS_NONE = 0.5, 1e-10
+# The mean slope rises by one part in so many of what it could at most, it is thought, and then thought again.
+ACROSS = (4.0, 16.0)
 # No pass is worth a bound that is more than this part of how far F is above the least values of the losses.
 WORTHLESS = 0.1
 # A gap that is this small a part of F is not worth the search for a better multiple of the dual point.
@@ -126,18 +128,40 @@ class Certificate:
             self.passes += 2.0 / len(self.reasons)
             objective, gap = self._least_squares().gap(k, rows[0])
             return objective, gap, objective
-        seen = [] if self.joint else list(seen_points(problem, k, rows[0]))
-        if seen:
-            gap, point = min(((self._gap(k, point, W), point) for point in seen), key=lambda of: of[0])
-            if point.loss - point.level <= MIXED * gap or gap <= AS_GOOD_AS_NONE * point.scale:
-                return point.loss + penalty, gap, point.scale + penalty
-        if not self.joint and (known := at(problem, k, rows[0])) is not None and (floor := self._floor(k)) is not None:
+        if (found := self._seen(k, rows, W, penalty)) is not None:
+            return found
+        known = None if self.joint else at(problem, k, rows[0])
+        if known is not None and (floor := self._floor(k)) is not None:
             whole = known.loss + penalty - floor
             if self._apart(k, W[0], -known.products) > WORTHLESS * whole:
                 return known.loss + penalty, whole, known.scale + penalty
+        if known is not None and problem.fit_intercept and not problem.several:
+            self._look_across(rows[0], known.mean)
+            if (found := self._seen(k, rows, W, penalty)) is not None:
+                return found
         self.passes += 2.0 / len(self.reasons)
         point = softmax_point(problem, rows) if self.joint else dual_point(problem, k, rows[0])
         return point.loss + penalty, self._gap(k, point, W), point.scale + penalty
+
+    def _seen(self, k: int, rows: np.ndarray, W: np.ndarray, penalty: float) -> tuple[float, float, float] | None:
+        """The same from gradients known already, if those will do."""
+        seen = [] if self.joint else list(seen_points(self.problem, k, rows[0]))
+        if not seen:
+            return None
+        gap, point = min(((self._gap(k, point, W), point) for point in seen), key=lambda of: of[0])
+        if point.loss - point.level <= MIXED * gap or gap <= AS_GOOD_AS_NONE * point.scale:
+            return point.loss + penalty, gap, point.scale + penalty
+        return None
+
+    def _look_across(self, theta: np.ndarray, slope: float) -> None:
+        """Ask for the gradient where only the intercept differs, so far off that its mean slope has the other sign."""
+        curvature = getattr(self.problem.loss, "curvature", lambda: 1.0)()
+        for times in ACROSS:
+            other = theta.copy()
+            other[-1] -= np.clip(times * slope / curvature, -1.0, 1.0)
+            self.passes += 1.0
+            if self.problem.look(other)[-1] * slope <= 0.0:
+                return
 
     def _least_squares(self) -> Quadratic:
         if self._quadratic is None:

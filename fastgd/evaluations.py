@@ -24,24 +24,25 @@ class Evaluations:
     Attributes
     ----------
     points : those with a gradient, the first and the last few.
+    last : the last one, which is recalled.
     """
 
     def __init__(self) -> None:
         self.points: list[Evaluation] = []
-        self._last: Evaluation | None = None
+        self.last: Evaluation | None = None
 
     def recall(self, theta: np.ndarray, losses: np.ndarray, with_gradient: bool = False) -> bool:
         """Whether the last weights were these; if so, write the ``losses``."""
-        last = self._last
+        last = self.last
         if last is None or (with_gradient and last.gradient is None) or not np.array_equal(last.theta, theta):
             return False
         losses[:] = last.losses
         return True
 
     def add(self, theta: np.ndarray, losses: np.ndarray, gradient: np.ndarray | None = None) -> None:
-        self._last = Evaluation(theta.copy(), losses.copy(), None if gradient is None else gradient.copy())
+        self.last = Evaluation(theta.copy(), losses.copy(), None if gradient is None else gradient.copy())
         if gradient is None:
             return
         if len(self.points) >= max(min(MOST_POINTS, MOST_VALUES // theta.size), 2):
             del self.points[1]
-        self.points.append(self._last)
+        self.points.append(self.last)

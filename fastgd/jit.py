@@ -6,17 +6,18 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 import re
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import numba
 from numba.core import event
@@ -24,9 +25,13 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 from numba.extending import overload
 from numba.np.ufunc import parallel
+from threadpoolctl import ThreadpoolController
 
 from .errors import FastgdError, OptionError
 from .jit_cache import KernelCache
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 # Never fastmath=True: it lets LLVM assume there is no NaN and delete the checks for it.
 FASTMATH = frozenset({"reassoc", "contract", "arcp", "nsz"})
@@ -133,6 +138,21 @@ class _Threaded:
     def _count(self, args: tuple[Any, ...]) -> int:
         chunks = args[self._position]
         return chunks if isinstance(chunks, int) else len(chunks)
+
+
+def side_by_side(function: Callable[[T], R], parts: Sequence[T]) -> list[R]:
+    """What ``function`` gives for each of the parts, on Python's threads: for long calls of NumPy."""
+    n_threads = min(threads_in_use(), len(parts))
+    bounds = [len(parts) * thread // max(n_threads, 1) for thread in range(n_threads + 1)]
+
+    def run(first: int, last: int) -> list[R]:
+        return [function(part) for part in parts[first:last]]
+
+    others = [_launches.python_threads.submit(run, *part) for part in pairwise(bounds[1:])]
+    results = run(0, bounds[1]) if parts else []
+    for other in others:
+        results += other.result()
+    return results
 
 
 def bound(kernel: Any, *args: Any) -> Callable[..., Any]:
@@ -248,13 +268,22 @@ def threading_layer() -> str:
     return "not started yet"
 
 
+@functools.cache
+def _thread_pools() -> ThreadpoolController:
+    """Those of the libraries that are loaded by now, as NumPy and SciPy are: to look for them takes milliseconds."""
+    return ThreadpoolController()
+
+
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Run parallel kernels on ``count`` threads within the block."""
+    """Run parallel kernels on ``count`` threads within the block, and BLAS on one: its threads would spin beside them,
+    which makes every pass several times slower.
+    """
     before = numba.get_num_threads()
     numba.set_num_threads(count)
     try:
-        yield
+        with _thread_pools().limit(limits=1, user_api="blas"):
+            yield
     finally:
         numba.set_num_threads(before)
 

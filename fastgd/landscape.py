@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from .data.wording import hint
 from .errors import DivergedError, OptionError
@@ -129,7 +128,7 @@ def landscape(
     paths = {label: _flat_path(result, problem) for label, result in named.items()}
     within = [path for label, path in paths.items() if named[label].stop_reason != "diverged"] or [*paths.values()]
     n_threads = min(n_threads or thread_pool_size(), thread_pool_size())
-    with threads(n_threads), threadpool_limits(1, user_api="blas"), compile_error(), np.errstate(all="ignore"):
+    with threads(n_threads), compile_error(), np.errstate(all="ignore"):
         plane = _plane(problem, first, within, weights)
         inverse = np.linalg.pinv(plane.directions)
         at = {label: _thinned(path - plane.origin) @ inverse for label, path in paths.items()}

@@ -168,6 +168,14 @@ def take_rows(X: np.ndarray | CSR, rows: np.ndarray) -> np.ndarray | CSR:
     return CSR(some.data, some.indices.astype(X.indices.dtype), some.indptr.astype(np.int64), X.n_features)
 
 
+def without_columns(X: np.ndarray | CSR) -> np.ndarray | CSR:
+    """As many rows, of the same type, in which there is nothing."""
+    n_samples, _ = shape_of(X)
+    if not isinstance(X, CSR):
+        return np.empty((n_samples, 0), X.dtype)
+    return CSR(np.empty(0, X.data.dtype), np.empty(0, X.indices.dtype), np.zeros(n_samples + 1, X.indptr.dtype), 0)
+
+
 def centred(X: CSR, shift: np.ndarray) -> CSR:
     """A copy of X with ``shift`` subtracted from its columns, which are then stored in every row unless theirs is 0.
 

@@ -16,7 +16,7 @@ from .kernels.outputs import Workspace as OutputsWorkspace
 from .kernels.outputs import is_joint, outputs_gradient, outputs_mean_loss
 from .kernels.targets import NONE, Targets
 from .losses import check_targets
-from .matrix import as_matrix, check_finite, count_values, dtype_of, shape_of, take_rows
+from .matrix import as_matrix, check_finite, count_values, dtype_of, shape_of, take_rows, without_columns
 from .penalties import Box
 from .penalty_parts import prox_of, value_of
 from .prefetch import VALUES_A_LINE
@@ -169,6 +169,13 @@ class Problem:
         self.evaluations.add(theta, self.losses, work.gradient)
         return float(self.losses.sum()), work.gradient
 
+    def look(self, theta: np.ndarray) -> np.ndarray:
+        """A copy of the gradient at ``theta``, which joins the `evaluations`, but the last one stays the last."""
+        losses, gradient, last = self.losses.copy(), self.work.gradient.copy(), self.evaluations.last
+        found = self.gradient(theta)[1].copy()
+        self.losses[:], self.work.gradient[:], self.evaluations.last = losses, gradient, last
+        return found
+
     def mean_loss(self, theta: np.ndarray) -> float:
         if self.evaluations.recall(theta, self.losses):
             return float(self.losses.sum())
@@ -182,6 +189,17 @@ class Problem:
             self.losses[0] = launch(self.X, self.targets, coef, b, self.loss, self.work.sums)
         self.evaluations.add(theta, self.losses)
         return float(self.losses.sum())
+
+    def loss_at_zero(self) -> float:
+        """Mean loss of a single output where all weights are zero, which takes no look at X."""
+        y, weight, offset = self.targets.y, self.targets.weight, self.targets.offset
+        if getattr(self.loss, "classifies", False) and not len(offset):
+            positive = float(np.count_nonzero(y > 0) if not len(weight) else weight[y > 0].sum()) / self.n_samples
+            return float((1.0 - positive) * self.loss.value(-1.0, 0.0) + positive * self.loss.value(1.0, 0.0))
+        launch = batch_gradient if self.parallel else batch_gradient.serial
+        room = (self.work.partials, self.work.sums, self.blocks)
+        nothing, out = without_columns(self.X), np.empty(int(self.fit_intercept))
+        return float(launch(nothing, self.targets, np.empty(0, self.dtype), 0.0, self.loss, *room, None, out))
 
     def penalties(self, theta: np.ndarray) -> np.ndarray:
         """The penalty of each output."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from .errors import Interrupted, OptionError
 from .fit import pose
@@ -152,7 +151,7 @@ def learning_rate_range(
     clock = CompileClock(current_reporter().compiling)
     began = time.perf_counter()
     n_threads = min(n_threads or thread_pool_size(), thread_pool_size())
-    with clock.listening(), threads(n_threads), threadpool_limits(1, user_api="blas"), compile_error():
+    with clock.listening(), threads(n_threads), compile_error():
         found = _range_of(problem, options, tried, epochs, start)
     elapsed = time.perf_counter() - began
     return replace(found, seconds={"compile": clock.seconds, "fit": elapsed - clock.seconds})

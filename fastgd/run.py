@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from .certificate import Certificate
 from .divergence import Divergence, explain
@@ -15,6 +14,7 @@ from .errors import DataError
 from .jit import CompileClock, compile_error, thread_pool_size, threads
 from .matrix import check_finite
 from .methods import RUN
+from .methods.newton import begins_on_sample
 from .methods.plan import Plan, make_plan, settle
 from .options import Options
 from .penalties import describe_penalty
@@ -60,8 +60,7 @@ class Run:
         clock = CompileClock(current_reporter().compiling)
         began = time.perf_counter()
         n_threads = self._threads()
-        # BLAS threads that spin beside numba's make every pass several times slower.
-        with clock.listening(), threads(n_threads), threadpool_limits(1, user_api="blas"), compile_error():
+        with clock.listening(), threads(n_threads), compile_error():
             self.theta = start_weights(start, problem, options.seed)
             self._go(clock)
         elapsed = time.perf_counter() - began
@@ -76,9 +75,12 @@ class Run:
     def _go(self, clock: CompileClock) -> None:
         problem = self.problem
         with np.errstate(all="ignore"):  # divergence is looked for, not stumbled over
-            if self.options.method not in ("sgd", "minibatch"):
-                problem.gradient(self.theta)  # theirs to begin with, and F comes with it
-            self.at_start = problem.objectives(self.theta)
+            if self.options.method == "newton" and begins_on_sample(problem, self.theta):
+                self.at_start = problem.loss_at_zero() + problem.penalties(self.theta)
+            else:
+                if self.options.method not in ("sgd", "minibatch"):
+                    problem.gradient(self.theta)  # theirs to begin with, and F comes with it
+                self.at_start = problem.objectives(self.theta)
             objective = float(self.at_start.sum())
             if not np.isfinite(objective):
                 check_finite(problem.X, problem.feature_names)

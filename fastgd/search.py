@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from .errors import Interrupted, OptionError
 from .fit import pose
@@ -155,7 +154,7 @@ def search(
     clock = CompileClock(current_reporter().compiling)
     began = time.perf_counter()
     n_threads = min(n_threads, thread_pool_size())
-    with clock.listening(), threads(n_threads), threadpool_limits(1, user_api="blas"), compile_error():
+    with clock.listening(), threads(n_threads), compile_error():
         done = _all_rounds(problem, box, cells, rounds, keep)
     elapsed = time.perf_counter() - began
     best = min(done, key=lambda one: one.objectives[one.kept[0]])  # the first of several as good

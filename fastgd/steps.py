@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .errors import DataError
-from .gram import BLOCK_ROWS, gram
+from .gram import centred_blocks, gram
 from .kernels.gradient import row_norms
 from .kernels.targets import Targets
 from .kernels.update import Metric
@@ -21,9 +21,12 @@ from .rules import SGD
 from .schedules import Constant
 
 # Column scales need not be exact; the rates that follow from them are safe on all rows.
-SAMPLE_ROWS, FEWEST_SAMPLE_ROWS = 16_384, 4_096
-# X'X of a sample takes at most so many products for each value of X, or about as long as some passes over X.
-PRODUCTS_A_VALUE = 16
+SAMPLE_ROWS, FEWEST_SAMPLE_ROWS, FEW_ROWS = 16_384, 4_096, 1_024
+# X'X of a sample takes at most so many products for each value of X, or about as long as a pass or two over X; a sparse
+# value takes so many times as long as another.
+PRODUCTS_A_VALUE, SPARSE_VALUE = 32, 9
+# With so many rows for each parameter, steps by their Hessian miss Newton's by about a third of their length.
+ROWS_A_PARAMETER = 10
 # Columns whose spreads differ by less than this, and whose means are no further off, are left as they are.
 SCALE_TOLERANCE = 4.0
 # Sparse columns whose means are further off than so many spreads are centred for svrg and saga. Such a column is stored
@@ -67,7 +70,7 @@ def choose_metric(problem: Problem, options: Options) -> Metric:
         shift = _far_means(problem) if problem.fit_intercept else identity.shift
         spread, far = _largest_values(problem, shift), bool(shift.any())
     else:
-        mean, spread = column_moments(problem, problem.fit_intercept)
+        mean, spread = column_moments(problem, problem.fit_intercept, method=options.method)
         shift = mean if problem.fit_intercept else identity.shift
         far = bool((np.abs(shift[spread > 0]) > tolerance * spread[spread > 0]).any())
     size = np.sqrt(spread**2 + penalty_curvature(problem).max(axis=0) / _curvature(problem))
@@ -96,10 +99,11 @@ def penalty_curvature(problem: Problem) -> np.ndarray:
     return float(problem.penalty.derivative(1.0)) * np.outer(problem.strength, factors)
 
 
-def sample_size(problem: Problem) -> int:
-    """How many rows are enough for statistics of the columns and, of few columns, for a Hessian."""
-    affordable = PRODUCTS_A_VALUE * problem.n_values // problem.n_parameters**2
-    return max(min(affordable, SAMPLE_ROWS), FEWEST_SAMPLE_ROWS)
+def sample_size(problem: Problem, method: str) -> int:
+    """How many rows are enough for statistics of the columns, and for newton for a Hessian."""
+    products = PRODUCTS_A_VALUE * problem.n_values * (SPARSE_VALUE if problem.sparse else 1)
+    enough = max(min(products // problem.n_parameters**2, SAMPLE_ROWS), FEWEST_SAMPLE_ROWS)
+    return max(enough, ROWS_A_PARAMETER * problem.n_parameters) if method == "newton" else enough
 
 
 def _sample(problem: Problem, size: int) -> tuple[np.ndarray | CSR, np.ndarray]:
@@ -128,19 +132,29 @@ def _largest_values(problem: Problem, shift: np.ndarray) -> np.ndarray:
     return np.where(absent, np.maximum(largest, np.abs(shift)), largest)
 
 
-def column_moments(problem: Problem, centred: bool, absent: bool = True) -> tuple[np.ndarray, np.ndarray]:
+def column_moments(
+    problem: Problem, centred: bool, absent: bool = True, method: str = ""
+) -> tuple[np.ndarray, np.ndarray]:
     """Mean and spread of each column over a sample: the standard deviation if ``centred``, else root mean square.
 
     Columns that are constant in the sample, as one with few non-zeros may be, are looked at in all rows; unless
     ``absent``, not those of zeros.
     """
-    X, weight = _sample(problem, sample_size(problem))
-    mean, variance = _moments(X, weight / weight.sum())
-    if shape_of(X)[0] < problem.n_samples and not variance.all():
+    X, weight = _sample(problem, sample_size(problem, method))
+    parts = [(X, weight)]
+    if not isinstance(X, CSR) and (step := len(X) // FEW_ROWS) > 1:
+        parts.insert(0, (X[::step], weight[::step]))  # will do for most columns
+    if shape_of(X)[0] < problem.n_samples:
+        parts.append((problem.X, problem.targets.weight))
+    still = np.arange(problem.n_features)
+    mean, variance = np.zeros(problem.n_features), np.zeros(problem.n_features)
+    for X, weight in parts:
+        some = X if len(still) == problem.n_features else _columns(X, still)
+        weight = weight if len(weight) else np.ones(problem.n_samples)
+        mean[still], variance[still] = _moments(some, weight / weight.sum())
         still = np.flatnonzero((variance == 0) & (absent | (mean != 0)))
-        if len(still):
-            weight = problem.targets.weight if len(problem.targets.weight) else np.ones(problem.n_samples)
-            mean[still], variance[still] = _moments(_columns(problem.X, still), weight / weight.sum())
+        if not len(still):
+            break
     return mean, np.sqrt(variance if centred else variance + mean**2)
 
 
@@ -168,10 +182,11 @@ def _moments(X: np.ndarray | CSR, share: np.ndarray) -> tuple[np.ndarray, np.nda
     else:
         mean = share @ X
         variance = np.zeros_like(mean)
-        for start in range(0, len(X), BLOCK_ROWS):
-            squares = X[start : start + BLOCK_ROWS] - mean
-            squares *= squares
-            variance += share[start : start + BLOCK_ROWS] @ squares
+        first = 0
+        for block in centred_blocks(X, mean):
+            block *= block
+            variance += share[first : first + len(block)] @ block
+            first += len(block)
     # A column that is constant up to rounding has no spread.
     return mean, np.where(variance <= 1e-24 * (variance + mean**2), 0.0, variance)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..kernels.outputs import is_joint
+from ..losses import HalfSquared, Squared
+from ..matrix import check_finite
 from ..options import Options
 from ..penalties import is_smooth
 from ..problem import Problem
@@ -15,13 +17,14 @@ from .quasi_newton import CurvatureModel, Dense, LimitedMemory, QuasiNewton, des
 from .sampled import Sample
 from .scaled import Scaled
 
-# With so many rows for each parameter, steps miss Newton's by about a third of their length.
-ROWS_A_PARAMETER = 10
-# A sample's minimum is looked for on this part of its rows first, if they are enough.
-FIRST_PART, FEWEST_ROWS_A_PARAMETER = 8, 4
+# A sample's minimum is looked for on one in so many of its rows first, if they are enough.
+MOST_PARTS, FEWEST_ROWS_A_PARAMETER = 8, 4
 # No further than to this part of the distance that lies between the minima of a sample and of all rows anyway.
-NEAR_ENOUGH = 0.1
-MOST_STEPS = 20
+NEAR_ENOUGH = 0.3
+# Losses like that of poisson curve otherwise where their minimum is than where they start.
+MOST_STEPS, STEPS_A_MODEL = 20, 6
+# A sample whose Hessian has failed so often, at several weights, is not like the other rows.
+MOST_RENEWALS = 2
 
 
 def newton(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.ndarray) -> None:
@@ -34,52 +37,73 @@ def newton(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: 
     learning (2011).
     """
     scaled = Scaled(problem, make_stepper(problem, options, plan))
-    size = max(ROWS_A_PARAMETER * problem.n_parameters, sample_size(problem))
-    samples = [Sample.draw(scaled, size, options.seed)]
-
-    def model(at: np.ndarray) -> CurvatureModel:
-        watch.passes_before += samples[-1].share
-        return model_of(samples[-1], at)
-
-    if samples[0].is_all:
-        descent = QuasiNewton(scaled, theta, model(theta), plan.learning_rate)
+    sample = Sample.draw(scaled, sample_size(problem, "newton"), options.seed)
+    if sample.is_all:
+        descent = QuasiNewton(scaled, theta, model_of(sample, theta, watch), plan.learning_rate)
         exact = not is_joint(problem.loss)
-        descend(descent, options, watch, theta, renewed=lambda at, kept: model(at) if kept and exact else None)
+
+        def anew(at: np.ndarray, kept: bool) -> CurvatureModel | None:
+            return model_of(sample, at, watch) if kept and exact else None
+
+        descend(descent, options, watch, theta, renewed=anew)
         return
-    if size > FIRST_PART * FEWEST_ROWS_A_PARAMETER * problem.n_parameters:
-        samples.insert(0, samples[0].every(FIRST_PART))
-    first, learned = minimum_on(samples, theta, plan.learning_rate, watch)
-    descent = QuasiNewton(scaled, theta, learned, plan.learning_rate)
-    moved = True  # since the Hessian was made
+    first, model, at_start = minimum_on(sample, theta, plan.learning_rate, watch)
+    if not np.isfinite(at_start).all():
+        check_finite(problem.X, problem.feature_names)
+    unseen = begins_on_sample(problem, theta)
+    known = {"objective": watch.rows[0][3]} if unseen else {}
+    descent = QuasiNewton(scaled, theta, model, plan.learning_rate, **known)
+    moved, renewals = True, 0  # since the Hessian was made; how often it was
 
     def renewed(at: np.ndarray, kept: bool) -> CurvatureModel | None:
         """The Hessian where the sample's minimum is serves to the end, but where a step fails."""
-        nonlocal moved
-        again, moved = moved and not kept, kept
-        return model(at) if again else None
+        nonlocal moved, renewals
+        again, moved = moved and not kept and renewals < MOST_RENEWALS, kept
+        if not again:
+            if not kept:
+                descent.model.distrust()
+            return None
+        renewals += 1
+        return model_of(sample, at, watch)
 
-    descend(descent, options, watch, theta, first=first, renewed=renewed)
+    descend(descent, options, watch, theta, first=first, at_start=at_start if unseen else None, renewed=renewed)
 
 
-def model_of(sample: Sample, theta: np.ndarray) -> CurvatureModel:
+def begins_on_sample(problem: Problem, theta: np.ndarray) -> bool:
+    """Whether the first pass over X is that at the minimum on a sample: from zero weights, where F is quick to see."""
+    return not theta.any() and not problem.several and sample_size(problem, "newton") < problem.n_samples
+
+
+def model_of(sample: Sample, theta: np.ndarray, watch: Watch) -> CurvatureModel:
+    """By the sample's Hessian, which counts as a pass over its rows."""
+    watch.passes_before += sample.share
     hessian = sample.hessian(theta)
     return LimitedMemory.over_hessian(hessian) if is_smooth(sample.problem.penalty) else Dense(hessian)
 
 
 def minimum_on(
-    samples: list[Sample], theta: np.ndarray, longest: float, watch: Watch
-) -> tuple[np.ndarray, CurvatureModel]:
-    """Weights near the minimum on the last of some samples, each larger than the one before, and the model there."""
-    for sample in samples:
-        model = model_of(sample, theta)
-        descent = QuasiNewton(sample.scaled, theta, model, longest)
-        watch.passes_before += 2.0 * sample.share
-        near = NEAR_ENOUGH * sample.problem.n_parameters / sample.problem.n_samples
-        for _ in range(MOST_STEPS):
-            if descent.exhausted or descent.promised <= near * abs(descent.objective):
-                break
-            watch.passes_before += sample.share
-            if descent.judge():
-                descent.propose()
-        theta = descent.theta
-    return theta, model
+    sample: Sample, theta: np.ndarray, longest: float, watch: Watch
+) -> tuple[np.ndarray, CurvatureModel, np.ndarray]:
+    """Weights near the minimum on a sample of the rows, by the Hessian of a part of it.
+
+    With them the sample's model there, and its gradient at ``theta``, where it began.
+    """
+    problem = sample.problem
+    alike = isinstance(problem.loss, (Squared, HalfSquared))  # everywhere: one Hessian will do
+    parts = min(problem.n_samples // (FEWEST_ROWS_A_PARAMETER * problem.n_parameters), MOST_PARTS)
+    part = sample if alike or parts < 2 else sample.every(parts)
+    descent = QuasiNewton(sample.scaled, theta, model_of(part, theta, watch), longest)
+    at_start = descent.gradient
+    watch.passes_before += sample.share
+    near = NEAR_ENOUGH * problem.n_parameters / problem.n_samples
+    for step in range(1, MOST_STEPS + 1):
+        if descent.exhausted or descent.promised <= near * abs(descent.objective):
+            break
+        watch.passes_before += sample.share
+        kept = descent.judge()
+        if step % STEPS_A_MODEL == 0:
+            descent.model = model_of(part, descent.theta, watch)
+            descent.propose()
+        elif kept:
+            descent.propose()
+    return descent.theta, descent.model if alike else model_of(sample, descent.theta, watch), at_start

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
+from scipy.linalg import cho_factor, cho_solve
 
 from ..kernels.curvature import minimise_quadratic
 from ..options import Options
@@ -39,17 +40,21 @@ class CurvatureModel(Protocol):
     def learn(self, step: np.ndarray, change_of_slope: np.ndarray) -> None:
         """Agree with what a step showed."""
 
+    def distrust(self) -> None:
+        """Take the size of the curvature from what steps show, from now on, and its shape alone from the model."""
+
 
 class Dense:
     """The Hessian of each output, (n_outputs, n_parameters, n_parameters), corrected by every step that is taken.
 
     For penalties with kinks: the minimum of the quadratic and the penalty is found by coordinate descent. Source: Lee,
     Sun and Saunders, Proximal Newton-type methods for minimizing composite functions (2014); the correction is that
-    of Broyden, Fletcher, Goldfarb and Shanno (1970), Nocedal and Wright, Numerical optimization (2006), 6.19.
+    of Broyden, Fletcher, Goldfarb and Shanno (1970), Nocedal and Wright, Numerical optimization (2006), 6.19; the size
+    that follows the steps that of Oren and Luenberger, Self-scaling variable metric algorithms (1974).
     """
 
     def __init__(self, hessian: np.ndarray) -> None:
-        self.hessian = hessian
+        self.hessian, self.rescaled = hessian, False
         self.largest = float(np.einsum("kii->ki", hessian).max())
 
     def change(self, scaled: Scaled, theta: np.ndarray) -> tuple[np.ndarray, float]:
@@ -64,7 +69,14 @@ class Dense:
         for hessian, s, y in zip(self.hessian, step, change_of_slope, strict=True):
             if (curvature := float(s @ y)) > LEAST_CURVATURE * float(np.linalg.norm(s) * np.linalg.norm(y)):
                 product = hessian @ s
+                if self.rescaled:
+                    factor = curvature / float(s @ product)
+                    hessian *= factor
+                    product *= factor
                 hessian += np.outer(y, y) / curvature - np.outer(product, product) / float(s @ product)
+
+    def distrust(self) -> None:
+        self.rescaled = True
 
 
 class LimitedMemory:
@@ -88,8 +100,12 @@ class LimitedMemory:
     @classmethod
     def over_hessian(cls, hessian: np.ndarray) -> LimitedMemory:
         """Over the Hessian of each output, (n_outputs, n_parameters, n_parameters)."""
-        inverse = np.linalg.inv(hessian)
-        return cls(lambda slope: np.einsum("kij,kj->ki", inverse, slope), float(np.einsum("kii->ki", hessian).max()))
+        solvers = [solver_of(each) for each in hessian]
+
+        def solve(slope: np.ndarray) -> np.ndarray:
+            return np.stack([solver(row) for solver, row in zip(solvers, slope, strict=True)])
+
+        return cls(solve, float(np.einsum("kii->ki", hessian).max()))
 
     @classmethod
     def over_diagonal(cls, diagonal: np.ndarray, length: float) -> LimitedMemory:
@@ -114,6 +130,19 @@ class LimitedMemory:
             if self.rescaled:
                 self.length = _dot(change_of_slope, self.solve(change_of_slope)) / curvature
 
+    def distrust(self) -> None:
+        self.rescaled = True
+
+
+def solver_of(hessian: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """What gives the x with ``hessian`` x = b for each b."""
+    try:
+        factor = cho_factor(hessian, lower=True, check_finite=False)
+    except np.linalg.LinAlgError:  # rounding has made it indefinite, or overflow worse
+        inverse = np.linalg.inv(hessian)
+        return lambda b: np.asarray(inverse @ b)
+    return lambda b: np.asarray(cho_solve(factor, b, check_finite=False))
+
 
 def _dot(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.vdot(a, b))
@@ -126,14 +155,25 @@ class QuasiNewton:
     ----------
     theta : the best weights so far; ``objective``, ``loss``, ``gradient`` of the loss and ``slope`` are F's there.
     length : the part of the model's step that is tried next.
+
+    Where the ``objective`` at ``theta`` is known, the pass is saved that would tell it, and the rest with it: the first
+    weights that are tried come from elsewhere, see `jump`.
     """
 
-    def __init__(self, scaled: Scaled, theta: np.ndarray, model: CurvatureModel, longest: float) -> None:
-        self.scaled, self.model, self.longest = scaled, model, longest
-        self.theta = theta.copy()
-        scaled.evaluate(self.theta)
+    def __init__(
+        self, scaled: Scaled, theta: np.ndarray, model: CurvatureModel, longest: float, objective: float | None = None
+    ) -> None:
+        self.scaled, self.model, self.longest, self.length = scaled, model, longest, longest
+        self.theta, self.known = theta.copy(), objective is None
+        if objective is None:
+            self._evaluate()
+            self.propose()
+        else:
+            self.objective = objective
+
+    def _evaluate(self) -> None:
+        self.scaled.evaluate(self.theta)
         self._keep()
-        self.propose()
 
     def propose(self) -> None:
         """Make the next step: the model's, from the best weights so far."""
@@ -148,9 +188,14 @@ class QuasiNewton:
     def jump(self, trial: np.ndarray) -> bool:
         """Try weights from elsewhere, and keep them if F is lower there."""
         self.scaled.evaluate(trial)
-        lower = self.scaled.objective < self.objective
-        self._keep() if lower else self._return()
-        self.theta = trial if lower else self.theta
+        lower = self.scaled.objective < self.objective and bool(np.isfinite(self.scaled.slope).all())
+        if lower:
+            self.theta = trial
+            self._keep()
+        elif self.known:
+            self._return()
+        else:
+            self._evaluate()
         return lower
 
     def judge(self) -> bool:
@@ -171,7 +216,7 @@ class QuasiNewton:
         return False
 
     def _keep(self) -> None:
-        scaled = self.scaled
+        scaled, self.known = self.scaled, True
         self.objective, self.loss, self.slope = scaled.objective, scaled.loss, scaled.slope
         self.gradient = scaled.gradient.copy()
         self._rounding = 4.0 * float(np.finfo(scaled.problem.dtype).eps) * abs(self.objective)
@@ -187,18 +232,19 @@ def descend(
     theta: np.ndarray,
     *,
     first: np.ndarray | None = None,
+    at_start: np.ndarray | None = None,
     renewed: Callable[[np.ndarray, bool], CurvatureModel | None] = lambda _theta, _kept: None,
 ) -> None:
     """Change ``theta`` by a step a pass until the watch says stop.
 
-    ``first`` are weights to try before all steps; ``renewed`` may have another model, from the best weights and
-    whether they are new.
+    ``first`` are weights to try before all steps, ``at_start`` the gradient at ``theta`` if that is not to be taken
+    from the descent; ``renewed`` may have another model, from the best weights and whether they are new.
     """
     scaled = descent.scaled
     step = 1.0 / descent.model.largest
     at_zero = norms_at_zero(scaled.problem, options, step, scaled.stepper, theta)
     if at_zero is None:
-        at_zero = mapping_norms(theta, descent.gradient, step, scaled.stepper)
+        at_zero = mapping_norms(theta, descent.gradient if at_start is None else at_start, step, scaled.stepper)
     last = math.inf
     for epoch in watch.epochs():
         length = descent.length

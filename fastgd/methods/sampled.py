@@ -8,17 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from ..gram import BLOCK_ROWS, gram
+from ..gram import BLOCK_ROWS, centred_blocks, gram
 from ..kernels.curvature import curvatures, curvatures_of_outputs, mean_squares
 from ..matrix import as_scipy, take_rows
 from ..problem import PARALLEL_FROM, Problem, chunk_count, predict_linear
 from ..rows import CSR
+from ..steps import FEW_ROWS
 from .scaled import Scaled
 
 # What a Hessian has on its diagonal at least, as a part of the largest there: columns may depend on each other.
 FLOOR = 1e-10
+# A Hessian of so many products is made in float32, unless its columns depend on each other so nearly that they would
+# drown in rounding: where some combination of them, each of length one, has a square below this.
+ROUGH_FROM, DEPENDENT = 1 << 25, 1e-3
 # A column in which fewer rows of the sample than this do all the work says too little of itself.
-FEWEST_WORKING_ROWS = 20
+FEWEST_WORKING_ROWS = 10
 
 
 class Sample:
@@ -58,8 +62,11 @@ class Sample:
         curvature = self._curvatures(theta)
         alike = bool((curvature == curvature[:, :1]).all())
         hessian = np.empty((n_outputs, p, p))
-        hessian[:] = self._products(curvature[:, :1] if alike else curvature)
-        np.einsum("kii->ki", hessian)[:] = self._filled_up(np.einsum("kii->ki", hessian), curvature)
+        for rough in (True, False) if len(curvature) * p * p >= ROUGH_FROM else (False,):
+            hessian[:] = self._products(curvature[:, :1] if alike else curvature, rough)
+            np.einsum("kii->ki", hessian)[:] = self._filled_up(np.einsum("kii->ki", hessian), curvature)
+            if rough and all(map(independent, hessian)):
+                break
         return hessian
 
     def diagonal(self, theta: np.ndarray) -> np.ndarray:
@@ -81,13 +88,11 @@ class Sample:
         by_penalty = self.scaled.smooth_curvature() * change[:, : self.problem.n_features] ** 2
         return float((self._curvatures(theta) * z**2).mean(axis=0).sum() + by_penalty.sum())
 
-    def _products(self, curvature: np.ndarray) -> np.ndarray:
+    def _products(self, curvature: np.ndarray, rough: bool) -> np.ndarray:
         """X' C X / n in scaled variables, the intercept a column of ones, for each column C of ``curvature``."""
-        problem, d = self.problem, self.problem.n_features
-        totals = gram(problem.X, curvature / problem.n_samples, self.scaled.shift, problem.fit_intercept)
-        totals[:, :d] *= self.scaled.inverse[:, None]
-        totals[:, :, :d] *= self.scaled.inverse
-        return totals
+        problem, scaled = self.problem, self.scaled
+        shares = curvature / problem.n_samples
+        return gram(problem.X, shares, scaled.shift, problem.fit_intercept, scaled.inverse, rough)
 
     def _curvatures(self, theta: np.ndarray) -> np.ndarray:
         """Second derivatives of the rows' losses in their linear predictors, (n_rows, n_outputs)."""
@@ -124,22 +129,11 @@ class Sample:
         if self.is_all:
             return np.zeros(0, np.intp)
         X, shift = self.problem.X, self.scaled.shift
-        squares: np.ndarray
-        fourths: np.ndarray
         if isinstance(X, CSR):
-            squares = np.bincount(X.indices, X.data.astype(np.float64) ** 2, minlength=X.n_features)
-            fourths = np.bincount(X.indices, X.data.astype(np.float64) ** 4, minlength=X.n_features)
-        else:
-            squares, fourths = np.zeros(len(shift)), np.zeros(len(shift))
-            for start in range(0, len(X), BLOCK_ROWS):
-                powers = X[start : start + BLOCK_ROWS] - shift
-                powers *= powers
-                squares += powers.sum(axis=0)
-                powers *= powers
-                fourths += powers.sum(axis=0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            working = np.where(fourths > 0, squares**2 / fourths, 0.0)
-        return np.flatnonzero(working < FEWEST_WORKING_ROWS)
+            return np.flatnonzero(working_rows(X, shift) < FEWEST_WORKING_ROWS)
+        some = X[:: max(len(X) // FEW_ROWS, 1)]  # will do for most columns
+        suspects = np.flatnonzero(working_rows(some, shift) < FEWEST_WORKING_ROWS)
+        return suspects[working_rows(X[:, suspects], shift[suspects]) < FEWEST_WORKING_ROWS]
 
     def _moments(self, columns: np.ndarray) -> np.ndarray:
         """Mean squares of some columns over all rows, in scaled variables; of sparse ones a little more."""
@@ -151,6 +145,35 @@ class Sample:
             launch(problem.X, np.empty((n_chunks, problem.n_features)), squares)
             return np.asarray((squares[columns] + shift**2) * inverse**2)
         return np.asarray((((problem.X[:, columns] - shift) * inverse) ** 2).mean(axis=0))
+
+
+def independent(matrix: np.ndarray) -> bool:
+    """Whether no combination of columns, each of length one, is next to nothing: ``matrix`` has all their products."""
+    try:
+        factor = np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return False
+    return bool((np.diag(factor) ** 2 >= DEPENDENT * np.diag(matrix)).all())
+
+
+def working_rows(X: np.ndarray | CSR, shift: np.ndarray) -> np.ndarray:
+    """How many rows do the work in each column: n where all have the same size, 1 where one has it all.
+
+    Sparse columns are taken as they are, dense ones from their ``shift``.
+    """
+    squares, fourths = np.zeros(len(shift)), np.zeros(len(shift))
+    if isinstance(X, CSR):
+        values = X.data.astype(np.float64) ** 2
+        squares[:] = np.bincount(X.indices, values, minlength=X.n_features)
+        fourths[:] = np.bincount(X.indices, values**2, minlength=X.n_features)
+    else:
+        ones = np.ones(BLOCK_ROWS)
+        for block in centred_blocks(X, shift):
+            block *= block
+            squares += ones[: len(block)] @ block
+            block *= block
+            fourths += ones[: len(block)] @ block
+    return np.divide(squares**2, fourths, out=np.zeros_like(squares), where=fourths > 0)
 
 
 def _problem_on(problem: Problem, rows: np.ndarray, X: np.ndarray | CSR) -> Problem:

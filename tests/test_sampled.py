@@ -1,0 +1,182 @@
+"""What newton sees of a sample: its Hessian, which columns it says too little of, and where the first pass begins."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+import fastgd
+from fastgd.fit import pose
+from fastgd.kernels.update import Metric, Stepper
+from fastgd.losses import LOSSES
+from fastgd.matrix import as_matrix
+from fastgd.methods import sampled
+from fastgd.methods.sampled import Sample, independent, working_rows
+from fastgd.methods.scaled import Scaled
+from fastgd.penalties import ElasticNet
+from fastgd.problem import Problem, RowOptions
+from fastgd.rules import SGD
+from fastgd.steps import FEWEST_SAMPLE_ROWS, sample_size
+
+random = np.random.default_rng(11)
+N, D = 400, 5
+X = random.normal(size=(N, D))
+LABELS = np.where(X[:, 0] + random.logistic(size=N) > 0, 1.0, -1.0)
+
+
+def posed(X, y, loss="logistic", l2=0.01, **rows):
+    return pose(X, y, LOSSES.resolve(loss), ElasticNet(l2=l2), True, RowOptions(**rows))[0]
+
+
+def sample_of(X, shift=None, inverse=None, l2=0.01):
+    problem, d = posed(X, LABELS, l2=l2), X.shape[1]
+    metric = Metric(np.zeros(d) if shift is None else shift, np.ones(d) if inverse is None else inverse)
+    return Sample.draw(Scaled(problem, Stepper.make(SGD(), problem.penalty, metric, d + 1)), N, 0)
+
+
+def exact_hessian(X, theta, shift, inverse):
+    p = 1 / (1 + np.exp(-(X @ theta[:-1] + theta[-1])))
+    columns = np.column_stack([(X - shift) * inverse, np.ones(N)])
+    return (columns.T * (p * (1 - p))) @ columns / N + np.diag([*0.01 * inverse**2, 0.0])
+
+
+@pytest.mark.parametrize("rough", [False, True])
+def test_the_hessian_is_that_of_the_textbook(rough, monkeypatch):
+    monkeypatch.setattr(sampled, "ROUGH_FROM", 0 if rough else 1 << 60)
+    theta, shift, inverse = random.normal(size=D + 1), random.normal(size=D), 2.0 ** random.integers(-3, 3, D)
+    found = sample_of(X, shift=shift, inverse=inverse).hessian(theta)[0]
+    off = np.abs(found / exact_hessian(X, theta, shift, inverse) - 1).max()
+    assert off < (1e-4 if rough else 1e-7)  # curvatures are difference quotients
+    assert (off > 1e-9) or not rough
+
+
+def test_columns_that_rounding_would_drown_are_summed_in_float64(monkeypatch):
+    near = np.column_stack([X, X[:, 0] + 1e-5 * random.normal(size=N)])
+    theta = np.zeros(D + 2)
+    precise = [sample_of(near, l2=l2).hessian(theta) for l2 in (1e-8, 1e-2)]
+    monkeypatch.setattr(sampled, "ROUGH_FROM", 0)
+    np.testing.assert_array_equal(sample_of(near, l2=1e-8).hessian(theta), precise[0])
+    assert (sample_of(near, l2=1e-2).hessian(theta) != precise[1]).any()  # the penalty keeps them apart
+
+
+def test_independent():
+    assert independent(np.diag([1e-12, 1.0, 1e12]))  # units do not matter
+    assert independent(np.array([[1.0, 0.9], [0.9, 1.0]]))
+    assert not independent(np.array([[1.0, 0.9999], [0.9999, 1.0]]))
+    assert not independent(np.array([[1.0, 2.0], [2.0, 1.0]]))  # nor is it positive
+    assert not independent(np.full((2, 2), np.nan))
+
+
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+def test_working_rows(form):
+    columns = np.zeros((3000, 4))
+    columns[:, 0] = np.where(np.arange(3000) % 2, 1.0, -1.0)
+    columns[:30, 1] = 5.0
+    columns[7, 2] = 1e6
+    found = working_rows(as_matrix(form(columns))[0], np.zeros(4))
+    np.testing.assert_allclose(found, [3000, 30, 1, 0])
+
+
+def test_dense_columns_work_from_where_their_centre_is():
+    far = 1e6 + np.where(np.arange(500) % 2, 1.0, -1.0)[:, None]
+    np.testing.assert_allclose(working_rows(far, np.array([1e6])), [500])
+
+
+# --- Where the first pass begins --------------------------------------------------------------------------------------
+
+MANY = 3 * FEWEST_SAMPLE_ROWS
+BIG = random.normal(size=(MANY, 200))
+SCORE = BIG[:, 0] - BIG[:, 1]
+YES = np.where(SCORE + random.logistic(size=MANY) > 0, "yes", "no")
+
+
+@pytest.fixture
+def passes(monkeypatch):
+    """The weights at which gradients of all rows were asked for."""
+    asked, gradient = [], Problem.gradient
+
+    def told(self, theta, table=None):
+        known = self.evaluations.recall(theta, self.losses, with_gradient=True)
+        if self.n_samples == MANY and not known:
+            asked.append(theta.copy())
+        return gradient(self, theta, table)
+
+    monkeypatch.setattr(Problem, "gradient", told)
+    return asked
+
+
+@pytest.mark.parametrize("tol", [0, 1e-4])
+def test_no_pass_is_spent_on_zero_weights(passes, tol):
+    result = fastgd.fit(BIG, YES, loss="logistic", alpha=1e-4, max_epochs=6, tol=tol)
+    assert result.method == "newton"
+    assert len(passes) - result.n_epochs in (0, 1)  # one more may go into the bound
+    assert all(theta.any() for theta in passes)
+    assert result.trace["objective"][0] == pytest.approx(np.log(2))
+    np.testing.assert_array_equal(result.path[1][:-1], passes[0][:-1])
+
+
+def test_tol_is_about_the_gradient_at_zero_of_all_rows():
+    exact = fastgd.fit(BIG, YES, loss="logistic", alpha=1e-4, tol=0, max_epochs=40)
+    z = np.where(YES == "yes", 1.0, -1.0)
+    at_zero = np.linalg.norm(np.append(BIG.T @ z, z.sum()) / 2 / MANY)
+    for tol in (1e-2, 1e-4):
+        result = fastgd.fit(BIG, YES, loss="logistic", alpha=1e-4, tol=tol)
+        norms = result.trace["gradient_norm"][1:]
+        assert result.stop_reason == "tol"
+        assert norms[-1] <= 1.25 * tol * at_zero
+        assert (norms[:-1] > 0.8 * tol * at_zero).all()
+        assert result.objective >= exact.objective - 1e-14
+
+
+def test_zero_weights_are_where_it_begins_when_the_sample_leads_astray(passes):
+    """Rows that the sample does not have say the opposite of those that it has."""
+    problem = posed(BIG, YES)
+    rows, _ = problem.draw(sample_size(problem, "newton"), 0)
+    X, z = BIG.copy(), np.where(YES == "yes", 1.0, -1.0)
+    others = np.setdiff1d(np.arange(MANY), rows)
+    X[others] = -30.0 * X[others]
+    result = fastgd.fit(X, YES, loss="logistic", alpha=1e-2, method="newton", scale=False, tol=1e-7)
+    assert not passes[1].any()
+    assert result.trace["objective"][0] == pytest.approx(np.log(2))
+    assert (np.diff(result.trace["objective"]) <= 1e-12).all()
+    other = fastgd.fit(X, YES, loss="logistic", alpha=1e-2, method="lbfgs", tol=1e-8, max_epochs=500)
+    assert result.objective == pytest.approx(other.objective, rel=1e-8)
+    assert np.mean(z * (X @ result.coef + result.intercept) > 0) > 0.5
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("where", ["in the sample", "elsewhere"])
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+def test_values_that_are_no_numbers_are_named(form, where, value):
+    problem = posed(BIG, YES)
+    rows, _ = problem.draw(sample_size(problem, "newton"), 0)
+    row = rows[5] if where == "in the sample" else np.setdiff1d(np.arange(MANY), rows)[5]
+    X = BIG.copy()
+    X[row, 3] = value
+    with pytest.raises(fastgd.DataError, match=rf"1 NaN or infinite value, the first in row {row + 1}, column 4;"):
+        fastgd.fit(form(X), YES, loss="logistic", method="newton")
+
+
+@pytest.mark.parametrize(
+    "rows", [{}, {"sample_weight": True}, {"offset": True}, {"sample_weight": True, "offset": True}]
+)
+@pytest.mark.parametrize("loss", ["logistic", "squared", "huber", "poisson", "hinge"])
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+def test_the_loss_at_zero(form, loss, rows):
+    y = LABELS if getattr(LOSSES.resolve(loss), "classifies", False) else random.poisson(2.0, N).astype(float)
+    values = {"sample_weight": random.integers(1, 4, N).astype(float), "offset": random.normal(size=N)}
+    problem = posed(form(X), y, loss, **{name: values[name] for name in rows})
+    assert problem.loss_at_zero() == pytest.approx(problem.mean_loss(problem.zeros()), rel=1e-14)
+
+
+def test_a_look_leaves_what_was_asked_last():
+    problem = posed(X, LABELS)
+    here, there = random.normal(size=(2, D + 1))
+    loss, gradient = problem.gradient(here)
+    gradient = gradient.copy()
+    problem.look(there)
+    assert [point.theta.tolist() for point in problem.evaluations.points] == [here.tolist(), there.tolist()]
+    assert problem.evaluations.recall(here, np.zeros(1), with_gradient=True)
+    assert problem.gradient(here)[0] == loss == problem.losses.sum()
+    np.testing.assert_array_equal(problem.work.gradient, gradient)
