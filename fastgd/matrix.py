@@ -116,8 +116,8 @@ def _check_indices(X: Any) -> None:
     if len(indptr) != X.shape[0] + 1 or indptr[0] != 0 or indptr[-1] > len(indices) or (np.diff(indptr) < 0).any():
         raise DataError("X is damaged: its indptr does not say where its rows begin and end")
     used = indices[: indptr[-1]]
-    outside = used[(used < 0) | (used >= X.shape[1])]
-    if len(outside):
+    if len(used) and (used.min() < 0 or used.max() >= X.shape[1]):
+        outside = used[(used < 0) | (used >= X.shape[1])]
         raise DataError(f"X is damaged: it has the column index {outside[0]}, but only {plural(X.shape[1], 'column')}")
 
 
@@ -157,7 +157,10 @@ def as_scipy(X: np.ndarray | CSR) -> Any:
         return X
     import scipy.sparse as sp
 
-    return sp.csr_array((X.data, X.indices, X.indptr), shape=shape_of(X))
+    indptr = X.indptr
+    if len(X.data) <= np.iinfo(X.indices.dtype).max:  # else SciPy would copy all indices, to be of the type of these
+        indptr = indptr.astype(X.indices.dtype, copy=False)
+    return sp.csr_array((X.data, X.indices, indptr), shape=shape_of(X))
 
 
 def take_rows(X: np.ndarray | CSR, rows: np.ndarray) -> np.ndarray | CSR:

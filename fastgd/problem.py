@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from .data.table import Table
 from .errors import DataError, OptionError
 from .evaluations import Evaluations
+from .kernels.curvature import mean_squares
 from .kernels.gradient import batch_gradient, linear_predictor, mean_loss
 from .kernels.minibatch import Workspace
 from .kernels.outputs import Workspace as OutputsWorkspace
@@ -134,6 +136,15 @@ class Problem:
             rows = np.sort(np.random.default_rng(seed).choice(self.n_samples, size, replace=False, shuffle=False))
             self._drawn = size, seed, rows, take_rows(self.X, rows)
         return self._drawn[2:]
+
+    @cached_property
+    def mean_squares(self) -> np.ndarray:
+        """That of each column over all rows, (n_features,), however they are weighted; it takes a pass over X."""
+        n_chunks = chunk_count(self.n_values, self.n_features)
+        launch = mean_squares if self.n_values >= PARALLEL_FROM else mean_squares.serial
+        squares = np.empty(self.n_features)
+        launch(self.X, np.empty((n_chunks, self.n_features)), squares)
+        return squares
 
     def default_start(self, seed: int) -> np.ndarray:
         """Zero, or random normal weights for a loss whose gradient is zero there: a saddle, or a maximum."""

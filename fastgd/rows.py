@@ -51,22 +51,12 @@ def _dot_dense(X, i, w):
 
 
 # Unsigned indices: numba's signed ones pay for Python's negative indices at every load and store.
-# Four sums: one would wait for each addition before the next.
 def _dot_csr(X, i, w):
     data, indices = X.data, X.indices
-    p, stop = np.uint64(X.indptr[i]), np.uint64(X.indptr[i + 1])
-    zero = w.dtype.type(0)
-    z0, z1, z2, z3 = zero, zero, zero, zero
-    while p + np.uint64(4) <= stop:
-        z0 += data[p] * w[np.uint64(indices[p])]
-        z1 += data[p + np.uint64(1)] * w[np.uint64(indices[p + np.uint64(1)])]
-        z2 += data[p + np.uint64(2)] * w[np.uint64(indices[p + np.uint64(2)])]
-        z3 += data[p + np.uint64(3)] * w[np.uint64(indices[p + np.uint64(3)])]
-        p += np.uint64(4)
-    while p < stop:
-        z0 += data[p] * w[np.uint64(indices[p])]
-        p += np.uint64(1)
-    return (z0 + z1) + (z2 + z3)
+    z = w.dtype.type(0)
+    for p in range(np.uint64(X.indptr[i]), np.uint64(X.indptr[i + 1])):
+        z += data[p] * w[np.uint64(indices[p])]
+    return z
 
 
 def _axpy_dense(a, X, i, out):

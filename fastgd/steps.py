@@ -138,7 +138,7 @@ def column_moments(
     """Mean and spread of each column over a sample: the standard deviation if ``centred``, else root mean square.
 
     Columns that are constant in the sample, as one with few non-zeros may be, are looked at in all rows; unless
-    ``absent``, not those of zeros.
+    ``absent``, not those of zeros. Of sparse ones that are all zeros there the spread about zero will do.
     """
     X, weight = _sample(problem, sample_size(problem, method))
     parts = [(X, weight)]
@@ -152,9 +152,11 @@ def column_moments(
         some = X if len(still) == problem.n_features else _columns(X, still)
         weight = weight if len(weight) else np.ones(problem.n_samples)
         mean[still], variance[still] = _moments(some, weight / weight.sum())
-        still = np.flatnonzero((variance == 0) & (absent | (mean != 0)))
+        still = np.flatnonzero((variance == 0) & ((absent and not problem.sparse) | (mean != 0)))
         if not len(still):
             break
+    if problem.sparse and absent and len(parts) > 1 and len(rest := np.flatnonzero((variance == 0) & (mean == 0))):
+        variance[rest] = problem.mean_squares[rest]
     return mean, np.sqrt(variance if centred else variance + mean**2)
 
 

@@ -133,10 +133,12 @@ def add_up(partials, sums, scale, n_features, gradient):
     """Add the chunks' partial gradients in a fixed order, times ``scale``; return the summed losses."""
     n_chunks = partials.shape[0]
     for j in range(n_features):
-        total = 0.0
-        for c in range(n_chunks):
-            total += partials[c, j]
-        gradient[j] = scale * total
+        gradient[j] = 0.0
+    for c in range(n_chunks):
+        for j in range(n_features):
+            gradient[j] += partials[c, j]
+    for j in range(n_features):
+        gradient[j] *= scale
     losses = 0.0
     slopes = 0.0
     for c in range(n_chunks):

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..gram import BLOCK_ROWS, centred_blocks, gram
-from ..kernels.curvature import curvatures, curvatures_of_outputs, mean_squares
+from ..kernels.curvature import curvatures, curvatures_of_outputs
 from ..matrix import as_scipy, take_rows
-from ..problem import PARALLEL_FROM, Problem, chunk_count, predict_linear
+from ..problem import Problem, predict_linear
 from ..rows import CSR
 from ..steps import FEW_ROWS
 from .scaled import Scaled
@@ -139,11 +139,7 @@ class Sample:
         """Mean squares of some columns over all rows, in scaled variables; of sparse ones a little more."""
         problem, shift, inverse = self.whole.problem, self.scaled.shift[columns], self.scaled.inverse[columns]
         if isinstance(problem.X, CSR):
-            n_chunks = chunk_count(problem.n_values, problem.n_features)
-            squares = np.empty(problem.n_features)
-            launch = mean_squares if problem.n_values >= PARALLEL_FROM else mean_squares.serial
-            launch(problem.X, np.empty((n_chunks, problem.n_features)), squares)
-            return np.asarray((squares[columns] + shift**2) * inverse**2)
+            return np.asarray((problem.mean_squares[columns] + shift**2) * inverse**2)
         return np.asarray((((problem.X[:, columns] - shift) * inverse) ** 2).mean(axis=0))
 
 
