@@ -22,7 +22,7 @@ MOST_PARTS, FEWEST_ROWS_A_PARAMETER = 8, 4
 # No further than to this part of the distance that lies between the minima of a sample and of all rows anyway.
 NEAR_ENOUGH = 0.3
 # Losses like that of poisson curve otherwise where their minimum is than where they start.
-MOST_STEPS, STEPS_A_MODEL = 20, 6
+MOST_STEPS, STEPS_A_MODEL = 20, 10
 # A sample whose Hessian has failed so often, at several weights, is not like the other rows.
 MOST_RENEWALS = 2
 
