@@ -53,7 +53,7 @@ def fits_of(peers: dict[str, Peer], race: Race) -> Iterator[Fits]:
 
 
 def fastest_of(peers: list[Fits], targets: dict[float, float], us: dict[float, Finish | None]) -> dict[float, Finish]:
-    """The fastest at each gap; one that does not reach a gap is not tried on the next."""
+    """The fastest at each gap."""
     settle()
     reached: dict[str, dict[float, Finish]] = {fits.name: {} for fits in peers}
     for times in PATIENCE:
@@ -62,9 +62,8 @@ def fastest_of(peers: list[Fits], targets: dict[float, float], us: dict[float, F
                 # The slower of two to this gap may be the faster one to the next.
                 to_beat = max(fastest(reached, a) for a in GAPS if a <= aim)
                 done = finish(fits, target, limit(us[aim], times), to_beat)
-                if done is None:
-                    break
-                reached[fits.name][aim] = done
+                if done is not None:
+                    reached[fits.name][aim] = done
     for name, finishes in reached.items():
         said = [f"{aim:g} in {done.seconds:.3f} s ({done.iterations})" for aim, done in finishes.items()]
         print(f"  {name}: {', '.join(said) or 'not reached, or not in time'}", file=sys.stderr)
