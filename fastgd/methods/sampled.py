@@ -20,7 +20,7 @@ from .scaled import Scaled
 FLOOR = 1e-10
 # A Hessian of so many products is made in float32, unless its columns depend on each other so nearly that they would
 # drown in rounding: where some combination of them, each of length one, has a square below this.
-ROUGH_FROM, DEPENDENT = 1 << 25, 1e-3
+ROUGH_FROM, DEPENDENT = 1 << 28, 1e-3
 # A column in which fewer rows of the sample than this do all the work says too little of itself.
 FEWEST_WORKING_ROWS = 10
 
