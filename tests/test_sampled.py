@@ -129,18 +129,42 @@ def test_tol_is_about_the_gradient_at_zero_of_all_rows():
         assert result.objective >= exact.objective - 1e-14
 
 
-def test_zero_weights_are_where_it_begins_when_the_sample_leads_astray(passes):
+@pytest.mark.parametrize("loss", ["logistic", "squared"])
+def test_what_is_looked_at_of_a_sample_counts_as_the_part_of_a_pass_that_it_is(monkeypatch, loss):
+    rows, gradient, hessian = [], Problem.gradient, Sample.hessian
+
+    def evaluated(self, theta, table=None):
+        if self.n_samples < MANY and not self.evaluations.recall(theta, self.losses, with_gradient=True):
+            rows.append(self.n_samples)
+        return gradient(self, theta, table)
+
+    def curved(self, theta):
+        rows.append(self.problem.n_samples)
+        return hessian(self, theta)
+
+    monkeypatch.setattr(Problem, "gradient", evaluated)
+    monkeypatch.setattr(Sample, "hessian", curved)
+    y = YES if loss == "logistic" else SCORE
+    result = fastgd.fit(BIG, y, loss=loss, alpha=1e-4, max_epochs=6, tol=0)
+    assert len(set(rows)) == (2 if loss == "logistic" else 1)
+    assert result.trace["passes"][-1] - result.n_epochs == pytest.approx(sum(rows) / MANY)
+
+
+@pytest.mark.parametrize("penalty", ["l2", "l1"])
+def test_zero_weights_are_where_it_begins_when_the_sample_leads_astray(passes, penalty):
     """Rows that the sample does not have say the opposite of those that it has."""
     problem = posed(BIG, YES)
     rows, _ = problem.draw(sample_size(problem, "newton"), 0)
     X, z = BIG.copy(), np.where(YES == "yes", 1.0, -1.0)
     others = np.setdiff1d(np.arange(MANY), rows)
     X[others] = -30.0 * X[others]
-    result = fastgd.fit(X, YES, loss="logistic", alpha=1e-2, method="newton", scale=False, tol=1e-7)
+    given = {"loss": "logistic", "alpha": 1e-2, "penalty": penalty}
+    result = fastgd.fit(X, YES, method="newton", scale=False, tol=1e-7, **given)
     assert not passes[1].any()
     assert result.trace["objective"][0] == pytest.approx(np.log(2))
     assert (np.diff(result.trace["objective"]) <= 1e-12).all()
-    other = fastgd.fit(X, YES, loss="logistic", alpha=1e-2, method="lbfgs", tol=1e-8, max_epochs=500)
+    method = "lbfgs" if penalty == "l2" else "saga"
+    other = fastgd.fit(X, YES, method=method, tol=1e-8, max_epochs=500, **given)
     assert result.objective == pytest.approx(other.objective, rel=1e-8)
     assert np.mean(z * (X @ result.coef + result.intercept) > 0) > 0.5
 
@@ -148,7 +172,7 @@ def test_zero_weights_are_where_it_begins_when_the_sample_leads_astray(passes):
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("where", ["in the sample", "elsewhere"])
 @pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
-def test_values_that_are_no_numbers_are_named(form, where, value):
+def test_values_that_are_no_numbers_are_named(passes, form, where, value):
     problem = posed(BIG, YES)
     rows, _ = problem.draw(sample_size(problem, "newton"), 0)
     row = rows[5] if where == "in the sample" else np.setdiff1d(np.arange(MANY), rows)[5]
@@ -156,6 +180,7 @@ def test_values_that_are_no_numbers_are_named(form, where, value):
     X[row, 3] = value
     with pytest.raises(fastgd.DataError, match=rf"1 NaN or infinite value, the first in row {row + 1}, column 4;"):
         fastgd.fit(form(X), YES, loss="logistic", method="newton")
+    assert len(passes) <= 2
 
 
 @pytest.mark.parametrize(

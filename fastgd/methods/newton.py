@@ -6,7 +6,6 @@ import numpy as np
 
 from ..kernels.outputs import is_joint
 from ..losses import HalfSquared, Squared
-from ..matrix import check_finite
 from ..options import Options
 from ..penalties import is_smooth
 from ..problem import Problem
@@ -48,8 +47,6 @@ def newton(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: 
         descend(descent, options, watch, theta, renewed=anew)
         return
     first, model, at_start = minimum_on(sample, theta, plan.learning_rate, watch)
-    if not np.isfinite(at_start).all():
-        check_finite(problem.X, problem.feature_names)
     unseen = begins_on_sample(problem, theta)
     known = {"objective": watch.rows[0][3]} if unseen else {}
     descent = QuasiNewton(scaled, theta, model, plan.learning_rate, **known)

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from ..kernels.curvature import minimise_quadratic
+from ..matrix import check_finite
 from ..options import Options
 from ..watch import Watch
 from .scaled import Scaled
@@ -196,6 +197,8 @@ class QuasiNewton:
             self._return()
         else:
             self._evaluate()
+            if not np.isfinite(self.objective):
+                check_finite(self.scaled.problem.X, self.scaled.problem.feature_names)
         return lower
 
     def judge(self) -> bool:
