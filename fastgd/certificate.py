@@ -82,7 +82,8 @@ class Certificate:
     def add(self, theta: np.ndarray) -> np.ndarray:
         """Bounds on F - F* at ``theta`` for each part, by this and all points before.
 
-        It takes about two passes over X, or none where the gradients that the problem was asked for will do.
+        It takes no pass over X where the gradients that the problem was asked for will do; else one or two for others
+        that do, at other intercepts, or two after those.
         NaN where there is none: `reasons` says why, or the weights are not finite.
         """
         if self._last is None or not np.array_equal(self._last[0], theta):

@@ -103,7 +103,7 @@ def fit(
         relative to its value at zero weights (newton, begun there: to that on its sample). With ``validation`` they go
         by the validation loss instead.
     gap_tol : stop when F is proved to be within this of the optimum, as `Result.gap_bound` is; a look takes no pass
-        where the method's own gradients will do, else about two, which count. An `OptionError` says so where no
+        where the method's own gradients will do, else one to four, which count. An `OptionError` says so where no
         bound is known.
     patience : epochs without such an improvement before stopping; see ``tol`` and ``validation``.
     clip_norm : the longest a gradient may be, that of a batch's mean loss over all weights; longer ones are shortened.

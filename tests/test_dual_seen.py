@@ -106,7 +106,6 @@ def test_a_look_across_bounds_the_distance_too(case):
         certificate = Certificate(problem)
         gap = certificate.gap(joined(w, b, True))
     assert reference(w, b) - best <= gap + 1e-15 * abs(best)
-    assert certificate.passes in (0.0, 1.0, 2.0, 3.0, 4.0)
 
 
 @pytest.mark.parametrize("why", ["unknown", "float32", "offset"])
