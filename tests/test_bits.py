@@ -13,6 +13,7 @@ from twins import compiled_here
 
 import fastgd
 from fastgd.jit import thread_pool_size, threads
+from fastgd.kernels.dual import slopes_at
 from fastgd.kernels.gradient import batch_gradient, linear_predictor, mean_loss, row_norms
 from fastgd.kernels.minibatch import Workspace, minibatch_epoch
 from fastgd.kernels.targets import Targets
@@ -21,6 +22,7 @@ from fastgd.losses import LOSSES
 from fastgd.matrix import as_matrix, dtype_of
 from fastgd.penalties import ElasticNet
 from fastgd.problem import PARALLEL_FROM, row_blocks
+from fastgd.rows import BLOCK_ROWS
 from fastgd.rules import RULES
 
 SHAPES = {"small": (61, 5), "above the gate": (PARALLEL_FROM // 10 + 7, 30)}
@@ -100,6 +102,32 @@ def test_a_kernel_and_its_serial_twin_give_the_same_bits(form, n_chunks):
     for count in range(1, thread_pool_size() + 1):
         with threads(count):
             assert run(*kernels) == alone
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("d", [5, 40])  # by blocks of rows, and by pairs
+def test_where_absent_weights_lie_changes_no_bit(d, seed):
+    """An array of no values has an address; results may lie behind it, where its values would be."""
+    n = 2 * BLOCK_ROWS  # few rows, whose sums show their last bits
+    random = np.random.default_rng(seed)
+    X, y, w, z = random.normal(size=(n, d)), random.choice([-1.0, 1.0], n), random.normal(size=d), random.normal(size=n)
+    by_blocks, loss = row_blocks(X, 1) is not None, LOSSES["logistic"]()
+
+    def run(absent, block, table, slopes):
+        gradient, partials, sums = np.empty(d + 1), np.empty((1, d)), np.empty((1, 2))
+        blocks, targets = block[None] if by_blocks else None, Targets(y, absent, absent)
+        value = batch_gradient.serial(X, targets, w, 0.5, loss, partials, sums, blocks, table, gradient)
+        means = slopes_at.serial(y, absent, z, 0.5, loss, sums, slopes)
+        return b"".join(np.asarray(each).tobytes() for each in (value, gradient, table, means, slopes))
+
+    lengths = (BLOCK_ROWS, n, n)
+    apart = run(np.zeros(0), *map(np.empty, lengths))
+    for which, length in enumerate(lengths):
+        for behind in (0, 1, BLOCK_ROWS):
+            room = np.empty(behind + length)
+            written = [np.empty(each) for each in lengths]
+            written[which] = room[behind:]
+            assert run(room[:0], *written) == apart
 
 
 @pytest.mark.parametrize("shuffle", [True, "full", False])

@@ -12,12 +12,13 @@ import numpy as np
 from ..jit import kernel, subroutine, threaded
 from ..rows import axpy_double, n_rows
 from .gradient import chunk_bound, clear, mean_over_rows
-from .targets import weight_of
+from .targets import or_none_of, weight_of
 
 
 @subroutine
 def slopes_of_rows(y, weight, z, b, loss, start, stop, slopes):
     """Weighted slopes of rows start..stop at z + b; return their weighted losses and slopes, summed."""
+    weight = or_none_of(weight, y)
     total = 0.0
     summed = 0.0
     # Unsigned, since an index that may be negative keeps the compiler from taking several rows at a time.

@@ -13,7 +13,7 @@ from numba import prange, types
 from ..blocks import row_at
 from ..jit import kernel, parallel_kernel, subroutine, threaded, two_forms
 from ..rows import BLOCK_ROWS, axpy, axpy2, axpys, dot, dots, n_rows, prefetch_number, rows_ahead, squared_norm
-from .targets import Targets, offset_of, weight_of
+from .targets import Targets, offset_of, or_none_of, weight_of
 
 
 # Two rows at a time halve the loads and stores of the gradient. Their dots are taken one after the other: several rows
@@ -63,12 +63,14 @@ def accumulate(X, targets, order, start, stop, w, b, loss, gradient, table=None)
 @subroutine
 def accumulate_blocks(X, targets, start, stop, w, b, loss, gradient, block, table):
     """As `accumulate` for rows in the order in which they lie; ``block``: room for `BLOCK_ROWS` numbers."""
+    y = targets.y
+    weight, offset = or_none_of(targets.weight, y), or_none_of(targets.offset, y)
     total = 0.0
     slopes = 0.0
     for i in range(start, stop, BLOCK_ROWS):
         rows = block[: min(BLOCK_ROWS, stop - i)]
         dots(X, i, w, rows)
-        losses_of_block, slopes_of_block = to_slopes(targets, i, b, loss, rows)
+        losses_of_block, slopes_of_block = to_slopes(y, weight, offset, i, b, loss, rows)
         total += losses_of_block
         slopes += slopes_of_block
         if table is not None:
@@ -78,9 +80,8 @@ def accumulate_blocks(X, targets, start, stop, w, b, loss, gradient, block, tabl
 
 
 @subroutine
-def to_slopes(targets, i, b, loss, z):
+def to_slopes(y, weight, offset, i, b, loss, z):
     """Turn the dots of the rows from i on into their weighted slopes; return the sums of their losses and slopes."""
-    y, weight, offset = targets.y, targets.weight, targets.offset
     total = 0.0
     slopes = 0.0
     i = np.uint64(i)  # one that may be negative would keep the compiler from taking several rows at a time

@@ -38,6 +38,15 @@ def offset_of(offset, i):
     return offset[i] if offset.shape[0] > 0 else 0.0
 
 
+# A loop that writes and adds up is compiled two ways: several rows at a time where what it writes lies apart from what
+# it reads, else row by row, which ends in other last bits. LLVM asks that of absent weights too, as if they had values,
+# and by chance results lie behind them. They never lie among the targets.
+@inlined
+def or_none_of(values, y):
+    """The ``values`` of rows; absent ones lie where y does."""
+    return values if values.shape[0] > 0 else y[:0]
+
+
 @inlined
 def target_of(y, one_vs_rest, i, k):
     """What output k is to make of row i."""
