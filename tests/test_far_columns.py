@@ -12,7 +12,7 @@ from reference_variance_reduced import walk
 from scipy.optimize import minimize
 
 import fastgd
-from fastgd.gram import as_scipy
+from fastgd.matrix import as_scipy
 from fastgd.kernels.targets import NONE, Targets
 from fastgd.losses import HalfSquared
 from fastgd.matrix import as_matrix, centred

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..gram import BLOCK_ROWS, centred_blocks, gram
+from ..gram import CENTRED_ROWS, centred_blocks, gram
 from ..kernels.curvature import curvatures, curvatures_of_outputs
 from ..matrix import as_scipy, take_rows
 from ..problem import Problem, predict_linear
@@ -163,7 +163,7 @@ def working_rows(X: np.ndarray | CSR, shift: np.ndarray) -> np.ndarray:
         squares[:] = np.bincount(X.indices, values, minlength=X.n_features)
         fourths[:] = np.bincount(X.indices, values**2, minlength=X.n_features)
     else:
-        ones = np.ones(BLOCK_ROWS)
+        ones = np.ones(CENTRED_ROWS)
         for block in centred_blocks(X, shift):
             block *= block
             squares += ones[: len(block)] @ block
