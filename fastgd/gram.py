@@ -38,8 +38,8 @@ def gram(
 ) -> np.ndarray:
     """sum_i s_ik v_i v_i', v_i = inverse (x_i - shift), for each column k of ``weights``, (n_samples, n_sums).
 
-    Float64, shape (n_sums, n_columns, n_columns); no weight is negative. With an ``intercept`` v_i has a one behind, and
-    then a number of the ``last`` column, (n_samples,), if there is one. ``inverse`` is one unless given. ``rough``
+    Float64, shape (n_sums, n_columns, n_columns); no weight is negative. With an ``intercept`` v_i ends in a one, and
+    then in a number of the ``last`` column, (n_samples,), if there is one. ``inverse`` is one unless given. ``rough``
     products of dense rows are in float32, in half the time: values should be about one.
     """
     n, d = shape_of(X)
@@ -63,11 +63,11 @@ def gram(
 
 
 def _centred_and_scaled(total: np.ndarray, shift: np.ndarray, inverse: np.ndarray) -> np.ndarray:
-    """From the products of the columns as they are, the last of them ones, those in other variables, without the last."""
+    """From the products of columns as they are, of which the last are ones, those in other variables, without ones."""
     n_columns = total.shape[1] - 1
     sums, count = total[:, :n_columns, -1], total[:, -1, -1]
     centre, factor = np.zeros(n_columns), np.ones(n_columns)
     centre[: len(shift)], factor[: len(shift)] = shift, inverse
     crossed = centre[:, None] * sums[:, None, :]
-    about = total[:, :-1, :-1] - (crossed + crossed.transpose(0, 2, 1)) + count[:, None, None] * np.outer(centre, centre)
+    about = total[:, :-1, :-1] - crossed - crossed.transpose(0, 2, 1) + count[:, None, None] * np.outer(centre, centre)
     return np.asarray(about * np.outer(factor, factor))

@@ -12,6 +12,7 @@ from .data.sparse import is_sparse
 from .data.table import Table
 from .data.wording import plural
 from .errors import DataError
+from .kernels.repeats import any_repeats
 from .rows import CSR
 
 LARGE_COPY = 100_000_000  # bytes
@@ -102,7 +103,11 @@ def _as_csr(X: Any) -> CSR:
     except ValueError as error:
         raise DataError(f"X is damaged: {error}") from None
     _check_indices(X)
-    if not X.has_canonical_format:
+    if not X.has_sorted_indices:
+        repeated = any_repeats(X.indptr, X.indices, np.empty(X.shape[1], np.int64))
+    else:
+        repeated = not X.has_canonical_format
+    if repeated:
         X = X.copy()
         X.sum_duplicates()
     dtype = X.dtype if X.dtype in (np.float32, np.float64) else np.dtype(np.float64)
@@ -161,6 +166,11 @@ def as_scipy(X: np.ndarray | CSR) -> Any:
     if len(X.data) <= np.iinfo(X.indices.dtype).max:  # else SciPy would copy all indices, to be of the type of these
         indptr = indptr.astype(X.indices.dtype, copy=False)
     return sp.csr_array((X.data, X.indices, indptr), shape=shape_of(X))
+
+
+def squared(X: np.ndarray | CSR) -> Any:
+    """The square of each value, sparse where X is. SciPy's own would sort the rows of X, which are the user's."""
+    return as_scipy(X._replace(data=X.data**2)) if isinstance(X, CSR) else X**2
 
 
 def take_rows(X: np.ndarray | CSR, rows: np.ndarray) -> np.ndarray | CSR:

@@ -15,7 +15,7 @@ import numpy as np
 from .gram import gram
 from .kernels.curvature import curvatures
 from .kernels.outputs import is_joint
-from .matrix import as_scipy
+from .matrix import as_scipy, squared
 from .penalties import is_smooth
 from .problem import Problem, predict_linear
 from .steps import penalty_curvature
@@ -128,7 +128,8 @@ def _by_lanczos(
 ) -> Bend:
     """By products of the Hessian and a vector; the gain is that of a step along the gradient, which is no more."""
     d, p, X = problem.n_features, problem.n_parameters, as_scipy(problem.X)
-    squares = np.einsum("i,ij,ij->j", np.abs(curvature), X, X) if not problem.sparse else X.power(2).T @ abs(curvature)
+    sizes = np.abs(curvature)
+    squares = squared(problem.X).T @ sizes if problem.sparse else np.einsum("i,ij,ij->j", sizes, X, X)
     scale = _scale(np.append(squares, [np.abs(curvature).sum()] * (p - d)) + by_penalty)
 
     def times(v: np.ndarray) -> np.ndarray:

@@ -22,9 +22,9 @@ from .schedules import Constant
 
 # Column scales need not be exact; the rates that follow from them are safe on all rows.
 SAMPLE_ROWS, FEWEST_SAMPLE_ROWS, FEW_ROWS = 16_384, 4_096, 1_024
-# X'X of a sample takes at most so many products for each value of X, or about as long as a pass or two over X; a sparse
-# value takes so many times as long as another.
-PRODUCTS_A_VALUE, SPARSE_VALUE = 32, 9
+# X'X of a sample takes at most so many products for each value of X, or about as long as a pass or two over X. Those of
+# sparse values take longer.
+PRODUCTS_A_VALUE, PRODUCTS_A_SPARSE_VALUE = 32, 4
 # With so many rows for each parameter, steps by their Hessian miss Newton's by about a third of their length.
 ROWS_A_PARAMETER = 10
 # Columns whose spreads differ by less than this, and whose means are no further off, are left as they are.
@@ -101,8 +101,12 @@ def penalty_curvature(problem: Problem) -> np.ndarray:
 
 def sample_size(problem: Problem, method: str) -> int:
     """How many rows are enough for statistics of the columns, and for newton for a Hessian."""
-    products = PRODUCTS_A_VALUE * problem.n_values * (SPARSE_VALUE if problem.sparse else 1)
-    enough = max(min(products // problem.n_parameters**2, SAMPLE_ROWS), FEWEST_SAMPLE_ROWS)
+    n_values, n_samples = problem.n_values, problem.n_samples
+    if problem.sparse:
+        affordable = PRODUCTS_A_SPARSE_VALUE * n_samples**2 // max(n_values, 1)  # a row has n_values / n_samples
+    else:
+        affordable = PRODUCTS_A_VALUE * n_values // problem.n_parameters**2
+    enough = max(min(affordable, SAMPLE_ROWS), FEWEST_SAMPLE_ROWS)
     return max(enough, ROWS_A_PARAMETER * problem.n_parameters) if method == "newton" else enough
 
 

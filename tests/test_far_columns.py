@@ -12,10 +12,9 @@ from reference_variance_reduced import walk
 from scipy.optimize import minimize
 
 import fastgd
-from fastgd.matrix import as_scipy
 from fastgd.kernels.targets import NONE, Targets
 from fastgd.losses import HalfSquared
-from fastgd.matrix import as_matrix, centred
+from fastgd.matrix import as_matrix, as_scipy, centred
 from fastgd.options import Options
 from fastgd.penalties import Box, ElasticNet, NonNegative
 from fastgd.problem import Problem

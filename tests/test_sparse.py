@@ -9,7 +9,7 @@ from test_fit_inputs import unsorted, with_duplicates, with_long_indices
 
 import fastgd
 from fastgd import DataError, fit_path
-from fastgd.matrix import as_matrix
+from fastgd.matrix import as_matrix, as_scipy, squared
 
 RANDOM = np.random.default_rng(9)
 N, D = 45, 6
@@ -141,11 +141,29 @@ def test_indices_of_any_kind(form, method):
     assert (made != before).nnz == 0
 
 
-def test_kernels_get_rows_in_order_without_duplicates():
+def test_kernels_get_no_column_twice():
     for form in FORMS.values():
         matrix, _ = as_matrix(form(X))
         for start, stop in zip(matrix.indptr, matrix.indptr[1:], strict=False):
-            assert (np.diff(matrix.indices[start:stop].astype(int)) > 0).all()
+            assert len(np.unique(matrix.indices[start:stop])) == stop - start
+
+
+def test_rows_in_any_order_are_not_copied():
+    """To sort them would take longer than several passes, in each fit."""
+    matrix = unsorted(X)
+    assert np.shares_memory(as_matrix(matrix)[0].data, matrix.data)
+    before = matrix.indices.copy()
+    for method in ("lbfgs", "newton", "svrg", "sgd"):
+        fastgd.fit(matrix, Y, loss=HUBER, method=method, alpha=0.1, max_epochs=3)
+    np.testing.assert_array_equal(squared(as_matrix(matrix)[0]).toarray(), X**2)
+    np.testing.assert_array_equal(matrix.indices, before)
+
+
+def test_a_column_named_twice_in_rows_that_are_not_sorted():
+    data, indices = np.array([1.0, 2.0, 4.0, 1.0, 1.0]), np.array([3, 1, 3, 2, 0])
+    matrix, _ = as_matrix(sp.csr_array((data, indices, [0, 3, 5]), (2, 4)))
+    np.testing.assert_array_equal(as_scipy(matrix).toarray(), [[0, 2, 0, 5], [1, 0, 1, 0]])
+    assert len(matrix.data) == 4
 
 
 def damaged(form, **parts):

@@ -1,4 +1,4 @@
-"""Weighted products of the columns of X with each other: of dense rows by tiles held in registers, of sparse row by row."""
+"""Weighted products of the columns of X with each other: dense ones by tiles held in registers, sparse ones row by row."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from ..jit import subroutine, threaded
 from ..rows import by_layout, n_rows
 from .gradient import chunk_bound
 
-# Dense rows are worked on so many at a time, stored column by column. Their columns are multiplied three by three, as the
-# nine sums and the six vectors that they come from fill the registers; and so many of them, a panel, stay in the
-# first-level cache while all others pass.
+# So many dense rows are worked on at a time, stored column by column. Columns are multiplied three by three, as the nine
+# sums and the six vectors that they come from fill the registers; and so many of them, a panel, stay in the first-level
+# cache while all others pass.
 BLOCK_ROWS, TILE, PANEL = 256, 3, 12
 # Behind each column of a block, lest all begin at the same place of the cache.
 GAP = 16
@@ -83,7 +83,7 @@ def _add_products_dense(X, start, stop, weight, shift, inverse, more, block, sum
 
 
 # Neither centred nor scaled, which would fill every row.
-def _add_products_csr(X, start, stop, weight, shift, inverse, more, block, sums):
+def _add_products_csr(X, start, stop, weight, shift, inverse, more, block, sums):  # noqa: ARG001
     data, indices, indptr, d, n_more = X.data, X.indices, X.indptr, X.n_features, more.shape[1]
     for i in range(start, stop):
         first, end = np.uint64(indptr[i]), np.uint64(indptr[i + 1])
@@ -107,7 +107,7 @@ add_products = by_layout(_add_products_dense, _add_products_csr)
 def column_products(begin, end, X, weights, shift, inverse, more, blocks, sums):
     """Add sum_i s_ki v_i v_i' to ``sums``, (n_chunks, n_sums, n_columns, n_columns), for each row k of ``weights``.
 
-    Of dense rows v_i = (inverse (x_i - shift), more_i), of sparse ones (x_i, more_i); n_columns is a multiple of `TILE`.
+    Dense rows have v_i = (inverse (x_i - shift), more_i), sparse ones (x_i, more_i); n_columns is a multiple of `TILE`.
     ``blocks``: for each chunk a row for each column, and one, of `BLOCK_ROWS` + `GAP` numbers.
     """
     n_samples, n_chunks = n_rows(X), sums.shape[0]

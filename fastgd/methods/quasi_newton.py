@@ -265,7 +265,7 @@ def descend(
             break
         if watch.certified(descent.gradient):
             break
-        model = renewed(descent.theta, kept)
+        model = renewed(descent.theta, kept) if watch.passes_left >= 1 else None
         descent.model = descent.model if model is None else model
         if kept or model is not None:
             descent.propose()

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..gram import CENTRED_ROWS, centred_blocks, gram
 from ..kernels.curvature import curvatures, curvatures_of_outputs
-from ..matrix import as_scipy, take_rows
+from ..matrix import as_scipy, squared, take_rows
 from ..problem import Problem, predict_linear
 from ..rows import CSR
 from ..steps import FEW_ROWS
@@ -74,11 +74,10 @@ class Sample:
         curvature, problem = self._curvatures(theta), self.problem
         shift, inverse, d = self.scaled.shift, self.scaled.inverse, problem.n_features
         X: Any = as_scipy(problem.X)
-        squares = X.multiply(X) if problem.sparse else X**2
         mean = curvature.mean(axis=0)
         diagonal = np.empty(self.scaled.shape)
         diagonal[:, d:] = mean[:, None]
-        moments = (curvature.T @ squares - 2.0 * (curvature.T @ X) * shift) / problem.n_samples
+        moments = (curvature.T @ squared(problem.X) - 2.0 * (curvature.T @ X) * shift) / problem.n_samples
         diagonal[:, :d] = np.maximum(moments + np.outer(mean, shift**2), 0.0) * inverse**2
         return self._filled_up(diagonal, curvature)
 
