@@ -1,54 +1,93 @@
-"""X'SX, block by block and on any number of threads, against one product of whole matrices."""
+"""X'SX, by kernels and by NumPy, on any number of threads, against one product of whole matrices."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
 
 import fastgd.gram
-from fastgd.gram import BLOCK_ROWS, gram
+from fastgd.gram import CHUNK_ROWS, gram
 from fastgd.jit import thread_pool_size, threads
+from fastgd.kernels.gram import BLOCK_ROWS, PANEL
 from fastgd.matrix import as_matrix
 
 N, D = 3 * BLOCK_ROWS + 5, 4
+FORMS = ("dense", "csr", "float32", "unsorted")
+
+each_form = pytest.mark.parametrize("form", FORMS)
 
 
-def data(form, n=N):
-    random = np.random.default_rng(2)
-    X = random.normal(size=(n, D)) * (random.random((n, D)) < 0.6)
+@pytest.fixture(params=["numpy", "kernels"])
+def way(request, monkeypatch):
+    monkeypatch.setattr(fastgd.gram, "FEW_PRODUCTS", 1 << 60 if request.param == "numpy" else 0)
+    return request.param
+
+
+def data(form, n=N, d=D, seed=2):
+    random = np.random.default_rng(seed)
+    X = random.normal(size=(n, d)) * (random.random((n, d)) < 0.6)
     X = X.astype(np.float32) if form == "float32" else X
-    return X, as_matrix(sp.csr_array(X) if form == "csr" else X)[0], random.random((n, 2)), random.normal(size=D)
+    made = X
+    if form == "csr":
+        made = sp.csr_array(X)
+    elif form == "unsorted":
+        backwards = sp.csr_array(X[:, ::-1])
+        made = sp.csr_array((backwards.data, d - 1 - backwards.indices, backwards.indptr), X.shape)
+        assert not made.has_sorted_indices or d == 1 or n < 9
+    weights = random.random((n, 2)) * (random.random((n, 2)) < 0.9)
+    return X, as_matrix(made)[0], weights, random.normal(size=d)
+
+
+def product(X, weights, shift, inverse=1.0):
+    columns = np.column_stack([inverse * (X - shift), np.ones(len(X))])
+    return np.array([columns.T @ np.diag(s) @ columns for s in weights.T])
 
 
 @pytest.mark.parametrize("n", [3, N])
 @pytest.mark.parametrize("intercept", [False, True])
-@pytest.mark.parametrize("form", ["dense", "csr", "float32"])
-def test_it_is_the_product(form, intercept, n):
+@each_form
+def test_it_is_the_product(way, form, intercept, n):
     X, matrix, weights, shift = data(form, n)
-    columns = np.column_stack([X - shift, np.ones(n)])[:, : D + intercept]
-    expected = [columns.T @ np.diag(s) @ columns for s in weights.T]
+    expected = product(X, weights, shift)[:, : D + intercept, : D + intercept]
     np.testing.assert_allclose(gram(matrix, weights, shift, intercept), expected, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("form", ["dense", "csr", "float32"])
-def test_columns_are_scaled_and_sums_may_be_rough(form):
+@given(
+    st.sampled_from(FORMS), st.integers(1, 2 * CHUNK_ROWS + 9), st.integers(1, 2 * PANEL + 2), st.integers(0, 2**32 - 1)
+)
+def test_of_any_shape(form, n, d, seed):
+    X, matrix, weights, shift = data(form, n, d, seed)
+    expected = product(X, weights, shift)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fastgd.gram, "FEW_PRODUCTS", 0)
+        np.testing.assert_allclose(gram(matrix, weights, shift, True), expected, rtol=1e-10, atol=1e-10)
+
+
+@each_form
+def test_columns_are_scaled_and_sums_may_be_rough(form, monkeypatch):
+    monkeypatch.setattr(fastgd.gram, "FEW_PRODUCTS", 0)
     X, matrix, weights, shift = data(form)
     inverse = np.array([1e-3, 1.0, 2.0, 1e3])
-    columns = np.column_stack([inverse * (X - shift), np.ones(N)])
-    expected = np.array([columns.T @ np.diag(s) @ columns for s in weights.T])
+    expected = product(X, weights, shift, inverse)
     np.testing.assert_allclose(gram(matrix, weights, shift, True, inverse), expected, rtol=1e-12)
-    off = np.abs(gram(matrix, weights, shift, True, inverse, rough=True) - expected)
     lengths = np.sqrt(np.einsum("kii->ki", expected))
-    assert 0 < (off / (lengths[:, :, None] * lengths[:, None, :])).max() < 1e-6
+    off = np.abs(gram(matrix, weights, shift, True, inverse, rough=True) - expected)
+    off /= lengths[:, :, None] * lengths[:, None, :]
+    assert off.max() < (1e-6 if form in ("dense", "float32") else 1e-14)
+    assert off.max() > 1e-9 or form in ("csr", "unsorted")
 
 
 @pytest.mark.skipif(thread_pool_size() < 2, reason="needs two threads to compare with one")
 @pytest.mark.parametrize("rough", [False, True])
-def test_any_number_of_threads_gives_the_same_bits(rough, monkeypatch):
-    _, matrix, weights, shift = data("dense")
-    alone = gram(matrix, weights, shift, True, None, rough)
-    monkeypatch.setattr(fastgd.gram, "PARALLEL_PRODUCTS", 0)
+@pytest.mark.parametrize("form", ["dense", "csr"])
+def test_any_number_of_threads_gives_the_same_bits(form, rough, monkeypatch):
+    monkeypatch.setattr(fastgd.gram, "FEW_PRODUCTS", 0)
+    _, matrix, weights, shift = data(form, 4 * CHUNK_ROWS + 7)
+    found = []
     for count in (1, 2):
         with threads(count):
-            np.testing.assert_array_equal(gram(matrix, weights, shift, True, None, rough), alone)
+            found.append(gram(matrix, weights, shift, True, None, rough))
+    np.testing.assert_array_equal(*found)
