@@ -56,7 +56,7 @@ def test_it_is_the_product(way, form, intercept, n):
 
 
 @given(
-    st.sampled_from(FORMS), st.integers(1, 2 * CHUNK_ROWS + 9), st.integers(1, 2 * PANEL + 2), st.integers(0, 2**32 - 1)
+    st.sampled_from(FORMS), st.integers(1, 2 * CHUNK_ROWS + 9), st.integers(1, 3 * PANEL + 2), st.integers(0, 2**32 - 1)
 )
 def test_of_any_shape(form, n, d, seed):
     X, matrix, weights, shift = data(form, n, d, seed)

@@ -18,7 +18,7 @@ from fastgd.methods.scaled import Scaled
 from fastgd.penalties import ElasticNet
 from fastgd.problem import Problem, RowOptions
 from fastgd.rules import SGD
-from fastgd.steps import FEWEST_SAMPLE_ROWS, sample_size
+from fastgd.steps import FEWEST_SAMPLE_ROWS, SAMPLE_ROWS, sample_size
 
 random = np.random.default_rng(11)
 N, D = 400, 5
@@ -208,3 +208,14 @@ def test_a_look_leaves_what_was_asked_last():
     assert problem.evaluations.recall(here, np.zeros(1), with_gradient=True)
     assert problem.gradient(here)[0] == loss == problem.losses.sum()
     np.testing.assert_array_equal(problem.work.gradient, gradient)
+
+
+@pytest.mark.parametrize(
+    ("values_a_row", "rows"), [(5, SAMPLE_ROWS), (25, 4 * 60_000 // 25), (200, FEWEST_SAMPLE_ROWS)]
+)
+def test_the_longer_sparse_rows_are_the_fewer_make_a_sample(values_a_row, rows):
+    """Their products take as long as a pass or two, and there is one for each two values of a row."""
+    indices = np.tile(np.arange(values_a_row, dtype=np.int32), 60_000)
+    indptr = np.arange(60_001) * values_a_row
+    sparse = sp.csr_array((np.ones(len(indices)), indices, indptr), (60_000, 300))
+    assert sample_size(posed(sparse, np.tile(LABELS, 150)), "newton") == rows
