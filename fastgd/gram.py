@@ -15,8 +15,10 @@ from .rows import CSR
 CHUNK_ROWS, MOST_CHUNKS, MOST_VALUES = 1024, 16, 1 << 22
 # So few products take NumPy a millisecond, and kernels longer to compile.
 FEW_PRODUCTS = 1 << 22
-# Blocks of rows for NumPy, lest temporary arrays leave the cache.
-CENTRED_ROWS = 1024
+# Blocks of rows for NumPy, lest temporary arrays leave the cache; and of sparse rows made dense.
+CENTRED_ROWS, DENSE_ROWS = 1024, 8192
+# Sparse columns are centred after their products are made, unless less than this part of the squares would be left.
+CANCELLED = 1e-6
 
 
 def centred_blocks(X: np.ndarray, shift: np.ndarray) -> Iterator[np.ndarray]:
@@ -44,40 +46,61 @@ def gram(
     n, d = shape_of(X)
     inverse = np.ones(d) if inverse is None else inverse
     if weights.shape[1] * n * (d + 1) ** 2 < FEW_PRODUCTS:
-        total = _by_numpy(X, weights, shift, inverse)
+        total = _by_numpy(_dense(X), weights, shift, inverse)
     elif isinstance(X, CSR):
-        sums = np.zeros(_shape_of_sums(weights, d))
-        sparse_products(X, np.ascontiguousarray(weights.T), sums)
-        total = _centred_and_scaled(sums.sum(axis=0)[:, : d + 1, : d + 1], shift, inverse)
+        total = _of_sparse_rows(X, weights, shift, inverse)
     else:
-        sums = np.zeros(_shape_of_sums(weights, d))
-        blocks = np.zeros((len(sums), sums.shape[2], BLOCK_ROWS + GAP), np.float32 if rough else np.float64)
-        dense_products(X, np.ascontiguousarray(weights.T), shift, inverse, blocks, sums)
-        total = sums.sum(axis=0)
-        for j in range(d + 1):
-            total[:, j + 1 :, j] = total[:, j, j + 1 :]
+        total = _of_dense_rows(X, weights, shift, inverse, rough)
     return total[:, : d + int(intercept), : d + int(intercept)]
 
 
-def _by_numpy(X: np.ndarray | CSR, weights: np.ndarray, shift: np.ndarray, inverse: np.ndarray) -> np.ndarray:
-    rows = as_scipy(X).toarray() if isinstance(X, CSR) else X
-    columns = np.column_stack([(rows - shift) * inverse, np.ones(len(rows))])
+def _dense(X: np.ndarray | CSR) -> np.ndarray:
+    return np.asarray(as_scipy(X).toarray()) if isinstance(X, CSR) else X
+
+
+def _by_numpy(X: np.ndarray, weights: np.ndarray, shift: np.ndarray, inverse: np.ndarray) -> np.ndarray:
+    columns = np.column_stack([(X - shift) * inverse, np.ones(len(X))])
     rooted = np.sqrt(weights.T)[:, :, None] * columns
     return np.asarray(rooted.transpose(0, 2, 1) @ rooted)
 
 
 def _shape_of_sums(weights: np.ndarray, d: int) -> tuple[int, int, int, int]:
-    """For the kernels: (n_chunks, n_sums, n_columns, n_columns)."""
+    """For the kernels, (n_chunks, n_sums, n_columns, n_columns)."""
     (n, n_sums), columns = weights.shape, -(-(d + 1) // TILE) * TILE
     n_chunks = max(min(n // CHUNK_ROWS, MOST_CHUNKS, MOST_VALUES // (n_sums * columns**2)), 1)
     return 1 << (n_chunks.bit_length() - 1), n_sums, columns, columns  # as many chunks for each of two or four threads
 
 
-def _centred_and_scaled(total: np.ndarray, shift: np.ndarray, inverse: np.ndarray) -> np.ndarray:
-    """From the products of each two columns in one order or the other, all of them in other variables."""
+def _of_dense_rows(
+    X: np.ndarray, weights: np.ndarray, shift: np.ndarray, inverse: np.ndarray, rough: bool
+) -> np.ndarray:
+    sums = np.zeros(_shape_of_sums(weights, X.shape[1]))
+    blocks = np.zeros((len(sums), sums.shape[2], BLOCK_ROWS + GAP), np.float32 if rough else np.float64)
+    dense_products(X, np.ascontiguousarray(weights.T), shift, inverse, blocks, sums)
+    total = sums.sum(axis=0)
+    for j in range(X.shape[1] + 1):
+        total[:, j + 1 :, j] = total[:, j, j + 1 :]
+    return total
+
+
+def _of_sparse_rows(X: CSR, weights: np.ndarray, shift: np.ndarray, inverse: np.ndarray) -> np.ndarray:
+    """As they are, and centred thereafter: where that would leave few digits, as dense ones, some at a time."""
+    n, d = shape_of(X)
+    sums = np.zeros(_shape_of_sums(weights, d))
+    sparse_products(X, np.ascontiguousarray(weights.T), sums)
+    total = sums.sum(axis=0)[:, : d + 1, : d + 1]
     total = total + total.transpose(0, 2, 1)
     np.einsum("kii->ki", total)[:] /= 2.0
-    centre, factor = np.append(shift, 0.0), np.append(inverse, 1.0)
+    about = _centred(total, np.append(shift, 0.0))
+    if (np.einsum("kii->ki", about) < CANCELLED * np.einsum("kii->ki", total)).any():
+        parts = [slice(first, first + DENSE_ROWS) for first in range(0, n, DENSE_ROWS)]
+        X = as_scipy(X)
+        return sum(_of_dense_rows(X[part].toarray(), weights[part], shift, inverse, rough=False) for part in parts)
+    factor = np.append(inverse, 1.0)
+    return np.asarray(about * np.outer(factor, factor))
+
+
+def _centred(total: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """From the products of columns, of which the last are ones, those of the columns about a ``centre``."""
     crossed = centre[:, None] * total[:, None, :, -1]
-    total += total[:, -1:, -1:] * np.outer(centre, centre) - crossed - crossed.transpose(0, 2, 1)
-    return np.asarray(total * np.outer(factor, factor))
+    return np.asarray(total - crossed - crossed.transpose(0, 2, 1) + total[:, -1:, -1:] * np.outer(centre, centre))

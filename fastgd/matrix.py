@@ -104,7 +104,7 @@ def _as_csr(X: Any) -> CSR:
         raise DataError(f"X is damaged: {error}") from None
     _check_indices(X)
     if not X.has_sorted_indices:
-        repeated = any_repeats(X.indptr, X.indices, np.empty(X.shape[1], np.int64))
+        repeated = any_repeats(X.indptr, X.indices, np.full(X.shape[1], -1))
     else:
         repeated = not X.has_canonical_format
     if repeated:

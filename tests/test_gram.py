@@ -80,6 +80,20 @@ def test_columns_are_scaled_and_sums_may_be_rough(form, monkeypatch):
     assert off.max() > 1e-9 or form in ("csr", "unsorted")
 
 
+@each_form
+def test_columns_far_from_zero_keep_their_digits(form, monkeypatch):
+    monkeypatch.setattr(fastgd.gram, "FEW_PRODUCTS", 0)
+    monkeypatch.setattr(fastgd.gram, "DENSE_ROWS", 500)
+    random = np.random.default_rng(3)
+    X = np.column_stack([1e4 + random.normal(size=N), np.ones(N), random.normal(size=N)])
+    X = X.astype(np.float32 if form == "float32" else np.float64)
+    X[:, 2] *= random.random(N) < 0.2
+    matrix = as_matrix(sp.csr_array(X) if form in ("csr", "unsorted") else X)[0]
+    weights, shift = random.random((N, 2)), X.mean(axis=0, dtype=np.float64)
+    found = gram(matrix, weights, shift, True)
+    np.testing.assert_allclose(found, product(X.astype(np.float64), weights, shift), rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.skipif(thread_pool_size() < 2, reason="needs two threads to compare with one")
 @pytest.mark.parametrize("rough", [False, True])
 @pytest.mark.parametrize("form", ["dense", "csr"])

@@ -9,8 +9,7 @@ from ..jit import kernel
 
 @kernel
 def any_repeats(indptr, indices, last_row):
-    """Whether a row has a column more than once. ``last_row``: workspace, an integer for each column."""
-    last_row[:] = -1
+    """Whether a row has a column more than once. ``last_row``: workspace, -1 for each column."""
     for i in range(indptr.shape[0] - 1):
         for p in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
             j = np.uint64(indices[p])
