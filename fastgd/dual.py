@@ -20,7 +20,7 @@ import numpy as np
 
 from .kernels.dual import mean_product, slopes_at
 from .kernels.gradient import linear_predictor
-from .problem import PARALLEL_FROM, Problem, chunk_count
+from .problem import THREADED_FROM, Problem, chunk_count
 
 # Below this many rows starting the threads costs more than they save, and a chunk has at least a quarter of them.
 PARALLEL_ROWS = 1 << 14
@@ -68,7 +68,7 @@ def row_chunks(n_samples: int) -> int:
 
 def predictor(problem: Problem, w: np.ndarray, offset: np.ndarray) -> np.ndarray:
     """X w + offset in float64, whatever X is stored in, shape (n_samples,)."""
-    launch = linear_predictor if problem.n_values >= PARALLEL_FROM else linear_predictor.serial
+    launch = linear_predictor if problem.n_values >= THREADED_FROM else linear_predictor.serial
     z = np.empty(problem.n_samples)
     launch(problem.X, np.ascontiguousarray(w), 0.0, chunk_count(problem.n_values, problem.n_features), z)
     if len(offset):
@@ -78,7 +78,7 @@ def predictor(problem: Problem, w: np.ndarray, offset: np.ndarray) -> np.ndarray
 
 def product(problem: Problem, slopes: np.ndarray) -> np.ndarray:
     """X' slopes / n in float64."""
-    launch = mean_product if problem.n_values >= PARALLEL_FROM else mean_product.serial
+    launch = mean_product if problem.n_values >= THREADED_FROM else mean_product.serial
     out = np.empty(problem.n_features)
     launch(problem.X, slopes, np.empty((chunk_count(problem.n_values, problem.n_features), problem.n_features)), out)
     return out

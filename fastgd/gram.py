@@ -15,6 +15,9 @@ from .rows import CSR
 CHUNK_ROWS, MOST_CHUNKS, MOST_VALUES = 1024, 16, 1 << 22
 # So few products take NumPy a millisecond, and kernels longer to compile.
 FEW_PRODUCTS = 1 << 22
+# So many take one thread some milliseconds. For fewer, numba's own threads, which spin on after a gradient, are in the
+# way of others. A product of sparse values takes as long as so many of dense ones.
+THREADED_PRODUCTS, SPARSE_PRODUCT = 1 << 28, 32
 # Blocks of rows for NumPy, lest temporary arrays leave the cache; and of sparse rows made dense.
 CENTRED_ROWS, DENSE_ROWS = 1024, 8192
 # Sparse columns are centred after their products are made, unless less than this part of the squares would be left.
@@ -76,26 +79,31 @@ def _of_dense_rows(
 ) -> np.ndarray:
     sums = np.zeros(_shape_of_sums(weights, X.shape[1]))
     blocks = np.zeros((len(sums), sums.shape[2], BLOCK_ROWS + GAP), np.float32 if rough else np.float64)
-    dense_products(X, np.ascontiguousarray(weights.T), shift, inverse, blocks, sums)
+    launch = dense_products if weights.size * X.shape[1] ** 2 >= THREADED_PRODUCTS else dense_products.serial
+    launch(X, np.ascontiguousarray(weights.T), shift, inverse, blocks, sums)
     total = sums.sum(axis=0)
     for j in range(X.shape[1] + 1):
         total[:, j + 1 :, j] = total[:, j, j + 1 :]
-    return total
+    return total[:, : X.shape[1] + 1, : X.shape[1] + 1]
 
 
 def _of_sparse_rows(X: CSR, weights: np.ndarray, shift: np.ndarray, inverse: np.ndarray) -> np.ndarray:
     """As they are, and centred thereafter: where that would leave few digits, as dense ones, some at a time."""
     n, d = shape_of(X)
     sums = np.zeros(_shape_of_sums(weights, d))
-    sparse_products(X, np.ascontiguousarray(weights.T), sums)
+    pairs = weights.shape[1] * len(X.data) ** 2 // n
+    launch = sparse_products if SPARSE_PRODUCT * pairs >= THREADED_PRODUCTS else sparse_products.serial
+    launch(X, np.ascontiguousarray(weights.T), sums)
     total = sums.sum(axis=0)[:, : d + 1, : d + 1]
     total = total + total.transpose(0, 2, 1)
     np.einsum("kii->ki", total)[:] /= 2.0
     about = _centred(total, np.append(shift, 0.0))
     if (np.einsum("kii->ki", about) < CANCELLED * np.einsum("kii->ki", total)).any():
-        parts = [slice(first, first + DENSE_ROWS) for first in range(0, n, DENSE_ROWS)]
-        X = as_scipy(X)
-        return sum(_of_dense_rows(X[part].toarray(), weights[part], shift, inverse, rough=False) for part in parts)
+        rows, about = as_scipy(X), np.zeros_like(total)
+        for first in range(0, n, DENSE_ROWS):
+            part = slice(first, first + DENSE_ROWS)
+            about += _of_dense_rows(rows[part].toarray(), weights[part], shift, inverse, rough=False)
+        return about
     factor = np.append(inverse, 1.0)
     return np.asarray(about * np.outer(factor, factor))
 

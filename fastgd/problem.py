@@ -28,6 +28,8 @@ from .validation import Sample, as_validation_sample, hold_out, is_fraction
 
 # Below this many stored values (1 MB in float64) starting the threads costs more than they save.
 PARALLEL_FROM = 1 << 17
+# Python's threads take longer to wake, as long as numba's spin beside them: a `threaded` kernel pays from here on.
+THREADED_FROM = 1 << 21
 # A chunk of rows has about this many values, so that it costs far more than handing it out.
 CHUNK_VALUES = 1 << 15
 MOST_CHUNKS = 64
@@ -56,7 +58,7 @@ def predict_linear(X: np.ndarray | CSR, coef: np.ndarray, intercept: Any) -> np.
     """z = X coef + intercept, float64: shape (n_samples,), or (n_samples, n_outputs) for coef of as many rows."""
     n_samples, n_features = shape_of(X)
     n_values = count_values(X)
-    launch = linear_predictor if n_values >= PARALLEL_FROM else linear_predictor.serial
+    launch = linear_predictor if n_values >= THREADED_FROM else linear_predictor.serial
     z = np.empty((len(np.atleast_2d(coef)), n_samples))
     for k, (w, b) in enumerate(zip(np.atleast_2d(coef), np.atleast_1d(intercept), strict=True)):
         launch(X, w.astype(dtype_of(X)), float(b), chunk_count(n_values, n_features), z[k])
@@ -141,7 +143,7 @@ class Problem:
     def mean_squares(self) -> np.ndarray:
         """That of each column over all rows, (n_features,), however they are weighted; it takes a pass over X."""
         n_chunks = chunk_count(self.n_values, self.n_features)
-        launch = mean_squares if self.n_values >= PARALLEL_FROM else mean_squares.serial
+        launch = mean_squares if self.n_values >= THREADED_FROM else mean_squares.serial
         squares = np.empty(self.n_features)
         launch(self.X, np.empty((n_chunks, self.n_features)), squares)
         return squares
@@ -195,7 +197,7 @@ class Problem:
             launch(self.X, self.targets, theta, self.n_features, self.loss, self.work)
             self.losses[:] = self.work.losses
         else:
-            launch = mean_loss if self.parallel else mean_loss.serial
+            launch = mean_loss if self.n_values >= THREADED_FROM else mean_loss.serial
             coef, b = self._split(theta)
             self.losses[0] = launch(self.X, self.targets, coef, b, self.loss, self.work.sums)
         self.evaluations.add(theta, self.losses)

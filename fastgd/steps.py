@@ -14,7 +14,7 @@ from .kernels.update import Metric
 from .losses import LOSSES, HalfSquared
 from .matrix import as_scipy, count_values, shape_of
 from .options import QUASI_NEWTON, VARIANCE_REDUCED, Options
-from .problem import PARALLEL_FROM, Problem, chunk_count
+from .problem import THREADED_FROM, Problem, chunk_count
 from .rate_search import searched_rates
 from .rows import CSR
 from .rules import SGD
@@ -326,7 +326,7 @@ def squared_norms(problem: Problem, X: np.ndarray | CSR, metric: Metric, weight:
     """s_i |x_i|^2 of each row in the variables of ``metric``, the 1 of the intercept included."""
     norms = np.empty(shape_of(X)[0])
     n_values = count_values(X)
-    launch = row_norms if n_values >= PARALLEL_FROM else row_norms.serial
+    launch = row_norms if n_values >= THREADED_FROM else row_norms.serial
     launch(X, metric, chunk_count(n_values, problem.n_features), norms)
     norms += float(problem.fit_intercept)
     return norms * weight if len(weight) else norms

@@ -12,6 +12,8 @@ import scipy.sparse as sp
 from twins import compiled_here
 
 import fastgd
+import fastgd.problem
+import fastgd.steps
 from fastgd.jit import thread_pool_size, threads
 from fastgd.kernels.dual import slopes_at
 from fastgd.kernels.gradient import batch_gradient, linear_predictor, mean_loss, row_norms
@@ -56,7 +58,9 @@ def bits(result: fastgd.Result) -> bytes:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_any_number_of_threads_gives_the_same_fit(shape, form, method):
+def test_any_number_of_threads_gives_the_same_fit(shape, form, method, monkeypatch):
+    for module in (fastgd.problem, fastgd.steps):
+        monkeypatch.setattr(module, "THREADED_FROM", PARALLEL_FROM)
     X, y = data(SHAPES[shape])
     X = FORMS[form](X)
     # The loss and the rule of the tests of kernels, which are compiled already.

@@ -18,7 +18,7 @@ from fastgd.jit import thread_pool_size, threads
 from fastgd.kernels.dual import mean_product, slopes_at
 from fastgd.losses import LOSSES
 from fastgd.penalties import Box, ElasticNet, GroupLasso, NonNegative
-from fastgd.problem import PARALLEL_FROM, RowOptions
+from fastgd.problem import THREADED_FROM, RowOptions
 
 CONVEX = [name for name in LOSSES if name not in ("phase_retrieval", "softmax")]
 SMOOTH = [name for name in CONVEX if name not in KINKED]
@@ -307,7 +307,7 @@ def test_float32_at_the_optimum():
 
 def test_any_number_of_threads_gives_the_same_bound():
     random = np.random.default_rng(11)
-    n = PARALLEL_FROM // 6
+    n = THREADED_FROM // 6
     X = random.normal(size=(n, 8))
     y = np.where(X[:, 0] + random.normal(size=n) > 0, 1.0, -1.0)
     bounds = set()
