@@ -84,7 +84,7 @@ def _of_dense_rows(
     total = sums.sum(axis=0)
     for j in range(X.shape[1] + 1):
         total[:, j + 1 :, j] = total[:, j, j + 1 :]
-    return total[:, : X.shape[1] + 1, : X.shape[1] + 1]
+    return np.asarray(total[:, : X.shape[1] + 1, : X.shape[1] + 1])
 
 
 def _of_sparse_rows(X: CSR, weights: np.ndarray, shift: np.ndarray, inverse: np.ndarray) -> np.ndarray:
