@@ -31,7 +31,7 @@ GRAM_COLUMNS_ASKED = 500
 # On large data it is left to those who ask and those who have no other bound.
 GRAM_PRODUCTS = 1 << 28
 GOLDEN = (5**0.5 - 1) / 2
-SEARCHES = 30
+SEARCHES = 20
 # Gradients known already serve where mixing them makes no more than this part of the gap, or the gap is next to none.
 MIXED, AS_GOOD_AS_NONE = 0.5, 1e-10
 # The mean slope rises by one part in so many of what it could at most, it is thought, and then thought again.
@@ -146,11 +146,17 @@ class Certificate:
 
     def _seen(self, k: int, rows: np.ndarray, W: np.ndarray, penalty: float) -> tuple[float, float, float] | None:
         """The same from gradients known already, if those will do."""
-        seen = [] if self.joint else list(seen_points(self.problem, k, rows[0]))
-        if not seen:
+        seen = [] if self.joint else sorted(seen_points(self.problem, k, rows[0]), key=mixing)
+        best: tuple[float, DualPoint] | None = None
+        for point in seen:
+            if best is not None and mixing(point) >= best[0]:
+                break
+            gap = self._gap(k, point, W)
+            best = (gap, point) if best is None or gap < best[0] else best
+        if best is None:
             return None
-        gap, point = min(((self._gap(k, point, W), point) for point in seen), key=lambda of: of[0])
-        if point.loss - point.level <= MIXED * gap or gap <= AS_GOOD_AS_NONE * point.scale:
+        gap, point = best
+        if mixing(point) <= MIXED * gap or gap <= AS_GOOD_AS_NONE * point.scale:
             return point.loss + penalty, gap, point.scale + penalty
         return None
 
@@ -182,7 +188,7 @@ class Certificate:
         whole = min(reach(problem.penalty, u, f) for _, u, f in each)
         if not np.isfinite(point.level):
             whole = 0.0
-        excess = max(point.loss - point.level, 0.0) if whole > 0.0 else 0.0
+        excess = max(mixing(point), 0.0) if whole > 0.0 else 0.0
         if whole == 1.0 and excess + apart(1.0) <= NEAR * point.scale:
             return excess + apart(1.0)
         floor = self._floor(k)
@@ -200,6 +206,11 @@ class Certificate:
             target, weight = self.problem.output_target(k), self.problem.targets.weight
             self._floors[k] = float(mean_least(target, weight, self.problem.loss))
         return self._floors[k]
+
+
+def mixing(point: DualPoint) -> float:
+    """What a mean slope of zero has cost: a part of the gap."""
+    return point.loss - point.level
 
 
 def least_on_interval(convex: Callable[[float], float], end: float) -> float:

@@ -6,7 +6,8 @@ the share t of the other point times how far the mean loss is above its tangent 
     loss - level = t (L(w, b) - L(w', b') - gradient L(w', b') . (w - w', b - b')),
 
 which is small for two points on the way to the optimum, where t is at most 1 and the second factor falls with the
-square of their distance. See `dual` for the rest.
+square of their distance. For squared losses l* is a quadratic and the cost known exactly, with t^2 in the place of t;
+t may be below zero then, that is two mean slopes may have the same sign. See `dual` for the rest.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 
 from .dual import DualPoint
 from .evaluations import Evaluation
+from .losses import is_squared
 from .problem import Problem
 
 
@@ -67,14 +69,16 @@ def seen_points(problem: Problem, k: int, theta: np.ndarray) -> Iterator[DualPoi
         return
     if own.mean == 0.0:
         yield DualPoint(own.loss, own.loss, own.products[None, :], own.scale)
+    squared = is_squared(problem.loss)
     for other in (Seen.of(point, k, problem.n_features) for point in reversed(problem.evaluations.points)):
-        if own.mean * other.mean < 0.0 and np.isfinite(other.products).all():
-            yield _mixed(own, other)
+        opposite = own.mean * other.mean < 0.0
+        if (opposite or squared and abs(own.mean) < 0.5 * abs(other.mean)) and np.isfinite(other.products).all():
+            yield _mixed(own, other, squared)
 
 
-def _mixed(own: Seen, other: Seen) -> DualPoint:
-    """The point whose mean slope is zero between two of opposite signs."""
+def _mixed(own: Seen, other: Seen, squared: bool) -> DualPoint:
+    """The point whose mean slope is zero on the line through two."""
     share = own.mean / (own.mean - other.mean)
     products = (1.0 - share) * own.products + share * other.products
-    level = own.loss - share * other.below(own)
-    return DualPoint(own.loss, level, products[None, :], own.scale + share * other.scale)
+    level = own.loss - (share**2 if squared else share) * other.below(own)
+    return DualPoint(own.loss, level, products[None, :], own.scale + abs(share) * other.scale)

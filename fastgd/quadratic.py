@@ -6,7 +6,7 @@ import numpy as np
 
 from .dual import predictor, product, rounding, slopes_by_intercept
 from .gram import gram
-from .losses import HalfSquared, Squared
+from .losses import is_squared
 from .penalties import ElasticNet
 from .problem import Problem
 
@@ -16,8 +16,8 @@ DEPENDENT = 1e-13
 
 def is_quadratic(problem: Problem) -> bool:
     """Whether F is a quadratic of the weights."""
-    squared = isinstance(problem.loss, (Squared, HalfSquared))
-    return squared and isinstance(problem.penalty, ElasticNet) and problem.penalty.l1 == 0
+    penalty = problem.penalty
+    return is_squared(problem.loss) and isinstance(penalty, ElasticNet) and penalty.l1 == 0
 
 
 class Quadratic:

@@ -12,6 +12,7 @@ from test_certificate import CONVEX, cases, clipped, joined, small
 
 import fastgd
 from fastgd.certificate import Certificate
+from fastgd.dual_seen import seen_points
 from fastgd.penalties import ElasticNet
 
 
@@ -52,6 +53,35 @@ def test_known_gradients_cost_no_pass_and_bound_as_tightly():
     certificate = Certificate(problem)
     assert expected < certificate.gap(theta) < 2.0 * expected
     assert (passing.passes, certificate.passes) == (2.0, 0.0)
+
+
+@pytest.mark.parametrize("loss", ["squared", "half_squared"])
+@pytest.mark.parametrize("b", [0.3, -0.2])
+def test_slopes_of_squared_losses_are_mixed_exactly_and_of_one_sign_too(loss, b):
+    """Against the dual problem itself, at slopes mixed row by row."""
+    has = {"intercept": True, "weighted": True, "offset": False, "factors": False}
+    random = np.random.default_rng(3)
+    problem, _ = small(random, loss, "l2", has, n=40)
+    X, y, s = problem.X, problem.targets.y, problem.targets.weight
+    curvature = problem.loss.curvature()
+
+    def slopes(theta):
+        return curvature * (X @ theta[:2] + theta[2] - y)
+
+    w = random.normal(size=2)
+    balance = -np.mean(s * slopes(joined(w, 0.0))) / (curvature * s.mean())  # the intercept of mean slope 0
+    far, near = joined(w + 0.1, balance + 1.0), joined(w, balance + b)
+    problem.gradient(far)
+    problem.gradient(near)
+    (point,) = seen_points(problem, 0, near)
+    a, other = slopes(near), slopes(far)
+    assert np.mean(s * other) > 0.0 and np.sign(np.mean(s * a)) == np.sign(b)
+    share = np.mean(s * a) / np.mean(s * (a - other))
+    mixed = (1.0 - share) * a + share * other
+    assert np.mean(s * mixed) == pytest.approx(0.0, abs=1e-15)
+    np.testing.assert_allclose(point.products[0], (s * mixed) @ X / len(y), rtol=1e-12)
+    conjugate = mixed * y + mixed**2 / (2.0 * curvature)
+    assert point.level - point.products[0] @ w == pytest.approx(-np.mean(s * conjugate), rel=1e-12)
 
 
 @pytest.mark.parametrize("why", ["alone", "far"])

@@ -21,6 +21,7 @@ from .registry import LOSSES
 from .regression import (
     Squared,
     HalfSquared,
+    is_squared,
     Huber,
     Absolute,
     Quantile,
@@ -56,5 +57,6 @@ __all__ = [
     "Tweedie",
     "check_own_loss",
     "check_targets",
+    "is_squared",
     "log1p_of_fraction",
 ]

@@ -56,6 +56,11 @@ class HalfSquared:
         return 1.0
 
 
+def is_squared(loss: object) -> bool:
+    """Whether a loss is a quadratic, everywhere the same."""
+    return isinstance(loss, (Squared, HalfSquared))
+
+
 @LOSSES.enter("huber")
 @term
 class Huber:

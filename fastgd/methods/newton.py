@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..kernels.outputs import is_joint
-from ..losses import HalfSquared, Squared
+from ..losses import is_squared
 from ..options import Options
 from ..penalties import is_smooth
 from ..problem import Problem
@@ -86,7 +86,7 @@ def minimum_on(
     With them the sample's model there, and its gradient at ``theta``, where it began.
     """
     problem = sample.problem
-    alike = isinstance(problem.loss, (Squared, HalfSquared))  # everywhere: one Hessian will do
+    alike = is_squared(problem.loss)  # everywhere: one Hessian will do
     parts = min(problem.n_samples // (FEWEST_ROWS_A_PARAMETER * problem.n_parameters), MOST_PARTS)
     part = sample if alike or parts < 2 else sample.every(parts)
     descent = QuasiNewton(sample.scaled, theta, model_of(part, theta, watch), longest)
