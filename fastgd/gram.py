@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .kernels.gram import BLOCK_ROWS, GAP, TILE, dense_products, sparse_products
+from .kernels.gram import BLOCK_ROWS, GAP, TALL, WIDE, dense_products, sparse_products
 from .matrix import as_scipy, shape_of
 from .rows import CSR
 
 # A chunk of rows has at least so many, lest its sums take longer to add up than to make. There are no more than so many
 # chunks, and values of all their sums.
-CHUNK_ROWS, MOST_CHUNKS, MOST_VALUES = 1024, 16, 1 << 22
+CHUNK_ROWS, MOST_CHUNKS, MOST_VALUES = 960, 16, 1 << 22
 # So few products take NumPy a millisecond, and kernels longer to compile.
 FEW_PRODUCTS = 1 << 22
 # So many take one thread some milliseconds. For fewer, numba's own threads, which spin on after a gradient, are in the
@@ -68,23 +68,23 @@ def _by_numpy(X: np.ndarray, weights: np.ndarray, shift: np.ndarray, inverse: np
 
 
 def _shape_of_sums(weights: np.ndarray, d: int) -> tuple[int, int, int, int]:
-    """For the kernels, (n_chunks, n_sums, n_columns, n_columns)."""
-    (n, n_sums), columns = weights.shape, -(-(d + 1) // TILE) * TILE
-    n_chunks = max(min(n // CHUNK_ROWS, MOST_CHUNKS, MOST_VALUES // (n_sums * columns**2)), 1)
-    return 1 << (n_chunks.bit_length() - 1), n_sums, columns, columns  # as many chunks for each of two or four threads
+    """For the kernels, (n_chunks, n_sums, n_tall, n_wide)."""
+    (n, n_sums), tall, wide = weights.shape, -(-(d + 1) // TALL) * TALL, -(-(d + 1) // WIDE) * WIDE
+    n_chunks = max(min(n // CHUNK_ROWS, MOST_CHUNKS, MOST_VALUES // (n_sums * tall * wide)), 1)
+    return 1 << (n_chunks.bit_length() - 1), n_sums, tall, wide  # as many chunks for each of two or four threads
 
 
 def _of_dense_rows(
     X: np.ndarray, weights: np.ndarray, shift: np.ndarray, inverse: np.ndarray, rough: bool
 ) -> np.ndarray:
     sums = np.zeros(_shape_of_sums(weights, X.shape[1]))
-    blocks = np.zeros((len(sums), sums.shape[2], BLOCK_ROWS + GAP), np.float32 if rough else np.float64)
+    blocks = np.zeros((len(sums), max(sums.shape[2:]), BLOCK_ROWS + GAP), np.float32 if rough else np.float64)
     launch = dense_products if weights.size * X.shape[1] ** 2 >= THREADED_PRODUCTS else dense_products.serial
     launch(X, np.ascontiguousarray(weights.T), shift, inverse, blocks, sums)
-    total = sums.sum(axis=0)
+    total = sums.sum(axis=0)[:, : X.shape[1] + 1, : X.shape[1] + 1]
     for j in range(X.shape[1] + 1):
         total[:, j + 1 :, j] = total[:, j, j + 1 :]
-    return np.asarray(total[:, : X.shape[1] + 1, : X.shape[1] + 1])
+    return np.asarray(total)
 
 
 def _of_sparse_rows(X: CSR, weights: np.ndarray, shift: np.ndarray, inverse: np.ndarray) -> np.ndarray:

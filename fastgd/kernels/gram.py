@@ -8,10 +8,10 @@ from ..jit import subroutine, threaded
 from ..rows import n_rows
 from .gradient import chunk_bound
 
-# So many dense rows are worked on at a time, stored column by column. Columns are multiplied three by three: the nine
-# sums and the six vectors that they come from fill the registers. So many of them, a panel, stay in the first-level
-# cache while all others pass.
-BLOCK_ROWS, TILE, PANEL = 256, 3, 12
+# So many dense rows are worked on at a time, stored column by column. Columns are multiplied four by three: the twelve
+# sums and the vectors that they come from fill the registers. So many of them, a panel, stay in the first-level cache
+# while all others pass.
+BLOCK_ROWS, TALL, WIDE, PANEL = 512, 4, 3, 12
 # Behind each column of a block, lest all begin at the same place of the cache.
 GAP = 16
 
@@ -40,11 +40,13 @@ def fill(X, first, last, weight, shift, inverse, block):
 
 @subroutine
 def add_tile(block, i, j, sums):
-    """Add the products of the columns i, i + 1, i + 2 with j, j + 1, j + 2 of ``block`` over its rows."""
-    a0, a1, a2, b0, b1, b2 = block[i], block[i + 1], block[i + 2], block[j], block[j + 1], block[j + 2]
-    s00 = s01 = s02 = s10 = s11 = s12 = s20 = s21 = s22 = block.dtype.type(0)
+    """Add the products of the columns i to i + 3 with j, j + 1, j + 2 of ``block`` over its rows."""
+    i0, i1, i2, i3 = np.uint64(i), np.uint64(i + 1), np.uint64(i + 2), np.uint64(i + 3)
+    j0, j1, j2 = np.uint64(j), np.uint64(j + 1), np.uint64(j + 2)
+    a0, a1, a2, a3, b0, b1, b2 = block[i0], block[i1], block[i2], block[i3], block[j0], block[j1], block[j2]
+    s00 = s01 = s02 = s10 = s11 = s12 = s20 = s21 = s22 = s30 = s31 = s32 = block.dtype.type(0)
     for r in range(BLOCK_ROWS):
-        x0, x1, x2, y0, y1, y2 = a0[r], a1[r], a2[r], b0[r], b1[r], b2[r]
+        x0, x1, x2, x3, y0, y1, y2 = a0[r], a1[r], a2[r], a3[r], b0[r], b1[r], b2[r]
         s00 += x0 * y0
         s01 += x0 * y1
         s02 += x0 * y2
@@ -54,35 +56,41 @@ def add_tile(block, i, j, sums):
         s20 += x2 * y0
         s21 += x2 * y1
         s22 += x2 * y2
-    sums[i, j] += s00
-    sums[i, j + 1] += s01
-    sums[i, j + 2] += s02
-    sums[i + 1, j] += s10
-    sums[i + 1, j + 1] += s11
-    sums[i + 1, j + 2] += s12
-    sums[i + 2, j] += s20
-    sums[i + 2, j + 1] += s21
-    sums[i + 2, j + 2] += s22
+        s30 += x3 * y0
+        s31 += x3 * y1
+        s32 += x3 * y2
+    sums[i0, j0] += s00
+    sums[i0, j1] += s01
+    sums[i0, j2] += s02
+    sums[i1, j0] += s10
+    sums[i1, j1] += s11
+    sums[i1, j2] += s12
+    sums[i2, j0] += s20
+    sums[i2, j1] += s21
+    sums[i2, j2] += s22
+    sums[i3, j0] += s30
+    sums[i3, j1] += s31
+    sums[i3, j2] += s32
 
 
 @threaded("sums")
 def dense_products(begin, end, X, weights, shift, inverse, blocks, sums):
     """Add sum_i s_ki v_i v_i', v_i = (inverse (x_i - shift), 1), to ``sums`` for each row k of ``weights``.
 
-    Of each two columns in one order, and of some in the other. ``sums`` has the shape (n_chunks, n_sums, n_columns,
-    n_columns), n_columns a multiple of `TILE`; ``blocks`` is workspace, for each chunk a row for each column, of
-    `BLOCK_ROWS` + `GAP` numbers, zero where there is no column.
+    Of column i and each from i on, and of some before. ``sums`` has the shape (n_chunks, n_sums, n_tall, n_wide), these
+    two at least the number of columns and multiples of `TALL` and `WIDE`; ``blocks`` is workspace, for each chunk as
+    many rows as the larger of the two, of `BLOCK_ROWS` + `GAP` numbers, zero where there is no column.
     """
-    n_chunks, n_columns = sums.shape[0], sums.shape[2]
+    n_chunks, n_tall, n_wide = sums.shape[0], sums.shape[2], sums.shape[3]
     for c in range(begin, end):
         start, stop = chunk_bound(c, n_chunks, 0, X.shape[0]), chunk_bound(c + 1, n_chunks, 0, X.shape[0])
         for k in range(weights.shape[0]):
             for first in range(start, stop, BLOCK_ROWS):
                 fill(X, first, min(first + BLOCK_ROWS, stop), weights[k], shift, inverse, blocks[c])
-                for panel in range(0, n_columns, PANEL):
-                    behind = min(panel + PANEL, n_columns)
-                    for i in range(0, behind, TILE):
-                        for j in range(max(panel, i), behind, TILE):
+                for panel in range(0, n_wide, PANEL):
+                    behind = min(panel + PANEL, n_wide)
+                    for i in range(0, min(behind, n_tall), TALL):
+                        for j in range(max(panel, i // WIDE * WIDE), behind, WIDE):
                             add_tile(blocks[c], i, j, sums[c, k])
 
 

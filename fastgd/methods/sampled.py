@@ -13,16 +13,15 @@ from ..kernels.curvature import curvatures, curvatures_of_outputs
 from ..matrix import as_scipy, squared, take_rows
 from ..problem import Problem, predict_linear
 from ..rows import CSR
-from ..steps import FEW_ROWS
 from .scaled import Scaled
 
 # What a Hessian has on its diagonal at least, as a part of the largest there: columns may depend on each other.
 FLOOR = 1e-10
-# A Hessian of so many products is made in float32, unless its columns depend on each other so nearly that they would
-# drown in rounding: where some combination of them, each of length one, has a square below this.
-ROUGH_FROM, DEPENDENT = 1 << 28, 1e-3
+# A Hessian of so many products of dense columns is made in float32, unless they depend on each other so nearly that they
+# would drown in rounding: where some combination of them, each of length one, has a square below this.
+ROUGH_FROM, DEPENDENT = 1 << 22, 1e-3
 # A column in which fewer rows of the sample than this do all the work says too little of itself.
-FEWEST_WORKING_ROWS = 10
+FEWEST_WORKING_ROWS, SOME_ROWS = 10, 256
 
 
 class Sample:
@@ -62,7 +61,8 @@ class Sample:
         curvature = self._curvatures(theta)
         alike = bool((curvature == curvature[:, :1]).all())
         hessian = np.empty((n_outputs, p, p))
-        for rough in (True, False) if len(curvature) * p * p >= ROUGH_FROM else (False,):
+        many = len(curvature) * p * p >= ROUGH_FROM and not isinstance(self.problem.X, CSR)
+        for rough in (True, False) if many else (False,):
             hessian[:] = self._products(curvature[:, :1] if alike else curvature, rough)
             np.einsum("kii->ki", hessian)[:] = self._filled_up(np.einsum("kii->ki", hessian), curvature)
             if rough and all(map(independent, hessian)):
@@ -130,7 +130,7 @@ class Sample:
         X, shift = self.problem.X, self.scaled.shift
         if isinstance(X, CSR):
             return np.flatnonzero(working_rows(X, shift) < FEWEST_WORKING_ROWS)
-        some = X[:: max(len(X) // FEW_ROWS, 1)]  # will do for most columns
+        some = X[:: max(len(X) // SOME_ROWS, 1)]  # will do for most columns
         suspects = np.flatnonzero(working_rows(some, shift) < FEWEST_WORKING_ROWS)
         return suspects[working_rows(X[:, suspects], shift[suspects]) < FEWEST_WORKING_ROWS]
 
