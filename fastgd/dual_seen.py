@@ -71,14 +71,15 @@ def seen_points(problem: Problem, k: int, theta: np.ndarray) -> Iterator[DualPoi
         yield DualPoint(own.loss, own.loss, own.products[None, :], own.scale)
     squared = is_squared(problem.loss)
     for other in (Seen.of(point, k, problem.n_features) for point in reversed(problem.evaluations.points)):
-        opposite = own.mean * other.mean < 0.0
-        if (opposite or squared and abs(own.mean) < 0.5 * abs(other.mean)) and np.isfinite(other.products).all():
-            yield _mixed(own, other, squared)
+        apart = own.mean - other.mean
+        share = own.mean / apart if apart != 0.0 else 1.0
+        # Further off than that, what is known of the other point is all there is.
+        if -float(squared) < share < 1.0 and share != 0.0 and np.isfinite([other.loss, *other.products]).all():
+            yield _mixed(own, other, share, squared)
 
 
-def _mixed(own: Seen, other: Seen, squared: bool) -> DualPoint:
-    """The point whose mean slope is zero on the line through two."""
-    share = own.mean / (own.mean - other.mean)
+def _mixed(own: Seen, other: Seen, share: float, squared: bool) -> DualPoint:
+    """The point whose mean slope is zero on the line through two, at this ``share`` of the other."""
     products = (1.0 - share) * own.products + share * other.products
     level = own.loss - (share**2 if squared else share) * other.below(own)
     return DualPoint(own.loss, level, products[None, :], own.scale + abs(share) * other.scale)

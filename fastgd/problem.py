@@ -11,6 +11,7 @@ import numpy as np
 from .data.table import Table
 from .errors import DataError, OptionError
 from .evaluations import Evaluations
+from .jit import of_fixed_types
 from .kernels.curvature import mean_squares
 from .kernels.gradient import batch_gradient, linear_predictor, mean_loss
 from .kernels.minibatch import Workspace
@@ -175,12 +176,17 @@ class Problem:
             launch(self.X, self.targets, theta, self.n_features, self.loss, work, table)
             self.losses[:] = work.losses
         else:
-            launch = batch_gradient if self.parallel else batch_gradient.serial
+            kernel = self._batch_gradient if table is None else batch_gradient
+            launch = kernel if self.parallel else kernel.serial
             coef, b = self._split(theta)
             room = (work.partials, work.sums, self.blocks)
             self.losses[0] = launch(self.X, self.targets, coef, b, self.loss, *room, table, work.gradient)
         self.evaluations.add(theta, self.losses, work.gradient)
         return float(self.losses.sum()), work.gradient
+
+    @cached_property
+    def _batch_gradient(self) -> Any:
+        return of_fixed_types(batch_gradient)
 
     def look(self, theta: np.ndarray) -> np.ndarray:
         """A copy of the gradient at ``theta``, which joins the `evaluations`, but the last one stays the last."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, fields
@@ -28,6 +29,12 @@ def nearest(word: str, known: Any) -> str:
 
 def _text(value: Any) -> str:
     return "/".join(map(str, value.tolist())) if hasattr(value, "tolist") else str(value)
+
+
+@functools.lru_cache(1024)
+def _parameters(method: Callable[..., Any]) -> tuple[str, ...]:
+    """Names of a method's parameters after ``self``; to look at a signature takes as long as a short pass."""
+    return tuple(inspect.signature(method).parameters)[1:]
 
 
 class Vocabulary(Mapping[str, type]):
@@ -102,7 +109,7 @@ class Vocabulary(Mapping[str, type]):
             wanted = f"{name}({', '.join(('self', *expected))})"
             if name not in found:
                 raise OptionError(f"{self.role} {cls.__qualname__} has no method {wanted}")
-            parameters = tuple(inspect.signature(found[name]).parameters)[1:]
+            parameters = _parameters(found[name])
             if parameters != expected:
                 got = f"{name}({', '.join(('self', *parameters))})"
                 raise OptionError(f"{self.role} {cls.__qualname__}: the method must be {wanted}, not {got}")

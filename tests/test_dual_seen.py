@@ -75,7 +75,8 @@ def test_slopes_of_squared_losses_are_mixed_exactly_and_of_one_sign_too(loss, b)
     problem.gradient(near)
     (point,) = seen_points(problem, 0, near)
     a, other = slopes(near), slopes(far)
-    assert np.mean(s * other) > 0.0 and np.sign(np.mean(s * a)) == np.sign(b)
+    assert np.mean(s * other) > 0.0
+    assert np.sign(np.mean(s * a)) == np.sign(b)
     share = np.mean(s * a) / np.mean(s * (a - other))
     mixed = (1.0 - share) * a + share * other
     assert np.mean(s * mixed) == pytest.approx(0.0, abs=1e-15)

@@ -17,8 +17,8 @@ from .scaled import Scaled
 
 # What a Hessian has on its diagonal at least, as a part of the largest there: columns may depend on each other.
 FLOOR = 1e-10
-# A Hessian of so many products of dense columns is made in float32, unless they depend on each other so nearly that they
-# would drown in rounding: where some combination of them, each of length one, has a square below this.
+# A Hessian of so many products of dense columns is made in float32, unless they depend on each other so nearly that
+# they would drown in rounding: where some combination of them, each of length one, has a square below this.
 ROUGH_FROM, DEPENDENT = 1 << 22, 1e-3
 # A column in which fewer rows of the sample than this do all the work says too little of itself.
 FEWEST_WORKING_ROWS, SOME_ROWS = 10, 256
