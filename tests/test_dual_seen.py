@@ -85,6 +85,26 @@ def test_slopes_of_squared_losses_are_mixed_exactly_and_of_one_sign_too(loss, b)
     assert point.level - point.products[0] @ w == pytest.approx(-np.mean(s * conjugate), rel=1e-12)
 
 
+def test_the_best_of_all_known_gradients_is_taken(monkeypatch):
+    """Which need not be the one that is mixed at the least cost."""
+    monkeypatch.setattr("fastgd.certificate.MIXED", np.inf)
+    random, least_cost_is_best = np.random.default_rng(2), []
+    problem, theta, _ = near_the_optimum()
+    for _ in range(100):
+        others, found = theta + random.normal(size=(3, 3)) * [1.0, 1.0, 3.0], []
+        for some in (others, *others[:, None]):
+            again = replace(problem)
+            for other in (*some, theta):
+                again.gradient(other)
+            costs = [point.loss - point.level for point in seen_points(again, 0, theta)]
+            found.append((Certificate(again).gap(theta) if costs else np.inf, *costs))
+        (best, *costs), *alone = found
+        if len(costs) > 1:
+            assert best == min(gap for gap, *_ in alone)
+            least_cost_is_best.append(best == next(gap for gap, *cost in alone if cost == [min(costs)]))
+    assert {False, True} == set(least_cost_is_best)
+
+
 @pytest.mark.parametrize("why", ["alone", "far"])
 def test_a_look_across_the_zero_of_the_mean_slope_takes_one_pass(why):
     problem, theta, other = near_the_optimum()

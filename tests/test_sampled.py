@@ -63,6 +63,16 @@ def test_columns_that_rounding_would_drown_are_summed_in_float64(monkeypatch):
     assert (sample_of(near, l2=1e-2).hessian(theta) != precise[1]).any()  # the penalty keeps them apart
 
 
+@pytest.mark.parametrize(("form", "times"), [(np.asarray, 2), (sp.csr_array, 1)], ids=["dense", "csr"])
+def test_only_dense_columns_are_tried_in_float32(form, times, monkeypatch):
+    monkeypatch.setattr(sampled, "ROUGH_FROM", 0)
+    seen = []
+    monkeypatch.setattr(sampled, "gram", lambda *args: seen.append(args[-1]) or fastgd.gram.gram(*args))
+    twice = form(np.column_stack([X, X[:, 0]]))
+    sample_of(twice, l2=1e-8).hessian(np.zeros(D + 2))
+    assert seen == [True, False][-times:]
+
+
 def test_independent():
     assert independent(np.diag([1e-12, 1.0, 1e12]))  # units do not matter
     assert independent(np.array([[1.0, 0.9], [0.9, 1.0]]))
