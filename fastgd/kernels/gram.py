@@ -79,19 +79,21 @@ def dense_products(begin, end, X, weights, shift, inverse, blocks, sums):
 
     Of column i and each from i on, and of some before. ``sums`` has the shape (n_chunks, n_sums, n_tall, n_wide), these
     two at least the number of columns and multiples of `TALL` and `WIDE`; ``blocks`` is workspace, for each chunk as
-    many rows as the larger of the two, of `BLOCK_ROWS` + `GAP` numbers, zero where there is no column.
+    many rows as the larger of the two, of `BLOCK_ROWS` + `GAP` numbers, zero where there is no column; the first serves
+    them all, and so stays in the cache.
     """
     n_chunks, n_tall, n_wide = sums.shape[0], sums.shape[2], sums.shape[3]
+    block = blocks[begin]
     for c in range(begin, end):
         start, stop = chunk_bound(c, n_chunks, 0, X.shape[0]), chunk_bound(c + 1, n_chunks, 0, X.shape[0])
         for k in range(weights.shape[0]):
             for first in range(start, stop, BLOCK_ROWS):
-                fill(X, first, min(first + BLOCK_ROWS, stop), weights[k], shift, inverse, blocks[c])
+                fill(X, first, min(first + BLOCK_ROWS, stop), weights[k], shift, inverse, block)
                 for panel in range(0, n_wide, PANEL):
                     behind = min(panel + PANEL, n_wide)
                     for i in range(0, min(behind, n_tall), TALL):
                         for j in range(max(panel, i // WIDE * WIDE), behind, WIDE):
-                            add_tile(blocks[c], i, j, sums[c, k])
+                            add_tile(block, i, j, sums[c, k])
 
 
 @threaded("sums")

@@ -135,10 +135,19 @@ class LimitedMemory:
         self.rescaled = True
 
 
+def lower_factor(matrix: np.ndarray) -> np.ndarray | None:
+    """Cholesky's, with anything above its diagonal; None where the symmetric ``matrix`` is not positive definite.
+
+    By LAPACK's own call: around it SciPy takes longer to check a small matrix, and NumPy to clear half of a large one.
+    """
+    factor, failed = dpotrf(matrix.T, lower=True, clean=False)
+    return None if failed else np.asarray(factor)
+
+
 def solver_of(hessian: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """What gives the x with ``hessian`` x = b for each b; LAPACK's own, as SciPy's take longer to check a small one."""
-    factor, failed = dpotrf(hessian.T, lower=True, clean=False)
-    if failed:  # rounding has made it indefinite, or overflow worse
+    """What gives the x with ``hessian`` x = b for each b."""
+    factor = lower_factor(hessian)
+    if factor is None:  # rounding has made it indefinite, or overflow worse
         inverse = np.linalg.inv(hessian)
         return lambda b: np.asarray(inverse @ b)
     return lambda b: np.asarray(dpotrs(factor, b, lower=True)[0])

@@ -13,6 +13,7 @@ from ..kernels.curvature import curvatures, curvatures_of_outputs
 from ..matrix import as_scipy, squared, take_rows
 from ..problem import Problem, predict_linear
 from ..rows import CSR
+from .quasi_newton import lower_factor
 from .scaled import Scaled
 
 # What a Hessian has on its diagonal at least, as a part of the largest there: columns may depend on each other.
@@ -144,11 +145,8 @@ class Sample:
 
 def independent(matrix: np.ndarray) -> bool:
     """Whether no combination of columns, each of length one, is next to nothing: ``matrix`` has all their products."""
-    try:
-        factor = np.linalg.cholesky(matrix)
-    except np.linalg.LinAlgError:
-        return False
-    return bool((np.diag(factor) ** 2 >= DEPENDENT * np.diag(matrix)).all())
+    factor = lower_factor(matrix)
+    return factor is not None and bool((np.diag(factor) ** 2 >= DEPENDENT * np.diag(matrix)).all())
 
 
 def working_rows(X: np.ndarray | CSR, shift: np.ndarray) -> np.ndarray:
