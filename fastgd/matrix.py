@@ -103,11 +103,8 @@ def _as_csr(X: Any) -> CSR:
     except ValueError as error:
         raise DataError(f"X is damaged: {error}") from None
     _check_indices(X)
-    if not X.has_sorted_indices:
-        repeated = any_repeats(X.indptr, X.indices, np.full(X.shape[1], -1))
-    else:
-        repeated = not X.has_canonical_format
-    if repeated:
+    in_order = X.has_canonical_format  # and none twice
+    if not in_order and any_repeats(X.indptr, X.indices, np.full(X.shape[1], -1)):
         X = X.copy()
         X.sum_duplicates()
     dtype = X.dtype if X.dtype in (np.float32, np.float64) else np.dtype(np.float64)

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..gram import CENTRED_ROWS, centred_blocks, gram
 from ..kernels.curvature import curvatures, curvatures_of_outputs
+from ..losses import is_squared
 from ..matrix import as_scipy, squared, take_rows
 from ..problem import Problem, predict_linear
 from ..rows import CSR
@@ -96,7 +97,11 @@ class Sample:
 
     def _curvatures(self, theta: np.ndarray) -> np.ndarray:
         """Second derivatives of the rows' losses in their linear predictors, (n_rows, n_outputs)."""
-        problem, z = self.problem, self._predictors(theta)
+        problem = self.problem
+        if is_squared(problem.loss):  # the same everywhere
+            weight = problem.targets.weight if len(problem.targets.weight) else np.ones(problem.n_samples)
+            return np.outer(weight, np.full(problem.n_outputs, problem.loss.curvature()))
+        z = self._predictors(theta)
         if len(problem.targets.offset):
             z += problem.targets.offset[:, None]
         out = np.empty_like(z)
