@@ -77,9 +77,9 @@ def fit(
         row, whose noise vanishes; every other epoch of svrg is a pass for the whole gradient), "newton" (a step an
         epoch, by the Hessian of sampled rows), "lbfgs" (a step an epoch, by the last few of them), or "auto". That
         takes newton where all Hessians together have at most 2 million values, else lbfgs, or for a penalty with kinks
-        saga (svrg on sparse rows); minibatch (gd for less than 256 rows) where an option asks for steps along the
-        gradient, as a rule or a learning rate does, and for what those cannot do: phase_retrieval, losses with kinks
-        (then with the schedule adaptive), mcp, scad, groups.
+        saga (on sparse rows svrg, and gd for elasticnet); minibatch (gd for less than 256 rows) where an option asks
+        for steps along the gradient, as a rule or a learning rate does, and for what those cannot do: phase_retrieval,
+        losses with kinks (then with the schedule adaptive), mcp, scad, groups.
     penalty : None (l2 where alpha > 0), "none", "l2", "l1", "elasticnet", "mcp", "scad", "box", "nonnegative", a name
         with settings ("box:lower=0,upper=1"), or a term with its own strength, as `penalties.GroupLasso`.
     alpha : strength of the penalty, 0 or more.

@@ -22,6 +22,9 @@ from .schedules import Constant
 
 # Column scales need not be exact; the rates that follow from them are safe on all rows.
 SAMPLE_ROWS, FEWEST_SAMPLE_ROWS, FEW_ROWS = 16_384, 4_096, 1_024
+# A sample that has fewer values of a sparse column says too little of its spread: from one that is near zero by chance
+# it would be a thousandth of what it is, and in variables scaled by it L is a million times as large.
+FEWEST_VALUES = 10
 # X'X of a sample takes at most so many products for each value of X, or about as long as a pass or two over X. Those of
 # sparse values take longer.
 PRODUCTS_A_VALUE, PRODUCTS_A_SPARSE_VALUE = 32, 4
@@ -142,13 +145,14 @@ def column_moments(
     """Mean and spread of each column over a sample: the standard deviation if ``centred``, else root mean square.
 
     Columns that are constant in the sample, as one with few non-zeros may be, are looked at in all rows; unless
-    ``absent``, not those of zeros. Of sparse ones that are all zeros there the spread about zero will do.
+    ``absent``, not those of zeros. Of sparse ones that the sample has next to no values of, the spread about zero in
+    all rows will do.
     """
-    X, weight = _sample(problem, sample_size(problem, method))
-    parts = [(X, weight)]
-    if not isinstance(X, CSR) and (step := len(X) // FEW_ROWS) > 1:
-        parts.insert(0, (X[::step], weight[::step]))  # will do for most columns
-    if shape_of(X)[0] < problem.n_samples:
+    sample, weight = _sample(problem, sample_size(problem, method))
+    parts = [(sample, weight)]
+    if not isinstance(sample, CSR) and (step := len(sample) // FEW_ROWS) > 1:
+        parts.insert(0, (sample[::step], weight[::step]))  # will do for most columns
+    if shape_of(sample)[0] < problem.n_samples:
         parts.append((problem.X, problem.targets.weight))
     still = np.arange(problem.n_features)
     mean, variance = np.zeros(problem.n_features), np.zeros(problem.n_features)
@@ -159,8 +163,10 @@ def column_moments(
         still = np.flatnonzero((variance == 0) & ((absent and not problem.sparse) | (mean != 0)))
         if not len(still):
             break
-    if problem.sparse and absent and len(parts) > 1 and len(rest := np.flatnonzero((variance == 0) & (mean == 0))):
-        variance[rest] = problem.mean_squares[rest]
+    if isinstance(sample, CSR) and absent and len(parts) > 1:
+        stored = np.bincount(sample.indices, minlength=problem.n_features)
+        if len(rare := np.flatnonzero(stored < FEWEST_VALUES)):
+            variance[rare] = problem.mean_squares[rare]
     return mean, np.sqrt(variance if centred else variance + mean**2)
 
 

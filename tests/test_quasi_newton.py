@@ -325,6 +325,8 @@ WIDE = sp.random_array((40, 2000), density=0.02, rng=np.random.default_rng(0), f
         (X[:3], NUMBERS[:3], {"penalty": "l1", "alpha": 0.1}, "newton"),
         (WIDE, NUMBERS[:40], {"alpha": 0.1}, "lbfgs"),
         (WIDE, NUMBERS[:40], {"penalty": "l1", "alpha": 0.1}, "svrg"),
+        (WIDE, NUMBERS[:40], {"penalty": "elasticnet", "alpha": 0.1}, "gd"),
+        (WIDE, COUNTS[:40], {"penalty": "elasticnet", "alpha": 0.1, "loss": "poisson"}, "svrg"),
         (WIDE.toarray(), NUMBERS[:40], {"penalty": "l1", "alpha": 0.1}, "saga"),
         (X, NUMBERS, {"loss": "absolute"}, "minibatch"),
         (X[:200], NUMBERS[:200], {"loss": "absolute"}, "gd"),

@@ -144,3 +144,15 @@ def test_serial_sgd_on_very_sparse_rows_keeps_to_their_own_columns():
     assert (very_sparse.inverse == 1).all()
     assert not very_sparse.shift.any()
     assert (choose_metric(posed(X[:8, :8]), Options("sgd")).inverse < 1).all()
+
+
+def test_a_sparse_column_that_the_sample_has_next_to_nothing_of_is_scaled_by_all_rows():
+    """Some values of rare columns are tiny, and may be all that a sample sees of them; L is then beyond all bounds."""
+    random = np.random.default_rng(1)
+    n, d, values = 20_000, 3_000, 8
+    columns = np.concatenate([random.integers(0, 50, (n, values - 1)), random.integers(50, d, (n, 1))], axis=1)
+    sizes = np.where(random.random((n, values)) < 0.5, 1.0, 1e-4)
+    X = sp.csr_array((sizes.ravel(), columns.ravel(), np.arange(n + 1) * values), shape=(n, d))
+    y = np.where(random.random(n) < 0.5, 1.0, -1.0)
+    result = fastgd.fit(X, y, loss="logistic", penalty="l1", alpha=1e-3, method="gd", max_epochs=1)
+    assert result.learning_rate > 0.1

@@ -13,7 +13,7 @@ from ..options import QUASI_NEWTON, VARIANCE_REDUCED, WHOLE_STEPS, Options
 from ..penalties import is_smooth
 from ..problem import Problem
 from ..schedules import SCHEDULES
-from ..steps import choose_metric, stable_rates
+from ..steps import choose_metric, penalty_curvature, stable_rates
 
 # No more than a third of the rows: a batch of all of them would be gd.
 DEFAULT_BATCH, FEWEST_BATCHES = 32, 3
@@ -52,7 +52,8 @@ def settle(problem: Problem, options: Options) -> Options:
     - up to 2 million values of all Hessians, n_outputs x n_parameters^2: newton, but for a smooth penalty with more
       parameters than rows;
     - beyond: lbfgs for a smooth penalty; for one with kinks saga, or svrg where X is sparse: on rows with few values
-      each, a look into saga's table costs as much as the step.
+      each, a look into saga's table costs as much as the step. With an l2 part, as elasticnet has, the passes of gd,
+      accelerated, are sooner there still: each weight of a row decays in each step, each weight of all once a pass.
     """
     if options.method != "auto":
         return options
@@ -67,7 +68,12 @@ def settle(problem: Problem, options: Options) -> Options:
     smooth, p = is_smooth(problem.penalty), problem.n_parameters
     if problem.n_outputs * p * p <= MOST_HESSIAN_VALUES and not (smooth and p > problem.n_samples):
         return replace(options, method="newton")
-    return replace(options, method="lbfgs" if smooth else "svrg" if problem.sparse else "saga")
+    if smooth:
+        return replace(options, method="lbfgs")
+    if not problem.sparse:
+        return replace(options, method="saga")
+    curved = hasattr(problem.loss, "curvature") and bool((penalty_curvature(problem) > 0.0).all())
+    return replace(options, method="gd" if curved else "svrg")
 
 
 def is_kinked(loss: Any) -> bool:
