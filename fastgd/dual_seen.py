@@ -73,7 +73,7 @@ def seen_points(problem: Problem, k: int, theta: np.ndarray) -> Iterator[DualPoi
     for other in (Seen.of(point, k, problem.n_features) for point in reversed(problem.evaluations.points)):
         apart = own.mean - other.mean
         share = own.mean / apart if apart != 0.0 else 1.0
-        # Further off than that, what is known of the other point is all there is.
+        # Beyond a share of -1 the mixture is more of the other point, and its rounding, than of this one.
         if -float(squared) < share < 1.0 and share != 0.0 and np.isfinite([other.loss, *other.products]).all():
             yield _mixed(own, other, share, squared)
 
