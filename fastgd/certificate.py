@@ -32,6 +32,8 @@ GRAM_COLUMNS_ASKED = 500
 GRAM_PRODUCTS = 1 << 28
 GOLDEN = (5**0.5 - 1) / 2
 SEARCHES = 20
+# What is within this of a parabola, relative to its values, is one.
+ROUNDED = 1e-13
 # Gradients known already serve where mixing them makes no more than this part of the gap, or the gap is next to none.
 MIXED, AS_GOOD_AS_NONE = 0.5, 1e-10
 # The mean slope rises by one part in so many of what it could at most, it is thought, and then thought again.
@@ -214,9 +216,16 @@ def mixing(point: DualPoint) -> float:
 
 
 def least_on_interval(convex: Callable[[float], float], end: float) -> float:
-    """The least value of a convex function on [0, end], as near as golden-section search comes in `SEARCHES` steps."""
+    """The least value of a convex function on [0, end]: of a parabola, as with l2, to rounding.
+
+    Of others as near as golden-section search comes in `SEARCHES` steps.
+    """
+    middle = 0.5 * end
+    at_zero, at_quarter, at_middle, at_end = (convex(share * end) for share in (0.0, 0.25, 0.5, 1.0))
+    best, rise, bend = min(at_zero, at_end), at_end - at_zero, at_zero - 2.0 * at_middle + at_end
+    if bend > 0.0 and abs(at_middle - 0.25 * rise + 0.125 * bend - at_quarter) <= ROUNDED * (at_zero + at_end):
+        return min(best, convex(min(max(middle - 0.5 * middle * rise / bend, 0.0), end)))
     low, high = 0.0, end
-    best = min(convex(low), convex(high))
     a, c = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
     at_a, at_c = convex(a), convex(c)
     for _ in range(SEARCHES):

@@ -11,7 +11,7 @@ from .gram import centred_blocks, gram
 from .kernels.gradient import row_norms
 from .kernels.targets import Targets
 from .kernels.update import Metric
-from .losses import LOSSES, HalfSquared
+from .losses import LOSSES, HalfSquared, is_squared
 from .matrix import as_scipy, count_values, shape_of
 from .options import QUASI_NEWTON, VARIANCE_REDUCED, Options
 from .problem import THREADED_FROM, Problem, chunk_count
@@ -22,6 +22,8 @@ from .schedules import Constant
 
 # Column scales need not be exact; the rates that follow from them are safe on all rows.
 SAMPLE_ROWS, FEWEST_SAMPLE_ROWS, FEW_ROWS = 16_384, 4_096, 1_024
+# A Hessian that is the same at all weights is made once, and its rows are looked at twice besides: more of them pay.
+SAMPLE_ROWS_FOR_SQUARED = 18_432
 # A sample that has fewer values of a sparse column says too little of its spread: from one that is near zero by chance
 # it would be a thousandth of what it is, and in variables scaled by it L is a million times as large.
 FEWEST_VALUES = 10
@@ -109,7 +111,8 @@ def sample_size(problem: Problem, method: str) -> int:
         affordable = PRODUCTS_A_SPARSE_VALUE * n_samples**2 // max(n_values, 1)  # a row has n_values / n_samples
     else:
         affordable = PRODUCTS_A_VALUE * n_values // problem.n_parameters**2
-    enough = max(min(affordable, SAMPLE_ROWS), FEWEST_SAMPLE_ROWS)
+    once = method == "newton" and is_squared(problem.loss)
+    enough = max(min(affordable, SAMPLE_ROWS_FOR_SQUARED if once else SAMPLE_ROWS), FEWEST_SAMPLE_ROWS)
     return max(enough, ROWS_A_PARAMETER * problem.n_parameters) if method == "newton" else enough
 
 

@@ -12,7 +12,7 @@ from optimum import KINKED, Small
 from scipy.optimize import minimize
 from twins import compiled_here
 
-from fastgd.certificate import Certificate
+from fastgd.certificate import Certificate, least_on_interval
 from fastgd.fit import pose
 from fastgd.jit import thread_pool_size, threads
 from fastgd.kernels.dual import mean_product, slopes_at
@@ -326,3 +326,27 @@ def test_any_number_of_threads_gives_the_same_bound():
             product_kernel(X, a, np.empty((7, 8)), out)
         found.add((sums.tobytes(), slopes.tobytes(), out.tobytes()))
     assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    ("convex", "end", "least"),
+    [
+        (lambda c: 1e4 * (c - 3e-5) ** 2 + 1e-9, 1.0, 1e-9),
+        (lambda c: (c - 0.6) ** 2, 0.5, 0.01),
+        (lambda c: (c + 1.0) ** 2, 0.5, 1.0),
+        (lambda c: 2.0 - c, 1.0, 1.0),
+    ],
+    ids=["within", "beyond the end", "before zero", "line"],
+)
+def test_the_least_value_of_a_parabola_is_exact(convex, end, least):
+    assert least_on_interval(convex, end) == pytest.approx(least, rel=1e-6, abs=1e-15)
+
+
+@given(st.floats(0.0, 1.0), st.floats(1e-3, 1.0), st.floats(0.0, 1e3))
+def test_the_least_value_of_what_is_no_parabola_is_near(at, end, steep):
+    def convex(c):
+        return abs(c - at) + steep * max(c - at, 0.0) ** 2
+
+    low = convex(min(at, end))
+    found = least_on_interval(convex, end)
+    assert low <= found <= low + 1e-4 * (1.0 + steep) * end

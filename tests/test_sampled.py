@@ -18,7 +18,7 @@ from fastgd.methods.scaled import Scaled
 from fastgd.penalties import ElasticNet
 from fastgd.problem import Problem, RowOptions
 from fastgd.rules import SGD
-from fastgd.steps import FEWEST_SAMPLE_ROWS, SAMPLE_ROWS, sample_size
+from fastgd.steps import FEWEST_SAMPLE_ROWS, SAMPLE_ROWS, SAMPLE_ROWS_FOR_SQUARED, sample_size
 
 random = np.random.default_rng(11)
 N, D = 400, 5
@@ -229,3 +229,16 @@ def test_the_longer_sparse_rows_are_the_fewer_make_a_sample(values_a_row, rows):
     indptr = np.arange(60_001) * values_a_row
     sparse = sp.csr_array((np.ones(len(indices)), indices, indptr), (60_000, 300))
     assert sample_size(posed(sparse, np.tile(LABELS, 150)), "newton") == rows
+
+
+@pytest.mark.parametrize(
+    ("loss", "method", "rows"),
+    [
+        ("logistic", "newton", SAMPLE_ROWS),
+        ("squared", "newton", SAMPLE_ROWS_FOR_SQUARED),
+        ("half_squared", "newton", SAMPLE_ROWS_FOR_SQUARED),
+        ("squared", "gd", SAMPLE_ROWS),
+    ],
+)
+def test_a_hessian_that_is_the_same_everywhere_is_made_of_more_rows(loss, method, rows):
+    assert sample_size(posed(np.ones((60_000, 3)), np.tile(LABELS, 150), loss), method) == rows
