@@ -185,13 +185,14 @@ def _moments(X: np.ndarray | CSR, share: np.ndarray) -> tuple[np.ndarray, np.nda
     """Mean and variance of each column, the rows weighted by their share; about the mean, which may be far off."""
     if isinstance(X, CSR):
         values, share_of_value = X.data.astype(np.float64), np.repeat(share, np.diff(X.indptr))
+        columns = X.indices.astype(np.intp)  # once for all sums
 
         def summed(of_values: np.ndarray) -> np.ndarray:
             """For each column; NumPy counts, in whole numbers, where there are no values."""
-            return np.bincount(X.indices, of_values, minlength=X.n_features).astype(np.float64)
+            return np.bincount(columns, of_values, minlength=X.n_features).astype(np.float64)
 
         mean = summed(share_of_value * values)
-        variance = summed(share_of_value * (values - mean[X.indices]) ** 2)
+        variance = summed(share_of_value * (values - mean[columns]) ** 2)
         absent = 1.0 - summed(share_of_value)
         variance += np.where(absent > 1e-12, absent, 0.0) * mean**2  # and not what rounding has left of 1
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -14,6 +15,7 @@ from fastgd.errors import DivergedError
 from fastgd.jit import (
     COMPILE_OPTIONS,
     CompileClock,
+    bound,
     kernel,
     parallel_kernel,
     subroutine,
@@ -119,3 +121,60 @@ def test_a_parallel_kernel_keeps_its_name_and_what_it_is_for():
     out = np.zeros(5)
     fill.py_func(out)
     assert out.tolist() == [0, 1, 2, 3, 4]
+
+
+class Pair(NamedTuple):
+    first: np.ndarray
+    second: np.ndarray
+
+
+@kernel
+def sum_of(x):
+    total = 0.0
+    for value in x.flat:
+        total += value
+    return total
+
+
+@kernel
+def sum_of_both(pair):
+    return pair.first.sum() + pair.second.sum()
+
+
+@kernel
+def is_nan(x):
+    return x != x
+
+
+SQUARE = np.arange(16.0).reshape(4, 4)
+READ_ONLY = SQUARE.copy()
+READ_ONLY.flags.writeable = False
+ODD = np.frombuffer(b"\0" + SQUARE.tobytes(), np.float64, offset=1)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [SQUARE, SQUARE.astype(np.float32), SQUARE.astype(np.int16), SQUARE.T, SQUARE[::2, ::2], READ_ONLY, ODD],
+    ids=["double", "single", "integers", "by columns", "with gaps", "read-only", "not aligned"],
+)
+def test_machine_code_is_bound_to_what_an_array_is_like(array):
+    """Told apart wrongly, it would be read as what came before."""
+    for other in (SQUARE, array, SQUARE[0], SQUARE[:1], SQUARE):
+        assert bound(sum_of, other)(other) == other.sum()
+        pair = Pair(SQUARE, other)
+        assert bound(sum_of_both, pair)(pair) == SQUARE.sum() + other.sum()
+
+
+def test_machine_code_is_bound_once():
+    first = bound(sum_of, SQUARE)
+    assert bound(sum_of, SQUARE + 1.0) is first
+    assert bound(sum_of, SQUARE[0]) is not first
+    assert bound(is_nan, SQUARE) is not first
+    assert bound(is_nan, 1.0) is not bound(is_nan, 1)
+
+
+def test_types_that_were_seen_are_not_looked_up_again(monkeypatch):
+    pair = Pair(SQUARE, SQUARE[0])
+    bound(sum_of_both, pair)
+    monkeypatch.setattr(type(sum_of_both), "typeof_pyval", None)
+    assert bound(sum_of_both, pair)(pair) == SQUARE.sum() + SQUARE[0].sum()

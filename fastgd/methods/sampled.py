@@ -161,9 +161,9 @@ def working_rows(X: np.ndarray | CSR, shift: np.ndarray) -> np.ndarray:
     """
     squares, fourths = np.zeros(len(shift)), np.zeros(len(shift))
     if isinstance(X, CSR):
-        values = X.data.astype(np.float64) ** 2
-        squares[:] = np.bincount(X.indices, values, minlength=X.n_features)
-        fourths[:] = np.bincount(X.indices, values**2, minlength=X.n_features)
+        values, columns = X.data.astype(np.float64) ** 2, X.indices.astype(np.intp)
+        squares[:] = np.bincount(columns, values, minlength=X.n_features)
+        fourths[:] = np.bincount(columns, values**2, minlength=X.n_features)
     else:
         ones = np.ones(CENTRED_ROWS)
         for block in centred_blocks(X, shift):
