@@ -20,6 +20,11 @@ def lay_out(X: np.ndarray | CSR, n_outputs: int, dtype: np.dtype, *leading: int)
     return np.zeros((*leading, n_outputs, X.shape[1]), dtype)
 
 
+def fill(X: np.ndarray | CSR, W: np.ndarray, coef: np.ndarray) -> None:
+    """W, laid out for X, = ``coef``, shape (n_outputs, n_features), where Python does it; `load` is for kernels."""
+    W[...] = coef.T if isinstance(X, CSR) else coef
+
+
 @inlined
 def row_at(order, k):
     """Row number k of an order of rows; without an order (None), k itself."""
@@ -211,8 +216,8 @@ def _block_dot_csr(X, order, start, stop, W, Z):
 
 # G += Z' X for a block of rows, by as many rows and outputs at a time.
 def _block_axpy_dense(Z, X, order, start, stop, G):
-    r = 0
-    while start + r + 4 <= stop:
+    whole = (stop - start) // 4 * 4
+    for r in range(0, whole, 4):
         k = start + r
         i0, i1, i2, i3 = row_at(order, k), row_at(order, k + 1), row_at(order, k + 2), row_at(order, k + 3)
         for a in range(0, G.shape[0] - 1, 2):
@@ -220,10 +225,8 @@ def _block_axpy_dense(Z, X, order, start, stop, G):
         if G.shape[0] % 2:
             for i in range(4):
                 _axpy_of_output(Z, r + i, X, row_at(order, k + i), G.shape[0] - 1, G)
-        r += 4
-    while start + r < stop:
+    for r in range(whole, stop - start):
         axpys(Z, r, X, row_at(order, start + r), G)
-        r += 1
 
 
 @subroutine

@@ -58,9 +58,9 @@ def inlined(function: Callable[..., Any]) -> Any:
 
 
 def two_forms(
-    parameter: str, is_second: Callable[[Any], bool], is_second_type: Callable[[Any], bool]
+    parameter: str, is_second: Callable[[Any], bool], is_second_type: Callable[[Any], bool], *, inline: bool = True
 ) -> Callable[[Callable[..., Any], Callable[..., Any]], Callable[..., Any]]:
-    """Makes one inlined function of two, chosen by what ``parameter`` is: a value or, compiled, its numba type."""
+    """Makes one subroutine of two, chosen by what ``parameter`` is: a value or, compiled, its numba type."""
 
     def make(first: Callable[..., Any], second: Callable[..., Any]) -> Callable[..., Any]:
         position = list(inspect.signature(first).parameters).index(parameter)
@@ -72,7 +72,7 @@ def two_forms(
             return second if is_second_type(args[position]) else first
 
         choose_compiled.__signature__ = inspect.signature(first)  # type: ignore[attr-defined]  # numba reads it
-        overload(choose, jit_options={**CALLED_BY_KERNELS, "forceinline": True})(choose_compiled)
+        overload(choose, jit_options={**CALLED_BY_KERNELS, "forceinline": inline})(choose_compiled)
         return choose
 
     return make
@@ -93,18 +93,20 @@ def parallel_kernel(function: Callable[..., Any]) -> Any:
     return _ParallelKernel(function, parallel, kernel(_renamed(function, "serial")))
 
 
-def threaded(chunks: str, finish: Callable[..., Any] = lambda *_args: None) -> Callable[[Callable[..., Any]], Any]:
+def threaded(
+    chunks: str, finish: Callable[..., Any] = lambda *_args: None, prepare: Callable[..., Any] = lambda *_args: None
+) -> Callable[[Callable[..., Any]], Any]:
     """A serial kernel for some of the chunks of rows, which Python's threads call side by side.
 
     For passes that a fit makes a few times: it takes 0.1 ms to launch where a `parallel_kernel` takes a tenth of it,
     and a quarter to a half of the time to compile. The kernel's first two parameters are the first chunk and the one
     behind the last; who launches it gives the others. ``chunks`` names the one that tells how many chunks there are, a
-    number or an array with a row for each; ``finish``, called with the same arguments, adds up what the chunks have
-    left.
+    number or an array with a row for each, or as "work.sums" a part of one. ``prepare`` and ``finish`` are called with
+    the same arguments: before the chunks, and to add up what they have left.
     """
 
     def make(function: Callable[..., Any]) -> Any:
-        return _Threaded(function, chunks, finish)
+        return _Threaded(function, chunks, prepare, finish)
 
     return make
 
@@ -112,18 +114,23 @@ def threaded(chunks: str, finish: Callable[..., Any] = lambda *_args: None) -> C
 class _Threaded:
     """Same bits on any number of threads: each chunk is the same call of the same machine code."""
 
-    def __init__(self, function: Callable[..., Any], chunks: str, finish: Callable[..., Any]) -> None:
+    def __init__(
+        self, function: Callable[..., Any], chunks: str, prepare: Callable[..., Any], finish: Callable[..., Any]
+    ) -> None:
         self.__doc__ = function.__doc__
         self.__name__ = function.__name__
         self.py_func = function
         self.kernel = kernel(function)
+        self._prepare = prepare
         self._finish = finish
-        self._position = list(inspect.signature(function).parameters).index(chunks) - 2
+        parameter, *self._part = chunks.split(".")
+        self._position = list(inspect.signature(function).parameters).index(parameter) - 2
 
     def __call__(self, *args: Any) -> Any:
         n_chunks = self._count(args)
         n_threads = min(threads_in_use(), n_chunks)
         bounds = [n_chunks * thread // n_threads for thread in range(n_threads + 1)]
+        self._prepare(*args)
         compiled = bound(self.kernel, 0, 0, *args)  # by this thread: numba is not made for two at once
         others = [_launches.python_threads.submit(compiled, *part, *args) for part in pairwise(bounds[1:])]
         compiled(bounds[0], bounds[1], *args)
@@ -133,12 +140,13 @@ class _Threaded:
 
     def serial(self, *args: Any) -> Any:
         """All chunks on this thread."""
+        self._prepare(*args)
         args_of_all = 0, self._count(args), *args
         bound(self.kernel, *args_of_all)(*args_of_all)
         return self._finish(*args)
 
     def _count(self, args: tuple[Any, ...]) -> int:
-        chunks = args[self._position]
+        chunks = functools.reduce(getattr, self._part, args[self._position])
         return chunks if isinstance(chunks, int) else len(chunks)
 
 

@@ -199,7 +199,7 @@ class Problem:
         if self.evaluations.recall(theta, self.losses):
             return float(self.losses.sum())
         if self.several:
-            launch = outputs_mean_loss if self.parallel else outputs_mean_loss.serial
+            launch = outputs_mean_loss if self.n_values * self.n_outputs >= THREADED_FROM else outputs_mean_loss.serial
             launch(self.X, self.targets, theta, self.n_features, self.loss, self.work)
             self.losses[:] = self.work.losses
         else:

@@ -14,7 +14,7 @@ from twins import compiled_here
 from fastgd.jit import kernel
 from fastgd.kernels.minibatch import Workspace, minibatch_epoch
 from fastgd.kernels.targets import Targets
-from fastgd.kernels.update import Metric, Stepper, clip_factor, model_of, update
+from fastgd.kernels.update import Metric, Stepper, clip_factor, model_of, sum_of_squares, update
 from fastgd.losses import LOSSES
 from fastgd.penalties import ElasticNet
 from fastgd.penalty_parts import prox_mapping_norm, value_of
@@ -126,7 +126,7 @@ def test_clip_factor_by_hand():
 
     @kernel
     def factor(gradient, clip):
-        return clip_factor(gradient, clip)
+        return clip_factor(sum_of_squares(gradient), clip)
 
     assert factor(gradient, math.inf) == 1.0
     assert factor(gradient, 5.1) == 1.0
@@ -194,7 +194,7 @@ def test_a_mean_of_weights_is_their_mean_in_any_metric(p):
 # --- Bits -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["sgd", "nesterov", "nadam", "schedule_free"])
+@pytest.mark.parametrize("name", ["sgd", "nadam"])  # what takes least, and what takes most
 def test_a_step_has_the_same_bits_in_the_serial_twin(name):
     """Wherever the compiler puts it, clipping and centring included, it adds up in the same order."""
     random = np.random.default_rng(2)

@@ -16,15 +16,25 @@ from ..rows import BLOCK_ROWS, axpy, axpy2, axpys, dot, dots, n_rows, prefetch_n
 from .targets import Targets, offset_of, or_none_of, weight_of
 
 
+@subroutine
+def to_slopes(y, weight, offset, i, b, loss, z):
+    """Turn the dots of the rows from i on into their weighted slopes; return the sums of their losses and slopes."""
+    total = 0.0
+    slopes = 0.0
+    i = np.uint64(i)  # one that may be negative would keep the compiler from taking several rows at a time
+    for r in range(np.uint64(z.shape[0])):
+        z_r = z[r] + b + offset_of(offset, i + np.uint64(r))
+        weight_r = weight_of(weight, i + np.uint64(r))
+        total += weight_r * loss.value(y[i + np.uint64(r)], z_r)
+        z[r] = weight_r * loss.derivative(y[i + np.uint64(r)], z_r)
+        slopes += z[r]
+    return total, slopes
+
+
 # Two rows at a time halve the loads and stores of the gradient. Their dots are taken one after the other: several rows
 # at once would come from memory in an order that the prefetchers do not follow, and larger blocks of them would leave
 # the memory idle during their axpys.
-@subroutine
-def accumulate(X, targets, order, start, stop, w, b, loss, gradient, table=None):
-    """Add the weighted gradients of rows start..stop to ``gradient``; return their summed losses and slopes.
-
-    With a ``table``, write the slope of each row into it.
-    """
+def _accumulate_pairs(X, targets, order, start, stop, w, b, loss, gradient, blocks, c, table):
     y, weight, offset = targets.y, targets.weight, targets.offset
     total = 0.0
     slopes = 0.0
@@ -60,52 +70,30 @@ def accumulate(X, targets, order, start, stop, w, b, loss, gradient, table=None)
 # Where the arithmetic takes longer than reading, rows go by blocks that stay in the first-level cache, and each of
 # three loops does one thing to several of them at once: their dots share the loads of the weights, their losses become
 # SIMD instructions, and their axpys share the loads and stores of the gradient.
-@subroutine
-def accumulate_blocks(X, targets, start, stop, w, b, loss, gradient, block, table):
-    """As `accumulate` for rows in the order in which they lie; ``block``: room for `BLOCK_ROWS` numbers."""
+def _accumulate_blocks(X, targets, order, start, stop, w, b, loss, gradient, blocks, c, table):
     y = targets.y
     weight, offset = or_none_of(targets.weight, y), or_none_of(targets.offset, y)
     total = 0.0
     slopes = 0.0
     for i in range(start, stop, BLOCK_ROWS):
-        rows = block[: min(BLOCK_ROWS, stop - i)]
+        rows = blocks[c, : min(BLOCK_ROWS, stop - i)]
         dots(X, i, w, rows)
         losses_of_block, slopes_of_block = to_slopes(y, weight, offset, i, b, loss, rows)
         total += losses_of_block
         slopes += slopes_of_block
         if table is not None:
-            table[i : i + rows.shape[0]] = rows
+            for r in range(rows.shape[0]):  # to assign a slice takes a second to compile
+                table[i + r] = rows[r]
         axpys(rows, X, i, gradient)
     return total, slopes
 
 
-@subroutine
-def to_slopes(y, weight, offset, i, b, loss, z):
-    """Turn the dots of the rows from i on into their weighted slopes; return the sums of their losses and slopes."""
-    total = 0.0
-    slopes = 0.0
-    i = np.uint64(i)  # one that may be negative would keep the compiler from taking several rows at a time
-    for r in range(np.uint64(z.shape[0])):
-        z_r = z[r] + b + offset_of(offset, i + np.uint64(r))
-        weight_r = weight_of(weight, i + np.uint64(r))
-        total += weight_r * loss.value(y[i + np.uint64(r)], z_r)
-        z[r] = weight_r * loss.derivative(y[i + np.uint64(r)], z_r)
-        slopes += z[r]
-    return total, slopes
-
-
-def _chunk_by_blocks(X, targets, start, stop, w, b, loss, gradient, blocks, c, table):
-    return accumulate_blocks(X, targets, start, stop, w, b, loss, gradient, blocks[c], table)
-
-
-def _chunk_by_pairs(X, targets, start, stop, w, b, loss, gradient, blocks, c, table):
-    return accumulate(X, targets, None, start, stop, w, b, loss, gradient, table)
-
-
-# Chunk c goes by blocks if there is room for them. Of the two ways only one is compiled.
-gradient_of_chunk = two_forms("blocks", lambda blocks: blocks is None, lambda kind: isinstance(kind, types.NoneType))(
-    _chunk_by_blocks, _chunk_by_pairs
-)
+# Add the weighted gradients of rows start..stop to ``gradient``; return their summed losses and slopes. With a
+# ``table``, write the slope of each row into it. Chunk c goes by blocks where there is room for `BLOCK_ROWS` numbers of
+# each chunk; not with an ``order``, which scatters rows. Of the two ways only one is compiled.
+accumulate = two_forms(
+    "blocks", lambda blocks: blocks is None, lambda kind: isinstance(kind, types.NoneType), inline=False
+)(_accumulate_blocks, _accumulate_pairs)
 
 
 @subroutine
@@ -163,7 +151,7 @@ def batch_gradient(X, targets, w, b, loss, partials, sums, blocks, table, gradie
         c = np.int64(chunk)  # the compiled loop has unsigned ones, for which all that it calls would be compiled anew
         clear(partials[c])
         first, last = chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)
-        sums[c, 0], sums[c, 1] = gradient_of_chunk(X, targets, first, last, w, b, loss, partials[c], blocks, c, table)
+        sums[c, 0], sums[c, 1] = accumulate(X, targets, None, first, last, w, b, loss, partials[c], blocks, c, table)
     return add_up(partials, sums, 1.0 / n_samples, w.shape[0], gradient) / n_samples
 
 

@@ -13,7 +13,7 @@ from ..prefetch import VALUES_A_LINE
 from .average import join_mean
 from .gradient import accumulate, add_up, chunk_bound, clear
 from .outputs import accumulate_outputs, add_up_outputs
-from .update import clip_factor, step, step_outputs
+from .update import clip_factor, step, step_outputs, sum_of_squares
 
 
 class Workspace(NamedTuple):
@@ -50,9 +50,10 @@ def minibatch_epoch(X, targets, order, batch_size, rates, t, loss, stepper, thet
         for c in prange(n_chunks):
             clear(partials[c])
             first, last = chunk_bound(c, n_chunks, start, stop), chunk_bound(c + 1, n_chunks, start, stop)
-            sums[c, 0], sums[c, 1] = accumulate(X, targets, order, first, last, v, b, loss, partials[c])
+            sums[c, 0], sums[c, 1] = accumulate(X, targets, order, first, last, v, b, loss, partials[c], None, c, None)
         total += add_up(partials, sums, 1.0 / (stop - start), n_features, gradient)
-        step(theta, gradient, rates[k], t + k, stepper, clip_factor(gradient, stepper.clip), 0)
+        factor = clip_factor(sum_of_squares(gradient), stepper.clip)
+        step(theta, gradient, rates[k], t + k, stepper, factor, 0)
         join_mean(stepper.mean, theta, t + k, 0)
     return total
 

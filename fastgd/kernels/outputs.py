@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import prange
 
-from ..blocks import block_axpy, block_dot, lay_out, load, row_at, store
-from ..jit import inlined, kernel, parallel_kernel, subroutine, two_forms
+from ..blocks import block_axpy, block_dot, fill, lay_out, load, row_at, store
+from ..jit import inlined, kernel, parallel_kernel, subroutine, threaded, two_forms
 from ..rows import CSR, n_rows
 from .gradient import chunk_bound, clear
 from .targets import offset_of, target_of, weight_of
@@ -99,7 +99,8 @@ def accumulate_outputs(X, targets, order, start, stop, theta, n_features, loss, 
     """Make chunk c's gradients and losses of the rows start..stop, by blocks; with a ``table``, keep the slopes."""
     W, Z, z = work.W, work.Z[c], work.z[c]
     partial, slopes, losses = work.partials[c], work.slopes[c], work.sums[c]
-    clear(partial.ravel())
+    for a in range(partial.shape[0]):
+        clear(partial[a])
     clear(slopes)
     clear(losses)
     for first in range(start, stop, Z.shape[0]):
@@ -153,20 +154,22 @@ def outputs_gradient(X, targets, theta, n_features, loss, work, table):
     add_up_outputs(X, 1.0 / n_samples, n_features, work)
 
 
-@parallel_kernel
-def outputs_mean_loss(X, targets, theta, n_features, loss, work):
+def _load_weights(X: Any, _targets: Any, theta: np.ndarray, n_features: int, _loss: Any, work: Workspace) -> None:
+    fill(X, work.W, theta[:, :n_features])
+
+
+def _means_of_losses(X: Any, _targets: Any, _theta: Any, _n_features: Any, _loss: Any, work: Workspace) -> None:
+    np.divide(work.sums.sum(axis=0), n_rows(X), out=work.losses)
+
+
+@threaded("work.sums", _means_of_losses, prepare=_load_weights)
+def outputs_mean_loss(begin, end, X, targets, theta, n_features, loss, work):
     """Mean loss of each output over all rows, into ``work.losses``."""
     n_samples = n_rows(X)
     n_chunks = work.sums.shape[0]
-    load(X, theta, work.W)
-    for c in prange(n_chunks):
+    for c in range(begin, end):
         first, last = chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)
         block_losses(X, targets, first, last, theta, n_features, loss, work, c)
-    for k in range(work.losses.shape[0]):
-        loss_sum = 0.0
-        for c in range(n_chunks):
-            loss_sum += work.sums[c, k]
-        work.losses[k] = loss_sum / n_samples
 
 
 @subroutine

@@ -17,7 +17,7 @@ from .average import add_step_outputs, settle_outputs, smallest_scale
 from .outputs import intercept_of, slopes_of
 from .sgd import SMALLEST_SCALE, clip_factor_of_row
 from .targets import offset_of, weight_of
-from .update import norm
+from .update import sum_of_squares
 
 
 class Each(NamedTuple):
@@ -82,7 +82,7 @@ def sgd_outputs_epoch(X, targets, order, rates, loss, each, clip, theta, losses,
         for k in range(n_outputs):
             z[k] = scale[k] * Z[0, k] + intercept_of(theta, k, n_features) + offset_of(offset, i)
         slopes_of(loss, y, one_vs_rest, i, weight_of(weight, i), z, losses)
-        factor = clip_factor_of_row(X, i, norm(z), has_intercept, clip)
+        factor = clip_factor_of_row(X, i, np.sqrt(sum_of_squares(z)), has_intercept, clip)
         smallest = 1.0
         for k in range(n_outputs):
             scale[k] *= 1.0 - rates[t] * each.rate[k] * each.l2[k]

@@ -81,20 +81,20 @@ def penalty_weight(strength, weights, j):
 
 
 @subroutine
-def norm(vector):
-    """The Euclidean norm."""
+def sum_of_squares(vector):
+    """|vector|^2."""
     total = 0.0
     for j in range(vector.shape[0]):
         total += vector[j] * vector[j]
-    return np.sqrt(total)
+    return total
 
 
 @subroutine
-def clip_factor(gradient, clip):
-    """What makes the norm of ``gradient`` at most ``clip``. Source: PyTorch's clip_grad_norm_."""
+def clip_factor(squared_norm, clip):
+    """What makes the norm of a gradient at most ``clip``. Source: PyTorch's clip_grad_norm_."""
     if clip == np.inf:
         return 1.0
-    return min(1.0, clip / (norm(gradient) + CLIP_EPSILON))
+    return min(1.0, clip / (np.sqrt(squared_norm) + CLIP_EPSILON))
 
 
 @subroutine
@@ -139,13 +139,16 @@ def step(theta, gradient, lr, t, stepper, factor, k):
 @kernel
 def update(theta, gradient, lr, t, stepper):
     """`step` on the clipped gradient, for Python to call."""
-    step(theta, gradient, lr, t, stepper, clip_factor(gradient, stepper.clip), 0)
+    step(theta, gradient, lr, t, stepper, clip_factor(sum_of_squares(gradient), stepper.clip), 0)
 
 
 @subroutine
 def step_outputs(theta, gradient, lr, t, stepper):
     """`step` for every output, on the gradient clipped as a whole; arrays of shape (n_outputs, n_parameters)."""
-    factor = clip_factor(gradient.ravel(), stepper.clip)
+    squares = 0.0
+    for k in range(theta.shape[0]):
+        squares += sum_of_squares(gradient[k])
+    factor = clip_factor(squares, stepper.clip)
     for k in range(theta.shape[0]):
         step(theta[k], gradient[k], lr, t, stepper, factor, k)
 
