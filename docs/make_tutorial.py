@@ -159,10 +159,12 @@ def main(arguments: list[str]) -> None:
     if not arguments:
         write(HERE)
         return
+    if not (HERE / PAGE).exists():
+        sys.exit(f"there is no {HERE / PAGE} yet: run python docs/{Path(__file__).name}")
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder))
         new = (Path(folder) / PAGE).read_text(encoding="utf-8")
-    old = (HERE / PAGE).read_text(encoding="utf-8") if (HERE / PAGE).exists() else ""
+    old = (HERE / PAGE).read_text(encoding="utf-8")
     if told := differences(old, new):
         sys.exit("\n".join([*told, f"{HERE / PAGE} is old: run python docs/{Path(__file__).name}"]))
 

@@ -91,7 +91,7 @@ def test_the_mean_of_the_weights_after_each_step(method, begin, alpha):
     ids=str,
 )
 def test_with_everything_else(method, options):
-    loss, alpha, ratio = options.get("loss", "squared"), options.get("alpha", 0.0), options.get("l1_ratio", 0.0)
+    loss, alpha, ratio = options.get("loss", "huber"), options.get("alpha", 0.0), options.get("l1_ratio", 0.0)
     ratio = 1.0 if options.get("penalty") == "l1" else ratio
     y = np.where(Y > 0.7, 1.0, -1.0) if loss == "logistic" else Y
     path = walk(
@@ -99,16 +99,17 @@ def test_with_everything_else(method, options):
         rule=reference.RULES[options.get("rule", "sgd")], fit_intercept=options.get("fit_intercept", True),
         schedule=reference.SCHEDULES[options.get("schedule", "constant")],
     )  # fmt: skip
-    assert weights(fit(method, y=y, **options)) == close(path.mean(axis=0), 1e-11)
+    assert weights(fit(method, y=y, **{"loss": loss, **options})) == close(path.mean(axis=0), 1e-11)
 
 
 @each_method
 def test_several_targets(method):
-    result = fit(method, y=np.column_stack([Y, -2 * Y]), alpha=0.3, average=5)
+    result = fit(method, y=np.column_stack([Y, -2 * Y]), loss="huber", alpha=0.3, average=5)
     for k, y in enumerate([Y, -2 * Y]):
-        assert np.append(result.coef[k], result.intercept[k]) == close(walk(method, y, l2=0.3)[4:].mean(axis=0))
-    bare = fit(method, y=np.column_stack([Y, -2 * Y]), fit_intercept=False)
-    assert bare.coef[0] == close(walk(method, fit_intercept=False).mean(axis=0)[:-1])
+        path = walk(method, y, loss="huber", l2=0.3)
+        assert np.append(result.coef[k], result.intercept[k]) == close(path[4:].mean(axis=0))
+    bare = fit(method, y=np.column_stack([Y, -2 * Y]), loss="huber", fit_intercept=False)
+    assert bare.coef[0] == close(walk(method, loss="huber", fit_intercept=False).mean(axis=0)[:-1])
 
 
 @each_method

@@ -251,13 +251,14 @@ def test_info_says_what_a_bug_report_needs():
 def test_ctrl_c_stops_at_once_keeps_the_model_and_says_so(tmp_path):
     model = tmp_path / "m.fastgd"
     words = ["run", "linear", "--method", "sgd", "--learning-rate", "1e-9", "--epochs", "1000000", "--save", str(model)]
+    assert fastgd(*words[:-3], 1).code == 0  # compiled here, so that the process gets to work at once
     process = subprocess.Popen([sys.executable, "-m", "fastgd_cli", *words], stderr=subprocess.PIPE, text=True)
     trace_of_life = time.monotonic() + 60
     while time.monotonic() < trace_of_life and process.poll() is None:
         time.sleep(0.5)
         with open(f"/proc/{process.pid}/stat") as stat:  # wait until it has worked for some seconds
             fields = stat.read().rsplit(")", 1)[1].split()
-        if (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") > 12:
+        if (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") > 4:
             break
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)

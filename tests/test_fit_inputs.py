@@ -46,7 +46,7 @@ def with_long_indices(matrix):
 
 def with_duplicates(X):
     """Each value as the sum of two entries, in random order."""
-    rows, columns = np.nonzero(X)
+    rows, columns = (part.astype(np.int32) for part in np.nonzero(X))
     order = RANDOM.permutation(2 * len(rows))
     half = X[rows, columns] / 2
     double = [np.concatenate(pair)[order] for pair in ((half, half), (rows, rows), (columns, columns))]
@@ -58,7 +58,8 @@ def unsorted(X):
     rows, columns = np.nonzero(X)
     order = np.lexsort((-columns, rows))
     indptr = np.concatenate([[0], np.cumsum((X != 0).sum(axis=1))])
-    return sp.csr_array((X[rows, columns][order], columns[order], indptr), X.shape)
+    indices = columns[order].astype(np.int32)
+    return sp.csr_array((X[rows, columns][order], indices, indptr.astype(np.int32)), X.shape)
 
 
 def arrow(X):

@@ -15,6 +15,7 @@ import reference
 from conftest import LAYOUTS, Drawn, problems, share_of_examples
 from hypothesis import example, given
 from hypothesis import strategies as st
+from twins import compiled_here
 
 from fastgd.kernels.gradient import batch_gradient, linear_predictor, mean_loss, row_norms
 from fastgd.kernels.order import shuffle_blocks
@@ -37,7 +38,8 @@ chunk_counts = st.integers(1, 7)
 
 
 def launcher(kernel, variant):
-    return kernel.serial if variant == "serial" else kernel
+    """The parallel ones as other tests compare them with their twins, so that those compile nothing."""
+    return kernel.serial if variant == "serial" else compiled_here(kernel)
 
 
 class Rounding:

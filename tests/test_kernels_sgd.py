@@ -14,6 +14,7 @@ import reference
 from conftest import LAYOUTS, problems, share_of_examples
 from hypothesis import given
 from hypothesis import strategies as st
+from test_kernels import launcher
 
 from fastgd.kernels.minibatch import Workspace, minibatch_epoch
 from fastgd.kernels.sgd import SMALLEST_SCALE, sgd_epoch
@@ -185,7 +186,7 @@ def test_small_decay_in_float32_is_not_lost():
 
 def run_minibatch(X, y, orders, batch_size, rates, l1, l2, start, rule, n_chunks=1, variant="serial", loss=HUBER):
     """`minibatch_epoch` for each of the orders; the weights after them, the summed losses, the last gradient."""
-    launch = minibatch_epoch.serial if variant == "serial" else minibatch_epoch
+    launch = launcher(minibatch_epoch, variant)
     d, theta, t, total = shape_of(X)[1], np.array(start, dtype=np.float64), 1, 0.0
     stepper = Stepper.make(rule, ElasticNet(l1, l2), Metric.identity(d), len(theta))
     work = Workspace.make(dtype_of(X), d, len(theta), n_chunks)

