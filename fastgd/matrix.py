@@ -174,8 +174,13 @@ def take_rows(X: np.ndarray | CSR, rows: np.ndarray) -> np.ndarray | CSR:
     """A copy of some rows."""
     if not isinstance(X, CSR):
         return np.take(X, rows, axis=0)
-    some = as_scipy(X)[rows]
-    return CSR(some.data, some.indices.astype(X.indices.dtype), some.indptr.astype(np.int64), X.n_features)
+    return from_scipy(as_scipy(X)[rows], X)
+
+
+def from_scipy(some: Any, X: CSR) -> CSR:
+    """Some rows or columns of X that SciPy has taken, its indices of the same type again."""
+    indices, indptr = some.indices.astype(X.indices.dtype, copy=False), some.indptr.astype(np.int64, copy=False)
+    return CSR(some.data, indices, indptr, some.shape[1])
 
 
 def without_columns(X: np.ndarray | CSR) -> np.ndarray | CSR:

@@ -9,10 +9,11 @@ import numpy as np
 from .errors import DataError
 from .gram import centred_blocks, gram
 from .kernels.gradient import row_norms
+from .kernels.moments import moments_of_columns
 from .kernels.targets import Targets
 from .kernels.update import Metric
 from .losses import LOSSES, HalfSquared, is_squared
-from .matrix import as_scipy, count_values, shape_of
+from .matrix import as_scipy, count_values, from_scipy, shape_of
 from .options import QUASI_NEWTON, VARIANCE_REDUCED, Options
 from .problem import THREADED_FROM, Problem, chunk_count
 from .rate_search import searched_rates
@@ -177,24 +178,14 @@ def _columns(X: np.ndarray | CSR, chosen: np.ndarray) -> np.ndarray | CSR:
     """Some columns of all rows."""
     if not isinstance(X, CSR):
         return X[:, chosen]
-    some = as_scipy(X)[:, chosen]
-    return CSR(some.data, some.indices, some.indptr, len(chosen))
+    return from_scipy(as_scipy(X)[:, chosen], X)
 
 
 def _moments(X: np.ndarray | CSR, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance of each column, the rows weighted by their share; about the mean, which may be far off."""
     if isinstance(X, CSR):
-        values, share_of_value = X.data.astype(np.float64), np.repeat(share, np.diff(X.indptr))
-        columns = X.indices.astype(np.intp)  # once for all sums
-
-        def summed(of_values: np.ndarray) -> np.ndarray:
-            """For each column; NumPy counts, in whole numbers, where there are no values."""
-            return np.bincount(columns, of_values, minlength=X.n_features).astype(np.float64)
-
-        mean = summed(share_of_value * values)
-        variance = summed(share_of_value * (values - mean[columns]) ** 2)
-        absent = 1.0 - summed(share_of_value)
-        variance += np.where(absent > 1e-12, absent, 0.0) * mean**2  # and not what rounding has left of 1
+        present, mean, variance = np.empty((3, X.n_features))
+        moments_of_columns(X, share, present, mean, variance)
     else:
         mean = share @ X
         variance = np.zeros_like(mean)

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..gram import CENTRED_ROWS, centred_blocks, gram
 from ..kernels.curvature import curvatures, curvatures_of_outputs
+from ..kernels.moments import powers_of_columns
 from ..losses import is_squared
 from ..matrix import as_scipy, squared, take_rows
 from ..problem import Problem, predict_linear
@@ -159,11 +160,9 @@ def working_rows(X: np.ndarray | CSR, shift: np.ndarray) -> np.ndarray:
 
     Sparse columns are taken as they are, dense ones from their ``shift``.
     """
-    squares, fourths = np.zeros(len(shift)), np.zeros(len(shift))
+    squares, fourths = np.zeros((2, len(shift)))
     if isinstance(X, CSR):
-        values, columns = X.data.astype(np.float64) ** 2, X.indices.astype(np.intp)
-        squares[:] = np.bincount(columns, values, minlength=X.n_features)
-        fourths[:] = np.bincount(columns, values**2, minlength=X.n_features)
+        powers_of_columns(X, squares, fourths)
     else:
         ones = np.ones(CENTRED_ROWS)
         for block in centred_blocks(X, shift):
