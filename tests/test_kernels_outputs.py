@@ -22,6 +22,7 @@ from reference_losses import Huber, Softmax
 from test_kernels import launcher, same
 from twins import compiled_here
 
+from fastgd.blocks import fill, lay_out, load
 from fastgd.jit import thread_pool_size, threads
 from fastgd.kernels.minibatch import minibatch_outputs_epoch
 from fastgd.kernels.outputs import Workspace, outputs_gradient, outputs_mean_loss
@@ -128,6 +129,15 @@ class Rounding:
         slopes = weight * (error + SLOPE * (5 * eps + (n + 10) * EPS * (1 + z.max())))
         self.gradient = slopes.T @ size
         self.slopes = slopes.sum(axis=0)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_weights_are_laid_out_by_python_as_by_kernels(layout):
+    X, theta = LAYOUTS[layout](np.eye(2)), np.arange(6.0).reshape(2, 3)  # as many outputs as features
+    by_python, by_kernels = (lay_out(X, 2, dtype_of(X)) for _ in range(2))
+    fill(X, by_python, theta[:, :2])
+    load(X, theta, by_kernels)
+    assert by_python.tolist() == by_kernels.tolist()
 
 
 # --- Passes over all rows ---------------------------------------------------------------------------------------------

@@ -138,6 +138,18 @@ def test_a_column_that_the_sample_of_rows_misses_is_scaled_as_well(form):
     assert spread == pytest.approx(X.std(axis=0), rel=4 / np.sqrt(2 * FEW_ROWS))
 
 
+def test_sparse_columns_that_are_constant_in_the_sample_are_looked_at_in_all_rows():
+    random = np.random.default_rng(0)
+    n = 3 * SAMPLE_ROWS
+    sampled = np.random.default_rng(0).choice(n, SAMPLE_ROWS, replace=False, shuffle=False)
+    missed = np.setdiff1d(np.arange(n), sampled)
+    X = np.column_stack([np.full(n, 5.0), random.normal(size=n), np.full(n, 7.0)])
+    X[missed[5], 0], X[missed[7], 2] = 1e3, -1e4
+    mean, spread = column_moments(posed(sp.csr_array(X)), True)
+    assert mean[[0, 2]] == pytest.approx(X.mean(axis=0)[[0, 2]], rel=1e-12)
+    assert spread[[0, 2]] == pytest.approx(X.std(axis=0)[[0, 2]], rel=1e-9)
+
+
 def test_serial_sgd_on_very_sparse_rows_keeps_to_their_own_columns():
     X = sp.eye_array(40, format="csr") * 1e4
     very_sparse = choose_metric(posed(X), Options("sgd"))
