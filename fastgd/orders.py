@@ -20,6 +20,12 @@ BLOCKS_A_CALL = 1 << 14
 AHEAD_FROM = 1 << 16
 
 
+def spread_rows(n_samples: int, size: int, seed: int) -> np.ndarray:
+    """The numbers of ``size`` random rows, in order: one from each of as many stretches of equal length."""
+    bounds = np.arange(size + 1) * n_samples // size
+    return bounds[:-1] + (np.random.default_rng(seed).random(size) * np.diff(bounds)).astype(np.int64)
+
+
 class RowOrder:
     """Row numbers for epoch after epoch.
 

@@ -20,6 +20,7 @@ from .kernels.outputs import is_joint, outputs_gradient, outputs_mean_loss
 from .kernels.targets import NONE, Targets
 from .losses import check_targets
 from .matrix import as_matrix, check_finite, count_values, dtype_of, shape_of, take_rows, without_columns
+from .orders import spread_rows
 from .penalties import Box
 from .penalty_parts import prox_of, value_of
 from .prefetch import VALUES_A_LINE
@@ -136,7 +137,7 @@ class Problem:
         if size >= self.n_samples:
             return np.arange(self.n_samples), self.X
         if self._drawn is None or self._drawn[:2] != (size, seed):
-            rows = np.sort(np.random.default_rng(seed).choice(self.n_samples, size, replace=False, shuffle=False))
+            rows = spread_rows(self.n_samples, size, seed)
             self._drawn = size, seed, rows, take_rows(self.X, rows)
         return self._drawn[2:]
 

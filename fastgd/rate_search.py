@@ -9,7 +9,7 @@ from .kernels.targets import Targets
 from .kernels.update import Metric, Stepper
 from .matrix import take_rows
 from .options import Options
-from .orders import RowOrder
+from .orders import RowOrder, spread_rows
 from .problem import Problem
 
 SEARCH_ROWS = 2048
@@ -67,8 +67,7 @@ def rows_to_try(n: int, norms: np.ndarray) -> np.ndarray:
     """The numbers of random rows, the same every time, and of the longest; of all rows where they are few."""
     if n <= SEARCH_ROWS:
         return np.arange(n)
-    chosen = np.random.default_rng(0).choice(n, SEARCH_ROWS, replace=False, shuffle=False)
-    return np.union1d(chosen, np.argpartition(norms, -LONGEST_ROWS)[-LONGEST_ROWS:])
+    return np.union1d(spread_rows(n, SEARCH_ROWS, 0), np.argpartition(norms, -LONGEST_ROWS)[-LONGEST_ROWS:])
 
 
 def _choose(values: np.ndarray, before: float) -> int:

@@ -1,12 +1,19 @@
-"""What a problem remembers of what it was asked."""
+"""What a problem remembers of what it was asked, and which rows it draws."""
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import floor
+
 import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fastgd.evaluations import MOST_POINTS, MOST_VALUES, Evaluations
 from fastgd.fit import pose
 from fastgd.losses import LOSSES
+from fastgd.orders import spread_rows
 from fastgd.penalties import ElasticNet
 from fastgd.problem import RowOptions
 
@@ -52,3 +59,16 @@ def test_rows_are_drawn_in_order_and_once():
     assert problem.draw(20, 7)[1] is some
     assert not np.array_equal(problem.draw(20, 8)[0], rows)
     assert problem.draw(50, 7)[1] is problem.X
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 10**12), st.integers(1, 200), st.integers(0, 2**32))
+def test_rows_are_spread_over_all_there_are(n, size, seed):
+    size = min(size, n)
+    rows, stretch = spread_rows(n, size, seed), Fraction(n, size)
+    assert all(floor(k * stretch) <= row < floor((k + 1) * stretch) for k, row in enumerate(rows.tolist()))
+
+
+def test_each_row_is_as_likely_to_be_drawn():
+    times = np.bincount(np.concatenate([spread_rows(30, 10, seed) for seed in range(3_000)]))
+    assert times == pytest.approx(np.full(30, 1_000), rel=0.15)  # 5 standard deviations

@@ -16,6 +16,7 @@ from fastgd.kernels.targets import NONE, Targets
 from fastgd.losses import HalfSquared
 from fastgd.matrix import as_matrix, as_scipy, centred
 from fastgd.options import Options
+from fastgd.orders import spread_rows
 from fastgd.penalties import Box, ElasticNet, NonNegative
 from fastgd.problem import Problem
 from fastgd.steps import SAMPLE_ROWS, choose_metric
@@ -240,7 +241,7 @@ def test_a_column_is_far_by_the_weights_of_rows():
 
 def test_a_column_that_varies_in_rows_outside_the_sample_alone_is_centred():
     n = 2 * SAMPLE_ROWS
-    sampled = np.random.default_rng(0).choice(n, SAMPLE_ROWS, replace=False, shuffle=False)
+    sampled = spread_rows(n, SAMPLE_ROWS, 0)
     X = np.column_stack([np.full(n, 1000.0), np.full(n, 1000.0)])
     X[np.setdiff1d(np.arange(n), sampled)[[5, -5]], 0] = 1001.0
     assert shift_of(X) == pytest.approx([1000.0 + 2.0 / n, 0.0])  # and one that is constant has nothing to learn

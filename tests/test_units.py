@@ -12,6 +12,7 @@ from fastgd.kernels.targets import NONE, Targets
 from fastgd.losses import HalfSquared
 from fastgd.matrix import as_matrix
 from fastgd.options import Options
+from fastgd.orders import spread_rows
 from fastgd.penalties import ElasticNet
 from fastgd.problem import Problem
 from fastgd.steps import FEW_ROWS, SAMPLE_ROWS, choose_metric, column_moments
@@ -129,7 +130,7 @@ def test_moments_of_columns_are_exact_far_from_zero(form, weighted):
 def test_a_column_that_the_sample_of_rows_misses_is_scaled_as_well(form):
     random = np.random.default_rng(0)
     n = 3 * SAMPLE_ROWS
-    sampled = np.random.default_rng(0).choice(n, SAMPLE_ROWS, replace=False, shuffle=False)
+    sampled = spread_rows(n, SAMPLE_ROWS, 0)
     X = random.normal(size=(n, 4))
     X[:, 1:3] = 0.0
     X[np.setdiff1d(np.arange(n), sampled)[[5, -5]], 2] = 1e6
@@ -141,7 +142,7 @@ def test_a_column_that_the_sample_of_rows_misses_is_scaled_as_well(form):
 def test_sparse_columns_that_are_constant_in_the_sample_are_looked_at_in_all_rows():
     random = np.random.default_rng(0)
     n = 3 * SAMPLE_ROWS
-    sampled = np.random.default_rng(0).choice(n, SAMPLE_ROWS, replace=False, shuffle=False)
+    sampled = spread_rows(n, SAMPLE_ROWS, 0)
     missed = np.setdiff1d(np.arange(n), sampled)
     X = np.column_stack([np.full(n, 5.0), random.normal(size=n), np.full(n, 7.0)])
     X[missed[5], 0], X[missed[7], 2] = 1e3, -1e4

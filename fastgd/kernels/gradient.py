@@ -12,7 +12,19 @@ from numba import prange, types
 
 from ..blocks import row_at
 from ..jit import kernel, parallel_kernel, subroutine, threaded, two_forms
-from ..rows import BLOCK_ROWS, axpy, axpy2, axpys, dot, dots, n_rows, prefetch_number, rows_ahead, squared_norm
+from ..rows import (
+    BLOCK_ROWS,
+    axpy,
+    axpy2,
+    axpys,
+    dot,
+    dots,
+    n_rows,
+    prefetch_following,
+    prefetch_number,
+    rows_ahead,
+    squared_norm,
+)
 from .targets import Targets, offset_of, or_none_of, weight_of
 
 
@@ -44,6 +56,8 @@ def _accumulate_pairs(X, targets, order, start, stop, w, b, loss, gradient, bloc
         if order is not None:
             prefetch_number(X, y, order, k + distance)
             prefetch_number(X, y, order, k + distance + 1)
+        else:
+            prefetch_following(X, k)
         i0, i1 = row_at(order, k), row_at(order, k + 1)
         z0 = dot(X, i0, w) + b + offset_of(offset, i0)
         z1 = dot(X, i1, w) + b + offset_of(offset, i1)

@@ -83,12 +83,13 @@ def dense_products(begin, end, X, weights, shift, inverse, blocks, sums):
     them all, and so stays in the cache.
     """
     n_chunks, n_tall, n_wide = sums.shape[0], sums.shape[2], sums.shape[3]
-    block = blocks[begin]
+    block, n_blocks = blocks[begin], (X.shape[0] + BLOCK_ROWS - 1) // BLOCK_ROWS
     for c in range(begin, end):
-        start, stop = chunk_bound(c, n_chunks, 0, X.shape[0]), chunk_bound(c + 1, n_chunks, 0, X.shape[0])
+        start, stop = chunk_bound(c, n_chunks, 0, n_blocks), chunk_bound(c + 1, n_chunks, 0, n_blocks)
         for k in range(weights.shape[0]):
-            for first in range(start, stop, BLOCK_ROWS):
-                fill(X, first, min(first + BLOCK_ROWS, stop), weights[k], shift, inverse, block)
+            for number in range(start, stop):
+                first = number * BLOCK_ROWS
+                fill(X, first, min(first + BLOCK_ROWS, X.shape[0]), weights[k], shift, inverse, block)
                 for panel in range(0, n_wide, PANEL):
                     behind = min(panel + PANEL, n_wide)
                     for i in range(0, min(behind, n_tall), TALL):
