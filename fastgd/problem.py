@@ -18,7 +18,7 @@ from .kernels.minibatch import Workspace
 from .kernels.outputs import Workspace as OutputsWorkspace
 from .kernels.outputs import is_joint, outputs_gradient, outputs_mean_loss
 from .kernels.targets import NONE, Targets
-from .losses import check_targets
+from .losses import check_targets, is_squared
 from .matrix import as_matrix, check_finite, count_values, dtype_of, shape_of, take_rows, without_columns
 from .orders import spread_rows
 from .penalties import Box
@@ -216,6 +216,10 @@ class Problem:
         if getattr(self.loss, "classifies", False) and not len(offset):
             positive = float(np.count_nonzero(y > 0) if not len(weight) else weight[y > 0].sum()) / self.n_samples
             return float((1.0 - positive) * self.loss.value(-1.0, 0.0) + positive * self.loss.value(1.0, 0.0))
+        if is_squared(self.loss):
+            residual = y - offset if len(offset) else y
+            weighted = residual * weight if len(weight) else residual
+            return float(self.loss.value(1.0, 0.0) * np.einsum("i,i", weighted, residual) / self.n_samples)
         launch = batch_gradient if self.parallel else batch_gradient.serial
         room = (self.work.partials, self.work.sums, self.blocks)
         nothing, out = without_columns(self.X), np.empty(int(self.fit_intercept))

@@ -195,7 +195,7 @@ def class_numbers(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
 
 def _as_numbers(values: np.ndarray, name: str = "y") -> np.ndarray:
     target = _numbers(values, name)
-    if len(target) and (target == target[0]).all():
+    if len(target) and target[-1] == target[0] and (target == target[0]).all():
         raise DataError(f"{name} is {target[0]:g} in every row: there is nothing to learn from a constant target")
     return target
 
