@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from . import memory
 from .kernels.gram import BLOCK_ROWS, GAP, TALL, WIDE, dense_products, sparse_products
 from .matrix import as_scipy, shape_of
 from .rows import CSR
@@ -26,7 +27,7 @@ CANCELLED = 1e-6
 
 def centred_blocks(X: np.ndarray, shift: np.ndarray) -> Iterator[np.ndarray]:
     """x_i - shift in float64, a block of rows at a time, in an array that the next ones will be in too."""
-    buffer = np.empty((min(len(X), CENTRED_ROWS), X.shape[1]))
+    buffer = memory.empty((min(len(X), CENTRED_ROWS), X.shape[1]))
     for first in range(0, len(X), CENTRED_ROWS):
         rows = X[first : first + CENTRED_ROWS]
         yield np.subtract(rows, shift, out=buffer[: len(rows)])
@@ -77,11 +78,13 @@ def _shape_of_sums(weights: np.ndarray, d: int) -> tuple[int, int, int, int]:
 def _of_dense_rows(
     X: np.ndarray, weights: np.ndarray, shift: np.ndarray, inverse: np.ndarray, rough: bool
 ) -> np.ndarray:
-    sums = np.zeros(_shape_of_sums(weights, X.shape[1]))
-    blocks = np.zeros((len(sums), max(sums.shape[2:]), BLOCK_ROWS + GAP), np.float32 if rough else np.float64)
+    sums = memory.zeros(_shape_of_sums(weights, X.shape[1]))
+    blocks = memory.empty((len(sums), max(sums.shape[2:]), BLOCK_ROWS + GAP), np.float32 if rough else np.float64)
     launch = dense_products if weights.size * X.shape[1] ** 2 >= THREADED_PRODUCTS else dense_products.serial
     launch(X, np.ascontiguousarray(weights.T), shift, inverse, blocks, sums)
-    total = sums.sum(axis=0)[:, : X.shape[1] + 1, : X.shape[1] + 1]
+    for some in sums[1:]:
+        sums[0] += some
+    total = sums[0, :, : X.shape[1] + 1, : X.shape[1] + 1]
     for j in range(X.shape[1] + 1):
         total[:, j + 1 :, j] = total[:, j, j + 1 :]
     return np.asarray(total)

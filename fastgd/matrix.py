@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from . import memory
 from .data.sparse import is_sparse
 from .data.table import Table
 from .data.wording import plural
@@ -173,7 +174,7 @@ def squared(X: np.ndarray | CSR) -> Any:
 def take_rows(X: np.ndarray | CSR, rows: np.ndarray) -> np.ndarray | CSR:
     """A copy of some rows."""
     if not isinstance(X, CSR):
-        return np.take(X, rows, axis=0)
+        return np.take(X, rows, axis=0, out=memory.empty((len(rows), X.shape[1]), X.dtype), mode="clip")
     return from_scipy(as_scipy(X)[rows], X)
 
 

@@ -144,10 +144,9 @@ class Problem:
     @cached_property
     def mean_squares(self) -> np.ndarray:
         """That of each column over all rows, (n_features,), however they are weighted; it takes a pass over X."""
-        n_chunks = chunk_count(self.n_values, self.n_features)
         launch = mean_squares if self.n_values >= THREADED_FROM else mean_squares.serial
         squares = np.empty(self.n_features)
-        launch(self.X, np.empty((n_chunks, self.n_features)), squares)
+        launch(self.X, np.empty((chunk_count(self.n_values, self.n_features), self.n_features)), squares)
         return squares
 
     def default_start(self, seed: int) -> np.ndarray:

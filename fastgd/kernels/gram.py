@@ -6,7 +6,7 @@ import numpy as np
 
 from ..jit import subroutine, threaded
 from ..rows import n_rows
-from .gradient import chunk_bound
+from .gradient import chunk_bound, clear
 
 # So many dense rows are worked on at a time, stored column by column. Columns are multiplied four by three: the twelve
 # sums and the vectors that they come from fill the registers. So many of them, a panel, stay in the first-level cache
@@ -79,11 +79,13 @@ def dense_products(begin, end, X, weights, shift, inverse, blocks, sums):
 
     Of column i and each from i on, and of some before. ``sums`` has the shape (n_chunks, n_sums, n_tall, n_wide), these
     two at least the number of columns and multiples of `TALL` and `WIDE`; ``blocks`` is workspace, for each chunk as
-    many rows as the larger of the two, of `BLOCK_ROWS` + `GAP` numbers, zero where there is no column; the first serves
-    them all, and so stays in the cache.
+    many rows as the larger of the two, of `BLOCK_ROWS` + `GAP` numbers; the first serves them all, and so stays in the
+    cache.
     """
     n_chunks, n_tall, n_wide = sums.shape[0], sums.shape[2], sums.shape[3]
     block, n_blocks = blocks[begin], (X.shape[0] + BLOCK_ROWS - 1) // BLOCK_ROWS
+    for j in range(X.shape[1] + 1, block.shape[0]):
+        clear(block[j])
     for c in range(begin, end):
         start, stop = chunk_bound(c, n_chunks, 0, n_blocks), chunk_bound(c + 1, n_chunks, 0, n_blocks)
         for k in range(weights.shape[0]):
