@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from . import memory
 from .kernels.gram import BLOCK_ROWS, GAP, TALL, WIDE, dense_products, sparse_products
 from .matrix import as_scipy, shape_of
 from .rows import CSR
@@ -14,6 +13,8 @@ from .rows import CSR
 # A chunk of rows has at least so many, lest its sums take longer to add up than to make. There are no more than so many
 # chunks, and values of all their sums.
 CHUNK_ROWS, MOST_CHUNKS, MOST_VALUES = 960, 16, 1 << 22
+# Of sums of so many values there are few: memory that no one has touched yet takes longer than to add to it.
+LARGE_SUMS, FEW_CHUNKS = 1 << 16, 4
 # So few products take NumPy a millisecond, and kernels longer to compile.
 FEW_PRODUCTS = 1 << 22
 # So many take one thread some milliseconds. For fewer, numba's own threads, which spin on after a gradient, are in the
@@ -27,7 +28,7 @@ CANCELLED = 1e-6
 
 def centred_blocks(X: np.ndarray, shift: np.ndarray) -> Iterator[np.ndarray]:
     """x_i - shift in float64, a block of rows at a time, in an array that the next ones will be in too."""
-    buffer = memory.empty((min(len(X), CENTRED_ROWS), X.shape[1]))
+    buffer = np.empty((min(len(X), CENTRED_ROWS), X.shape[1]))
     for first in range(0, len(X), CENTRED_ROWS):
         rows = X[first : first + CENTRED_ROWS]
         yield np.subtract(rows, shift, out=buffer[: len(rows)])
@@ -71,15 +72,17 @@ def _by_numpy(X: np.ndarray, weights: np.ndarray, shift: np.ndarray, inverse: np
 def _shape_of_sums(weights: np.ndarray, d: int) -> tuple[int, int, int, int]:
     """For the kernels, (n_chunks, n_sums, n_tall, n_wide)."""
     (n, n_sums), tall, wide = weights.shape, -(-(d + 1) // TALL) * TALL, -(-(d + 1) // WIDE) * WIDE
-    n_chunks = max(min(n // CHUNK_ROWS, MOST_CHUNKS, MOST_VALUES // (n_sums * tall * wide)), 1)
+    size = n_sums * tall * wide
+    most = MOST_CHUNKS if size < LARGE_SUMS else FEW_CHUNKS
+    n_chunks = max(min(n // CHUNK_ROWS, most, MOST_VALUES // size), 1)
     return 1 << (n_chunks.bit_length() - 1), n_sums, tall, wide  # as many chunks for each of two or four threads
 
 
 def _of_dense_rows(
     X: np.ndarray, weights: np.ndarray, shift: np.ndarray, inverse: np.ndarray, rough: bool
 ) -> np.ndarray:
-    sums = memory.zeros(_shape_of_sums(weights, X.shape[1]))
-    blocks = memory.empty((len(sums), max(sums.shape[2:]), BLOCK_ROWS + GAP), np.float32 if rough else np.float64)
+    sums = np.zeros(_shape_of_sums(weights, X.shape[1]))
+    blocks = np.empty((len(sums), max(sums.shape[2:]), BLOCK_ROWS + GAP), np.float32 if rough else np.float64)
     launch = dense_products if weights.size * X.shape[1] ** 2 >= THREADED_PRODUCTS else dense_products.serial
     launch(X, np.ascontiguousarray(weights.T), shift, inverse, blocks, sums)
     for some in sums[1:]:

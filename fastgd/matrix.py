@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from . import memory
 from .data.sparse import is_sparse
 from .data.table import Table
 from .data.wording import plural
@@ -174,7 +173,7 @@ def squared(X: np.ndarray | CSR) -> Any:
 def take_rows(X: np.ndarray | CSR, rows: np.ndarray) -> np.ndarray | CSR:
     """A copy of some rows."""
     if not isinstance(X, CSR):
-        return np.take(X, rows, axis=0, out=memory.empty((len(rows), X.shape[1]), X.dtype), mode="clip")
+        return np.take(X, rows, axis=0)
     return from_scipy(as_scipy(X)[rows], X)
 
 

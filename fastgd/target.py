@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from . import memory
 from .data.wording import label, plural
 from .errors import DataError, OptionError
 from .matrix import same_type
@@ -148,7 +147,8 @@ def _two_numbers(values: np.ndarray) -> Target | None:
     upper = values == classes[1]
     if classes[0] == classes[1] or not (upper | (values == classes[0])).all():
         return None
-    y = np.multiply(upper, 2.0, out=memory.empty(upper.shape))
+    y = upper.astype(np.float64)
+    y *= 2.0
     y -= 1.0
     return Target(y, 1, classes)
 

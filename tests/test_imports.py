@@ -24,7 +24,7 @@ MOST_LINES = 400
 # From the ground up. A module imports from its own layer and from those below it, at the top of the file or
 # within a function; `if TYPE_CHECKING:` does not count. A package stands for all the modules in it.
 LAYERS = [
-    ["errors", "memory"],
+    ["errors"],
     ["term", "term_numba", "jit", "jit_cache", "elementary", "prefetch"],
     ["environment"],
     ["smooth"],

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import memory
 from ..gram import CENTRED_ROWS, centred_blocks, gram
 from ..kernels.curvature import curvatures, curvatures_of_outputs
 from ..kernels.moments import powers_of_columns
@@ -64,7 +63,7 @@ class Sample:
         n_outputs, p = self.scaled.shape
         curvature = self._curvatures(theta)
         alike = bool((curvature == curvature[:, :1]).all())
-        hessian = memory.empty((n_outputs, p, p))
+        hessian = np.empty((n_outputs, p, p))
         many = len(curvature) * p * p >= ROUGH_FROM and not isinstance(self.problem.X, CSR)
         for rough in (True, False) if many else (False,):
             hessian[:] = self._products(curvature[:, :1] if alike else curvature, rough)
