@@ -199,13 +199,25 @@ def test_values_that_are_no_numbers_are_named(passes, form, where, value):
 @pytest.mark.parametrize(
     "rows", [{}, {"sample_weight": True}, {"offset": True}, {"sample_weight": True, "offset": True}]
 )
-@pytest.mark.parametrize("loss", ["logistic", "huber"])
+@pytest.mark.parametrize("loss", ["logistic", "huber", "squared", "half_squared"])
 @pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
 def test_the_loss_at_zero(form, loss, rows):
     y = LABELS if getattr(LOSSES.resolve(loss), "classifies", False) else random.poisson(2.0, N).astype(float)
     values = {"sample_weight": random.integers(1, 4, N).astype(float), "offset": random.normal(size=N)}
     problem = posed(form(X), y, loss, **{name: values[name] for name in rows})
     assert problem.loss_at_zero() == pytest.approx(problem.mean_loss(problem.zeros()), rel=1e-14)
+
+
+def test_the_first_pass_of_least_squares_is_at_the_minimum_of_the_sample():
+    y = BIG @ np.arange(1.0, BIG.shape[1] + 1.0) + np.random.default_rng(1).normal(size=MANY)
+    problem = posed(BIG, y, "squared")
+    rows, _ = problem.draw(sample_size(problem, "newton"), 0)
+    some, target = BIG[rows] - BIG[rows].mean(axis=0), y[rows] - y[rows].mean()
+    expected = np.linalg.solve(
+        2 * some.T @ some / len(rows) + 0.01 * np.eye(BIG.shape[1]), 2 * some.T @ target / len(rows)
+    )
+    result = fastgd.fit(BIG, y, alpha=0.01, method="newton", max_epochs=1)
+    assert result.coef == pytest.approx(expected, rel=1e-5)  # of a Hessian in float32
 
 
 def test_a_look_leaves_what_was_asked_last():
