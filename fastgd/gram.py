@@ -6,20 +6,23 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from .jit import threads_in_use
 from .kernels.gram import BLOCK_ROWS, GAP, TALL, WIDE, dense_products, sparse_products
 from .matrix import as_scipy, shape_of
 from .rows import CSR
 
 # A chunk of rows has at least so many, lest its sums take longer to add up than to make. There are no more than so many
 # chunks, and values of all their sums.
-CHUNK_ROWS, MOST_CHUNKS, MOST_VALUES = 960, 16, 1 << 22
+CHUNK_ROWS, MOST_CHUNKS, MOST_VALUES = 512, 16, 1 << 22
 # Of sums of so many values there are few: memory that no one has touched yet takes longer than to add to it.
 LARGE_SUMS, FEW_CHUNKS = 1 << 16, 4
 # So few products take NumPy a millisecond, and kernels longer to compile.
 FEW_PRODUCTS = 1 << 22
-# So many take one thread some milliseconds. For fewer, numba's own threads, which spin on after a gradient, are in the
-# way of others. A product of sparse values takes as long as so many of dense ones.
-THREADED_PRODUCTS, SPARSE_PRODUCT = 1 << 28, 32
+# So many take one thread a millisecond or two.
+THREADED_PRODUCTS = 1 << 25
+# And so many of sparse values some milliseconds. For fewer, numba's threads, which spin on after a gradient, are in the
+# way of Python's.
+THREADED_SPARSE_PRODUCTS = 1 << 23
 # Blocks of rows for NumPy, lest temporary arrays leave the cache; and of sparse rows made dense.
 CENTRED_ROWS, DENSE_ROWS = 1024, 8192
 # Sparse columns are centred after their products are made, unless less than this part of the squares would be left.
@@ -82,8 +85,9 @@ def _of_dense_rows(
     X: np.ndarray, weights: np.ndarray, shift: np.ndarray, inverse: np.ndarray, rough: bool
 ) -> np.ndarray:
     sums = np.zeros(_shape_of_sums(weights, X.shape[1]))
-    blocks = np.empty((len(sums), max(sums.shape[2:]), BLOCK_ROWS + GAP), np.float32 if rough else np.float64)
-    launch = dense_products if weights.size * X.shape[1] ** 2 >= THREADED_PRODUCTS else dense_products.serial
+    many = weights.size * X.shape[1] ** 2 >= THREADED_PRODUCTS
+    launch, n_threads = (dense_products, min(threads_in_use(), len(sums))) if many else (dense_products.serial, 1)
+    blocks = np.empty((n_threads, max(sums.shape[2:]), BLOCK_ROWS + GAP), np.float32 if rough else np.float64)
     launch(X, np.ascontiguousarray(weights.T), shift, inverse, blocks, sums)
     for some in sums[1:]:
         sums[0] += some
@@ -98,7 +102,7 @@ def _of_sparse_rows(X: CSR, weights: np.ndarray, shift: np.ndarray, inverse: np.
     n, d = shape_of(X)
     sums = np.zeros(_shape_of_sums(weights, d))
     pairs = weights.shape[1] * len(X.data) ** 2 // n
-    launch = sparse_products if SPARSE_PRODUCT * pairs >= THREADED_PRODUCTS else sparse_products.serial
+    launch = sparse_products if pairs >= THREADED_SPARSE_PRODUCTS else sparse_products.serial
     launch(X, np.ascontiguousarray(weights.T), sums)
     total = sums.sum(axis=0)[:, : d + 1, : d + 1]
     total = total + total.transpose(0, 2, 1)

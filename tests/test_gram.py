@@ -63,7 +63,8 @@ def test_of_any_shape(form, n, d, seed):
     expected = product(X, weights, shift)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fastgd.gram, "FEW_PRODUCTS", 0)
-        patch.setattr(fastgd.gram, "THREADED_PRODUCTS", 0)
+        for name in ("THREADED_PRODUCTS", "THREADED_SPARSE_PRODUCTS"):
+            patch.setattr(fastgd.gram, name, 0)
         np.testing.assert_allclose(gram(matrix, weights, shift, True), expected, rtol=1e-10, atol=1e-10)
 
 
@@ -100,7 +101,8 @@ def test_columns_far_from_zero_keep_their_digits(form, monkeypatch):
 @pytest.mark.parametrize("form", ["dense", "csr"])
 def test_any_number_of_threads_gives_the_same_bits(form, rough, monkeypatch):
     monkeypatch.setattr(fastgd.gram, "FEW_PRODUCTS", 0)
-    monkeypatch.setattr(fastgd.gram, "THREADED_PRODUCTS", 0)
+    for name in ("THREADED_PRODUCTS", "THREADED_SPARSE_PRODUCTS"):
+        monkeypatch.setattr(fastgd.gram, name, 0)
     _, matrix, weights, shift = data(form, 4 * CHUNK_ROWS + 7)
     found = []
     for count in (1, 2):

@@ -14,7 +14,7 @@ from fastgd.kernels.curvature import curvatures, curvatures_of_outputs, mean_squ
 from fastgd.kernels.targets import Targets
 from fastgd.kernels.update import Metric, Stepper
 from fastgd.losses import LOSSES
-from fastgd.methods.quasi_newton import Dense, LimitedMemory, solver_of
+from fastgd.methods.quasi_newton import Dense, Hessian, LimitedMemory, lower_factor, solver_of
 from fastgd.penalties import Box, ElasticNet
 from fastgd.rules import SGD
 from fastgd.steps import SAMPLE_ROWS
@@ -51,7 +51,7 @@ METHODS = ("newton", "lbfgs")
 def test_a_hessian_is_solved_even_where_rounding_has_made_it_indefinite(least):
     vectors = np.linalg.qr(random.normal(size=(4, 4)))[0]
     hessian, b = vectors * [least, 1.0, 2.0, 3.0] @ vectors.T, random.normal(size=4)
-    np.testing.assert_allclose(hessian @ solver_of(hessian)(b), b, rtol=1e-12)
+    np.testing.assert_allclose(hessian @ solver_of(hessian, lower_factor(hessian))(b), b, rtol=1e-12)
 
 
 def objective(theta, X, y, loss, l2, weight=None, offset=0.0):
@@ -209,7 +209,7 @@ def test_limited_memory_is_bfgs(seed, pairs):
     A = random.normal(size=(p, p))
     hessian = A @ A.T + np.eye(p)
     start = np.diag(random.uniform(0.5, 2.0, p))
-    model, H = LimitedMemory.over_hessian(start[None]), np.linalg.inv(start)
+    model, H = LimitedMemory.over_hessian(Hessian(start[None])), np.linalg.inv(start)
     for _ in range(pairs):
         s = random.normal(size=p)
         y = hessian @ s

@@ -13,6 +13,8 @@ from fastgd.kernels.update import Metric, Stepper
 from fastgd.losses import LOSSES
 from fastgd.matrix import as_matrix
 from fastgd.methods import sampled
+from fastgd.methods.newton import shortfall
+from fastgd.methods.quasi_newton import Dense, Hessian, LimitedMemory
 from fastgd.methods.sampled import Sample, independent, working_rows
 from fastgd.methods.scaled import Scaled
 from fastgd.penalties import ElasticNet
@@ -47,7 +49,7 @@ def test_the_hessian_is_that_of_the_textbook(rough, monkeypatch):
     monkeypatch.setattr(sampled, "ROUGH_FROM", 0 if rough else 1 << 60)
     monkeypatch.setattr(fastgd.gram, "FEW_PRODUCTS", 0)
     theta, shift, inverse = random.normal(size=D + 1), random.normal(size=D), 2.0 ** random.integers(-3, 3, D)
-    found = sample_of(X, shift=shift, inverse=inverse).hessian(theta)[0]
+    found = sample_of(X, shift=shift, inverse=inverse).hessian(theta).matrices[0]
     off = np.abs(found / exact_hessian(X, theta, shift, inverse) - 1).max()
     assert off < (1e-4 if rough else 1e-7)  # curvatures are difference quotients
     assert (off > 1e-9) or not rough
@@ -57,10 +59,10 @@ def test_columns_that_rounding_would_drown_are_summed_in_float64(monkeypatch):
     monkeypatch.setattr(fastgd.gram, "FEW_PRODUCTS", 0)
     near = np.column_stack([X, X[:, 0] + 1e-5 * random.normal(size=N)])
     theta = np.zeros(D + 2)
-    precise = [sample_of(near, l2=l2).hessian(theta) for l2 in (1e-8, 1e-2)]
+    precise = [sample_of(near, l2=l2).hessian(theta).matrices for l2 in (1e-8, 1e-2)]
     monkeypatch.setattr(sampled, "ROUGH_FROM", 0)
-    np.testing.assert_array_equal(sample_of(near, l2=1e-8).hessian(theta), precise[0])
-    assert (sample_of(near, l2=1e-2).hessian(theta) != precise[1]).any()  # the penalty keeps them apart
+    np.testing.assert_array_equal(sample_of(near, l2=1e-8).hessian(theta).matrices, precise[0])
+    assert (sample_of(near, l2=1e-2).hessian(theta).matrices != precise[1]).any()  # the penalty keeps them apart
 
 
 @pytest.mark.parametrize(("form", "times"), [(np.asarray, 2), (sp.csr_array, 1)], ids=["dense", "csr"])
@@ -73,12 +75,36 @@ def test_only_dense_columns_are_tried_in_float32(form, times, monkeypatch):
     assert seen == [True, False][-times:]
 
 
+@pytest.mark.parametrize(("n_rows", "among"), [(300, 600), (300, 3000), (600, 3000), (300, 300)])
+def test_steps_by_a_sample_are_as_long_as_comes_nearest_to_newtons(n_rows, among):
+    """Of all lengths t, E |(1 - t S^-1 H) e|^2 in the norm of H is least at E tr S^-1 H / E tr (S^-1 H)^2."""
+    p, sums = 60, np.zeros(2)
+    for _ in range(20):
+        rows = random.normal(size=(among, p))
+        product = np.linalg.solve(rows[:n_rows].T @ rows[:n_rows] / n_rows, rows.T @ rows / among)
+        sums += np.trace(product), np.trace(product @ product)
+    assert shortfall(n_rows, among, p) == pytest.approx(sums[1] / sums[0], rel=0.03)
+
+
+@pytest.mark.parametrize("model_of", [lambda H: Dense(H.matrices.copy()), LimitedMemory.over_hessian])
+def test_a_stretched_model_makes_steps_shorter(model_of):
+    scaled = sample_of(X).scaled
+    theta = np.zeros(D + 1)
+    scaled.evaluate(theta)
+    model = model_of(sample_of(X).hessian(theta))
+    whole, promised = model.change(scaled, theta)
+    model.stretch(1.25)
+    change, less = model.change(scaled, theta)
+    np.testing.assert_allclose(1.25 * change, whole, rtol=1e-6)
+    assert 1.25 * less == pytest.approx(promised)
+
+
 def test_independent():
-    assert independent(np.diag([1e-12, 1.0, 1e12]))  # units do not matter
-    assert independent(np.array([[1.0, 0.9], [0.9, 1.0]]))
-    assert not independent(np.array([[1.0, 0.9999], [0.9999, 1.0]]))
-    assert not independent(np.array([[1.0, 2.0], [2.0, 1.0]]))  # nor is it positive
-    assert not independent(np.full((2, 2), np.nan))
+    assert independent(Hessian(np.diag([1e-12, 1.0, 1e12])[None]))  # units do not matter
+    assert independent(Hessian(np.array([[1.0, 0.9], [0.9, 1.0]])[None]))
+    assert not independent(Hessian(np.array([[1.0, 0.9999], [0.9999, 1.0]])[None]))
+    assert not independent(Hessian(np.array([[1.0, 2.0], [2.0, 1.0]])[None]))  # nor is it positive
+    assert not independent(Hessian(np.full((2, 2), np.nan)[None]))
 
 
 @pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
@@ -101,6 +127,7 @@ def test_dense_columns_work_from_where_their_centre_is():
 MANY = 3 * FEWEST_SAMPLE_ROWS
 BIG = random.normal(size=(MANY, 200))
 SCORE = BIG[:, 0] - BIG[:, 1]
+NUMBERS = BIG @ np.arange(1.0, 201.0) + np.random.default_rng(1).normal(size=MANY)
 YES = np.where(SCORE + random.logistic(size=MANY) > 0, "yes", "no")
 
 
@@ -208,16 +235,30 @@ def test_the_loss_at_zero(form, loss, rows):
     assert problem.loss_at_zero() == pytest.approx(problem.mean_loss(problem.zeros()), rel=1e-14)
 
 
-def test_the_first_pass_of_least_squares_is_at_the_minimum_of_the_sample():
-    y = BIG @ np.arange(1.0, BIG.shape[1] + 1.0) + np.random.default_rng(1).normal(size=MANY)
-    problem = posed(BIG, y, "squared")
+def test_least_squares_begins_at_the_minimum_of_the_sample():
+    problem = posed(BIG, NUMBERS, "squared")
     rows, _ = problem.draw(sample_size(problem, "newton"), 0)
-    some, target = BIG[rows] - BIG[rows].mean(axis=0), y[rows] - y[rows].mean()
+    some, target = BIG[rows] - BIG[rows].mean(axis=0), NUMBERS[rows] - NUMBERS[rows].mean()
     expected = np.linalg.solve(
         2 * some.T @ some / len(rows) + 0.01 * np.eye(BIG.shape[1]), 2 * some.T @ target / len(rows)
     )
-    result = fastgd.fit(BIG, y, alpha=0.01, method="newton", max_epochs=1)
+    result = fastgd.fit(BIG, NUMBERS, alpha=0.01, method="newton", max_epochs=1)
     assert result.coef == pytest.approx(expected, rel=1e-5)  # of a Hessian in float32
+
+
+@pytest.mark.parametrize("loss", ["logistic", "squared"])
+def test_a_step_from_there_is_newtons_by_the_sample_and_shorter(loss):
+    y = NUMBERS if loss == "squared" else np.where(YES == "yes", 1.0, -1.0)
+    problem = posed(BIG, y, loss)
+    rows, _ = problem.draw(sample_size(problem, "newton"), 0)
+    weights, after = fastgd.fit(BIG, y, loss=loss, alpha=0.01, method="newton", max_epochs=5, tol=0).path[1:3]
+    columns, penalty = np.column_stack([BIG, np.ones(MANY)]), 0.01 * np.diag([*np.ones(BIG.shape[1]), 0.0])
+    z = columns @ weights
+    slopes = 2 * (z - y) if loss == "squared" else -y / (1 + np.exp(y * z))
+    curvature = (np.full(MANY, 2.0) if loss == "squared" else -slopes * (y + slopes))[rows, None]
+    hessian = columns[rows].T @ (curvature * columns[rows]) / len(rows) + penalty
+    step = np.linalg.solve(hessian, -(columns.T @ slopes / MANY + penalty @ weights))
+    assert after - weights == pytest.approx(step / shortfall(len(rows), MANY, len(step)), rel=1e-4)
 
 
 def test_a_look_leaves_what_was_asked_last():

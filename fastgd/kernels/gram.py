@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import prange
 
-from ..jit import subroutine, threaded
+from ..jit import parallel_kernel, subroutine, threaded
 from ..rows import n_rows
 from .gradient import chunk_bound, clear
 
@@ -73,17 +74,12 @@ def add_tile(block, i, j, sums):
     sums[i3, j2] += s32
 
 
-@threaded("sums")
-def dense_products(begin, end, X, weights, shift, inverse, blocks, sums):
-    """Add sum_i s_ki v_i v_i', v_i = (inverse (x_i - shift), 1), to ``sums`` for each row k of ``weights``.
-
-    Of column i and each from i on, and of some before. ``sums`` has the shape (n_chunks, n_sums, n_tall, n_wide), these
-    two at least the number of columns and multiples of `TALL` and `WIDE`; ``blocks`` is workspace, for each chunk as
-    many rows as the larger of the two, of `BLOCK_ROWS` + `GAP` numbers; the first serves them all, and so stays in the
-    cache.
-    """
+# A function of its own, lest the compiler regroup its sums in one of the two forms of the kernel.
+@subroutine
+def add_dense_chunks(begin, end, X, weights, shift, inverse, block, sums):
+    """Add the products of the chunks of rows begin..end, each to sums of its own."""
     n_chunks, n_tall, n_wide = sums.shape[0], sums.shape[2], sums.shape[3]
-    block, n_blocks = blocks[begin], (X.shape[0] + BLOCK_ROWS - 1) // BLOCK_ROWS
+    n_blocks = (X.shape[0] + BLOCK_ROWS - 1) // BLOCK_ROWS
     for j in range(X.shape[1] + 1, block.shape[0]):
         clear(block[j])
     for c in range(begin, end):
@@ -97,6 +93,22 @@ def dense_products(begin, end, X, weights, shift, inverse, blocks, sums):
                     for i in range(0, min(behind, n_tall), TALL):
                         for j in range(max(panel, i // WIDE * WIDE), behind, WIDE):
                             add_tile(block, i, j, sums[c, k])
+
+
+# By numba's threads: they spin on after a gradient, and would be in the way of Python's.
+@parallel_kernel
+def dense_products(X, weights, shift, inverse, blocks, sums):
+    """Add sum_i s_ki v_i v_i', v_i = (inverse (x_i - shift), 1), to ``sums`` for each row k of ``weights``.
+
+    Of column i and each from i on, and of some before. ``sums`` has the shape (n_chunks, n_sums, n_tall, n_wide), these
+    two at least the number of columns and multiples of `TALL` and `WIDE`; ``blocks`` is workspace, for each thread as
+    many rows as the larger of the two, of `BLOCK_ROWS` + `GAP` numbers, which so stay in its cache.
+    """
+    n_threads, n_chunks = blocks.shape[0], sums.shape[0]
+    for thread in prange(n_threads):
+        t = np.int64(thread)
+        begin, end = chunk_bound(t, n_threads, 0, n_chunks), chunk_bound(t + 1, n_threads, 0, n_chunks)
+        add_dense_chunks(begin, end, X, weights, shift, inverse, blocks[t], sums)
 
 
 @threaded("sums")

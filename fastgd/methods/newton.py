@@ -38,11 +38,11 @@ def newton(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: 
     scaled = Scaled(problem, make_stepper(problem, options, plan))
     sample = Sample.draw(scaled, sample_size(problem, "newton"), options.seed)
     if sample.is_all:
-        descent = QuasiNewton(scaled, theta, model_of(sample, theta, watch), plan.learning_rate)
+        descent = QuasiNewton(scaled, theta, model_of(sample, theta, watch, problem.n_samples), plan.learning_rate)
         exact = not is_joint(problem.loss)
 
         def anew(at: np.ndarray, kept: bool) -> CurvatureModel | None:
-            return model_of(sample, at, watch) if kept and exact else None
+            return model_of(sample, at, watch, problem.n_samples) if kept and exact else None
 
         descend(descent, options, watch, theta, renewed=anew)
         return
@@ -61,7 +61,7 @@ def newton(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: 
                 descent.model.distrust()
             return None
         renewals += 1
-        return model_of(sample, at, watch)
+        return model_of(sample, at, watch, problem.n_samples)
 
     descend(descent, options, watch, theta, first=first, at_start=at_start if unseen else None, renewed=renewed)
 
@@ -71,11 +71,26 @@ def begins_on_sample(problem: Problem, theta: np.ndarray) -> bool:
     return not theta.any() and not problem.several and sample_size(problem, "newton") < problem.n_samples
 
 
-def model_of(sample: Sample, theta: np.ndarray, watch: Watch) -> CurvatureModel:
-    """By the sample's Hessian, which counts as a pass over its rows."""
+def model_of(sample: Sample, theta: np.ndarray, watch: Watch, among: int) -> CurvatureModel:
+    """For steps on the gradient of so many rows, by the sample's Hessian, which counts as a pass over its own rows."""
     watch.passes_before += sample.share
-    hessian = sample.hessian(theta)
-    return LimitedMemory.over_hessian(hessian) if is_smooth(sample.problem.penalty) else Dense(hessian)
+    hessian, smooth = sample.hessian(theta), is_smooth(sample.problem.penalty)
+    model: CurvatureModel = LimitedMemory.over_hessian(hessian) if smooth else Dense(hessian.matrices)
+    model.stretch(shortfall(sample.problem.n_samples, among, sample.problem.n_parameters))
+    return model
+
+
+def shortfall(n_rows: int, among: int, n_parameters: int) -> float:
+    """What to multiply the Hessian of some rows ``among`` more with, so that steps by its inverse are the best.
+
+    With gamma parameters for each row the inverse is 1 / (1 - gamma) times too large in the mean, and so uneven that
+    steps shorter by as much again come nearest to Newton's. Source: Marchenko and Pastur, Distribution of eigenvalues
+    for some sets of random matrices (1967); Lacotte and Pilanci, Optimal randomized first-order methods for
+    least-squares problems (2020); here the rows are among those of the Hessian that the steps are for.
+    """
+    if n_rows == among:
+        return 1.0
+    return ((1.0 - n_parameters / among) / (1.0 - n_parameters / n_rows)) ** 2
 
 
 def minimum_on(
@@ -85,24 +100,28 @@ def minimum_on(
 
     With them the sample's model there, and its gradient at ``theta``, where it began.
     """
-    problem = sample.problem
+    problem, among = sample.problem, sample.whole.problem.n_samples
     alike = is_squared(problem.loss)  # everywhere: one Hessian will do
     parts = min(problem.n_samples // (FEWEST_ROWS_A_PARAMETER * problem.n_parameters), MOST_PARTS)
     part = sample if alike or parts < 2 else sample.every(parts)
-    descent = QuasiNewton(sample.scaled, theta, model_of(part, theta, watch), longest)
+    descent = QuasiNewton(sample.scaled, theta, model_of(part, theta, watch, part.problem.n_samples), longest)
     at_start = descent.gradient
     watch.passes_before += sample.share
     near = NEAR_ENOUGH * problem.n_parameters / problem.n_samples
-    if alike and longest == 1.0:  # a step goes all the way
-        return sample.scaled.moved(theta, descent.change), descent.model, at_start
     for step in range(1, MOST_STEPS + 1):
+        if alike and longest == 1.0:  # a step goes all the way
+            descent.theta = sample.scaled.moved(theta, descent.change)
+            break
         if descent.exhausted or descent.promised <= near * abs(descent.objective):
             break
         watch.passes_before += sample.share
         kept = descent.judge()
         if step % STEPS_A_MODEL == 0:
-            descent.model = model_of(part, descent.theta, watch)
+            descent.model = model_of(part, descent.theta, watch, part.problem.n_samples)
             descent.propose()
         elif kept:
             descent.propose()
-    return descent.theta, descent.model if alike else model_of(sample, descent.theta, watch), at_start
+    if not alike:
+        return descent.theta, model_of(sample, descent.theta, watch, among), at_start
+    descent.model.stretch(shortfall(problem.n_samples, among, problem.n_parameters))
+    return descent.theta, descent.model, at_start

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -30,6 +31,19 @@ SWEEPS, SWEEP_TOLERANCE = 200, 1e-10
 MEMORY = 20
 
 
+class Hessian:
+    """That of each output, (n_outputs, n_parameters, n_parameters), and its factors, which are made once."""
+
+    def __init__(self, matrices: np.ndarray) -> None:
+        self.matrices = matrices
+        self.largest = float(np.einsum("kii->ki", matrices).max())
+
+    @cached_property
+    def factors(self) -> list[np.ndarray | None]:
+        """Of each matrix, see `lower_factor`."""
+        return [lower_factor(matrix) for matrix in self.matrices]
+
+
 class CurvatureModel(Protocol):
     """What a method thinks of the curvature of F; ``largest`` is the largest on its diagonal at first."""
 
@@ -40,6 +54,9 @@ class CurvatureModel(Protocol):
 
     def learn(self, step: np.ndarray, change_of_slope: np.ndarray) -> None:
         """Agree with what a step showed."""
+
+    def stretch(self, factor: float) -> None:
+        """Take the curvature for so many times as large."""
 
     def distrust(self) -> None:
         """Take the size of the curvature from what steps show, from now on, and its shape alone from the model."""
@@ -76,6 +93,9 @@ class Dense:
                     product *= factor
                 hessian += np.outer(y, y) / curvature - np.outer(product, product) / float(s @ product)
 
+    def stretch(self, factor: float) -> None:
+        self.hessian *= factor
+
     def distrust(self) -> None:
         self.rescaled = True
 
@@ -99,14 +119,14 @@ class LimitedMemory:
         self.pairs: deque[tuple[np.ndarray, np.ndarray, float]] = deque(maxlen=MEMORY)
 
     @classmethod
-    def over_hessian(cls, hessian: np.ndarray) -> LimitedMemory:
-        """Over the Hessian of each output, (n_outputs, n_parameters, n_parameters)."""
-        solvers = [solver_of(each) for each in hessian]
+    def over_hessian(cls, hessian: Hessian) -> LimitedMemory:
+        """Over a Hessian."""
+        solvers = [solver_of(*each) for each in zip(hessian.matrices, hessian.factors, strict=True)]
 
         def solve(slope: np.ndarray) -> np.ndarray:
             return np.stack([solver(row) for solver, row in zip(solvers, slope, strict=True)])
 
-        return cls(solve, float(np.einsum("kii->ki", hessian).max()))
+        return cls(solve, hessian.largest)
 
     @classmethod
     def over_diagonal(cls, diagonal: np.ndarray, length: float) -> LimitedMemory:
@@ -131,6 +151,9 @@ class LimitedMemory:
             if self.rescaled:
                 self.length = _dot(change_of_slope, self.solve(change_of_slope)) / curvature
 
+    def stretch(self, factor: float) -> None:
+        self.length *= factor
+
     def distrust(self) -> None:
         self.rescaled = True
 
@@ -144,9 +167,8 @@ def lower_factor(matrix: np.ndarray) -> np.ndarray | None:
     return None if failed else np.asarray(factor)
 
 
-def solver_of(hessian: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """What gives the x with ``hessian`` x = b for each b."""
-    factor = lower_factor(hessian)
+def solver_of(hessian: np.ndarray, factor: np.ndarray | None) -> Callable[[np.ndarray], np.ndarray]:
+    """What gives the x with ``hessian`` x = b for each b, of a ``factor`` as `lower_factor` makes it."""
     if factor is None:  # rounding has made it indefinite, or overflow worse
         inverse = np.linalg.inv(hessian)
         return lambda b: np.asarray(inverse @ b)

@@ -15,7 +15,7 @@ from ..losses import is_squared
 from ..matrix import as_scipy, squared, take_rows
 from ..problem import Problem, predict_linear
 from ..rows import CSR
-from .quasi_newton import lower_factor
+from .quasi_newton import Hessian
 from .scaled import Scaled
 
 # What a Hessian has on its diagonal at least, as a part of the largest there: columns may depend on each other.
@@ -55,20 +55,21 @@ class Sample:
     def is_all(self) -> bool:
         return self.share == 1.0
 
-    def hessian(self, theta: np.ndarray) -> np.ndarray:
-        """That of F for each output, (n_outputs, n_parameters, n_parameters), in scaled variables.
+    def hessian(self, theta: np.ndarray) -> Hessian:
+        """That of F in scaled variables.
 
         What softmax's outputs have in common is left out.
         """
         n_outputs, p = self.scaled.shape
         curvature = self._curvatures(theta)
         alike = bool((curvature == curvature[:, :1]).all())
-        hessian = np.empty((n_outputs, p, p))
+        matrices = np.empty((n_outputs, p, p))
         many = len(curvature) * p * p >= ROUGH_FROM and not isinstance(self.problem.X, CSR)
         for rough in (True, False) if many else (False,):
-            hessian[:] = self._products(curvature[:, :1] if alike else curvature, rough)
-            np.einsum("kii->ki", hessian)[:] = self._filled_up(np.einsum("kii->ki", hessian), curvature)
-            if rough and all(map(independent, hessian)):
+            matrices[:] = self._products(curvature[:, :1] if alike else curvature, rough)
+            np.einsum("kii->ki", matrices)[:] = self._filled_up(np.einsum("kii->ki", matrices), curvature)
+            hessian = Hessian(matrices)
+            if rough and independent(hessian):
                 break
         return hessian
 
@@ -149,10 +150,12 @@ class Sample:
         return np.asarray((((problem.X[:, columns] - shift) * inverse) ** 2).mean(axis=0))
 
 
-def independent(matrix: np.ndarray) -> bool:
-    """Whether no combination of columns, each of length one, is next to nothing: ``matrix`` has all their products."""
-    factor = lower_factor(matrix)
-    return factor is not None and bool((np.diag(factor) ** 2 >= DEPENDENT * np.diag(matrix)).all())
+def independent(hessian: Hessian) -> bool:
+    """Whether no combination of columns, each of length one, is next to nothing: a Hessian has all their products."""
+    return all(
+        factor is not None and bool((np.diag(factor) ** 2 >= DEPENDENT * np.diag(matrix)).all())
+        for matrix, factor in zip(hessian.matrices, hessian.factors, strict=True)
+    )
 
 
 def working_rows(X: np.ndarray | CSR, shift: np.ndarray) -> np.ndarray:
