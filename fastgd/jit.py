@@ -13,11 +13,11 @@ import re
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any
 
 import numba
 import numpy as np
@@ -30,9 +30,6 @@ from threadpoolctl import ThreadpoolController
 
 from .errors import FastgdError, OptionError
 from .jit_cache import KernelCache
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 # Never fastmath=True: it lets LLVM assume there is no NaN and delete the checks for it.
 FASTMATH = frozenset({"reassoc", "contract", "arcp", "nsz"})
@@ -148,21 +145,6 @@ class _Threaded:
     def _count(self, args: tuple[Any, ...]) -> int:
         chunks = functools.reduce(getattr, self._part, args[self._position])
         return chunks if isinstance(chunks, int) else len(chunks)
-
-
-def side_by_side(function: Callable[[T], R], parts: Sequence[T]) -> list[R]:
-    """What ``function`` gives for each of the parts, on Python's threads: for long calls of NumPy."""
-    n_threads = min(threads_in_use(), len(parts))
-    bounds = [len(parts) * thread // max(n_threads, 1) for thread in range(n_threads + 1)]
-
-    def run(first: int, last: int) -> list[R]:
-        return [function(part) for part in parts[first:last]]
-
-    others = [_launches.python_threads.submit(run, *part) for part in pairwise(bounds[1:])]
-    results = run(0, bounds[1]) if parts else []
-    for other in others:
-        results += other.result()
-    return results
 
 
 def bound(kernel: Any, *args: Any) -> Callable[..., Any]:
