@@ -30,7 +30,7 @@ SAMPLE_ROWS_FOR_SQUARED = 18_432
 FEWEST_VALUES = 10
 # X'X of a sample takes at most so many products for each value of X, or about as long as a pass or two over X. Those of
 # sparse values take longer.
-PRODUCTS_A_VALUE, PRODUCTS_A_SPARSE_VALUE = 32, 4
+PRODUCTS_A_VALUE, PRODUCTS_A_SPARSE_VALUE = 28, 4
 # With so many rows for each parameter, steps by their Hessian miss Newton's by about a third of their length.
 ROWS_A_PARAMETER = 10
 # Columns whose spreads differ by less than this, and whose means are no further off, are left as they are.

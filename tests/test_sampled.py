@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -13,7 +15,6 @@ from fastgd.kernels.update import Metric, Stepper
 from fastgd.losses import LOSSES
 from fastgd.matrix import as_matrix
 from fastgd.methods import sampled
-from fastgd.methods.newton import shortfall
 from fastgd.methods.quasi_newton import Dense, Hessian, LimitedMemory
 from fastgd.methods.sampled import Sample, independent, working_rows
 from fastgd.methods.scaled import Scaled
@@ -22,6 +23,8 @@ from fastgd.problem import Problem, RowOptions
 from fastgd.rules import SGD
 from fastgd.steps import FEWEST_SAMPLE_ROWS, SAMPLE_ROWS, SAMPLE_ROWS_FOR_SQUARED, sample_size
 
+newton = importlib.import_module("fastgd.methods.newton")  # under its name the package has the function
+shortfall = newton.shortfall
 random = np.random.default_rng(11)
 N, D = 400, 5
 X = random.normal(size=(N, D))
@@ -169,7 +172,7 @@ def test_tol_is_about_the_gradient_at_zero_of_all_rows():
         assert result.objective >= exact.objective - 1e-14
 
 
-@pytest.mark.parametrize("loss", ["logistic", "squared"])
+@pytest.mark.parametrize("loss", ["logistic", "squared", "huber"])
 def test_what_is_looked_at_of_a_sample_counts_as_the_part_of_a_pass_that_it_is(monkeypatch, loss):
     rows, gradient, hessian = [], Problem.gradient, Sample.hessian
 
@@ -184,9 +187,9 @@ def test_what_is_looked_at_of_a_sample_counts_as_the_part_of_a_pass_that_it_is(m
 
     monkeypatch.setattr(Problem, "gradient", evaluated)
     monkeypatch.setattr(Sample, "hessian", curved)
-    y = YES if loss == "logistic" else SCORE
+    y = YES if loss == "logistic" else 3.0 * SCORE
     result = fastgd.fit(BIG, y, loss=loss, alpha=1e-4, max_epochs=6, tol=0)
-    assert len(set(rows)) == (2 if loss == "logistic" else 1)
+    assert len(set(rows)) == (2 if loss == "huber" else 1)  # a part of the sample, where rows curve unevenly
     assert result.trace["passes"][-1] - result.n_epochs == pytest.approx(sum(rows) / MANY)
 
 
@@ -247,7 +250,8 @@ def test_least_squares_begins_at_the_minimum_of_the_sample():
 
 
 @pytest.mark.parametrize("loss", ["logistic", "squared"])
-def test_a_step_from_there_is_newtons_by_the_sample_and_shorter(loss):
+def test_a_step_from_there_is_newtons_by_the_sample_and_shorter(loss, monkeypatch):
+    monkeypatch.setattr(newton, "ALIKE", 0.0)  # so that the Hessian is made there
     y = NUMBERS if loss == "squared" else np.where(YES == "yes", 1.0, -1.0)
     problem = posed(BIG, y, loss)
     rows, _ = problem.draw(sample_size(problem, "newton"), 0)
@@ -259,6 +263,67 @@ def test_a_step_from_there_is_newtons_by_the_sample_and_shorter(loss):
     hessian = columns[rows].T @ (curvature * columns[rows]) / len(rows) + penalty
     step = np.linalg.solve(hessian, -(columns.T @ slopes / MANY + penalty @ weights))
     assert after - weights == pytest.approx(step / shortfall(len(rows), MANY, len(step)), rel=1e-4)
+
+
+@pytest.fixture
+def curved(monkeypatch):
+    """How many rows Hessians were made of, and at which weights."""
+    seen, hessian = [], Sample.hessian
+
+    def seeing(self, theta):
+        seen.append((self.problem.n_samples, theta.copy()))
+        return hessian(self, theta)
+
+    monkeypatch.setattr(Sample, "hessian", seeing)
+    return seen
+
+
+def test_of_normal_columns_the_hessian_at_the_start_serves_and_its_length_there_is_that_of_the_curvatures(
+    monkeypatch, curved
+):
+    """E p (1 - p) x x' is E p (1 - p) times E x x', but along the weights: Stein's lemma."""
+    lengths, length_there = [], newton.length_there
+    monkeypatch.setattr(newton, "length_there", lambda *args: lengths.append(length_there(*args)) or lengths[0])
+    result = fastgd.fit(BIG, YES, loss="logistic", alpha=1e-4, max_epochs=9, tol=0)
+    ((rows, theta),) = curved
+    assert rows == sample_size(posed(BIG, YES), "newton")
+    assert not theta.any()
+    p = 1 / (1 + np.exp(-(BIG @ result.path[1][:-1] + result.path[1][-1])))
+    assert lengths == [pytest.approx(np.mean(p * (1 - p)) / 0.25, rel=0.03)]
+    above = result.trace["objective"] - fastgd.fit(BIG, YES, loss="logistic", alpha=1e-4, tol=0).objective
+    gamma = result.path.shape[1] * (1 / rows - 1 / MANY)
+    assert (above[2:6] < 3 * gamma * above[1:5]).all()
+
+
+def test_along_the_way_itself_it_may_be_another(curved):
+    """There the curvature of normal columns falls by more, which steps have shown already."""
+    X = np.random.default_rng(5).normal(size=(60_000, 10))
+    y = np.where(2 * X[:, 6] + X[:, 7] + np.random.default_rng(6).logistic(size=len(X)) > 0, "yes", "no")
+    fastgd.fit(X, y, loss="logistic", alpha=1e-4, method="newton", max_epochs=5, tol=0)
+    assert len(curved) == 1
+
+
+def test_rows_of_different_lengths_have_a_hessian_of_their_own_at_the_minimum(curved):
+    X = BIG * np.random.default_rng(2).choice([0.3, 3.0], size=(MANY, 1))
+    y = np.where(3 * (X[:, 0] - X[:, 1]) + np.random.default_rng(3).logistic(size=MANY) > 0, "yes", "no")
+    result = fastgd.fit(X, y, loss="logistic", alpha=1e-4, max_epochs=5, tol=0)
+    (rows, start), (again, minimum), *_ = curved
+    assert rows == again
+    assert not start.any()
+    np.testing.assert_array_equal(minimum, result.path[1])
+
+
+@pytest.mark.parametrize(
+    ("form", "options"),
+    [(np.asarray, {"loss": "huber"}), (sp.csr_array, {}), (np.asarray, {"penalty": "l1"})],
+    ids=["huber", "sparse", "l1"],
+)
+def test_where_there_is_little_hope_of_that_the_way_is_by_a_part_of_the_sample(curved, form, options):
+    y = 3.0 * SCORE if "loss" in options else YES
+    fastgd.fit(form(BIG), y, alpha=1e-4, method="newton", max_epochs=5, **{"loss": "logistic", **options})
+    sample = sample_size(posed(form(BIG), y, options.get("loss", "logistic")), "newton")
+    assert curved[0][0] < sample
+    assert next(theta.any() for rows, theta in curved if rows == sample)  # where the way has ended
 
 
 def test_a_look_leaves_what_was_asked_last():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.linalg import solve_triangular
+from scipy.linalg.lapack import dpotrs
 
 from ..kernels.outputs import is_joint
 from ..losses import is_squared
@@ -12,7 +14,7 @@ from ..problem import Problem
 from ..steps import sample_size
 from ..watch import Watch
 from .plan import Plan, make_stepper
-from .quasi_newton import CurvatureModel, Dense, LimitedMemory, QuasiNewton, descend
+from .quasi_newton import CurvatureModel, Dense, Hessian, LimitedMemory, QuasiNewton, descend
 from .sampled import Sample
 from .scaled import Scaled
 
@@ -22,6 +24,9 @@ MOST_PARTS, FEWEST_ROWS_A_PARAMETER = 8, 4
 NEAR_ENOUGH = 0.3
 # Losses like that of poisson curve otherwise where their minimum is than where they start.
 MOST_STEPS, STEPS_A_MODEL = 20, 10
+# Hessians are compared by a step of such a curvature, and alike where they differ by no more than so many times what a
+# sample differs by from all rows, see `length_there`.
+DIFFERENCE, ALIKE = 0.01, 2.0
 # A sample whose Hessian has failed so often, at several weights, is not like the other rows.
 MOST_RENEWALS = 2
 
@@ -71,13 +76,21 @@ def begins_on_sample(problem: Problem, theta: np.ndarray) -> bool:
     return not theta.any() and not problem.several and sample_size(problem, "newton") < problem.n_samples
 
 
-def model_of(sample: Sample, theta: np.ndarray, watch: Watch, among: int) -> CurvatureModel:
-    """For steps on the gradient of so many rows, by the sample's Hessian, which counts as a pass over its own rows."""
+def hessian_of(sample: Sample, theta: np.ndarray, watch: Watch) -> Hessian:
+    """The sample's, which counts as a pass over its rows."""
     watch.passes_before += sample.share
-    hessian, smooth = sample.hessian(theta), is_smooth(sample.problem.penalty)
-    model: CurvatureModel = LimitedMemory.over_hessian(hessian) if smooth else Dense(hessian.matrices)
+    return sample.hessian(theta)
+
+
+def model_of(sample: Sample, theta: np.ndarray, watch: Watch, among: int) -> CurvatureModel:
+    """For steps on the gradient of so many rows, by the sample's Hessian."""
+    model = model_by(hessian_of(sample, theta, watch), sample.problem)
     model.stretch(shortfall(sample.problem.n_samples, among, sample.problem.n_parameters))
     return model
+
+
+def model_by(hessian: Hessian, problem: Problem) -> CurvatureModel:
+    return LimitedMemory.over_hessian(hessian) if is_smooth(problem.penalty) else Dense(hessian.matrices)
 
 
 def shortfall(n_rows: int, among: int, n_parameters: int) -> float:
@@ -96,15 +109,18 @@ def shortfall(n_rows: int, among: int, n_parameters: int) -> float:
 def minimum_on(
     sample: Sample, theta: np.ndarray, longest: float, watch: Watch
 ) -> tuple[np.ndarray, CurvatureModel, np.ndarray]:
-    """Weights near the minimum on a sample of the rows, by the Hessian of a part of it.
+    """Weights near the minimum on a sample of the rows, with the sample's model there, and its gradient at ``theta``.
 
-    With them the sample's model there, and its gradient at ``theta``, where it began.
+    The way there is by its Hessian at ``theta`` where that may serve to the end, else by that of a part of it.
     """
     problem, among = sample.problem, sample.whole.problem.n_samples
     alike = is_squared(problem.loss)  # everywhere: one Hessian will do
     parts = min(problem.n_samples // (FEWEST_ROWS_A_PARAMETER * problem.n_parameters), MOST_PARTS)
-    part = sample if alike or parts < 2 else sample.every(parts)
-    descent = QuasiNewton(sample.scaled, theta, model_of(part, theta, watch, part.problem.n_samples), longest)
+    single_and_smooth = is_smooth(problem.penalty) and not problem.several
+    hopeful = single_and_smooth and not problem.sparse and sample.curves_evenly(theta)  # sparse columns are not normal
+    part = sample if alike or hopeful or parts < 2 else sample.every(parts)
+    hessian = hessian_of(part, theta, watch)
+    descent = QuasiNewton(sample.scaled, theta, model_by(hessian, problem), longest)
     at_start = descent.gradient
     watch.passes_before += sample.share
     near = NEAR_ENOUGH * problem.n_parameters / problem.n_samples
@@ -117,11 +133,44 @@ def minimum_on(
         watch.passes_before += sample.share
         kept = descent.judge()
         if step % STEPS_A_MODEL == 0:
-            descent.model = model_of(part, descent.theta, watch, part.problem.n_samples)
+            hessian = hessian_of(part, descent.theta, watch)
+            descent.model = model_by(hessian, problem)
             descent.propose()
         elif kept:
             descent.propose()
     if not alike:
-        return descent.theta, model_of(sample, descent.theta, watch, among), at_start
+        if not hopeful or (length := length_there(descent, hessian, among, watch)) is None:
+            return descent.theta, model_of(sample, descent.theta, watch, among), at_start
+        descent.model.stretch(length)
     descent.model.stretch(shortfall(problem.n_samples, among, problem.n_parameters))
     return descent.theta, descent.model, at_start
+
+
+def length_there(descent: QuasiNewton, hessian: Hessian, among: int, watch: Watch) -> float | None:
+    """How many times the Hessian where a descent on a sample began is that where it ends.
+
+    None where the two differ in shape by more than the sample does from all rows, except along the way itself, of which
+    the descent's model knows. They are compared along one random vector, by the change of the slope: for v = M^-1/2 e
+    the part of M^-1 H v that is not along v is as large as the eigenvalues of M^-1 H are spread. Of normal columns they
+    differ only along the way; in general weights of the rows that are all the same also make a better estimate.
+    Source: Stein, Estimation of the mean of a multivariate normal distribution (1981); Erdogdu, Newton-Stein method
+    (2015).
+    """
+    scaled, problem = descent.scaled, descent.scaled.problem
+    (matrix,), (factor,) = hessian.matrices, hessian.factors
+    if factor is None:
+        return None
+    e = np.random.default_rng(0).standard_normal(len(matrix))
+    v = solve_triangular(factor, e, lower=True, trans="T", check_finite=False)
+    assert isinstance(descent.model, LimitedMemory)
+    if descent.model.pairs:
+        way = np.sum([step[0] for step, _, _ in descent.model.pairs], axis=0)
+        v -= float(way @ matrix @ v) / float(way @ matrix @ way) * way
+    v /= np.sqrt(v @ matrix @ v)
+    watch.passes_before += problem.n_samples / among
+    scaled.evaluate(scaled.moved(descent.theta, DIFFERENCE * v[None]))
+    product = (scaled.slope - descent.slope)[0] / DIFFERENCE
+    length = float(v @ product)
+    spread = 1.0 - length**2 / float(product @ dpotrs(factor, product, lower=True)[0])
+    gamma = problem.n_parameters * (1.0 / problem.n_samples - 1.0 / among)
+    return length if length > 0 and spread <= ALIKE * gamma else None

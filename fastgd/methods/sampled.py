@@ -23,6 +23,8 @@ FLOOR = 1e-10
 # A Hessian of so many products of dense columns is made in float32, unless they depend on each other so nearly that
 # they would drown in rounding: where some combination of them, each of length one, has a square below this.
 ROUGH_FROM, DEPENDENT = 1 << 22, 1e-3
+# The losses of rows curve about as much where none does so more than so many times as much as they do in the mean.
+MOST_CURVED = 2.0
 # A column in which fewer rows of the sample than this do all the work says too little of itself.
 FEWEST_WORKING_ROWS, SOME_ROWS = 10, 256
 
@@ -73,6 +75,11 @@ class Sample:
                 break
         return hessian
 
+    def curves_evenly(self, theta: np.ndarray) -> bool:
+        """Whether the losses of all rows curve about as much."""
+        curvature = self._curvatures(theta)
+        return bool(curvature.max() <= MOST_CURVED * curvature.mean())
+
     def diagonal(self, theta: np.ndarray) -> np.ndarray:
         """The Hessian's diagonal alone, (n_outputs, n_parameters)."""
         curvature, problem = self._curvatures(theta), self.problem
@@ -118,6 +125,8 @@ class Sample:
         """Linear predictors without offsets, (n_rows, n_outputs)."""
         problem, d = self.problem, self.problem.n_features
         weights = np.atleast_2d(theta)
+        if not theta.any():
+            return np.zeros((problem.n_samples, len(weights)))
         intercept = weights[:, d] if problem.fit_intercept else np.zeros(len(weights))
         return predict_linear(problem.X, weights[:, :d], intercept)
 
