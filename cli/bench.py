@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import click
 from fastgd_bench import QUESTIONS, USUAL
 
@@ -27,8 +25,6 @@ def bench(questions: tuple[str, ...], quick: bool, plot: str | None, as_json: bo
     Everything is timed in turn, by medians of several rounds; keep the machine quiet. Without a QUESTION, it asks those
     that have goals, and ends with a table of them. What is not installed is not measured, and named.
     """
-    # OpenBLAS's threads spin for a while after each product, and would slow down whatever is timed next.
-    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
     from fastgd_bench import ask as asking
     from fastgd_bench.goals import against_goals
     from fastgd_bench.machine import describe, in_words

@@ -278,19 +278,27 @@ def curved(monkeypatch):
     return seen
 
 
-def test_of_normal_columns_the_hessian_at_the_start_serves_and_its_length_there_is_that_of_the_curvatures(
-    monkeypatch, curved
-):
-    """E p (1 - p) x x' is E p (1 - p) times E x x', but along the weights: Stein's lemma."""
-    lengths, length_there = [], newton.length_there
-    monkeypatch.setattr(newton, "length_there", lambda *args: lengths.append(length_there(*args)) or lengths[0])
-    result = fastgd.fit(BIG, YES, loss="logistic", alpha=1e-4, max_epochs=9, tol=0)
+@pytest.mark.parametrize("scale", [np.ones(200), 10.0 ** np.linspace(2.5, -2.5, 200)], ids=["alike", "rescaled"])
+def test_of_normal_columns_the_hessian_at_the_start_serves_with_the_size_of_the_curvatures(monkeypatch, curved, scale):
+    """E p (1 - p) x x' is E p (1 - p) times E x x', but along the weights: Stein's lemma. The penalty stays."""
+    there, hessian_there, X = [], newton.hessian_there, BIG * scale
+
+    def seeing(descent, start, among, watch):
+        there.append((start, descent.scaled, hessian_there(descent, start, among, watch)))
+        return there[0][-1]
+
+    monkeypatch.setattr(newton, "hessian_there", seeing)
+    given = {"loss": "logistic", "alpha": 1e-4, "method": "newton", "tol": 0}
+    result = fastgd.fit(X, YES, max_epochs=9, **given)
     ((rows, theta),) = curved
-    assert rows == sample_size(posed(BIG, YES), "newton")
+    assert rows == sample_size(posed(X, YES), "newton")
     assert not theta.any()
-    p = 1 / (1 + np.exp(-(BIG @ result.path[1][:-1] + result.path[1][-1])))
-    assert lengths == [pytest.approx(np.mean(p * (1 - p)) / 0.25, rel=0.03)]
-    above = result.trace["objective"] - fastgd.fit(BIG, YES, loss="logistic", alpha=1e-4, tol=0).objective
+    p = 1 / (1 + np.exp(-(X @ result.path[1][:-1] + result.path[1][-1])))
+    ((start, scaled, found),) = there
+    penalty = np.diag(np.append(scaled.smooth_curvature()[0], 0.0))
+    times = (found.matrices[0] - penalty) / (start.matrices[0] - penalty)
+    assert times == pytest.approx(np.full_like(times, np.mean(p * (1 - p)) / 0.25), rel=0.03)
+    above = result.trace["objective"] - fastgd.fit(X, YES, **given).objective
     gamma = result.path.shape[1] * (1 / rows - 1 / MANY)
     assert (above[2:6] < 3 * gamma * above[1:5]).all()
 

@@ -25,7 +25,7 @@ NEAR_ENOUGH = 0.3
 # Losses like that of poisson curve otherwise where their minimum is than where they start.
 MOST_STEPS, STEPS_A_MODEL = 20, 10
 # Hessians are compared by a step of such a curvature, and alike where they differ by no more than so many times what a
-# sample differs by from all rows, see `length_there`.
+# sample differs by from all rows, see `hessian_there`.
 DIFFERENCE, ALIKE = 0.01, 2.0
 # A sample whose Hessian has failed so often, at several weights, is not like the other rows.
 MOST_RENEWALS = 2
@@ -139,15 +139,24 @@ def minimum_on(
         elif kept:
             descent.propose()
     if not alike:
-        if not hopeful or (length := length_there(descent, hessian, among, watch)) is None:
+        there = hessian_there(descent, hessian, among, watch) if hopeful else None
+        if there is None:
             return descent.theta, model_of(sample, descent.theta, watch, among), at_start
-        descent.model.stretch(length)
+        descent.model = replaced(descent.model, there)
     descent.model.stretch(shortfall(problem.n_samples, among, problem.n_parameters))
     return descent.theta, descent.model, at_start
 
 
-def length_there(descent: QuasiNewton, hessian: Hessian, among: int, watch: Watch) -> float | None:
-    """How many times the Hessian where a descent on a sample began is that where it ends.
+def replaced(model: CurvatureModel, hessian: Hessian) -> CurvatureModel:
+    """A model over another Hessian that has seen the same steps."""
+    assert isinstance(model, LimitedMemory)
+    other = LimitedMemory.over_hessian(hessian)
+    other.pairs = model.pairs
+    return other
+
+
+def hessian_there(descent: QuasiNewton, start: Hessian, among: int, watch: Watch) -> Hessian | None:
+    """The Hessian where a descent on a sample ends, from that where it began: of the loss, so many times as large.
 
     None where the two differ in shape by more than the sample does from all rows, except along the way itself, of which
     the descent's model knows. They are compared along one random vector, by the change of the slope: for v = M^-1/2 e
@@ -157,7 +166,7 @@ def length_there(descent: QuasiNewton, hessian: Hessian, among: int, watch: Watc
     (2015).
     """
     scaled, problem = descent.scaled, descent.scaled.problem
-    (matrix,), (factor,) = hessian.matrices, hessian.factors
+    (matrix,), (factor,) = start.matrices, start.factors
     if factor is None:
         return None
     e = np.random.default_rng(0).standard_normal(len(matrix))
@@ -170,7 +179,13 @@ def length_there(descent: QuasiNewton, hessian: Hessian, among: int, watch: Watc
     watch.passes_before += problem.n_samples / among
     scaled.evaluate(scaled.moved(descent.theta, DIFFERENCE * v[None]))
     product = (scaled.slope - descent.slope)[0] / DIFFERENCE
-    length = float(v @ product)
-    spread = 1.0 - length**2 / float(product @ dpotrs(factor, product, lower=True)[0])
+    by_penalty = np.zeros(len(matrix))
+    by_penalty[: problem.n_features] = scaled.smooth_curvature()[0]
+    of_loss = matrix @ v - by_penalty * v
+    times = float(v @ (product - by_penalty * v)) / float(v @ of_loss)
+    rest = product - by_penalty * v - times * of_loss
+    spread = float(rest @ dpotrs(factor, rest, lower=True)[0] / (product @ dpotrs(factor, product, lower=True)[0]))
     gamma = problem.n_parameters * (1.0 / problem.n_samples - 1.0 / among)
-    return length if length > 0 and spread <= ALIKE * gamma else None
+    if not (times > 0 and spread <= ALIKE * gamma):
+        return None
+    return Hessian((times * matrix + (1.0 - times) * np.diag(by_penalty))[None])
