@@ -334,6 +334,14 @@ def test_where_there_is_little_hope_of_that_the_way_is_by_a_part_of_the_sample(c
     assert next(theta.any() for rows, theta in curved if rows == sample)  # where the way has ended
 
 
+def test_no_pass_may_be_left_where_the_minimum_of_the_sample_is_no_better_than_the_start():
+    """All rows are so far off that the loss is flat at zero weights, and steps by the penalty's curvature overshoot."""
+    y = np.where(np.arange(MANY) % 2, 1e3, -1e3) + 50.0 * BIG[:, 0]
+    for max_epochs in range(1, 8):
+        result = fastgd.fit(BIG[:, :60], y, loss="huber", alpha=1e-4, method="newton", max_epochs=max_epochs)
+        assert result.objective <= result.trace["objective"][0]
+
+
 def test_a_look_leaves_what_was_asked_last():
     problem = posed(X, LABELS)
     here, there = random.normal(size=(2, D + 1))

@@ -174,7 +174,7 @@ def hessian_there(descent: QuasiNewton, start: Hessian, among: int, watch: Watch
     assert isinstance(descent.model, LimitedMemory)
     if descent.model.pairs:
         way = np.sum([step[0] for step, _, _ in descent.model.pairs], axis=0)
-        v -= float(way @ matrix @ v) / float(way @ matrix @ way) * way
+        v -= (way @ matrix @ v) / (way @ matrix @ way) * way
     v /= np.sqrt(v @ matrix @ v)
     watch.passes_before += problem.n_samples / among
     scaled.evaluate(scaled.moved(descent.theta, DIFFERENCE * v[None]))
@@ -182,7 +182,7 @@ def hessian_there(descent: QuasiNewton, start: Hessian, among: int, watch: Watch
     by_penalty = np.zeros(len(matrix))
     by_penalty[: problem.n_features] = scaled.smooth_curvature()[0]
     of_loss = matrix @ v - by_penalty * v
-    times = float(v @ (product - by_penalty * v)) / float(v @ of_loss)
+    times = (v @ (product - by_penalty * v)) / (v @ of_loss)  # NaN where the loss is flat
     rest = product - by_penalty * v - times * of_loss
     spread = float(rest @ dpotrs(factor, rest, lower=True)[0] / (product @ dpotrs(factor, product, lower=True)[0]))
     gamma = problem.n_parameters * (1.0 / problem.n_samples - 1.0 / among)

@@ -200,7 +200,7 @@ class QuasiNewton:
             self._evaluate()
             self.propose()
         else:
-            self.objective = objective
+            self.objective, self.promised = objective, math.inf  # no step is proposed yet
 
     def _evaluate(self) -> None:
         self.scaled.evaluate(self.theta)
