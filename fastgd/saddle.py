@@ -101,7 +101,7 @@ def _curvature(problem: Problem, k: int, theta: np.ndarray) -> np.ndarray:
     z += targets.offset if len(targets.offset) else 0.0
     out = np.empty_like(z)
     one = targets._replace(y=problem.output_target(k), one_vs_rest=False)
-    curvatures(one, z, problem.loss, -np.inf, out)
+    curvatures(one, z, problem.loss, -np.inf, 1.0, out)
     return out
 
 

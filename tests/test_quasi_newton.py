@@ -286,7 +286,7 @@ def test_curvatures(loss, least):
     z, weight = random.normal(size=40) * 3, random.random(40)
     y = LABELS[:40] if loss == "logistic" else COUNTS[:40]
     out = np.empty(40)
-    curvatures(Targets(y, weight), z, LOSSES[loss](), least, out)
+    curvatures(Targets(y, weight), z, LOSSES[loss](), least, 1.0, out)
     wanted = [s * max(SECOND[loss](*at), least) for s, *at in zip(weight, y, z, strict=True)]
     np.testing.assert_allclose(out, wanted, rtol=1e-6, atol=1e-8)
 
@@ -294,7 +294,7 @@ def test_curvatures(loss, least):
 def test_curvatures_of_softmax():
     z, weight, out = random.normal(size=(20, 3)), random.random(20), np.empty((20, 3))
     y = CLASSES[:20, None].astype(float)
-    curvatures_of_outputs(Targets(y, weight), z, LOSSES["softmax"](), *np.zeros((3, 3)), out)
+    curvatures_of_outputs(Targets(y, weight), z, LOSSES["softmax"](), 1.0, *np.zeros((3, 3)), out)
     p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(out, weight[:, None] * p * (1 - p), rtol=1e-6)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..jit import inlined, kernel, threaded
+from ..jit import inlined, kernel, subroutine, threaded
 from ..rows import add_squares, n_rows
 from .gradient import chunk_bound, clear, mean_over_rows
 from .outputs import slopes_of
@@ -14,43 +14,70 @@ from .update import penalty_weight
 DIFFERENCE = 1e-6
 
 
+# A loss is flat where over such a step the slope changes by no more than so many times its rounding.
+FLAT = 1e-14
+
+
 @inlined
 def step_about(z):
     return DIFFERENCE * max(1.0, abs(z))
 
 
+@inlined
+def is_flat(low, high):
+    """Whether a slope, which is ``low`` and ``high`` a little to the left and right, leads down a straight line."""
+    return low != 0.0 and abs(high - low) <= FLAT * abs(low)
+
+
 @kernel
-def curvatures(targets, z, loss, least, out):
-    """Weighted second derivatives in z of each row's loss, z and out of shape (n_samples,).
+def curvatures(targets, z, loss, least, wider, out):
+    """Weighted second derivatives in z of each row's loss, z and out of shape (n_samples,); how many rows are flat.
 
     By central differences of the slope, so that a loss need not state them; at a kink they are an average. ``least``
-    stands for what would be below it: 0 makes a loss that is not convex look as if it were.
+    stands for what would be below it: 0 makes a loss that is not convex look as if it were. Where a loss is flat the
+    difference is taken over a step so many times ``wider``.
     """
-    y, weight = targets.y, targets.weight
+    y, weight, n_flat = targets.y, targets.weight, 0
     for i in range(z.shape[0]):
         e = step_about(z[i])
-        change = loss.derivative(y[i], z[i] + e) - loss.derivative(y[i], z[i] - e)
-        out[i] = weight_of(weight, i) * max(change / (2.0 * e), least)
+        low, high = loss.derivative(y[i], z[i] - e), loss.derivative(y[i], z[i] + e)
+        if is_flat(low, high) and wider > 1.0:
+            e *= wider
+            low, high = loss.derivative(y[i], z[i] - e), loss.derivative(y[i], z[i] + e)
+        n_flat += is_flat(low, high)
+        out[i] = weight_of(weight, i) * max((high - low) / (2.0 * e), least)
+    return n_flat
+
+
+@subroutine
+def slopes_about(targets, i, z, k, e, loss, low, high, losses):
+    """Write the slopes of row i's outputs where that of number k is e lower and e higher."""
+    y, weight, one_vs_rest = targets.y, weight_of(targets.weight, i), targets.one_vs_rest
+    for other in range(z.shape[1]):
+        low[other] = high[other] = z[i, other]
+    low[k] -= e
+    high[k] += e
+    slopes_of(loss, y, one_vs_rest, i, weight, low, losses)
+    slopes_of(loss, y, one_vs_rest, i, weight, high, losses)
 
 
 @kernel
-def curvatures_of_outputs(targets, z, loss, low, high, losses, out):
+def curvatures_of_outputs(targets, z, loss, wider, low, high, losses, out):
     """As `curvatures` for z and out of shape (n_samples, n_outputs), each output by itself: the Hessian's diagonal.
 
     Never below 0. ``low``, ``high`` and ``losses`` are workspace of shape (n_outputs,).
     """
-    y, weight, one_vs_rest = targets.y, targets.weight, targets.one_vs_rest
-    n_outputs = z.shape[1]
+    n_flat = 0
     for i in range(z.shape[0]):
-        for k in range(n_outputs):
+        for k in range(z.shape[1]):
             e = step_about(z[i, k])
-            for other in range(n_outputs):
-                low[other] = high[other] = z[i, other]
-            low[k] -= e
-            high[k] += e
-            slopes_of(loss, y, one_vs_rest, i, weight_of(weight, i), low, losses)
-            slopes_of(loss, y, one_vs_rest, i, weight_of(weight, i), high, losses)
+            slopes_about(targets, i, z, k, e, loss, low, high, losses)
+            if is_flat(low[k], high[k]) and wider > 1.0:
+                e *= wider
+                slopes_about(targets, i, z, k, e, loss, low, high, losses)
+            n_flat += is_flat(low[k], high[k])
             out[i, k] = max((high[k] - low[k]) / (2.0 * e), 0.0)
+    return n_flat
 
 
 @kernel

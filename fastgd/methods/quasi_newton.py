@@ -214,7 +214,7 @@ class QuasiNewton:
     @property
     def exhausted(self) -> bool:
         """Whether the step promises no more than what F is rounded by."""
-        return not self.length * self.promised > self._rounding
+        return bool(self.length * self.promised <= self._rounding)
 
     def jump(self, trial: np.ndarray) -> bool:
         """Try weights from elsewhere, and keep them if F is lower there."""

@@ -25,6 +25,9 @@ FLOOR = 1e-10
 ROUGH_FROM, DEPENDENT = 1 << 22, 1e-3
 # The losses of rows curve about as much where none does so more than so many times as much as they do in the mean.
 MOST_CURVED = 2.0
+# Where the losses of most rows are flat, as huber's are far beyond its delta, and fewer curve than so many times the
+# parameters, second derivatives are taken over steps so many times wider, and wider again.
+FEWEST_CURVED_ROWS, WIDER, WIDEST = 4, 4.0, 1e24
 # A column in which fewer rows of the sample than this do all the work says too little of itself.
 FEWEST_WORKING_ROWS, SOME_ROWS = 10, 256
 
@@ -113,13 +116,23 @@ class Sample:
         z = self._predictors(theta)
         if len(problem.targets.offset):
             z += problem.targets.offset[:, None]
-        out = np.empty_like(z)
-        if problem.several:
-            work = np.zeros((3, problem.n_outputs))
-            curvatures_of_outputs(problem.targets, z, problem.loss, work[0], work[1], work[2], out)
-        else:
-            curvatures(problem.targets, z[:, 0], problem.loss, 0.0, out[:, 0])
-        return out
+        return self._second_derivatives(z)
+
+    def _second_derivatives(self, z: np.ndarray) -> np.ndarray:
+        """Of the rows' losses in z, (n_rows, n_outputs); of the losses made smooth, where most rows' are flat.
+
+        Source: Huber, Robust statistics (1981), section 7.8, whose weights delta / |r| are such difference quotients.
+        """
+        problem, out, work = self.problem, np.empty_like(z), np.zeros((3, self.problem.n_outputs))
+        enough, wider = FEWEST_CURVED_ROWS * problem.n_parameters * problem.n_outputs, 1.0
+        while True:
+            if problem.several:
+                n_flat = curvatures_of_outputs(problem.targets, z, problem.loss, wider, work[0], work[1], work[2], out)
+            else:
+                n_flat = curvatures(problem.targets, z[:, 0], problem.loss, 0.0, wider, out[:, 0])
+            if np.count_nonzero(out) >= min(n_flat, enough) or wider >= WIDEST:
+                return out
+            wider *= WIDER
 
     def _predictors(self, theta: np.ndarray) -> np.ndarray:
         """Linear predictors without offsets, (n_rows, n_outputs)."""
