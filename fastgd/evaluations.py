@@ -43,6 +43,6 @@ class Evaluations:
         self.last = Evaluation(theta.copy(), losses.copy(), None if gradient is None else gradient.copy())
         if gradient is None:
             return
-        if len(self.points) >= max(min(MOST_POINTS, MOST_VALUES // theta.size), 2):
+        if len(self.points) >= max(min(MOST_POINTS, MOST_VALUES // max(theta.size, 1)), 2):
             del self.points[1]
         self.points.append(self.last)

@@ -183,9 +183,8 @@ def from_scipy(some: Any, X: CSR) -> CSR:
     return CSR(some.data, indices, indptr, some.shape[1])
 
 
-def without_columns(X: np.ndarray | CSR) -> np.ndarray | CSR:
-    """As many rows, of the same type, in which there is nothing."""
-    n_samples, _ = shape_of(X)
+def without_columns(X: np.ndarray | CSR, n_samples: int) -> np.ndarray | CSR:
+    """So many rows of the same type, in which there is nothing."""
     if not isinstance(X, CSR):
         return np.empty((n_samples, 0), X.dtype)
     return CSR(np.empty(0, X.data.dtype), np.empty(0, X.indices.dtype), np.zeros(n_samples + 1, X.indptr.dtype), 0)

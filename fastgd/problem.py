@@ -18,8 +18,8 @@ from .kernels.minibatch import Workspace
 from .kernels.outputs import Workspace as OutputsWorkspace
 from .kernels.outputs import is_joint, outputs_gradient, outputs_mean_loss
 from .kernels.targets import NONE, Targets
-from .losses import check_targets, is_squared
-from .matrix import as_matrix, check_finite, count_values, dtype_of, shape_of, take_rows, without_columns
+from .losses import check_targets
+from .matrix import as_matrix, check_finite, count_values, dtype_of, shape_of, take_rows
 from .orders import spread_rows
 from .penalties import Box
 from .penalty_parts import prox_of, value_of
@@ -209,21 +209,6 @@ class Problem:
         self.evaluations.add(theta, self.losses)
         return float(self.losses.sum())
 
-    def loss_at_zero(self) -> float:
-        """Mean loss of a single output where all weights are zero, which takes no look at X."""
-        y, weight, offset = self.targets.y, self.targets.weight, self.targets.offset
-        if getattr(self.loss, "classifies", False) and not len(offset):
-            positive = float(np.count_nonzero(y > 0) if not len(weight) else weight[y > 0].sum()) / self.n_samples
-            return float((1.0 - positive) * self.loss.value(-1.0, 0.0) + positive * self.loss.value(1.0, 0.0))
-        if is_squared(self.loss):
-            residual = y - offset if len(offset) else y
-            weighted = residual * weight if len(weight) else residual
-            return float(self.loss.value(1.0, 0.0) * np.einsum("i,i", weighted, residual) / self.n_samples)
-        launch = batch_gradient if self.parallel else batch_gradient.serial
-        room = (self.work.partials, self.work.sums, self.blocks)
-        nothing, out = without_columns(self.X), np.empty(int(self.fit_intercept))
-        return float(launch(nothing, self.targets, np.empty(0, self.dtype), 0.0, self.loss, *room, None, out))
-
     def penalties(self, theta: np.ndarray) -> np.ndarray:
         """The penalty of each output."""
         rows = np.atleast_2d(theta)[:, : self.n_features]
@@ -247,30 +232,6 @@ class Problem:
     def objective(self, theta: np.ndarray) -> float:
         """F: the mean loss plus the penalty, over all outputs."""
         return self.mean_loss(theta) + self.penalty_at(theta)
-
-    def best_constant(self) -> float:
-        """F of the best model that is an intercept alone, at zero weights; for softmax, of zero weights alone."""
-        if is_joint(self.loss) or not self.fit_intercept:
-            return self.mean_loss(self.zeros())
-        return sum(self._best_constant_of(k) for k in range(self.n_outputs))
-
-    def _best_constant_of(self, k: int) -> float:
-        from scipy.optimize import minimize_scalar
-
-        nothing, coef, sums = np.zeros((self.n_samples, 0), self.dtype), np.zeros(0, self.dtype), np.zeros((1, 2))
-        y = self.output_target(k)
-        targets = self.targets._replace(y=y, one_vs_rest=False)
-
-        def at(z: float) -> float:
-            return float(mean_loss.serial(nothing, targets, coef, float(z), self.loss, sums))
-
-        # Ten spreads about the mean hold the best constant; logits and logarithms lie within 10 of zero, or near it.
-        centre, spread = float(y.mean()), float(y.std()) or 1.0
-        tried = np.sort(np.concatenate([np.linspace(-10, 10, 21), centre + spread * np.linspace(-10, 10, 21)]))
-        values = np.nan_to_num([at(z) for z in tried], nan=np.inf)
-        best = int(np.argmin(values))
-        bounds = (tried[max(best - 1, 0)], tried[min(best + 1, len(tried) - 1)])
-        return min(float(values[best]), float(minimize_scalar(at, bounds=bounds, method="bounded").fun))
 
     def output_target(self, k: int) -> np.ndarray:
         """What output k is to predict for each row, shape (n_samples,)."""

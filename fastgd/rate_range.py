@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .constant import best_constant
 from .errors import Interrupted, OptionError
 from .fit import pose
 from .jit import CompileClock, compile_error, thread_pool_size, threads
@@ -188,9 +189,9 @@ def _range_of(
         if epochs is None:
             epochs = math.ceil(FEWEST_STEPS / math.ceil(problem.n_samples / plan.batch_size))
         options = replace(options, max_epochs=epochs)
-        best_constant = problem.best_constant()
-        losses = _losses(problem, options, rates, theta, divergence_limit(start_loss, best_constant))
-    suggested, diverges_at = choose(rates, losses, start_loss, best_constant)
+        constant = best_constant(problem)
+        losses = _losses(problem, options, rates, theta, divergence_limit(start_loss, constant))
+    suggested, diverges_at = choose(rates, losses, start_loss, constant)
     settings = {
         "loss": LOSSES.describe(problem.loss),
         "penalty": describe_penalty(problem.penalty),
@@ -234,7 +235,7 @@ def _losses(problem: Problem, options: Options, rates: np.ndarray, theta: np.nda
 
 
 def choose(
-    rates: np.ndarray, losses: np.ndarray, start_loss: float, best_constant: float
+    rates: np.ndarray, losses: np.ndarray, start_loss: float, constant: float
 ) -> tuple[float | None, float | None]:
     """The rate to take, and the smallest one that is too large; see `learning_rate_range`."""
     best = int(losses.argmin())
@@ -243,7 +244,7 @@ def choose(
     too_large = np.flatnonzero(losses[best:] > start_loss)
     diverges_at = float(rates[best + too_large[0]]) if len(too_large) else None
     # What a constant gains says little of a rate: a target far from zero is most of the loss.
-    before = best_constant if losses[best] < best_constant < start_loss else start_loss
+    before = constant if losses[best] < constant < start_loss else start_loss
     good = losses <= losses[best] + AS_GOOD * (before - losses[best])
     first = best - int(np.argmin(np.append(good[best::-1], False))) + 1
     last = best + int(np.argmin(np.append(good[best:], False))) - 1

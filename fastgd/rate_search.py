@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .constant import best_constant
 from .kernels.minibatch import Workspace, minibatch_epoch
 from .kernels.targets import Targets
 from .kernels.update import Metric, Stepper
@@ -57,7 +58,7 @@ def searched_rates(
         limit = TOO_FAR * loss if loss > 0 else np.inf
         values = np.array([_objective_after(sample, start, options, metric, size, epochs, limit, r) for r in grid])
         # What a constant gains already says nothing of a rate: a target far from zero is most of the loss.
-        rates[k] = grid[_choose(values, min(sample.objective(start), sample.best_constant()))]
+        rates[k] = grid[_choose(values, min(sample.objective(start), best_constant(sample)))]
     # At a constant rate the noise of batches stays, in proportion to it; few epochs do not show that.
     reason = f"by trial on {'all' if len(rows) == n else format(len(rows), ',')} rows"
     return rates / NOISE if size < len(rows) else rates, epochs * len(rows) / n, reason

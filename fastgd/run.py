@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .certificate import Certificate
+from .constant import loss_at_zero
 from .divergence import Divergence, explain
 from .errors import DataError
 from .jit import CompileClock, compile_error, thread_pool_size, threads
@@ -76,7 +77,7 @@ class Run:
         problem = self.problem
         with np.errstate(all="ignore"):  # divergence is looked for, not stumbled over
             if self.options.method == "newton" and begins_on_sample(problem, self.theta):
-                self.at_start = problem.loss_at_zero() + problem.penalties(self.theta)
+                self.at_start = loss_at_zero(problem) + problem.penalties(self.theta)
             else:
                 if self.options.method not in ("sgd", "minibatch"):
                     problem.gradient(self.theta)  # theirs to begin with, and F comes with it

@@ -31,6 +31,8 @@ FEWEST_VALUES = 10
 # X'X of a sample takes at most so many products for each value of X, or about as long as a pass or two over X. Those of
 # sparse values take longer.
 PRODUCTS_A_VALUE, PRODUCTS_A_SPARSE_VALUE = 28, 4
+# Those of a sample in place of one that has failed, at most so many times as many.
+MOST_GROWN = 3
 # With so many rows for each parameter, steps by their Hessian miss Newton's by about a third of their length.
 ROWS_A_PARAMETER = 10
 # Columns whose spreads differ by less than this, and whose means are no further off, are left as they are.
@@ -105,15 +107,19 @@ def penalty_curvature(problem: Problem) -> np.ndarray:
     return float(problem.penalty.derivative(1.0)) * np.outer(problem.strength, factors)
 
 
-def sample_size(problem: Problem, method: str) -> int:
-    """How many rows are enough for statistics of the columns, and for newton for a Hessian."""
+def sample_size(problem: Problem, method: str, grown: int = 1) -> int:
+    """How many rows are enough for statistics of the columns, and for newton for a Hessian.
+
+    Where they were not enough: so many times ``grown``, as far as such a Hessian is not too dear.
+    """
     n_values, n_samples = problem.n_values, problem.n_samples
     if problem.sparse:
         affordable = PRODUCTS_A_SPARSE_VALUE * n_samples**2 // max(n_values, 1)  # a row has n_values / n_samples
     else:
         affordable = PRODUCTS_A_VALUE * n_values // problem.n_parameters**2
     once = method == "newton" and is_squared(problem.loss)
-    enough = max(min(affordable, SAMPLE_ROWS_FOR_SQUARED if once else SAMPLE_ROWS), FEWEST_SAMPLE_ROWS)
+    rows = grown * (SAMPLE_ROWS_FOR_SQUARED if once else SAMPLE_ROWS)
+    enough = max(min(affordable * min(grown, MOST_GROWN), rows), FEWEST_SAMPLE_ROWS)
     return max(enough, ROWS_A_PARAMETER * problem.n_parameters) if method == "newton" else enough
 
 

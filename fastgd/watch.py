@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .certificate import Certificate
+from .constant import best_constant
 from .early_stopping import EarlyStopping
 from .options import Options
 from .problem import Problem
@@ -186,7 +187,7 @@ class Watch:
             raise Diverged
 
     def _final_limit(self) -> float:
-        return divergence_limit(self._at_start, self.problem.best_constant())
+        return divergence_limit(self._at_start, best_constant(self.problem))
 
     def follow(self, model: Callable[[], np.ndarray]) -> None:
         """Record, evaluate and return what ``model`` gives, in place of the weights that steps are taken from."""

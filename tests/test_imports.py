@@ -35,7 +35,7 @@ LAYERS = [
     ["kernels"],
     ["options", "orders", "progress", "matrix", "target", "validation", "evaluations", "gram", "penalty_parts"],
     ["problem"],
-    ["objectives"],
+    ["objectives", "constant"],
     ["certificate", "conjugates", "dual", "dual_seen", "quadratic"],
     ["rate_search", "steps", "early_stopping", "watch"],
     ["methods"],

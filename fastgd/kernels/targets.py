@@ -24,6 +24,11 @@ class Targets(NamedTuple):
     offset: np.ndarray = NONE
     one_vs_rest: bool = False
 
+    def every(self, step: int) -> Targets:
+        """Those of one in so many of the rows."""
+        y = np.ascontiguousarray(self.y[::step])
+        return self._replace(y=y, weight=self.weight[::step].copy(), offset=self.offset[::step].copy())
+
 
 # These take the arrays, not the tuple: taken out of it at every row, an array's references would be counted.
 @inlined

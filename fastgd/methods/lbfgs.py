@@ -8,6 +8,7 @@ from ..options import Options
 from ..problem import Problem
 from ..steps import SAMPLE_ROWS
 from ..watch import Watch
+from .beginning import beginning
 from .plan import Plan, make_stepper
 from .quasi_newton import LimitedMemory, QuasiNewton, descend
 from .sampled import Sample
@@ -24,11 +25,11 @@ def lbfgs(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: n
     """
     scaled = Scaled(problem, make_stepper(problem, options, plan))
     sample = Sample.draw(scaled, SAMPLE_ROWS, options.seed)
-    diagonal = sample.diagonal(theta)
-    scaled.evaluate(theta)
+    start, at_start = beginning(scaled, sample, theta, watch)
+    diagonal = sample.diagonal(start)
     direction = -scaled.slope / diagonal
     # The first step goes to the minimum along the slope, as far as the sample can tell.
-    length = sample.curvature_along(theta, direction) / max(-float(np.vdot(scaled.slope, direction)), TINY)
+    length = sample.curvature_along(start, direction) / max(-float(np.vdot(scaled.slope, direction)), TINY)
     watch.passes_before += 2.0 * sample.share
     model = LimitedMemory.over_diagonal(diagonal, length or 1.0)
-    descend(QuasiNewton(scaled, theta, model, plan.learning_rate), options, watch, theta)
+    descend(QuasiNewton(scaled, start, model, plan.learning_rate), options, watch, theta, at_start=at_start)

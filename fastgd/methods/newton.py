@@ -13,8 +13,9 @@ from ..penalties import is_smooth
 from ..problem import Problem
 from ..steps import sample_size
 from ..watch import Watch
+from .beginning import beginning
 from .plan import Plan, make_stepper
-from .quasi_newton import CurvatureModel, Dense, Hessian, LimitedMemory, QuasiNewton, descend
+from .quasi_newton import SHORTEST_CUT, CurvatureModel, Dense, Hessian, LimitedMemory, QuasiNewton, descend
 from .sampled import Sample
 from .scaled import Scaled
 
@@ -27,8 +28,9 @@ MOST_STEPS, STEPS_A_MODEL = 20, 10
 # Hessians are compared by a step of such a curvature, and alike where they differ by no more than so many times what a
 # sample differs by from all rows, see `hessian_there`.
 DIFFERENCE, ALIKE = 0.01, 2.0
-# A sample whose Hessian has failed so often, at several weights, is not like the other rows.
-MOST_RENEWALS = 2
+# A sample whose Hessian has failed is not like the other rows, and the next one has so many times as many. After so
+# many of them, Hessians are not what is missing.
+GROWTH, MOST_RENEWALS = 8, 4
 
 
 def newton(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.ndarray) -> None:
@@ -43,13 +45,14 @@ def newton(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: 
     scaled = Scaled(problem, make_stepper(problem, options, plan))
     sample = Sample.draw(scaled, sample_size(problem, "newton"), options.seed)
     if sample.is_all:
-        descent = QuasiNewton(scaled, theta, model_of(sample, theta, watch, problem.n_samples), plan.learning_rate)
+        start, at_start = beginning(scaled, sample, theta, watch)
+        descent = QuasiNewton(scaled, start, model_of(sample, start, watch, problem.n_samples), plan.learning_rate)
         exact = not is_joint(problem.loss)
 
         def anew(at: np.ndarray, kept: bool) -> CurvatureModel | None:
             return model_of(sample, at, watch, problem.n_samples) if kept and exact else None
 
-        descend(descent, options, watch, theta, renewed=anew)
+        descend(descent, options, watch, theta, at_start=at_start, renewed=anew)
         return
     first, model, at_start = minimum_on(sample, theta, plan.learning_rate, watch)
     unseen = begins_on_sample(problem, theta)
@@ -58,14 +61,15 @@ def newton(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: 
     moved, renewals = True, 0  # since the Hessian was made; how often it was
 
     def renewed(at: np.ndarray, kept: bool) -> CurvatureModel | None:
-        """The Hessian where the sample's minimum is serves to the end, but where a step fails."""
-        nonlocal moved, renewals
+        """The Hessian where the sample's minimum is serves to the end; where a step fails, one of more rows."""
+        nonlocal moved, renewals, sample
         again, moved = moved and not kept and renewals < MOST_RENEWALS, kept
         if not again:
             if not kept:
                 descent.model.distrust()
             return None
         renewals += 1
+        sample = Sample.draw(scaled, sample_size(problem, "newton", GROWTH**renewals), options.seed)
         return model_of(sample, at, watch, problem.n_samples)
 
     descend(descent, options, watch, theta, first=first, at_start=at_start if unseen else None, renewed=renewed)
@@ -117,22 +121,25 @@ def minimum_on(
     alike = is_squared(problem.loss)  # everywhere: one Hessian will do
     parts = min(problem.n_samples // (FEWEST_ROWS_A_PARAMETER * problem.n_parameters), MOST_PARTS)
     single_and_smooth = is_smooth(problem.penalty) and not problem.several
-    hopeful = single_and_smooth and not problem.sparse and sample.curves_evenly(theta)  # sparse columns are not normal
-    part = sample if alike or hopeful or parts < 2 else sample.every(parts)
-    hessian = hessian_of(part, theta, watch)
-    descent = QuasiNewton(sample.scaled, theta, model_by(hessian, problem), longest)
-    at_start = descent.gradient
     watch.passes_before += sample.share
-    near = NEAR_ENOUGH * problem.n_parameters / problem.n_samples
+    start, at_start = beginning(sample.scaled, sample, theta, watch)
+    hopeful = single_and_smooth and not problem.sparse and sample.curves_evenly(start)  # sparse columns are not normal
+    part = sample if alike or hopeful or parts < 2 else sample.every(parts)
+    hessian = hessian_of(part, start, watch)
+    descent = QuasiNewton(sample.scaled, start, model_by(hessian, problem), longest)
+    near, moved = NEAR_ENOUGH * problem.n_parameters / problem.n_samples, False  # since the Hessian was made
     for step in range(1, MOST_STEPS + 1):
         if alike and longest == 1.0:  # a step goes all the way
-            descent.theta = sample.scaled.moved(theta, descent.change)
+            descent.theta = sample.scaled.moved(start, descent.change)
             break
         if descent.exhausted or descent.promised <= near * abs(descent.objective):
             break
         watch.passes_before += sample.share
         kept = descent.judge()
-        if step % STEPS_A_MODEL == 0:
+        moved, wild = moved or kept, descent.length <= SHORTEST_CUT * longest and part is not sample
+        stale = not kept and (moved or wild) and not is_joint(problem.loss)
+        if stale or step % STEPS_A_MODEL == 0:
+            part, moved = sample if stale else part, False
             hessian = hessian_of(part, descent.theta, watch)
             descent.model = model_by(hessian, problem)
             descent.propose()

@@ -11,6 +11,7 @@ import numpy as np
 from ..gram import CENTRED_ROWS, centred_blocks, gram
 from ..kernels.curvature import curvatures, curvatures_of_outputs
 from ..kernels.moments import powers_of_columns
+from ..kernels.targets import Targets
 from ..losses import is_squared
 from ..matrix import as_scipy, squared, take_rows
 from ..problem import Problem, predict_linear
@@ -78,6 +79,14 @@ class Sample:
                 break
         return hessian
 
+    def curvatures_at_zero(self, every: int) -> np.ndarray:
+        """The mean second derivative of one in so many rows' losses, in each output, at zero weights: (n_outputs,)."""
+        targets = self.problem.targets.every(every)
+        z = np.zeros((len(targets.y), self.problem.n_outputs))
+        if len(targets.offset):
+            z += targets.offset[:, None]
+        return np.asarray(self._second_derivatives(z, targets).mean(axis=0))
+
     def curves_evenly(self, theta: np.ndarray) -> bool:
         """Whether the losses of all rows curve about as much."""
         curvature = self._curvatures(theta)
@@ -116,9 +125,9 @@ class Sample:
         z = self._predictors(theta)
         if len(problem.targets.offset):
             z += problem.targets.offset[:, None]
-        return self._second_derivatives(z)
+        return self._second_derivatives(z, problem.targets)
 
-    def _second_derivatives(self, z: np.ndarray) -> np.ndarray:
+    def _second_derivatives(self, z: np.ndarray, targets: Targets) -> np.ndarray:
         """Of the rows' losses in z, (n_rows, n_outputs); of the losses made smooth, where most rows' are flat.
 
         Source: Huber, Robust statistics (1981), section 7.8, whose weights delta / |r| are such difference quotients.
@@ -127,9 +136,9 @@ class Sample:
         enough, wider = FEWEST_CURVED_ROWS * problem.n_parameters * problem.n_outputs, 1.0
         while True:
             if problem.several:
-                n_flat = curvatures_of_outputs(problem.targets, z, problem.loss, wider, work[0], work[1], work[2], out)
+                n_flat = curvatures_of_outputs(targets, z, problem.loss, wider, work[0], work[1], work[2], out)
             else:
-                n_flat = curvatures(problem.targets, z[:, 0], problem.loss, 0.0, wider, out[:, 0])
+                n_flat = curvatures(targets, z[:, 0], problem.loss, 0.0, wider, out[:, 0])
             if np.count_nonzero(out) >= min(n_flat, enough) or wider >= WIDEST:
                 return out
             wider *= WIDER
