@@ -129,7 +129,8 @@ def fit(
     shuffle : True (random blocks of rows, shuffled within a few of them), "full" (a random permutation,
         several times slower on large data) or False (in order).
     start : weights to start from: a number or array of coefficients, (coefficients, intercept), or a
-        `Result` or `SearchResult`. Zero unless given; random for a loss whose gradient is zero there.
+        `Result` or `SearchResult`. Zero unless given, from where newton and lbfgs first go to the best constant if that
+        is far off; random for a loss whose gradient is zero there.
     validation : rows to validate on, which no step, rate or scale sees: a fraction of the rows, held out at random and
         for labels by class (training takes a copy of the others); or a set (X, y), (X, y, sample_weight), (X, y,
         sample_weight, offset) or a `Table`. After each epoch the mean loss on them, without the penalty, is taken;
