@@ -100,8 +100,8 @@ def fit(
     tol : stop when converged to this relative tolerance; 0 runs all epochs. None means 1e-4 for an automatic
         learning rate without ``gap_tol``, else 0. For sgd and minibatch an improvement of the running loss, relative to
         the best, that is not reached for ``patience`` epochs; for all others the norm of the proximal-gradient mapping,
-        relative to its value at zero weights (newton, begun there: to that on its sample). With ``validation`` they go
-        by the validation loss instead.
+        relative to its value at zero weights (newton, begun there: to that on its sample; newton and lbfgs, gone to the
+        best constant from there: to that at it). With ``validation`` they go by the validation loss instead.
     gap_tol : stop when F is proved to be within this of the optimum, as `Result.gap_bound` is; a look takes no pass
         where the method's own gradients will do, else one to four, which count. An `OptionError` says so where no
         bound is known.

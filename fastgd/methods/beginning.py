@@ -17,11 +17,12 @@ FEW_ROWS = 1024
 
 
 def beginning(scaled: Scaled, sample: Sample, theta: np.ndarray, watch: Watch) -> tuple[np.ndarray, np.ndarray]:
-    """Weights to begin from, ``theta`` or the best intercepts alone, where ``scaled`` was evaluated last.
+    """Weights to begin from, ``theta`` or the best intercepts alone, and the gradient there.
 
-    And the gradient at ``theta``. Counts of thousands have logarithms of 8: from zero, steps that believe in a
-    quadratic model of the loss go wrong by orders of magnitude. ``sample`` says how the loss curves. Source: McCullagh
-    and Nelder, Generalized linear models (1989), section 2.5, where fits begin from the targets themselves.
+    Counts of thousands have logarithms of 8: from zero, steps that believe in a quadratic model of the loss go wrong by
+    orders of magnitude, and a gradient that is small beside the one there may still have most of the way to go.
+    ``sample`` says how the loss curves. Source: McCullagh and Nelder, Generalized linear models (1989), section 2.5,
+    where fits begin from the targets themselves.
     """
     problem = scaled.problem
     scaled.evaluate(theta)
@@ -36,7 +37,7 @@ def beginning(scaled: Scaled, sample: Sample, theta: np.ndarray, watch: Watch) -
     np.atleast_2d(start)[:, -1], _ = best_intercepts(problem, _one_in(problem.n_samples))
     scaled.evaluate(start)
     watch.passes_before += problem.n_samples / watch.problem.n_samples
-    return (start if scaled.objective < objective else theta), gradient
+    return (start, scaled.gradient.copy()) if scaled.objective < objective else (theta, gradient)
 
 
 def _one_in(n_samples: int) -> int:
