@@ -30,6 +30,7 @@ from threadpoolctl import ThreadpoolController
 
 from .errors import FastgdError, OptionError
 from .jit_cache import KernelCache
+from .linkage import KernelCompiler
 
 # Never fastmath=True: it lets LLVM assume there is no NaN and delete the checks for it.
 FASTMATH = frozenset({"reassoc", "contract", "arcp", "nsz"})
@@ -77,7 +78,7 @@ def two_forms(
 
 def kernel(function: Callable[..., Any]) -> Any:
     """A serial kernel, its machine code kept on disk."""
-    return _cached(numba.njit(**COMPILE_OPTIONS)(function))
+    return _cached(numba.njit(**COMPILE_OPTIONS, pipeline_class=KernelCompiler)(function))
 
 
 def parallel_kernel(function: Callable[..., Any]) -> Any:
@@ -86,7 +87,7 @@ def parallel_kernel(function: Callable[..., Any]) -> Any:
     Such a kernel must give the same bits however many threads there are: a number of chunks that
     depends on the shape alone, a partial result for each, added up in a fixed order.
     """
-    parallel = _cached(numba.njit(parallel=True, **COMPILE_OPTIONS)(function))
+    parallel = _cached(numba.njit(parallel=True, **COMPILE_OPTIONS, pipeline_class=KernelCompiler)(function))
     return _ParallelKernel(function, parallel, kernel(_renamed(function, "serial")))
 
 

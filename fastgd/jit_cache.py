@@ -32,6 +32,7 @@ SOURCES = (
     "term_numba.py",
     "jit.py",
     "jit_cache.py",
+    "linkage.py",
     "prefetch.py",
     "elementary.py",
     "rows.py",
