@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fastgd.evaluations import Evaluations
-from fastgd.kernels.targets import Targets
+from fastgd.kernels.row_access import CSR
+from fastgd.kernels.row_targets import Targets
 from fastgd.losses import LOSSES
+from fastgd.objective.evaluations import Evaluations
+from fastgd.objective.problem import Problem
 from fastgd.penalties import ElasticNet
-from fastgd.problem import Problem
-from fastgd.rows import CSR
 
 from .roofline import fastest, readers
 from .scale import Scale

@@ -41,7 +41,7 @@ def describe() -> dict[str, Any]:
     import llvmlite.binding as llvm
 
     from fastgd import __version__
-    from fastgd.jit import threading_layer
+    from fastgd.compile.jit import threading_layer
 
     return {
         "processor": processor(),

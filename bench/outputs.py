@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 import fastgd
-from fastgd.kernels.targets import Targets
+from fastgd.kernels.row_targets import Targets
 from fastgd.losses import LOSSES
+from fastgd.objective.problem import Problem
 from fastgd.penalties import ElasticNet
-from fastgd.problem import Problem
 
 from .gradient import again
 from .scale import Scale

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastgd.plots import save
-from fastgd.plots.style import BLUE, GREEN, VERMILION, new_figure
+from fastgd.show.plots import save
+from fastgd.show.plots.style import BLUE, GREEN, VERMILION, new_figure
 
 from .table import Table
 

@@ -12,7 +12,7 @@ import numpy as np
 from numba import prange
 from threadpoolctl import threadpool_limits
 
-from fastgd.jit import parallel_kernel, thread_pool_size, threads
+from fastgd.compile.jit import parallel_kernel, thread_pool_size, threads
 
 from .scale import Scale
 from .table import Table

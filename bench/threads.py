@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastgd.jit import thread_pool_size, threads
+from fastgd.compile.jit import thread_pool_size, threads
 
 from .gradient import data, gradient_of
 from .scale import Scale

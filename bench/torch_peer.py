@@ -19,7 +19,7 @@ def torch() -> Any:
         return None
     import torch as package
 
-    from fastgd.jit import thread_pool_size
+    from fastgd.compile.jit import thread_pool_size
 
     package.set_num_threads(thread_pool_size())
     return package

@@ -56,7 +56,7 @@ def bench(questions: tuple[str, ...], quick: bool, plot: str | None, as_json: bo
 
 def check_plot(path: str, questions: tuple[str, ...]) -> None:
     """Before minutes of measuring."""
-    from fastgd.plots import check_picture
+    from fastgd.show.plots import check_picture
 
     if missing := [name for name in USUAL if name not in questions]:
         raise OptionError(f"--plot draws the usual questions; these were not asked: {', '.join(missing)}")

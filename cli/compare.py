@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastgd.options import COMPARED, METHODS
 from fastgd.rules import RULES
+from fastgd.solvers.options import COMPARED, METHODS
 
 from .console import aligned, print_table, progress, remark
 from .options import (
@@ -31,7 +31,7 @@ from .pictures import OF_THE_OBJECTIVE, Pictures, plot_options
 
 if TYPE_CHECKING:
     from fastgd import Comparison, Table
-    from fastgd.compare import Entry
+    from fastgd.comparison import Entry
 
 
 @click.command(short_help="Methods side by side: speed, seconds to a goal, saddles.", epilog=DATA_HELP)
@@ -107,7 +107,7 @@ def compare(
 def draw(found: Comparison, table: Table, pictures: Pictures, options: dict[str, Any]) -> None:
     """The loss curves of all methods in one picture, their paths in another."""
     import fastgd
-    from fastgd.plots import save
+    from fastgd.show.plots import save
 
     if pictures.plot is not None:
         against, title = pictures.against or "seconds", f"{table.source}: methods side by side"

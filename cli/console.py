@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from fastgd.progress import Reporter, reporting_to
+from fastgd.training.progress import Reporter, reporting_to
 
 
 def remark(text: str, quiet: bool = False) -> None:

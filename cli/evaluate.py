@@ -31,7 +31,7 @@ def evaluate(
     Prints R2, RMSE and MAE for a regression, and what goes with its loss: the pinball loss of a quantile, the
     deviance of counts; accuracy, log loss and AUC for a classification.
     """
-    from fastgd.metrics import evaluate as metrics_of
+    from fastgd.model.metrics import evaluate as metrics_of
 
     from .console import print_table
     from .models import load_model, open_for

@@ -57,8 +57,8 @@ def compile_usual(quiet: bool) -> str:
 
 
 def gather() -> dict[str, Any]:
+    from fastgd.compile.jit_cache import cache_directory
     from fastgd.environment import environment
-    from fastgd.jit_cache import cache_directory
 
     folder = cache_directory()
     files = [path.stat().st_size for path in folder.glob("*.kernel")] if folder else []

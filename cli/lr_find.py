@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastgd.data.wording import plural
+from fastgd.wording import plural
 
 from .chart import BLOCKS, bar, can_print
 from .console import progress, remark
@@ -67,7 +67,7 @@ def lr_find(
     fastgd lr-find houses.csv --rates 0.001,0.01,0.1
     """  # noqa: D301  # click wants the character \b itself, before lines that it must not fill
     if plot is not None:
-        from fastgd.plots import check_picture
+        from fastgd.show.plots import check_picture
 
         check_picture(plot)
     import fastgd
@@ -82,7 +82,7 @@ def lr_find(
     for text in (*table.remarks, *found.remarks):
         remark(text, quiet)
     if plot is not None:
-        from fastgd.plots import save
+        from fastgd.show.plots import save
 
         scaled = ", scaled columns" if found.settings["scaled"] else ""
         title = f"{Path(table.source).name}: {found.settings['loss']} loss, {method_of(found)}{scaled}"

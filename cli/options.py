@@ -13,10 +13,10 @@ import click
 
 from fastgd.data.names import BUILTINS
 from fastgd.losses import LOSSES
-from fastgd.options import SHUFFLES
 from fastgd.penalties import PENALTY_NAMES
 from fastgd.rules import RULES
 from fastgd.schedules import SCHEDULES
+from fastgd.solvers.options import SHUFFLES
 
 if TYPE_CHECKING:
     from fastgd import Table
@@ -223,8 +223,9 @@ def is_large(data: str) -> bool:
 def _load_fit() -> None:
     """What training needs; if it cannot be loaded, training will say so."""
     with suppress(Exception):
-        import fastgd.fit  # noqa: F401
-        from fastgd.jit import get_ready
+        import fastgd.fitting  # noqa: F401
+
+        from fastgd.compile.jit import get_ready
 
         get_ready()
 

@@ -13,12 +13,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from fastgd.data.files import check_readable
-from fastgd.data.wording import hint
+from fastgd.compile.term import is_term_class
+from fastgd.data.readers.files import check_readable
 from fastgd.errors import FastgdError, OptionError
 from fastgd.losses import LOSSES
-from fastgd.term import is_term_class
-from fastgd.vocabulary import Vocabulary
+from fastgd.terms.registry import Vocabulary
+from fastgd.wording import hint
 
 OWN_LOSS = re.compile(r"(?P<file>.*\.py)(?::(?P<name>[^:]*))?(?::(?P<settings>.*))?")
 

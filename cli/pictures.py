@@ -95,8 +95,8 @@ class Pictures:
         if self.smooth is not None:
             check_smooth(self.smooth)
         for name, path in self.files.items():
-            from fastgd.plots import check_picture
-            from fastgd.report import check_report
+            from fastgd.show.plots import check_picture
+            from fastgd.show.report import check_report
 
             (check_report if name == "report" else check_picture)(path)
 
@@ -104,8 +104,8 @@ class Pictures:
         """The weights are there. Those of several outputs are known only when the outputs are."""
         if not self.plot_weights or (table.y is not None and table.y.ndim > 1):
             return
-        from fastgd.data.wording import hint
         from fastgd.errors import OptionError
+        from fastgd.wording import hint
 
         names = [*(table.feature_names or map(str, range(table.n_features)))] + ["intercept"] * with_intercept
         for name in self.plot_weights:
@@ -118,7 +118,7 @@ class Pictures:
         if not self.files:
             return
         import fastgd
-        from fastgd.plots import save
+        from fastgd.show.plots import save
 
         result = run if isinstance(run, fastgd.Result) else run.result
         shown = run if isinstance(run, fastgd.DivergedError) else result  # the error knows more of its last epoch
@@ -137,7 +137,7 @@ class Pictures:
 
 def check_smooth(beta: float) -> None:
     from fastgd.errors import OptionError
-    from fastgd.smooth import check_beta
+    from fastgd.show.smoothing import check_beta
 
     try:
         check_beta(beta)

@@ -13,7 +13,7 @@ from .pictures import against_option, check_smooth, picture_type, smooth_option
 if TYPE_CHECKING:
     import numpy as np
 
-    from fastgd.traces import Trace
+    from fastgd.show.trace_curves import Trace
 
 CURVES = ("objective", "running_loss", "validation_loss", "loss")
 SCALES = ("auto", "log", "linear")
@@ -47,12 +47,12 @@ def plot(
     fastgd run tutorial --method sgd --trace steps.csv --trace-steps
     fastgd plot steps.csv --smooth 0.9 -o smooth.svg
     """  # noqa: D301  # click wants the character \b itself, before lines that it must not fill
-    from fastgd.traces import read_trace
+    from fastgd.show.trace_curves import read_trace
 
     if smooth is not None:
         check_smooth(smooth)
     if output is not None:
-        from fastgd.plots import check_picture
+        from fastgd.show.plots import check_picture
 
         check_picture(output)
     read = [read_trace(path) for path in traces]
@@ -60,7 +60,7 @@ def plot(
     if output is None:
         print_charts(named, against or "epoch", curves or None, smooth, scale)
         return
-    from fastgd.plots import plot_loss, save
+    from fastgd.show.plots import plot_loss, save
 
     if title is None and len(read) == 1:
         title = read[0].label
@@ -83,7 +83,7 @@ def print_charts(
     from rich.console import Console
     from rich.text import Text
 
-    from fastgd.traces import AXES
+    from fastgd.show.trace_curves import AXES
 
     from .chart import BRAILLE, can_print, framed_chart, is_logarithmic
 

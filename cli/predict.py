@@ -33,8 +33,8 @@ def predict(model: Path, data: str, offset: str | None, loss: str | None, output
     gets `probability`, that of the larger of two labels, or `probability_LABEL` for each of more, unless its loss
     has no probabilities; for several targets `probability_NAME`.
     """
-    from fastgd.data.atomic import check_writable
     from fastgd.data.names import COLUMN_SUFFIXES
+    from fastgd.data.writers.whole_files import check_writable
 
     if output is not None:
         check_writable(output, COLUMN_SUFFIXES)
@@ -42,7 +42,7 @@ def predict(model: Path, data: str, offset: str | None, loss: str | None, output
 
     result = load_model(model, loss)
     columns = predicted_columns(result, open_for(result, data, need_target=False, offset=offset))
-    from fastgd.data.write import write_columns, write_text
+    from fastgd.data.writers.write_table import write_columns, write_text
 
     if output is not None:
         write_columns(output, columns)
@@ -52,7 +52,7 @@ def predict(model: Path, data: str, offset: str | None, loss: str | None, output
 
 def predicted_columns(result: Result, table: Table) -> dict[str, Any]:
     """Name -> values for each row."""
-    from fastgd.result import output_names
+    from fastgd.model.result import output_names
 
     names = output_names(result)
     predicted = result.predict(table.X, offset=table.offset)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastgd import DivergedError, FastgdError, Landscape, Report, Result, Table
-from fastgd.data.wording import label, plural
 from fastgd.losses import LOSSES
+from fastgd.wording import label, plural
 
 from .summary import (
     METRIC_NAMES,
@@ -25,7 +25,7 @@ from .summary import (
 
 if TYPE_CHECKING:
     from fastgd import Comparison
-    from fastgd.compare import Entry
+    from fastgd.comparison import Entry
 
 COLUMNS_NAMED = 30
 CLASSES_COUNTED = 20

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fastgd.errors import FastgdError
-from fastgd.options import METHODS, ON_DIVERGENCE
+from fastgd.solvers.options import METHODS, ON_DIVERGENCE
 
 from .console import progress, remark
 from .options import (
@@ -143,8 +143,8 @@ def check_outputs(save: Path | None, trace_file: Path | None, trace_steps: bool,
         raise click.UsageError("--trace-steps needs a file to write to: add --trace FILE.csv or --plot FILE.png")
     if save is None and trace_file is None:
         return
-    from fastgd.data.atomic import check_writable
     from fastgd.data.names import COLUMN_SUFFIXES
+    from fastgd.data.writers.whole_files import check_writable
 
     if save is not None:
         check_writable(save)
@@ -156,14 +156,14 @@ def write_outputs(result: Result, save: Path | None, trace_file: Path | None) ->
     if save is not None:
         result.save(save)
     if trace_file is not None:
-        from fastgd.data.write import write_columns
+        from fastgd.data.writers.write_table import write_columns
 
         write_columns(trace_file, trace_columns(result))
 
 
 def trace_columns(result: Result) -> dict[str, Any]:
     """The trace as columns: gradients and weights get one for each coefficient of each output."""
-    from fastgd.result import output_names
+    from fastgd.model.result import output_names
 
     trace = result.trace if result.steps is None else result.steps
     fields = {name: trace[name] for name in trace.dtype.names or ()}

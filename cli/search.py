@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastgd.data.wording import plural
+from fastgd.wording import plural
 
 from .chart import can_print
 from .console import aligned, progress, remark
@@ -93,7 +93,7 @@ def search(
     if plot_weights and plot is None:
         raise click.UsageError("--plot-weights is of the picture of --plot: add --plot FILE.png")
     if plot is not None:
-        from fastgd.plots import check_picture
+        from fastgd.show.plots import check_picture
 
         check_picture(plot)
     import fastgd
@@ -107,7 +107,7 @@ def search(
     for text in (*table.remarks, *found.remarks):
         remark(text, quiet)
     if plot is not None:
-        from fastgd.plots import save
+        from fastgd.show.plots import save
 
         title = f"{Path(table.source).name}: {found.settings['loss']} loss, {found.evaluations:,} evaluations"
         save(fastgd.plot_search(found, weights=plot_weights or None, title=title), plot)

@@ -10,12 +10,12 @@ import click
 import numpy as np
 
 from fastgd import Result, Table
-from fastgd.data.wording import plural
 from fastgd.losses import LOSSES
-from fastgd.metrics import evaluate
-from fastgd.options import WHOLE_STEPS
-from fastgd.result import output_names
-from fastgd.traces import as_trace
+from fastgd.model.metrics import evaluate
+from fastgd.model.result import output_names
+from fastgd.show.trace_curves import as_trace
+from fastgd.solvers.options import WHOLE_STEPS
+from fastgd.wording import plural
 
 from .chart import STEPS, can_print, is_logarithmic, sparkline
 from .console import print_table

@@ -16,7 +16,7 @@ def environment() -> dict[str, Any]:
     import llvmlite.binding as llvm
 
     from . import __version__
-    from .jit import thread_pool_size, threading_layer
+    from .compile.jit import thread_pool_size, threading_layer
 
     features = llvm.get_host_cpu_features()
     return {

@@ -28,7 +28,7 @@ class DivergedError(FastgdError, ArithmeticError):
         such limit (for a loss without a largest curvature, or an adaptive rule).
     suggested_rate : a learning rate that was tried on these data and lowered the objective; None if none was found.
     columns : the columns that are far larger than the others, three at most, each with its name, mean, spread and what
-        is typical of the others (see `fastgd.divergence.ColumnScale`).
+        is typical of the others (see `fastgd.training.divergence.ColumnScale`).
     under_way : structured array with epoch, passes, seconds and running_loss: of the epoch in which it diverged, which
         the trace of ``result`` does not have, a row for each block of rows that was done; the last one showed it.
     """

@@ -10,22 +10,22 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .constant import best_constant
+from .alpha_path import side_by_side
+from .compile.jit import CompileClock, compile_error, thread_pool_size, threads
 from .errors import Interrupted, OptionError
-from .fit import pose
-from .jit import CompileClock, compile_error, thread_pool_size, threads
-from .losses import LOSSES
-from .methods.plan import make_plan
-from .options import Options
-from .path import side_by_side
-from .penalties import ElasticNet, describe_penalty, resolve_penalty
-from .problem import Problem, RowOptions
-from .progress import Reporter, current_reporter, reporting_to
-from .rules import RULES
-from .run import Run
-from .start import start_weights
-from .steps import choose_metric, describe_metric
-from .watch import divergence_limit
+from .fitting import pose
+from .objective.intercept_only import best_constant
+from .objective.problem import Problem, RowOptions
+from .solvers.options import Options
+from .solvers.plan import make_plan
+from .solvers.steps import choose_metric, describe_metric
+from .terms.losses import LOSSES
+from .terms.penalties import ElasticNet, describe_penalty, resolve_penalty
+from .terms.update_rules import RULES
+from .training.progress import Reporter, current_reporter, reporting_to
+from .training.run import Run
+from .training.start import start_weights
+from .training.watch import divergence_limit
 
 # Rates are tried from this part of the automatic one to this many times it, so that the way down and the point of
 # divergence are both in view.

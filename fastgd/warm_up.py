@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .fit import fit
-from .jit import CompileClock
+from .compile.jit import CompileClock
+from .fitting import fit
 
 # Rows that make a table small enough for one thread, and large enough for all of them.
 SMALL, LARGE = 200, 10_000

@@ -21,7 +21,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from fastgd.rows import CSR
+from fastgd.kernels.row_access import CSR
 
 settings.register_profile("short", deadline=None, derandomize=True, max_examples=30)
 settings.register_profile(

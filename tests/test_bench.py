@@ -9,12 +9,12 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
-from command_line import fastgd
 from fastgd_bench import QUESTIONS, USUAL, goals, machine, plot, timing
 from fastgd_bench.scale import Scale
 from fastgd_bench.sparse import rows_like_rcv1
 from fastgd_bench.table import Table, shown
 from fastgd_bench.timing import Timing
+from helpers.command_line import fastgd
 
 GRADIENT = ("dtype", "d", "loss", "MB", "GB/s", "of the roofline", "x NumPy", "x PyTorch", "x compiled", "spread")
 SGD = ("X", "loss", "fastgd, ns a row", "peer", "its ns a row", "times faster", "spread")

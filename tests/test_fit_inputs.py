@@ -14,9 +14,9 @@ import scipy.sparse as sp
 
 import fastgd
 from fastgd import DataError, OptionError
-from fastgd.matrix import as_matrix
+from fastgd.data.matrix import as_matrix
+from fastgd.kernels.row_access import CSR
 from fastgd.penalties import ElasticNet
-from fastgd.rows import CSR
 
 RANDOM = np.random.default_rng(3)
 # Whole numbers, many of them 0, that every type holds exactly.

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import fastgd
-from fastgd import jit_cache
+from fastgd.compile import jit_cache
 
 HOME = Path(__file__).parents[1]
 MOST_LINES = 400

@@ -9,11 +9,11 @@ import pytest
 import scipy.sparse as sp
 
 import fastgd
-import fastgd.problem
+import fastgd.objective.problem
 from fastgd import DivergedError, OptionError, learning_rate_range
-from fastgd.methods import stochastic
 from fastgd.penalties import GroupLasso
 from fastgd.rate_range import choose
+from fastgd.solvers import stochastic
 
 RANDOM = np.random.default_rng(8)
 N, D = 60, 4
@@ -235,7 +235,7 @@ def random_problem(random):
 @pytest.mark.parametrize("loss", [HUBER, "logistic"])
 def test_the_suggestion_trains(method, loss, monkeypatch):
     """To nine tenths of what the best of the grid gains; and gd does not diverge in four times as many steps."""
-    monkeypatch.setattr(fastgd.problem, "PARALLEL_FROM", math.inf)  # without kernels that no other test needs
+    monkeypatch.setattr(fastgd.objective.problem, "PARALLEL_FROM", math.inf)  # without kernels that no other test needs
     random = np.random.default_rng(5)
     for _ in range(12):
         features, y = random_problem(random)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import fastgd
+from helpers.command_line import fastgd
 
 import fastgd as library
 
@@ -73,10 +73,10 @@ def test_the_code_runs(number, tmp_path, monkeypatch):
 
 def test_it_names_every_term():
     from fastgd.losses import LOSSES
-    from fastgd.options import METHODS
     from fastgd.penalties import PENALTY_NAMES
     from fastgd.rules import RULES
     from fastgd.schedules import SCHEDULES
+    from fastgd.solvers.options import METHODS
 
     for kind, names in {
         "methods": METHODS, "losses": LOSSES, "penalties": PENALTY_NAMES, "update rules": RULES, "schedules": SCHEDULES,

@@ -8,10 +8,10 @@ import subprocess
 import sys
 
 import pytest
-from command_line import fastgd
+from helpers.command_line import fastgd
 
 from fastgd import warm_up
-from fastgd.jit import CompileClock
+from fastgd.compile.jit import CompileClock
 
 
 class Kind:

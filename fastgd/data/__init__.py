@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 from .names import BUILTINS
 
 if TYPE_CHECKING:
-    from .frames import from_frame, to_arrays, to_target
-    from .generators import generate
-    from .source import open  # noqa: A004  # the public name: fastgd.open
+    from .readers.data_frames import from_frame, to_arrays, to_target
+    from .readers.generators import generate
+    from .readers.open_table import open  # noqa: A004  # the public name: fastgd.open
     from .table import Table
 
 __all__ = ["BUILTINS", "Table", "from_frame", "generate", "open", "to_arrays", "to_target"]
 
 _HOMES = {
     "Table": "table",
-    "from_frame": "frames",
-    "generate": "generators",
-    "open": "source",
-    "to_arrays": "frames",
-    "to_target": "frames",
+    "from_frame": "readers.data_frames",
+    "generate": "readers.generators",
+    "open": "readers.open_table",
+    "to_arrays": "readers.data_frames",
+    "to_target": "readers.data_frames",
 }
 
 

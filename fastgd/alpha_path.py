@@ -1,0 +1,138 @@
+"""`fit_path`: many models side by side, in one pass over X for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+
+from .errors import Interrupted, OptionError
+from .fitting import pose
+from .model.result import Result
+from .objective.problem import Problem, RowOptions
+from .solvers.options import Options
+from .terms.losses import LOSSES
+from .terms.penalties import ElasticNet, resolve_penalty
+from .training.run import Run
+
+
+def fit_path(
+    X: Any,
+    y: Any = None,
+    *,
+    alphas: Sequence[float] | None = None,
+    learning_rates: Sequence[float] | None = None,
+    loss: Any = "squared",
+    method: str = "auto",
+    penalty: Any = None,
+    l1_ratio: float | None = None,
+    rule: Any = "sgd",
+    schedule: Any = "constant",
+    batch_size: int | Literal["auto"] = "auto",
+    scale: bool | Literal["auto"] = "auto",
+    max_epochs: int = 100,
+    max_seconds: float | None = None,
+    tol: float | None = None,
+    patience: int = 5,
+    fit_intercept: bool = True,
+    sample_weight: Any = None,
+    class_weight: Any = None,
+    offset: Any = None,
+    penalty_weights: Any = None,
+    shuffle: bool | str = True,
+    seed: int = 0,
+    n_threads: int | None = None,
+) -> list[Result]:
+    """Fit a model for each strength of the penalty, or for each learning rate, reading X once an epoch for all.
+
+    Parameters
+    ----------
+    alphas : strengths of the penalty; with ``learning_rates`` either one of them for each rate, or none.
+    learning_rates : a step size for each model; by default each has the automatic one for its alpha.
+
+    All other parameters are those of `fit`, for one target of numbers or of two classes. Variables are scaled as the
+    largest alpha wants them.
+
+    Returns
+    -------
+    A `Result` for each model, in the order given. One that diverged has the stop_reason "diverged" and weights
+    that are not finite, while the others go on. The trace of each has its objective at the start and at the end.
+
+    Raises
+    ------
+    DataError, OptionError, Interrupted
+        As `fit` does.
+
+    Examples
+    --------
+    >>> import fastgd
+    >>> models = fastgd.fit_path([[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0], alphas=[0.0, 1.0], method="gd", tol=1e-8)
+    >>> [round(float(model.coef[0]), 3) for model in models]
+    [2.0, 1.143]
+    """
+    loss_term = LOSSES.resolve(loss)
+    strengths, rates = _grid(alphas, learning_rates)
+    penalties = [resolve_penalty(penalty or ("l2" if any(strengths) else "none"), a, l1_ratio) for a in strengths]
+    if not all(isinstance(term, ElasticNet) for term in penalties):
+        raise OptionError("fit_path takes the penalties none, l2, l1 and elasticnet; for others call fit for each")
+    # All models share one penalty, of which each has a multiple: alpha, or 1 where it has a strength of its own.
+    whole, multiples = penalties[0], [1.0] * len(strengths)
+    if any(strengths):
+        whole, multiples = resolve_penalty(penalty or "l2", 1.0, l1_ratio), strengths
+    options = Options(
+        method, rule, "auto" if rates is None else max(rates), schedule, batch_size, scale, max_epochs, max_seconds,
+        tol, None, patience, None, shuffle, seed, n_threads,
+    ).bound_to(loss_term, whole, max(strengths))  # fmt: skip
+    if getattr(options.schedule, "sets_rate", False) and len(set(strengths)) > 1:
+        raise OptionError("this schedule sets the rates from alpha, so it goes with a single one: call fit for each")
+    rows = RowOptions(sample_weight, class_weight, offset, penalty_weights)
+    single, described = pose(X, y, loss_term, whole, fit_intercept, rows)
+    run = Run(side_by_side(single, multiples, rates), options, None)
+    described["loss"] = loss_term
+    results = [run.result_of(k, settings=run.settings(term), **described) for k, term in enumerate(penalties)]
+    if run.watch.stop_reason == "interrupted":
+        raise Interrupted(results)
+    return results
+
+
+def _grid(
+    alphas: Sequence[float] | None, learning_rates: Sequence[float] | None
+) -> tuple[list[float], list[float] | None]:
+    """The strength and the rate of each model."""
+    if alphas is None and learning_rates is None:
+        raise OptionError("give fit_path the models to fit: alphas=[...] or learning_rates=[...]")
+    rates = None if learning_rates is None else _numbers("learning_rates", learning_rates)
+    strengths = [0.0] * len(rates or ()) if alphas is None else _numbers("alphas", alphas)
+    if rates is not None and len(rates) != len(strengths):
+        raise OptionError(
+            f"{len(strengths)} alphas and {len(rates)} learning_rates: give as many of the one as the other"
+        )
+    if not strengths:
+        raise OptionError("the list of models to fit is empty")
+    for rate in rates or ():
+        if not 0 < rate < float("inf"):
+            raise OptionError(f"learning_rates are numbers above 0, not {rate!r}")
+    return strengths, rates
+
+
+def _numbers(name: str, values: Any) -> list[float]:
+    try:
+        return [float(value) for value in values]
+    except (TypeError, ValueError):
+        raise OptionError(f"{name} is a list of numbers, not {values!r}") from None
+
+
+def side_by_side(single: Problem, multiples: list[float], rates: list[float] | None) -> Problem:
+    """The problem of all models: an output each, which share the target."""
+    if single.several:
+        raise OptionError("fit_path fits one target of numbers or two classes; for several call fit for each alpha")
+    targets = single.targets._replace(y=np.ascontiguousarray(single.targets.y[:, None]))
+    n_models = max(len(multiples), 2)  # one alone has company, since two are the fewest that are several
+    problem = replace(single, targets=targets, n_outputs=n_models, independent=True)
+    problem.strength[: len(multiples)] = multiples
+    problem.strength[len(multiples) :] = multiples[-1]
+    if rates is not None:
+        problem.rate_shares[: len(rates)] = np.array(rates) / max(rates)
+    return problem

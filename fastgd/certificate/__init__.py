@@ -1,0 +1,1 @@
+"""Proofs of how far at most F is above its minimum: duality gaps."""

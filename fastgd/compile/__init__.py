@@ -1,0 +1,1 @@
+"""How Python becomes machine code: the decorators, the disk cache, terms as arguments of kernels."""

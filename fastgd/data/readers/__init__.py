@@ -1,0 +1,1 @@
+"""Tables in: files, data frames, built-in and generated data."""

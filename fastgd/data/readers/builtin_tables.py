@@ -1,0 +1,46 @@
+"""The data sets that come with fastgd."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+from ..encoding.array_tables import apart_table
+from ..encoding.origin import Origin
+from ..encoding.request import Request
+from ..table import Table
+from .builtin_landscapes import saddle, valleys
+from .generators import generate, tutorial
+
+
+def load(name: str, request: Request) -> Table:
+    """A built-in by its name in ``names.BUILTINS``, with the columns that the request asks for."""
+    if name == "diabetes":
+        return _diabetes(request)
+    makers = {"linear": _linear, "logistic": _logistic, "tutorial": tutorial, "saddle": saddle, "valleys": valleys}
+    table = makers[name]()
+    chosen = apart_table(table.X, table.y, table.feature_names, True, ("y",), request, Origin(name))
+    return replace(chosen, defaults=table.defaults)
+
+
+def _linear() -> Table:
+    return generate("linear", 1_000_000, 20, noise=1.0, seed=0)
+
+
+def _logistic() -> Table:
+    return generate("logistic", 500_000, 20, noise=1.0, seed=0)
+
+
+def _diabetes(request: Request) -> Table:
+    """442 patients: age, sex, body mass index, blood pressure, six blood serum measurements, and disease progression.
+
+    In the units they were measured in. Source: the public data of B. Efron, T. Hastie, I. Johnstone and R. Tibshirani,
+    "Least Angle Regression", Annals of Statistics 32 (2004) 407-499.
+    """
+    from ..encoding.column_tables import frame_table
+    from .text import read_text
+
+    frame = read_text(str(Path(__file__).with_name("diabetes.csv")), ".csv", gzipped=False)
+    frame = replace(frame, origin=replace(frame.origin, source="diabetes"))
+    return replace(frame_table(frame, request), defaults=MappingProxyType({"loss": "squared"}))

@@ -1,0 +1,89 @@
+"""Opening files: every way in which that fails becomes one sentence."""
+
+from __future__ import annotations
+
+import builtins
+import csv
+import gzip
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, cast
+
+from ...errors import DataError
+from ...wording import near
+
+
+@contextmanager
+def reading(path: str) -> Iterator[None]:
+    """Turn what goes wrong while a file is read into a DataError that names it."""
+    try:
+        yield
+    except PermissionError:
+        raise DataError(f"{path}: may not be read; check its permissions") from None
+    except gzip.BadGzipFile:
+        raise DataError(f"{path}: is not a gzip file, whatever its name says; rename it or compress it again") from None
+    except EOFError:
+        raise DataError(f"{path}: ends too early; download or write it again") from None
+    except zlib.error:
+        raise DataError(f"{path}: is damaged; download or write it again") from None
+    except csv.Error as error:
+        raise DataError(f"{path}: is not a table of text ({error}); look for a quote that is not closed") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}); check the file and its disk") from None
+
+
+def check_readable(path: str) -> None:
+    """The file is there and is a file.
+
+    Raises
+    ------
+    DataError
+        Naming the nearest files of the same folder when it is missing.
+    """
+    if os.path.isdir(path):
+        raise DataError(f"{path}: is a folder, and folders are not read; name a file in it")
+    if os.path.exists(path):
+        return
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise DataError(f"{path}: there is no folder {str(folder)!r}; check the path")
+    with reading(path):
+        close = near(Path(path).name, sorted(os.listdir(folder)))
+    advice = f"did you mean {' or '.join(map(repr, close))}?" if close else "check the name and the folder"
+    raise DataError(f"{path}: there is no such file; {advice}")
+
+
+def check_not_empty(path: str) -> None:
+    if os.path.getsize(path) == 0:
+        raise DataError(f"{path}: is empty (0 bytes); write it again")
+
+
+def open_bytes(path: str, gzipped: bool) -> IO[Any]:
+    """The file's bytes, decompressed."""
+    if gzipped:
+        return cast(IO[bytes], gzip.open(path, "rb"))  # an IO in all but name
+    return builtins.open(path, "rb")
+
+
+def open_text(path: str, gzipped: bool) -> IO[Any]:
+    """The file's text, line ends as they are, without a byte order mark; bytes that are not UTF-8 as surrogates."""
+    if gzipped:
+        return gzip.open(path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="")
+    return builtins.open(path, encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
+def not_utf8(path: str, gzipped: bool) -> DataError:
+    """Which line of a file is not UTF-8; looked for only when it is already known that one is not."""
+    with reading(path), open_bytes(path, gzipped) as file:
+        for number, line in enumerate(file, 1):
+            if number == 1 and line[:2] in (b"\xff\xfe", b"\xfe\xff"):
+                return DataError(f"{path}: is UTF-16 text; save it as UTF-8")
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError as error:
+                byte = f"0x{line[error.start]:02x}"
+                return DataError(f"{path}: line {number:,} is not UTF-8 text (byte {byte}); save the file as UTF-8")
+    return DataError(f"{path}: is not UTF-8 text; save it as UTF-8")

@@ -1,0 +1,172 @@
+"""NumPy's files: .npy with the target as a column, .npz with X and y, and scipy.sparse's .npz. Nothing is unpickled."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...errors import DataError
+from ...wording import plural, quoted
+from ..encoding.array_tables import apart_table, column_of, row_values, take_columns
+from ..encoding.column_roles import find_roles
+from ..encoding.feature_columns import choose_features, index_names
+from ..encoding.missing_values import check_finite, check_finite_target
+from ..encoding.origin import Origin
+from ..encoding.request import Request
+from ..encoding.target_columns import called, side_by_side
+from ..table import Array, Table
+from .files import check_not_empty, reading
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+_CSR_PARTS = ("X_data", "X_indices", "X_indptr", "X_shape")
+_TABLE_KEYS = ("X", "y", "feature_names", *_CSR_PARTS)
+_SPARSE_KEYS = {"format", "shape", "data"}
+
+
+def read_npy(path: str, request: Request) -> Table:
+    """An array of (n_samples, n_columns) numbers whose columns go by their index."""
+    check_not_empty(path)
+    try:
+        with reading(path):
+            array = np.lib.format.open_memmap(path, mode="r")
+    except ValueError as error:
+        raise _foreign(path, error) from None
+    return _from_columns(array, Origin(path), request)
+
+
+def read_npz(path: str, request: Request) -> Table:
+    """The arrays X and y, X perhaps in CSR parts, or one matrix that ``scipy.sparse.save_npz`` wrote."""
+    check_not_empty(path)
+    origin = Origin(path)
+    try:
+        with reading(path):
+            if not zipfile.is_zipfile(path):  # np.load would take it for a pickle
+                raise zipfile.BadZipFile
+        with reading(path), np.load(path, allow_pickle=False) as archive:
+            keys = set(archive.files)
+            if keys >= _SPARSE_KEYS and "X" not in keys:
+                from scipy import sparse
+
+                return _from_columns(_csr(sparse.load_npz(path), origin), origin, request)
+            return _from_keys(archive, keys, origin, request)
+    except DataError:
+        raise
+    except (ValueError, zipfile.BadZipFile, KeyError, NotImplementedError) as error:
+        raise _foreign(path, error) from None
+
+
+def _from_keys(archive: Any, keys: set[str], origin: Origin, request: Request) -> Table:
+    """A table from X, y and, where there, ``feature_names``."""
+    if keys >= set(_CSR_PARTS):
+        data, indices, indptr, shape = (archive[key] for key in _CSR_PARTS)
+        n_rows, n_columns = map(int, shape)
+        from scipy import sparse
+
+        X = _csr(sparse.csr_array((data, indices, indptr), shape=(n_rows, n_columns)), origin)
+    elif "X" in keys:
+        X = archive["X"]
+    else:
+        raise origin.error(f"needs the arrays X and y, but has {quoted(sorted(keys)) if keys else 'none'}; rename them")
+    if "y" not in keys and request.need_target:
+        raise origin.error(f"has no array y for the target, only {quoted(sorted(keys))}; add it")
+    _check_numbers(X, origin)
+    headed = "feature_names" in keys
+    names = tuple(map(str, archive["feature_names"])) if headed else index_names(X.shape[1])
+    if len(names) != X.shape[1]:
+        raise origin.error(
+            f"has {plural(len(names), 'feature name')} for {plural(X.shape[1], 'column')} of X; mend one"
+        )
+    y = _target(archive["y"], X.shape[0], origin) if "y" in keys else None
+    target_names = ("y",) if y is None or y.ndim == 1 else tuple(f"y{k}" for k in range(y.shape[1]))
+    arrays = {role: name for role, name in request.of_rows.items() if name in keys.difference(_TABLE_KEYS)}
+    columns = {role: name for role, name in request.of_rows.items() if role not in arrays}
+    table = apart_table(X, y, names, headed, target_names, replace(request, of_rows=columns), origin)
+    n = X.shape[0]
+    values: Any = {role: _row_values(archive[name], name, n, origin.of_role(role)) for role, name in arrays.items()}
+    return replace(table, **values)
+
+
+def _from_columns(array: Array | sparse.csr_array, origin: Origin, request: Request) -> Table:
+    """A table from one matrix, in which the target is a column."""
+    _check_numbers(array, origin)
+    names = index_names(array.shape[1])
+    roles = find_roles(names, False, request, origin)
+    features, feature_names = choose_features(names, False, request, roles, origin)
+    X = take_columns(array, features)
+    check_finite(X, [names[j] for j in features], origin)
+    y = [column_of(array, j) for j in roles.targets]
+    for column, j in zip(y, roles.targets, strict=True):
+        check_finite_target(column, names[j], origin)
+    return Table(
+        X,
+        side_by_side(y) if y else None,
+        feature_names,
+        called([names[j] for j in roles.targets]),
+        origin.source,
+        remarks=roles.remarks,
+        **row_values(array, names, roles, origin),
+    )
+
+
+def _check_numbers(array: Array | sparse.csr_array, origin: Origin) -> None:
+    if array.dtype.kind == "c":
+        raise origin.error(f"holds complex numbers ({array.dtype}); keep the real part or the magnitude")
+    if array.dtype.kind not in "biuf":
+        raise origin.error(f"holds values of type {array.dtype}, not numbers; save an array of float64")
+    if array.ndim != 2:
+        raise origin.error(
+            f"the array has {plural(array.ndim, 'dimension')}, shape {array.shape}; it takes 2, a row per sample"
+        )
+    if array.shape[0] == 0:
+        raise origin.error("has no rows; write it again")
+    if array.shape[1] == 0:
+        raise origin.error("has no columns; write it again")
+
+
+def _target(y: Array, n_samples: int, origin: Origin) -> Array:
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y.ravel()
+    if y.ndim not in (1, 2) or len(y) != n_samples or y.size == 0:
+        raise origin.error(f"y has shape {y.shape}, but X has {plural(n_samples, 'row')}; give y one value per row")
+    if y.dtype.kind == "U":
+        return y
+    if y.dtype.kind not in "biuf":
+        raise origin.error(f"y holds values of type {y.dtype}; save numbers, or labels as strings")
+    numbers: Array = y.astype(np.float64)
+    for k, column in enumerate(numbers.reshape(n_samples, -1).T):
+        check_finite_target(column, f"y{k}" if y.ndim == 2 else "y", origin)
+    return numbers
+
+
+def _row_values(values: Array, name: str, n_samples: int, origin: Origin) -> Array:
+    if values.shape != (n_samples,):
+        raise origin.error(f"{name} has shape {values.shape}, but X has {plural(n_samples, 'row')}; {origin.instead}")
+    if values.dtype.kind not in "biuf":
+        raise origin.error(f"{name} holds values of type {values.dtype}, not numbers; {origin.instead}")
+    numbers: Array = values.astype(np.float64)
+    check_finite(numbers[:, np.newaxis], [name], origin)
+    return numbers
+
+
+def _csr(matrix: Any, origin: Origin) -> sparse.csr_array:
+    """A sound CSR array: kernels follow its indices without looking."""
+    if matrix.dtype.kind not in "biuf":
+        _check_numbers(matrix, origin)
+    from scipy import sparse
+
+    X = sparse.csr_array(matrix, dtype=np.float64)
+    X.check_format(full_check=True)
+    X.sum_duplicates()
+    return X
+
+
+def _foreign(path: str, error: Exception) -> DataError:
+    if "bject" in str(error):  # NumPy's words: "Object arrays", "Python objects in dtype"
+        return DataError(f"{path}: holds pickled Python objects, which are never loaded; save an array of numbers")
+    suffix = path[-4:].lower()
+    return DataError(f"{path}: is not a whole {suffix} file; it was cut short or is of another kind, so write it again")

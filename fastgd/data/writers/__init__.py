@@ -1,0 +1,1 @@
+"""Tables out, each file whole or not at all."""

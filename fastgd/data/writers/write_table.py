@@ -1,0 +1,162 @@
+"""Tables into files, by suffix; each is there whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from ...errors import DataError
+from ...wording import plural
+from ..encoding.feature_columns import index_names
+from ..names import COLUMN_SUFFIXES, SVMLIGHT_SUFFIXES, split_suffix
+from ..table import Array
+from .whole_files import check_writable, replacing, write_whole
+from .write_svmlight import write_svmlight
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+__all__ = ["check_writable", "write", "write_columns", "write_text", "write_whole"]
+
+_ROWS = 1 << 16  # rows turned into text at a time
+
+
+def write(
+    path: str | os.PathLike[str],
+    X: Array | sparse.csr_array,
+    y: Array | None = None,
+    names: Sequence[str] | None = None,
+    *,
+    target_name: str = "y",
+) -> None:
+    """Write features and target so that ``open`` reads the same table back.
+
+    Parameters
+    ----------
+    path : .csv .tsv .parquet .feather .arrow .npy .npz .svm .svmlight .libsvm, the text ones also with .gz.
+        The target is the last column; .npz holds X (CSR in parts), y and feature_names; svmlight has no names.
+    X : (n_samples, n_features) numbers, dense or CSR.
+    y : (n_samples,) numbers or str labels; svmlight and .npy hold numbers only.
+    names : one per feature, by default their indices.
+
+    Raises
+    ------
+    DataError
+        When the path cannot be written, or the format cannot hold the table. What was there before stays then.
+    """
+    suffix, _ = split_suffix(path)
+    names = index_names(X.shape[1]) if names is None else tuple(map(str, names))
+    _check_table(os.fspath(path), suffix, X, y, names, target_name)
+    if suffix in (".npz", *SVMLIGHT_SUFFIXES):
+        with replacing(path) as file:
+            if suffix == ".npz":
+                _write_npz(file, X, y, names)
+            else:
+                write_svmlight(file, X, y)
+        return
+    dense = X if isinstance(X, np.ndarray) else X.toarray()
+    if suffix == ".npy":
+        with replacing(path) as file:
+            np.save(file, dense if y is None else np.column_stack([dense, y]), allow_pickle=False)
+        return
+    columns = {name: dense[:, j] for j, name in enumerate(names)}
+    with replacing(path) as file:
+        _write_arrow(file, suffix, columns if y is None else {**columns, target_name: y})
+
+
+def write_columns(path: str | os.PathLike[str], columns: Mapping[str, Array]) -> None:
+    """Write named columns of one length, such as predictions or a trace.
+
+    Parameters
+    ----------
+    path : .csv .tsv (also with .gz) .parquet .feather .arrow .npy; the last holds a structured array, or a plain one
+        when there is a single column.
+    columns : name -> (n_rows,) numbers or strings.
+
+    Raises
+    ------
+    DataError
+        When the path cannot be written. What was there before stays then.
+    """
+    suffix, _ = split_suffix(path)
+    with replacing(path, COLUMN_SUFFIXES) as file:
+        if suffix != ".npy":
+            _write_arrow(file, suffix, columns)
+        else:
+            only = next(iter(columns.values())) if len(columns) == 1 else None
+            np.save(file, _structured(columns) if only is None else only, allow_pickle=False)
+
+
+def _check_table(
+    path: str, suffix: str, X: Array | sparse.csr_array, y: Array | None, names: Sequence[str], target_name: str
+) -> None:
+    if len(names) != X.shape[1]:
+        raise DataError(f"{path}: {plural(len(names), 'name')} for {plural(X.shape[1], 'feature')}; give one for each")
+    if y is None:
+        return
+    if y.shape != (X.shape[0],):
+        raise DataError(f"{path}: y has shape {y.shape} for {plural(X.shape[0], 'row')} of X; give one value per row")
+    if y.dtype.kind == "U" and suffix in (".npy", *SVMLIGHT_SUFFIXES):
+        raise DataError(f"{path}: {suffix} holds no labels of words; write .csv, .parquet or .npz instead")
+    if target_name in names and suffix not in (".npy", ".npz", *SVMLIGHT_SUFFIXES):
+        raise DataError(f"{path}: {target_name!r} is both the target and a feature; give the target another name")
+
+
+def _write_npz(file: IO[Any], X: Array | sparse.csr_array, y: Array | None, names: Sequence[str]) -> None:
+    parts: dict[str, Array] = {} if y is None else {"y": y}
+    if tuple(names) != index_names(X.shape[1]):
+        parts["feature_names"] = np.array(names, dtype=np.str_)
+    if isinstance(X, np.ndarray):
+        np.savez(file, X=X, **parts)  # type: ignore[arg-type]  # the stubs take the parts for allow_pickle
+    else:
+        shape = np.array(X.shape)
+        np.savez(file, X_data=X.data, X_indices=X.indices, X_indptr=X.indptr, X_shape=shape, **parts)  # type: ignore[arg-type]
+
+
+def _structured(columns: Mapping[str, Array]) -> Array:
+    arrays = {name: np.asarray(column) for name, column in columns.items()}
+    rows = np.empty(len(next(iter(arrays.values()))), [(name, column.dtype) for name, column in arrays.items()])
+    for name, column in arrays.items():
+        rows[name] = column
+    return rows
+
+
+def _write_arrow(file: IO[Any], suffix: str, columns: Mapping[str, Array]) -> None:
+    if suffix in (".csv", ".tsv"):
+        write_text(file, "," if suffix == ".csv" else "\t", columns)
+        return
+    table = pa.table({name: pa.array(np.ascontiguousarray(column)) for name, column in columns.items()})
+    if suffix == ".parquet":
+        from pyarrow import parquet
+
+        parquet.write_table(table, file)
+    elif suffix == ".feather":
+        from pyarrow import feather
+
+        feather.write_feather(table, file)
+    else:
+        with pa.ipc.new_file(file, table.schema) as writer:
+            writer.write_table(table)
+
+
+def write_text(file: IO[Any], delimiter: str, columns: Mapping[str, Array]) -> None:
+    """Columns as text into an open binary file, under a header; each number in the fewest digits that give it back."""
+    from pyarrow import csv as arrow_csv
+
+    header = io.StringIO()
+    csv.writer(header, delimiter=delimiter, lineterminator="\n").writerow(columns)
+    file.write(header.getvalue().encode())
+    options = arrow_csv.WriteOptions(include_header=False, delimiter=delimiter, quoting_style="needed")
+    for rows in _slices(len(next(iter(columns.values())))):
+        block = {name: pa.array(np.ascontiguousarray(column[rows])) for name, column in columns.items()}
+        arrow_csv.write_csv(pa.table(block), file, options)
+
+
+def _slices(n_rows: int) -> Iterator[slice]:
+    return (slice(start, start + _ROWS) for start in range(0, n_rows, _ROWS))

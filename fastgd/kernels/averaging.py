@@ -1,0 +1,133 @@
+"""The mean of the weights after each step, for the kernels that take many steps in one call.
+
+Source: Polyak and Juditsky, Acceleration of stochastic approximation by averaging (1992); for weights kept as
+scale * v, Bottou, Stochastic gradient descent tricks (2012), section 5.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..compile.jit import inlined, subroutine
+from .output_blocks import axpys, lay_out, sum_up
+from .row_access import CSR, axpy
+
+# Weights kept as scale * v are folded into v more often while they are averaged: the mean is a difference of two
+# numbers that are larger than itself by as much as the scale has shrunk.
+SMALLEST_AVERAGED_SCALE = 0.1
+
+
+class Mean(NamedTuple):
+    """The mean of the weights after step number ``begin`` and each later one; nothing where ``weights`` has no rows."""
+
+    begin: int
+    weights: np.ndarray  # (n_outputs, n_parameters), or (0, 0)
+
+    @classmethod
+    def make(cls, begin: int, n_outputs: int, n_parameters: int) -> Mean:
+        """``begin`` is 0 for none at all."""
+        return cls(begin, np.zeros((n_outputs, n_parameters) if begin else (0, 0)))
+
+
+@subroutine
+def join_mean(mean, theta, t, k):
+    """Let output k's weights ``theta`` after step number ``t`` into the mean."""
+    if mean.weights.shape[0] == 0 or t < mean.begin:
+        return
+    weights, share = mean.weights[k], 1.0 / (t - mean.begin + 1)
+    for j in range(theta.shape[0]):
+        weights[j] += share * (theta[j] - weights[j])
+
+
+class LazySum(NamedTuple):
+    """The sum of the weights scale * v after each step, at the cost of the values that a step touches.
+
+    With S the sum of the scales so far and u the sum of each step's change of v times the S before it, S v - u is the
+    sum of all scale * v: a step adds scale * v to it where S grows by scale, and leaves it alone where v changes and u
+    follows.
+    """
+
+    skip: int  # steps at the beginning of the call that do not count
+    u: np.ndarray  # (n_features,), zeros between calls
+    total: np.ndarray  # (n_parameters,), the sum of the weights up to the last `settle`
+
+    @classmethod
+    def make(cls, n_features: int, n_parameters: int) -> LazySum:
+        return cls(0, np.zeros(n_features), np.zeros(n_parameters))
+
+
+# All of these do nothing where ``sums`` is None, and the compiler then leaves them out.
+@inlined
+def smallest_scale(sums, usual):
+    """Below this the scale is to be folded into v, after `settle`."""
+    return usual if sums is None else SMALLEST_AVERAGED_SCALE
+
+
+@inlined
+def add_step(sums, X, i, k, move, scale, scales, b):
+    """Add the weights after step number k of the call, which changed v by ``move`` times row i; return S."""
+    if sums is None:
+        return scales
+    axpy(move * scales, X, i, sums.u)
+    if k < sums.skip:
+        return scales
+    n_features = sums.u.shape[0]
+    if sums.total.shape[0] > n_features:
+        sums.total[n_features] += b
+    return scales + scale
+
+
+@subroutine
+def settle(sums, scales, v):
+    """Bring the total up to date, ``scales`` being S, so that it may start again from 0."""
+    if sums is None:
+        return
+    u, total = sums.u, sums.total
+    for j in range(u.shape[0]):
+        total[j] += scales * v[j] - u[j]
+        u[j] = 0.0
+
+
+class LazySums(NamedTuple):
+    """As `LazySum`, for several outputs; ``u`` is laid out for X, ``total`` of shape (n_outputs, n_parameters)."""
+
+    skip: int
+    u: np.ndarray
+    total: np.ndarray
+    scales: np.ndarray  # S of each output, zeros between calls
+    moves: np.ndarray  # workspace: of one row
+
+    @classmethod
+    def make(cls, X: np.ndarray | CSR, n_outputs: int, n_parameters: int) -> LazySums:
+        u = lay_out(X, n_outputs, np.dtype(np.float64))
+        return cls(0, u, np.zeros((n_outputs, n_parameters)), np.zeros(n_outputs), np.zeros((1, n_outputs)))
+
+
+@inlined
+def add_step_outputs(sums, X, i, step_number, moves, scale, theta):
+    """Add the weights of all outputs after a step, whose intercepts are in ``theta``."""
+    if sums is None:
+        return
+    scales, total = sums.scales, sums.total
+    n_outputs, n_parameters = total.shape
+    for k in range(n_outputs):
+        sums.moves[0, k] = moves[0, k] * scales[k]
+    axpys(sums.moves, 0, X, i, sums.u)
+    if step_number < sums.skip:
+        return
+    for k in range(n_outputs):
+        scales[k] += scale[k]
+        if n_parameters * n_outputs > sums.u.size:
+            total[k, n_parameters - 1] += theta[k, n_parameters - 1]
+
+
+@subroutine
+def settle_outputs(sums, X, W):
+    """As `settle`."""
+    if sums is None:
+        return
+    sum_up(X, W, sums.scales, sums.u, sums.total)
+    for k in range(sums.scales.shape[0]):
+        sums.scales[k] = 0.0

@@ -1,0 +1,46 @@
+"""Sums over the stored values of sparse columns, of which NumPy makes a copy and a pass each."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..compile.jit import kernel
+from .batch_gradient import clear
+
+
+@kernel
+def moments_of_columns(X, share, present, mean, variance):
+    """Mean and variance of each column of CSR rows, weighted by their ``share``, which adds up to 1; about the mean.
+
+    ``present``: workspace, the share of the rows in which each column is stored.
+    """
+    data, indices, indptr = X.data, X.indices, X.indptr
+    clear(present)
+    clear(mean)
+    clear(variance)
+    for i in range(share.shape[0]):
+        for p in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
+            j = np.uint64(indices[p])
+            present[j] += share[i]
+            mean[j] += share[i] * data[p]
+    for i in range(share.shape[0]):
+        for p in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
+            j = np.uint64(indices[p])
+            variance[j] += share[i] * (data[p] - mean[j]) ** 2
+    for j in range(mean.shape[0]):
+        absent = 1.0 - present[j]
+        if absent > 1e-12:  # and not what rounding has left of 1
+            variance[j] += absent * mean[j] ** 2
+
+
+@kernel
+def powers_of_columns(X, squares, fourths):
+    """The sums of the second and the fourth powers in each column of CSR rows."""
+    data, indices = X.data, X.indices
+    clear(squares)
+    clear(fourths)
+    for p in range(np.uint64(X.indptr[0]), np.uint64(X.indptr[-1])):
+        j = np.uint64(indices[p])
+        square = np.float64(data[p]) * data[p]
+        squares[j] += square
+        fourths[j] += square * square

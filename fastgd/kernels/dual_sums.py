@@ -1,0 +1,65 @@
+"""What a dual point is made of: the slopes of the losses row by row, and their products with the columns of X.
+
+All of it is in float64, whatever X is stored in: a bound is no better than its rounding.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..compile.jit import kernel, subroutine, threaded
+from .batch_gradient import chunk_bound, clear, mean_over_rows
+from .row_access import axpy_double, n_rows
+from .row_targets import or_none_of, weight_of
+
+
+@subroutine
+def slopes_of_rows(y, weight, z, b, loss, start, stop, slopes):
+    """Weighted slopes of rows start..stop at z + b; return their weighted losses and slopes, summed."""
+    weight = or_none_of(weight, y)
+    total = 0.0
+    summed = 0.0
+    # Unsigned, since an index that may be negative keeps the compiler from taking several rows at a time.
+    for i in range(np.uint64(start), np.uint64(stop)):
+        s = weight_of(weight, i)
+        total += s * loss.value(y[i], z[i] + b)
+        slopes[i] = s * loss.derivative(y[i], z[i] + b)
+        summed += slopes[i]
+    return total, summed
+
+
+def _means(y: np.ndarray, _weight: Any, _z: Any, _b: Any, _loss: Any, sums: np.ndarray, _slopes: Any) -> Any:
+    return sums.sum(axis=0) / len(y)
+
+
+@threaded("sums", _means)
+def slopes_at(begin, end, y, weight, z, b, loss, sums, slopes):
+    """Write s_i l'(y_i, z_i + b) into ``slopes``; return the mean loss and the mean slope."""
+    n_samples = y.shape[0]
+    n_chunks = sums.shape[0]
+    for c in range(begin, end):
+        first, last = chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)
+        sums[c, 0], sums[c, 1] = slopes_of_rows(y, weight, z, b, loss, first, last, slopes)
+
+
+@threaded("partials", mean_over_rows)
+def mean_product(begin, end, X, slopes, partials, out):
+    """X' slopes / n."""
+    n_samples = n_rows(X)
+    n_chunks = partials.shape[0]
+    for c in range(begin, end):
+        partial = partials[c]
+        clear(partial)
+        for i in range(chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)):
+            axpy_double(slopes[i], X, i, partial)
+
+
+@kernel
+def mean_least(y, weight, loss):
+    """The mean over all rows of the least value that the loss has at any z."""
+    total = 0.0
+    for i in range(y.shape[0]):
+        total += weight_of(weight, i) * loss.least(y[i])
+    return total / y.shape[0]

@@ -1,0 +1,202 @@
+"""Weights that move at every step, whether or not their feature is in the row: a step of svrg and saga.
+
+Each step adds to every weight the mean gradient and the penalty, and to those of the row's features the row too:
+
+    w_j <- soft(w_j - step_j (change x_ij + mean_j) - decay_j w_j, threshold_j).
+
+A dense row has every feature. On sparse rows a weight whose feature is absent is left as it is, and moved by all
+the steps it has missed when it is next used: exactly, since its mean_j changes only with the feature, and in closed
+form, see `drifted`. The words are the same for both, as in `rows`; ``S`` holds what they know of each feature, a
+line each where X is dense, side by side where it is CSR.
+
+The shift of the metric is subtracted from dense rows as they are read. Of sparse rows it moves few columns, and has
+been subtracted from X already, see `matrix.centred`: a column with a value in every row never lags behind.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..compile.jit import inlined, subroutine
+from ..compile.prefetch import prefetch
+from .row_access import CSR, by_layout
+
+# The lines of S where X is dense, the columns where it is CSR: there, one cache line holds all that a value needs.
+W, MEAN, STEP = 0, 1, 2
+SHIFT, DECAY, THRESHOLD = 3, 4, 5
+LAST = 3  # the step up to which the weight has been moved
+COLUMNS = 4
+
+
+def lay_out(X: np.ndarray | CSR) -> np.ndarray:
+    """S, zeros."""
+    return np.zeros((X.n_features, COLUMNS)) if isinstance(X, CSR) else np.zeros((6, X.shape[1]))
+
+
+@inlined
+def soft(v, threshold):
+    """Soft thresholding."""
+    return v - min(max(v, -threshold), threshold)
+
+
+@inlined
+def growth(k, decay):
+    """(1 - decay)^k - 1."""
+    return 0.0 if decay == 0.0 else math.expm1(k * math.log1p(-decay))
+
+
+@inlined
+def run(w, k, pull, decay, grown):
+    """k times w <- w - decay w - pull; ``grown`` is `growth` (k, decay)."""
+    return w - k * pull if decay == 0.0 else w + grown * (w + pull / decay)
+
+
+@inlined
+def drifted(w, k, drift, decay, threshold, grown):
+    """k times w <- soft(w - decay w - drift, threshold), for decay < 1; ``grown`` is `growth` (k, decay).
+
+    While w keeps its sign, soft thresholding is a constant pull towards 0, and the steps are a geometric series.
+    Where the series ends on the side of 0 where it began, it has never been on the other.
+    """
+    if threshold == 0.0:
+        return run(w, k, drift, decay, grown)
+    end = run(w, k, drift + math.copysign(threshold, w), decay, grown)
+    return end if w * end > 0.0 else crossing(w, k, drift, decay, threshold)
+
+
+@subroutine
+def crossing(w, k, drift, decay, threshold):
+    """As `drifted`, where w starts at 0 or meets it: the step that does so is taken by itself."""
+    while k > 0:
+        if w == 0.0:
+            if abs(drift) <= threshold:
+                return 0.0
+            side = -math.copysign(1.0, drift)
+        else:
+            side = math.copysign(1.0, w)
+        pull = drift + side * threshold
+        end = run(w, k, pull, decay, growth(k, decay))
+        if not side * end <= 0.0:
+            return end
+        # The series meets 0 after this many steps; rounding may make it one more or less, which moves nothing.
+        ratio = w / pull
+        steps = ratio if decay == 0.0 else math.log1p(decay * ratio) / -math.log1p(-decay)
+        before = min(max(math.floor(steps), 0.0), k - 1.0)
+        w = run(w, before, pull, decay, growth(before, decay))
+        w = soft(w - (decay * w + drift), threshold)
+        k -= before + 1.0
+    return w
+
+
+# Loops apart: in one, the compiler would give up on telling whether so many lines overlap, and take a value at a time.
+def _move_dense(X, i, change, share, t, pace, weights, S):
+    for j in range(X.shape[1]):
+        S[W, j] -= S[STEP, j] * (change * (X[i, j] - S[SHIFT, j]) + S[MEAN, j]) + S[DECAY, j] * S[W, j]
+    if share != 0.0:
+        for j in range(X.shape[1]):
+            S[MEAN, j] += share * (X[i, j] - S[SHIFT, j])
+    if pace.l1 > 0.0:
+        for j in range(X.shape[1]):
+            S[W, j] = soft(S[W, j], S[THRESHOLD, j])
+
+
+# In the loops over a sparse row no array goes to another function: its references would be counted at every value.
+def _move_csr(X, i, change, share, t, pace, weights, S):
+    data, indices, l1, l2 = X.data, X.indices, pace.l1, pace.l2
+    for p in range(np.uint64(X.indptr[i]), np.uint64(X.indptr[i + 1])):
+        j = np.uint64(indices[p])
+        step, w, mean = S[j, STEP], S[j, W], S[j, MEAN]
+        pull = step * (weights[j] if weights.shape[0] > 0 else 1.0)
+        S[j, W] = soft(w - (step * (change * data[p] + mean) + pull * l2 * w), pull * l1)
+        S[j, MEAN] = mean + share * data[p]
+        S[j, LAST] = t
+
+
+# Fetch the weights of a row ahead of its turn: on sparse rows they are anywhere in memory.
+def _prefetch_weights_dense(X, i, S):
+    pass
+
+
+def _prefetch_weights_csr(X, i, S):
+    indices = X.indices
+    for p in range(np.uint64(X.indptr[i]), np.uint64(X.indptr[i + 1])):
+        prefetch(S, indices[p] * COLUMNS)
+
+
+def _meet_dense(X, i, t, pace, weights, powers, S):
+    z = 0.0
+    for j in range(X.shape[1]):
+        z += S[W, j] * (X[i, j] - S[SHIFT, j])
+    return z
+
+
+def _meet_csr(X, i, t, pace, weights, powers, S):
+    data, indices, l1, l2, tabled = X.data, X.indices, pace.l1, pace.l2, powers.shape[0] > 0
+    z = 0.0
+    for p in range(np.uint64(X.indptr[i]), np.uint64(X.indptr[i + 1])):
+        j = np.uint64(indices[p])
+        w, k = S[j, W], t - S[j, LAST]
+        if k > 0.0:
+            step = S[j, STEP]
+            pull = step * (weights[j] if weights.shape[0] > 0 else 1.0)
+            grown = powers[np.uint64(k)] if tabled else growth(k, pull * l2)
+            w = drifted(w, k, step * S[j, MEAN], pull * l2, pull * l1, grown)
+            S[j, W], S[j, LAST] = w, t
+        z += data[p] * w
+    return z
+
+
+def _meet_all_dense(X, t, pace, weights, S):
+    pass
+
+
+def _meet_all_csr(X, t, pace, weights, S):
+    for j in range(S.shape[0]):
+        w, k, step = S[j, W], t - S[j, LAST], S[j, STEP]
+        if k > 0.0:
+            pull = step * (weights[j] if weights.shape[0] > 0 else 1.0)
+            decay = pull * pace.l2
+            S[j, W] = drifted(w, k, step * S[j, MEAN], decay, pull * pace.l1, growth(k, decay))
+            S[j, LAST] = t
+
+
+def _enter_dense(X, theta, mean, pace, weights, metric, S):
+    d = X.shape[1]
+    shift, inverse = metric
+    mean_b = mean[d] if mean.shape[0] > d else 0.0
+    for j in range(d):
+        step = pace.rate * inverse[j] * inverse[j]
+        pull = step * (weights[j] if weights.shape[0] > 0 else 1.0)
+        S[W, j], S[MEAN, j], S[STEP, j] = theta[j], mean[j] - shift[j] * mean_b, step
+        S[SHIFT, j], S[DECAY, j], S[THRESHOLD, j] = shift[j], pull * pace.l2, pull * pace.l1
+
+
+def _enter_csr(X, theta, mean, pace, weights, metric, S):
+    shift, inverse = metric
+    mean_b = mean[X.n_features] if mean.shape[0] > X.n_features else 0.0
+    for j in range(S.shape[0]):
+        S[j, W], S[j, MEAN], S[j, LAST] = theta[j], mean[j] - shift[j] * mean_b, 0.0
+        S[j, STEP] = pace.rate * inverse[j] * inverse[j]
+
+
+def _leave_dense(X, S, metric, theta, mean):
+    d = X.shape[1]
+    mean_b = mean[d] if mean.shape[0] > d else 0.0
+    for j in range(d):
+        theta[j], mean[j] = S[W, j], S[MEAN, j] + metric.shift[j] * mean_b
+
+
+def _leave_csr(X, S, metric, theta, mean):
+    mean_b = mean[X.n_features] if mean.shape[0] > X.n_features else 0.0
+    for j in range(S.shape[0]):
+        theta[j], mean[j] = S[j, W], S[j, MEAN] + metric.shift[j] * mean_b
+
+
+enter = by_layout(_enter_dense, _enter_csr)
+leave = by_layout(_leave_dense, _leave_csr)
+move = by_layout(_move_dense, _move_csr)
+meet = by_layout(_meet_dense, _meet_csr)
+prefetch_weights = by_layout(_prefetch_weights_dense, _prefetch_weights_csr)
+meet_all = by_layout(_meet_all_dense, _meet_all_csr)

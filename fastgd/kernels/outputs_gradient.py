@@ -1,0 +1,202 @@
+"""Several outputs trained in one pass over X: gradients and losses by blocks of rows, for any number of outputs.
+
+Weights come as ``theta`` of shape (n_outputs, n_parameters): for each output its coefficients, then its
+intercept where the model has one. A block of rows meets the weights of all outputs, its slopes are worked out, and
+it goes into the gradients of all outputs, while it is in the cache.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import prange
+
+from ..compile.jit import inlined, kernel, parallel_kernel, subroutine, threaded, two_forms
+from .batch_gradient import chunk_bound, clear
+from .output_blocks import block_axpy, block_dot, fill, lay_out, load, row_at, store
+from .row_access import CSR, n_rows
+from .row_targets import offset_of, target_of, weight_of
+
+# A block of rows is about this many values, to stay in a core's second-level cache between its two products.
+BLOCK_VALUES = 1 << 15
+FEWEST_ROWS, MOST_ROWS = 8, 256
+
+
+class Workspace(NamedTuple):
+    """Arrays for each chunk of rows, but for ``W``, which all read, ``gradient`` and ``losses``, the results."""
+
+    W: np.ndarray  # in X's dtype, laid out for X
+    Z: np.ndarray  # linear predictors of a block, then slopes, in X's dtype
+    z: np.ndarray  # the same of one row, in float64
+    partials: np.ndarray  # the chunks' gradients: of the coefficients, laid out for X, and of the intercepts
+    slopes: np.ndarray
+    sums: np.ndarray
+    total: np.ndarray
+    gradient: np.ndarray  # (n_outputs, n_parameters)
+    losses: np.ndarray  # (n_outputs,), the mean loss of each
+
+    @classmethod
+    def make(cls, X: np.ndarray | CSR, n_outputs: int, n_parameters: int, n_chunks: int) -> Workspace:
+        dtype, n_features = (X.data.dtype, X.n_features) if isinstance(X, CSR) else (X.dtype, X.shape[1])
+        rows = min(max(BLOCK_VALUES // max(n_features, 1), FEWEST_ROWS), MOST_ROWS)
+        return cls(
+            W=lay_out(X, n_outputs, dtype),
+            Z=np.zeros((n_chunks, rows, n_outputs), dtype),
+            z=np.zeros((n_chunks, n_outputs)),
+            partials=lay_out(X, n_outputs, np.dtype(np.float64), n_chunks),
+            slopes=np.zeros((n_chunks, n_outputs)),
+            sums=np.zeros((n_chunks, n_outputs)),
+            total=lay_out(X, n_outputs, np.dtype(np.float64)),
+            gradient=np.zeros((n_outputs, n_parameters)),
+            losses=np.zeros(n_outputs),
+        )
+
+
+# Turn the linear predictors z of row i into slopes, and add the row's losses to ``losses``.
+def _slopes_each(loss, y, one_vs_rest, i, weight, z, losses):
+    for k in range(z.shape[0]):
+        target = target_of(y, one_vs_rest, i, k)
+        losses[k] += weight * loss.value(target, z[k])
+        z[k] = weight * loss.derivative(target, z[k])
+
+
+def _slopes_joint(loss, y, one_vs_rest, i, weight, z, losses):
+    losses[0] += weight * loss.derivative(y[i, 0], z)
+    for k in range(z.shape[0]):
+        z[k] *= weight
+
+
+def is_joint(loss: Any) -> bool:
+    """Whether a loss takes all linear predictors of a row at once, as softmax does."""
+    return bool(getattr(loss, "joint", False))
+
+
+slopes_of = two_forms("loss", is_joint, is_joint)(_slopes_each, _slopes_joint)
+
+
+@inlined
+def intercept_of(theta, k, n_features):
+    return theta[k, n_features] if theta.shape[1] > n_features else 0.0
+
+
+@subroutine
+def slopes_of_block(targets, order, start, stop, theta, n_features, loss, Z, z, slopes, losses):
+    """Turn a block's linear predictors, still without intercepts, into slopes; add up slopes and losses."""
+    y, weight, offset, one_vs_rest = targets.y, targets.weight, targets.offset, targets.one_vs_rest
+    for r in range(stop - start):
+        i = row_at(order, start + r)
+        for k in range(z.shape[0]):
+            z[k] = Z[r, k] + intercept_of(theta, k, n_features) + offset_of(offset, i)
+        slopes_of(loss, y, one_vs_rest, i, weight_of(weight, i), z, losses)
+        for k in range(z.shape[0]):
+            slopes[k] += z[k]
+            Z[r, k] = z[k]
+
+
+@subroutine
+def accumulate_outputs(X, targets, order, start, stop, theta, n_features, loss, work, c, table=None):
+    """Make chunk c's gradients and losses of the rows start..stop, by blocks; with a ``table``, keep the slopes."""
+    W, Z, z = work.W, work.Z[c], work.z[c]
+    partial, slopes, losses = work.partials[c], work.slopes[c], work.sums[c]
+    for a in range(partial.shape[0]):
+        clear(partial[a])
+    clear(slopes)
+    clear(losses)
+    for first in range(start, stop, Z.shape[0]):
+        last = min(first + Z.shape[0], stop)
+        block_dot(X, order, first, last, W, Z)
+        slopes_of_block(targets, order, first, last, theta, n_features, loss, Z, z, slopes, losses)
+        if table is not None:
+            for r in range(last - first):
+                for k in range(Z.shape[1]):
+                    table[row_at(order, first + r), k] = Z[r, k]
+        block_axpy(Z, X, order, first, last, partial)
+
+
+@subroutine
+def add_up_outputs(X, scale, n_features, work):
+    """Add the chunks' gradients and losses in a fixed order, times ``scale``."""
+    partials, slopes, sums, gradient, losses, total = (
+        work.partials, work.slopes, work.sums, work.gradient, work.losses, work.total
+    )  # fmt: skip
+    n_chunks, n_outputs = slopes.shape
+    for a in range(total.shape[0]):
+        for b in range(total.shape[1]):
+            total[a, b] = 0.0
+            for c in range(n_chunks):
+                total[a, b] += partials[c, a, b]
+    store(X, total, gradient)
+    for k in range(n_outputs):
+        slope, loss = 0.0, 0.0
+        for c in range(n_chunks):
+            slope += slopes[c, k]
+            loss += sums[c, k]
+        losses[k] = scale * loss
+        if gradient.shape[1] > n_features:
+            gradient[k, n_features] = slope
+        for j in range(gradient.shape[1]):
+            gradient[k, j] *= scale
+
+
+@parallel_kernel
+def outputs_gradient(X, targets, theta, n_features, loss, work, table):
+    """Mean gradient of each output over all rows, into ``work.gradient``, and mean losses, into ``work.losses``.
+
+    The slopes of each row go into ``table``, unless it is None.
+    """
+    n_samples = n_rows(X)
+    n_chunks = work.sums.shape[0]
+    load(X, theta, work.W)
+    for c in prange(n_chunks):
+        first, last = chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)
+        accumulate_outputs(X, targets, None, first, last, theta, n_features, loss, work, c, table)
+    add_up_outputs(X, 1.0 / n_samples, n_features, work)
+
+
+def _load_weights(X: Any, _targets: Any, theta: np.ndarray, n_features: int, _loss: Any, work: Workspace) -> None:
+    fill(X, work.W, theta[:, :n_features])
+
+
+def _means_of_losses(X: Any, _targets: Any, _theta: Any, _n_features: Any, _loss: Any, work: Workspace) -> None:
+    np.divide(work.sums.sum(axis=0), n_rows(X), out=work.losses)
+
+
+@threaded("work.sums", _means_of_losses, prepare=_load_weights)
+def outputs_mean_loss(begin, end, X, targets, theta, n_features, loss, work):
+    """Mean loss of each output over all rows, into ``work.losses``."""
+    n_samples = n_rows(X)
+    n_chunks = work.sums.shape[0]
+    for c in range(begin, end):
+        first, last = chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)
+        block_losses(X, targets, first, last, theta, n_features, loss, work, c)
+
+
+@subroutine
+def block_losses(X, targets, start, stop, theta, n_features, loss, work, c):
+    """Add up chunk c's losses of the rows start..stop."""
+    W, Z, z, slopes, losses = work.W, work.Z[c], work.z[c], work.slopes[c], work.sums[c]
+    clear(losses)
+    for first in range(start, stop, Z.shape[0]):
+        last = min(first + Z.shape[0], stop)
+        block_dot(X, None, first, last, W, Z)
+        slopes_of_block(targets, None, first, last, theta, n_features, loss, Z, z, slopes, losses)
+
+
+@kernel
+def apply_means(loss, z):
+    """Turn the linear predictors z, shape (n_samples, n_outputs), into predictions of y, in place."""
+    for i in range(z.shape[0]):
+        means_of(loss, z[i])
+
+
+def _means_each(loss, z):
+    for k in range(z.shape[0]):
+        z[k] = loss.mean(z[k])
+
+
+def _means_joint(loss, z):
+    loss.mean(z)
+
+
+means_of = two_forms("loss", is_joint, is_joint)(_means_each, _means_joint)

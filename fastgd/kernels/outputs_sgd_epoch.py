@@ -1,0 +1,104 @@
+"""One pass of stochastic gradient descent for several outputs: all of them step at each row.
+
+As `sgd`, with a scale and an account of thresholds for each output; its cost, too, is that of the non-zeros of
+X, once for each output.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..compile.jit import kernel, subroutine
+from .averaging import add_step_outputs, settle_outputs, smallest_scale
+from .output_blocks import axpys, dots, lay_out, load, rescale, softens, softens_all, store
+from .outputs_gradient import intercept_of, slopes_of
+from .row_access import CSR, prefetch_number, rows_ahead
+from .row_targets import offset_of, weight_of
+from .sgd_epoch import SMALLEST_SCALE, clip_factor_of_row
+from .update_step import sum_of_squares
+
+
+class Each(NamedTuple):
+    """What each output has of its own: its share of the learning rate, its penalties."""
+
+    rate: np.ndarray
+    l1: np.ndarray
+    l2: np.ndarray
+
+
+class LazyWeights(NamedTuple):
+    """Weights kept as scale * W, less the thresholds still owed: see `sgd`."""
+
+    W: np.ndarray  # laid out for X, as is ``paid``
+    paid: np.ndarray
+    scale: np.ndarray
+    owed: np.ndarray
+    Z: np.ndarray  # the linear predictors of one row, in X's dtype, then the moves of the weights
+    z: np.ndarray  # the same in float64, then the slopes
+
+    @classmethod
+    def make(cls, X: np.ndarray | CSR, n_outputs: int) -> LazyWeights:
+        dtype = X.data.dtype if isinstance(X, CSR) else X.dtype
+        scale, owed, z = (np.zeros(n_outputs) for _ in range(3))
+        paid = lay_out(X, n_outputs, np.dtype(np.float64))
+        return cls(lay_out(X, n_outputs, dtype), paid, scale, owed, np.zeros((1, n_outputs), dtype), z)
+
+
+@subroutine
+def fold_outputs(X, each, lazy):
+    """Bring every weight up to date: pay the thresholds owed, multiply the scales in."""
+    if each.l1.max() > 0.0:
+        softens_all(X, lazy.W, lazy.owed, lazy.paid)
+    rescale(X, lazy.W, lazy.scale)
+    for k in range(lazy.scale.shape[0]):
+        lazy.scale[k], lazy.owed[k] = 1.0, 0.0
+
+
+@kernel
+def sgd_outputs_epoch(X, targets, order, rates, loss, each, clip, theta, losses, lazy, sums):
+    """A step for each row of ``order``, at its rate; add up losses before each step in ``losses``.
+
+    ``theta`` of shape (n_outputs, n_parameters) is read and written; the slopes of the last row are left in ``lazy.z``.
+    ``sums``: a `LazySums` for the weights after each step, without any ``l1``; None for no sums.
+    """
+    y, weight, offset, one_vs_rest = targets.y, targets.weight, targets.offset, targets.one_vs_rest
+    W, paid, scale, owed, Z, z = lazy
+    n_outputs = theta.shape[0]
+    n_features = W.size // n_outputs
+    has_intercept = theta.shape[1] > n_features
+    thresholds = each.l1.max() > 0.0
+    load(X, theta, W)
+    for k in range(n_outputs):
+        scale[k], owed[k] = 1.0, 0.0
+    distance = rows_ahead(X)
+    for t in range(order.shape[0]):
+        prefetch_number(X, y, order, t + distance)
+        i = order[t]
+        if thresholds:
+            softens(X, i, W, owed, paid)
+        dots(X, i, W, Z, 0)
+        for k in range(n_outputs):
+            z[k] = scale[k] * Z[0, k] + intercept_of(theta, k, n_features) + offset_of(offset, i)
+        slopes_of(loss, y, one_vs_rest, i, weight_of(weight, i), z, losses)
+        factor = clip_factor_of_row(X, i, np.sqrt(sum_of_squares(z)), has_intercept, clip)
+        smallest = 1.0
+        for k in range(n_outputs):
+            scale[k] *= 1.0 - rates[t] * each.rate[k] * each.l2[k]
+            smallest = min(smallest, abs(scale[k]))
+        if smallest < smallest_scale(sums, SMALLEST_SCALE):
+            settle_outputs(sums, X, W)
+            fold_outputs(X, each, lazy)
+        for k in range(n_outputs):
+            rate = rates[t] * each.rate[k]
+            move = -rate * factor * z[k]
+            Z[0, k] = move / scale[k]
+            owed[k] += rate * each.l1[k] / abs(scale[k])
+            if has_intercept:
+                theta[k, n_features] += move
+        axpys(Z, 0, X, i, W)
+        add_step_outputs(sums, X, i, t, Z, scale, theta)
+    settle_outputs(sums, X, W)
+    fold_outputs(X, each, lazy)
+    store(X, W, theta)

@@ -1,0 +1,94 @@
+"""One pass of stochastic gradient descent: a step for each row, each from the weights the last one left.
+
+Serial by nature. Its cost is proportional to the non-zeros of X, with L2 and L1 as well: the weights
+are kept as scale * v, so that weight decay is one multiplication (Bottou, Stochastic gradient descent
+tricks, 2012), and soft thresholding is put off until a weight is next used (Langford, Li and Zhang,
+Sparse online learning via truncated gradient, 2009).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..compile.jit import inlined, kernel, subroutine
+from .averaging import add_step, settle, smallest_scale
+from .row_access import axpy, axpy_dot, dot, prefetch_number, rows_ahead, soften, soften_all, squared_length
+from .row_targets import offset_of, weight_of
+from .update_step import CLIP_EPSILON
+
+# Below this the scale is multiplied into the weights and starts again from 1.
+SMALLEST_SCALE = 1e-9
+
+
+@subroutine
+def fold(X, v, scale, owed, paid, l1):
+    """Bring every weight up to date: pay the thresholds owed, multiply the scale in."""
+    if l1 > 0.0:
+        soften_all(X, v, owed, paid)
+    if scale != 1.0:
+        for j in range(v.shape[0]):
+            v[j] = scale * v[j]
+
+
+@inlined
+def clip_factor_of_row(X, i, slope, has_intercept, clip):
+    """What the gradient slope * x is multiplied by so that its norm is at most ``clip``, as `clip_factor` does."""
+    if clip == np.inf:
+        return 1.0
+    norm = abs(slope) * np.sqrt(squared_length(X, i) + (1.0 if has_intercept else 0.0))
+    return min(1.0, clip / (norm + CLIP_EPSILON))
+
+
+@kernel
+def sgd_epoch(X, targets, order, rates, loss, l1, l2, clip, theta, v, paid, sums):
+    """A step for each row of ``order``, at its rate; return the summed losses before each step, and the last slope.
+
+    ``theta`` (coefficients, then the intercept where there is one) is read and written; ``v`` (in X's
+    dtype) and ``paid`` (zeros) are workspace. ``sums``: a `LazySum` for the weights after each step, without ``l1``;
+    None for no sum.
+    """
+    y, weight, offset = targets.y, targets.weight, targets.offset
+    n_features = v.shape[0]
+    has_intercept = theta.shape[0] > n_features
+    b = theta[n_features] if has_intercept else 0.0
+    for j in range(n_features):
+        v[j] = theta[j]
+    # float64, whatever X is: in float32, 1 - rate * l2 would round to 1.
+    scale, inverse, owed, total, slope = 1.0, 1.0, 0.0, 0.0, 0.0
+    smallest, scales = smallest_scale(sums, SMALLEST_SCALE), 0.0
+    last = order.shape[0] - 1
+    ahead = dot(X, order[0], v) if last >= 0 else 0.0  # of the row whose turn is next
+    distance = rows_ahead(X)
+    for k in range(order.shape[0]):
+        prefetch_number(X, y, order, k + distance)
+        i, following = order[k], order[min(k + 1, last)]
+        rate = rates[k]
+        z = scale * ahead + b + offset_of(offset, i)
+        total += weight_of(weight, i) * loss.value(y[i], z)
+        slope = weight_of(weight, i) * loss.derivative(y[i], z)
+        clipped = slope * clip_factor_of_row(X, i, slope, has_intercept, clip)
+        if l2 > 0.0:
+            scale *= 1.0 - rate * l2
+            if abs(scale) < smallest:
+                settle(sums, scales, v)
+                fold(X, v, scale, owed, paid, l1)
+                scale, owed, scales = 1.0, 0.0, 0.0
+            inverse = 1.0 / scale
+        move = -rate * clipped * inverse
+        if l1 > 0.0:
+            axpy(move, X, i, v)
+            owed += rate * l1 * abs(inverse)
+            soften(X, following, v, owed, paid)
+            ahead = dot(X, following, v)
+        else:
+            ahead = axpy_dot(move, X, i, following, v)
+        if has_intercept:
+            b -= rate * clipped
+        scales = add_step(sums, X, i, k, move, scale, scales, b)
+    settle(sums, scales, v)
+    fold(X, v, scale, owed, paid, l1)
+    for j in range(n_features):
+        theta[j] = v[j]
+    if has_intercept:
+        theta[n_features] = b
+    return total, slope

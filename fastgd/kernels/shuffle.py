@@ -1,0 +1,33 @@
+"""The order in which rows are visited: whole blocks in random order, rows shuffled within a few of them.
+
+A full permutation makes every row a cache miss. Reading a few random blocks at a time and shuffling
+their rows among themselves is as random as it needs to be, and several times faster (De Sa, Random
+reshuffling is not always better, 2020, compares such orders).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..compile.jit import kernel
+
+
+@kernel
+def shuffle_blocks(blocks, block_size, window, n_samples, random, order):
+    """Write the rows of ``blocks`` into ``order``, shuffled within each ``window`` blocks; return how many.
+
+    ``random``: a uint32 for each row, for Fisher and Yates's shuffle.
+    """
+    filled = 0
+    for first in range(0, blocks.shape[0], window):
+        start = filled
+        for k in range(first, min(first + window, blocks.shape[0])):
+            for i in range(blocks[k] * block_size, min((blocks[k] + 1) * block_size, n_samples)):
+                order[filled] = i
+                filled += 1
+        for k in range(filled - 1, start, -1):
+            # Multiply and shift, for a division would take longer than all the rest; windows are too small
+            # for its bias to show (Lemire, Fast random integer generation in an interval, 2019).
+            other = start + np.int64((np.uint64(random[k]) * np.uint64(k - start + 1)) >> np.uint64(32))
+            order[k], order[other] = order[other], order[k]
+    return filled

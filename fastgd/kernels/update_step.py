@@ -1,0 +1,228 @@
+"""The step after the gradient: an update rule and the prox of a penalty, O(d), in float64.
+
+Steps may be taken in scaled and centred variables, u_j = w_j / inverse_j and b' = b + shift . w, in
+which columns of any units look alike; the weights and the penalty stay in the user's units, so that
+the objective and its optimum do not change.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..compile.jit import kernel, subroutine
+from .averaging import Mean
+
+CLIP_EPSILON = 1e-6  # as in PyTorch's clip_grad_norm_
+
+
+class Metric(NamedTuple):
+    """The variables steps are taken in: ``shift`` is subtracted from each column, ``inverse`` multiplies it."""
+
+    shift: np.ndarray
+    inverse: np.ndarray
+
+    @classmethod
+    def identity(cls, n_features: int) -> Metric:
+        return cls(np.zeros(n_features), np.ones(n_features))
+
+
+class Stepper(NamedTuple):
+    """A rule, a penalty and how they act together, and what the rule remembers of each parameter of each output."""
+
+    rule: Any
+    penalty: Any
+    strength: np.ndarray  # multiplies the whole penalty of each output
+    rate: np.ndarray  # multiplies the learning rate of each output
+    weights: np.ndarray  # multiply the penalty of each weight; empty where all are 1
+    clip: float  # the longest a gradient may be; inf for any length
+    coupled: float  # 1 where the derivative of the penalty joins the gradient, 0 where it moves the weights itself
+    metric: Metric
+    m: np.ndarray  # (n_outputs, n_parameters), as are v and s
+    v: np.ndarray
+    s: np.ndarray
+    before: np.ndarray  # workspace: the weights before the prox
+    reach: np.ndarray  # workspace: the prox's step size for each weight
+    mean: Mean  # of the weights, for the methods that take many steps in an epoch
+
+    @classmethod
+    def make(
+        cls,
+        rule: Any,
+        penalty: Any,
+        metric: Metric,
+        n_parameters: int,
+        *,
+        strength: Any = 1.0,
+        rate: Any = 1.0,
+        weights: Any = None,
+        clip: float = np.inf,
+        average: int = 0,
+    ) -> Stepper:
+        """As many outputs as ``strength`` has numbers; ``weights`` are for penalties that are sums over the weights;
+        ``average`` is the first step in the mean, 0 for no mean.
+        """
+        n_features = len(metric.shift)
+        strengths = np.array(strength, dtype=np.float64, ndmin=1)
+        rates = np.broadcast_to(rate, strengths.shape).astype(np.float64)
+        own = np.array(() if weights is None else weights, dtype=np.float64)
+        coupled = 0.0 if getattr(rule, "decouples", False) else 1.0
+        m, v, s = (np.zeros((len(strengths), n_parameters)) for _ in range(3))
+        before, reach = np.zeros(n_features), np.zeros(n_features)
+        mean = Mean.make(int(average), len(strengths), n_parameters)
+        return cls(rule, penalty, strengths, rates, own, float(clip), coupled, metric, m, v, s, before, reach, mean)
+
+
+@subroutine
+def penalty_weight(strength, weights, j):
+    """How many times the penalty of weight j counts."""
+    return strength * weights[j] if weights.shape[0] > 0 else strength
+
+
+@subroutine
+def sum_of_squares(vector):
+    """|vector|^2."""
+    total = 0.0
+    for j in range(vector.shape[0]):
+        total += vector[j] * vector[j]
+    return total
+
+
+@subroutine
+def clip_factor(squared_norm, clip):
+    """What makes the norm of a gradient at most ``clip``. Source: PyTorch's clip_grad_norm_."""
+    if clip == np.inf:
+        return 1.0
+    return min(1.0, clip / (np.sqrt(squared_norm) + CLIP_EPSILON))
+
+
+@subroutine
+def step(theta, gradient, lr, t, stepper, factor, k):
+    """Move output k's ``theta`` (coefficients, then the intercept where there is one) by update ``t``, from 1 on.
+
+    The gradient counts ``factor`` times: see `clip_factor`.
+    """
+    rule, penalty, m, v, s = stepper.rule, stepper.penalty, stepper.m[k], stepper.v[k], stepper.s[k]
+    lr *= stepper.rate[k]
+    shift, inverse = stepper.metric
+    before, reach = stepper.before, stepper.reach
+    n_features = before.shape[0]
+    has_intercept = theta.shape[0] > n_features
+    slope_b = factor * gradient[n_features] if has_intercept else 0.0
+    b = theta[n_features] if has_intercept else 0.0
+    w = theta[:n_features]
+    decay = (1.0 - stepper.coupled) * lr
+    for j in range(n_features):
+        b += shift[j] * w[j]
+        weight = penalty_weight(stepper.strength[k], stepper.weights, j)
+        pull = weight * penalty.derivative(w[j])
+        slope = inverse[j] * (factor * gradient[j] - shift[j] * slope_b + stepper.coupled * pull)
+        move, length, m[j], v[j], s[j] = rule.step(slope, lr, t, m[j], v[j], s[j])
+        w[j] += inverse[j] * move - decay * pull
+        reach[j] = weight * inverse[j] * inverse[j] * length
+        before[j] = w[j]
+    penalty.prox(w, reach)
+    if has_intercept:  # b is still the one of centred columns
+        j = n_features
+        move, _, m[j], v[j], s[j] = rule.step(slope_b, lr, t, m[j], v[j], s[j])
+        b, m[j], v[j], s[j] = rule.settle(b + move, 0.0, lr, t, m[j], v[j], s[j])
+    for j in range(n_features):
+        change = (w[j] - before[j]) / inverse[j]
+        settled, m[j], v[j], s[j] = rule.settle(w[j] / inverse[j], change, lr, t, m[j], v[j], s[j])
+        w[j] = settled * inverse[j]
+        b -= shift[j] * w[j]
+    if has_intercept:
+        theta[n_features] = b
+
+
+@kernel
+def update(theta, gradient, lr, t, stepper):
+    """`step` on the clipped gradient, for Python to call."""
+    step(theta, gradient, lr, t, stepper, clip_factor(sum_of_squares(gradient), stepper.clip), 0)
+
+
+@subroutine
+def step_outputs(theta, gradient, lr, t, stepper):
+    """`step` for every output, on the gradient clipped as a whole; arrays of shape (n_outputs, n_parameters)."""
+    squares = 0.0
+    for k in range(theta.shape[0]):
+        squares += sum_of_squares(gradient[k])
+    factor = clip_factor(squares, stepper.clip)
+    for k in range(theta.shape[0]):
+        step(theta[k], gradient[k], lr, t, stepper, factor, k)
+
+
+@kernel
+def update_outputs(theta, gradient, lr, t, stepper):
+    """`step_outputs`, for Python to call."""
+    step_outputs(theta, gradient, lr, t, stepper)
+
+
+@kernel
+def model_weights(theta, stepper, k, out):
+    """Write output k's model into ``out``, for a rule that has one apart from ``theta``, where it takes gradients."""
+    rule, m, v, s = stepper.rule, stepper.m[k], stepper.v[k], stepper.s[k]
+    shift, inverse = stepper.metric
+    n_features = inverse.shape[0]
+    has_intercept = theta.shape[0] > n_features
+    b = theta[n_features] if has_intercept else 0.0
+    for j in range(n_features):
+        b += shift[j] * theta[j]
+        out[j] = inverse[j] * rule.model(theta[j] / inverse[j], m[j], v[j], s[j])
+    if has_intercept:
+        j = n_features
+        b = rule.model(b, m[j], v[j], s[j])
+        for j in range(n_features):
+            b -= shift[j] * out[j]
+        out[n_features] = b
+
+
+def keeps_model(rule: Any, penalty: Any) -> bool:
+    """Whether the rule's model is apart from the weights that it takes gradients at; with some, under a prox only."""
+    has_prox = not getattr(penalty, "smooth", lambda: False)()
+    return hasattr(rule, "model") and (has_prox or not getattr(rule, "model_under_prox", False))
+
+
+def model_of(theta: np.ndarray, stepper: Stepper) -> np.ndarray:
+    """The weights of the model; ``theta`` itself, but for a rule that keeps it apart, after a step at least."""
+    if not keeps_model(stepper.rule, stepper.penalty):
+        return theta
+    out = np.empty_like(theta)
+    for k, (row, model) in enumerate(zip(np.atleast_2d(theta), np.atleast_2d(out), strict=True)):
+        model_weights(row, stepper, k, model)
+    return out
+
+
+@kernel
+def fill_rates(schedule, lr, t, rows_done, rows_a_step, n_samples, rates):
+    """The rates of the next ``len(rates)`` steps, the first being number ``t`` (0 for the very first)."""
+    for k in range(rates.shape[0]):
+        rates[k] = schedule.rate(lr, t + k, (rows_done + k * rows_a_step) / n_samples)
+
+
+@kernel
+def penalty_value(penalty, w, strength, weights):
+    """The penalty at ``w``, its ``strength`` and ``weights`` as in `Stepper`."""
+    if strength == 0.0:  # and not 0 times infinity
+        return 0.0
+    if weights.shape[0] == 0:
+        return strength * penalty.value(w)
+    total = 0.0
+    for j in range(w.shape[0]):
+        if weights[j] > 0.0:
+            total += weights[j] * penalty.value(w[j : j + 1])
+    return strength * total
+
+
+@kernel
+def apply_prox(penalty, v, step):
+    """The prox of a penalty, for Python to call."""
+    penalty.prox(v, step)
+
+
+@kernel
+def smooth_pull(w, penalty, out):
+    """The derivative of the smooth part of a penalty in the weights w, written to ``out``."""
+    for j in range(w.shape[0]):
+        out[j] = penalty.derivative(w[j])

@@ -1,0 +1,140 @@
+"""Steps along the mean gradient, corrected by one row: svrg and saga, in kernels that serve both.
+
+For linear models the gradient of row i is slope_i x_i, so that all gradients of the past are a number a row, the
+``table``; ``mean`` is the mean gradient that they make. A step from w at row i takes
+
+    g = (slope_i(w) - table_i) x_i + mean,
+
+whose mean over the rows is the gradient at w, and whose noise vanishes as the table comes to hold the slopes of the
+optimum. svrg leaves table and mean as they were made at the anchor (Johnson and Zhang, Accelerating stochastic
+gradient descent using predictive variance reduction, 2013; with a prox, Xiao and Zhang, A proximal stochastic
+gradient method with progressive variance reduction, 2014); saga replaces table_i by slope_i(w) (Defazio, Bach and
+Lacoste-Julien, SAGA: a fast incremental gradient method, 2014).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..compile.jit import kernel, subroutine
+from .lazy_updates import enter, lay_out, leave, meet, meet_all, move, prefetch_weights
+from .outputs_gradient import intercept_of, slopes_of
+from .row_access import CSR, axpy, dot, prefetch_number, rows_ahead
+from .row_targets import offset_of, weight_of
+from .update_step import Metric, step
+
+WEIGHTS_AHEAD = 2  # rows
+
+
+class Pace(NamedTuple):
+    """The learning rate and what the penalty adds to each step."""
+
+    rate: float
+    l1: float
+    l2: float
+
+
+class Drift(NamedTuple):
+    """Everything about a step but the row; see `drift`."""
+
+    pace: Pace
+    metric: Metric
+    weights: np.ndarray  # of the penalty, as in `Stepper`
+    powers: np.ndarray  # (1 - rate l2)^k - 1 for k = 0, 1, ..., where that is all weights' decay on sparse rows
+    S: np.ndarray
+
+    @classmethod
+    def make(
+        cls, X: np.ndarray | CSR, pace: Pace, metric: Metric, weights: np.ndarray, most_steps: int, S: Any = None
+    ) -> Drift:
+        """``most_steps`` is how many a call may have, and so a weight can miss; ``S`` may be that of another."""
+        decay = pace.rate * pace.l2
+        alike = isinstance(X, CSR) and not len(weights) and (metric.inverse == 1).all()
+        powers = np.expm1(np.arange(most_steps + 1.0) * np.log1p(-decay)) if alike and 0 < decay < 1 else np.zeros(0)
+        return cls(pace, metric, weights, powers, lay_out(X) if S is None else S)
+
+
+@kernel
+def variance_reduced_epoch(X, targets, order, table, share, loss, theta, mean, drift):
+    """A step for each row of ``order``; return the summed losses before each step, and the last slope.
+
+    ``theta`` is read and written; ``table`` and ``mean`` too for saga, whose ``share`` is 1 / n_samples. For svrg
+    it is 0.
+    """
+    y, weight, offset = targets.y, targets.weight, targets.offset
+    pace, metric, weights, powers, S = drift
+    shift, rate = metric.shift, pace.rate
+    n_features = shift.shape[0]
+    has_intercept = theta.shape[0] > n_features
+    b = theta[n_features] if has_intercept else 0.0
+    mean_b = mean[n_features] if has_intercept else 0.0
+    for j in range(n_features):  # b is that of centred columns
+        b += shift[j] * theta[j]
+    enter(X, theta, mean, pace, weights, metric, S)
+    total, slope = 0.0, 0.0
+    last = order.shape[0] - 1
+    ahead = meet(X, order[0], 0, pace, weights, powers, S) if last >= 0 else 0.0
+    distance = rows_ahead(X)
+    for t in range(order.shape[0]):
+        prefetch_number(X, y, order, t + distance)
+        prefetch_weights(X, order[min(t + WEIGHTS_AHEAD, last)], S)
+        i = order[t]
+        z = ahead + b + offset_of(offset, i)
+        total += weight_of(weight, i) * loss.value(y[i], z)
+        slope = weight_of(weight, i) * loss.derivative(y[i], z)
+        change = slope - table[i]
+        if share > 0.0:
+            table[i] = slope
+        if has_intercept:
+            b -= rate * (change + mean_b)
+            mean_b += share * change
+        move(X, i, change, share * change, t + 1, pace, weights, S)
+        ahead = meet(X, order[min(t + 1, last)], t + 1, pace, weights, powers, S)
+    meet_all(X, order.shape[0], pace, weights, S)
+    if has_intercept:
+        mean[n_features] = mean_b
+    leave(X, S, metric, theta, mean)
+    for j in range(n_features):
+        b -= shift[j] * theta[j]
+    if has_intercept:
+        theta[n_features] = b
+    return total, slope
+
+
+@kernel
+def variance_reduced_general(X, targets, order, rate, table, share, loss, theta, mean, stepper, z, losses):
+    """As `variance_reduced_epoch` for any penalty and several outputs; each step takes time for every weight.
+
+    ``theta`` and ``mean`` have the shape (n_outputs, n_parameters), ``table`` (n_samples, n_outputs). Adds the losses
+    before each step up in ``losses``; the slopes of the last row are left in ``z``.
+    """
+    y, weight, offset, one_vs_rest = targets.y, targets.weight, targets.offset, targets.one_vs_rest
+    n_outputs, n_parameters = theta.shape
+    n_features = stepper.before.shape[0]
+    gradient = np.empty(n_parameters)
+    distance = rows_ahead(X)
+    for t in range(order.shape[0]):
+        prefetch_number(X, y, order, t + distance)
+        i = order[t]
+        for k in range(n_outputs):
+            z[k] = dot(X, i, theta[k]) + intercept_of(theta, k, n_features) + offset_of(offset, i)
+        slopes_of(loss, y, one_vs_rest, i, weight_of(weight, i), z, losses)
+        for k in range(n_outputs):
+            change = z[k] - table[i, k]
+            for j in range(n_parameters):
+                gradient[j] = mean[k, j]
+            add_row(change, X, i, n_features, gradient)
+            if share > 0.0:
+                table[i, k] = z[k]
+                add_row(share * change, X, i, n_features, mean[k])
+            step(theta[k], gradient, rate, 1 + t, stepper, 1.0, k)
+
+
+@subroutine
+def add_row(a, X, i, n_features, out):
+    """Add a times row i, with the 1 of the intercept where ``out`` has room for it."""
+    axpy(a, X, i, out)
+    if out.shape[0] > n_features:
+        out[n_features] += a

@@ -1,7 +1,0 @@
-"""The names of the losses, and what each must offer."""
-
-from __future__ import annotations
-
-from ..vocabulary import Vocabulary
-
-LOSSES = Vocabulary("loss", {"value": ("y", "z"), "derivative": ("y", "z"), "mean": ("z",)})

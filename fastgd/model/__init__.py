@@ -1,0 +1,1 @@
+"""What a fit gives back: the fitted model, its file, and metrics of its predictions."""

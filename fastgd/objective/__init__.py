@@ -1,0 +1,1 @@
+"""F and its derivatives over the rows of a data set."""

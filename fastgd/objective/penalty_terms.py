@@ -1,0 +1,59 @@
+"""A penalty on whole vectors of weights: its value, the pull of its smooth part, the prox of the rest.
+
+Methods ask for these once a pass or so. The elastic net, behind four of the names, is a line of NumPy each, which
+nobody waits for as for a kernel to be compiled; whatever else there is has its own code compiled.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..kernels.update_step import Stepper, apply_prox, penalty_value, smooth_pull
+from ..terms.penalties import ElasticNet
+
+
+def value_of(penalty: Any, w: np.ndarray, strength: float, weights: np.ndarray) -> float:
+    """The penalty at ``w``, its ``strength`` and ``weights`` as in `Stepper`."""
+    if not isinstance(penalty, ElasticNet):
+        return float(penalty_value(penalty, w, strength, weights))
+    if strength == 0 or (penalty.l1 == 0 and penalty.l2 == 0):  # and not 0 times infinity
+        return 0.0
+    with np.errstate(all="ignore"):
+        each = penalty.l1 * np.abs(w) + 0.5 * penalty.l2 * w * w
+        if len(weights):
+            each = np.where(weights > 0, weights * each, 0.0)
+        return float(strength * each.sum())
+
+
+def pull_of(penalty: Any, w: np.ndarray, factors: Any) -> np.ndarray:
+    """The derivative of the smooth part of a penalty that counts ``factors`` times, a number or one a weight."""
+    if isinstance(penalty, ElasticNet):
+        return np.asarray(factors * (penalty.l2 * w))
+    out = np.empty_like(w)
+    smooth_pull(w, penalty, out)
+    return np.asarray(factors * out)
+
+
+def prox_of(penalty: Any, v: np.ndarray, step: np.ndarray) -> None:
+    """The prox of the part that has kinks, in place; a step for each weight."""
+    if not isinstance(penalty, ElasticNet):
+        apply_prox(penalty, v, step)
+    elif penalty.l1 > 0:
+        threshold = penalty.l1 * step
+        v -= np.clip(v, -threshold, threshold)
+
+
+def prox_mapping_norm(theta: np.ndarray, gradient: np.ndarray, stepsize: float, stepper: Stepper, k: int) -> float:
+    """Norm of output k's proximal-gradient mapping, (u - prox(u - s gradient)) / s: 0 just at a stationary point."""
+    shift, inverse = stepper.metric
+    w, slopes = theta[: len(shift)], gradient[: len(shift)]
+    slope_b = gradient[len(shift)] if len(theta) > len(shift) else 0.0
+    factors = stepper.strength[k] * (stepper.weights if len(stepper.weights) else 1.0)
+    with np.errstate(all="ignore"):  # an output that has diverged has a norm that is not finite
+        length = stepsize * inverse * inverse
+        moved = w - length * (slopes - shift * slope_b + pull_of(stepper.penalty, w, factors))
+        prox_of(stepper.penalty, moved, factors * length)
+        change = (w - moved) / (stepsize * inverse)
+        return float(np.sqrt(np.square(slope_b) + np.square(change).sum()))

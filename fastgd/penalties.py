@@ -1,0 +1,3 @@
+"""The penalties, as a user imports them: ``from fastgd.penalties import GroupLasso``."""
+
+from .terms.penalties import *  # noqa: F403

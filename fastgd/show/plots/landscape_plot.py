@@ -1,0 +1,164 @@
+"""`plot_landscape`: F over two weights as contours or as a surface, over one as a curve, with the paths of fits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...surface import Landscape
+from .style import GREY, frame, new_figure, number, style, thinned, wrapped
+
+N_LEVELS = 14
+REFINED = 8
+# The darkest of the greys behind the paths, of black.
+DARKEST = 0.5
+
+
+def plot_landscape(found: Landscape, *, surface: bool = False, title: str | None = None) -> Any:
+    """Draw F over the plane of a landscape, with the path of each fit from its start (a ring) to its end (a star).
+
+    Contours are nearer to each other in value where F is small, so that the valley shows whatever is around it: each
+    is a quantile of F over the picture.
+
+    Parameters
+    ----------
+    found : what `fastgd.landscape` gave; over one weight F is drawn as a curve.
+    surface : a surface in three dimensions instead of contours.
+    title : above the picture.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    FastgdError
+        When matplotlib is not installed.
+    """
+    if len(found.grid) == 1:
+        figure = _curve(found)
+    else:
+        figure = _surface(found) if surface else _contours(found)
+    axes = figure.axes[0]
+    axes.set_title(wrapped(title or ""), fontsize=11, loc="left")
+    return figure
+
+
+def _curve(found: Landscape) -> Any:
+    figure = new_figure()
+    axes = figure.subplots()
+    axes.plot(found.grid[0], found.values, color=GREY, linewidth=1.5, label="objective F")
+    for k, (label, path) in enumerate(found.paths.items()):
+        _path(axes, (path[:, 0], found.heights[label]), label, k)
+    axes.set(xlabel=found.names[0], ylabel="objective F")
+    frame(axes)
+    _legend(axes)
+    return figure
+
+
+def levels_of(values: np.ndarray, power: int = 2) -> np.ndarray:
+    """Where contours are: ascending values of F, with a ``power`` above 1 denser where F is small; empty where F is the
+    same everywhere.
+    """
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return np.empty(0)
+    levels = np.unique(np.quantile(finite, np.linspace(0.0, 1.0, N_LEVELS) ** power))
+    return levels if len(levels) > 1 else np.empty(0)
+
+
+def level_labels(levels: np.ndarray) -> list[str]:
+    """Numbers to three significant digits, or to as many more as it takes to tell each from the next."""
+    for digits in range(3, 17):
+        rounded = [float(f"{level:.{digits}g}") for level in levels]
+        if len(set(rounded)) == len(rounded):
+            break
+    return [number(value, digits) for value in rounded]
+
+
+def light_greys() -> Any:
+    """From white, where F is lowest, to a grey on which lines and words still show."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    light = 1.0 - DARKEST * np.linspace(0.0, 1.0, 32)
+    return LinearSegmentedColormap.from_list("light greys", np.column_stack([light, light, light]))
+
+
+def refined(found: Landscape, times: int = REFINED) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Grid and values for contours that do not break up in a narrow valley: between the points by cubic splines, which
+    are exact where F is quadratic, but held to the values on the grid and the paths, lest a loss seem to fall below
+    0; the grid itself where F is not finite everywhere.
+    """
+    x, y = found.grid
+    if not np.isfinite(found.values).all() or min(len(x), len(y)) < 4:
+        return x, y, found.values
+    from scipy.interpolate import RectBivariateSpline
+
+    finer_x, finer_y = (np.linspace(axis[0], axis[-1], times * (len(axis) - 1) + 1) for axis in (x, y))
+    values = RectBivariateSpline(y, x, found.values)(finer_y, finer_x)
+    known = np.concatenate([found.values.ravel(), *found.heights.values()])
+    return finer_x, finer_y, np.clip(values, known[np.isfinite(known)].min(), found.values.max())
+
+
+def _contours(found: Landscape) -> Any:
+    from matplotlib.colors import BoundaryNorm
+
+    figure = new_figure(8.0, 6.0)
+    axes = figure.subplots()
+    x, y, values = refined(found)
+    levels = levels_of(values)
+    if len(levels):
+        greys = light_greys()
+        norm = BoundaryNorm(levels, greys.N)
+        filled = axes.contourf(x, y, np.ma.masked_invalid(values), levels=levels, cmap=greys, norm=norm)
+        axes.contour(x, y, np.ma.masked_invalid(values), levels=levels[1:-1], colors=GREY, linewidths=0.6)
+        bar = figure.colorbar(filled, ax=axes, spacing="uniform", ticks=levels, label="objective F")
+        bar.ax.set_yticklabels(level_labels(levels), fontsize=8)
+    for k, (label, path) in enumerate(found.paths.items()):
+        _path(axes, (path[:, 0], path[:, 1]), label, k)
+    axes.set(xlabel=found.names[0], ylabel=found.names[1], xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
+    _legend(axes)
+    return figure
+
+
+def _surface(found: Landscape) -> Any:
+    figure = new_figure(8.0, 6.5)
+    axes = figure.add_subplot(projection="3d", computed_zorder=False)
+    *axes_of_grid, values = refined(found)
+    axes.plot_surface(
+        *np.meshgrid(*axes_of_grid), np.ma.masked_invalid(values), cmap="cividis", alpha=0.75, linewidth=0, zorder=1
+    )
+    for k, (label, path) in enumerate(found.paths.items()):
+        _path(axes, (path[:, 0], path[:, 1], found.heights[label]), label, k)
+    axes.set(xlabel=found.names[0], ylabel=found.names[1], zlabel="objective F")
+    axes.xaxis.labelpad = axes.yaxis.labelpad = 8
+    axes.zaxis.labelpad = 12
+    axes.view_init(elev=40, azim=-60)
+    _legend(axes)
+    return figure
+
+
+def _path(axes: Any, coordinates: tuple[np.ndarray, ...], label: str, k: int) -> None:
+    """A line with a ring at its start and a star at its end, cased in white so that it shows on any ground."""
+    from matplotlib.patheffects import withStroke
+
+    look = style(k)
+    casing = [withStroke(linewidth=4.0, foreground="white")]
+    line = {"color": look.colour, "linestyle": look.dashes, "linewidth": 2.0, "path_effects": casing, "zorder": 4}
+    mark = {"marker": look.marker, "markersize": 4.5, "markevery": thinned(len(coordinates[0]))}
+    axes.plot(*coordinates, label=label, **line, **mark)
+    ends = {"linestyle": "none", "color": look.colour, "markeredgecolor": "black", "zorder": 5}
+    axes.plot(*(values[:1] for values in coordinates), marker="o", markersize=9, **{**ends, "color": "white"})
+    axes.plot(*(values[-1:] for values in coordinates), marker="*", markersize=15, **ends)
+
+
+def _legend(axes: Any) -> None:
+    """The paths, and what their ends look like."""
+    from matplotlib.lines import Line2D
+
+    handles, _ = axes.get_legend_handles_labels()
+    for label, marker, size in (("start", "o", 8), ("end", "*", 12)):
+        look: Any = {"marker": marker, "markersize": size, "color": "white", "markeredgecolor": "black"}
+        handles.append(Line2D([], [], label=label, linestyle="none", **look))
+    axes.legend(handles=handles, fontsize=9)

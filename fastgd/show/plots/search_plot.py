@@ -1,0 +1,199 @@
+"""`plot_search`: the cells that divide and conquer looked at, round by round."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...errors import OptionError
+from ...wording import hint
+from .landscape_plot import level_labels, levels_of, light_greys
+from .style import LOGARITHMIC_FROM, Style, frame, new_figure, style, thinned, wrapped
+
+if TYPE_CHECKING:
+    from ...grid_search import Round, SearchResult
+
+# Of more cells in a picture, those of .svg and .pdf are drawn as an image, lest the file be huge.
+MOST_SHAPES = 4096
+# What is not finite is darker than all other cells.
+NOT_FINITE = "#303030"
+
+
+def plot_search(found: SearchResult, *, weights: Sequence[str | int] | None = None, title: str | None = None) -> Any:
+    """Draw the cells of each round of a search at their size, the lighter the lower F is, and a star at the best.
+
+    The best cells of each round, which the next one cut up, have an outline of their own. Of more than two weights two
+    are drawn, and a cell shows the lowest F that was found in it, whatever the other weights were. Of one weight the
+    cells are lines as long as they are wide, at the height of F.
+
+    Parameters
+    ----------
+    found : what `fastgd.search` gave.
+    weights : names or indices of one or two weights, "intercept" being one too; by default the two of the widest span,
+        the first ones of equal ones.
+    title : above the picture.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    OptionError
+        When there is no such weight.
+    FastgdError
+        When matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import fastgd
+    >>> found = fastgd.search([[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0])
+    >>> figure = fastgd.plot_search(found)
+    >>> figure.axes[0].get_xlabel()
+    'weight of 0'
+    """
+    names = _weight_names(found)
+    shown = _widest(found) if weights is None else _chosen(weights, names)
+    figure = _lines(found, shown[0]) if len(shown) == 1 else _cells(found, (shown[0], shown[1]))
+    axes = figure.axes[0]
+    for k, set_label in zip(shown, (axes.set_xlabel, axes.set_ylabel), strict=False):
+        set_label(names[k] if names[k] == "intercept" else f"weight of {names[k]}")
+    axes.set_title(wrapped(title or ""), fontsize=11, loc="left")
+    return figure
+
+
+def _weight_names(found: SearchResult) -> list[str]:
+    """Of the columns, and of the intercept if there is one."""
+    names = list(found.feature_names or map(str, range(len(found.coef))))
+    return [*names, "intercept"] if found.settings["fit_intercept"] else names
+
+
+def _widest(found: SearchResult) -> list[int]:
+    """One weight or two, in their order."""
+    width = found.span[:, 1] - found.span[:, 0]
+    return sorted(np.argsort(-width, kind="stable")[:2].tolist())
+
+
+def _chosen(weights: Sequence[str | int], names: list[str]) -> list[int]:
+    places = []
+    for weight in weights:
+        if isinstance(weight, str) and weight in names:
+            places.append(names.index(weight))
+        elif isinstance(weight, int) and 0 <= weight < len(names):
+            places.append(weight)
+        else:
+            raise OptionError(f"there is no weight {weight!r}: {hint(str(weight), names)}")
+    if len(set(places)) != len(places) or len(places) not in (1, 2):
+        raise OptionError(f"a search is drawn over one weight or two different ones, not over {list(weights)}")
+    return places
+
+
+def lowest_in_blocks(one: Round, cells: int, shown: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """For each cell that a round cut up, the parts along the weights shown: where it begins, and the lowest F in each.
+
+    Those with the lowest F come last, so that they are drawn over the others where they differ in other weights only.
+    """
+    n_weights = one.centres.shape[1]
+    others = tuple(j for j in range(n_weights) if j not in shown)
+    blocks = []
+    for first in range(0, len(one.objectives), cells**n_weights):
+        within = slice(first, first + cells**n_weights)
+        lowest = one.objectives[within].reshape((cells,) * n_weights).min(axis=others)
+        if list(shown) != sorted(shown):
+            lowest = lowest.T
+        corner = (one.centres[within].min(axis=0) - one.size / 2)[list(shown)]
+        blocks.append((corner, lowest))
+    return sorted(blocks, key=lambda block: -float(block[1].min()))
+
+
+def _best_weights(found: SearchResult) -> np.ndarray:
+    intercept = [found.intercept] * bool(found.settings["fit_intercept"])
+    return np.array([*found.coef, *intercept])
+
+
+def _label(number: int, one: Round) -> str:
+    cells = "best cell" if len(one.kept) == 1 else f"best {len(one.kept)} cells"
+    return f"{cells} of round {number}"
+
+
+def _star(axes: Any, x: float, y: float) -> None:
+    look = {"marker": "*", "markersize": 11, "color": "white", "markeredgecolor": "black", "zorder": 6}
+    axes.plot([x], [y], linestyle="none", label="the best", **look)
+
+
+def _legend(figure: Any, n_rounds: int) -> None:
+    figure.legend(fontsize=9, loc="outside lower center", ncols=min(4, n_rounds + 1), frameon=False)
+
+
+def _cells(found: SearchResult, shown: tuple[int, int]) -> Any:
+    """Over two weights."""
+    from matplotlib.colors import BoundaryNorm
+
+    figure = new_figure(8.0, 6.5)
+    axes = figure.subplots()
+    blocks = [lowest_in_blocks(one, found.cells, shown) for one in found.rounds]
+    drawn = np.concatenate([lowest.ravel() for some in blocks for _, lowest in some])
+    levels = levels_of(drawn, power=1)  # the rounds themselves look closer where F is low: the shades need not
+    greys = light_greys().with_extremes(bad=NOT_FINITE)
+    look: dict[str, Any] = {"cmap": greys, "norm": BoundaryNorm(levels, greys.N) if len(levels) else None}
+    look |= {"edgecolors": "white", "linewidth": 0.5} if len(drawn) <= MOST_SHAPES else {"rasterized": True}
+    steps = np.arange(found.cells + 1)
+    for r, one in enumerate(found.rounds):
+        size = one.size[list(shown)]
+        for corner, lowest in blocks[r]:
+            x, y = (corner[k] + size[k] * steps for k in (0, 1))
+            mesh = axes.pcolormesh(x, y, np.ma.masked_invalid(lowest.T), zorder=1 + r / len(found.rounds), **look)
+        _outline(axes, one, shown, _label(r + 1, one), style(r))
+    if not np.isfinite(drawn).all():
+        axes.plot([], [], "s", color=NOT_FINITE, markersize=9, label="not finite")
+    _star(axes, *_best_weights(found)[list(shown)])
+    axes.set(xlim=found.span[shown[0]], ylim=found.span[shown[1]])
+    if len(levels):
+        some = "" if len(found.span) == 2 else ", the lowest over the other weights"
+        bar = figure.colorbar(mesh, ax=axes, spacing="uniform", ticks=levels, label=f"objective F{some}")
+        bar.ax.set_yticklabels(level_labels(levels), fontsize=8)
+    _legend(figure, len(found.rounds))
+    return figure
+
+
+def _outline(axes: Any, one: Round, shown: tuple[int, int], label: str, look: Style) -> None:
+    """Around the best cells of a round, cased in white so that they show on any ground."""
+    from matplotlib.patches import Rectangle
+    from matplotlib.patheffects import withStroke
+
+    size = one.size[list(shown)]
+    line: dict[str, Any] = {"edgecolor": look.colour, "linestyle": look.dashes, "linewidth": 2.0, "fill": False}
+    casing = [withStroke(linewidth=3.6, foreground="white")]
+    for k, cell in enumerate(one.kept):
+        corner = one.centres[cell][list(shown)] - size / 2
+        name = label if k == 0 else None
+        axes.add_patch(Rectangle(corner, *size, label=name, zorder=4, path_effects=casing, clip_on=False, **line))
+
+
+def _lines(found: SearchResult, shown: int) -> Any:
+    """Over one weight."""
+    figure = new_figure()
+    axes = figure.subplots()
+    finite = np.concatenate([one.objectives[np.isfinite(one.objectives)] for one in found.rounds])
+    logarithmic = finite.min() > 0 and finite.max() >= LOGARITHMIC_FROM * finite.min()
+    for r, one in enumerate(found.rounds):
+        look = style(r)
+        blocks = lowest_in_blocks(one, found.cells, [shown])
+        size = float(one.size[shown])
+        middles = np.concatenate([corner[0] + size * (np.arange(found.cells) + 0.5) for corner, _ in blocks])
+        heights = np.concatenate([lowest for _, lowest in blocks])
+        heights = np.where(np.isfinite(heights), heights, np.nan)
+        axes.hlines(heights, middles - size / 2, middles + size / 2, colors=look.colour, linestyles=look.dashes, lw=1.5)
+        mark: dict[str, Any] = {
+            "marker": look.marker,
+            "markevery": thinned(len(middles)) if len(middles) > MOST_SHAPES else 1,
+        }
+        mark |= {"linestyle": "none", "color": look.colour, "markersize": 5.5}
+        axes.plot(middles, heights, label=f"cells of round {r + 1}", **mark)
+    _star(axes, float(_best_weights(found)[shown]), found.objective)
+    axes.set(xlim=found.span[shown], ylabel="objective F", yscale="log" if logarithmic else "linear")
+    frame(axes)
+    _legend(figure, len(found.rounds))
+    return figure

@@ -1,0 +1,91 @@
+"""The surface of a report: F as contours, and the paths of the runs, to be walked step by step."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...surface import Landscape
+from ..plots.landscape_plot import level_labels, levels_of, refined
+from ..trace_curves import CURVES
+from .chart_style import BEHIND, MARKERS_A_LINE, Chart, layout, look
+from .page_text import chart_number, chart_numbers, chart_text
+
+# From the lowest to the highest F, on a light page and on a dark one: the valley has the colour of the page. The paths
+# must show on all of it, so neither goes far.
+GROUNDS = {"light": ("#ffffff", "#b4b4b4"), "dark": ("#16181b", "#484c52")}
+CONTOUR_LINES = "rgba(128,128,128,0.6)"
+# Points between those of the grid: a picture on paper has twice as many, a page should stay light.
+REFINED = 4
+# Less than this of the largest F is what splines make of a zero.
+ROUNDING = 1e-12
+
+
+def landscape_chart(found: Landscape) -> Chart:
+    """F over two weights as contours, over one as a curve; the paths, and how to walk them."""
+    names = [chart_text(name) for name in found.names]
+    on_plane = len(found.grid) == 2
+    data = [_ground(found) if on_plane else _valley(found)]
+    paths = []
+    for k, (label, path) in enumerate(found.paths.items()):
+        heights = found.heights[label]
+        x, y = chart_numbers(path[:, 0]), chart_numbers(path[:, 1] if on_plane else heights)
+        data += _walk(chart_text(label), x, y, k)
+        own = {"label": label, "x": x, "y": y, "heights": [f"{height:.6g}" for height in heights]}
+        paths.append({**own, "walked": len(data) - 2, "head": len(data) - 1})
+    # A click within the picture leaves the zoom alone; the paths are inside the grid, but for those that diverged.
+    edges: Chart = {"range": chart_numbers(found.grid[0][[0, -1]]), "autorange": False}
+    around = layout(names[0], names[1] if on_plane else CURVES["objective"], hovermode="closest")
+    around["xaxis"] |= edges
+    if on_plane:
+        around["yaxis"] |= {"range": chart_numbers(found.grid[1][[0, -1]]), "autorange": False}
+    grounds = {"grounds": {page: _scale(page) for page in GROUNDS}} if on_plane else {}
+    return {"data": data, "layout": around, "controls": [], "paths": paths, **grounds}
+
+
+def _ground(found: Landscape) -> Chart:
+    """Filled contours at the quantiles of F, so that the valley shows; plotly's are evenly spaced, so F is ranked."""
+    x, y, values = refined(found, REFINED)
+    levels = levels_of(values)
+    levels[np.abs(levels) < ROUNDING * np.abs(levels).max(initial=0.0)] = 0.0
+    ranks = np.arange(len(levels), dtype=np.float64)
+    ranked = np.interp(values, levels, ranks) if len(levels) else np.zeros_like(values)
+    ranked[~np.isfinite(values)] = np.nan
+    every = max(1, (len(levels) - 1) // 6)
+    bar = {
+        "title": {"text": "F"}, "tickmode": "array", "tickvals": ranks[::every].tolist(), "thickness": 12, "len": 1,
+        "ticktext": level_labels(levels[::every]), "outlinewidth": 0,
+    }  # fmt: skip
+    return {
+        "type": "contour", "x": chart_numbers(x), "y": chart_numbers(y), "z": [chart_numbers(row) for row in ranked],
+        "customdata": [[chart_number(value) for value in row] for row in values.tolist()],
+        "autocontour": False, "contours": {"start": 1, "end": max(len(levels) - 2, 1), "size": 1, "coloring": "fill"},
+        "zmin": 0, "zmax": max(len(levels) - 1, 1), "colorscale": _scale("light"),
+        "line": {"color": CONTOUR_LINES, "width": 0.7}, "colorbar": bar, "showscale": bool(len(levels)),
+        "name": "", "hovertemplate": "F = %{customdata:.6g}<br>at (%{x:.4g}, %{y:.4g})",
+    }  # fmt: skip
+
+
+def _scale(page: str) -> list[list[object]]:
+    return [[float(k), colour] for k, colour in enumerate(GROUNDS[page])]
+
+
+def _valley(found: Landscape) -> Chart:
+    return {
+        "type": "scatter", "mode": "lines", "name": CURVES["objective"], "line": {"color": "#8c8c8c", "width": 2},
+        "x": chart_numbers(found.grid[0]), "y": chart_numbers(found.values),
+        "hovertemplate": "F = %{y:.6g} at %{x:.4g}",
+    }  # fmt: skip
+
+
+def _walk(name: str, x: list[float | None], y: list[float | None], k: int) -> list[Chart]:
+    """The whole path, faint; what of it is walked; and where the walk is."""
+    colour, dash, symbol = look(k)
+    both: Chart = {"type": "scatter", "legendgroup": name, "name": name, "hovertemplate": "(%{x:.4g}, %{y:.4g})"}
+    line = {"color": colour, "width": 2}
+    whole = {**both, "x": x, "y": y, "mode": "lines", "line": line, "opacity": BEHIND, "showlegend": False}
+    edge = {"color": "#ffffff", "width": 1}
+    mark = {"color": colour, "symbol": symbol, "size": 7, "maxdisplayed": 4 * MARKERS_A_LINE, "line": edge}
+    walked = {**both, "x": x, "y": y, "mode": "lines+markers", "line": {**line, "dash": dash}, "marker": mark}
+    star = {"color": colour, "symbol": "star", "size": 16, "line": edge}
+    head = {**both, "x": x[-1:], "y": y[-1:], "mode": "markers", "marker": star, "showlegend": False}
+    return [whole, walked, head]

@@ -1,0 +1,151 @@
+"""The loss curves of a report, and the controls that change how they are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ..plots.loss_plot import highest_shown, spans_decades
+from ..trace_curves import AXES, CURVES, Curve, Trace, as_traces
+from .chart_style import BEHIND, MARKERS_A_LINE, Chart, control, layout, look
+from .page_text import chart_numbers, chart_text
+
+# Longer curves are thinned: a screen has no more columns, and a page of millions of numbers opens slowly.
+MOST_POINTS = 4000
+# What a reader may draw the losses against.
+AGAINST = ("epoch", "seconds")
+
+
+@dataclass
+class _Lines:
+    """The lines of the chart so far. ``top`` is as high as it goes."""
+
+    top: float
+    drawn: list[Chart] = field(default_factory=list)
+    # For each line: whether it is another one's smoothed self, whether it has one, and x for each axis.
+    smoothed: list[bool] = field(default_factory=list)
+    has_smoothed: list[bool] = field(default_factory=list)
+    x: dict[str, list[list[float | None]]] = field(default_factory=lambda: {axis: [] for axis in AGAINST})
+    n_curves: int = 0
+
+    def add(self, curve: Curve, line: Chart, *, smoothed: bool = False, has_smoothed: bool = False) -> None:
+        kept = thinned(len(curve.values))
+        for axis, columns in self.x.items():
+            columns.append(chart_numbers(curve.x[axis][kept]) if axis in curve.x else [])
+        y = chart_numbers(np.minimum(curve.values, self.top)[kept])
+        group = f"curve {self.n_curves}"
+        self.drawn.append({"type": "scatter", "x": self.x["epoch"][-1], "y": y, "legendgroup": group, **line})
+        self.smoothed.append(smoothed)
+        self.has_smoothed.append(has_smoothed)
+
+    def add_curve(self, curve: Curve, name: str, beta: float | None) -> None:
+        """A curve, and its smoothed self, which is not shown at first; without ``beta`` it has none."""
+        line = _line(name, curve.complete, self.n_curves)
+        self.add(curve, line, has_smoothed=beta is not None)
+        if beta is not None:
+            self.add(curve.smoothed(beta), {**line, "visible": False, "showlegend": False}, smoothed=True)
+        self.n_curves += 1
+
+    def add_end(self, trace: Trace, curves: Sequence[Curve]) -> None:
+        """A cross where the run diverged."""
+        last = max(curves, key=lambda curve: float(curve.x["epoch"][-1]))
+        end = replace(last, x={axis: at[-1:] for axis, at in last.x.items()}, values=last.values[-1:])
+        self.add(end, _cross(trace, float(last.values[-1]), self.n_curves - 1))
+
+
+def loss_chart(runs: Mapping[str, object], beta: float) -> Chart:
+    """The losses of some runs, with controls for the scale, smoothing and what they are drawn against."""
+    traces = as_traces(runs)
+    single = len(traces) == 1
+    chosen = [(trace, trace.chosen(None, "epoch", single)) for trace in traces]
+    curves = [curve for _, some in chosen for curve in some]
+    kinds = {curve.name for curve in curves}
+    lines = _Lines(highest_shown(curves))
+    for trace, some in chosen:
+        for curve in some:
+            name = curve.label if single else trace.label if len(kinds) == 1 else f"{trace.label}: {curve.label}"
+            noisy = curve.complete and not (curve.name == "objective" and "loss" in kinds)  # beside single updates
+            lines.add_curve(curve, name, beta if noisy else None)
+        if trace.diverged is not None:
+            lines.add_end(trace, some)
+    around = layout(AXES["epoch"], CURVES[kinds.pop()] if len(kinds) == 1 else "loss", hovermode="x unified")
+    controls = [*_scales(curves, around), *_smoothing(lines, beta), *_axes(lines)]
+    return {"data": lines.drawn, "layout": around, "controls": controls}
+
+
+def thinned(n: int) -> np.ndarray:
+    """Which of n points are drawn, both ends among them."""
+    return np.unique(np.linspace(0, n - 1, min(n, MOST_POINTS)).round().astype(np.intp))
+
+
+def _line(name: str, complete: bool, k: int) -> Chart:
+    colour, dash, symbol = look(k)
+    mark = {"color": colour, "symbol": symbol, "size": 7, "maxdisplayed": MARKERS_A_LINE if complete else 0}
+    return {
+        "name": chart_text(name), "mode": "lines+markers" if complete else "markers",
+        "line": {"color": colour, "dash": dash, "width": 2}, "marker": mark, "hovertemplate": "%{y:.6g}",
+    }  # fmt: skip
+
+
+def _cross(trace: Trace, loss: float, k: int) -> Chart:
+    height = f"the loss being {loss:.3g}" if np.isfinite(loss) else "the loss no longer finite"
+    mark = {"color": look(k)[0], "symbol": "x", "size": 13, "line": {"width": 1, "color": "#8c8c8c"}}
+    told = f"{trace.label} diverged in epoch {trace.diverged}, {height}"
+    return {
+        "name": chart_text(told), "legendgroup": f"curve {k}", "mode": "markers", "marker": mark, "cliponaxis": False,
+        "hovertemplate": height,
+    }  # fmt: skip
+
+
+# --- What a reader may change -----------------------------------------------------------------------------------------
+
+
+def _scales(curves: Sequence[Curve], around: Chart) -> list[Chart]:
+    """The scale that shows the most comes first, and is that of the chart."""
+    finite = [replace(curve, values=curve.values[np.isfinite(curve.values)]) for curve in curves]
+    values = np.concatenate([curve.values for curve in finite])
+    from_zero = bool((values >= 0).all())
+    scales: list[tuple[str, Chart, Chart]] = [
+        ("linear", {}, {"yaxis.type": "linear", "yaxis.exponentformat": "B", "yaxis.autorange": True}),
+        ("logarithmic", {}, {"yaxis.type": "log", "yaxis.exponentformat": "power", "yaxis.autorange": True}),
+    ]
+    if spans_decades(finite):
+        scales.reverse()
+    around["yaxis"] |= {
+        "type": scales[0][2]["yaxis.type"], "exponentformat": scales[0][2]["yaxis.exponentformat"],
+        "rangemode": "tozero" if from_zero else "normal",
+    }  # fmt: skip
+    return [control("Scale", *scales)] if (values > 0).any() else []
+
+
+def _smoothing(lines: _Lines, beta: float) -> list[Chart]:
+    if not any(lines.smoothed):
+        return []
+    shown = [not own for own in lines.smoothed]
+    # With smoothing on, the curves behind lose their names, in the legend and under the mouse.
+    in_front = [not behind for behind in lines.has_smoothed]
+    told = [line["hovertemplate"] for line in lines.drawn]  # without it hoverinfo counts
+    off = {
+        "visible": shown, "showlegend": shown, "opacity": [1.0] * len(shown), "hoverinfo": ["all"] * len(shown),
+        "hovertemplate": told,
+    }  # fmt: skip
+    on = {
+        "visible": [True] * len(shown), "showlegend": in_front,
+        "opacity": [1.0 if front else BEHIND for front in in_front],
+        "hoverinfo": ["all" if front else "skip" for front in in_front],
+        "hovertemplate": [text if front else "" for text, front in zip(told, in_front, strict=True)],
+    }  # fmt: skip
+    return [control("Smoothing", ("off", off, {}), (f"on (beta {beta:g})", on, {}))]
+
+
+def _axes(lines: _Lines) -> list[Chart]:
+    if not any(lines.x["seconds"]):
+        return []
+    labels = {"epoch": "epochs", "seconds": "seconds"}
+    choices = [
+        (labels[axis], {"x": columns}, {"xaxis.title.text": AXES[axis], "xaxis.autorange": True})
+        for axis, columns in lines.x.items()
+    ]
+    return [control("Against", *choices)]

@@ -1,0 +1,240 @@
+"""`write_report`: the page of a report, one file that holds all it needs and asks nobody for anything."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...data.writers.whole_files import check_writable, write_whole
+from ...environment import environment
+from ...errors import DivergedError, FastgdError
+from .chart_style import Chart
+from .landscape_chart import landscape_chart
+from .loss_chart import loss_chart
+from .page_text import escaped, is_number, json_in_html, shown
+from .report_model import Report
+
+SUFFIXES = (".html",)
+# Characters from which on a cell of the table wraps.
+LONG = 16
+
+
+def need_plotly() -> None:
+    """Raises `FastgdError` with the command that installs plotly, where it is not there."""
+    _plotly_script()
+
+
+def check_report(path: str | os.PathLike[str]) -> None:
+    """A report can be drawn and written there.
+
+    Raises
+    ------
+    DataError
+        When the file is not to be .html, or there is no folder that may be written.
+    FastgdError
+        When plotly is not installed.
+    """
+    check_writable(path, SUFFIXES)
+    need_plotly()
+
+
+def write_report(path: str | os.PathLike[str], report: Report) -> None:
+    """Write a report of runs as one HTML page, whole or not at all.
+
+    The page holds its charts and plotly.js itself (about 5 MB) and may not load anything: it works without a network,
+    and looks the same in ten years. It is light or dark as the reader's system is.
+
+    Parameters
+    ----------
+    path : the file, .html.
+    report : what to tell.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be written.
+    OptionError
+        When one of the runs is none, or beta cannot be one.
+    FastgdError
+        When plotly is not installed.
+
+    Examples
+    --------
+    >>> import fastgd
+    >>> X, y = [[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0]
+    >>> runs = {rule: fastgd.fit(X, y, method="gd", rule=rule, learning_rate=0.1) for rule in ("sgd", "adam")}
+    >>> rows = [(rule, run.n_epochs, run.objective) for rule, run in runs.items()]
+    >>> report = fastgd.Report("two rules", columns=("rule", "epochs", "objective"), rows=rows, runs=runs)
+    >>> fastgd.write_report("rules.html", report)  # doctest: +SKIP
+    """
+    check_report(path)
+    write_whole(path, page_of(report).encode("utf-8", "replace"))
+
+
+def page_of(report: Report) -> str:
+    """The whole page."""
+    charts: dict[str, Chart] = {}
+    if report.runs:
+        charts["curves"] = loss_chart(report.runs, report.smooth)
+    if report.landscape is not None:
+        charts["surface"] = landscape_chart(report.landscape)
+    own = Path(__file__).parent
+    scripts = [_plotly_script(), (own / "page.js").read_text(encoding="utf-8")] if charts else []
+    parts = [
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{_policy(scripts)}',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        '<meta name="color-scheme" content="light dark">\n<link rel="icon" href="data:,">',
+        f"<title>{escaped(report.title)}</title>",
+        f"<style>\n{(own / 'page.css').read_text(encoding='utf-8')}</style>\n</head>\n<body>\n<main>",
+        *_sections(report, charts),
+        "</main>",
+        f'<script type="application/json" id="charts">{json_in_html(charts)}</script>',
+        *(f"<script>{script}</script>" for script in scripts),
+        "</body>\n</html>\n",
+    ]
+    return "\n".join(parts)
+
+
+def _plotly_script() -> str:
+    try:
+        from plotly.offline import get_plotlyjs
+    except ImportError:
+        raise FastgdError("reports are drawn by plotly, which is missing: pip install 'fastgd[report]'") from None
+    # What a browser hashes for the policy has its line ends, and no script may end its element early.
+    return str(get_plotlyjs()).replace("\r\n", "\n").replace("</script", "<\\/script")
+
+
+def _policy(scripts: list[str]) -> str:
+    """The browser runs these scripts and no other, and asks no network for anything; plotly.js sets styles."""
+    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    allowed = " ".join(f"'sha256-{code}'" for code in hashes) or "'none'"
+    rules = (
+        "default-src 'none'", f"script-src {allowed}", "style-src 'unsafe-inline'", "img-src data: blob:",
+        "base-uri 'none'", "form-action 'none'",
+    )  # fmt: skip
+    return f'<meta http-equiv="Content-Security-Policy" content="{"; ".join(rules)}">'
+
+
+# --- Its parts --------------------------------------------------------------------------------------------------------
+
+
+def _sections(report: Report, charts: Mapping[str, Chart]) -> list[str]:
+    facts = [
+        _facts("Settings", report.settings),
+        _facts("Data", report.data),
+        _facts("Model", report.model),
+        _facts("Made with", _flat(environment() if report.environment is None else report.environment)),
+    ]
+    return [
+        f"<header>\n<h1>{escaped(report.title)}</h1>",
+        f"<p>To repeat it:</p>\n<pre><code>{escaped(report.command)}</code></pre>" if report.command else "",
+        "</header>",
+        *_failures(report.runs),
+        _table(report) if report.columns else "",
+        _curves(charts["curves"]) if "curves" in charts else "",
+        _surface(charts.get("surface"), report.no_landscape),
+        '<div class="facts">',
+        *facts,
+        "</div>",
+        _remarks(report),
+    ]
+
+
+def _failures(runs: Mapping[str, Any]) -> list[str]:
+    """What went wrong, before all else."""
+    named = [(label, run) for label, run in runs.items() if isinstance(run, DivergedError)]
+    return [
+        f'<p class="failure" role="alert"><strong>{escaped(label)}:</strong> {escaped(str(error))}</p>'
+        for label, error in named
+    ]
+
+
+def _table(report: Report) -> str:
+    by_column = list(zip(*report.rows, strict=True)) or [()] * len(report.columns)
+    kinds = [_kind(column) for column in by_column]
+    head = "".join(
+        f'<th scope="col"{kind}>{escaped(name)}</th>' for name, kind in zip(report.columns, kinds, strict=True)
+    )
+    body = "\n".join(f"<tr>{_cells(row, kinds)}</tr>" for row in report.rows)
+    return (
+        f'<section>\n<h2>{"Run" if len(report.rows) == 1 else "Runs"}</h2>\n<div class="wide" tabindex="0">\n'
+        f'<table id="runs">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>\n</section>'
+    )
+
+
+def _kind(column: Sequence[Any]) -> str:
+    """The class of a column's cells: numbers stand to the right, long texts need room."""
+    if column and all(is_number(value) or value is None for value in column):
+        return ' class="number"'
+    return ' class="words"' if any(len(shown(value)) > LONG for value in column) else ""
+
+
+def _cells(row: Sequence[Any], kinds: Sequence[str]) -> str:
+    cells = [f"<td{kind}>{escaped(value)}</td>" for value, kind in zip(row, kinds, strict=True)]
+    return "".join([f'<th scope="row">{escaped(row[0])}</th>', *cells[1:]])
+
+
+def _curves(chart: Chart) -> str:
+    controls = "\n".join(_control("curves", k, control) for k, control in enumerate(chart["controls"]))
+    return (
+        f'<section>\n<h2>Loss</h2>\n<div class="controls">\n{controls}\n</div>\n'
+        '<div id="curves" class="chart" role="img" aria-label="Loss curves"></div>\n'
+        '<p class="hint">Drag over the chart to zoom, double-click to zoom out; click a name below it to hide its '
+        "curve.</p>\n</section>"
+    )
+
+
+def _control(chart: str, k: int, control: Chart) -> str:
+    """Radio buttons: choice c of control k, the first of them chosen."""
+    name = f"{chart}-{k}"
+    choices = "".join(
+        f'<label><input type="radio" name="{name}" data-chart="{chart}" data-control="{k}" value="{c}"'
+        f"{' checked' if c == 0 else ''}>{escaped(choice['label'])}</label>"
+        for c, choice in enumerate(control["choices"])
+    )
+    return f"<fieldset><legend>{escaped(control['name'])}</legend>{choices}</fieldset>"
+
+
+def _surface(chart: Chart | None, missing: str) -> str:
+    if chart is None:
+        return f"<section>\n<h2>Surface</h2>\n<p>Not drawn: {escaped(missing)}</p>\n</section>" if missing else ""
+    last = max(len(path["x"]) for path in chart["paths"]) - 1
+    return (
+        '<section>\n<h2>Surface</h2>\n<div class="controls player">\n'
+        '<button type="button" id="play" aria-pressed="false">Play</button>\n'
+        '<button type="button" id="back" aria-label="one step back">\N{LEFTWARDS ARROW}</button>\n'
+        '<button type="button" id="on" aria-label="one step on">\N{RIGHTWARDS ARROW}</button>\n'
+        f'<input type="range" id="step" min="0" max="{last}" value="{last}" aria-label="step of the paths">\n'
+        "</div>\n"
+        '<div id="surface" class="chart" role="img" aria-label="The objective and the paths of the weights"></div>\n'
+        '<output id="where" for="step"></output>\n'
+        '<p class="hint">The objective F, and the weights on their way from the start to the star; each '
+        "step is an epoch, or of long runs one of 400 equal parts. Where there are more weights than those drawn, F is "
+        "that of the surface below a path.</p>\n</section>"
+    )
+
+
+def _facts(title: str, facts: Mapping[str, Any]) -> str:
+    if not facts:
+        return ""
+    rows = "\n".join(
+        f'<tr><th scope="row">{escaped(name)}</th><td>{escaped(value)}</td></tr>' for name, value in facts.items()
+    )
+    return f"<section>\n<h2>{title}</h2>\n<table>\n{rows}\n</table>\n</section>"
+
+
+def _flat(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a mapping among the facts beside the others."""
+    flat: dict[str, Any] = {}
+    for name, value in facts.items():
+        flat |= value if isinstance(value, Mapping) else {str(name).replace("_", " "): value}
+    return flat
+
+
+def _remarks(report: Report) -> str:
+    lines = "\n".join(f"<li>{escaped(text)}</li>" for text in report.remarks)
+    return f"<section>\n<h2>Remarks</h2>\n<ul>\n{lines}\n</ul>\n</section>" if lines else ""

@@ -1,0 +1,77 @@
+"""Penalties of groups of weights, which are 0 all together or not at all."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ...compile.term import term
+from ...errors import OptionError
+from .penalty_protocol import PENALTIES, check_strength
+
+if TYPE_CHECKING:
+    import numpy as np
+
+TINY = 1e-300  # a sum of squares to divide by where all are 0
+
+
+@PENALTIES.enter("group_lasso")
+@term
+class GroupLasso:
+    """alpha sum_g sqrt(d_g) |w_g|_2, where w_g are the d_g weights of group g: the group lasso.
+
+    ``groups`` holds the number of each feature's group, in any order: 0, 1, 2, ... without gaps.
+    prox: w_g <- max(1 - step alpha sqrt(d_g) / |w_g|_2, 0) w_g, the block soft thresholding; it is this only
+    where the steps within a group are equal.
+
+    Source: Yuan and Lin, Model selection and estimation in regression with grouped variables (2006).
+    """
+
+    alpha: float
+    groups: np.ndarray
+    separable: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        check_strength("group_lasso", "alpha", self.alpha)
+        for k, number in enumerate(sorted(set(self.groups.tolist()))):
+            if number != k:
+                raise OptionError(
+                    f"group_lasso: groups must hold the whole numbers 0, 1, 2, ... without gaps; {number:g} breaks that"
+                )
+
+    def check(self, n_features: int) -> None:
+        """Raise an `OptionError` unless each feature has a group."""
+        if len(self.groups) != n_features:
+            raise OptionError(
+                f"group_lasso: groups numbers {len(self.groups)} features, but the data has {n_features}: "
+                "give each feature the number of its group"
+            )
+
+    def value(self, w: Any) -> float:
+        squares, sizes = self.squares_and_sizes(w)
+        total = 0.0
+        for g in range(squares.shape[0]):
+            total += math.sqrt(sizes[g] * squares[g])
+        return self.alpha * total
+
+    def derivative(self, w_j: float) -> float:
+        return 0.0
+
+    def prox(self, v: Any, step: Any) -> None:
+        groups = self.groups
+        squares, sizes = self.squares_and_sizes(v)
+        for g in range(squares.shape[0]):
+            squares[g] = math.sqrt(sizes[g] / max(squares[g], TINY))
+        for j in range(v.shape[0]):
+            v[j] -= v[j] * min(self.alpha * step[j] * squares[int(groups[j])], 1.0)  # not -0.0, as a product can be
+
+    def squares_and_sizes(self, w: Any) -> tuple[Any, Any]:
+        """|w_g|_2^2 and d_g of each group, then zeros: a pass over the weights, for groups in any order."""
+        groups = self.groups
+        squares = 0.0 * groups  # zeros, without NumPy, which no module of terms loads
+        sizes = 0.0 * groups
+        for j in range(w.shape[0]):
+            g = int(groups[j])
+            squares[g] += w[j] * w[j]
+            sizes[g] += 1.0
+        return squares, sizes

@@ -1,0 +1,109 @@
+"""Penalties that level off: like l1 they set small weights to 0, but they leave large ones as they are.
+
+In their prox, ``pull`` is how far a weight moves towards 0, given its size. Up to a certain step the
+objective of the prox is convex, and the pull continuous. From there on it is concave where the
+penalty bends, so no weight is best there, and the pull jumps to 0 at the size where staying becomes
+as cheap as shrinking.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+from ...compile.term import term
+from ...errors import OptionError
+from .penalty_protocol import PENALTIES, check_strength
+
+
+@PENALTIES.enter("mcp")
+@term
+class MCP:
+    """sum_j alpha t_j - t_j^2 / (2 gamma) with t_j = min(|w_j|, gamma alpha): the minimax concave penalty.
+
+    prox for a step s < gamma: 0 up to s alpha, v from gamma alpha on, a line between (firm thresholding);
+    for s >= gamma: 0 up to alpha sqrt(s gamma), v beyond (hard thresholding).
+
+    Source: Zhang, Nearly unbiased variable selection under minimax concave penalty (2010); the first
+    prox is in Gao and Bruce, WaveShrink with firm shrinkage (1997).
+    """
+
+    alpha: float = 0.0
+    gamma: float = 3.0
+    convex: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        check_strength("mcp", "alpha", self.alpha)
+        if not 0 < self.gamma < math.inf:
+            raise OptionError(f"mcp: gamma must be a finite number above 0, not {self.gamma}")
+
+    def value(self, w: Any) -> float:
+        total = 0.0
+        for j in range(w.shape[0]):
+            t = min(abs(w[j]), self.gamma * self.alpha)
+            total += t * (self.alpha - 0.5 * t / self.gamma)
+        return total
+
+    def derivative(self, w_j: float) -> float:
+        return 0.0
+
+    def prox(self, v: Any, step: Any) -> None:
+        for j in range(v.shape[0]):
+            size, s = abs(v[j]), step[j]
+            if s < self.gamma:
+                bent = s * max(self.gamma * self.alpha - size, 0.0) / (self.gamma - s)
+                pull = min(bent, size) if size > s * self.alpha else size
+            else:
+                pull = 0.0 if size > self.alpha * math.sqrt(s * self.gamma) else size
+            v[j] -= pull if v[j] > 0.0 else -pull
+
+
+@PENALTIES.enter("scad")
+@term
+class SCAD:
+    """sum_j alpha t_j - max(t_j - alpha, 0)^2 / (2 (gamma - 1)) with t_j = min(|w_j|, gamma alpha).
+
+    It is called smoothly clipped absolute deviation. prox for a step s < gamma - 1: soft thresholding by
+    s alpha up to (1 + s) alpha, v from gamma alpha on, a line between; for s >= gamma - 1: soft
+    thresholding up to alpha (1 + gamma + s) / 2, or alpha sqrt(s (gamma + 1)) if s > gamma + 1, v beyond.
+
+    Source: Fan and Li, Variable selection via nonconcave penalized likelihood (2001), which gives the
+    prox for s = 1 and takes gamma = 3.7.
+    """
+
+    alpha: float = 0.0
+    gamma: float = 3.7
+    convex: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        check_strength("scad", "alpha", self.alpha)
+        if not 2 < self.gamma < math.inf:
+            raise OptionError(f"scad: gamma must be a finite number above 2, not {self.gamma}")
+
+    def value(self, w: Any) -> float:
+        total = 0.0
+        for j in range(w.shape[0]):
+            t = min(abs(w[j]), self.gamma * self.alpha)
+            beyond = max(t - self.alpha, 0.0)
+            total += self.alpha * t - 0.5 * beyond * beyond / (self.gamma - 1.0)
+        return total
+
+    def derivative(self, w_j: float) -> float:
+        return 0.0
+
+    def prox(self, v: Any, step: Any) -> None:
+        for j in range(v.shape[0]):
+            size, s = abs(v[j]), step[j]
+            pull = s * self.alpha
+            if s < self.gamma - 1.0:
+                pull = min(pull, s * max(self.gamma * self.alpha - size, 0.0) / (self.gamma - 1.0 - s))
+            elif size > self.alpha * self.largest_shrunk(s):
+                pull = 0.0
+            pull = min(pull, size)
+            v[j] -= pull if v[j] > 0.0 else -pull
+
+    def largest_shrunk(self, s: float) -> float:
+        """In units of alpha, the size at which the prox with s >= gamma - 1 jumps."""
+        if s <= self.gamma + 1.0:
+            return 0.5 * (self.gamma + 1.0 + s)
+        return math.sqrt(s * (self.gamma + 1.0))

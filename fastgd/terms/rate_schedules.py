@@ -1,0 +1,257 @@
+"""Schedules: the learning rate as a function of progress.
+
+``rate(lr, t, epoch)``: ``lr`` is the base learning rate, ``t`` the number of updates done so far
+(0 before the first), ``epoch`` the passes over the data done so far, with a fraction.
+
+A field that is 0 unless set is a length or a strength that the fit knows: before it starts, `bind_schedule`
+has the term's ``bind``, where it has one, return a term with those filled in. A schedule that
+``sets_rate`` takes no notice of lr; one with ``feedback`` is lowered by the watch over the fit.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+from ..compile.term import term
+from ..errors import OptionError
+from .registry import Vocabulary
+
+SCHEDULES = Vocabulary("schedule", {"rate": ("lr", "t", "epoch")})
+
+
+WARMUP_FROM = 0.01  # times lr
+
+
+def bind_schedule(schedule: Any, *, max_epochs: float, alpha: float, loss: Any) -> Any:
+    """The schedule, what it left open taken from the fit: its length, the penalty's strength, the loss.
+
+    Raises
+    ------
+    OptionError
+        When what the fit has cannot fill it in.
+    """
+    bind = getattr(schedule, "bind", None)
+    return schedule if bind is None else bind(max_epochs=max_epochs, alpha=alpha, loss=loss)
+
+
+def _check_not_negative(schedule: str, name: str, value: float) -> None:
+    if not 0 <= value < math.inf:
+        raise OptionError(f"{schedule}: {name} must be a finite number, 0 or more, not {value}")
+
+
+def _check_between(schedule: str, name: str, value: float) -> None:
+    if not 0 < value < 1:
+        raise OptionError(f"{schedule}: {name} lies strictly between 0 and 1, not {value}")
+
+
+def _check_share(schedule: str, name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise OptionError(f"{schedule}: {name} lies between 0 and 1, not {value}")
+
+
+@SCHEDULES.enter("constant")
+@term
+class Constant:
+    """lr. Source: Cauchy (1847)."""
+
+    def rate(self, lr: float, t: int, epoch: float) -> float:
+        return lr
+
+
+@SCHEDULES.enter("invscaling")
+@term
+class InverseScaling:
+    """lr / (t + 1)^power. Source: Robbins and Monro (1951); scikit-learn's invscaling, which counts t from 1."""
+
+    power: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.power < math.inf:
+            raise OptionError(f"invscaling: power must be 0 or more, not {self.power}")
+
+    def rate(self, lr: float, t: int, epoch: float) -> float:
+        return lr / math.pow(t + 1.0, self.power)
+
+
+@SCHEDULES.enter("step")
+@term
+class StepDecay:
+    """lr factor^floor(epoch / every). Source: PyTorch's StepLR."""
+
+    every: int = 10
+    factor: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise OptionError(f"step: every must be 1 epoch or more, not {self.every}")
+        _check_share("step", "factor", self.factor)
+
+    def rate(self, lr: float, t: int, epoch: float) -> float:
+        return lr * math.pow(self.factor, math.floor(epoch / self.every))
+
+
+@SCHEDULES.enter("exponential")
+@term
+class Exponential:
+    """lr decay^epoch. Source: PyTorch's ExponentialLR, here with fractional epochs."""
+
+    decay: float = 0.95
+
+    def __post_init__(self) -> None:
+        _check_share("exponential", "decay", self.decay)
+
+    def rate(self, lr: float, t: int, epoch: float) -> float:
+        return lr * math.pow(self.decay, epoch)
+
+
+def half_wave(x: float) -> float:
+    """From 1 at x = 0 to 0 at x = 1 along half a cosine."""
+    return 0.5 * (1.0 + math.cos(math.pi * x))
+
+
+@SCHEDULES.enter("cosine")
+@term
+class Cosine:
+    """final lr + (1 - final) lr (1 + cos(pi min((epoch - warmup) / (epochs - warmup), 1))) / 2;
+    before ``warmup`` epochs, lr (0.01 + 0.99 epoch / warmup).
+
+    Source: Loshchilov and Hutter, SGDR (2017), equation 5, without restarts; ``epochs`` is the length
+    of warmup and descent, that of the fit unless set, and ``final`` the fraction of lr that it ends at.
+    """
+
+    epochs: float = 0.0
+    final: float = 0.0
+    warmup: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_not_negative("cosine", "epochs", self.epochs)
+        _check_share("cosine", "final", self.final)
+        _check_not_negative("cosine", "warmup", self.warmup)
+        if 0 < self.epochs <= self.warmup:
+            raise OptionError(f"cosine: warmup must be shorter than all {self.epochs:g} epochs, not {self.warmup:g}")
+
+    def rate(self, lr: float, t: int, epoch: float) -> float:
+        if epoch < self.warmup:
+            return lr * (WARMUP_FROM + (1.0 - WARMUP_FROM) * epoch / self.warmup)
+        wave = half_wave(min((epoch - self.warmup) / (self.epochs - self.warmup), 1.0))
+        return lr * (self.final + (1.0 - self.final) * wave)
+
+    def bind(self, *, max_epochs: float, alpha: float, loss: Any) -> Any:
+        return type(self)(epochs=self.epochs or max_epochs, final=self.final, warmup=self.warmup)
+
+
+@SCHEDULES.enter("onecycle")
+@term
+class OneCycle:
+    """From lr / div_factor up to lr by half a cosine in the first pct_start of ``epochs``, then down by
+    another to lr / div_factor / final_div_factor.
+
+    Source: Smith and Topin, Super-convergence (2019), with the numbers of PyTorch's OneCycleLR, whose
+    max_lr is lr. PyTorch ends each half a step early; here they end where they say. ``epochs`` is the
+    length of the fit unless set.
+    """
+
+    epochs: float = 0.0
+    pct_start: float = 0.3
+    div_factor: float = 25.0
+    final_div_factor: float = 1e4
+
+    def __post_init__(self) -> None:
+        _check_not_negative("onecycle", "epochs", self.epochs)
+        _check_between("onecycle", "pct_start", self.pct_start)
+        for name, value in (("div_factor", self.div_factor), ("final_div_factor", self.final_div_factor)):
+            if not 1 <= value < math.inf:
+                raise OptionError(f"onecycle: {name} must be a finite number, 1 or more, not {value}")
+
+    def rate(self, lr: float, t: int, epoch: float) -> float:
+        done = min(epoch / self.epochs, 1.0)
+        first = lr / self.div_factor
+        if done < self.pct_start:
+            return lr + (first - lr) * half_wave(done / self.pct_start)
+        last = first / self.final_div_factor
+        return last + (lr - last) * half_wave((done - self.pct_start) / (1.0 - self.pct_start))
+
+    def bind(self, *, max_epochs: float, alpha: float, loss: Any) -> Any:
+        return type(self)(self.epochs or max_epochs, self.pct_start, self.div_factor, self.final_div_factor)
+
+
+@SCHEDULES.enter("optimal")
+@term
+class Optimal:
+    """1 / (alpha (t0 + t)), whatever lr; t0 = 1 / (alpha eta), eta = typical w / max(1, loss'(-typical w)) for y = 1.
+
+    With typical w = alpha^(-1/4). Source: Bottou, Stochastic gradient descent tricks (2012), section 4.3, t0
+    as in scikit-learn's schedule of that name. ``alpha`` is the penalty's strength unless set.
+    """
+
+    alpha: float = 0.0
+    t0: float = 0.0
+    sets_rate: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        _check_not_negative("optimal", "alpha", self.alpha)
+        _check_not_negative("optimal", "t0", self.t0)
+
+    def rate(self, lr: float, t: int, epoch: float) -> float:
+        return 1.0 / (self.alpha * (self.t0 + t))
+
+    def bind(self, *, max_epochs: float, alpha: float, loss: Any) -> Any:
+        alpha = _strength("optimal", self.alpha or alpha)
+        typical = math.sqrt(1.0 / math.sqrt(alpha))
+        first_rate = typical / max(1.0, loss.derivative(1.0, -typical))
+        return type(self)(alpha, self.t0 or 1.0 / (alpha * first_rate))
+
+
+@SCHEDULES.enter("pegasos")
+@term
+class Pegasos:
+    """1 / (alpha (t + 1)), whatever lr; ``alpha`` is the penalty's strength unless set.
+
+    Source: Shalev-Shwartz, Singer, Srebro and Cotter, Pegasos: primal estimated sub-gradient solver for
+    SVM (2011), figure 1, whose t counts from 1.
+    """
+
+    alpha: float = 0.0
+    sets_rate: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        _check_not_negative("pegasos", "alpha", self.alpha)
+
+    def rate(self, lr: float, t: int, epoch: float) -> float:
+        return 1.0 / (self.alpha * (t + 1.0))
+
+    def bind(self, *, max_epochs: float, alpha: float, loss: Any) -> Any:
+        return type(self)(_strength("pegasos", self.alpha or alpha))
+
+
+def _strength(schedule: str, alpha: float) -> float:
+    if not alpha > 0:
+        hint = f"give alpha, or say '{schedule}:alpha=0.0001'"
+        raise OptionError(f"schedule '{schedule}' divides by the strength of the penalty, which is 0: {hint}")
+    return alpha
+
+
+@SCHEDULES.enter("adaptive")
+@term
+class Adaptive:
+    """lr, multiplied by ``factor`` whenever the best loss has improved by less than ``tol`` times it for
+    ``patience`` epochs.
+
+    That is feedback, which the watch over the fit gives. Source: scikit-learn's schedule of that name, whose
+    factor is 0.2 as well; PyTorch's ReduceLROnPlateau.
+    """
+
+    factor: float = 0.2
+    patience: int = 5
+    tol: float = 1e-3
+    feedback: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        _check_between("adaptive", "factor", self.factor)
+        if self.patience < 1:
+            raise OptionError(f"adaptive: patience must be 1 epoch or more, not {self.patience}")
+        _check_not_negative("adaptive", "tol", self.tol)
+
+    def rate(self, lr: float, t: int, epoch: float) -> float:
+        return lr

@@ -1,0 +1,147 @@
+"""Vocabularies: the named losses, penalties, schedules and rules, and what a term of each must offer."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, fields
+from typing import Any, TypeVar
+
+from ..compile.term import field_kinds, is_term, methods
+from ..errors import OptionError
+
+T = TypeVar("T")
+
+# How a setting is read, other than as a float.
+READ: dict[str, Callable[[str], Any]] = {
+    "int": int,
+    "array": lambda text: [float(number) for number in text.split("/")],
+}
+
+
+def nearest(word: str, known: Any) -> str:
+    """A hint such as ``"; did you mean 'huber'?"``, or nothing when no known word is near."""
+    near = difflib.get_close_matches(word, [str(k) for k in known], n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _text(value: Any) -> str:
+    return "/".join(map(str, value.tolist())) if hasattr(value, "tolist") else str(value)
+
+
+@functools.lru_cache(1024)
+def _parameters(method: Callable[..., Any]) -> tuple[str, ...]:
+    """Names of a method's parameters after ``self``; to look at a signature takes as long as a short pass."""
+    return tuple(inspect.signature(method).parameters)[1:]
+
+
+class Vocabulary(Mapping[str, type]):
+    """Terms of one role by name, and the methods that role requires.
+
+    Parameters
+    ----------
+    role : what such a term is, for messages: "loss", "penalty", ...
+    required : method name -> names of its parameters after ``self``.
+    """
+
+    def __init__(self, role: str, required: dict[str, tuple[str, ...]]) -> None:
+        self.role = role
+        self.required = required
+        self._classes: dict[str, type] = {}
+
+    def __getitem__(self, name: str) -> type:
+        return self._classes[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._classes)
+
+    def __len__(self) -> int:
+        return len(self._classes)
+
+    def enter(self, name: str) -> Callable[[type[T]], type[T]]:
+        """Decorator: enter a term class under ``name``."""
+
+        def enter(cls: type[T]) -> type[T]:
+            self.check_methods(cls)
+            self._classes[name] = cls
+            return cls
+
+        return enter
+
+    def name_of(self, value: object) -> str:
+        """The name a term is entered under, or its class's own name for a user's term."""
+        for name, cls in self._classes.items():
+            if type(value) is cls:
+                return name
+        return type(value).__qualname__
+
+    def describe(self, value: Any) -> str:
+        """A term in the words that `resolve` reads: its name, then its settings."""
+        settings = ",".join(f"{field.name}={_text(getattr(value, field.name))}" for field in fields(value))
+        return self.name_of(value) + (f":{settings}" if settings else "")
+
+    def resolve(self, value: Any) -> Any:
+        """A term from a term, a name, or a name with settings such as ``"huber:delta=2"``.
+
+        Raises
+        ------
+        OptionError
+            For an unknown name or setting, and for a term that lacks a method of this role.
+        """
+        if isinstance(value, str):
+            return self.make(*self.parse(value))
+        if isinstance(value, type) and hasattr(value, "_numba_type_"):
+            raise OptionError(f"{self.role}: pass an instance, {value.__qualname__}(), not the class itself")
+        if not is_term(value):
+            names = ", ".join(self)
+            raise OptionError(
+                f"{self.role}: {value!r} is neither a name ({names}) nor a term; decorate its class with @fastgd.term"
+            )
+        self.check_methods(type(value))
+        return value
+
+    def check_methods(self, cls: type) -> None:
+        """Every method that the role requires is there, with the parameters that kernels pass."""
+        found = methods(cls)
+        for name, expected in self.required.items():
+            wanted = f"{name}({', '.join(('self', *expected))})"
+            if name not in found:
+                raise OptionError(f"{self.role} {cls.__qualname__} has no method {wanted}")
+            parameters = _parameters(found[name])
+            if parameters != expected:
+                got = f"{name}({', '.join(('self', *parameters))})"
+                raise OptionError(f"{self.role} {cls.__qualname__}: the method must be {wanted}, not {got}")
+
+    def parse(self, text: str) -> tuple[str, dict[str, Any]]:
+        """The name and the settings in ``"huber:delta=2"``; the numbers of an array have / between them."""
+        name, _, settings = text.partition(":")
+        if name not in self._classes:
+            raise OptionError(f"unknown {self.role} {name!r}{nearest(name, self)} (known: {', '.join(self)})")
+        kinds = field_kinds(self._classes[name])
+        given: dict[str, Any] = {}
+        for setting in filter(None, settings.split(",")):
+            key, _, number = setting.partition("=")
+            if key not in kinds:
+                known = ", ".join(kinds) or "none"
+                raise OptionError(f"{self.role} {name!r} has no setting {key!r}{nearest(key, kinds)} (it has: {known})")
+            if key in given:
+                raise OptionError(f"{self.role} {name!r}: {key} is given twice")
+            try:
+                given[key] = READ.get(kinds[key], float)(number)
+            except ValueError:
+                several = " nor several with / between them" if kinds[key] == "array" else ""
+                raise OptionError(f"{self.role} {name!r}: {key}={number!r} is not a number{several}") from None
+        return name, given
+
+    def make(self, name: str, settings: dict[str, Any]) -> Any:
+        """The term of that name with these settings, and what it has by default for the others."""
+        cls = self._classes[name]
+        for field in fields(cls):
+            if field.default is MISSING and field.name not in settings:
+                example = f"{cls.__qualname__}({', '.join(field_kinds(cls))})"
+                raise OptionError(
+                    f"{self.role} {name!r} needs {field.name}: write {name}:{field.name}=... or pass a term, {example}"
+                )
+        return cls(**settings)

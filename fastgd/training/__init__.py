@@ -1,0 +1,1 @@
+"""The loop that drives every solver: trace, stopping, divergence, validation, progress."""

@@ -1,0 +1,196 @@
+"""Bounds out of gradients that are known already: as right as any, and for nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import share_of_examples
+from hypothesis import given
+from test_certificate import CONVEX, cases, clipped, joined, small
+
+import fastgd
+from fastgd.certificate.certificate import Certificate
+from fastgd.certificate.seen_dual_points import seen_points
+from fastgd.penalties import ElasticNet
+
+
+@pytest.mark.parametrize("loss", CONVEX)
+@share_of_examples(0.2)
+@given(cases())
+def test_known_gradients_bound_the_distance_too(loss, case):
+    """However large a part of the gap their mixing makes, and wherever the points were."""
+    random, penalty, has, distance = case
+    problem, reference = small(random, loss, penalty, {**has, "offset": False})
+    best, w_best, b_best = reference.least((clipped(reference, random.normal(size=2)), 0.0))
+    w = clipped(reference, w_best + distance * random.normal(size=2))
+    b = b_best + distance * random.normal() if has["intercept"] else 0.0
+    for _ in range(3):
+        problem.gradient(joined(random.normal(size=2), 3.0 * random.normal(), has["intercept"]))
+    problem.gradient(joined(w, b, has["intercept"]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fastgd.certificate.certificate.MIXED", 1.0)
+        patch.setattr("fastgd.certificate.certificate.GRAM_COLUMNS", 0)
+        gap = Certificate(problem).gap(joined(w, b, has["intercept"]))
+    assert reference(w, b) - best <= gap + 1e-15 * abs(best)
+
+
+def near_the_optimum():
+    """A problem, and weights near its optimum, of mean slopes above and below 0."""
+    has = {"intercept": True, "weighted": True, "offset": False, "factors": True}
+    problem, reference = small(np.random.default_rng(7), "logistic", "l2", has, n=40)
+    _, w, b = reference.least((np.zeros(2), 0.0))
+    return problem, joined(w + 1e-2, b + 0.01), joined(w + 1e-2, b - 0.01)
+
+
+def test_known_gradients_cost_no_pass_and_bound_as_tightly():
+    problem, theta, other = near_the_optimum()
+    passing = Certificate(problem)
+    expected = passing.gap(theta)
+    problem.gradient(other)
+    problem.gradient(theta)
+    certificate = Certificate(problem)
+    assert expected < certificate.gap(theta) < 2.0 * expected
+    assert (passing.passes, certificate.passes) == (2.0, 0.0)
+
+
+@pytest.mark.parametrize("loss", ["squared", "half_squared"])
+@pytest.mark.parametrize("b", [0.3, -0.2])
+def test_slopes_of_squared_losses_are_mixed_exactly_and_of_one_sign_too(loss, b):
+    """Against the dual problem itself, at slopes mixed row by row."""
+    has = {"intercept": True, "weighted": True, "offset": False, "factors": False}
+    random = np.random.default_rng(3)
+    problem, _ = small(random, loss, "l2", has, n=40)
+    X, y, s = problem.X, problem.targets.y, problem.targets.weight
+    curvature = problem.loss.curvature()
+
+    def slopes(theta):
+        return curvature * (X @ theta[:2] + theta[2] - y)
+
+    w = random.normal(size=2)
+    balance = -np.mean(s * slopes(joined(w, 0.0))) / (curvature * s.mean())  # the intercept of mean slope 0
+    far, near = joined(w + 0.1, balance + 1.0), joined(w, balance + b)
+    problem.gradient(far)
+    problem.gradient(near)
+    (point,) = seen_points(problem, 0, near)
+    a, other = slopes(near), slopes(far)
+    assert np.mean(s * other) > 0.0
+    assert np.sign(np.mean(s * a)) == np.sign(b)
+    share = np.mean(s * a) / np.mean(s * (a - other))
+    mixed = (1.0 - share) * a + share * other
+    assert np.mean(s * mixed) == pytest.approx(0.0, abs=1e-15)
+    np.testing.assert_allclose(point.products[0], (s * mixed) @ X / len(y), rtol=1e-12)
+    conjugate = mixed * y + mixed**2 / (2.0 * curvature)
+    assert point.level - point.products[0] @ w == pytest.approx(-np.mean(s * conjugate), rel=1e-12)
+
+
+def test_the_best_of_all_known_gradients_is_taken(monkeypatch):
+    """Which need not be the one that is mixed at the least cost."""
+    monkeypatch.setattr("fastgd.certificate.certificate.MIXED", np.inf)
+    random, least_cost_is_best = np.random.default_rng(2), []
+    problem, theta, _ = near_the_optimum()
+    for _ in range(100):
+        others, found = theta + random.normal(size=(3, 3)) * [1.0, 1.0, 3.0], []
+        for some in (others, *others[:, None]):
+            again = replace(problem)
+            for other in (*some, theta):
+                again.gradient(other)
+            costs = [point.loss - point.level for point in seen_points(again, 0, theta)]
+            found.append((Certificate(again).gap(theta) if costs else np.inf, *costs))
+        (best, *costs), *alone = found
+        if len(costs) > 1:
+            assert best == min(gap for gap, *_ in alone)
+            least_cost_is_best.append(best == next(gap for gap, *cost in alone if cost == [min(costs)]))
+    assert {False, True} == set(least_cost_is_best)
+
+
+@pytest.mark.parametrize("why", ["alone", "far"])
+def test_a_look_across_the_zero_of_the_mean_slope_takes_one_pass(why):
+    problem, theta, other = near_the_optimum()
+    expected = Certificate(problem).gap(theta)
+    if why == "far":
+        problem.gradient(other - [5.0, 5.0, 20.0])
+    loss, gradient = problem.gradient(theta)
+    gradient = gradient.copy()
+    certificate = Certificate(problem)
+    assert 0.999 * expected < certificate.gap(theta) < 2.0 * expected
+    assert certificate.passes == 1.0
+    here, there = problem.evaluations.points[-2:]
+    np.testing.assert_array_equal(here.theta[:-1], there.theta[:-1])
+    assert here.gradient[-1] * there.gradient[-1] < 0.0
+    assert problem.gradient(theta)[0] == loss
+    np.testing.assert_array_equal(problem.work.gradient, gradient)
+
+
+def test_where_the_mean_slope_rises_little_a_second_look_goes_further():
+    """Of few positive rows it rises by a tenth of what it could."""
+    problem, _ = small(
+        np.random.default_rng(7),
+        "logistic",
+        "l2",
+        {"intercept": True, "weighted": False, "offset": False, "factors": False},
+        n=400,
+    )
+    problem.targets.y[:] = np.where(np.arange(400) % 40 == 0, 1.0, -1.0)
+    result = fastgd.fit(problem.X, problem.targets.y, loss="logistic", alpha=problem.penalty.l2, tol=1e-9)
+    theta = joined(result.coef + 2e-2, result.intercept + 0.01, True)
+    expected = Certificate(problem).gap(theta)
+    problem.gradient(theta)
+    certificate = Certificate(problem)
+    assert 0.999 * expected < certificate.gap(theta) < 2.0 * expected
+    assert certificate.passes == 2.0
+
+
+@share_of_examples(0.2)
+@given(cases())
+def test_a_look_across_bounds_the_distance_too(case):
+    random, penalty, has, distance = case
+    problem, reference = small(random, "logistic", penalty, {**has, "offset": False, "intercept": True})
+    best, w_best, b_best = reference.least((clipped(reference, random.normal(size=2)), 0.0))
+    w = clipped(reference, w_best + distance * random.normal(size=2))
+    b = b_best + distance * random.normal()
+    problem.gradient(joined(w, b, True))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fastgd.certificate.certificate.MIXED", 1.0)
+        patch.setattr("fastgd.certificate.certificate.WORTHLESS", np.inf)
+        certificate = Certificate(problem)
+        gap = certificate.gap(joined(w, b, True))
+    assert reference(w, b) - best <= gap + 1e-15 * abs(best)
+
+
+@pytest.mark.parametrize("why", ["unknown", "float32", "offset"])
+def test_known_gradients_that_will_not_do(why):
+    problem, theta, other = near_the_optimum()
+    if why == "float32":
+        problem = replace(problem, X=problem.X.astype(np.float32))
+    if why == "offset":
+        problem = replace(problem, targets=problem.targets._replace(offset=np.full(40, 0.25)))
+        theta, other = theta - [0.0, 0.0, 0.25], other - [0.0, 0.0, 0.25]
+    expected = Certificate(problem).gap(theta)
+    problem.gradient(other)
+    if why != "unknown":
+        problem.gradient(theta)
+    certificate = Certificate(problem)
+    assert certificate.gap(theta) == expected
+    assert certificate.passes == 2.0
+
+
+def test_a_bound_that_says_next_to_nothing_costs_nothing():
+    problem, theta, _ = near_the_optimum()
+    weak = replace(problem, penalty=ElasticNet(l2=1e-6))
+    expected = Certificate(weak).gap(theta)
+    weak.gradient(theta)
+    certificate = Certificate(weak)
+    assert 0.1 * weak.objective(theta) < expected <= certificate.gap(theta) == pytest.approx(weak.objective(theta))
+    assert certificate.passes == 0.0
+
+
+def test_without_an_intercept_one_gradient_serves():
+    problem, theta, _ = near_the_optimum()
+    problem = replace(problem, fit_intercept=False)
+    expected = Certificate(problem).gap(theta[:2])
+    problem.gradient(theta[:2])
+    certificate = Certificate(problem)
+    assert certificate.gap(theta[:2]) == pytest.approx(expected, rel=1e-9)
+    assert certificate.passes == 0.0

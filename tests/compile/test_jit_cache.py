@@ -1,0 +1,400 @@
+"""Compiled kernels on disk: nothing is compiled twice, nothing stale is used, and no accident gives a wrong result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from textwrap import dedent
+
+import numpy as np
+import pytest
+
+import fastgd
+from fastgd.compile import jit_cache
+from fastgd.compile.jit import CompileClock, kernel
+from fastgd.compile.term import term
+from fastgd.compile.term_numba import TermType
+from fastgd.losses import HalfSquared, Squared
+
+HOME = Path(fastgd.__file__).parent
+
+# The mean loss of one row whose residual is 3, and how it came about.
+ASK = """
+    import json
+    import sys
+    import numpy as np
+    from fastgd.jit import CompileClock
+    from fastgd.kernels.gradient import mean_loss
+    from fastgd.kernels.targets import Targets
+    from fastgd.losses import LOSSES
+
+    def ask(loss):
+        with CompileClock().listening() as clock:
+            value = mean_loss.serial(np.ones((1, 1)), Targets(np.zeros(1)), np.ones(1), 2.0, loss, np.zeros((1, 2)))
+        hits = sum(mean_loss.kernel.stats.cache_hits.values())
+        print(json.dumps({"value": value, "compiled": clock.count, "loaded": hits}))
+"""
+ASK_FOR = "ask(LOSSES.resolve(sys.argv[1]))"
+COMPILED = {"compiled": 1, "loaded": 0}
+LOADED = {"compiled": 0, "loaded": 1}
+ANSWERS = {"squared": 9.0, "half_squared": 4.5, "huber:delta=1": 2.5, "huber:delta=3": 4.5}
+
+
+def start(script: list[str], *arguments: str, path: Path, cache: Path | None, **environment: str) -> subprocess.Popen:
+    """A process that runs the parts of ``script`` with the packages in ``path`` and its kernels in ``cache``."""
+    inherited = {key: value for key, value in os.environ.items() if key != "NUMBA_CACHE_DIR"}
+    environment |= {"PYTHONPATH": os.pathsep.join([str(path), *filter(None, sys.path)])}
+    environment |= {"NUMBA_CACHE_DIR": str(cache)} if cache else {}
+    return subprocess.Popen(
+        [sys.executable, "-W", "always", "-c", "\n".join(map(dedent, script)), *arguments],
+        env=inherited | environment,
+        cwd=path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def answer_of(process: subprocess.Popen) -> dict:
+    output, complaints = process.communicate(timeout=300)
+    assert process.returncode == 0, complaints
+    return json.loads(output) | {"complaints": complaints}
+
+
+@pytest.fixture(scope="module")
+def shared_cache(tmp_path_factory) -> Path:
+    """A cache of the installed package's kernels, for the tests that take it as they find it."""
+    return tmp_path_factory.mktemp("shared")
+
+
+@pytest.fixture
+def package(tmp_path) -> Path:
+    """A folder with a copy of the package, to edit."""
+    shutil.copytree(HOME, tmp_path / "source" / "fastgd", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path / "source"
+
+
+@pytest.fixture
+def ask(package, tmp_path):
+    """Ask the copy of the package, in a process of its own, for the loss of that name."""
+
+    def ask(loss: str) -> dict:
+        answer = answer_of(start([ASK, ASK_FOR], loss, path=package, cache=tmp_path / "cache"))
+        assert answer.pop("complaints") == ""
+        return answer
+
+    return ask
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def generations(cache: Path) -> set[str]:
+    return {path.name for path in (cache / "fastgd").glob("kernels-*")}
+
+
+# --- Found again, or compiled anew ----------------------------------------------------------------------------------
+
+
+def test_a_second_process_compiles_nothing(tmp_path, shared_cache):
+    script = """
+        import json
+        import numpy as np
+        import fastgd
+        from fastgd.jit import CompileClock
+
+        X = np.random.default_rng(0).standard_normal((40, 3))
+        with CompileClock().listening() as clock:
+            fit = fastgd.fit(X, X @ [1.0, 2.0, 3.0], method="minibatch", max_epochs=2)
+        print(json.dumps({"bits": fit.coef.tobytes().hex(), "compiled": clock.count}))
+    """
+    first, second = (answer_of(start([script], path=tmp_path, cache=shared_cache)) for _ in range(2))
+    assert first["compiled"] > 0
+    assert second["compiled"] == 0
+    assert first["bits"] == second["bits"]
+    assert first["complaints"] == second["complaints"] == ""
+
+
+def test_editing_a_loss_compiles_that_loss_and_no_other(ask, package):
+    for loss in ("squared", "half_squared"):
+        assert ask(loss) == {"value": ANSWERS[loss], **COMPILED}
+    edit(package / "fastgd/losses/regression.py", "return 0.5 * (z - y) * (z - y)", "return 10.0 * (z - y) * (z - y)")
+    assert ask("half_squared") == {"value": 90.0, **COMPILED}
+    assert ask("squared") == {"value": 9.0, **LOADED}
+    edit(package / "fastgd/losses/regression.py", "return 10.0 * (z - y) * (z - y)", "return 0.5 * (z - y) * (z - y)")
+    assert ask("half_squared") == {"value": 4.5, **LOADED}
+
+
+def test_editing_what_is_not_compiled_compiles_nothing_and_a_kernel_all(ask, package, tmp_path):
+    assert ask("squared") == {"value": 9.0, **COMPILED}
+    before = generations(tmp_path / "cache")
+    for file in ("watch.py", "fit.py", "vocabulary.py", "problem.py", "data/table.py"):
+        with (package / "fastgd" / file).open("a") as stream:
+            stream.write("\nADDED = 1\n")
+    edit(package / "fastgd/losses/regression.py", "class Squared:\n", "class Squared:\n    # A line more.\n\n")
+    assert ask("squared") == {"value": 9.0, **LOADED}
+    assert generations(tmp_path / "cache") == before
+    edit(package / "fastgd" / "kernels" / "gradient.py", "sums[c, 0] = summed_loss(", "sums[c, 0] = 7.0 + summed_loss(")
+    assert ask("squared") == {"value": 16.0, **COMPILED}
+    assert generations(tmp_path / "cache") > before
+
+
+@pytest.mark.parametrize(
+    "source", [path for pattern in jit_cache.SOURCES for path in sorted(HOME.glob(pattern))], ids=str
+)
+def test_every_source_of_machine_code_makes_a_generation(source, monkeypatch, package):
+    monkeypatch.setattr(jit_cache, "PACKAGE", package / "fastgd")
+    before = jit_cache._generation()
+    with (package / "fastgd" / source.relative_to(HOME)).open("a") as stream:
+        stream.write("# a remark\n")
+    assert jit_cache._generation() != before
+
+
+def test_editing_a_helper_in_another_file_compiles_its_callers(tmp_path, shared_cache):
+    (tmp_path / "helpers.py").write_text("from numba import njit\n@njit\ndef weigh(r):\n    return 2.0 * r\n")
+    (tmp_path / "mine.py").write_text(
+        "import helpers\nfrom fastgd.term import term\nfrom fastgd.losses import HalfSquared\n\n@term\n"
+        "class Mine(HalfSquared):\n    def value(self, y, z):\n        return helpers.weigh(z - y)\n"
+    )
+    script = [ASK, "from mine import Mine", "ask(Mine())"]
+
+    def answer() -> tuple[float, int]:
+        told = answer_of(start(script, path=tmp_path, cache=shared_cache, PYTHONDONTWRITEBYTECODE="1"))
+        return told["value"], told["compiled"]
+
+    assert [answer(), answer()] == [(6.0, 1), (6.0, 0)]
+    edit(tmp_path / "helpers.py", "2.0 * r", "5.0 * r")
+    assert [answer(), answer()] == [(15.0, 1), (15.0, 0)]
+
+
+# --- The folder -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def find_folder(monkeypatch, tmp_path):
+    """`cache_directory` as a new process finds it, with the cache in ``tmp_path``."""
+    monkeypatch.setattr(jit_cache, "_roots", lambda: [tmp_path / "root"])
+    return jit_cache.cache_directory.__wrapped__
+
+
+def test_old_generations_are_pruned(find_folder, tmp_path):
+    current = find_folder()
+    for age in range(1, 8):
+        folder = tmp_path / "root" / f"kernels-old{age}"
+        folder.mkdir()
+        (folder / "x.kernel").write_bytes(b"")
+        os.utime(folder, (time.time() - 1000 * age,) * 2)
+    os.utime(current, (0, 0))  # the oldest of all, until it is used again
+    (tmp_path / "root" / "another-programs").mkdir()
+    assert find_folder() == current
+    kept = {path.name for path in (tmp_path / "root").iterdir()}
+    newest = {f"kernels-old{age}" for age in range(1, jit_cache.GENERATIONS_KEPT)}
+    assert kept == {current.name, "another-programs", *newest}
+
+
+def test_the_first_writable_root_is_taken_and_without_one_there_is_a_warning(monkeypatch, find_folder, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(jit_cache, "_roots", lambda: [tmp_path / "file" / "root", tmp_path / "second"])
+    assert find_folder().parent == tmp_path / "second"
+    monkeypatch.setattr(jit_cache, "_roots", lambda: [tmp_path / "file" / "root"])
+    with pytest.warns(RuntimeWarning, match="set NUMBA_CACHE_DIR to a writable folder"):
+        assert find_folder() is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there the user's cache folder is found otherwise")
+def test_the_folder_is_the_users_or_numbas(package, tmp_path):
+    """``NUMBA_CACHE_DIR`` where it is set, and then nothing is written anywhere else."""
+    home = tmp_path / "home"
+    home.mkdir()
+    places = {"HOME": str(home), "XDG_CACHE_HOME": str(home / "xdg"), "PYTHONDONTWRITEBYTECODE": "1"}
+    before = sorted(package.rglob("*"))
+    answer_of(start([ASK, ASK_FOR], "squared", path=package, cache=tmp_path / "numbas", **places))
+    assert list((tmp_path / "numbas" / "fastgd").rglob("*.kernel"))
+    assert not list(home.rglob("*"))
+    answer_of(start([ASK, ASK_FOR], "squared", path=package, cache=None, **places))
+    assert list(home.rglob("fastgd/kernels-*/*.kernel"))
+    assert sorted(package.rglob("*")) == before
+
+
+def test_without_a_writable_folder_all_works_with_one_warning(tmp_path):
+    (tmp_path / "file").write_text("")
+    another = """
+        X = np.ones((1, 1), np.float32)
+        mean_loss.serial(X, Targets(np.ones(1)), X[0], 0.0, LOSSES.resolve("squared"), np.zeros((1, 2)))
+    """
+    answer = answer_of(start([ASK, ASK_FOR, another], "squared", path=tmp_path, cache=tmp_path / "file" / "cache"))
+    assert answer["value"] == 9.0
+    assert answer["complaints"].count("RuntimeWarning: no folder to keep compiled kernels in is writable") == 1
+
+
+# --- Accidents ------------------------------------------------------------------------------------------------------
+
+
+def risk(loss, y, z):
+    return loss.value(y, z)
+
+
+@pytest.fixture
+def folder(monkeypatch, tmp_path) -> Path:
+    """An empty folder in which this process's kernels are kept."""
+    monkeypatch.setattr(jit_cache, "cache_directory", lambda: tmp_path)
+    return tmp_path
+
+
+def ask_anew(loss, y=0.0, z=3.0) -> tuple[float, int]:
+    """The loss by a kernel that knows nothing yet, as in a new process, and how much had to be compiled."""
+    fresh = kernel(risk)
+    with CompileClock().listening() as clock:
+        return fresh(loss, y, z), clock.count
+
+
+def test_a_kernel_is_one_file_and_is_loaded_again(folder):
+    assert [ask_anew(Squared()), ask_anew(Squared())] == [(9.0, 1), (9.0, 0)]
+    assert [ask_anew(HalfSquared()), ask_anew(HalfSquared())] == [(4.5, 1), (4.5, 0)]
+    assert [ask_anew(Squared(), 0, 3), ask_anew(Squared(), 0, 3)] == [(9.0, 1), (9.0, 0)]
+    assert len(list(folder.iterdir())) == len(list(folder.glob("*.kernel"))) == 3
+
+
+def test_flushing_drops_a_kernels_files_and_no_others(folder):
+    (folder / "other.kernel").write_bytes(b"")
+    ask_anew(Squared())
+    kernel(risk)._cache.flush()
+    assert [path.name for path in folder.iterdir()] == ["other.kernel"]
+
+
+def sealed(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest() + content
+
+
+DAMAGES = {
+    "empty": lambda stored: b"",
+    "cut after the checksum": lambda stored: stored[:32],
+    "cut in half": lambda stored: stored[: len(stored) // 2],
+    "longer": lambda stored: stored + b"\0",
+    "no pickle": lambda stored: sealed(b"nonsense"),
+    "another pickle": lambda stored: sealed(pickle.dumps(["neither", "key", "nor kernel"])),
+    "a class that is gone": lambda stored: sealed(b"cfastgd.losses\nGone\n."),
+    **{f"a bit flipped {k} % in": lambda stored, k=k: flipped(stored, k) for k in range(0, 100, 9)},
+}
+
+
+def flipped(stored: bytes, percent: int) -> bytes:
+    position = percent * len(stored) // 100
+    return stored[:position] + bytes([stored[position] ^ 1]) + stored[position + 1 :]
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_file_is_compiled_anew_and_mended(damage, folder):
+    ask_anew(Squared())
+    (path,) = folder.iterdir()
+    path.write_bytes(damage(path.read_bytes()))
+    assert [ask_anew(Squared()), ask_anew(Squared())] == [(9.0, 1), (9.0, 0)]
+
+
+def test_swapped_files_are_noticed(folder):
+    ask_anew(Squared())
+    (first,) = folder.iterdir()
+    ask_anew(HalfSquared())
+    (second,) = set(folder.iterdir()) - {first}
+    contents = first.read_bytes(), second.read_bytes()
+    second.write_bytes(contents[0])
+    first.write_bytes(contents[1])
+    assert [ask_anew(Squared()), ask_anew(HalfSquared())] == [(9.0, 1), (4.5, 1)]
+    assert [ask_anew(Squared()), ask_anew(HalfSquared())] == [(9.0, 0), (4.5, 0)]
+
+
+def test_a_folder_in_the_place_of_a_file_is_passed_over(folder):
+    ask_anew(Squared())
+    (path,) = folder.iterdir()
+    path.unlink()
+    path.mkdir()
+    with pytest.warns(RuntimeWarning, match="a compiled kernel could not be kept"):
+        assert ask_anew(Squared()) == (9.0, 1)
+    assert list(folder.iterdir()) == [path]  # no half-written file is left
+
+
+def test_a_folder_that_was_cleaned_away_is_made_again(folder, monkeypatch):
+    monkeypatch.setattr(jit_cache, "cache_directory", lambda: folder / "gone")
+    assert [ask_anew(Squared()), ask_anew(Squared())] == [(9.0, 1), (9.0, 0)]
+
+
+TABLE = np.arange(200_000.0)
+
+
+@term
+class Large:
+    factor: float
+
+    def value(self, y, z):
+        return TABLE[int(z)] * self.factor
+
+
+def test_a_large_array_in_a_term_is_used_and_not_cached(folder):
+    """Machine code points to a large global array, and in another process there is nothing at that place."""
+    assert [ask_anew(Large(4.0)), ask_anew(Large(5.0))] == [(12.0, 1), (15.0, 1)]
+    assert not list(folder.iterdir())
+
+
+def test_the_file_of_a_term_that_is_gone_can_be_read(folder, monkeypatch):
+    """The files of a script's terms are about when another script runs."""
+    ask_anew(Squared())
+    (path,) = folder.iterdir()
+    monkeypatch.setattr(TermType, "registry", {})
+    key, _ = pickle.loads(path.read_bytes()[32:])
+    assert "fastgd.terms.losses.regression.Squared#" in key
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGKILL")
+def test_a_kill_while_a_kernel_is_written(ask, package, tmp_path):
+    """Killed just before the file is renamed into place, or just after; numba's own cache returned old code then."""
+    killed = """
+        import os, signal
+        rename = os.replace
+        def die(*paths):
+            if sys.argv[2] == "after":
+                rename(*paths)
+            os.kill(os.getpid(), signal.SIGKILL)
+        os.replace = die
+    """
+    assert ask("squared") == {"value": 9.0, **COMPILED}
+    for loss, moment, found in (("half_squared", "before", COMPILED), ("huber:delta=1", "after", LOADED)):
+        process = start([ASK, killed, ASK_FOR], loss, moment, path=package, cache=tmp_path / "cache")
+        process.communicate(timeout=300)
+        assert process.returncode == -9
+        assert ask(loss) == {"value": ANSWERS[loss], **found}
+    assert ask("squared") == {"value": 9.0, **LOADED}
+
+
+def test_processes_that_compile_at_the_same_instant(tmp_path, shared_cache):
+    """Two terms, and one of them twice: numba's own cache had both write to one numbered file."""
+    meet = """
+        import os, time
+        os.replace_really = os.replace
+        def meet(*paths):
+            '''Wait, with the file written but not in place, until all have come as far.'''
+            open(f"here-{sys.argv[2]}", "w").close()
+            while sum(name.startswith("here-") for name in os.listdir()) < 3:
+                time.sleep(0.01)
+            os.replace_really(*paths)
+        if sys.argv[2:]:
+            os.replace = meet
+    """
+    script = [ASK, meet, ASK_FOR]
+    losses = ["huber:delta=1", "squared", "squared"]
+    cache = tmp_path / "cache"
+    together = [start(script, loss, str(k), path=tmp_path, cache=cache) for k, loss in enumerate(losses)]
+    for loss, process in zip(losses, together, strict=True):
+        assert answer_of(process) == {"value": ANSWERS[loss], **COMPILED, "complaints": ""}
+    for loss in ("huber:delta=1", "squared", "huber:delta=3"):
+        later = answer_of(start(script, loss, path=tmp_path, cache=cache))
+        assert later == {"value": ANSWERS[loss], **LOADED, "complaints": ""}

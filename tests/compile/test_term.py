@@ -1,0 +1,265 @@
+"""Terms: their fields, what is said about wrong ones, and how they travel."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from importlib import import_module
+from textwrap import dedent
+
+import numba
+import numpy as np
+import pytest
+from helpers.term_sources import Y, Z, loss_class, run, total
+
+import fastgd
+from fastgd.compile.jit import COMPILE_OPTIONS, CompileClock
+from fastgd.compile.term import digest, is_term, term
+from fastgd.errors import OptionError
+from fastgd.losses import LOSSES, HalfSquared, Huber
+
+# --- Fields ---------------------------------------------------------------------------------------------------------
+
+
+@term
+class Every:
+    """A field of each kind."""
+
+    scale: float = 1.0
+    power: int = 2
+    signed: bool = False
+    table: np.ndarray = ()  # type: ignore[assignment]  # becomes an array
+
+    def value(self, y, z):
+        r = (z - y) ** self.power + np.sum(self.table)
+        return -self.scale * r if self.signed else self.scale * r
+
+
+def test_fields_reach_machine_code_and_changing_them_compiles_nothing():
+    settings = [
+        Every(),
+        Every(scale=3, power=3),
+        Every(scale=np.float32(0.5), power=np.int64(1), signed=np.True_),
+        Every(table=[1.0, 2.5]),
+        Every(2.0, 2, True, np.arange(5)),
+    ]
+    total(settings[0], Y, Z)
+    with CompileClock().listening() as clock:
+        for loss in settings:
+            expected = sum(map(loss.value, Y, Z))
+            assert total(loss, Y, Z) == pytest.approx(expected, rel=1e-15)
+    assert clock.count == 0
+    assert len(total.signatures) == len({str(signature) for signature in total.signatures})
+
+
+def test_fields_are_plain_python_values_of_their_kind():
+    loss = Every(scale=np.float32(2), power=np.int8(3), signed=np.bool_(True))
+    assert [type(value) for value in (loss.scale, loss.power, loss.signed)] == [float, int, bool]
+    assert repr(Huber(delta=2)) == "Huber(delta=2.0)"
+
+
+def test_an_array_field_is_a_copy_that_nobody_can_change():
+    table = np.array([1.0, 2.0])
+    loss = Every(table=table)
+    table[0] = 7.0
+    assert loss.table.tolist() == [1.0, 2.0]
+    with pytest.raises(ValueError, match="read-only"):
+        loss.table[0] = 7.0
+    with pytest.raises(AttributeError):
+        loss.scale = 3.0
+
+
+def test_an_array_field_is_neither_leaked_nor_freed_by_launches():
+    @numba.njit(**COMPILE_OPTIONS)
+    def table_of(loss):
+        return loss.table
+
+    loss = Every(table=np.ones(3))
+    counts = []
+    for _ in range(3):
+        assert total(loss, Y, Z) == pytest.approx(sum(map(loss.value, Y, Z)))
+        assert table_of(loss).tolist() == [1.0, 1.0, 1.0]
+        counts.append(sys.getrefcount(loss.table))
+    assert len(set(counts)) == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("scale", "1"),
+        ("scale", None),
+        ("scale", True),
+        ("scale", float("nan")),
+        ("scale", 1j),
+        ("scale", 10**400),
+        ("scale", np.ones(1)),
+        ("power", 2.0),
+        ("power", True),
+        ("power", "2"),
+        ("power", 2**63),
+        ("power", -(2**63) - 1),
+        ("signed", 1),
+        ("signed", "yes"),
+        ("signed", None),
+        ("table", "abc"),
+        ("table", None),
+        ("table", [1.0, "a"]),
+        ("table", [1j]),
+        ("table", [1.0, float("nan")]),
+        ("table", [[1.0, 2.0], [3.0, 4.0]]),  # two dimensions in the place of one would overwrite the stack
+    ],
+)
+def test_a_wrong_field_is_one_sentence(field, value):
+    with pytest.raises(OptionError) as caught:
+        Every(**{field: value})
+    assert str(caught.value).startswith(f"Every: {field} is ")
+    assert "\n" not in str(caught.value)
+
+
+def test_infinity_and_the_widest_whole_numbers_are_numbers():
+    assert Every(scale=float("inf"), power=2**63 - 1).power == 2**63 - 1
+    assert Every(power=-(2**63)).power == -(2**63)
+
+
+@pytest.mark.parametrize("annotation", ["str", "list", "np.float64", "float | None", "complex"])
+def test_a_field_of_another_type_is_refused_where_the_class_is_made(annotation):
+    with pytest.raises(OptionError, match=r"Loss\.q is annotated .*; a term's fields are float, int, bool or np\.nd"):
+        loss_class(body=f"q: {annotation} = 1.0")
+
+
+def test_a_terms_own_check_runs_after_ours():
+    with pytest.raises(OptionError, match="delta is a number"):
+        Huber(delta="wide")
+    with pytest.raises(OptionError, match="delta must be above 0"):
+        Huber(delta=-1)
+
+
+def test_a_subclass_is_a_term_with_the_methods_it_has():
+    class Doubled(HalfSquared):
+        def value(self, y, z):
+            return (z - y) * (z - y)
+
+    assert digest(Doubled) != digest(HalfSquared)
+    assert total(Doubled(), Y, Z) == 2 * total(HalfSquared(), Y, Z)
+
+
+# --- Wrong terms ----------------------------------------------------------------------------------------------------
+
+
+@term
+class NoMean:
+    def value(self, y, z):
+        return z - y
+
+    def derivative(self, y, z):
+        return 1.0
+
+
+@term
+class Swapped(NoMean):
+    def value(self, z, y):
+        return z - y
+
+    def mean(self, z):
+        return z
+
+
+class Plain(HalfSquared.__mro__[-1]):
+    def value(self, y, z):
+        return z - y
+
+
+@pytest.mark.parametrize(
+    ("loss", "sentence"),
+    [
+        (NoMean(), "loss NoMean has no method mean(self, z)"),
+        (Swapped(), "loss Swapped: the method must be value(self, y, z), not value(self, z, y)"),
+        (Huber, "loss: pass an instance, Huber(), not the class itself"),
+        (Plain(), "decorate its class with @fastgd.term"),
+        (len, "decorate its class with @fastgd.term"),
+        (None, "loss: None is neither a name"),
+        ("hubre", "unknown loss 'hubre'; did you mean 'huber'?"),
+    ],
+    ids=lambda value: str(value).partition(" at 0x")[0],  # the same in every process
+)
+def test_a_term_of_the_wrong_shape_is_one_sentence(loss, sentence):
+    for use in (LOSSES.resolve, lambda value: fastgd.fit([[1.0], [2.0]], [1.0, 2.0], loss=value)):
+        with pytest.raises(OptionError) as caught:
+            use(loss)
+        assert sentence in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "before", "sentence"),
+    [
+        ("return undefined(z)", "", "Loss.value cannot be compiled: NameError: name 'undefined' is not defined"),
+        ("return self.width * z", "", "Loss.value cannot be compiled: Unknown attribute 'width' of type mine.Loss"),
+        ("return 'word' + z", "", "Loss.value cannot be compiled: numba has no add(Literal[str](word), float64)"),
+        ("return np.nothing(z)", "", "module 'numpy' has no attribute 'nothing'"),
+        ("import math\nreturn z", "", "unsupported opcode (IMPORT_NAME)"),
+        ("return TABLE['a']", "TABLE = {'a': 1.0}", "Untyped global name 'TABLE'"),
+        ("return helper(z)", "@njit\ndef helper(r):\n    return wrong(r)", "name 'wrong' is not defined"),
+        ("return super().value(y, z)", "", " cannot be compiled: U"),  # Python 3.12 has an opcode for it
+        ("return Loss().value(y, z)", "", "Loss.value cannot be compiled: "),
+        ("return self.value(y, z)", "", "Loss.value cannot be compiled: "),
+        ("return np.linalg.norm(z)", "", "Loss.value cannot be compiled: numba has no norm(float64)"),
+        ("return z, y", "", "a term cannot be compiled: "),
+    ],
+)
+def test_code_that_numba_cannot_compile_is_one_sentence(value, before, sentence, monkeypatch):
+    # It would find most of these as plain Python.
+    monkeypatch.setattr(import_module("fastgd.fitting"), "check_own_loss", lambda *_: None)
+    loss = loss_class(value, before=before)()
+    with pytest.raises(OptionError) as caught:
+        fastgd.fit([[1.0], [2.0], [4.0]], [1.0, 2.0, 3.0], loss=loss, method="gd", learning_rate=0.1)
+    message = str(caught.value)
+    assert sentence in message
+    assert message.endswith("; set NUMBA_DISABLE_JIT=1 to run it as plain Python")
+    for leftover in ("\n", " at 0x", "resolve(", "nopython", "#"):
+        assert leftover not in message
+
+
+def test_a_callbacks_own_failure_to_compile_is_left_alone():
+    @numba.njit
+    def broken(r):
+        return undefined(r)  # noqa: F821
+
+    with pytest.raises(numba.core.errors.NumbaError):
+        fastgd.fit(
+            [[1.0], [2.0]], [1.0, 2.0], method="gd", learning_rate=0.1, callbacks=[lambda state: broken(state.epoch)]
+        )
+
+
+# --- Pickles --------------------------------------------------------------------------------------------------------
+
+
+def test_a_term_pickles():
+    loss = Every(scale=2.5, table=[1.0, 2.0])
+    again = pickle.loads(pickle.dumps(loss))
+    assert is_term(again)
+    assert (again.scale, again.power, again.table.tolist()) == (2.5, 2, [1.0, 2.0])
+    assert total(again, Y, Z) == total(loss, Y, Z)
+    assert pickle.loads(pickle.dumps(Huber(2.0))) == Huber(2.0)
+
+
+def test_a_numba_type_pickles_by_name():
+    typ = numba.typeof(Huber())
+    assert pickle.loads(pickle.dumps(typ)) is typ
+    stored = pickle.dumps(typ).replace(b"fastgd.losses", b"fastgd.lasses")
+    assert isinstance(pickle.loads(stored), numba.types.Opaque)
+
+
+# --- Without numba --------------------------------------------------------------------------------------------------
+
+
+def test_terms_are_there_without_numba_and_numpy(tmp_path):
+    script = """
+        import sys
+        import fastgd, fastgd.losses, fastgd.penalties, fastgd.rules, fastgd.schedules, fastgd_cli.main
+        from fastgd.term import digest, is_term
+        loss = fastgd.losses.LOSSES.resolve("huber:delta=2")
+        assert fastgd.losses.LOSSES.resolve(loss) is loss and is_term(loss) and digest(type(loss))
+        print([name for name in ("numba", "numpy", "scipy", "pyarrow") if name in sys.modules])
+    """
+    assert run(["-c", dedent(script)], tmp_path).strip() == "[]"

@@ -1,0 +1,231 @@
+"""What surrounds a rule in the kernel `update`: the strength and weights of the penalty, clipping, and the model."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import reference
+from helpers.twins import compiled_here
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fastgd.compile.jit import kernel
+from fastgd.compile.term import term
+from fastgd.kernels.minibatch_epoch import Workspace, minibatch_epoch
+from fastgd.kernels.row_targets import Targets
+from fastgd.kernels.update_step import Metric, Stepper, clip_factor, model_of, sum_of_squares, update
+from fastgd.losses import LOSSES
+from fastgd.objective.penalty_terms import prox_mapping_norm, value_of
+from fastgd.penalties import ElasticNet
+from fastgd.rules import RULES, SGD
+
+D = 3
+METRIC = Metric(np.array([0.5, -2.0, 1.0]), np.array([0.25, 1.0, 4.0]))
+L1, L2, STRENGTH, WEIGHTS = 0.2, 0.3, 0.5, np.array([1.0, 0.0, 3.0])
+
+
+@term
+class ScaledPenalty:
+    """ElasticNet of strength x weight for each feature, written out."""
+
+    scales: np.ndarray
+
+    def value(self, w):
+        total = 0.0
+        for j in range(w.shape[0]):
+            total += self.scales[j] * (L1 * abs(w[j]) + 0.5 * L2 * w[j] ** 2)
+        return total
+
+    def derivative(self, w_j):
+        return 0.0  # of another feature each time, so the tests add it to the gradient
+
+    def prox(self, v, step):
+        for j in range(v.shape[0]):
+            threshold = self.scales[j] * L1 * step[j]
+            v[j] -= min(max(v[j], -threshold), threshold)
+
+
+def gradients(seed=0, n=D + 1, count=8):
+    return np.random.default_rng(seed).normal(size=(count, n))
+
+
+def path(rule, penalty, options=None, metric=METRIC, also=None, seed=0, lr=0.1):
+    """The weights after every step; ``also(theta)`` joins the gradient."""
+    stepper, theta = Stepper.make(rule, penalty, metric, D + 1, **(options or {})), np.array([1.0, -0.5, 0.75, 0.25])
+    weights = []
+    for t, gradient in enumerate(gradients(seed), 1):
+        update(theta, gradient + (0.0 if also is None else also(theta)), lr, t, stepper)
+        weights.append(theta.copy())
+    return np.array(weights)
+
+
+# --- Strength and weights of the penalty ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["alike", "weighted"])
+@pytest.mark.parametrize("name", ["sgd", "nesterov", "adam"])
+def test_strength_and_weights_multiply_the_whole_penalty(name, weights):
+    scales = STRENGTH * (np.ones(D) if weights is None else weights)
+
+    def smooth(theta):
+        return np.append(scales * L2 * theta[:D], 0.0)
+
+    expected = path(RULES[name](), ScaledPenalty(scales), also=smooth)
+    ours = path(RULES[name](), ElasticNet(L1, L2), {"strength": STRENGTH, "weights": weights})
+    assert ours == pytest.approx(expected, rel=1e-12)
+    assert ours != pytest.approx(path(RULES[name](), ElasticNet(L1, L2)), rel=1e-3)
+
+
+@pytest.mark.parametrize("options", [{"strength": 0.0}, {"weights": np.zeros(D)}])
+@pytest.mark.parametrize("name", RULES)
+def test_a_penalty_that_counts_nothing_does_nothing(name, options):
+    assert (path(RULES[name](), ElasticNet(L1, L2), options) == path(RULES[name](), ElasticNet())).all()
+
+
+@given(w=st.lists(st.floats(-8, 8), min_size=D, max_size=D).map(np.array))
+def test_penalty_value(w):
+    whole = reference.penalty_value(w, L1, L2)
+    each = [reference.penalty_value([w_j], L1, L2) for w_j in w]
+    penalty = ElasticNet(L1, L2)
+    assert value_of(penalty, w, STRENGTH, np.zeros(0)) == pytest.approx(STRENGTH * whole)
+    assert value_of(penalty, w, STRENGTH, WEIGHTS) == pytest.approx(STRENGTH * (each[0] + 3.0 * each[2]))
+
+
+def test_prox_mapping_norm_has_the_same_penalty():
+    theta, scales = np.array([1.0, -0.5, 0.0, 0.25]), STRENGTH * WEIGHTS
+    gradient = gradients()[0]
+    smooth = np.append(scales * L2 * theta[:D], 0.0)
+    expected = Stepper.make(SGD(), ScaledPenalty(scales), METRIC, D + 1)
+    ours = Stepper.make(SGD(), ElasticNet(L1, L2), METRIC, D + 1, strength=STRENGTH, weights=WEIGHTS)
+    norm = prox_mapping_norm(theta, gradient, 0.1, ours, 0)
+    assert norm == pytest.approx(prox_mapping_norm(theta, gradient + smooth, 0.1, expected, 0), rel=1e-12)
+    unweighted = Stepper.make(SGD(), ElasticNet(L1, L2), METRIC, D + 1)
+    assert norm != pytest.approx(prox_mapping_norm(theta, gradient, 0.1, unweighted, 0), rel=1e-3)
+
+
+@pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule.decouples])
+def test_a_decoupled_penalty_shrinks_the_weights_themselves(name):
+    """Whatever the metric and the gradient: w <- w - lr x strength x weight x l2 w, and the rest is as without it."""
+    theta, gradient, lr = np.array([1.0, -0.5, 0.75, 0.25]), gradients()[0], 0.1
+    with_it, without = theta.copy(), theta.copy()
+    options = {"strength": STRENGTH, "weights": WEIGHTS}
+    update(with_it, gradient, lr, 1, Stepper.make(RULES[name](), ElasticNet(0.0, L2), METRIC, D + 1, **options))
+    update(without, gradient, lr, 1, Stepper.make(RULES[name](), ElasticNet(), METRIC, D + 1))
+    shrunk = lr * STRENGTH * WEIGHTS * L2 * theta[:D]
+    assert with_it[:D] == pytest.approx(without[:D] - shrunk, rel=1e-12)
+    assert with_it[D] == pytest.approx(without[D] + METRIC.shift @ shrunk, rel=1e-12)  # the centred one stays
+
+
+# --- Clipping ---------------------------------------------------------------------------------------------------------
+
+
+def test_clip_factor_by_hand():
+    gradient = np.array([3.0, 0.0, 4.0])
+
+    @kernel
+    def factor(gradient, clip):
+        return clip_factor(sum_of_squares(gradient), clip)
+
+    assert factor(gradient, math.inf) == 1.0
+    assert factor(gradient, 5.1) == 1.0
+    assert factor(gradient, 2.5) == pytest.approx(2.5 / (5.0 + 1e-6), rel=1e-15)
+    assert factor(gradient, 5.0) == pytest.approx(5.0 / (5.0 + 1e-6), rel=1e-15)  # PyTorch's 1e-6 counts
+    assert factor(np.zeros(3), 1e-9) == pytest.approx(1e-3)  # here too, and 0 stays 0
+
+
+def test_a_clipped_nan_is_not_hidden():
+    theta = np.zeros(D + 1)
+    gradient = np.array([1.0, math.nan, 0.0, 0.0])
+    update(theta, gradient, 0.1, 1, Stepper.make(SGD(), ElasticNet(), Metric.identity(D), D + 1, clip=0.1))
+    assert np.isnan(theta[1])
+
+
+@pytest.mark.parametrize("metric", [Metric.identity(D), METRIC], ids=["user's units", "scaled"])
+@pytest.mark.parametrize("name", RULES)
+def test_the_gradient_is_clipped_in_the_users_units_before_the_penalty_joins(name, metric):
+    penalty, clip = ElasticNet(L1, L2), 1.5
+    raw = gradients()
+    norms = np.sqrt((raw**2).sum(axis=1))
+    assert 0 < (norms > clip).sum() < len(raw)
+    stepper, theta = Stepper.make(RULES[name](), penalty, metric, D + 1), np.array([1.0, -0.5, 0.75, 0.25])
+    for t, (gradient, norm) in enumerate(zip(raw, norms, strict=True), 1):
+        update(theta, gradient * min(1.0, clip / (norm + 1e-6)), 0.1, t, stepper)
+    assert path(RULES[name](), penalty, {"clip": clip}, metric)[-1] == pytest.approx(theta, rel=1e-10, abs=1e-12)
+
+
+def test_a_gradient_stays_as_it_is():
+    gradient = gradients()[0]
+    before = gradient.copy()
+    stepper = Stepper.make(SGD(), ElasticNet(), METRIC, D + 1, clip=0.1)
+    update(np.zeros(D + 1), gradient, 0.1, 1, stepper)
+    assert (gradient == before).all()
+
+
+# --- The model --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("penalty", "apart"),
+    [(ElasticNet(l2=L2), {"asgd", "schedule_free"}), (ElasticNet(l1=L1), {"asgd", "schedule_free", "nesterov"})],
+    ids=["l2", "l1"],
+)
+def test_the_model_is_the_weights_themselves_but_for_rules_that_keep_it_apart(penalty, apart):
+    theta = np.ones(D + 1)
+    models = {name: model_of(theta, Stepper.make(rule(), penalty, METRIC, D + 1)) for name, rule in RULES.items()}
+    assert {name for name, model in models.items() if model is not theta} == apart
+
+
+@pytest.mark.parametrize("p", [D, D + 1], ids=["no intercept", "intercept"])
+def test_a_mean_of_weights_is_their_mean_in_any_metric(p):
+    """asgd's model is the mean of the weights from step 2 on, in the user's units."""
+    metric = METRIC if p > D else METRIC._replace(shift=np.zeros(D))
+    stepper, theta = Stepper.make(RULES["asgd"](), ElasticNet(L1, L2), metric, p), np.ones(p)
+    weights = []
+    for t, gradient in enumerate(gradients(n=p), 1):
+        update(theta, gradient, 0.1, t, stepper)
+        weights.append(theta.copy())
+        kept = theta.copy()
+        assert model_of(theta, stepper) == pytest.approx(np.mean(weights[1:] or weights, axis=0), rel=1e-12)
+        assert (theta == kept).all()
+
+
+# --- Bits -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["sgd", "nadam"])  # what takes least, and what takes most
+def test_a_step_has_the_same_bits_in_the_serial_twin(name):
+    """Wherever the compiler puts it, clipping and centring included, it adds up in the same order."""
+    random = np.random.default_rng(2)
+    n, d = 4001, 13
+    X = random.normal(size=(n, d))
+    targets, rates = Targets(X @ random.normal(size=d)), np.full(63, 1e-2)
+    metric = Metric(np.linspace(0, 1, d), 2.0 ** random.integers(-2, 3, d))
+
+    def run(launch):
+        options = {"clip": 3.0, "strength": 0.7, "weights": np.linspace(0, 2, d)}
+        stepper = Stepper.make(RULES[name](), ElasticNet(0.01, 0.01), metric, d + 1, **options)
+        work, theta = Workspace.make(X.dtype, d, d + 1, 7), np.zeros(d + 1)
+        for t in (1, 64, 127):
+            launch(X, targets, np.arange(n), 64, rates, t, LOSSES["huber"](2.0), stepper, theta, work)
+        return theta.tobytes() + stepper.m.tobytes() + stepper.v.tobytes() + stepper.s.tobytes()
+
+    launch = compiled_here(minibatch_epoch)
+    assert run(launch) == run(launch.serial)
+
+
+# --- Arguments --------------------------------------------------------------------------------------------------------
+
+
+def test_a_stepper_is_of_one_type_to_numba_whatever_it_was_made_from():
+    weights = np.ones(D, np.float32)
+    weights.flags.writeable = False
+    first = Stepper.make(SGD(), ElasticNet(), METRIC, D)
+    second = Stepper.make(SGD(), ElasticNet(), METRIC, D, strength=1, weights=weights, clip=2)
+    for a, b in zip(first, second, strict=True):
+        assert type(a) is type(b)
+        if isinstance(a, np.ndarray):
+            assert a.dtype == b.dtype == np.float64
+            assert a.flags.writeable
+            assert b.flags.writeable

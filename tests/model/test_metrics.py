@@ -1,0 +1,274 @@
+"""The metrics of a model, by its loss and its target, held to scikit-learn's."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn.metrics as theirs
+
+import fastgd
+from fastgd import DataError
+from fastgd.model.metrics import evaluate
+
+RANDOM = np.random.default_rng(4)
+X = RANDOM.normal(size=(60, 3))
+Y = X @ [1.0, -2.0, 0.5] + RANDOM.normal(size=60)
+WEIGHT = RANDOM.choice([0.0, 0.5, 2.0], 60)
+OFFSET = RANDOM.normal(size=60)
+WORDS = np.where(Y > 0, "up", "down")
+PETS = np.array(["ant", "bee", "cat"])[np.digitize(Y, [-1.0, 1.0])]
+COUNTS = RANDOM.poisson(np.exp(0.5 * Y))
+WEIGHTED = pytest.mark.parametrize("weight", [None, WEIGHT], ids=["unweighted", "weighted"])
+
+
+def fit(y, loss="squared", X=X):
+    return fastgd.fit(X, y, loss=loss, method="gd", learning_rate=0.05, max_epochs=20)
+
+
+SQUARES = np.column_stack([Y, Y**2])
+LABELS = np.column_stack([Y > 0, X[:, 0] + RANDOM.normal(size=60) > 0.5]).astype(int)
+MANY = np.arange(60) % 12
+MODELS = {
+    "numbers": (Y,),
+    "squares": (SQUARES, "huber"),
+    "words": (WORDS, "logistic"),
+    "1 or 2": ((Y > 0) + 1, "logistic"),
+    "1.0 or 2.0": ((Y > 0) + 1.0, "logistic"),
+    "pets": (PETS, "logistic"),
+    "many": (MANY, "hinge"),
+    "labels": (LABELS, "logistic"),
+    "counts": (COUNTS, "poisson", 0.3 * X),
+}
+
+
+@cache
+def trained(name):
+    """One of the MODELS, when it is first asked for: a fit at import would be made in every process of the tests."""
+    return fit(*MODELS[name])
+
+
+# --- Regressions ------------------------------------------------------------------------------------------------------
+
+
+@WEIGHTED
+def test_a_regression(weight):
+    found, predicted = evaluate(trained("numbers"), X, Y, sample_weight=weight), trained("numbers").predict(X)
+    assert found == {
+        "r2": pytest.approx(theirs.r2_score(Y, predicted, sample_weight=weight)),
+        "rmse": pytest.approx(theirs.root_mean_squared_error(Y, predicted, sample_weight=weight)),
+        "mae": pytest.approx(theirs.mean_absolute_error(Y, predicted, sample_weight=weight)),
+    }
+
+
+def test_whatever_holds_the_target():
+    found = evaluate(trained("numbers"), X, Y)
+    for y in (Y.tolist(), Y[:, np.newaxis], pd.Series(Y, index=np.arange(60)[::-1]), Y.astype(object)):
+        assert evaluate(trained("numbers"), X, y) == found
+    found = evaluate(trained("squares"), X, SQUARES)
+    for y in (SQUARES.tolist(), pd.DataFrame(SQUARES), SQUARES.astype(object)):
+        assert evaluate(trained("squares"), X, y) == found
+
+
+@WEIGHTED
+def test_the_mean_over_several_targets(weight):
+    found, predicted = evaluate(trained("squares"), X, SQUARES, sample_weight=weight), trained("squares").predict(X)
+    assert found == {
+        "r2": pytest.approx(theirs.r2_score(SQUARES, predicted, sample_weight=weight)),
+        "rmse": pytest.approx(theirs.root_mean_squared_error(SQUARES, predicted, sample_weight=weight)),
+        "mae": pytest.approx(theirs.mean_absolute_error(SQUARES, predicted, sample_weight=weight)),
+    }
+
+
+@WEIGHTED
+def test_an_offset_is_part_of_the_prediction(weight):
+    found = evaluate(trained("numbers"), X, Y, sample_weight=weight, offset=OFFSET)
+    predicted = trained("numbers").predict(X) + OFFSET
+    assert found["rmse"] == pytest.approx(theirs.root_mean_squared_error(Y, predicted, sample_weight=weight))
+
+
+@WEIGHTED
+@pytest.mark.parametrize(("loss", "power"), [("poisson", 1.0), ("gamma", 2.0), ("tweedie:power=1.2", 1.2)])
+def test_counts_and_amounts(loss, power, weight):
+    y = COUNTS + 0.5 * (power == 2)
+    model = fit(y, loss, 0.3 * X)
+    found, predicted = evaluate(model, 0.3 * X, y, sample_weight=weight), model.predict(0.3 * X)
+    assert list(found) == ["d2", "deviance", "rmse", "mae"]
+    weights = {"sample_weight": weight, "power": power}
+    assert found["deviance"] == pytest.approx(theirs.mean_tweedie_deviance(y, predicted, **weights))
+    assert found["d2"] == pytest.approx(theirs.d2_tweedie_score(y, predicted, **weights))
+    assert found["mae"] == pytest.approx(theirs.mean_absolute_error(y, predicted, sample_weight=weight))
+
+
+def test_several_counts():
+    y = np.column_stack([COUNTS, COUNTS[::-1]])
+    model = fit(y, "poisson", 0.3 * X)
+    found, predicted = evaluate(model, 0.3 * X, y)["deviance"], model.predict(0.3 * X)
+    expected = np.mean([theirs.mean_poisson_deviance(y[:, k], predicted[:, k]) for k in (0, 1)])
+    assert found == pytest.approx(expected)
+
+
+@WEIGHTED
+def test_a_quantile(weight):
+    model = fit(Y, "quantile:quantile=0.8")
+    found, predicted = evaluate(model, X, Y, sample_weight=weight), model.predict(X)
+    assert found == {
+        "pinball": pytest.approx(theirs.mean_pinball_loss(Y, predicted, sample_weight=weight, alpha=0.8)),
+        "mae": pytest.approx(theirs.mean_absolute_error(Y, predicted, sample_weight=weight)),
+    }
+
+
+@pytest.mark.parametrize("loss", ["half_squared", "huber", "absolute", "epsilon_insensitive"])
+def test_other_losses_of_numbers(loss):
+    assert list(evaluate(fit(Y, loss), X, Y)) == ["r2", "rmse", "mae"]
+
+
+# --- Classifications --------------------------------------------------------------------------------------------------
+
+
+@WEIGHTED
+def test_two_classes(weight):
+    found = evaluate(trained("words"), X, WORDS, sample_weight=weight)
+    predicted, probability = trained("words").predict(X), trained("words").predict_proba(X)
+    assert found == {
+        "accuracy": pytest.approx(theirs.accuracy_score(WORDS, predicted, sample_weight=weight)),
+        "log_loss": pytest.approx(theirs.log_loss(WORDS, probability, sample_weight=weight)),
+        "auc": pytest.approx(theirs.roc_auc_score(WORDS, probability[:, 1], sample_weight=weight)),
+    }
+    for y in (WORDS.tolist(), pd.Series(WORDS), WORDS.astype(object), WORDS[:, np.newaxis]):
+        assert evaluate(trained("words"), X, y, sample_weight=weight) == found
+
+
+@WEIGHTED
+def test_three_classes(weight):
+    found = evaluate(trained("pets"), X, PETS, sample_weight=weight)
+    probability, weights = trained("pets").predict_proba(X), {"sample_weight": weight}
+    assert found == {
+        "accuracy": pytest.approx(theirs.accuracy_score(PETS, trained("pets").predict(X), **weights)),
+        "log_loss": pytest.approx(theirs.log_loss(PETS, probability, **weights)),
+        "auc": pytest.approx(theirs.roc_auc_score(PETS, probability, multi_class="ovr", average="macro", **weights)),
+    }
+
+
+@WEIGHTED
+@pytest.mark.parametrize(
+    ("y", "loss"), [(WORDS, "hinge"), (WORDS, "squared_hinge"), (WORDS, "perceptron"), (PETS, "hinge")]
+)
+def test_scores_that_are_no_probabilities(loss, y, weight):
+    model = fit(y, loss)
+    found, z = evaluate(model, X, y, sample_weight=weight), model.decision_function(X)
+    assert list(found) == ["accuracy", "auc"]
+    assert found["accuracy"] == pytest.approx(theirs.accuracy_score(y, model.predict(X), sample_weight=weight))
+    columns = {"up": z} if z.ndim == 1 else dict(zip(model.classes, z.T, strict=True))
+    expected = [theirs.roc_auc_score(y == label, score, sample_weight=weight) for label, score in columns.items()]
+    assert found["auc"] == pytest.approx(np.mean(expected))
+
+
+@WEIGHTED
+@pytest.mark.parametrize("y", [WORDS, PETS], ids=["two", "three"])
+def test_softmax(y, weight):
+    model = fit(y, "softmax")
+    found, probability = evaluate(model, X, y, sample_weight=weight), model.predict_proba(X)
+    scores = probability[:, 1] if len(model.classes) == 2 else probability
+    expected = theirs.roc_auc_score(y, scores, multi_class="ovr", sample_weight=weight)
+    assert found["auc"] == pytest.approx(expected)
+    assert found["log_loss"] == pytest.approx(theirs.log_loss(y, probability, sample_weight=weight))
+    assert found["accuracy"] == pytest.approx(theirs.accuracy_score(y, model.predict(X), sample_weight=weight))
+
+
+def test_modified_huber_has_probabilities():
+    model = fit(WORDS, "modified_huber")
+    found = evaluate(model, X, WORDS)["log_loss"]
+    assert found == pytest.approx(theirs.log_loss(WORDS, model.predict_proba(X)))
+
+
+@WEIGHTED
+def test_several_labels(weight):
+    found = evaluate(trained("labels"), X, LABELS, sample_weight=weight)
+    predicted, probability = trained("labels").predict(X), trained("labels").predict_proba(X)
+    weights = {"sample_weight": weight}
+    each = [theirs.log_loss(LABELS[:, k], probability[:, k], **weights) for k in (0, 1)]
+    assert found == {
+        "subset_accuracy": pytest.approx(theirs.accuracy_score(LABELS, predicted, **weights)),
+        "hamming_loss": pytest.approx(theirs.hamming_loss(LABELS, predicted, **weights)),
+        "log_loss": pytest.approx(np.mean(each)),
+        "auc": pytest.approx(theirs.roc_auc_score(LABELS, probability, average="macro", **weights)),
+    }
+    words = np.where(LABELS == 1, ["yes", "tall"], ["no", "small"])
+    assert evaluate(fit(words, "logistic"), X, words, sample_weight=weight) == found
+    assert list(evaluate(fit(words, "hinge"), X, words)) == ["subset_accuracy", "hamming_loss", "auc"]
+
+
+@WEIGHTED
+def test_an_offset_in_a_classification(weight):
+    found = evaluate(trained("words"), X, WORDS, sample_weight=weight, offset=OFFSET)
+    probability = trained("words").predict_proba(X, offset=OFFSET)
+    assert found["log_loss"] == pytest.approx(theirs.log_loss(WORDS, probability, sample_weight=weight))
+    assert found["accuracy"] == pytest.approx(np.average((probability[:, 1] > 0.5) == (Y > 0), weights=weight))
+
+
+def test_numbers_for_labels():
+    found = evaluate(trained("words"), X, WORDS)
+    one_two, zero_one = fit((Y > 0) + 1, "logistic"), fit((Y > 0) + 0, "logistic")
+    assert evaluate(one_two, X, (Y > 0) + 1) == evaluate(one_two, X, (Y > 0) + 1.0) == found
+    assert evaluate(zero_one, X, Y > 0) == found
+
+
+def test_a_label_of_rows_that_do_not_count():
+    """A fit leaves rows of weight 0 out, and may never have seen their labels."""
+    y, weight = np.where(np.arange(60) == 5, "new", WORDS), np.where(np.arange(60) == 5, 0.0, 1.0)
+    model = fastgd.fit(X, y, loss="logistic", sample_weight=weight, method="gd", max_epochs=20)
+    found = evaluate(model, X, y, sample_weight=weight)
+    assert found == evaluate(model, np.delete(X, 5, axis=0), np.delete(y, 5))
+
+
+def test_rows_of_a_single_class():
+    some = WORDS == "up"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = evaluate(trained("words"), X[some], WORDS[some])
+        assert math.isnan(evaluate(trained("pets"), X[PETS != "cat"], PETS[PETS != "cat"])["auc"])
+    assert math.isnan(found["auc"])
+    assert 0 < found["accuracy"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("model", "y", "message"),
+    [
+        ("words", [*WORDS[1:], "sideways"], "y holds the label sideways, but the model knows only down and up"),
+        ("words", Y > 0, "the model knows only down and up"),
+        ("1 or 2", ((Y > 0) + 1).astype(str), "label [12], but the model knows only 1 and 2"),
+        ("1.0 or 2.0", (Y > 0) + 2.0, "y holds the label 3, but the model knows only 1 and 2"),
+        ("pets", [*PETS[1:], "dog"], "y holds the label dog, but the model knows only ant, bee, cat$"),
+        ("many", MANY + 1, "y holds the label 12, but the model knows only 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, "),
+        ("labels", LABELS + 1, "y holds the label 2, but the model knows only 0 and 1"),
+        ("labels", LABELS[:, 0], "y has 1 columns, but the model predicts 2; they must match"),
+        ("numbers", WORDS, "y holds words, but the model predicts numbers"),
+        ("numbers", Y[:-1], "X has 60 rows but y has 59 values; they must match"),
+        ("numbers", Y[:1], "X has 60 rows but y has 1 values; they must match"),
+        ("numbers", [np.nan, *Y[1:]], "y has 1 NaN or infinite value, the first in row 1"),
+        ("numbers", X, "y has 3 columns, but the model predicts 1; they must match"),
+        ("words", WORDS[:-1], "X has 60 rows but y has 59 values; they must match"),
+        ("counts", Y, "y must be 0 or more for the loss poisson"),
+    ],
+)  # fmt: skip
+def test_targets_that_do_not_fit_the_model(model, y, message):
+    with pytest.raises(DataError, match=message):
+        evaluate(trained(model), X, y)
+
+
+def test_weights_that_are_none():
+    with pytest.raises(DataError, match="sample_weight has 1 negative value, the first in row 1"):
+        evaluate(trained("numbers"), X, Y, sample_weight=[-1.0] + [1.0] * 59)
+    with pytest.raises(DataError, match="sample_weight must hold a number for each of the 60 rows"):
+        evaluate(trained("numbers"), X, Y, sample_weight=[1.0] * 59)
+
+
+def test_a_row_with_a_gap_is_not_predicted_as_if_there_were_none():
+    model = fastgd.fit([[1.0], [2.0], [3.0]], [0, 1, 1], loss="logistic", method="gd", max_epochs=3)
+    with pytest.raises(fastgd.DataError, match="NaN or infinite values in 1 row, the first in row 2; fill them in"):
+        model.predict([[1.0], [np.nan]])

@@ -1,0 +1,379 @@
+"""What newton sees of a sample: its Hessian, which columns it says too little of, and where the first pass begins."""
+
+from __future__ import annotations
+
+import importlib
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+import fastgd
+import fastgd.objective.gram
+from fastgd.data.matrix import as_matrix
+from fastgd.fitting import pose
+from fastgd.kernels.update_step import Metric, Stepper
+from fastgd.losses import LOSSES
+from fastgd.objective import sampled_hessian as sampled
+from fastgd.objective.intercept_only import loss_at_zero
+from fastgd.objective.problem import Problem, RowOptions
+from fastgd.objective.sampled_hessian import Sample, independent, working_rows
+from fastgd.objective.scaled import Scaled
+from fastgd.penalties import ElasticNet
+from fastgd.rules import SGD
+from fastgd.solvers.quasi_newton import Dense, Hessian, LimitedMemory
+from fastgd.solvers.steps import FEWEST_SAMPLE_ROWS, SAMPLE_ROWS, SAMPLE_ROWS_FOR_SQUARED, sample_size
+
+newton = importlib.import_module("fastgd.solvers.newton")  # under its name the package has the function
+shortfall = newton.shortfall
+random = np.random.default_rng(11)
+N, D = 400, 5
+X = random.normal(size=(N, D))
+LABELS = np.where(X[:, 0] + random.logistic(size=N) > 0, 1.0, -1.0)
+
+
+def posed(X, y, loss="logistic", l2=0.01, **rows):
+    return pose(X, y, LOSSES.resolve(loss), ElasticNet(l2=l2), True, RowOptions(**rows))[0]
+
+
+def sample_of(X, shift=None, inverse=None, l2=0.01):
+    problem, d = posed(X, LABELS, l2=l2), X.shape[1]
+    metric = Metric(np.zeros(d) if shift is None else shift, np.ones(d) if inverse is None else inverse)
+    return Sample.draw(Scaled(problem, Stepper.make(SGD(), problem.penalty, metric, d + 1)), N, 0)
+
+
+def exact_hessian(X, theta, shift, inverse):
+    p = 1 / (1 + np.exp(-(X @ theta[:-1] + theta[-1])))
+    columns = np.column_stack([(X - shift) * inverse, np.ones(N)])
+    return (columns.T * (p * (1 - p))) @ columns / N + np.diag([*0.01 * inverse**2, 0.0])
+
+
+@pytest.mark.parametrize("rough", [False, True])
+def test_the_hessian_is_that_of_the_textbook(rough, monkeypatch):
+    monkeypatch.setattr(sampled, "ROUGH_FROM", 0 if rough else 1 << 60)
+    monkeypatch.setattr(fastgd.objective.gram, "FEW_PRODUCTS", 0)
+    theta, shift, inverse = random.normal(size=D + 1), random.normal(size=D), 2.0 ** random.integers(-3, 3, D)
+    found = sample_of(X, shift=shift, inverse=inverse).hessian(theta).matrices[0]
+    off = np.abs(found / exact_hessian(X, theta, shift, inverse) - 1).max()
+    assert off < (1e-4 if rough else 1e-7)  # curvatures are difference quotients
+    assert (off > 1e-9) or not rough
+
+
+def test_columns_that_rounding_would_drown_are_summed_in_float64(monkeypatch):
+    monkeypatch.setattr(fastgd.objective.gram, "FEW_PRODUCTS", 0)
+    near = np.column_stack([X, X[:, 0] + 1e-5 * random.normal(size=N)])
+    theta = np.zeros(D + 2)
+    precise = [sample_of(near, l2=l2).hessian(theta).matrices for l2 in (1e-8, 1e-2)]
+    monkeypatch.setattr(sampled, "ROUGH_FROM", 0)
+    np.testing.assert_array_equal(sample_of(near, l2=1e-8).hessian(theta).matrices, precise[0])
+    assert (sample_of(near, l2=1e-2).hessian(theta).matrices != precise[1]).any()  # the penalty keeps them apart
+
+
+@pytest.mark.parametrize(("form", "times"), [(np.asarray, 2), (sp.csr_array, 1)], ids=["dense", "csr"])
+def test_only_dense_columns_are_tried_in_float32(form, times, monkeypatch):
+    monkeypatch.setattr(sampled, "ROUGH_FROM", 0)
+    seen = []
+    monkeypatch.setattr(sampled, "gram", lambda *args: seen.append(args[-1]) or fastgd.objective.gram.gram(*args))
+    twice = form(np.column_stack([X, X[:, 0]]))
+    sample_of(twice, l2=1e-8).hessian(np.zeros(D + 2))
+    assert seen == [True, False][-times:]
+
+
+@pytest.mark.parametrize(("n_rows", "among"), [(300, 600), (300, 3000), (600, 3000), (300, 300)])
+def test_steps_by_a_sample_are_as_long_as_comes_nearest_to_newtons(n_rows, among):
+    """Of all lengths t, E |(1 - t S^-1 H) e|^2 in the norm of H is least at E tr S^-1 H / E tr (S^-1 H)^2."""
+    p, sums = 60, np.zeros(2)
+    for _ in range(20):
+        rows = random.normal(size=(among, p))
+        product = np.linalg.solve(rows[:n_rows].T @ rows[:n_rows] / n_rows, rows.T @ rows / among)
+        sums += np.trace(product), np.trace(product @ product)
+    assert shortfall(n_rows, among, p) == pytest.approx(sums[1] / sums[0], rel=0.03)
+
+
+@pytest.mark.parametrize("model_of", [lambda H: Dense(H.matrices.copy()), LimitedMemory.over_hessian])
+def test_a_stretched_model_makes_steps_shorter(model_of):
+    scaled = sample_of(X).scaled
+    theta = np.zeros(D + 1)
+    scaled.evaluate(theta)
+    model = model_of(sample_of(X).hessian(theta))
+    whole, promised = model.change(scaled, theta)
+    model.stretch(1.25)
+    change, less = model.change(scaled, theta)
+    np.testing.assert_allclose(1.25 * change, whole, rtol=1e-6)
+    assert 1.25 * less == pytest.approx(promised)
+
+
+def test_independent():
+    assert independent(Hessian(np.diag([1e-12, 1.0, 1e12])[None]))  # units do not matter
+    assert independent(Hessian(np.array([[1.0, 0.9], [0.9, 1.0]])[None]))
+    assert not independent(Hessian(np.array([[1.0, 0.9999], [0.9999, 1.0]])[None]))
+    assert not independent(Hessian(np.array([[1.0, 2.0], [2.0, 1.0]])[None]))  # nor is it positive
+    assert not independent(Hessian(np.full((2, 2), np.nan)[None]))
+
+
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+def test_working_rows(form):
+    columns = np.zeros((3000, 4))
+    columns[:, 0] = np.where(np.arange(3000) % 2, 1.0, -1.0)
+    columns[:30, 1] = 5.0
+    columns[7, 2] = 1e6
+    found = working_rows(as_matrix(form(columns))[0], np.zeros(4))
+    np.testing.assert_allclose(found, [3000, 30, 1, 0])
+
+
+def test_dense_columns_work_from_where_their_centre_is():
+    far = 1e6 + np.where(np.arange(500) % 2, 1.0, -1.0)[:, None]
+    np.testing.assert_allclose(working_rows(far, np.array([1e6])), [500])
+
+
+# --- Where the first pass begins --------------------------------------------------------------------------------------
+
+MANY = 3 * FEWEST_SAMPLE_ROWS
+BIG = random.normal(size=(MANY, 200))
+SCORE = BIG[:, 0] - BIG[:, 1]
+NUMBERS = BIG @ np.arange(1.0, 201.0) + np.random.default_rng(1).normal(size=MANY)
+YES = np.where(SCORE + random.logistic(size=MANY) > 0, "yes", "no")
+
+
+@pytest.fixture
+def passes(monkeypatch):
+    """The weights at which gradients of all rows were asked for."""
+    asked, gradient = [], Problem.gradient
+
+    def told(self, theta, table=None):
+        known = self.evaluations.recall(theta, self.losses, with_gradient=True)
+        if self.n_samples == MANY and not known:
+            asked.append(theta.copy())
+        return gradient(self, theta, table)
+
+    monkeypatch.setattr(Problem, "gradient", told)
+    return asked
+
+
+@pytest.mark.parametrize("tol", [0, 1e-4])
+def test_no_pass_is_spent_on_zero_weights(passes, tol):
+    result = fastgd.fit(BIG, YES, loss="logistic", alpha=1e-4, max_epochs=6, tol=tol)
+    assert result.method == "newton"
+    assert len(passes) - result.n_epochs in (0, 1)  # one more may go into the bound
+    assert all(theta.any() for theta in passes)
+    assert result.trace["objective"][0] == pytest.approx(np.log(2))
+    np.testing.assert_array_equal(result.path[1][:-1], passes[0][:-1])
+
+
+def test_tol_is_about_the_gradient_at_zero_of_all_rows():
+    exact = fastgd.fit(BIG, YES, loss="logistic", alpha=1e-4, tol=0, max_epochs=40)
+    z = np.where(YES == "yes", 1.0, -1.0)
+    at_zero = np.linalg.norm(np.append(BIG.T @ z, z.sum()) / 2 / MANY)
+    for tol in (1e-2, 1e-4):
+        result = fastgd.fit(BIG, YES, loss="logistic", alpha=1e-4, tol=tol)
+        norms = result.trace["gradient_norm"][1:]
+        assert result.stop_reason == "tol"
+        assert norms[-1] <= 1.25 * tol * at_zero
+        assert (norms[:-1] > 0.8 * tol * at_zero).all()
+        assert result.objective >= exact.objective - 1e-14
+
+
+@pytest.mark.parametrize("loss", ["logistic", "squared", "huber"])
+def test_what_is_looked_at_of_a_sample_counts_as_the_part_of_a_pass_that_it_is(monkeypatch, loss):
+    rows, gradient, hessian = [], Problem.gradient, Sample.hessian
+
+    def evaluated(self, theta, table=None):
+        if self.n_samples < MANY and not self.evaluations.recall(theta, self.losses, with_gradient=True):
+            rows.append(self.n_samples)
+        return gradient(self, theta, table)
+
+    def curved(self, theta):
+        rows.append(self.problem.n_samples)
+        return hessian(self, theta)
+
+    monkeypatch.setattr(Problem, "gradient", evaluated)
+    monkeypatch.setattr(Sample, "hessian", curved)
+    y = YES if loss == "logistic" else 3.0 * SCORE
+    result = fastgd.fit(BIG, y, loss=loss, alpha=1e-4, max_epochs=6, tol=0)
+    assert len(set(rows)) == (2 if loss == "huber" else 1)  # a part of the sample, where rows curve unevenly
+    assert result.trace["passes"][-1] - result.n_epochs == pytest.approx(sum(rows) / MANY)
+
+
+@pytest.mark.parametrize("penalty", ["l2", "l1"])
+def test_zero_weights_are_where_it_begins_when_the_sample_leads_astray(passes, penalty):
+    """Rows that the sample does not have say the opposite of those that it has."""
+    problem = posed(BIG, YES)
+    rows, _ = problem.draw(sample_size(problem, "newton"), 0)
+    X, z = BIG.copy(), np.where(YES == "yes", 1.0, -1.0)
+    others = np.setdiff1d(np.arange(MANY), rows)
+    X[others] = -30.0 * X[others]
+    given = {"loss": "logistic", "alpha": 1e-2, "penalty": penalty}
+    result = fastgd.fit(X, YES, method="newton", scale=False, tol=1e-7, **given)
+    assert not passes[1].any()
+    assert result.trace["objective"][0] == pytest.approx(np.log(2))
+    assert (np.diff(result.trace["objective"]) <= 1e-12).all()
+    method = "lbfgs" if penalty == "l2" else "saga"
+    other = fastgd.fit(X, YES, method=method, tol=1e-8, max_epochs=500, **given)
+    assert result.objective == pytest.approx(other.objective, rel=1e-8)
+    assert np.mean(z * (X @ result.coef + result.intercept) > 0) > 0.5
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("where", ["in the sample", "elsewhere"])
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+def test_values_that_are_no_numbers_are_named(passes, form, where, value):
+    problem = posed(BIG, YES)
+    rows, _ = problem.draw(sample_size(problem, "newton"), 0)
+    row = rows[5] if where == "in the sample" else np.setdiff1d(np.arange(MANY), rows)[5]
+    X = BIG.copy()
+    X[row, 3] = value
+    with pytest.raises(fastgd.DataError, match=rf"1 NaN or infinite value, the first in row {row + 1}, column 4;"):
+        fastgd.fit(form(X), YES, loss="logistic", method="newton")
+    assert len(passes) <= 2
+
+
+@pytest.mark.parametrize(
+    "rows", [{}, {"sample_weight": True}, {"offset": True}, {"sample_weight": True, "offset": True}]
+)
+@pytest.mark.parametrize("loss", ["logistic", "huber", "squared", "half_squared"])
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+def test_the_loss_at_zero(form, loss, rows):
+    y = LABELS if getattr(LOSSES.resolve(loss), "classifies", False) else random.poisson(2.0, N).astype(float)
+    values = {"sample_weight": random.integers(1, 4, N).astype(float), "offset": random.normal(size=N)}
+    problem = posed(form(X), y, loss, **{name: values[name] for name in rows})
+    assert loss_at_zero(problem) == pytest.approx(problem.mean_loss(problem.zeros()), rel=1e-14)
+
+
+def test_least_squares_begins_at_the_minimum_of_the_sample():
+    problem = posed(BIG, NUMBERS, "squared")
+    rows, _ = problem.draw(sample_size(problem, "newton"), 0)
+    some, target = BIG[rows] - BIG[rows].mean(axis=0), NUMBERS[rows] - NUMBERS[rows].mean()
+    expected = np.linalg.solve(
+        2 * some.T @ some / len(rows) + 0.01 * np.eye(BIG.shape[1]), 2 * some.T @ target / len(rows)
+    )
+    result = fastgd.fit(BIG, NUMBERS, alpha=0.01, method="newton", max_epochs=1)
+    assert result.coef == pytest.approx(expected, rel=1e-5)  # of a Hessian in float32
+
+
+@pytest.mark.parametrize("loss", ["logistic", "squared"])
+def test_a_step_from_there_is_newtons_by_the_sample_and_shorter(loss, monkeypatch):
+    monkeypatch.setattr(newton, "ALIKE", 0.0)  # so that the Hessian is made there
+    y = NUMBERS if loss == "squared" else np.where(YES == "yes", 1.0, -1.0)
+    problem = posed(BIG, y, loss)
+    rows, _ = problem.draw(sample_size(problem, "newton"), 0)
+    weights, after = fastgd.fit(BIG, y, loss=loss, alpha=0.01, method="newton", max_epochs=5, tol=0).path[1:3]
+    columns, penalty = np.column_stack([BIG, np.ones(MANY)]), 0.01 * np.diag([*np.ones(BIG.shape[1]), 0.0])
+    z = columns @ weights
+    slopes = 2 * (z - y) if loss == "squared" else -y / (1 + np.exp(y * z))
+    curvature = (np.full(MANY, 2.0) if loss == "squared" else -slopes * (y + slopes))[rows, None]
+    hessian = columns[rows].T @ (curvature * columns[rows]) / len(rows) + penalty
+    step = np.linalg.solve(hessian, -(columns.T @ slopes / MANY + penalty @ weights))
+    assert after - weights == pytest.approx(step / shortfall(len(rows), MANY, len(step)), rel=1e-4)
+
+
+@pytest.fixture
+def curved(monkeypatch):
+    """How many rows Hessians were made of, and at which weights."""
+    seen, hessian = [], Sample.hessian
+
+    def seeing(self, theta):
+        seen.append((self.problem.n_samples, theta.copy()))
+        return hessian(self, theta)
+
+    monkeypatch.setattr(Sample, "hessian", seeing)
+    return seen
+
+
+@pytest.mark.parametrize("scale", [np.ones(200), 10.0 ** np.linspace(2.5, -2.5, 200)], ids=["alike", "rescaled"])
+def test_of_normal_columns_the_hessian_at_the_start_serves_with_the_size_of_the_curvatures(monkeypatch, curved, scale):
+    """E p (1 - p) x x' is E p (1 - p) times E x x', but along the weights: Stein's lemma. The penalty stays."""
+    there, hessian_there, X = [], newton.hessian_there, BIG * scale
+
+    def seeing(descent, start, among, watch):
+        there.append((start, descent.scaled, hessian_there(descent, start, among, watch)))
+        return there[0][-1]
+
+    monkeypatch.setattr(newton, "hessian_there", seeing)
+    given = {"loss": "logistic", "alpha": 1e-4, "method": "newton", "tol": 0}
+    result = fastgd.fit(X, YES, max_epochs=9, **given)
+    ((rows, theta),) = curved
+    assert rows == sample_size(posed(X, YES), "newton")
+    assert not theta.any()
+    p = 1 / (1 + np.exp(-(X @ result.path[1][:-1] + result.path[1][-1])))
+    ((start, scaled, found),) = there
+    penalty = np.diag(np.append(scaled.smooth_curvature()[0], 0.0))
+    times = (found.matrices[0] - penalty) / (start.matrices[0] - penalty)
+    assert times == pytest.approx(np.full_like(times, np.mean(p * (1 - p)) / 0.25), rel=0.03)
+    above = result.trace["objective"] - fastgd.fit(X, YES, **given).objective
+    gamma = result.path.shape[1] * (1 / rows - 1 / MANY)
+    assert (above[2:6] < 3 * gamma * above[1:5]).all()
+
+
+def test_along_the_way_itself_it_may_be_another(curved):
+    """There the curvature of normal columns falls by more, which steps have shown already."""
+    X = np.random.default_rng(5).normal(size=(60_000, 10))
+    y = np.where(2 * X[:, 6] + X[:, 7] + np.random.default_rng(6).logistic(size=len(X)) > 0, "yes", "no")
+    fastgd.fit(X, y, loss="logistic", alpha=1e-4, method="newton", max_epochs=5, tol=0)
+    assert len(curved) == 1
+
+
+def test_rows_of_different_lengths_have_a_hessian_of_their_own_at_the_minimum(curved):
+    X = BIG * np.random.default_rng(2).choice([0.3, 3.0], size=(MANY, 1))
+    y = np.where(3 * (X[:, 0] - X[:, 1]) + np.random.default_rng(3).logistic(size=MANY) > 0, "yes", "no")
+    result = fastgd.fit(X, y, loss="logistic", alpha=1e-4, max_epochs=5, tol=0)
+    (rows, start), (again, minimum), *_ = curved
+    assert rows == again
+    assert not start.any()
+    np.testing.assert_array_equal(minimum, result.path[1])
+
+
+@pytest.mark.parametrize(
+    ("form", "options"),
+    [(np.asarray, {"loss": "huber"}), (sp.csr_array, {}), (np.asarray, {"penalty": "l1"})],
+    ids=["huber", "sparse", "l1"],
+)
+def test_where_there_is_little_hope_of_that_the_way_is_by_a_part_of_the_sample(curved, form, options):
+    y = 3.0 * SCORE if "loss" in options else YES
+    fastgd.fit(form(BIG), y, alpha=1e-4, method="newton", max_epochs=5, **{"loss": "logistic", **options})
+    sample = sample_size(posed(form(BIG), y, options.get("loss", "logistic")), "newton")
+    assert curved[0][0] < sample
+    assert next(theta.any() for rows, theta in curved if rows == sample)  # where the way has ended
+
+
+def test_no_pass_may_be_left_where_the_minimum_of_the_sample_is_no_better_than_the_start():
+    """All rows are so far off that the loss is flat at zero weights, and steps by the penalty's curvature overshoot."""
+    y = np.where(np.arange(MANY) % 2, 1e3, -1e3) + 50.0 * BIG[:, 0]
+    for max_epochs in range(1, 8):
+        result = fastgd.fit(BIG[:, :60], y, loss="huber", alpha=1e-4, method="newton", max_epochs=max_epochs)
+        assert result.objective <= result.trace["objective"][0]
+
+
+def test_a_look_leaves_what_was_asked_last():
+    problem = posed(X, LABELS)
+    here, there = random.normal(size=(2, D + 1))
+    loss, gradient = problem.gradient(here)
+    gradient = gradient.copy()
+    problem.look(there)
+    assert [point.theta.tolist() for point in problem.evaluations.points] == [here.tolist(), there.tolist()]
+    assert problem.evaluations.recall(here, np.zeros(1), with_gradient=True)
+    assert problem.gradient(here)[0] == loss == problem.losses.sum()
+    np.testing.assert_array_equal(problem.work.gradient, gradient)
+
+
+@pytest.mark.parametrize(
+    ("values_a_row", "rows"), [(5, SAMPLE_ROWS), (25, 4 * 60_000 // 25), (200, FEWEST_SAMPLE_ROWS)]
+)
+def test_the_longer_sparse_rows_are_the_fewer_make_a_sample(values_a_row, rows):
+    """Their products take as long as a pass or two, and there is one for each two values of a row."""
+    indices = np.tile(np.arange(values_a_row, dtype=np.int32), 60_000)
+    indptr = np.arange(60_001) * values_a_row
+    sparse = sp.csr_array((np.ones(len(indices)), indices, indptr), (60_000, 300))
+    assert sample_size(posed(sparse, np.tile(LABELS, 150)), "newton") == rows
+
+
+@pytest.mark.parametrize(
+    ("loss", "method", "rows"),
+    [
+        ("logistic", "newton", SAMPLE_ROWS),
+        ("squared", "newton", SAMPLE_ROWS_FOR_SQUARED),
+        ("half_squared", "newton", SAMPLE_ROWS_FOR_SQUARED),
+        ("squared", "gd", SAMPLE_ROWS),
+    ],
+)
+def test_a_hessian_that_is_the_same_everywhere_is_made_of_more_rows(loss, method, rows):
+    assert sample_size(posed(np.ones((60_000, 3)), np.tile(LABELS, 150), loss), method) == rows

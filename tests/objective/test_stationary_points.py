@@ -1,0 +1,293 @@
+"""A saddle point that gradient descent stops at and stochastic steps leave; how a result tells it from a minimum."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from helpers.command_line import fastgd as command
+
+import fastgd
+from fastgd.kernels.outputs_gradient import is_joint
+from fastgd.losses import LOSSES
+from fastgd.objective import stationary_points as saddle
+from fastgd.penalties import resolve_penalty
+
+TABLE = fastgd.open("saddle")
+AT = np.array([math.sqrt(2 / 3), 0.0])
+ALL_ROWS = ("gd", "lbfgs", "auto")
+
+
+def fit(X=TABLE.X, y=TABLE.y, **options):
+    return fastgd.fit(X, y, **{**TABLE.defaults, **options})
+
+
+def loss(w, X=TABLE.X, y=TABLE.y):
+    return (((X @ w) ** 2 - y) ** 2).mean() / 4
+
+
+def gradient(w, X=TABLE.X, y=TABLE.y):
+    z = X @ w
+    return (z * (z * z - y)) @ X / len(y)
+
+
+def hessian(w, X=TABLE.X, y=TABLE.y):
+    return X.T @ ((3 * (X @ w) ** 2 - y)[:, None] * X) / len(y)
+
+
+# --- The built-in -----------------------------------------------------------------------------------------------------
+
+
+def test_the_saddle_is_where_its_docstring_says():
+    np.testing.assert_allclose(gradient(AT), 0, atol=1e-16)
+    np.testing.assert_allclose(hessian(AT), np.diag([4 / 7, -2 / 7]), atol=1e-15)
+    assert loss(AT) == pytest.approx(1 / 6)
+    for w in ([0.0, 1.0], [0.0, -1.0]):
+        assert (loss(w), *gradient(w)) == (0.0, 0.0, 0.0)
+        assert np.linalg.eigvalsh(hessian(np.array(w))).min() > 0
+
+
+def test_its_gradient_leaves_the_axis_in_no_order_of_the_rows():
+    for order in itertools.permutations(range(7)):
+        total = 0.0
+        for i in order:
+            z = TABLE.X[i] @ [0.3, 0.0]
+            total += z * (z * z - TABLE.y[i]) * TABLE.X[i, 1]
+        assert total == 0.0
+
+
+@pytest.mark.parametrize("method", ALL_ROWS)
+def test_methods_that_take_all_rows_stop_at_it(method):
+    result = fit(method=method)
+    np.testing.assert_allclose(result.coef, AT, rtol=1e-7)
+    assert result.coef[1] == 0.0
+    assert np.abs(gradient(result.coef)).max() < 1e-7
+    assert result.stationary == "saddle"
+
+
+@pytest.mark.parametrize("options", [{"learning_rate": 0.1, "max_epochs": 3000}, {"scale": True}], ids=str)
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+def test_gd_stays_on_the_axis_however_long_and_in_scaled_columns(options, form):
+    result = fit(form(TABLE.X), method="gd", **options)
+    np.testing.assert_allclose(result.coef, AT, rtol=1e-7)
+    assert (result.path[:, 1] == 0.0).all()
+    assert result.stationary == "saddle"
+
+
+@pytest.mark.parametrize("order", [[6, 5, 4, 3, 2, 1, 0], [0, 2, 3, 4, 5, 6, 1], [2, 0, 3, 1, 4, 5, 6]], ids=str)
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+def test_gd_stops_at_it_in_other_orders_of_the_rows(order, form):
+    """Although kernels may round the slopes of a pair of rows and of a last one differently."""
+    result = fit(form(TABLE.X[order]), TABLE.y[order], method="gd", learning_rate=0.1, max_epochs=200)
+    assert abs(result.coef[1]) < 1e-12
+    assert result.stationary == "saddle"
+
+
+@pytest.mark.parametrize("method", ["sgd", "minibatch"])
+def test_stochastic_methods_leave_it_and_reach_a_minimum(method):
+    result = fit(method=method)
+    np.testing.assert_allclose(np.abs(result.coef), [0.0, 1.0], atol=0.05)
+    assert result.objective < 1e-3
+    assert result.stationary == "minimum"
+    longer = fit(method=method, learning_rate=0.05, max_epochs=1000)
+    np.testing.assert_allclose(np.abs(longer.coef), [0.0, 1.0], atol=1e-6)
+    assert longer.objective < 1e-12
+
+
+# --- What the command says --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [(), ("--method", "gd")], ids=["auto", "gd"])
+def test_run_says_that_it_stopped_at_a_saddle_point(words):
+    ran = command("run", "saddle", *words)
+    assert ran.code == 0
+    assert "stopped at a saddle point: try --method sgd\n" in ran.out
+    assert command("run", "saddle", *words, "--json").json["stationary"] == "saddle"
+
+
+@pytest.mark.parametrize("method", ["sgd", "minibatch"])
+def test_run_with_the_method_it_suggests_leaves_it(method):
+    ran = command("run", "saddle", "--method", method)
+    assert "saddle point" not in ran.out
+    content = command("run", "saddle", "--method", method, "--json").json
+    assert content["objective"] < 1e-3
+    assert content["stationary"] == "minimum"
+
+
+def test_at_a_maximum_it_says_so_as_well():
+    out = command("run", "saddle", "--start", 0.0, "--method", "gd").out
+    assert "stopped at a maximum: try another --start\n" in out
+
+
+def test_stochastic_steps_that_linger_there_are_told_of_another_seed():
+    from fastgd_cli.summary import _where_stopped
+
+    result = dataclasses.replace(fit(method="gd"), method="sgd")
+    assert _where_stopped(result) == [
+        ("beware", "stopped at a saddle point: try another --seed or --start"),
+    ]
+
+
+# --- Any other problem ------------------------------------------------------------------------------------------------
+
+RANDOM = np.random.default_rng(5)
+N, D = 60, 4
+X = RANDOM.normal(size=(N, D))
+W = np.array([1.0, -2.0, 0.5, 1.5])
+Y = (X @ W) ** 2
+
+
+def kind(start, X=X, y=Y, **options):
+    """What a fit of one epoch, at a rate too small to go anywhere, says of its start."""
+    options = {"loss": "phase_retrieval", "fit_intercept": False, "method": "gd", **options}
+    return fastgd.fit(X, y, start=start, learning_rate=1e-300, max_epochs=1, **options).stationary
+
+
+def stationary_point(start, alpha=0.0):
+    """By Newton's method in NumPy, which goes to whatever is near."""
+    w = np.array(start, float)
+    for _ in range(100):
+        H = hessian(w, X, Y) + alpha * np.eye(D)
+        w -= np.linalg.solve(H, gradient(w, X, Y) + alpha * w)
+    return w, np.linalg.eigvalsh(hessian(w, X, Y) + alpha * np.eye(D))
+
+
+@pytest.fixture(scope="module")
+def points():
+    """Stationary points of each kind, and the eigenvalues there."""
+    found = [stationary_point(RANDOM.normal(size=D)) for _ in range(40)]
+    return {
+        "saddle": next(w for w, values in found if values[0] < -0.01 and values[-1] > 0.01),
+        "minimum": next(w for w, values in found if values[0] > 0.01),
+        "maximum": np.zeros(D),
+    }
+
+
+@pytest.mark.parametrize("lanczos", [False, True], ids=["eigenvalues", "lanczos"])
+@pytest.mark.parametrize("name", ["saddle", "minimum", "maximum"])
+def test_kinds_of_points(name, lanczos, points, monkeypatch):
+    if lanczos:
+        monkeypatch.setattr(saddle, "MOST_WEIGHTS", 0)
+    for form in (np.asarray, sp.csr_array, np.float32):
+        assert kind(points[name], form(X), form(Y).astype(float) if form is np.float32 else Y) == name
+
+
+@pytest.mark.parametrize("lanczos", [False, True], ids=["eigenvalues", "lanczos"])
+def test_the_units_of_columns_make_no_difference(lanczos, points, monkeypatch):
+    if lanczos:
+        monkeypatch.setattr(saddle, "MOST_WEIGHTS", 0)
+    units = np.array([1e-6, 1.0, 1e5, 30.0])
+    for name in ("saddle", "minimum"):
+        assert kind(points[name] / units, X * units) == name
+
+
+@pytest.mark.parametrize("lanczos", [False, True], ids=["eigenvalues", "lanczos"])
+def test_where_the_gradient_is_not_small_it_is_none(lanczos, points, monkeypatch):
+    if lanczos:
+        monkeypatch.setattr(saddle, "MOST_WEIGHTS", 0)
+    assert kind(points["minimum"] + 0.1) is None
+    assert kind(points["saddle"] + 0.1) is None
+
+
+def test_an_l2_penalty_bends_f_as_well():
+    """At zero F falls by the loss and rises by the penalty: the larger it is, the more ways F rises."""
+    values = np.linalg.eigvalsh(-hessian(np.zeros(D), X, Y))
+    between = {"maximum": values[0] / 2, "saddle": (values[1] + values[2]) / 2, "minimum": 2 * values[-1]}
+    for name, alpha in between.items():
+        assert kind(np.zeros(D), alpha=alpha) == name
+
+
+def test_intercept_weights_and_offset_count():
+    ones, weight, offset = np.column_stack([X, np.ones(N)]), RANDOM.random(N), RANDOM.normal(size=N)
+    theta = np.array([*W, 0.7])
+    y = (ones @ theta + offset) ** 2
+    given = {"sample_weight": weight, "offset": offset}
+    assert kind((theta[:D], 0.7), X, y, fit_intercept=True, **given) == "minimum"
+    assert kind(theta, ones, y, **given) == "minimum"
+    assert kind((theta[:D], 0.7), X, y, fit_intercept=True, sample_weight=weight) is None
+
+
+def test_several_targets_bend_each_its_own_way(points):
+    both = np.column_stack([Y, Y])
+    assert kind([points["minimum"], points["minimum"]], y=both) == "minimum"
+    assert kind([points["minimum"], points["maximum"]], y=both) == "saddle"
+    assert kind([points["minimum"] + 0.1, points["minimum"]], y=both) is None
+
+
+def test_a_direction_that_f_does_not_depend_on_leaves_it_open(points):
+    assert kind(np.append(points["minimum"], 0.3), np.column_stack([X, np.zeros(N)])) is None
+    assert kind(np.append(points["saddle"], 0.3), np.column_stack([X, np.zeros(N)])) == "saddle"
+
+
+def test_penalties_with_kinks_leave_it_open(points):
+    assert kind(np.zeros(D), penalty="l1", alpha=1e-6) is None
+    assert kind(points["minimum"], penalty="nonnegative") is None
+
+
+@fastgd.term
+class Cosine:
+    """1 - cos(z - y): smooth, with maxima and minima, and no word of its curvature."""
+
+    def value(self, y: float, z: float) -> float:
+        return 1.0 - math.cos(z - y)
+
+    def derivative(self, y: float, z: float) -> float:
+        return math.sin(z - y)
+
+    def mean(self, z: float) -> float:
+        return z
+
+
+def test_a_loss_of_ones_own():
+    y = np.array([0.5, -0.5])
+    for shift, name in (([0.0, 0.0], "minimum"), ([math.pi, 0.0], "saddle"), ([math.pi, math.pi], "maximum")):
+        assert kind(y + shift, np.eye(2), y, loss=Cosine()) == name
+
+
+# --- Convex functions -------------------------------------------------------------------------------------------------
+
+
+def test_of_convex_functions_it_is_the_stopping_test_that_tells():
+    y = X @ W + RANDOM.normal(size=N)
+    assert fastgd.fit(X, y).stationary == "minimum"
+    assert fastgd.fit(X, y, penalty="l1", alpha=0.1).stationary == "minimum"
+    assert fastgd.fit(X, y, method="gd", max_epochs=1).stationary is None
+    assert fastgd.fit(X, y, method="sgd", tol=0.5).stationary is None
+    held_out = fastgd.fit(X, y, validation=0.2, gap_tol=1e-9, patience=100)
+    assert (held_out.stop_reason, held_out.stationary) == ("gap_tol", None)  # the model is that of any epoch
+
+
+def test_they_pay_nothing_for_it(monkeypatch):
+    def refuse(*args):
+        raise AssertionError
+
+    monkeypatch.setattr("fastgd.training.run.stationary", refuse)
+    fastgd.fit(X, X @ W)
+    with pytest.raises(AssertionError):
+        fit(method="gd", max_epochs=1)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_kinked_and_joint_losses_cannot_be_told(name):
+    problem = SimpleNamespace(loss=LOSSES[name](), penalty=resolve_penalty(None, 0.0, None))
+    kinked = getattr(problem.loss, "kinked", False) or is_joint(problem.loss)
+    assert saddle.can_be_told(problem) is not bool(kinked)
+
+
+# --- The result -------------------------------------------------------------------------------------------------------
+
+
+def test_it_is_kept_with_the_model(tmp_path):
+    fit(method="gd").save(tmp_path / "model")
+    assert fastgd.load(tmp_path / "model").stationary == "saddle"
+
+
+def test_training_that_diverged_has_stopped_nowhere():
+    with pytest.raises(fastgd.DivergedError) as caught:
+        fit(method="gd", learning_rate=1e3)
+    assert caught.value.result.stationary is None

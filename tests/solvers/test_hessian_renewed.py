@@ -1,0 +1,68 @@
+"""Rows that are unlike a sample's: where steps by its Hessian fail, newton asks more rows for another."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import fastgd
+from fastgd.data.row_order import spread_rows
+from fastgd.fitting import pose
+from fastgd.losses import LOSSES
+from fastgd.objective.problem import RowOptions
+from fastgd.objective.sampled_hessian import Sample
+from fastgd.penalties import ElasticNet
+from fastgd.solvers.steps import SAMPLE_ROWS, sample_size
+
+random = np.random.default_rng(2)
+N, D = 60_000, 10
+X = random.normal(size=(N, D))
+HEAVY = X.copy()
+HEAVY[:, 3] = random.standard_t(1.2, size=N)
+COUNTS = random.poisson(np.exp(np.clip(X[:, 0] + 0.1 * HEAVY[:, 3], -5, 5)))
+YES = X[:, 0] - X[:, 1] + random.logistic(size=N) > 0
+OUTLYING = X.copy()
+UNSEEN = np.setdiff1d(np.arange(N), spread_rows(N, SAMPLE_ROWS, 0))[::2000]  # by the first sample
+OUTLYING[UNSEEN, 0] = 60.0  # not that more was counted there
+
+
+@pytest.fixture
+def curved(monkeypatch):
+    """How many rows Hessians were made of."""
+    seen, hessian = [], Sample.hessian
+
+    def seeing(self, theta):
+        seen.append(self.problem.n_samples)
+        return hessian(self, theta)
+
+    monkeypatch.setattr(Sample, "hessian", seeing)
+    return seen
+
+
+def test_rows_that_no_sample_of_few_has_are_found_by_one_of_more(curved):
+    given = {"loss": "poisson", "alpha": 1e-4}
+    result = fastgd.fit(OUTLYING, COUNTS, method="newton", tol=1e-6, **given)
+    assert result.converged
+    assert curved[0] == SAMPLE_ROWS
+    assert curved[-1] == N
+    exact = fastgd.fit(OUTLYING, COUNTS, method="lbfgs", tol=1e-9, max_epochs=500, **given).objective
+    assert result.objective == pytest.approx(exact, rel=1e-9)
+
+
+def test_where_no_step_fails_one_sample_does(curved):
+    fastgd.fit(X, YES, loss="logistic", alpha=1e-4, method="newton", tol=1e-6)
+    assert set(curved) == {SAMPLE_ROWS}
+
+
+def test_on_the_way_to_a_samples_minimum_too(curved):
+    """Rows within the sample may be unlike the part of it that its first Hessian is of."""
+    fastgd.fit(HEAVY, COUNTS, loss="poisson", alpha=1e-4, method="newton", max_epochs=100)
+    assert curved[: curved.index(N)].count(SAMPLE_ROWS) > 2  # two of them are for the steps on all rows
+
+
+def test_a_larger_sample_is_not_made_at_any_price():
+    """X'X of it takes three times as many products as that of the first at most."""
+    wide = pose(np.ones((40_000, 200)), YES[:40_000], LOSSES["logistic"](), ElasticNet(), True, RowOptions())[0]
+    assert sample_size(wide, "newton", 8) == pytest.approx(3 * sample_size(wide, "newton"), abs=3)
+    narrow = pose(X, YES, LOSSES["logistic"](), ElasticNet(), True, RowOptions())[0]
+    assert sample_size(narrow, "newton", 8) == 8 * SAMPLE_ROWS

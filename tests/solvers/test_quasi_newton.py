@@ -1,0 +1,384 @@
+"""newton and lbfgs: their steps against plain Newton and BFGS, their optima against other solvers, what auto takes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import minimize
+
+import fastgd
+from fastgd.kernels.row_targets import Targets
+from fastgd.kernels.second_derivatives import curvatures, curvatures_of_outputs, mean_squares, minimise_quadratic
+from fastgd.kernels.update_step import Metric, Stepper
+from fastgd.losses import LOSSES
+from fastgd.penalties import Box, ElasticNet
+from fastgd.rules import SGD
+from fastgd.solvers.quasi_newton import Dense, Hessian, LimitedMemory, lower_factor, solver_of
+from fastgd.solvers.steps import SAMPLE_ROWS
+
+random = np.random.default_rng(5)
+N, D = 300, 5
+X = random.normal(size=(N, D)) @ (np.eye(D) + 0.4) + [0.0, 3.0, 0.0, 0.0, -1.0]
+X[:, 2] *= random.random(N) < 0.4
+SCORE = (X - X.mean(axis=0)) @ [1.0, -0.5, 0.0, 0.7, 0.2]
+NUMBERS = SCORE + random.standard_t(3, size=N)
+LABELS = np.where(SCORE + 2 * random.normal(size=N) > 0, 1.0, -1.0)
+COUNTS = random.poisson(np.exp(np.clip(SCORE, -3, 3) / 2)).astype(float)
+AMOUNTS = np.exp(SCORE / 2) * random.gamma(2.0, 1.0, size=N) + 1e-3
+CLASSES = np.digitize(SCORE + random.normal(size=N), [-1.0, 1.0])
+WEIGHT, OFFSET = random.integers(1, 4, N).astype(float), random.normal(size=N) / 3
+
+# Value of each loss, in NumPy and by itself.
+VALUES = {
+    "squared": lambda y, z: (z - y) ** 2,
+    "huber": lambda y, z: np.where(abs(z - y) <= 1.35, (z - y) ** 2 / 2, 1.35 * (abs(z - y) - 0.675)),
+    "logistic": lambda y, z: np.logaddexp(0.0, -y * z),
+    "squared_hinge": lambda y, z: np.maximum(1 - y * z, 0) ** 2,
+    "poisson": lambda y, z: np.exp(z) - y * z,
+    "gamma": lambda y, z: y * np.exp(-z) + z,
+}
+TARGETS = {
+    "squared": NUMBERS, "huber": NUMBERS, "logistic": LABELS, "squared_hinge": LABELS, "poisson": COUNTS,
+    "gamma": AMOUNTS,
+}  # fmt: skip
+METHODS = ("newton", "lbfgs")
+
+
+@pytest.mark.parametrize("least", [1.0, -1.0])
+def test_a_hessian_is_solved_even_where_rounding_has_made_it_indefinite(least):
+    vectors = np.linalg.qr(random.normal(size=(4, 4)))[0]
+    hessian, b = vectors * [least, 1.0, 2.0, 3.0] @ vectors.T, random.normal(size=4)
+    np.testing.assert_allclose(hessian @ solver_of(hessian, lower_factor(hessian))(b), b, rtol=1e-12)
+
+
+def objective(theta, X, y, loss, l2, weight=None, offset=0.0):
+    losses = VALUES[loss](y, X @ theta[:-1] + theta[-1] + offset)
+    return np.average(losses, weights=weight) + l2 / 2 * theta[:-1] @ theta[:-1]
+
+
+def least(X, y, loss, l2, **rows):
+    """The optimum by SciPy, polished until it no longer moves."""
+    theta = np.zeros(X.shape[1] + 1)
+    for method in ("BFGS", "Nelder-Mead", "BFGS"):
+        options = {"gtol": 1e-11} if method == "BFGS" else {"xatol": 1e-10, "fatol": 1e-15, "maxiter": 4000}
+        theta = minimize(objective, theta, (X, y, loss, l2, *rows.values()), method=method, options=options).x
+    return objective(theta, X, y, loss, l2, **rows)
+
+
+def gap(result, F):
+    return (result.objective - F) / abs(F)
+
+
+# --- The optimum ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loss", VALUES)
+@pytest.mark.parametrize("method", METHODS)
+def test_the_optimum_is_that_of_scipy(loss, method):
+    y, l2 = TARGETS[loss], 0.01
+    F = least(X, y, loss, l2, weight=WEIGHT, offset=OFFSET)
+    made = {"loss": loss, "alpha": l2, "sample_weight": WEIGHT, "offset": OFFSET, "tol": 1e-10}
+    F_ours = fastgd.fit(X, y, method=method, **made)
+    at = np.append(F_ours.coef, F_ours.intercept)
+    assert objective(at, X, y, loss, l2, WEIGHT, OFFSET) <= F + 1e-10 * abs(F)
+    if loss in ("squared", "huber", "logistic", "squared_hinge"):  # the others have constants that SciPy's has not
+        assert F_ours.objective == pytest.approx(F, rel=1e-10)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_optima_of_scikit_learn(method):
+    linear = pytest.importorskip("sklearn.linear_model")
+    for form in (np.asarray, sp.csr_array):
+        ridge = linear.Ridge(alpha=0.1 * N / 2, solver="cholesky").fit(X, NUMBERS)  # the square is not halved here
+        ours = fastgd.fit(form(X), NUMBERS, method=method, alpha=0.1, tol=1e-12)
+        np.testing.assert_allclose(ours.coef, ridge.coef_, rtol=1e-8, atol=1e-10)
+        logistic = linear.LogisticRegression(C=1 / (0.01 * N), tol=1e-14, max_iter=1000).fit(X, LABELS)
+        ours = fastgd.fit(form(X), LABELS, loss="logistic", method=method, alpha=0.01, tol=1e-12)
+        F = objective(np.append(logistic.coef_[0], logistic.intercept_[0]), X, LABELS, "logistic", 0.01)
+        assert gap(ours, F) <= 1e-10
+        softmax = linear.LogisticRegression(C=1 / (0.01 * N), tol=1e-12, max_iter=10_000).fit(X, CLASSES)
+        ours = fastgd.fit(form(X), CLASSES, method=method, loss="softmax", alpha=0.01, tol=1e-11, max_epochs=500)
+        p = softmax.predict_proba(X)[np.arange(N), CLASSES]
+        assert gap(ours, -np.log(p).mean() + 0.005 * (softmax.coef_**2).sum()) <= 1e-8
+
+
+@pytest.mark.parametrize("l1_ratio", [0.4, 1.0])
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+def test_newton_with_l1_is_the_elastic_net(l1_ratio, form):
+    linear = pytest.importorskip("sklearn.linear_model")
+    net = linear.ElasticNet(alpha=0.3, l1_ratio=l1_ratio, tol=1e-14, max_iter=100_000).fit(X, NUMBERS)
+    ours = fastgd.fit(
+        form(X), NUMBERS, loss="half_squared", method="newton", penalty="elasticnet", alpha=0.3, l1_ratio=l1_ratio,
+        tol=1e-12,
+    )  # fmt: skip
+    np.testing.assert_allclose(ours.coef, net.coef_, rtol=1e-7, atol=1e-9)
+    assert (ours.coef == 0).tolist() == (net.coef_ == 0).tolist()
+    assert (ours.coef == 0).any()
+
+
+@pytest.mark.parametrize("loss", ["squared", "logistic"])
+def test_newton_within_bounds_is_where_other_ways_end(loss):
+    y, bounds = TARGETS[loss], [(-0.3, 0.3)] * D + [(None, None)]
+    F = minimize(objective, np.zeros(D + 1), (X, y, loss, 0.0), bounds=bounds, options={"ftol": 1e-15, "gtol": 1e-10})
+    ours = fastgd.fit(X, y, loss=loss, method="newton", penalty="box:lower=-0.3,upper=0.3", tol=1e-12)
+    assert gap(ours, F.fun) <= 1e-9
+    assert np.abs(ours.coef).max() == 0.3
+
+
+def test_several_targets_are_the_models_of_each():
+    both = fastgd.fit(X, np.column_stack([NUMBERS, COUNTS]), method="newton", alpha=0.1, tol=1e-12)
+    for k, y in enumerate((NUMBERS, COUNTS)):
+        one = fastgd.fit(X, y, method="newton", alpha=0.1, tol=1e-12)
+        np.testing.assert_allclose(both.coef[k], one.coef, rtol=1e-6)  # by the rounding of the sum of both F
+
+
+# --- Steps ------------------------------------------------------------------------------------------------------------
+
+
+def test_on_few_rows_its_steps_are_those_of_newton():
+    """As Newton's method is in every textbook, on logistic regression with columns of ones."""
+    result = fastgd.fit(X, LABELS, loss="logistic", alpha=0.01, method="newton", tol=0, max_epochs=30)
+    theta, columns, l2 = np.zeros(D + 1), np.column_stack([X, np.ones(N)]), 0.01 * np.diag([1.0] * D + [0.0])
+    steps = 0
+    for row in result.path[1:]:
+        p = 1 / (1 + np.exp(-columns @ theta))
+        gradient = columns.T @ (p - (LABELS + 1) / 2) / N + l2 @ theta
+        theta = theta - np.linalg.solve((columns.T * (p * (1 - p))) @ columns / N + l2, gradient)
+        np.testing.assert_allclose(row, theta, rtol=1e-6, atol=1e-8)
+        steps += 1
+    assert 4 <= steps <= 10
+    assert result.stop_reason == "precision"
+
+
+def test_many_rows_take_few_passes_and_a_sample():
+    n = 4 * SAMPLE_ROWS
+    big = random.normal(size=(n, 4))
+    y = np.where(big @ [1.0, 2.0, 0.0, -1.0] + random.logistic(size=n) > 0, 1.0, -1.0)
+    result = fastgd.fit(big, y, loss="logistic", alpha=1e-4, tol=1e-9)
+    assert result.method == "newton"
+    assert result.n_epochs <= 8
+    F = result.trace["objective"]
+    assert F[1] - F[-1] < 1e-3 * (F[0] - F[-1])  # the sample's minimum
+    assert (np.diff(F) <= 1e-12).all()
+    # Its rows count as the part of a pass that they are.
+    assert 0 < result.trace["passes"][-1] - result.n_epochs < 8
+    exact = fastgd.fit(big, y, loss="logistic", alpha=1e-4, method="lbfgs", tol=1e-9)
+    assert result.objective == pytest.approx(exact.objective, rel=1e-12)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
+def test_a_column_that_the_sample_does_not_know(method, form):
+    """A handful of rows have values in it, and large ones: a Hessian of sampled rows alone would step into the blue."""
+    n = 4 * SAMPLE_ROWS
+    big = np.column_stack([random.normal(size=n), np.zeros(n)])
+    big[random.choice(n, 12, replace=False), 1] = 100.0
+    y = big[:, 0] + 0.05 * big[:, 1] + random.normal(size=n)
+    result = fastgd.fit(form(big), y, method=method, tol=1e-8)
+    assert result.n_epochs <= 12
+    best = np.linalg.lstsq(np.column_stack([big, np.ones(n)]), y, rcond=None)[0]
+    np.testing.assert_allclose(result.coef, best[:2], rtol=1e-4)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_steps_that_lead_too_far_are_cut(method):
+    """Far below its minimum exp(z) has next to no curvature, so that a step of the quadratic model is absurd."""
+    start = (np.zeros(D), -6.0)
+    result = fastgd.fit(X, COUNTS, loss="poisson", method=method, start=start, tol=1e-9, max_epochs=300)
+    assert (result.trace["learning_rate"][1:] < 1).any()
+    assert (np.diff(result.trace["objective"]) <= 1e-12).all()
+    assert result.objective == pytest.approx(fastgd.fit(X, COUNTS, loss="poisson", tol=1e-9).objective, rel=1e-9)
+
+
+def test_the_first_step_tried_is_the_part_asked_for():
+    result = fastgd.fit(X, NUMBERS, method="newton", learning_rate=0.5, max_epochs=3, scale=True)
+    assert result.trace["learning_rate"].tolist()[1:] == [0.5] * (len(result.trace) - 1)
+    whole = fastgd.fit(X, NUMBERS, method="newton", tol=0)
+    F = result.trace["objective"] - whole.objective
+    np.testing.assert_allclose(F[1:] / F[:-1], 0.25, rtol=1e-5)  # of a quadratic
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 6))
+def test_limited_memory_is_bfgs(seed, pairs):
+    """The two loops against the matrix that BFGS's formula makes (Nocedal and Wright, 6.17)."""
+    random = np.random.default_rng(seed)
+    p = 4
+    A = random.normal(size=(p, p))
+    hessian = A @ A.T + np.eye(p)
+    start = np.diag(random.uniform(0.5, 2.0, p))
+    model, H = LimitedMemory.over_hessian(Hessian(start[None])), np.linalg.inv(start)
+    for _ in range(pairs):
+        s = random.normal(size=p)
+        y = hessian @ s
+        model.learn(s[None], y[None])
+        V = np.eye(p) - np.outer(y, s) / (s @ y)
+        H = V.T @ H @ V + np.outer(s, s) / (s @ y)
+    slope = random.normal(size=p)
+
+    class At:
+        pass
+
+    At.slope = slope[None]
+    change, promised = model.change(At, np.zeros(p))
+    np.testing.assert_allclose(change[0], -H @ slope, rtol=1e-7, atol=1e-9)
+    assert promised == pytest.approx(slope @ H @ slope)
+
+
+def test_dense_learns_what_a_step_showed():
+    A = random.normal(size=(4, 4))
+    model = Dense((A @ A.T + np.eye(4))[None])
+    s, y = random.normal(size=4), random.normal(size=4)
+    y *= np.sign(s @ y)
+    model.learn(s[None], y[None])
+    np.testing.assert_allclose(model.hessian[0] @ s, y)
+    assert (np.linalg.eigvalsh(model.hessian[0]) > 0).all()
+    before = model.hessian.copy()
+    model.learn(s[None], -y[None])  # of a curvature that no minimum has
+    assert (model.hessian == before).all()
+
+
+# --- Kernels ----------------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 2**32 - 1), st.booleans())
+def test_the_minimum_of_a_quadratic_and_a_penalty(seed, bounded):
+    """No coordinate of it can be bettered, as tried by steps to both sides."""
+    random = np.random.default_rng(seed)
+    d = int(random.integers(1, 6))
+    A = random.normal(size=(d + 1, d + 1))
+    H, slope = A @ A.T + 0.1 * np.eye(d + 1), random.normal(size=d + 1)
+    theta, inverse, factors = random.normal(size=d), 2.0 ** random.integers(-2, 3, d), random.uniform(0, 2, d)
+    penalty = Box(-0.5, 0.5) if bounded else ElasticNet(0.4, 0.0)
+    factors = np.zeros(0) if bounded else factors
+    theta = np.clip(theta, -0.5, 0.5) if bounded else theta
+    stepper = Stepper.make(SGD(), penalty, Metric(np.zeros(d), inverse), d + 1, strength=1.5, weights=factors)
+    change = np.empty(d + 1)
+    minimise_quadratic(H, slope.copy(), theta.copy(), stepper, 0, 5000, 1e-24, change)
+
+    def value(change):
+        w = theta + inverse * change[:d]
+        outside = (np.abs(w) > 0.5 + 1e-12).any() if bounded else False
+        kinked = np.inf if outside else 0.0 if bounded else 1.5 * 0.4 * (factors * np.abs(w)).sum()
+        return slope @ change + change @ H @ change / 2 + kinked
+
+    for j in range(d + 1):
+        for by in (1e-4, -1e-4, 0.1, -0.1):
+            other = change.copy()
+            other[j] += by
+            assert value(other) >= value(change) - 1e-12
+
+
+SECOND = {
+    "squared": lambda y, z: 2.0,
+    "logistic": lambda y, z: np.exp(-abs(z)) / (1 + np.exp(-abs(z))) ** 2,
+    "poisson": lambda y, z: np.exp(z),
+    "huber": lambda y, z: float(abs(z - y) < 1.35),
+    "phase_retrieval": lambda y, z: 3 * z * z - y,
+}
+
+
+@pytest.mark.parametrize("least", [0.0, -np.inf])
+@pytest.mark.parametrize("loss", SECOND)
+def test_curvatures(loss, least):
+    z, weight = random.normal(size=40) * 3, random.random(40)
+    y = LABELS[:40] if loss == "logistic" else COUNTS[:40]
+    out = np.empty(40)
+    curvatures(Targets(y, weight), z, LOSSES[loss](), least, 1.0, out)
+    wanted = [s * max(SECOND[loss](*at), least) for s, *at in zip(weight, y, z, strict=True)]
+    np.testing.assert_allclose(out, wanted, rtol=1e-6, atol=1e-8)
+
+
+def test_curvatures_of_softmax():
+    z, weight, out = random.normal(size=(20, 3)), random.random(20), np.empty((20, 3))
+    y = CLASSES[:20, None].astype(float)
+    curvatures_of_outputs(Targets(y, weight), z, LOSSES["softmax"](), 1.0, *np.zeros((3, 3)), out)
+    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(out, weight[:, None] * p * (1 - p), rtol=1e-6)
+
+
+@pytest.mark.parametrize("n_chunks", [1, 3])
+def test_mean_squares(n_chunks):
+    from fastgd.data.matrix import as_matrix
+
+    for form in (np.asarray, sp.csr_array):
+        matrix, out = as_matrix(form(X))[0], np.empty(D)
+        mean_squares.serial(matrix, np.empty((n_chunks, D)), out)
+        np.testing.assert_allclose(out, (X**2).mean(axis=0))
+
+
+# --- What auto takes, and what is refused -----------------------------------------------------------------------------
+
+WIDE = sp.random_array((40, 2000), density=0.02, rng=np.random.default_rng(0), format="csr")
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "options", "method"),
+    [
+        (X, NUMBERS, {}, "newton"),
+        (X, NUMBERS, {"penalty": "l1", "alpha": 0.1}, "newton"),
+        (X, CLASSES, {"loss": "softmax"}, "newton"),
+        (X, COUNTS, {"loss": "poisson"}, "newton"),
+        (X[:3], NUMBERS[:3], {}, "lbfgs"),  # more parameters than rows
+        (X[:3], NUMBERS[:3], {"penalty": "l1", "alpha": 0.1}, "newton"),
+        (WIDE, NUMBERS[:40], {"alpha": 0.1}, "lbfgs"),
+        (WIDE, NUMBERS[:40], {"penalty": "l1", "alpha": 0.1}, "svrg"),
+        (WIDE, NUMBERS[:40], {"penalty": "elasticnet", "alpha": 0.1}, "gd"),
+        (WIDE, COUNTS[:40], {"penalty": "elasticnet", "alpha": 0.1, "loss": "poisson"}, "svrg"),
+        (WIDE.toarray(), NUMBERS[:40], {"penalty": "l1", "alpha": 0.1}, "saga"),
+        (X, NUMBERS, {"loss": "absolute"}, "minibatch"),
+        (X[:200], NUMBERS[:200], {"loss": "absolute"}, "gd"),
+        (X, NUMBERS, {"rule": "adam"}, "minibatch"),
+        (X, NUMBERS, {"learning_rate": 1e-3}, "minibatch"),
+        (X, NUMBERS, {"schedule": "cosine"}, "minibatch"),
+        (X, NUMBERS, {"batch_size": 8}, "minibatch"),
+        (X, NUMBERS, {"clip_norm": 1.0}, "minibatch"),
+        (X, NUMBERS, {"average": True}, "minibatch"),
+        (X, NUMBERS, {"shards": 2}, "sgd"),
+        (X, NUMBERS, {"trace": "step"}, "minibatch"),
+        (X, NUMBERS, {"penalty": "mcp", "alpha": 0.1}, "minibatch"),
+    ],
+)
+def test_auto(X, y, options, method):
+    result = fastgd.fit(X, y, max_epochs=2, **options)
+    assert result.method == method
+    asked_for = options.get("schedule", "adaptive" if options.get("loss") == "absolute" else "constant")
+    assert result.settings["schedule"].partition(":")[0] == asked_for
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"method": "newton", "rule": "adam"}, "leave rule out"),
+        ({"method": "lbfgs", "schedule": "cosine"}, "leave schedule out"),
+        ({"method": "newton", "clip_norm": 1.0}, "leave clip_norm out"),
+        ({"method": "lbfgs", "batch_size": 10}, "leave batch_size out"),
+        ({"method": "newton", "loss": "absolute"}, "has kinks"),
+        ({"method": "newton", "penalty": "scad", "alpha": 0.1}, "convex penalties"),
+        ({"method": "lbfgs", "penalty": "l1", "alpha": 0.1}, "without kinks"),
+        ({"method": "lbfgs", "average": True}, "average"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(options, told):
+    with pytest.raises(fastgd.OptionError, match=told):
+        fastgd.fit(X, NUMBERS, **options)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_same_bits_on_any_number_of_threads(method):
+    n = 40_000
+    big = random.normal(size=(n, 6))
+    y = np.where(big[:, 0] + random.normal(size=n) > 0, 1.0, -1.0)
+    one, two = (fastgd.fit(big, y, loss="logistic", method=method, n_threads=k, alpha=1e-3) for k in (1, 2))
+    assert one.path.tobytes() == two.path.tobytes()
+    assert one.objective == two.objective
+
+
+def test_single_steps_and_callbacks():
+    seen = []
+    result = fastgd.fit(X, NUMBERS, method="lbfgs", trace="step", callbacks=[seen.append], max_epochs=6)
+    assert len(result.steps) == len(seen) == result.n_epochs
+    assert (result.steps["row"] == -1).all()
+    assert [state.objective for state in seen] == result.trace["objective"][1:].tolist()

@@ -1,0 +1,128 @@
+"""Learning rates by trial: whatever the loss, the data and its units, an automatic fit gets most of the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+import fastgd
+from fastgd.losses import LOSSES
+from fastgd.solvers.rate_search import FEWEST_EPOCHS, LONGEST_ROWS, SEARCH_ROWS, _choose
+
+WITHOUT_CURVATURE = [name for name, loss in LOSSES.items() if not hasattr(loss, "curvature")]
+FORMS = {"dense": np.asarray, "csr": sp.csr_array}
+
+
+@dataclass
+class Random:
+    """A problem made from known weights, with columns in units of any size."""
+
+    X: np.ndarray
+    y: np.ndarray
+    known: tuple[np.ndarray, float]
+
+
+def random_problem(loss, seed, scaled):
+    random = np.random.default_rng(seed)
+    n, d = int(random.integers(60, 400)), int(random.integers(1, 9))
+    X = random.normal(size=(n, d)) * (random.random((n, d)) < 0.6) + random.integers(0, 2, d)
+    w = random.normal(size=d)
+    w *= 1.2 / np.linalg.norm(w)
+    b = 0.5
+    z = X @ w + b
+    if loss == "gamma":
+        y = np.exp(z) * random.gamma(4, 1 / 4, n)
+    elif loss in ("poisson", "tweedie"):
+        y = random.poisson(np.exp(z))
+    elif getattr(LOSSES[loss], "classifies", False):
+        middle = np.median(z)
+        y = np.where(z > middle, 1.0, -1.0)
+        w, b = 10 * w, 10 * (b - middle)  # far from the border
+    else:
+        y = z**2 if loss == "phase_retrieval" else z + 0.1 * random.standard_t(3, n)
+    units = np.ones(d) if scaled else 10.0 ** random.uniform(-3, 3, d)
+    return Random(X * units, y.astype(float), (w / units, b))
+
+
+def share_left(loss, problem, result):
+    """Of what the known weights are better than the start, how much the fit has not gained."""
+    value, (w, b) = LOSSES[loss]().value, problem.known
+    at = np.mean([value(y, z) for y, z in zip(problem.y, problem.X @ w + b, strict=True)])
+    before = result.trace["objective"][0]
+    return (result.objective - at) / (before - at)
+
+
+# Compiling takes longer than all else: one way for each loss, and all ways for one.
+WAYS = [
+    *((loss, "minibatch", "dense") for loss in WITHOUT_CURVATURE if loss not in ("perceptron", "hinge")),
+    *(("absolute", *way) for way in (("gd", "dense"), ("sgd", "dense"), ("minibatch", "csr"))),
+    ("poisson", "gd", "dense"),
+    ("hinge", "sgd", "dense"),
+]
+
+
+@pytest.mark.parametrize(("loss", "method", "form"), WAYS)
+@pytest.mark.parametrize("scaled", [True, False], ids=["like columns", "columns in any units"])
+def test_an_automatic_fit_gets_most_of_the_way(loss, method, form, scaled):
+    for seed in range(20):
+        problem = random_problem(loss, seed, scaled)
+        result = fastgd.fit(FORMS[form](problem.X), problem.y, loss=loss, method=method, max_epochs=60, seed=seed)
+        # A constant rate leaves some noise, and batch gradient descent some way to go.
+        assert share_left(loss, problem, result) < 0.5, seed
+
+
+def test_the_perceptron_learns_though_its_objective_is_0_where_it_starts():
+    """Its path is the same at any rate, but for its scale: the smallest does no harm."""
+    shares = []
+    for seed in range(20):
+        problem = random_problem("perceptron", seed, True)
+        result = fastgd.fit(problem.X, problem.y, loss="perceptron", method="minibatch", max_epochs=60)
+        shares.append(np.mean(result.predict(problem.X) == problem.y))
+    assert np.median(shares) > 0.95
+
+
+@pytest.mark.parametrize("method", ["sgd", "minibatch"])
+def test_on_separable_data_no_rate_is_too_large_in_the_end_but_some_are_on_the_way(method):
+    for seed in range(20):
+        problem = random_problem("hinge", seed, True)
+        result = fastgd.fit(problem.X, problem.y, loss="hinge", method=method, max_epochs=60, seed=seed)
+        assert result.trace["running_loss"][1] < 2.5
+
+
+@pytest.mark.parametrize("method", ["gd", "sgd", "minibatch"])
+def test_the_rate_is_the_same_every_time_and_on_any_number_of_threads(method):
+    problem = random_problem("absolute", 3, True)
+    fits = [
+        fastgd.fit(problem.X, problem.y, loss="absolute", method=method, max_epochs=40, n_threads=count, seed=2)
+        for count in (None, None, 1, 2)
+    ]
+    assert len({result.learning_rate for result in fits}) == 1
+    assert len({result.path.tobytes() for result in fits}) == 1
+
+
+def test_a_sample_of_the_rows_is_enough_and_its_passes_count():
+    random = np.random.default_rng(1)
+    X = random.normal(size=(8192, 3))
+    result = fastgd.fit(X, X @ [1.0, -2.0, 0.5] + random.normal(size=8192), loss="absolute", method="minibatch")
+    most = SEARCH_ROWS + LONGEST_ROWS
+    assert 1 + FEWEST_EPOCHS * SEARCH_ROWS / 8192 <= result.trace["passes"][0] <= 1 + FEWEST_EPOCHS * most / 8192
+    assert result.coef == pytest.approx([1.0, -2.0, 0.5], abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("values", "before", "chosen"),
+    [
+        ([9.0, 5.0, 1.0, 5.0, np.inf], 10.0, 2),  # one is best by far
+        ([9.0, 1.2, 1.0, 1.1, 50.0], 10.0, 2),  # the middle of three that do as well
+        ([9.0, 1.0, 1.1, 1.2, 1.1, np.nan], 10.0, 2),  # of four the smaller of the two in the middle
+        ([10.0, 11.0, np.inf], 10.0, 0),  # nothing gained
+        ([10.0, 9.0, 9.5], 8.0, 1),  # less than by a constant, but the best there is
+        ([np.nan, np.nan, np.nan], 10.0, 0),
+        ([-1.0, -5.0, -4.9], -1.0, 1),  # objectives may be negative
+    ],
+)
+def test_which_rate_is_chosen(values, before, chosen):
+    assert _choose(np.array(values), before) == chosen

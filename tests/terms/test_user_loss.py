@@ -1,0 +1,177 @@
+"""What is checked before a loss is used: one of the user's own by a trial, and the targets by what it allows."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from helpers.loss_cases import CASES, targets
+
+from fastgd.compile.term import term
+from fastgd.errors import DataError, OptionError
+from fastgd.fitting import fit
+from fastgd.losses import LOSSES, check_own_loss, check_targets
+
+# --- A loss of one's own is tried before it is used -------------------------------------------------------------------
+
+
+@term
+class Asymmetric:
+    """Twice as dear above the target as below it: right, with a kink."""
+
+    def value(self, y: float, z: float) -> float:
+        return 2.0 * (z - y) if z > y else y - z
+
+    def derivative(self, y: float, z: float) -> float:
+        return 2.0 if z > y else -1.0
+
+    def mean(self, z: float) -> float:
+        return z
+
+
+@term
+class WrongSign(Asymmetric):
+    def derivative(self, y: float, z: float) -> float:
+        return -2.0 if z > y else 1.0
+
+
+@term
+class SlightlyWrong(Asymmetric):
+    def derivative(self, y: float, z: float) -> float:
+        return 2.02 if z > y else -1.01
+
+
+@term
+class Nothing(Asymmetric):
+    def value(self, y, z):
+        pass
+
+
+@term
+class Fails(Asymmetric):
+    def value(self, y: float, z: float) -> float:
+        return math.sqrt(y - 100.0)
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        (WrongSign(), r"loss WrongSign: derivative\(2, 0.3\) is 1, but value rises there by -1 for each unit of z"),
+        (SlightlyWrong(), r"loss SlightlyWrong: derivative\(2, 0.3\) is -1.01, but value rises there by -1 for each"),
+        (Nothing(), r"loss Nothing: value\(2, 0.3\) gives None, not a finite number"),
+        (Fails(), r"loss Fails: value\(2, 0.3\) fails with ValueError: math domain error"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_wrong_loss_of_ones_own_gets_a_sentence(loss, message):
+    with pytest.raises(OptionError, match="^" + message.replace("0.3", r"[-0-9.]+")):
+        check_own_loss(loss, [2.0, -1.0])
+    with pytest.raises(OptionError, match=f"^loss {type(loss).__name__}"):
+        fit([[1.0], [2.0]], [1.0, 3.0], loss=loss, learning_rate=0.1)
+
+
+def test_a_right_loss_of_ones_own_passes_the_trial_and_so_does_every_one_of_ours():
+    check_own_loss(Asymmetric(), [2.0, -1.0])
+    for text in CASES:
+        loss = LOSSES.resolve(text)
+        check_own_loss(loss, targets(loss))
+
+
+# --- Targets ----------------------------------------------------------------------------------------------------------
+
+DOMAINS = {
+    "poisson": "0 or more",
+    "gamma": "above 0",
+    "tweedie": "0 or more",
+    "tweedie:power=-1": "any number",
+    "tweedie:power=0": "any number",
+    "tweedie:power=1": "0 or more",
+    "tweedie:power=1.9": "0 or more",
+    "tweedie:power=2": "above 0",
+    "tweedie:power=3": "above 0",
+}
+NUMBERS = np.array([-1e300, -2.0, -1e-300, 0.0, 1e-300, 2.0, 1e300])
+ALLOWED = {"any number": NUMBERS == NUMBERS, "0 or more": NUMBERS >= 0, "above 0": NUMBERS > 0}
+
+
+@pytest.mark.parametrize("text", CASES)
+def test_what_a_loss_allows(text):
+    loss = LOSSES.resolve(text)
+    assert hasattr(loss, "allows") == hasattr(loss, "domain") == (text in DOMAINS)
+    if text in DOMAINS:
+        assert loss.domain() == DOMAINS[text]
+        assert loss.allows(NUMBERS).tolist() == ALLOWED[loss.domain()].tolist()
+        assert [bool(loss.allows(y)) for y in NUMBERS.tolist()] == ALLOWED[loss.domain()].tolist()
+        assert not loss.allows(math.nan)
+
+
+def test_targets_outside_the_domain_get_a_sentence():
+    message = (
+        "y must be 0 or more for the loss poisson, but has 2 other values, the first in row 3: -2.5; "
+        "leave those rows out or take another loss"
+    )
+    with pytest.raises(DataError) as caught:
+        check_targets(LOSSES["poisson"](), np.array([0.0, 4.0, -2.5, 1.0, -1.0]))
+    assert str(caught.value) == message
+    with pytest.raises(
+        DataError, match=r"^y must be above 0 for the loss tweedie:power=3.0, but has 1 other value, the"
+    ):
+        check_targets(LOSSES["tweedie"](3.0), np.array([1.0, 0.0], dtype=np.float32))
+
+
+def test_a_row_of_several_outputs_is_found():
+    with pytest.raises(DataError, match="has 3 other values, the first in row 2: -7;"):
+        check_targets(LOSSES["gamma"](), np.array([[1.0, 2.0], [3.0, -7.0], [-1.0, 0.0]]))
+
+
+def test_targets_within_the_domain_pass():
+    check_targets(LOSSES["squared"](), np.array([-1.0]))
+    check_targets(LOSSES["phase_retrieval"](), np.array([-1.0]))
+    check_targets(LOSSES["poisson"](), np.array([0.0, 3.0]))
+    check_targets(LOSSES["gamma"](), np.array([1e-300]))
+    check_targets(LOSSES["tweedie"](0.0), np.array([-1.0]))
+
+
+@term
+class Share(Asymmetric):
+    def allows(self, y: float) -> bool:
+        return (y >= 0) & (y <= 1)
+
+    def domain(self) -> str:
+        return "between 0 and 1"
+
+
+@term
+class OneByOne(Share):
+    def allows(self, y: float) -> bool:
+        return 0 <= y <= 1
+
+
+@term
+class OnlyOnce(Share):
+    def allows(self, y: float) -> bool:
+        return True
+
+
+@term
+class Numbers(Share):
+    def allows(self, y: float) -> float:
+        return y
+
+
+@term
+class Wordless(Asymmetric):
+    def allows(self, y: float) -> bool:
+        return y > 0
+
+
+def test_a_loss_of_ones_own_may_restrict_its_targets():
+    check_targets(Share(), np.array([0.0, 0.5, 1.0]))
+    with pytest.raises(DataError, match=r"^y must be between 0 and 1 for the loss Share, but has 1 other value"):
+        check_targets(Share(), np.array([0.0, 0.5, 1.5]))
+    for wrong in (OneByOne(), OnlyOnce(), Numbers()):
+        with pytest.raises(OptionError, match=r": allows\(y\) gets all targets as an array, and gives True or False"):
+            check_targets(wrong, np.array([0.0, 0.5, 1.5]))
+    with pytest.raises(OptionError, match=r"^loss Wordless has allows\(y\), but no domain\(\)"):
+        check_targets(Wordless(), np.array([1.0]))
