@@ -31,12 +31,12 @@ def gradient_of(X: np.ndarray | CSR, y: np.ndarray, loss: str) -> Callable[[], o
     return again(problem, problem.zeros())
 
 
-def again(problem: Problem, theta: np.ndarray) -> Callable[[], object]:
-    """The gradient at ``theta``, and not remembered from the last time."""
+def again(problem: Problem, params: np.ndarray) -> Callable[[], object]:
+    """The gradient at ``params``, and not remembered from the last time."""
 
     def run() -> object:
         problem.evaluations = Evaluations()
-        return problem.gradient(theta)
+        return problem.gradient(params)
 
     return run
 

@@ -224,7 +224,6 @@ def _load_fit() -> None:
     """What training needs; if it cannot be loaded, training will say so."""
     with suppress(Exception):
         import fastgd.fitting  # noqa: F401
-
         from fastgd.compile.jit import get_ready
 
         get_ready()

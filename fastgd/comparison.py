@@ -214,8 +214,8 @@ class _Timed:
         missing = np.isnan(trace["objective"])
         if path is None or not missing.any():
             return
-        thetas = path[..., : problem.n_parameters][missing]
-        trace["objective"][missing] = objectives_at(problem, thetas)
+        points = path[..., : problem.n_parameters][missing]
+        trace["objective"][missing] = objectives_at(problem, points)
         self.result = replace(self.result, trace=trace)
 
 

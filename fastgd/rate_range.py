@@ -18,7 +18,7 @@ from .objective.intercept_only import best_constant
 from .objective.problem import Problem, RowOptions
 from .solvers.options import Options
 from .solvers.plan import make_plan
-from .solvers.steps import choose_metric, describe_metric
+from .solvers.steps import choose_preconditioner, describe_preconditioner
 from .terms.losses import LOSSES
 from .terms.penalties import ElasticNet, describe_penalty, resolve_penalty
 from .terms.update_rules import RULES
@@ -174,15 +174,15 @@ def _range_of(
     problem: Problem, options: Options, rates: np.ndarray | None, epochs: int | None, start: Any
 ) -> RateRange:
     remarks = []
-    theta = start_weights(start, problem, options.seed)
+    params = start_weights(start, problem, options.seed)
     with np.errstate(all="ignore"):  # divergence is looked for, not stumbled over
-        start_loss = problem.objective(theta)
+        start_loss = problem.objective(params)
         # A rate that is a number steps in the user's own units, unless told otherwise.
         plan = make_plan(problem, replace(options, learning_rate="auto", scale=options.scale is True))
         automatic = float((plan.learning_rate * plan.shares).min())
         if options.scale == "auto":
-            metric = choose_metric(problem, replace(options, learning_rate="auto"))
-            if describe_metric(metric) is not None:
+            preconditioner = choose_preconditioner(problem, replace(options, learning_rate="auto"))
+            if describe_preconditioner(preconditioner) is not None:
                 remarks.append(UNLIKE_COLUMNS)
         if rates is None:
             rates = _rounded(automatic * np.geomspace(SMALLEST, LARGEST, N_RATES))
@@ -190,13 +190,13 @@ def _range_of(
             epochs = math.ceil(FEWEST_STEPS / math.ceil(problem.n_samples / plan.batch_size))
         options = replace(options, max_epochs=epochs)
         constant = best_constant(problem)
-        losses = _losses(problem, options, rates, theta, divergence_limit(start_loss, constant))
+        losses = _losses(problem, options, rates, params, divergence_limit(start_loss, constant))
     suggested, diverges_at = choose(rates, losses, start_loss, constant)
     settings = {
         "loss": LOSSES.describe(problem.loss),
         "penalty": describe_penalty(problem.penalty),
         "rule": RULES.describe(options.rule),
-        "scaled": options.scale is True and describe_metric(plan.metric) is not None,
+        "scaled": options.scale is True and describe_preconditioner(plan.preconditioner) is not None,
     }
     return RateRange(
         rates, losses, suggested, diverges_at, start_loss, automatic, plan.method, plan.batch_size, epochs, settings,
@@ -204,13 +204,13 @@ def _range_of(
     )  # fmt: skip
 
 
-def _losses(problem: Problem, options: Options, rates: np.ndarray, theta: np.ndarray, limit: float) -> np.ndarray:
-    """F after training from ``theta`` at each rate; infinity where a running loss was above the limit."""
+def _losses(problem: Problem, options: Options, rates: np.ndarray, params: np.ndarray, limit: float) -> np.ndarray:
+    """F after training from ``params`` at each rate; infinity where a running loss was above the limit."""
     together = not problem.several and isinstance(problem.penalty, ElasticNet) and options.clip_norm is None
     together &= len(rates) > 1
     if together:
         problems = [side_by_side(problem, [1.0] * len(rates), rates.tolist())]
-        theta = np.tile(theta, (len(rates), 1))
+        params = np.tile(params, (len(rates), 1))
         largest = [float(rates.max())]
     else:
         problems = [replace(problem, independent=True) for _ in rates]
@@ -218,7 +218,7 @@ def _losses(problem: Problem, options: Options, rates: np.ndarray, theta: np.nda
             single.strength[:] = problem.strength
         largest = rates.tolist()
     d = problem.n_features
-    begin = (theta[..., :d], theta[..., d] if problem.fit_intercept else np.zeros(theta.shape[:-1]))
+    begin = (params[..., :d], params[..., d] if problem.fit_intercept else np.zeros(params.shape[:-1]))
     losses: list[float] = []
     worst: list[float] = []
     outer = current_reporter()

@@ -276,9 +276,9 @@ def _objective_on(problem: Problem, plane: _Plane) -> Callable[[np.ndarray], np.
         )  # fmt: skip
 
     def objective(points: np.ndarray) -> np.ndarray:
-        thetas = (plane.origin + points @ plane.directions).reshape(-1, *shape)
+        points = (plane.origin + points @ plane.directions).reshape(-1, *shape)
         if small is None:
-            return objectives_at(problem, thetas)
-        return np.asarray(mean_losses_at(small, points) + [problem.penalty_at(theta) for theta in thetas])
+            return objectives_at(problem, points)
+        return np.asarray(mean_losses_at(small, points) + [problem.penalty_at(params) for params in points])
 
     return objective

@@ -7,6 +7,7 @@ through many new ones, together with the tests that are marked as campaigns beca
 from __future__ import annotations
 
 import os
+import zlib
 from pathlib import Path
 
 # Before numba is imported: the processes of pytest-xdist share their kernels. Two compilations of the same may round
@@ -49,6 +50,12 @@ def pytest_collection_modifyitems(config, items):
     if campaigns:
         config.hook.pytest_deselected(items=campaigns)
         items[:] = [item for item in items if item not in campaigns]
+
+
+@pytest.fixture
+def rng(request) -> np.random.Generator:
+    """Random numbers of the test's own, the same in every run, whichever tests run before it or beside it."""
+    return np.random.default_rng(zlib.crc32(request.node.nodeid.encode()))
 
 
 def share_of_examples(share: float) -> settings:

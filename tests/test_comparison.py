@@ -20,9 +20,9 @@ OPTIONS = {"alpha": 0.01, "max_epochs": 12, "seed": 3}
 METHODS = ["gd", "sgd", "minibatch:16", "auto"]
 
 
-def objective(theta) -> float:
+def objective(params) -> float:
     """F of the options above, in plain NumPy."""
-    return float(np.mean((X @ theta[:3] + theta[3] - Y) ** 2) + 0.005 * theta[:3] @ theta[:3])
+    return float(np.mean((X @ params[:3] + params[3] - Y) ** 2) + 0.005 * params[:3] @ params[:3])
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +43,11 @@ def test_each_row_is_a_fit(found):
 def test_f_is_known_after_every_epoch(found):
     for entry in found.entries:
         trace = entry.result.trace
-        assert trace["objective"] == pytest.approx([objective(theta) for theta in entry.result.path], rel=1e-10)
+        assert trace["objective"] == pytest.approx([objective(params) for params in entry.result.path], rel=1e-10)
 
 
 def test_the_goal_and_when_it_is_reached(found):
-    paths = {entry.label: [objective(theta) for theta in entry.result.path] for entry in found.entries}
+    paths = {entry.label: [objective(params) for params in entry.result.path] for entry in found.entries}
     lowest = min(map(min, paths.values()))
     assert found.start == pytest.approx(objective(np.zeros(4)))
     assert found.goal == pytest.approx(found.start - 0.99 * (found.start - lowest), rel=1e-9)

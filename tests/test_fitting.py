@@ -34,9 +34,9 @@ def batch_of(method):
     return {"gd": len(Y), "sgd": 1, "minibatch": BATCH}[method]
 
 
-def objective(theta, alpha=ALPHA, l1_ratio=L1_RATIO, X=X, y=Y):
-    """F of the squared loss with elasticnet; ``theta`` is a row of a path."""
-    w, b = theta[:-1], theta[-1]
+def objective(params, alpha=ALPHA, l1_ratio=L1_RATIO, X=X, y=Y):
+    """F of the squared loss with elasticnet; ``params`` is a row of a path."""
+    w, b = params[:-1], params[-1]
     return np.mean((X @ w + b - y) ** 2) + alpha * (l1_ratio * np.abs(w).sum() + (1 - l1_ratio) / 2 * (w @ w))
 
 
@@ -76,7 +76,7 @@ def test_row_0_is_the_start_and_row_k_is_after_epoch_k(method):
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_every_objective_is_F_at_the_weights_of_its_row(method, fit_intercept):
     result = fit(method=method, penalty="elasticnet", alpha=ALPHA, l1_ratio=L1_RATIO, fit_intercept=fit_intercept)
-    np.testing.assert_allclose(result.trace["objective"], [objective(theta) for theta in result.path], rtol=1e-13)
+    np.testing.assert_allclose(result.trace["objective"], [objective(params) for params in result.path], rtol=1e-13)
     assert result.objective == result.trace["objective"][-1]
     assert weights(result).tobytes() == result.path[-1].tobytes()
     assert result.path[:, -1].any() == fit_intercept
@@ -90,12 +90,12 @@ def test_the_running_loss_is_of_each_row_before_its_own_update(method):
     per_epoch = math.ceil(len(Y) / batch)
     before = np.vstack([result.path[0], result.steps["weights"][:-1]])
     losses = np.empty((4, len(Y)))
-    for number, theta in enumerate(before):
+    for number, params in enumerate(before):
         epoch, first = number // per_epoch, number % per_epoch * batch
         rows = slice(first, first + batch)
-        losses[epoch, rows] = (X[rows] @ theta[:-1] + theta[-1] - Y[rows]) ** 2
+        losses[epoch, rows] = (X[rows] @ params[:-1] + params[-1] - Y[rows]) ** 2
         assert result.steps["loss"][number] == pytest.approx(losses[epoch, rows].mean(), rel=1e-12)
-        residual = X[rows] @ theta[:-1] + theta[-1] - Y[rows]
+        residual = X[rows] @ params[:-1] + params[-1] - Y[rows]
         gradient = 2 * np.append(residual @ X[rows], residual.sum()) / len(residual)
         np.testing.assert_allclose(result.steps["gradient"][number], gradient, rtol=1e-11, atol=1e-12)
     np.testing.assert_allclose(result.trace["running_loss"][1:], losses.mean(axis=1), rtol=1e-12)
@@ -128,7 +128,7 @@ def test_a_path_too_long_is_left_out(monkeypatch):
 def test_the_optimum_is_ridges_and_the_intercept_pays_nothing(method, alpha):
     rate = {"gd": 1 / (9 + alpha), "sgd": 1 / (60 + 2 * alpha), "minibatch": 1 / (30 + 2 * alpha)}[method]
     result = fit(method=method, alpha=alpha, learning_rate=rate, max_epochs=600)
-    start, best = (objective(theta, alpha, 0) for theta in (np.zeros(4), ridge(alpha)))
+    start, best = (objective(params, alpha, 0) for params in (np.zeros(4), ridge(alpha)))
     # Steps on some of the rows end up about the optimum, and not at it.
     assert -1e-12 < (result.objective - best) / (start - best) < (1e-12 if method == "gd" else 0.02)
     if alpha == 50.0:
@@ -306,7 +306,7 @@ def test_scaling_does_not_change_the_objective_or_the_units(method):
     options = {"scale": True, "learning_rate": "auto", "max_epochs": 20, "alpha": 1e-3}
     result = fit(SKEWED, method=method, start=([1.0, 1.0, 1e-4], 0.5), **options)
     assert result.path[0].tolist() == [1.0, 1.0, 1e-4, 0.5]
-    expected = [objective(theta, 1e-3, 0, X=SKEWED) for theta in result.path]
+    expected = [objective(params, 1e-3, 0, X=SKEWED) for params in result.path]
     np.testing.assert_allclose(result.trace["objective"], expected, rtol=1e-9)
     np.testing.assert_allclose(result.predict(SKEWED), SKEWED @ result.coef + result.intercept, rtol=1e-12)
     assert result.objective < result.trace["objective"][0]

@@ -184,7 +184,7 @@ def test_it_is_that_of_a_fit_with_all_that_rows_and_features_may_have(layout):
     rows = RowOptions(more["sample_weight"], None, more["offset"], more["penalty_weights"])
     problem, _ = check_problem(form, Y, LOSSES.resolve("huber:delta=1.5"), penalty, True, rows)
     for one in found.rounds:
-        expected = [problem.objective(theta) for theta in one.centres]
+        expected = [problem.objective(params) for params in one.centres]
         np.testing.assert_allclose(one.objectives, expected, rtol=1e-5 if "32" in layout else 1e-13)
 
 

@@ -23,11 +23,11 @@ def fitted(X=X, y=Y, **options):
     return fastgd.fit(X, y, **{"method": "gd", "learning_rate": 0.05, "max_epochs": 12, **options})
 
 
-def squared(theta, X=X, y=Y, weight=None, offset=0.0, alpha=0.0):
+def squared(params, X=X, y=Y, weight=None, offset=0.0, alpha=0.0):
     """F of squared loss and an l2 penalty, for coefficients and an intercept."""
     weight = np.ones(len(y)) if weight is None else weight
-    residual = X @ theta[:3] + theta[3] + offset - y
-    return weight @ residual**2 / weight.sum() + alpha / 2 * theta[:3] @ theta[:3]
+    residual = X @ params[:3] + params[3] + offset - y
+    return weight @ residual**2 / weight.sum() + alpha / 2 * params[:3] @ params[:3]
 
 
 def on_grid(found, theta_at):
@@ -77,10 +77,10 @@ def test_several_outputs_and_their_weights_by_name():
     Y2 = np.column_stack([Y, X[:, 0]])
     result = fitted(y=Y2, alpha=0.1)
     found = fastgd.landscape(X, Y2, results=result, n_points=3, alpha=0.1, weights=["1:2"])
-    theta = np.column_stack([result.coef, result.intercept])
+    params = np.column_stack([result.coef, result.intercept])
 
     def at(value):
-        moved = theta.copy()
+        moved = params.copy()
         moved[1, 2] = value
         return sum(squared(moved[k], y=Y2[:, k], alpha=0.1) for k in range(2))
 

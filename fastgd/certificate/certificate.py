@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..errors import OptionError
-from ..kernels.dual_sums import mean_least
+from ..kernels.dual_sums import mean_minimum
 from ..kernels.outputs_gradient import is_joint
 from ..objective.problem import Problem
 from ..terms.losses import LOSSES, Softmax
@@ -81,26 +81,26 @@ class Certificate:
         if self.reason:
             raise OptionError(f"gap_tol needs a bound on how far the optimum is, and there is none: {self.reason}")
 
-    def add(self, theta: np.ndarray) -> np.ndarray:
-        """Bounds on F - F* at ``theta`` for each part, by this and all points before.
+    def add(self, params: np.ndarray) -> np.ndarray:
+        """Bounds on F - F* at ``params`` for each part, by this and all points before.
 
         It takes no pass over X where the gradients that the problem was asked for will do; else one or two for others
         that do, at other intercepts, or two after those.
         NaN where there is none: `reasons` says why, or the weights are not finite.
         """
-        if self._last is None or not np.array_equal(self._last[0], theta):
+        if self._last is None or not np.array_equal(self._last[0], params):
             with np.errstate(all="ignore"):
-                self._last = theta.copy(), self._gaps(theta)
+                self._last = params.copy(), self._gaps(params)
         return self._last[1]
 
-    def gap(self, theta: np.ndarray) -> float:
-        """An upper bound on F(theta) - F*, or NaN; see `add`."""
-        return float(self.add(theta).sum())
+    def gap(self, params: np.ndarray) -> float:
+        """An upper bound on F(params) - F*, or NaN; see `add`."""
+        return float(self.add(params).sum())
 
-    def estimate(self, theta: np.ndarray, gradient: np.ndarray) -> float:
-        """About what `gap` will give, from the gradient of the mean loss at ``theta``: it costs no pass over X."""
+    def estimate(self, params: np.ndarray, gradient: np.ndarray) -> float:
+        """About what `gap` will give, from the gradient of the mean loss at ``params``: it costs no pass over X."""
         d, total = self.problem.n_features, 0.0
-        for k, (row, slopes) in enumerate(zip(np.atleast_2d(theta), np.atleast_2d(gradient), strict=True)):
+        for k, (row, slopes) in enumerate(zip(np.atleast_2d(params), np.atleast_2d(gradient), strict=True)):
             exact = self._exact
             total += self._least_squares().estimate(k, row, slopes) if exact else self._apart(k, row[:d], -slopes[:d])
         return total
@@ -110,12 +110,12 @@ class Certificate:
         factors = self.problem.penalty_factors(k)
         return fenchel_gap(self.problem.penalty, w, u * reach(self.problem.penalty, u, factors), factors)
 
-    def _gaps(self, theta: np.ndarray) -> np.ndarray:
+    def _gaps(self, params: np.ndarray) -> np.ndarray:
         gaps = np.full(len(self.reasons), np.nan)
-        penalties = self.problem.penalties(theta)
+        penalties = self.problem.penalties(params)
         for k, reason in enumerate(self.reasons):
             outputs = slice(None) if self.joint else slice(k, k + 1)
-            rows = np.atleast_2d(theta)[outputs]
+            rows = np.atleast_2d(params)[outputs]
             if reason or not np.isfinite(rows).all():
                 continue
             objective, gap, scale = self._part(k, rows, float(penalties[outputs].sum()))
@@ -162,11 +162,11 @@ class Certificate:
             return point.loss + penalty, gap, point.scale + penalty
         return None
 
-    def _look_across(self, theta: np.ndarray, slope: float) -> None:
+    def _look_across(self, params: np.ndarray, slope: float) -> None:
         """Ask for the gradient where only the intercept differs, so far off that its mean slope has the other sign."""
         curvature = getattr(self.problem.loss, "curvature", lambda: 1.0)()
         for times in ACROSS:
-            other = theta.copy()
+            other = params.copy()
             other[-1] -= np.clip(times * slope / curvature, -1.0, 1.0)
             self.passes += 1.0
             if self.problem.look(other)[-1] * slope <= 0.0:
@@ -202,11 +202,11 @@ class Certificate:
 
     def _floor(self, k: int) -> float | None:
         """The mean of the least values of the losses; None where a loss does not say them."""
-        if not hasattr(self.problem.loss, "least"):
+        if not hasattr(self.problem.loss, "minimum"):
             return None
         if k not in self._floors:
             target, weight = self.problem.output_target(k), self.problem.targets.weight
-            self._floors[k] = float(mean_least(target, weight, self.problem.loss))
+            self._floors[k] = float(mean_minimum(target, weight, self.problem.loss))
         return self._floors[k]
 
 
@@ -252,8 +252,8 @@ def why_no_bound(problem: Problem, k: int, exact: bool) -> str:
         return f"the conjugate of the loss {name}, which takes all outputs at once, is not known"
     if reason := why_no_conjugate(problem.penalty):
         return reason
-    if not hasattr(loss, "least") and not is_finite(problem.penalty):
-        return f"the loss {name} has no method least(y), its least value over all z, which goes into it here"
+    if not hasattr(loss, "minimum") and not is_finite(problem.penalty):
+        return f"the loss {name} has no method minimum(y), its least value over all z, which goes into it here"
     if exact or not leaves_free(problem.penalty, problem.penalty_factors(k)):
         return ""
     if is_quadratic(problem):

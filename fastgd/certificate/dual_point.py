@@ -101,18 +101,18 @@ def slopes_by_intercept(problem: Problem, k: int, z: np.ndarray) -> At:
     return at
 
 
-def dual_point(problem: Problem, k: int, theta: np.ndarray) -> DualPoint:
-    """The dual point of output k at its weights ``theta``; of level -infinity where no intercept gives a mean of zero.
+def dual_point(problem: Problem, k: int, params: np.ndarray) -> DualPoint:
+    """The dual point of output k at its weights ``params``; of level -infinity where no intercept gives a mean of zero.
 
     The mean slope rises with the intercept. Of two at which it is at most and at least 0, the slopes are mixed such
     that the mean is 0 exactly, which the convexity of l* pays for with the distance between the two; at a kink,
     where the mean slope jumps over 0, that is the only way.
     """
-    w = theta[: problem.n_features]
+    w = params[: problem.n_features]
     z = predictor(problem, w, problem.targets.offset)
     at = slopes_by_intercept(problem, k, z)
     n = problem.n_samples
-    here = at(float(theta[-1]) if problem.fit_intercept else 0.0, np.empty(n))
+    here = at(float(params[-1]) if problem.fit_intercept else 0.0, np.empty(n))
     low = high = here
     if problem.fit_intercept:
         curvature = getattr(problem.loss, "curvature", None)
@@ -201,8 +201,8 @@ def bracket_zero(at: At, here: Slopes, curvature: float) -> tuple[Slopes, Slopes
     return None
 
 
-def softmax_point(problem: Problem, theta: np.ndarray) -> DualPoint:
-    """The dual point of a softmax over all outputs at ``theta``, whose mean slope is zero in each output.
+def softmax_point(problem: Problem, params: np.ndarray) -> DualPoint:
+    """The dual point of a softmax over all outputs at ``params``, whose mean slope is zero in each output.
 
     Newton's method on the intercepts leaves a mean slope r near zero. What is left is made up for by a share t of the
     slopes q - e_y of a constant model q, since l*(q - e_y) = sum_k q_k log q_k for any probabilities q: with
@@ -212,9 +212,9 @@ def softmax_point(problem: Problem, theta: np.ndarray) -> DualPoint:
     weight = targets.weight if len(targets.weight) else np.ones(n)
     own = np.zeros((problem.n_outputs, n))  # e_y
     own[targets.y[:, 0].astype(np.intp), np.arange(n)] = 1.0
-    W = theta[:, :d]
+    W = params[:, :d]
     Z = np.stack([predictor(problem, w, targets.offset) for w in W])
-    b = theta[:, d].copy() if problem.fit_intercept else np.zeros(problem.n_outputs)
+    b = params[:, d].copy() if problem.fit_intercept else np.zeros(problem.n_outputs)
     loss, slopes = _softmax_slopes(Z, b, own, weight)
     level = loss
     if problem.fit_intercept:

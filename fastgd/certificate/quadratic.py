@@ -41,10 +41,10 @@ class Quadratic:
         self.lengths = np.sqrt(squares)
         self._eigen: dict[float, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 
-    def gap(self, k: int, theta: np.ndarray) -> tuple[float, float]:
+    def gap(self, k: int, params: np.ndarray) -> tuple[float, float]:
         """F of output k and how far it is above its least; the latter is NaN where rounding hides it."""
         problem, d = self.problem, self.problem.n_features
-        w, b = theta[:d], float(theta[d]) if problem.fit_intercept else 0.0
+        w, b = params[:d], float(params[d]) if problem.fit_intercept else 0.0
         here = slopes_by_intercept(problem, k, predictor(problem, w, problem.targets.offset))(
             b, np.empty(problem.n_samples)
         )
@@ -54,11 +54,11 @@ class Quadratic:
         penalty = 0.5 * problem.penalty.l2 * float(problem.penalty_factors(k) @ w**2)
         return here.loss + penalty, self._distance(k, w, product(problem, slopes), slope, size)
 
-    def estimate(self, k: int, theta: np.ndarray, gradient: np.ndarray) -> float:
+    def estimate(self, k: int, params: np.ndarray, gradient: np.ndarray) -> float:
         """The gap from the gradient of the mean loss, as good as that is."""
         d = self.problem.n_features
         slope = float(gradient[d]) if self.problem.fit_intercept else 0.0
-        return self._distance(k, theta[:d], gradient[:d] - slope * self.means, slope, 0.0)
+        return self._distance(k, params[:d], gradient[:d] - slope * self.means, slope, 0.0)
 
     def _distance(self, k: int, w: np.ndarray, gradient: np.ndarray, slope: float, noise: float) -> float:
         """g' H^+ g / 2, where ``noise`` times the length of a column is what g may be off by."""

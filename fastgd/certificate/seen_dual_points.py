@@ -35,9 +35,9 @@ class Seen(NamedTuple):
     @classmethod
     def of(cls, evaluation: Evaluation, k: int, d: int) -> Seen:
         assert evaluation.gradient is not None
-        theta, gradient = np.atleast_2d(evaluation.theta)[k], np.atleast_2d(evaluation.gradient)[k]
-        b, mean = (float(theta[d]), float(gradient[d])) if len(theta) > d else (0.0, 0.0)
-        return cls(theta[:d], b, float(evaluation.losses[k]), mean, gradient[:d])
+        params, gradient = np.atleast_2d(evaluation.params)[k], np.atleast_2d(evaluation.gradient)[k]
+        b, mean = (float(params[d]), float(gradient[d])) if len(params) > d else (0.0, 0.0)
+        return cls(params[:d], b, float(evaluation.losses[k]), mean, gradient[:d])
 
     def below(self, other: Seen) -> float:
         """How far the loss at ``other`` is above the tangent at this point."""
@@ -50,21 +50,21 @@ class Seen(NamedTuple):
         return abs(self.loss) + abs(float(self.products @ self.w)) + abs(self.mean * self.b)
 
 
-def at(problem: Problem, k: int, theta: np.ndarray) -> Seen | None:
-    """What is known of output k at its weights ``theta``; None where its gradient is not.
+def at(problem: Problem, k: int, params: np.ndarray) -> Seen | None:
+    """What is known of output k at its weights ``params``; None where its gradient is not.
 
     Nor where it is less precise than a bound has to be, for X in float32, or how large the sums were that it comes
     from is not known, with an offset.
     """
     if problem.dtype != np.float64 or len(problem.targets.offset):
         return None
-    points = (p for p in reversed(problem.evaluations.points) if np.array_equal(np.atleast_2d(p.theta)[k], theta))
+    points = (p for p in reversed(problem.evaluations.points) if np.array_equal(np.atleast_2d(p.params)[k], params))
     return next((Seen.of(point, k, problem.n_features) for point in points), None)
 
 
-def seen_points(problem: Problem, k: int, theta: np.ndarray) -> Iterator[DualPoint]:
-    """Dual points for output k at its weights ``theta``, the latest first; none where its gradient is not known."""
-    own = at(problem, k, theta)
+def seen_points(problem: Problem, k: int, params: np.ndarray) -> Iterator[DualPoint]:
+    """Dual points for output k at its weights ``params``, the latest first; none where its gradient is not known."""
+    own = at(problem, k, params)
     if own is None:
         return
     if own.mean == 0.0:

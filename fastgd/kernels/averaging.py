@@ -32,13 +32,13 @@ class Mean(NamedTuple):
 
 
 @subroutine
-def join_mean(mean, theta, t, k):
-    """Let output k's weights ``theta`` after step number ``t`` into the mean."""
+def join_mean(mean, params, t, k):
+    """Let output k's weights ``params`` after step number ``t`` into the mean."""
     if mean.weights.shape[0] == 0 or t < mean.begin:
         return
     weights, share = mean.weights[k], 1.0 / (t - mean.begin + 1)
-    for j in range(theta.shape[0]):
-        weights[j] += share * (theta[j] - weights[j])
+    for j in range(params.shape[0]):
+        weights[j] += share * (params[j] - weights[j])
 
 
 class LazySum(NamedTuple):
@@ -106,8 +106,8 @@ class LazySums(NamedTuple):
 
 
 @inlined
-def add_step_outputs(sums, X, i, step_number, moves, scale, theta):
-    """Add the weights of all outputs after a step, whose intercepts are in ``theta``."""
+def add_step_outputs(sums, X, i, step_number, moves, scale, params):
+    """Add the weights of all outputs after a step, whose intercepts are in ``params``."""
     if sums is None:
         return
     scales, total = sums.scales, sums.total
@@ -120,7 +120,7 @@ def add_step_outputs(sums, X, i, step_number, moves, scale, theta):
     for k in range(n_outputs):
         scales[k] += scale[k]
         if n_parameters * n_outputs > sums.u.size:
-            total[k, n_parameters - 1] += theta[k, n_parameters - 1]
+            total[k, n_parameters - 1] += params[k, n_parameters - 1]
 
 
 @subroutine

@@ -1,6 +1,6 @@
 """The batch gradient in one pass over X, the objective, and predictions; parallel over chunks of rows.
 
-Weights come as ``theta``: the coefficients, then the intercept where the model has one.
+Weights come as ``params``: the coefficients, then the intercept where the model has one.
 """
 
 from __future__ import annotations
@@ -206,16 +206,16 @@ def linear_predictor(begin, end, X, w, b, n_chunks, z):
 
 
 @threaded("n_chunks")
-def row_norms(begin, end, X, metric, n_chunks, norms):
-    """|x_i|^2 for each row, in the scaled and centred variables of ``metric``."""
+def row_norms(begin, end, X, preconditioner, n_chunks, norms):
+    """|x_i|^2 for each row, in the scaled and centred variables of ``preconditioner``."""
     at_zero = 0.0
-    for j in range(metric.shift.shape[0]):
-        scaled = metric.shift[j] * metric.inverse[j]
+    for j in range(preconditioner.shift.shape[0]):
+        scaled = preconditioner.shift[j] * preconditioner.scale[j]
         at_zero += scaled * scaled
     n_samples = n_rows(X)
     for c in range(begin, end):
         for i in range(chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)):
-            norms[i] = squared_norm(X, i, metric.shift, metric.inverse, at_zero)
+            norms[i] = squared_norm(X, i, preconditioner.shift, preconditioner.scale, at_zero)
 
 
 @kernel

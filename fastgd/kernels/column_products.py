@@ -18,8 +18,8 @@ GAP = 16
 
 
 @subroutine
-def fill(X, first, last, weight, shift, inverse, block):
-    """Store sqrt(weight_i) inverse (x_i - shift) in the columns of ``block``, for the rows first..last.
+def fill(X, first, last, weight, shift, scale, block):
+    """Store sqrt(weight_i) scale (x_i - shift) in the columns of ``block``, for the rows first..last.
 
     Where they are fewer than `BLOCK_ROWS`, the last one is there again, without weight. Behind the columns of X is that
     of the roots, as if one of ones.
@@ -32,7 +32,7 @@ def fill(X, first, last, weight, shift, inverse, block):
         i = first + r
         i0, i1, i2, i3 = min(i, last - 1), min(i + 1, last - 1), min(i + 2, last - 1), min(i + 3, last - 1)
         for j in range(X.shape[1]):
-            centre, factor, column = shift[j], inverse[j], block[j]
+            centre, factor, column = shift[j], scale[j], block[j]
             column[r] = (X[i0, j] - centre) * factor * r0
             column[r + 1] = (X[i1, j] - centre) * factor * r1
             column[r + 2] = (X[i2, j] - centre) * factor * r2
@@ -76,7 +76,7 @@ def add_tile(block, i, j, sums):
 
 # A function of its own, lest the compiler regroup its sums in one of the two forms of the kernel.
 @subroutine
-def add_dense_chunks(begin, end, X, weights, shift, inverse, block, sums):
+def add_dense_chunks(begin, end, X, weights, shift, scale, block, sums):
     """Add the products of the chunks of rows begin..end, each to sums of its own."""
     n_chunks, n_tall, n_wide = sums.shape[0], sums.shape[2], sums.shape[3]
     n_blocks = (X.shape[0] + BLOCK_ROWS - 1) // BLOCK_ROWS
@@ -87,7 +87,7 @@ def add_dense_chunks(begin, end, X, weights, shift, inverse, block, sums):
         for k in range(weights.shape[0]):
             for number in range(start, stop):
                 first = number * BLOCK_ROWS
-                fill(X, first, min(first + BLOCK_ROWS, X.shape[0]), weights[k], shift, inverse, block)
+                fill(X, first, min(first + BLOCK_ROWS, X.shape[0]), weights[k], shift, scale, block)
                 for panel in range(0, n_wide, PANEL):
                     behind = min(panel + PANEL, n_wide)
                     for i in range(0, min(behind, n_tall), TALL):
@@ -97,8 +97,8 @@ def add_dense_chunks(begin, end, X, weights, shift, inverse, block, sums):
 
 # By numba's threads: they spin on after a gradient, and would be in the way of Python's.
 @parallel_kernel
-def dense_products(X, weights, shift, inverse, blocks, sums):
-    """Add sum_i s_ki v_i v_i', v_i = (inverse (x_i - shift), 1), to ``sums`` for each row k of ``weights``.
+def dense_products(X, weights, shift, scale, blocks, sums):
+    """Add sum_i s_ki v_i v_i', v_i = (scale (x_i - shift), 1), to ``sums`` for each row k of ``weights``.
 
     Of column i and each from i on, and of some before. ``sums`` has the shape (n_chunks, n_sums, n_tall, n_wide), these
     two at least the number of columns and multiples of `TALL` and `WIDE`; ``blocks`` is workspace, for each thread as
@@ -108,7 +108,7 @@ def dense_products(X, weights, shift, inverse, blocks, sums):
     for thread in prange(n_threads):
         t = np.int64(thread)
         begin, end = chunk_bound(t, n_threads, 0, n_chunks), chunk_bound(t + 1, n_threads, 0, n_chunks)
-        add_dense_chunks(begin, end, X, weights, shift, inverse, blocks[t], sums)
+        add_dense_chunks(begin, end, X, weights, shift, scale, blocks[t], sums)
 
 
 @threaded("sums")

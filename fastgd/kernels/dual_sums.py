@@ -57,9 +57,9 @@ def mean_product(begin, end, X, slopes, partials, out):
 
 
 @kernel
-def mean_least(y, weight, loss):
+def mean_minimum(y, weight, loss):
     """The mean over all rows of the least value that the loss has at any z."""
     total = 0.0
     for i in range(y.shape[0]):
-        total += weight_of(weight, i) * loss.least(y[i])
+        total += weight_of(weight, i) * loss.minimum(y[i])
     return total / y.shape[0]

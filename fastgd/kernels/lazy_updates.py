@@ -9,7 +9,7 @@ the steps it has missed when it is next used: exactly, since its mean_j changes 
 form, see `drifted`. The words are the same for both, as in `rows`; ``S`` holds what they know of each feature, a
 line each where X is dense, side by side where it is CSR.
 
-The shift of the metric is subtracted from dense rows as they are read. Of sparse rows it moves few columns, and has
+The shift of the preconditioner is subtracted from dense rows as they are read. Of sparse rows it moves few columns, and has
 been subtracted from X already, see `matrix.centred`: a column with a value in every row never lags behind.
 """
 
@@ -162,36 +162,36 @@ def _meet_all_csr(X, t, pace, weights, S):
             S[j, LAST] = t
 
 
-def _enter_dense(X, theta, mean, pace, weights, metric, S):
+def _enter_dense(X, params, mean, pace, weights, preconditioner, S):
     d = X.shape[1]
-    shift, inverse = metric
+    shift, scale = preconditioner
     mean_b = mean[d] if mean.shape[0] > d else 0.0
     for j in range(d):
-        step = pace.rate * inverse[j] * inverse[j]
+        step = pace.rate * scale[j] * scale[j]
         pull = step * (weights[j] if weights.shape[0] > 0 else 1.0)
-        S[W, j], S[MEAN, j], S[STEP, j] = theta[j], mean[j] - shift[j] * mean_b, step
+        S[W, j], S[MEAN, j], S[STEP, j] = params[j], mean[j] - shift[j] * mean_b, step
         S[SHIFT, j], S[DECAY, j], S[THRESHOLD, j] = shift[j], pull * pace.l2, pull * pace.l1
 
 
-def _enter_csr(X, theta, mean, pace, weights, metric, S):
-    shift, inverse = metric
+def _enter_csr(X, params, mean, pace, weights, preconditioner, S):
+    shift, scale = preconditioner
     mean_b = mean[X.n_features] if mean.shape[0] > X.n_features else 0.0
     for j in range(S.shape[0]):
-        S[j, W], S[j, MEAN], S[j, LAST] = theta[j], mean[j] - shift[j] * mean_b, 0.0
-        S[j, STEP] = pace.rate * inverse[j] * inverse[j]
+        S[j, W], S[j, MEAN], S[j, LAST] = params[j], mean[j] - shift[j] * mean_b, 0.0
+        S[j, STEP] = pace.rate * scale[j] * scale[j]
 
 
-def _leave_dense(X, S, metric, theta, mean):
+def _leave_dense(X, S, preconditioner, params, mean):
     d = X.shape[1]
     mean_b = mean[d] if mean.shape[0] > d else 0.0
     for j in range(d):
-        theta[j], mean[j] = S[W, j], S[MEAN, j] + metric.shift[j] * mean_b
+        params[j], mean[j] = S[W, j], S[MEAN, j] + preconditioner.shift[j] * mean_b
 
 
-def _leave_csr(X, S, metric, theta, mean):
+def _leave_csr(X, S, preconditioner, params, mean):
     mean_b = mean[X.n_features] if mean.shape[0] > X.n_features else 0.0
     for j in range(S.shape[0]):
-        theta[j], mean[j] = S[j, W], S[j, MEAN] + metric.shift[j] * mean_b
+        params[j], mean[j] = S[j, W], S[j, MEAN] + preconditioner.shift[j] * mean_b
 
 
 enter = by_layout(_enter_dense, _enter_csr)

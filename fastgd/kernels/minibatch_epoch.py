@@ -32,10 +32,10 @@ class Workspace(NamedTuple):
 
 
 @parallel_kernel
-def minibatch_epoch(X, targets, order, batch_size, rates, t, loss, stepper, theta, work):
+def minibatch_epoch(X, targets, order, batch_size, rates, t, loss, stepper, params, work):
     """A step for each batch of ``order``, the first being number ``t``; return the losses summed before each step.
 
-    ``theta`` and the stepper's state are read and written; ``work`` is a `Workspace`, with a row of
+    ``params`` and the stepper's state are read and written; ``work`` is a `Workspace`, with a row of
     partials for each chunk of a batch.
     """
     v, partials, sums, gradient = work
@@ -45,22 +45,22 @@ def minibatch_epoch(X, targets, order, batch_size, rates, t, loss, stepper, thet
     for k in range(rates.shape[0]):
         start, stop = k * batch_size, min((k + 1) * batch_size, order.shape[0])
         for j in range(n_features):
-            v[j] = theta[j]
-        b = theta[n_features] if theta.shape[0] > n_features else 0.0
+            v[j] = params[j]
+        b = params[n_features] if params.shape[0] > n_features else 0.0
         for c in prange(n_chunks):
             clear(partials[c])
             first, last = chunk_bound(c, n_chunks, start, stop), chunk_bound(c + 1, n_chunks, start, stop)
             sums[c, 0], sums[c, 1] = accumulate(X, targets, order, first, last, v, b, loss, partials[c], None, c, None)
         total += add_up(partials, sums, 1.0 / (stop - start), n_features, gradient)
         factor = clip_factor(sum_of_squares(gradient), stepper.clip)
-        step(theta, gradient, rates[k], t + k, stepper, factor, 0)
-        join_mean(stepper.mean, theta, t + k, 0)
+        step(params, gradient, rates[k], t + k, stepper, factor, 0)
+        join_mean(stepper.mean, params, t + k, 0)
     return total
 
 
 @parallel_kernel
-def minibatch_outputs_epoch(X, targets, order, batch_size, rates, t, loss, stepper, theta, losses, work):
-    """As `minibatch_epoch` for several outputs, ``theta`` of shape (n_outputs, n_parameters).
+def minibatch_outputs_epoch(X, targets, order, batch_size, rates, t, loss, stepper, params, losses, work):
+    """As `minibatch_epoch` for several outputs, ``params`` of shape (n_outputs, n_parameters).
 
     Adds the losses before each step up in ``losses``; ``work`` is that of `outputs`.
     """
@@ -69,13 +69,13 @@ def minibatch_outputs_epoch(X, targets, order, batch_size, rates, t, loss, stepp
     n_features = work.W.size // n_outputs
     for step_number in range(rates.shape[0]):
         start, stop = step_number * batch_size, min((step_number + 1) * batch_size, order.shape[0])
-        load(X, theta, work.W)
+        load(X, params, work.W)
         for c in prange(n_chunks):
             first, last = chunk_bound(c, n_chunks, start, stop), chunk_bound(c + 1, n_chunks, start, stop)
-            accumulate_outputs(X, targets, order, first, last, theta, n_features, loss, work, c)
+            accumulate_outputs(X, targets, order, first, last, params, n_features, loss, work, c)
         add_up_outputs(X, 1.0 / (stop - start), n_features, work)
         for k in range(n_outputs):
             losses[k] += work.losses[k] * (stop - start)
-        step_outputs(theta, gradient, rates[step_number], t + step_number, stepper)
+        step_outputs(params, gradient, rates[step_number], t + step_number, stepper)
         for k in range(n_outputs):
-            join_mean(stepper.mean, theta[k], t + step_number, k)
+            join_mean(stepper.mean, params[k], t + step_number, k)

@@ -31,29 +31,29 @@ def row_at(order, k):
     return k if order is None else order[k]
 
 
-# W = theta, without its intercepts, and the other way round.
-def _load_dense(X, theta, W):
+# W = params, without its intercepts, and the other way round.
+def _load_dense(X, params, W):
     for k in range(W.shape[0]):
         for j in range(W.shape[1]):
-            W[k, j] = theta[k, j]
+            W[k, j] = params[k, j]
 
 
-def _load_csr(X, theta, W):
+def _load_csr(X, params, W):
     for j in range(W.shape[0]):
         for k in range(W.shape[1]):
-            W[j, k] = theta[k, j]
+            W[j, k] = params[k, j]
 
 
-def _store_dense(X, W, theta):
+def _store_dense(X, W, params):
     for k in range(W.shape[0]):
         for j in range(W.shape[1]):
-            theta[k, j] = W[k, j]
+            params[k, j] = W[k, j]
 
 
-def _store_csr(X, W, theta):
+def _store_csr(X, W, params):
     for j in range(W.shape[0]):
         for k in range(W.shape[1]):
-            theta[k, j] = W[j, k]
+            params[k, j] = W[j, k]
 
 
 # Z[r] = W x_i, and W += Z[r] x_i', for one row.
@@ -157,7 +157,7 @@ def _rescale_csr(X, W, factors):
             W[j, k] = factors[k] * W[j, k]
 
 
-# total += W times a factor for each output, less U, which becomes zeros; total has the layout of theta.
+# total += W times a factor for each output, less U, which becomes zeros; total has the layout of params.
 def _sum_up_dense(X, W, factors, U, total):
     for k in range(W.shape[0]):
         for j in range(W.shape[1]):

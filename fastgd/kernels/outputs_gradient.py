@@ -1,6 +1,6 @@
 """Several outputs trained in one pass over X: gradients and losses by blocks of rows, for any number of outputs.
 
-Weights come as ``theta`` of shape (n_outputs, n_parameters): for each output its coefficients, then its
+Weights come as ``params`` of shape (n_outputs, n_parameters): for each output its coefficients, then its
 intercept where the model has one. A block of rows meets the weights of all outputs, its slopes are worked out, and
 it goes into the gradients of all outputs, while it is in the cache.
 """
@@ -76,18 +76,18 @@ slopes_of = two_forms("loss", is_joint, is_joint)(_slopes_each, _slopes_joint)
 
 
 @inlined
-def intercept_of(theta, k, n_features):
-    return theta[k, n_features] if theta.shape[1] > n_features else 0.0
+def intercept_of(params, k, n_features):
+    return params[k, n_features] if params.shape[1] > n_features else 0.0
 
 
 @subroutine
-def slopes_of_block(targets, order, start, stop, theta, n_features, loss, Z, z, slopes, losses):
+def slopes_of_block(targets, order, start, stop, params, n_features, loss, Z, z, slopes, losses):
     """Turn a block's linear predictors, still without intercepts, into slopes; add up slopes and losses."""
     y, weight, offset, one_vs_rest = targets.y, targets.weight, targets.offset, targets.one_vs_rest
     for r in range(stop - start):
         i = row_at(order, start + r)
         for k in range(z.shape[0]):
-            z[k] = Z[r, k] + intercept_of(theta, k, n_features) + offset_of(offset, i)
+            z[k] = Z[r, k] + intercept_of(params, k, n_features) + offset_of(offset, i)
         slopes_of(loss, y, one_vs_rest, i, weight_of(weight, i), z, losses)
         for k in range(z.shape[0]):
             slopes[k] += z[k]
@@ -95,7 +95,7 @@ def slopes_of_block(targets, order, start, stop, theta, n_features, loss, Z, z, 
 
 
 @subroutine
-def accumulate_outputs(X, targets, order, start, stop, theta, n_features, loss, work, c, table=None):
+def accumulate_outputs(X, targets, order, start, stop, params, n_features, loss, work, c, table=None):
     """Make chunk c's gradients and losses of the rows start..stop, by blocks; with a ``table``, keep the slopes."""
     W, Z, z = work.W, work.Z[c], work.z[c]
     partial, slopes, losses = work.partials[c], work.slopes[c], work.sums[c]
@@ -106,7 +106,7 @@ def accumulate_outputs(X, targets, order, start, stop, theta, n_features, loss, 
     for first in range(start, stop, Z.shape[0]):
         last = min(first + Z.shape[0], stop)
         block_dot(X, order, first, last, W, Z)
-        slopes_of_block(targets, order, first, last, theta, n_features, loss, Z, z, slopes, losses)
+        slopes_of_block(targets, order, first, last, params, n_features, loss, Z, z, slopes, losses)
         if table is not None:
             for r in range(last - first):
                 for k in range(Z.shape[1]):
@@ -140,22 +140,22 @@ def add_up_outputs(X, scale, n_features, work):
 
 
 @parallel_kernel
-def outputs_gradient(X, targets, theta, n_features, loss, work, table):
+def outputs_gradient(X, targets, params, n_features, loss, work, table):
     """Mean gradient of each output over all rows, into ``work.gradient``, and mean losses, into ``work.losses``.
 
     The slopes of each row go into ``table``, unless it is None.
     """
     n_samples = n_rows(X)
     n_chunks = work.sums.shape[0]
-    load(X, theta, work.W)
+    load(X, params, work.W)
     for c in prange(n_chunks):
         first, last = chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)
-        accumulate_outputs(X, targets, None, first, last, theta, n_features, loss, work, c, table)
+        accumulate_outputs(X, targets, None, first, last, params, n_features, loss, work, c, table)
     add_up_outputs(X, 1.0 / n_samples, n_features, work)
 
 
-def _load_weights(X: Any, _targets: Any, theta: np.ndarray, n_features: int, _loss: Any, work: Workspace) -> None:
-    fill(X, work.W, theta[:, :n_features])
+def _load_weights(X: Any, _targets: Any, params: np.ndarray, n_features: int, _loss: Any, work: Workspace) -> None:
+    fill(X, work.W, params[:, :n_features])
 
 
 def _means_of_losses(X: Any, _targets: Any, _theta: Any, _n_features: Any, _loss: Any, work: Workspace) -> None:
@@ -163,24 +163,24 @@ def _means_of_losses(X: Any, _targets: Any, _theta: Any, _n_features: Any, _loss
 
 
 @threaded("work.sums", _means_of_losses, prepare=_load_weights)
-def outputs_mean_loss(begin, end, X, targets, theta, n_features, loss, work):
+def outputs_mean_loss(begin, end, X, targets, params, n_features, loss, work):
     """Mean loss of each output over all rows, into ``work.losses``."""
     n_samples = n_rows(X)
     n_chunks = work.sums.shape[0]
     for c in range(begin, end):
         first, last = chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)
-        block_losses(X, targets, first, last, theta, n_features, loss, work, c)
+        block_losses(X, targets, first, last, params, n_features, loss, work, c)
 
 
 @subroutine
-def block_losses(X, targets, start, stop, theta, n_features, loss, work, c):
+def block_losses(X, targets, start, stop, params, n_features, loss, work, c):
     """Add up chunk c's losses of the rows start..stop."""
     W, Z, z, slopes, losses = work.W, work.Z[c], work.z[c], work.slopes[c], work.sums[c]
     clear(losses)
     for first in range(start, stop, Z.shape[0]):
         last = min(first + Z.shape[0], stop)
         block_dot(X, None, first, last, W, Z)
-        slopes_of_block(targets, None, first, last, theta, n_features, loss, Z, z, slopes, losses)
+        slopes_of_block(targets, None, first, last, params, n_features, loss, Z, z, slopes, losses)
 
 
 @kernel

@@ -57,19 +57,19 @@ def fold_outputs(X, each, lazy):
 
 
 @kernel
-def sgd_outputs_epoch(X, targets, order, rates, loss, each, clip, theta, losses, lazy, sums):
+def sgd_outputs_epoch(X, targets, order, rates, loss, each, clip, params, losses, lazy, sums):
     """A step for each row of ``order``, at its rate; add up losses before each step in ``losses``.
 
-    ``theta`` of shape (n_outputs, n_parameters) is read and written; the slopes of the last row are left in ``lazy.z``.
+    ``params`` of shape (n_outputs, n_parameters) is read and written; the slopes of the last row are left in ``lazy.z``.
     ``sums``: a `LazySums` for the weights after each step, without any ``l1``; None for no sums.
     """
     y, weight, offset, one_vs_rest = targets.y, targets.weight, targets.offset, targets.one_vs_rest
     W, paid, scale, owed, Z, z = lazy
-    n_outputs = theta.shape[0]
+    n_outputs = params.shape[0]
     n_features = W.size // n_outputs
-    has_intercept = theta.shape[1] > n_features
+    has_intercept = params.shape[1] > n_features
     thresholds = each.l1.max() > 0.0
-    load(X, theta, W)
+    load(X, params, W)
     for k in range(n_outputs):
         scale[k], owed[k] = 1.0, 0.0
     distance = rows_ahead(X)
@@ -80,7 +80,7 @@ def sgd_outputs_epoch(X, targets, order, rates, loss, each, clip, theta, losses,
             softens(X, i, W, owed, paid)
         dots(X, i, W, Z, 0)
         for k in range(n_outputs):
-            z[k] = scale[k] * Z[0, k] + intercept_of(theta, k, n_features) + offset_of(offset, i)
+            z[k] = scale[k] * Z[0, k] + intercept_of(params, k, n_features) + offset_of(offset, i)
         slopes_of(loss, y, one_vs_rest, i, weight_of(weight, i), z, losses)
         factor = clip_factor_of_row(X, i, np.sqrt(sum_of_squares(z)), has_intercept, clip)
         smallest = 1.0
@@ -96,9 +96,9 @@ def sgd_outputs_epoch(X, targets, order, rates, loss, each, clip, theta, losses,
             Z[0, k] = move / scale[k]
             owed[k] += rate * each.l1[k] / abs(scale[k])
             if has_intercept:
-                theta[k, n_features] += move
+                params[k, n_features] += move
         axpys(Z, 0, X, i, W)
-        add_step_outputs(sums, X, i, t, Z, scale, theta)
+        add_step_outputs(sums, X, i, t, Z, scale, params)
     settle_outputs(sums, X, W)
     fold_outputs(X, each, lazy)
-    store(X, W, theta)
+    store(X, W, params)

@@ -76,19 +76,19 @@ def _axpy_csr(a, X, i, out):
 
 # Squared length of row i after centring and scaling; ``at_zero`` is that of a row of zeros, so that a
 # sparse row need only say where it differs from one.
-def _squared_norm_dense(X, i, shift, inverse, at_zero):
+def _squared_norm_dense(X, i, shift, scale, at_zero):
     total = 0.0
     for j in range(X.shape[1]):
-        scaled = inverse[j] * (X[i, j] - shift[j])
+        scaled = scale[j] * (X[i, j] - shift[j])
         total += scaled * scaled
     return total
 
 
-def _squared_norm_csr(X, i, shift, inverse, at_zero):
+def _squared_norm_csr(X, i, shift, scale, at_zero):
     total = at_zero
     for p in range(np.uint64(X.indptr[i]), np.uint64(X.indptr[i + 1])):
         j = np.uint64(X.indices[p])
-        total += inverse[j] * inverse[j] * X.data[p] * (X.data[p] - 2.0 * shift[j])
+        total += scale[j] * scale[j] * X.data[p] * (X.data[p] - 2.0 * shift[j])
     return total
 
 

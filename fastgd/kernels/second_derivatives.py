@@ -81,17 +81,17 @@ def curvatures_of_outputs(targets, z, loss, wider, low, high, losses, out):
 
 
 @kernel
-def minimise_quadratic(H, slope, theta, stepper, k, sweeps, tol, change):
+def minimise_quadratic(H, slope, params, stepper, k, sweeps, tol, change):
     """Write the ``change`` of the scaled variables that minimises slope . change + change' H change / 2 + penalty.
 
-    The penalty is the part of it that acts through its prox, so it has to be a sum over the weights; ``theta`` are
+    The penalty is the part of it that acts through its prox, so it has to be a sum over the weights; ``params`` are
     the weights that the change starts from, ``slope`` becomes that of the model at its end. Coordinate descent, until
     no coordinate gains more than ``tol`` times the most that one gained, for at most so many ``sweeps``.
     Source: Friedman, Hastie and Tibshirani, Regularization paths for generalized linear models via coordinate
     descent (2010).
     """
     penalty, weights, strength = stepper.penalty, stepper.weights, stepper.strength[k]
-    inverse = stepper.metric.inverse
+    scale = stepper.preconditioner.scale
     moved, reach = stepper.before, stepper.reach
     n_features, n_parameters = moved.shape[0], H.shape[0]
     for j in range(n_parameters):
@@ -104,10 +104,10 @@ def minimise_quadratic(H, slope, theta, stepper, k, sweeps, tol, change):
                 continue
             wanted = change[j] - slope[j] / H[j, j]
             if j < n_features:
-                moved[j] = theta[j] + inverse[j] * wanted
-                reach[j] = penalty_weight(strength, weights, j) * inverse[j] * inverse[j] / H[j, j]
+                moved[j] = params[j] + scale[j] * wanted
+                reach[j] = penalty_weight(strength, weights, j) * scale[j] * scale[j] / H[j, j]
                 penalty.prox(moved[j : j + 1], reach[j : j + 1])
-                wanted = (moved[j] - theta[j]) / inverse[j]
+                wanted = (moved[j] - params[j]) / scale[j]
             by = wanted - change[j]
             if by != 0.0:
                 change[j] = wanted

@@ -40,19 +40,19 @@ def clip_factor_of_row(X, i, slope, has_intercept, clip):
 
 
 @kernel
-def sgd_epoch(X, targets, order, rates, loss, l1, l2, clip, theta, v, paid, sums):
+def sgd_epoch(X, targets, order, rates, loss, l1, l2, clip, params, v, paid, sums):
     """A step for each row of ``order``, at its rate; return the summed losses before each step, and the last slope.
 
-    ``theta`` (coefficients, then the intercept where there is one) is read and written; ``v`` (in X's
+    ``params`` (coefficients, then the intercept where there is one) is read and written; ``v`` (in X's
     dtype) and ``paid`` (zeros) are workspace. ``sums``: a `LazySum` for the weights after each step, without ``l1``;
     None for no sum.
     """
     y, weight, offset = targets.y, targets.weight, targets.offset
     n_features = v.shape[0]
-    has_intercept = theta.shape[0] > n_features
-    b = theta[n_features] if has_intercept else 0.0
+    has_intercept = params.shape[0] > n_features
+    b = params[n_features] if has_intercept else 0.0
     for j in range(n_features):
-        v[j] = theta[j]
+        v[j] = params[j]
     # float64, whatever X is: in float32, 1 - rate * l2 would round to 1.
     scale, inverse, owed, total, slope = 1.0, 1.0, 0.0, 0.0, 0.0
     smallest, scales = smallest_scale(sums, SMALLEST_SCALE), 0.0
@@ -88,7 +88,7 @@ def sgd_epoch(X, targets, order, rates, loss, l1, l2, clip, theta, v, paid, sums
     settle(sums, scales, v)
     fold(X, v, scale, owed, paid, l1)
     for j in range(n_features):
-        theta[j] = v[j]
+        params[j] = v[j]
     if has_intercept:
-        theta[n_features] = b
+        params[n_features] = b
     return total, slope

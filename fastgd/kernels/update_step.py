@@ -17,14 +17,14 @@ from .averaging import Mean
 CLIP_EPSILON = 1e-6  # as in PyTorch's clip_grad_norm_
 
 
-class Metric(NamedTuple):
-    """The variables steps are taken in: ``shift`` is subtracted from each column, ``inverse`` multiplies it."""
+class Preconditioner(NamedTuple):
+    """The variables steps are taken in: ``shift`` is subtracted from each column, ``scale`` multiplies it."""
 
     shift: np.ndarray
-    inverse: np.ndarray
+    scale: np.ndarray
 
     @classmethod
-    def identity(cls, n_features: int) -> Metric:
+    def identity(cls, n_features: int) -> Preconditioner:
         return cls(np.zeros(n_features), np.ones(n_features))
 
 
@@ -38,7 +38,7 @@ class Stepper(NamedTuple):
     weights: np.ndarray  # multiply the penalty of each weight; empty where all are 1
     clip: float  # the longest a gradient may be; inf for any length
     coupled: float  # 1 where the derivative of the penalty joins the gradient, 0 where it moves the weights itself
-    metric: Metric
+    preconditioner: Preconditioner
     m: np.ndarray  # (n_outputs, n_parameters), as are v and s
     v: np.ndarray
     s: np.ndarray
@@ -51,7 +51,7 @@ class Stepper(NamedTuple):
         cls,
         rule: Any,
         penalty: Any,
-        metric: Metric,
+        preconditioner: Preconditioner,
         n_parameters: int,
         *,
         strength: Any = 1.0,
@@ -63,7 +63,7 @@ class Stepper(NamedTuple):
         """As many outputs as ``strength`` has numbers; ``weights`` are for penalties that are sums over the weights;
         ``average`` is the first step in the mean, 0 for no mean.
         """
-        n_features = len(metric.shift)
+        n_features = len(preconditioner.shift)
         strengths = np.array(strength, dtype=np.float64, ndmin=1)
         rates = np.broadcast_to(rate, strengths.shape).astype(np.float64)
         own = np.array(() if weights is None else weights, dtype=np.float64)
@@ -71,7 +71,9 @@ class Stepper(NamedTuple):
         m, v, s = (np.zeros((len(strengths), n_parameters)) for _ in range(3))
         before, reach = np.zeros(n_features), np.zeros(n_features)
         mean = Mean.make(int(average), len(strengths), n_parameters)
-        return cls(rule, penalty, strengths, rates, own, float(clip), coupled, metric, m, v, s, before, reach, mean)
+        return cls(
+            rule, penalty, strengths, rates, own, float(clip), coupled, preconditioner, m, v, s, before, reach, mean
+        )
 
 
 @subroutine
@@ -98,29 +100,29 @@ def clip_factor(squared_norm, clip):
 
 
 @subroutine
-def step(theta, gradient, lr, t, stepper, factor, k):
-    """Move output k's ``theta`` (coefficients, then the intercept where there is one) by update ``t``, from 1 on.
+def step(params, gradient, lr, t, stepper, factor, k):
+    """Move output k's ``params`` (coefficients, then the intercept where there is one) by update ``t``, from 1 on.
 
     The gradient counts ``factor`` times: see `clip_factor`.
     """
     rule, penalty, m, v, s = stepper.rule, stepper.penalty, stepper.m[k], stepper.v[k], stepper.s[k]
     lr *= stepper.rate[k]
-    shift, inverse = stepper.metric
+    shift, scale = stepper.preconditioner
     before, reach = stepper.before, stepper.reach
     n_features = before.shape[0]
-    has_intercept = theta.shape[0] > n_features
+    has_intercept = params.shape[0] > n_features
     slope_b = factor * gradient[n_features] if has_intercept else 0.0
-    b = theta[n_features] if has_intercept else 0.0
-    w = theta[:n_features]
+    b = params[n_features] if has_intercept else 0.0
+    w = params[:n_features]
     decay = (1.0 - stepper.coupled) * lr
     for j in range(n_features):
         b += shift[j] * w[j]
         weight = penalty_weight(stepper.strength[k], stepper.weights, j)
         pull = weight * penalty.derivative(w[j])
-        slope = inverse[j] * (factor * gradient[j] - shift[j] * slope_b + stepper.coupled * pull)
+        slope = scale[j] * (factor * gradient[j] - shift[j] * slope_b + stepper.coupled * pull)
         move, length, m[j], v[j], s[j] = rule.step(slope, lr, t, m[j], v[j], s[j])
-        w[j] += inverse[j] * move - decay * pull
-        reach[j] = weight * inverse[j] * inverse[j] * length
+        w[j] += scale[j] * move - decay * pull
+        reach[j] = weight * scale[j] * scale[j] * length
         before[j] = w[j]
     penalty.prox(w, reach)
     if has_intercept:  # b is still the one of centred columns
@@ -128,48 +130,48 @@ def step(theta, gradient, lr, t, stepper, factor, k):
         move, _, m[j], v[j], s[j] = rule.step(slope_b, lr, t, m[j], v[j], s[j])
         b, m[j], v[j], s[j] = rule.settle(b + move, 0.0, lr, t, m[j], v[j], s[j])
     for j in range(n_features):
-        change = (w[j] - before[j]) / inverse[j]
-        settled, m[j], v[j], s[j] = rule.settle(w[j] / inverse[j], change, lr, t, m[j], v[j], s[j])
-        w[j] = settled * inverse[j]
+        change = (w[j] - before[j]) / scale[j]
+        settled, m[j], v[j], s[j] = rule.settle(w[j] / scale[j], change, lr, t, m[j], v[j], s[j])
+        w[j] = settled * scale[j]
         b -= shift[j] * w[j]
     if has_intercept:
-        theta[n_features] = b
+        params[n_features] = b
 
 
 @kernel
-def update(theta, gradient, lr, t, stepper):
+def update(params, gradient, lr, t, stepper):
     """`step` on the clipped gradient, for Python to call."""
-    step(theta, gradient, lr, t, stepper, clip_factor(sum_of_squares(gradient), stepper.clip), 0)
+    step(params, gradient, lr, t, stepper, clip_factor(sum_of_squares(gradient), stepper.clip), 0)
 
 
 @subroutine
-def step_outputs(theta, gradient, lr, t, stepper):
+def step_outputs(params, gradient, lr, t, stepper):
     """`step` for every output, on the gradient clipped as a whole; arrays of shape (n_outputs, n_parameters)."""
     squares = 0.0
-    for k in range(theta.shape[0]):
+    for k in range(params.shape[0]):
         squares += sum_of_squares(gradient[k])
     factor = clip_factor(squares, stepper.clip)
-    for k in range(theta.shape[0]):
-        step(theta[k], gradient[k], lr, t, stepper, factor, k)
+    for k in range(params.shape[0]):
+        step(params[k], gradient[k], lr, t, stepper, factor, k)
 
 
 @kernel
-def update_outputs(theta, gradient, lr, t, stepper):
+def update_outputs(params, gradient, lr, t, stepper):
     """`step_outputs`, for Python to call."""
-    step_outputs(theta, gradient, lr, t, stepper)
+    step_outputs(params, gradient, lr, t, stepper)
 
 
 @kernel
-def model_weights(theta, stepper, k, out):
-    """Write output k's model into ``out``, for a rule that has one apart from ``theta``, where it takes gradients."""
+def model_weights(params, stepper, k, out):
+    """Write output k's model into ``out``, for a rule that has one apart from ``params``, where it takes gradients."""
     rule, m, v, s = stepper.rule, stepper.m[k], stepper.v[k], stepper.s[k]
-    shift, inverse = stepper.metric
-    n_features = inverse.shape[0]
-    has_intercept = theta.shape[0] > n_features
-    b = theta[n_features] if has_intercept else 0.0
+    shift, scale = stepper.preconditioner
+    n_features = scale.shape[0]
+    has_intercept = params.shape[0] > n_features
+    b = params[n_features] if has_intercept else 0.0
     for j in range(n_features):
-        b += shift[j] * theta[j]
-        out[j] = inverse[j] * rule.model(theta[j] / inverse[j], m[j], v[j], s[j])
+        b += shift[j] * params[j]
+        out[j] = scale[j] * rule.model(params[j] / scale[j], m[j], v[j], s[j])
     if has_intercept:
         j = n_features
         b = rule.model(b, m[j], v[j], s[j])
@@ -184,12 +186,12 @@ def keeps_model(rule: Any, penalty: Any) -> bool:
     return hasattr(rule, "model") and (has_prox or not getattr(rule, "model_under_prox", False))
 
 
-def model_of(theta: np.ndarray, stepper: Stepper) -> np.ndarray:
-    """The weights of the model; ``theta`` itself, but for a rule that keeps it apart, after a step at least."""
+def model_of(params: np.ndarray, stepper: Stepper) -> np.ndarray:
+    """The weights of the model; ``params`` itself, but for a rule that keeps it apart, after a step at least."""
     if not keeps_model(stepper.rule, stepper.penalty):
-        return theta
-    out = np.empty_like(theta)
-    for k, (row, model) in enumerate(zip(np.atleast_2d(theta), np.atleast_2d(out), strict=True)):
+        return params
+    out = np.empty_like(params)
+    for k, (row, model) in enumerate(zip(np.atleast_2d(params), np.atleast_2d(out), strict=True)):
         model_weights(row, stepper, k, model)
     return out
 
@@ -222,7 +224,7 @@ def apply_prox(penalty, v, step):
 
 
 @kernel
-def smooth_pull(w, penalty, out):
+def smooth_penalty_gradient(w, penalty, out):
     """The derivative of the smooth part of a penalty in the weights w, written to ``out``."""
     for j in range(w.shape[0]):
         out[j] = penalty.derivative(w[j])

@@ -23,7 +23,7 @@ from .lazy_updates import enter, lay_out, leave, meet, meet_all, move, prefetch_
 from .outputs_gradient import intercept_of, slopes_of
 from .row_access import CSR, axpy, dot, prefetch_number, rows_ahead
 from .row_targets import offset_of, weight_of
-from .update_step import Metric, step
+from .update_step import Preconditioner, step
 
 WEIGHTS_AHEAD = 2  # rows
 
@@ -40,39 +40,45 @@ class Drift(NamedTuple):
     """Everything about a step but the row; see `drift`."""
 
     pace: Pace
-    metric: Metric
+    preconditioner: Preconditioner
     weights: np.ndarray  # of the penalty, as in `Stepper`
     powers: np.ndarray  # (1 - rate l2)^k - 1 for k = 0, 1, ..., where that is all weights' decay on sparse rows
     S: np.ndarray
 
     @classmethod
     def make(
-        cls, X: np.ndarray | CSR, pace: Pace, metric: Metric, weights: np.ndarray, most_steps: int, S: Any = None
+        cls,
+        X: np.ndarray | CSR,
+        pace: Pace,
+        preconditioner: Preconditioner,
+        weights: np.ndarray,
+        most_steps: int,
+        S: Any = None,
     ) -> Drift:
         """``most_steps`` is how many a call may have, and so a weight can miss; ``S`` may be that of another."""
         decay = pace.rate * pace.l2
-        alike = isinstance(X, CSR) and not len(weights) and (metric.inverse == 1).all()
+        alike = isinstance(X, CSR) and not len(weights) and (preconditioner.scale == 1).all()
         powers = np.expm1(np.arange(most_steps + 1.0) * np.log1p(-decay)) if alike and 0 < decay < 1 else np.zeros(0)
-        return cls(pace, metric, weights, powers, lay_out(X) if S is None else S)
+        return cls(pace, preconditioner, weights, powers, lay_out(X) if S is None else S)
 
 
 @kernel
-def variance_reduced_epoch(X, targets, order, table, share, loss, theta, mean, drift):
+def variance_reduced_epoch(X, targets, order, table, share, loss, params, mean, drift):
     """A step for each row of ``order``; return the summed losses before each step, and the last slope.
 
-    ``theta`` is read and written; ``table`` and ``mean`` too for saga, whose ``share`` is 1 / n_samples. For svrg
+    ``params`` is read and written; ``table`` and ``mean`` too for saga, whose ``share`` is 1 / n_samples. For svrg
     it is 0.
     """
     y, weight, offset = targets.y, targets.weight, targets.offset
-    pace, metric, weights, powers, S = drift
-    shift, rate = metric.shift, pace.rate
+    pace, preconditioner, weights, powers, S = drift
+    shift, rate = preconditioner.shift, pace.rate
     n_features = shift.shape[0]
-    has_intercept = theta.shape[0] > n_features
-    b = theta[n_features] if has_intercept else 0.0
+    has_intercept = params.shape[0] > n_features
+    b = params[n_features] if has_intercept else 0.0
     mean_b = mean[n_features] if has_intercept else 0.0
     for j in range(n_features):  # b is that of centred columns
-        b += shift[j] * theta[j]
-    enter(X, theta, mean, pace, weights, metric, S)
+        b += shift[j] * params[j]
+    enter(X, params, mean, pace, weights, preconditioner, S)
     total, slope = 0.0, 0.0
     last = order.shape[0] - 1
     ahead = meet(X, order[0], 0, pace, weights, powers, S) if last >= 0 else 0.0
@@ -95,23 +101,23 @@ def variance_reduced_epoch(X, targets, order, table, share, loss, theta, mean, d
     meet_all(X, order.shape[0], pace, weights, S)
     if has_intercept:
         mean[n_features] = mean_b
-    leave(X, S, metric, theta, mean)
+    leave(X, S, preconditioner, params, mean)
     for j in range(n_features):
-        b -= shift[j] * theta[j]
+        b -= shift[j] * params[j]
     if has_intercept:
-        theta[n_features] = b
+        params[n_features] = b
     return total, slope
 
 
 @kernel
-def variance_reduced_general(X, targets, order, rate, table, share, loss, theta, mean, stepper, z, losses):
+def variance_reduced_general(X, targets, order, rate, table, share, loss, params, mean, stepper, z, losses):
     """As `variance_reduced_epoch` for any penalty and several outputs; each step takes time for every weight.
 
-    ``theta`` and ``mean`` have the shape (n_outputs, n_parameters), ``table`` (n_samples, n_outputs). Adds the losses
+    ``params`` and ``mean`` have the shape (n_outputs, n_parameters), ``table`` (n_samples, n_outputs). Adds the losses
     before each step up in ``losses``; the slopes of the last row are left in ``z``.
     """
     y, weight, offset, one_vs_rest = targets.y, targets.weight, targets.offset, targets.one_vs_rest
-    n_outputs, n_parameters = theta.shape
+    n_outputs, n_parameters = params.shape
     n_features = stepper.before.shape[0]
     gradient = np.empty(n_parameters)
     distance = rows_ahead(X)
@@ -119,7 +125,7 @@ def variance_reduced_general(X, targets, order, rate, table, share, loss, theta,
         prefetch_number(X, y, order, t + distance)
         i = order[t]
         for k in range(n_outputs):
-            z[k] = dot(X, i, theta[k]) + intercept_of(theta, k, n_features) + offset_of(offset, i)
+            z[k] = dot(X, i, params[k]) + intercept_of(params, k, n_features) + offset_of(offset, i)
         slopes_of(loss, y, one_vs_rest, i, weight_of(weight, i), z, losses)
         for k in range(n_outputs):
             change = z[k] - table[i, k]
@@ -129,7 +135,7 @@ def variance_reduced_general(X, targets, order, rate, table, share, loss, theta,
             if share > 0.0:
                 table[i, k] = z[k]
                 add_row(share * change, X, i, n_features, mean[k])
-            step(theta[k], gradient, rate, 1 + t, stepper, 1.0, k)
+            step(params[k], gradient, rate, 1 + t, stepper, 1.0, k)
 
 
 @subroutine

@@ -13,7 +13,7 @@ MOST_POINTS, MOST_VALUES = 16, 1 << 20
 class Evaluation(NamedTuple):
     """Weights, and the mean loss and mean gradient of each output there: copies. Without a gradient it is None."""
 
-    theta: np.ndarray
+    params: np.ndarray
     losses: np.ndarray
     gradient: np.ndarray | None
 
@@ -31,18 +31,18 @@ class Evaluations:
         self.points: list[Evaluation] = []
         self.last: Evaluation | None = None
 
-    def recall(self, theta: np.ndarray, losses: np.ndarray, with_gradient: bool = False) -> bool:
+    def recall(self, params: np.ndarray, losses: np.ndarray, with_gradient: bool = False) -> bool:
         """Whether the last weights were these; if so, write the ``losses``."""
         last = self.last
-        if last is None or (with_gradient and last.gradient is None) or not np.array_equal(last.theta, theta):
+        if last is None or (with_gradient and last.gradient is None) or not np.array_equal(last.params, params):
             return False
         losses[:] = last.losses
         return True
 
-    def add(self, theta: np.ndarray, losses: np.ndarray, gradient: np.ndarray | None = None) -> None:
-        self.last = Evaluation(theta.copy(), losses.copy(), None if gradient is None else gradient.copy())
+    def add(self, params: np.ndarray, losses: np.ndarray, gradient: np.ndarray | None = None) -> None:
+        self.last = Evaluation(params.copy(), losses.copy(), None if gradient is None else gradient.copy())
         if gradient is None:
             return
-        if len(self.points) >= max(min(MOST_POINTS, MOST_VALUES // max(theta.size, 1)), 2):
+        if len(self.points) >= max(min(MOST_POINTS, MOST_VALUES // max(params.size, 1)), 2):
             del self.points[1]
         self.points.append(self.last)

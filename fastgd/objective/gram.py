@@ -42,23 +42,23 @@ def gram(
     weights: np.ndarray,
     shift: np.ndarray,
     intercept: bool,
-    inverse: np.ndarray | None = None,
+    scale: np.ndarray | None = None,
     rough: bool = False,
 ) -> np.ndarray:
-    """sum_i s_ik v_i v_i', v_i = inverse (x_i - shift), for each column k of ``weights``, (n_samples, n_sums).
+    """sum_i s_ik v_i v_i', v_i = scale (x_i - shift), for each column k of ``weights``, (n_samples, n_sums).
 
     Float64, shape (n_sums, n_parameters, n_parameters); no weight is negative. With an ``intercept`` v_i ends in a one.
-    ``inverse`` is one unless given. ``rough`` products of dense rows are in float32, in half the time: values should be
+    ``scale`` is one unless given. ``rough`` products of dense rows are in float32, in half the time: values should be
     about one.
     """
     n, d = shape_of(X)
-    inverse = np.ones(d) if inverse is None else inverse
+    scale = np.ones(d) if scale is None else scale
     if weights.shape[1] * n * (d + 1) ** 2 < FEW_PRODUCTS:
-        total = _by_numpy(_dense(X), weights, shift, inverse)
+        total = _by_numpy(_dense(X), weights, shift, scale)
     elif isinstance(X, CSR):
-        total = _of_sparse_rows(X, weights, shift, inverse)
+        total = _of_sparse_rows(X, weights, shift, scale)
     else:
-        total = _of_dense_rows(X, weights, shift, inverse, rough)
+        total = _of_dense_rows(X, weights, shift, scale, rough)
     return total[:, : d + int(intercept), : d + int(intercept)]
 
 
@@ -66,8 +66,8 @@ def _dense(X: np.ndarray | CSR) -> np.ndarray:
     return np.asarray(as_scipy(X).toarray()) if isinstance(X, CSR) else X
 
 
-def _by_numpy(X: np.ndarray, weights: np.ndarray, shift: np.ndarray, inverse: np.ndarray) -> np.ndarray:
-    columns = np.column_stack([(X - shift) * inverse, np.ones(len(X))])
+def _by_numpy(X: np.ndarray, weights: np.ndarray, shift: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    columns = np.column_stack([(X - shift) * scale, np.ones(len(X))])
     rooted = np.sqrt(weights.T)[:, :, None] * columns
     return np.asarray(rooted.transpose(0, 2, 1) @ rooted)
 
@@ -81,14 +81,12 @@ def _shape_of_sums(weights: np.ndarray, d: int) -> tuple[int, int, int, int]:
     return 1 << (n_chunks.bit_length() - 1), n_sums, tall, wide  # as many chunks for each of two or four threads
 
 
-def _of_dense_rows(
-    X: np.ndarray, weights: np.ndarray, shift: np.ndarray, inverse: np.ndarray, rough: bool
-) -> np.ndarray:
+def _of_dense_rows(X: np.ndarray, weights: np.ndarray, shift: np.ndarray, scale: np.ndarray, rough: bool) -> np.ndarray:
     sums = np.zeros(_shape_of_sums(weights, X.shape[1]))
     many = weights.size * X.shape[1] ** 2 >= THREADED_PRODUCTS
     launch, n_threads = (dense_products, min(threads_in_use(), len(sums))) if many else (dense_products.serial, 1)
     blocks = np.empty((n_threads, max(sums.shape[2:]), BLOCK_ROWS + GAP), np.float32 if rough else np.float64)
-    launch(X, np.ascontiguousarray(weights.T), shift, inverse, blocks, sums)
+    launch(X, np.ascontiguousarray(weights.T), shift, scale, blocks, sums)
     for some in sums[1:]:
         sums[0] += some
     total = sums[0, :, : X.shape[1] + 1, : X.shape[1] + 1]
@@ -97,7 +95,7 @@ def _of_dense_rows(
     return np.asarray(total)
 
 
-def _of_sparse_rows(X: CSR, weights: np.ndarray, shift: np.ndarray, inverse: np.ndarray) -> np.ndarray:
+def _of_sparse_rows(X: CSR, weights: np.ndarray, shift: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """As they are, and centred thereafter: where that would leave few digits, as dense ones, some at a time."""
     n, d = shape_of(X)
     sums = np.zeros(_shape_of_sums(weights, d))
@@ -112,9 +110,9 @@ def _of_sparse_rows(X: CSR, weights: np.ndarray, shift: np.ndarray, inverse: np.
         rows, about = as_scipy(X), np.zeros_like(total)
         for first in range(0, n, DENSE_ROWS):
             part = slice(first, first + DENSE_ROWS)
-            about += _of_dense_rows(rows[part].toarray(), weights[part], shift, inverse, rough=False)
+            about += _of_dense_rows(rows[part].toarray(), weights[part], shift, scale, rough=False)
         return about
-    factor = np.append(inverse, 1.0)
+    factor = np.append(scale, 1.0)
     return np.asarray(about * np.outer(factor, factor))
 
 

@@ -19,20 +19,20 @@ PRODUCTS_A_CALL, FEWEST_ROWS_A_CALL = 1 << 24, 8 * BLOCK_ROWS
 Told = Callable[[float], None]  # of the share of the pass that is done
 
 
-def objectives_at(problem: Problem, thetas: np.ndarray, told: Told = lambda _share: None) -> np.ndarray:
-    """F at each of ``thetas``, of shape (n_weights, n_parameters); of several outputs one after the other."""
+def objectives_at(problem: Problem, points: np.ndarray, told: Told = lambda _share: None) -> np.ndarray:
+    """F at each of ``points``, of shape (n_weights, n_parameters); of several outputs one after the other."""
     if problem.several:
-        return np.array([problem.objective(theta) for theta in thetas])
-    losses = mean_losses_at(problem, thetas, told)
+        return np.array([problem.objective(params) for params in points])
+    losses = mean_losses_at(problem, points, told)
     with np.errstate(all="ignore"):
-        return np.asarray(losses + [problem.penalty_at(theta) for theta in thetas])
+        return np.asarray(losses + [problem.penalty_at(params) for params in points])
 
 
-def mean_losses_at(problem: Problem, thetas: np.ndarray, told: Told = lambda _share: None) -> np.ndarray:
-    """The mean loss of the one output at each of ``thetas``, of shape (n_weights, n_parameters)."""
-    d, n, n_weights = problem.n_features, problem.n_samples, len(thetas)
-    W = np.ascontiguousarray(thetas[:, :d], dtype=problem.dtype)
-    intercepts = thetas[:, d].copy() if problem.fit_intercept else np.zeros(n_weights)
+def mean_losses_at(problem: Problem, points: np.ndarray, told: Told = lambda _share: None) -> np.ndarray:
+    """The mean loss of the one output at each of ``points``, of shape (n_weights, n_parameters)."""
+    d, n, n_weights = problem.n_features, problem.n_samples, len(points)
+    W = np.ascontiguousarray(points[:, :d], dtype=problem.dtype)
+    intercepts = points[:, d].copy() if problem.fit_intercept else np.zeros(n_weights)
     values_a_row = problem.n_values / n
     rows = min(max(int(PRODUCTS_A_CALL / ((values_a_row + 1) * n_weights)), FEWEST_ROWS_A_CALL), n)
     work = int(rows * values_a_row * n_weights)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.update_step import Stepper, apply_prox, penalty_value, smooth_pull
+from ..kernels.update_step import Stepper, apply_prox, penalty_value, smooth_penalty_gradient
 from ..terms.penalties import ElasticNet
 
 
@@ -27,12 +27,12 @@ def value_of(penalty: Any, w: np.ndarray, strength: float, weights: np.ndarray) 
         return float(strength * each.sum())
 
 
-def pull_of(penalty: Any, w: np.ndarray, factors: Any) -> np.ndarray:
+def penalty_gradient(penalty: Any, w: np.ndarray, factors: Any) -> np.ndarray:
     """The derivative of the smooth part of a penalty that counts ``factors`` times, a number or one a weight."""
     if isinstance(penalty, ElasticNet):
         return np.asarray(factors * (penalty.l2 * w))
     out = np.empty_like(w)
-    smooth_pull(w, penalty, out)
+    smooth_penalty_gradient(w, penalty, out)
     return np.asarray(factors * out)
 
 
@@ -45,15 +45,15 @@ def prox_of(penalty: Any, v: np.ndarray, step: np.ndarray) -> None:
         v -= np.clip(v, -threshold, threshold)
 
 
-def prox_mapping_norm(theta: np.ndarray, gradient: np.ndarray, stepsize: float, stepper: Stepper, k: int) -> float:
+def prox_mapping_norm(params: np.ndarray, gradient: np.ndarray, stepsize: float, stepper: Stepper, k: int) -> float:
     """Norm of output k's proximal-gradient mapping, (u - prox(u - s gradient)) / s: 0 just at a stationary point."""
-    shift, inverse = stepper.metric
-    w, slopes = theta[: len(shift)], gradient[: len(shift)]
-    slope_b = gradient[len(shift)] if len(theta) > len(shift) else 0.0
+    shift, scale = stepper.preconditioner
+    w, slopes = params[: len(shift)], gradient[: len(shift)]
+    slope_b = gradient[len(shift)] if len(params) > len(shift) else 0.0
     factors = stepper.strength[k] * (stepper.weights if len(stepper.weights) else 1.0)
     with np.errstate(all="ignore"):  # an output that has diverged has a norm that is not finite
-        length = stepsize * inverse * inverse
-        moved = w - length * (slopes - shift * slope_b + pull_of(stepper.penalty, w, factors))
+        length = stepsize * scale * scale
+        moved = w - length * (slopes - shift * slope_b + penalty_gradient(stepper.penalty, w, factors))
         prox_of(stepper.penalty, moved, factors * length)
-        change = (w - moved) / (stepsize * inverse)
+        change = (w - moved) / (stepsize * scale)
         return float(np.sqrt(np.square(slope_b) + np.square(change).sum()))

@@ -71,7 +71,7 @@ def predict_linear(X: np.ndarray | CSR, coef: np.ndarray, intercept: Any) -> np.
 class Problem:
     """One objective: data, loss and penalty.
 
-    Weights are ``theta``: coefficients, then the intercept if fitted, in an array of shape (n_parameters,), or
+    Weights are ``params``: coefficients, then the intercept if fitted, in an array of shape (n_parameters,), or
     (n_outputs, n_parameters) where there are several outputs, over which F sums.
 
     Attributes
@@ -151,67 +151,67 @@ class Problem:
 
     def default_start(self, seed: int) -> np.ndarray:
         """Zero, or random normal weights for a loss whose gradient is zero there: a saddle, or a maximum."""
-        theta = self.zeros()
+        params = self.zeros()
         if getattr(self.loss, "random_start", False):
-            coef = theta[..., : self.n_features]
+            coef = params[..., : self.n_features]
             coef[:] = np.random.default_rng(seed).standard_normal(coef.shape)
-        self.project(theta)
-        return theta
+        self.project(params)
+        return params
 
-    def project(self, theta: np.ndarray) -> None:
-        """Bring ``theta`` within the bounds of the penalty, where it has some."""
-        for row in np.atleast_2d(theta):
+    def project(self, params: np.ndarray) -> None:
+        """Bring ``params`` within the bounds of the penalty, where it has some."""
+        for row in np.atleast_2d(params):
             prox_of(self.penalty, row[: self.n_features], np.zeros(self.n_features))  # a step of 0 moves nothing else
 
-    def gradient(self, theta: np.ndarray, table: np.ndarray | None = None) -> tuple[float, np.ndarray]:
-        """Mean loss and its mean gradient at ``theta``, without the penalty; the array is reused by the next call.
+    def gradient(self, params: np.ndarray, table: np.ndarray | None = None) -> tuple[float, np.ndarray]:
+        """Mean loss and its mean gradient at ``params``, without the penalty; the array is reused by the next call.
 
         Into ``table``, of the shape (n_samples,), or (n_samples, n_outputs) of several, go the slopes of the rows.
         """
         work = self.work
-        if table is None and self.evaluations.recall(theta, self.losses, with_gradient=True):
+        if table is None and self.evaluations.recall(params, self.losses, with_gradient=True):
             return float(self.losses.sum()), work.gradient
         if self.several:
             launch = outputs_gradient if self.parallel else outputs_gradient.serial
-            launch(self.X, self.targets, theta, self.n_features, self.loss, work, table)
+            launch(self.X, self.targets, params, self.n_features, self.loss, work, table)
             self.losses[:] = work.losses
         else:
             kernel = self._batch_gradient if table is None else batch_gradient
             launch = kernel if self.parallel else kernel.serial
-            coef, b = self._split(theta)
+            coef, b = self._split(params)
             room = (work.partials, work.sums, self.blocks)
             self.losses[0] = launch(self.X, self.targets, coef, b, self.loss, *room, table, work.gradient)
-        self.evaluations.add(theta, self.losses, work.gradient)
+        self.evaluations.add(params, self.losses, work.gradient)
         return float(self.losses.sum()), work.gradient
 
     @cached_property
     def _batch_gradient(self) -> Any:
         return of_fixed_types(batch_gradient)
 
-    def look(self, theta: np.ndarray) -> np.ndarray:
-        """A copy of the gradient at ``theta``, which joins the `evaluations`, but the last one stays the last."""
+    def look(self, params: np.ndarray) -> np.ndarray:
+        """A copy of the gradient at ``params``, which joins the `evaluations`, but the last one stays the last."""
         losses, gradient, last = self.losses.copy(), self.work.gradient.copy(), self.evaluations.last
-        found = self.gradient(theta)[1].copy()
+        found = self.gradient(params)[1].copy()
         self.losses[:], self.work.gradient[:], self.evaluations.last = losses, gradient, last
         return found
 
-    def mean_loss(self, theta: np.ndarray) -> float:
-        if self.evaluations.recall(theta, self.losses):
+    def mean_loss(self, params: np.ndarray) -> float:
+        if self.evaluations.recall(params, self.losses):
             return float(self.losses.sum())
         if self.several:
             launch = outputs_mean_loss if self.n_values * self.n_outputs >= THREADED_FROM else outputs_mean_loss.serial
-            launch(self.X, self.targets, theta, self.n_features, self.loss, self.work)
+            launch(self.X, self.targets, params, self.n_features, self.loss, self.work)
             self.losses[:] = self.work.losses
         else:
             launch = mean_loss if self.n_values >= THREADED_FROM else mean_loss.serial
-            coef, b = self._split(theta)
+            coef, b = self._split(params)
             self.losses[0] = launch(self.X, self.targets, coef, b, self.loss, self.work.sums)
-        self.evaluations.add(theta, self.losses)
+        self.evaluations.add(params, self.losses)
         return float(self.losses.sum())
 
-    def penalties(self, theta: np.ndarray) -> np.ndarray:
+    def penalties(self, params: np.ndarray) -> np.ndarray:
         """The penalty of each output."""
-        rows = np.atleast_2d(theta)[:, : self.n_features]
+        rows = np.atleast_2d(params)[:, : self.n_features]
         return np.array(
             [value_of(self.penalty, w, s, self.penalty_weights) for w, s in zip(rows, self.strength, strict=True)]
         )
@@ -221,17 +221,17 @@ class Problem:
         each = self.penalty_weights if len(self.penalty_weights) else np.ones(self.n_features)
         return np.asarray(self.strength[k] * each)
 
-    def penalty_at(self, theta: np.ndarray) -> float:
-        return float(self.penalties(theta).sum())
+    def penalty_at(self, params: np.ndarray) -> float:
+        return float(self.penalties(params).sum())
 
-    def objectives(self, theta: np.ndarray) -> np.ndarray:
+    def objectives(self, params: np.ndarray) -> np.ndarray:
         """The mean loss plus the penalty of each output."""
-        self.mean_loss(theta)
-        return np.asarray(self.losses + self.penalties(theta))
+        self.mean_loss(params)
+        return np.asarray(self.losses + self.penalties(params))
 
-    def objective(self, theta: np.ndarray) -> float:
+    def objective(self, params: np.ndarray) -> float:
         """F: the mean loss plus the penalty, over all outputs."""
-        return self.mean_loss(theta) + self.penalty_at(theta)
+        return self.mean_loss(params) + self.penalty_at(params)
 
     def output_target(self, k: int) -> np.ndarray:
         """What output k is to predict for each row, shape (n_samples,)."""
@@ -240,9 +240,9 @@ class Problem:
             return np.where(y[:, 0] == k, 1.0, -1.0)
         return y if y.ndim == 1 else np.ascontiguousarray(y[:, min(k, y.shape[1] - 1)])
 
-    def _split(self, theta: np.ndarray) -> tuple[np.ndarray, float]:
-        coef = theta[: self.n_features].astype(self.dtype)
-        return coef, float(theta[self.n_features]) if self.fit_intercept else 0.0
+    def _split(self, params: np.ndarray) -> tuple[np.ndarray, float]:
+        coef = params[: self.n_features].astype(self.dtype)
+        return coef, float(params[self.n_features]) if self.fit_intercept else 0.0
 
 
 @dataclass(frozen=True)

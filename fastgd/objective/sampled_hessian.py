@@ -61,13 +61,13 @@ class Sample:
     def is_all(self) -> bool:
         return self.share == 1.0
 
-    def hessian(self, theta: np.ndarray) -> Hessian:
+    def hessian(self, params: np.ndarray) -> Hessian:
         """That of F in scaled variables.
 
         What softmax's outputs have in common is left out.
         """
         n_outputs, p = self.scaled.shape
-        curvature = self._curvatures(theta)
+        curvature = self._curvatures(params)
         alike = bool((curvature == curvature[:, :1]).all())
         matrices = np.empty((n_outputs, p, p))
         many = len(curvature) * p * p >= ROUGH_FROM and not isinstance(self.problem.X, CSR)
@@ -87,42 +87,42 @@ class Sample:
             z += targets.offset[:, None]
         return np.asarray(self._second_derivatives(z, targets).mean(axis=0))
 
-    def curves_evenly(self, theta: np.ndarray) -> bool:
+    def curves_evenly(self, params: np.ndarray) -> bool:
         """Whether the losses of all rows curve about as much."""
-        curvature = self._curvatures(theta)
+        curvature = self._curvatures(params)
         return bool(curvature.max() <= MOST_CURVED * curvature.mean())
 
-    def diagonal(self, theta: np.ndarray) -> np.ndarray:
+    def diagonal(self, params: np.ndarray) -> np.ndarray:
         """The Hessian's diagonal alone, (n_outputs, n_parameters)."""
-        curvature, problem = self._curvatures(theta), self.problem
-        shift, inverse, d = self.scaled.shift, self.scaled.inverse, problem.n_features
+        curvature, problem = self._curvatures(params), self.problem
+        shift, scale, d = self.scaled.shift, self.scaled.scale, problem.n_features
         X: Any = as_scipy(problem.X)
         mean = curvature.mean(axis=0)
         diagonal = np.empty(self.scaled.shape)
         diagonal[:, d:] = mean[:, None]
         moments = (curvature.T @ squared(problem.X) - 2.0 * (curvature.T @ X) * shift) / problem.n_samples
-        diagonal[:, :d] = np.maximum(moments + np.outer(mean, shift**2), 0.0) * inverse**2
+        diagonal[:, :d] = np.maximum(moments + np.outer(mean, shift**2), 0.0) * scale**2
         return self._filled_up(diagonal, curvature)
 
-    def curvature_along(self, theta: np.ndarray, change: np.ndarray) -> float:
+    def curvature_along(self, params: np.ndarray, change: np.ndarray) -> float:
         """The second derivative of F along a ``change`` of the scaled variables."""
-        z = self._predictors(self.scaled.moved(np.zeros_like(theta), change))
+        z = self._predictors(self.scaled.moved(np.zeros_like(params), change))
         by_penalty = self.scaled.smooth_curvature() * change[:, : self.problem.n_features] ** 2
-        return float((self._curvatures(theta) * z**2).mean(axis=0).sum() + by_penalty.sum())
+        return float((self._curvatures(params) * z**2).mean(axis=0).sum() + by_penalty.sum())
 
     def _products(self, curvature: np.ndarray, rough: bool) -> np.ndarray:
         """X' C X / n in scaled variables, the intercept a column of ones, for each column C of ``curvature``."""
         problem, scaled = self.problem, self.scaled
         shares = curvature / problem.n_samples
-        return gram(problem.X, shares, scaled.shift, problem.fit_intercept, scaled.inverse, rough)
+        return gram(problem.X, shares, scaled.shift, problem.fit_intercept, scaled.scale, rough)
 
-    def _curvatures(self, theta: np.ndarray) -> np.ndarray:
+    def _curvatures(self, params: np.ndarray) -> np.ndarray:
         """Second derivatives of the rows' losses in their linear predictors, (n_rows, n_outputs)."""
         problem = self.problem
         if is_squared(problem.loss):  # the same everywhere
             weight = problem.targets.weight if len(problem.targets.weight) else np.ones(problem.n_samples)
             return np.outer(weight, np.full(problem.n_outputs, problem.loss.curvature()))
-        z = self._predictors(theta)
+        z = self._predictors(params)
         if len(problem.targets.offset):
             z += problem.targets.offset[:, None]
         return self._second_derivatives(z, problem.targets)
@@ -143,11 +143,11 @@ class Sample:
                 return out
             wider *= WIDER
 
-    def _predictors(self, theta: np.ndarray) -> np.ndarray:
+    def _predictors(self, params: np.ndarray) -> np.ndarray:
         """Linear predictors without offsets, (n_rows, n_outputs)."""
         problem, d = self.problem, self.problem.n_features
-        weights = np.atleast_2d(theta)
-        if not theta.any():
+        weights = np.atleast_2d(params)
+        if not params.any():
             return np.zeros((problem.n_samples, len(weights)))
         intercept = weights[:, d] if problem.fit_intercept else np.zeros(len(weights))
         return predict_linear(problem.X, weights[:, :d], intercept)
@@ -175,10 +175,10 @@ class Sample:
 
     def _moments(self, columns: np.ndarray) -> np.ndarray:
         """Mean squares of some columns over all rows, in scaled variables; of sparse ones a little more."""
-        problem, shift, inverse = self.whole.problem, self.scaled.shift[columns], self.scaled.inverse[columns]
+        problem, shift, scale = self.whole.problem, self.scaled.shift[columns], self.scaled.scale[columns]
         if isinstance(problem.X, CSR):
-            return np.asarray((problem.mean_squares[columns] + shift**2) * inverse**2)
-        return np.asarray((((problem.X[:, columns] - shift) * inverse) ** 2).mean(axis=0))
+            return np.asarray((problem.mean_squares[columns] + shift**2) * scale**2)
+        return np.asarray((((problem.X[:, columns] - shift) * scale) ** 2).mean(axis=0))
 
 
 def independent(hessian: Hessian) -> bool:

@@ -56,18 +56,18 @@ def can_be_told(problem: Problem) -> bool:
     return smooth and not is_joint(problem.loss) and is_smooth(problem.penalty)
 
 
-def stationary(problem: Problem, theta: np.ndarray, gained: float) -> str | None:
-    """What F has at ``theta``: "minimum", "saddle" (F falls one way and not every way), "maximum", or None.
+def stationary(problem: Problem, params: np.ndarray, gained: float) -> str | None:
+    """What F has at ``params``: "minimum", "saddle" (F falls one way and not every way), "maximum", or None.
 
     None where the gradient is not small, F has no second derivatives, or is so flat one way that they do not tell.
     ``gained``: how far training has lowered F. It takes a few passes over X.
     """
-    if not (can_be_told(problem) and np.isfinite(theta).all()):
+    if not (can_be_told(problem) and np.isfinite(params).all()):
         return None
     with np.errstate(all="ignore"):
-        loss, gradient = problem.gradient(theta)
-        enough = max(SMALL * gained, SMALL_OF_F * abs(loss + problem.penalty_at(theta)))
-        rows = zip(np.atleast_2d(theta), np.atleast_2d(gradient), strict=True)
+        loss, gradient = problem.gradient(params)
+        enough = max(SMALL * gained, SMALL_OF_F * abs(loss + problem.penalty_at(params)))
+        rows = zip(np.atleast_2d(params), np.atleast_2d(gradient), strict=True)
         found = {_kind(_bend(problem, k, w, g), enough) for k, (w, g) in enumerate(rows)}
     if len(found) == 1:
         return found.pop()
@@ -82,22 +82,22 @@ def _kind(bend: Bend, enough: float) -> str | None:
     return "minimum" if bend.least > FLAT else None
 
 
-def _bend(problem: Problem, k: int, theta: np.ndarray, gradient: np.ndarray) -> Bend:
+def _bend(problem: Problem, k: int, params: np.ndarray, gradient: np.ndarray) -> Bend:
     """How F bends in the weights of output k."""
     d, p, n = problem.n_features, problem.n_parameters, problem.n_samples
     slope, by_penalty = gradient.copy(), np.zeros(p)
     by_penalty[:d] = penalty_curvature(problem)[k]
-    slope += by_penalty * theta
-    curvature = _curvature(problem, k, theta) / n
+    slope += by_penalty * params
+    curvature = _curvature(problem, k, params) / n
     if p <= MOST_WEIGHTS and problem.n_values * p <= MOST_PRODUCTS:
-        return _by_eigenvalues(problem, curvature, by_penalty, theta, slope)
-    return _by_lanczos(problem, curvature, by_penalty, theta, slope)
+        return _by_eigenvalues(problem, curvature, by_penalty, params, slope)
+    return _by_lanczos(problem, curvature, by_penalty, params, slope)
 
 
-def _curvature(problem: Problem, k: int, theta: np.ndarray) -> np.ndarray:
+def _curvature(problem: Problem, k: int, params: np.ndarray) -> np.ndarray:
     """The second derivative of each row's loss in its linear predictor, weighted."""
     d, targets = problem.n_features, problem.targets
-    z = predict_linear(problem.X, theta[:d], theta[d] if problem.fit_intercept else 0.0)
+    z = predict_linear(problem.X, params[:d], params[d] if problem.fit_intercept else 0.0)
     z += targets.offset if len(targets.offset) else 0.0
     out = np.empty_like(z)
     one = targets._replace(y=problem.output_target(k), one_vs_rest=False)
@@ -106,7 +106,7 @@ def _curvature(problem: Problem, k: int, theta: np.ndarray) -> np.ndarray:
 
 
 def _by_eigenvalues(
-    problem: Problem, curvature: np.ndarray, by_penalty: np.ndarray, theta: np.ndarray, slope: np.ndarray
+    problem: Problem, curvature: np.ndarray, by_penalty: np.ndarray, params: np.ndarray, slope: np.ndarray
 ) -> Bend:
     no_shift = np.zeros(problem.n_features)
     parts = np.maximum(np.column_stack([curvature, -curvature]), 0.0)
@@ -119,12 +119,12 @@ def _by_eigenvalues(
     values, vectors = np.linalg.eigh(hessian)
     sizes = np.maximum(np.abs(values), FLAT)
     gain = 0.5 * float(((vectors.T @ (scale * slope)) ** 2 / sizes).sum())
-    reach = 0.5 * float(((vectors.T @ (theta / scale)) ** 2 * sizes).sum())
+    reach = 0.5 * float(((vectors.T @ (params / scale)) ** 2 * sizes).sum())
     return Bend(float(values[0]), float(values[-1]), gain, reach)
 
 
 def _by_lanczos(
-    problem: Problem, curvature: np.ndarray, by_penalty: np.ndarray, theta: np.ndarray, slope: np.ndarray
+    problem: Problem, curvature: np.ndarray, by_penalty: np.ndarray, params: np.ndarray, slope: np.ndarray
 ) -> Bend:
     """By products of the Hessian and a vector; the gain is that of a step along the gradient, which is no more."""
     d, p, X = problem.n_features, problem.n_parameters, as_scipy(problem.X)
@@ -143,7 +143,7 @@ def _by_lanczos(
     least = values[0] if values[0] < 0 or errors[0] < 0.5 * values[0] else 0.0
     most = values[-1] if values[-1] > 0 or errors[-1] < -0.5 * values[-1] else 0.0
     size = max(FLAT, float(np.abs(values).max()))
-    gain, reach = float(np.linalg.norm(scale * slope)) ** 2 / size, float(np.linalg.norm(theta / scale)) ** 2 * size
+    gain, reach = float(np.linalg.norm(scale * slope)) ** 2 / size, float(np.linalg.norm(params / scale)) ** 2 * size
     return Bend(float(least), float(most), 0.5 * gain, 0.5 * reach)
 
 

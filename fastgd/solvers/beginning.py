@@ -16,8 +16,8 @@ WORTH_A_LOOK = 0.25
 FEW_ROWS = 1024
 
 
-def beginning(scaled: Scaled, sample: Sample, theta: np.ndarray, watch: Watch) -> tuple[np.ndarray, np.ndarray]:
-    """Weights to begin from, ``theta`` or the best intercepts alone, and the gradient there.
+def beginning(scaled: Scaled, sample: Sample, params: np.ndarray, watch: Watch) -> tuple[np.ndarray, np.ndarray]:
+    """Weights to begin from, ``params`` or the best intercepts alone, and the gradient there.
 
     Counts of thousands have logarithms of 8: from zero, steps that believe in a quadratic model of the loss go wrong by
     orders of magnitude, and a gradient that is small beside the one there may still have most of the way to go.
@@ -25,19 +25,19 @@ def beginning(scaled: Scaled, sample: Sample, theta: np.ndarray, watch: Watch) -
     where fits begin from the targets themselves.
     """
     problem = scaled.problem
-    scaled.evaluate(theta)
+    scaled.evaluate(params)
     gradient, objective = scaled.gradient.copy(), scaled.objective
-    if theta.any() or not problem.fit_intercept or is_squared(problem.loss):
-        return theta, gradient
+    if params.any() or not problem.fit_intercept or is_squared(problem.loss):
+        return params, gradient
     curvature = sample.curvatures_at_zero(_one_in(sample.problem.n_samples))
     promised = 0.5 * float((scaled.slope[:, -1] ** 2 / curvature).sum())
     if not promised > WORTH_A_LOOK * abs(objective):
-        return theta, gradient
-    start = theta.copy()
+        return params, gradient
+    start = params.copy()
     np.atleast_2d(start)[:, -1], _ = best_intercepts(problem, _one_in(problem.n_samples))
     scaled.evaluate(start)
     watch.passes_before += problem.n_samples / watch.problem.n_samples
-    return (start, scaled.gradient.copy()) if scaled.objective < objective else (theta, gradient)
+    return (start, scaled.gradient.copy()) if scaled.objective < objective else (params, gradient)
 
 
 def _one_in(n_samples: int) -> int:

@@ -15,23 +15,23 @@ from .stationarity import all_small, mapping_norms, norms_at_zero
 from .steps import follows_curvature
 
 
-def gd(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.ndarray) -> None:
-    """Change ``theta`` by one step an epoch until the watch says stop. Source: Cauchy (1847).
+def gd(problem: Problem, options: Options, plan: Plan, watch: Watch, params: np.ndarray) -> None:
+    """Change ``params`` by one step an epoch until the watch says stop. Source: Cauchy (1847).
 
     The loss that an epoch's gradient comes with is F where the epoch began, so the trace costs nothing.
     """
     if follows_curvature(problem, options):
-        gd_by_local_rate(problem, options, plan, watch, theta)
+        gd_by_local_rate(problem, options, plan, watch, params)
         return
     stepper = make_stepper(problem, options, plan)
     move = of_fixed_types(update_outputs if problem.several else update)
     apart = keeps_model(options.rule, problem.penalty)
-    at_zero = norms_at_zero(problem, options, plan.learning_rate, stepper, theta)
+    at_zero = norms_at_zero(problem, options, plan.learning_rate, stepper, params)
     for epoch in watch.epochs():
-        loss, gradient = problem.gradient(theta)
+        loss, gradient = problem.gradient(params)
         if not apart:
-            watch.evaluate(loss + problem.penalty_at(theta))
-        norms = mapping_norms(theta, gradient, plan.learning_rate, stepper)
+            watch.evaluate(loss + problem.penalty_at(params))
+        norms = mapping_norms(params, gradient, plan.learning_rate, stepper)
         at_zero = norms if at_zero is None else at_zero
         if options.tol and all_small(norms, at_zero, options.tol, problem.independent):
             watch.stop("tol", converged=True)
@@ -39,9 +39,9 @@ def gd(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.n
         if not apart and watch.certified(gradient):
             break
         rate = float(options.schedule.rate(plan.learning_rate, epoch - 1, float(epoch - 1))) * watch.rate_factor
-        move(theta, gradient, rate, epoch, stepper)
+        move(params, gradient, rate, epoch, stepper)
         if apart:
-            watch.follow(lambda: model_of(theta, stepper))
+            watch.follow(lambda: model_of(params, stepper))
         watch.step(epoch, -1, loss, rate, gradient)
         watch.tick(1.0, loss, rate)
         watch.record(loss, rate, float(np.linalg.norm(norms)))

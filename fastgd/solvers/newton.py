@@ -33,8 +33,8 @@ DIFFERENCE, ALIKE = 0.01, 2.0
 GROWTH, MOST_RENEWALS = 8, 4
 
 
-def newton(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.ndarray) -> None:
-    """Change ``theta`` to the minimum on a sample of the rows, then by a step a pass on the gradient of all of them.
+def newton(problem: Problem, options: Options, plan: Plan, watch: Watch, params: np.ndarray) -> None:
+    """Change ``params`` to the minimum on a sample of the rows, then by a step a pass on the gradient of all of them.
 
     Steps are preconditioned by the sample's Hessian, corrected by what the steps before have shown, and so nearly
     independent of the units of the columns and of how they depend on each other. Where the sample is all rows, this
@@ -45,19 +45,19 @@ def newton(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: 
     scaled = Scaled(problem, make_stepper(problem, options, plan))
     sample = Sample.draw(scaled, sample_size(problem, "newton"), options.seed)
     if sample.is_all:
-        start, at_start = beginning(scaled, sample, theta, watch)
+        start, at_start = beginning(scaled, sample, params, watch)
         descent = QuasiNewton(scaled, start, model_of(sample, start, watch, problem.n_samples), plan.learning_rate)
         exact = not is_joint(problem.loss)
 
         def anew(at: np.ndarray, kept: bool) -> CurvatureModel | None:
             return model_of(sample, at, watch, problem.n_samples) if kept and exact else None
 
-        descend(descent, options, watch, theta, at_start=at_start, renewed=anew)
+        descend(descent, options, watch, params, at_start=at_start, renewed=anew)
         return
-    first, model, at_start = minimum_on(sample, theta, plan.learning_rate, watch)
-    unseen = begins_on_sample(problem, theta)
+    first, model, at_start = minimum_on(sample, params, plan.learning_rate, watch)
+    unseen = begins_on_sample(problem, params)
     known = {"objective": watch.rows[0][3]} if unseen else {}
-    descent = QuasiNewton(scaled, theta, model, plan.learning_rate, **known)
+    descent = QuasiNewton(scaled, params, model, plan.learning_rate, **known)
     moved, renewals = True, 0  # since the Hessian was made; how often it was
 
     def renewed(at: np.ndarray, kept: bool) -> CurvatureModel | None:
@@ -72,23 +72,23 @@ def newton(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: 
         sample = Sample.draw(scaled, sample_size(problem, "newton", GROWTH**renewals), options.seed)
         return model_of(sample, at, watch, problem.n_samples)
 
-    descend(descent, options, watch, theta, first=first, at_start=at_start if unseen else None, renewed=renewed)
+    descend(descent, options, watch, params, first=first, at_start=at_start if unseen else None, renewed=renewed)
 
 
-def begins_on_sample(problem: Problem, theta: np.ndarray) -> bool:
+def begins_on_sample(problem: Problem, params: np.ndarray) -> bool:
     """Whether the first pass over X is that at the minimum on a sample: from zero weights, where F is quick to see."""
-    return not theta.any() and not problem.several and sample_size(problem, "newton") < problem.n_samples
+    return not params.any() and not problem.several and sample_size(problem, "newton") < problem.n_samples
 
 
-def hessian_of(sample: Sample, theta: np.ndarray, watch: Watch) -> Hessian:
+def hessian_of(sample: Sample, params: np.ndarray, watch: Watch) -> Hessian:
     """The sample's, which counts as a pass over its rows."""
     watch.passes_before += sample.share
-    return sample.hessian(theta)
+    return sample.hessian(params)
 
 
-def model_of(sample: Sample, theta: np.ndarray, watch: Watch, among: int) -> CurvatureModel:
+def model_of(sample: Sample, params: np.ndarray, watch: Watch, among: int) -> CurvatureModel:
     """For steps on the gradient of so many rows, by the sample's Hessian."""
-    model = model_by(hessian_of(sample, theta, watch), sample.problem)
+    model = model_by(hessian_of(sample, params, watch), sample.problem)
     model.stretch(shortfall(sample.problem.n_samples, among, sample.problem.n_parameters))
     return model
 
@@ -111,18 +111,18 @@ def shortfall(n_rows: int, among: int, n_parameters: int) -> float:
 
 
 def minimum_on(
-    sample: Sample, theta: np.ndarray, longest: float, watch: Watch
+    sample: Sample, params: np.ndarray, longest: float, watch: Watch
 ) -> tuple[np.ndarray, CurvatureModel, np.ndarray]:
-    """Weights near the minimum on a sample of the rows, with the sample's model there, and its gradient at ``theta``.
+    """Weights near the minimum on a sample of the rows, with the sample's model there, and its gradient at ``params``.
 
-    The way there is by its Hessian at ``theta`` where that may serve to the end, else by that of a part of it.
+    The way there is by its Hessian at ``params`` where that may serve to the end, else by that of a part of it.
     """
     problem, among = sample.problem, sample.whole.problem.n_samples
     alike = is_squared(problem.loss)  # everywhere: one Hessian will do
     parts = min(problem.n_samples // (FEWEST_ROWS_A_PARAMETER * problem.n_parameters), MOST_PARTS)
     single_and_smooth = is_smooth(problem.penalty) and not problem.several
     watch.passes_before += sample.share
-    start, at_start = beginning(sample.scaled, sample, theta, watch)
+    start, at_start = beginning(sample.scaled, sample, params, watch)
     hopeful = single_and_smooth and not problem.sparse and sample.curves_evenly(start)  # sparse columns are not normal
     part = sample if alike or hopeful or parts < 2 else sample.every(parts)
     hessian = hessian_of(part, start, watch)
@@ -130,7 +130,7 @@ def minimum_on(
     near, moved = NEAR_ENOUGH * problem.n_parameters / problem.n_samples, False  # since the Hessian was made
     for step in range(1, MOST_STEPS + 1):
         if alike and longest == 1.0:  # a step goes all the way
-            descent.theta = sample.scaled.moved(start, descent.change)
+            descent.params = sample.scaled.moved(start, descent.change)
             break
         if descent.exhausted or descent.promised <= near * abs(descent.objective):
             break
@@ -140,7 +140,7 @@ def minimum_on(
         stale = not kept and (moved or wild) and not is_joint(problem.loss)
         if stale or step % STEPS_A_MODEL == 0:
             part, moved = sample if stale else part, False
-            hessian = hessian_of(part, descent.theta, watch)
+            hessian = hessian_of(part, descent.params, watch)
             descent.model = model_by(hessian, problem)
             descent.propose()
         elif kept:
@@ -148,10 +148,10 @@ def minimum_on(
     if not alike:
         there = hessian_there(descent, hessian, among, watch) if hopeful else None
         if there is None:
-            return descent.theta, model_of(sample, descent.theta, watch, among), at_start
+            return descent.params, model_of(sample, descent.params, watch, among), at_start
         descent.model = replaced(descent.model, there)
     descent.model.stretch(shortfall(problem.n_samples, among, problem.n_parameters))
-    return descent.theta, descent.model, at_start
+    return descent.params, descent.model, at_start
 
 
 def replaced(model: CurvatureModel, hessian: Hessian) -> CurvatureModel:
@@ -184,7 +184,7 @@ def hessian_there(descent: QuasiNewton, start: Hessian, among: int, watch: Watch
         v -= (way @ matrix @ v) / (way @ matrix @ way) * way
     v /= np.sqrt(v @ matrix @ v)
     watch.passes_before += problem.n_samples / among
-    scaled.evaluate(scaled.moved(descent.theta, DIFFERENCE * v[None]))
+    scaled.evaluate(scaled.moved(descent.params, DIFFERENCE * v[None]))
     product = (scaled.slope - descent.slope)[0] / DIFFERENCE
     by_penalty = np.zeros(len(matrix))
     by_penalty[: problem.n_features] = scaled.smooth_curvature()[0]

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.update_step import Metric, Stepper
+from ..kernels.update_step import Preconditioner, Stepper
 from ..objective.problem import Problem
 from ..terms.losses import LOSSES
 from ..terms.penalties import is_smooth
 from ..terms.rate_schedules import SCHEDULES
 from .options import QUASI_NEWTON, VARIANCE_REDUCED, WHOLE_STEPS, Options
-from .steps import choose_metric, penalty_curvature, stable_rates
+from .steps import choose_preconditioner, penalty_curvature, stable_rates
 
 # No more than a third of the rows: a batch of all of them would be gd.
 DEFAULT_BATCH, FEWEST_BATCHES = 32, 3
@@ -27,7 +27,7 @@ MOST_HESSIAN_VALUES = 2_000_000
 class Plan:
     method: str
     batch_size: int
-    metric: Metric
+    preconditioner: Preconditioner
     learning_rate: float
     shares: np.ndarray  # of the learning rate for each output
     passes: float  # over X, for the statistics that the rate comes from
@@ -93,7 +93,7 @@ def make_plan(problem: Problem, options: Options) -> Plan:
     """Settle what the user left to us; ``options.method`` is settled already."""
     method = options.method
     batch_size = _batch_size(problem, options)
-    metric = choose_metric(problem, options)
+    preconditioner = choose_preconditioner(problem, options)
     shares, passes, reason = np.ones(problem.n_outputs), 0.0, "given"
     if options.learning_rate != "auto":
         rate = options.learning_rate
@@ -102,11 +102,11 @@ def make_plan(problem: Problem, options: Options) -> Plan:
     elif getattr(options.schedule, "sets_rate", False):
         rate, reason = float(options.schedule.rate(0.0, 0, 0.0)), "set by its schedule"
     else:
-        rates, passes, reason = stable_rates(problem, options, metric, batch_size)
+        rates, passes, reason = stable_rates(problem, options, preconditioner, batch_size)
         rate = float(rates.max())
         shares = rates / rate
     shards = min(options.shards or 1, problem.n_samples)
-    return Plan(method, batch_size, metric, rate, shares, passes, reason, shards)
+    return Plan(method, batch_size, preconditioner, rate, shares, passes, reason, shards)
 
 
 def make_stepper(problem: Problem, options: Options, plan: Plan) -> Stepper:
@@ -114,7 +114,7 @@ def make_stepper(problem: Problem, options: Options, plan: Plan) -> Stepper:
     return Stepper.make(
         options.rule,
         problem.penalty,
-        plan.metric,
+        plan.preconditioner,
         problem.n_parameters,
         strength=problem.strength,
         rate=plan.shares * problem.rate_shares,

@@ -49,8 +49,8 @@ class CurvatureModel(Protocol):
 
     largest: float
 
-    def change(self, scaled: Scaled, theta: np.ndarray) -> tuple[np.ndarray, float]:
-        """The change of variables to try from ``theta``, and the decrease of F that its slope promises."""
+    def change(self, scaled: Scaled, params: np.ndarray) -> tuple[np.ndarray, float]:
+        """The change of variables to try from ``params``, and the decrease of F that its slope promises."""
 
     def learn(self, step: np.ndarray, change_of_slope: np.ndarray) -> None:
         """Agree with what a step showed."""
@@ -68,16 +68,16 @@ class Dense:
     For penalties with kinks: the minimum of the quadratic and the penalty is found by coordinate descent. Source: Lee,
     Sun and Saunders, Proximal Newton-type methods for minimizing composite functions (2014); the correction is that
     of Broyden, Fletcher, Goldfarb and Shanno (1970), Nocedal and Wright, Numerical optimization (2006), 6.19; the size
-    that follows the steps that of Oren and Luenberger, Self-scaling variable metric algorithms (1974).
+    that follows the steps that of Oren and Luenberger, Self-scaling variable preconditioner algorithms (1974).
     """
 
     def __init__(self, hessian: np.ndarray) -> None:
         self.hessian, self.rescaled = hessian, False
         self.largest = float(np.einsum("kii->ki", hessian).max())
 
-    def change(self, scaled: Scaled, theta: np.ndarray) -> tuple[np.ndarray, float]:
+    def change(self, scaled: Scaled, params: np.ndarray) -> tuple[np.ndarray, float]:
         change, d = np.empty_like(scaled.slope), scaled.n_features
-        for k, (hessian, weights) in enumerate(zip(self.hessian, np.atleast_2d(theta), strict=True)):
+        for k, (hessian, weights) in enumerate(zip(self.hessian, np.atleast_2d(params), strict=True)):
             args = (k, SWEEPS, SWEEP_TOLERANCE, change[k])
             minimise_quadratic(hessian, scaled.slope[k].copy(), weights[:d].copy(), scaled.stepper, *args)
         # At the minimum of the model, slope and kinked penalty together promise this much at least.
@@ -133,7 +133,7 @@ class LimitedMemory:
         """Over a Hessian's diagonal, (n_outputs, n_parameters), and a ``length`` that suits the first step."""
         return cls(lambda slope: slope / diagonal, float(diagonal.max()), length, rescaled=True)
 
-    def change(self, scaled: Scaled, theta: np.ndarray) -> tuple[np.ndarray, float]:  # noqa: ARG002  # as the protocol
+    def change(self, scaled: Scaled, params: np.ndarray) -> tuple[np.ndarray, float]:  # noqa: ARG002  # as the protocol
         direction = -scaled.slope
         shares = []
         for s, y, curvature in reversed(self.pairs):
@@ -184,18 +184,18 @@ class QuasiNewton:
 
     Attributes
     ----------
-    theta : the best weights so far; ``objective``, ``loss``, ``gradient`` of the loss and ``slope`` are F's there.
+    params : the best weights so far; ``objective``, ``loss``, ``gradient`` of the loss and ``slope`` are F's there.
     length : the part of the model's step that is tried next.
 
-    Where the ``objective`` at ``theta`` is known, the pass is saved that would tell it, and the rest with it: the first
+    Where the ``objective`` at ``params`` is known, the pass is saved that would tell it, and the rest with it: the first
     weights that are tried come from elsewhere, see `jump`.
     """
 
     def __init__(
-        self, scaled: Scaled, theta: np.ndarray, model: CurvatureModel, longest: float, objective: float | None = None
+        self, scaled: Scaled, params: np.ndarray, model: CurvatureModel, longest: float, objective: float | None = None
     ) -> None:
         self.scaled, self.model, self.longest, self.length = scaled, model, longest, longest
-        self.theta, self.known = theta.copy(), objective is None
+        self.params, self.known = params.copy(), objective is None
         if objective is None:
             self._evaluate()
             self.propose()
@@ -203,12 +203,12 @@ class QuasiNewton:
             self.objective, self.promised = objective, math.inf  # no step is proposed yet
 
     def _evaluate(self) -> None:
-        self.scaled.evaluate(self.theta)
+        self.scaled.evaluate(self.params)
         self._keep()
 
     def propose(self) -> None:
         """Make the next step: the model's, from the best weights so far."""
-        self.change, self.promised = self.model.change(self.scaled, self.theta)
+        self.change, self.promised = self.model.change(self.scaled, self.params)
         self.length = self.longest
 
     @property
@@ -221,7 +221,7 @@ class QuasiNewton:
         self.scaled.evaluate(trial)
         lower = self.scaled.objective < self.objective and bool(np.isfinite(self.scaled.slope).all())
         if lower:
-            self.theta = trial
+            self.params = trial
             self._keep()
         elif self.known:
             self._return()
@@ -234,12 +234,12 @@ class QuasiNewton:
     def judge(self) -> bool:
         """Try the step, and keep it if F falls enough; else cut it."""
         scaled = self.scaled
-        trial = scaled.moved(self.theta, self.length * self.change)
+        trial = scaled.moved(self.params, self.length * self.change)
         scaled.evaluate(trial)
         promised = self.length * self.promised
         if scaled.objective <= self.objective - SUFFICIENT * promised + self._rounding:  # a NaN is not
             self.model.learn(self.length * self.change, scaled.slope - self.slope)
-            self.theta = trial
+            self.params = trial
             self._keep()
             return True
         rise = scaled.objective - self.objective + promised
@@ -262,29 +262,29 @@ def descend(
     descent: QuasiNewton,
     options: Options,
     watch: Watch,
-    theta: np.ndarray,
+    params: np.ndarray,
     *,
     first: np.ndarray | None = None,
     at_start: np.ndarray | None = None,
     renewed: Callable[[np.ndarray, bool], CurvatureModel | None] = lambda _theta, _kept: None,
 ) -> None:
-    """Change ``theta`` by a step a pass until the watch says stop.
+    """Change ``params`` by a step a pass until the watch says stop.
 
-    ``first`` are weights to try before all steps, ``at_start`` the gradient at ``theta`` if that is not to be taken
+    ``first`` are weights to try before all steps, ``at_start`` the gradient at ``params`` if that is not to be taken
     from the descent; ``renewed`` may have another model, from the best weights and whether they are new.
     """
     scaled = descent.scaled
     step = 1.0 / descent.model.largest
-    at_zero = norms_at_zero(scaled.problem, options, step, scaled.stepper, theta)
+    at_zero = norms_at_zero(scaled.problem, options, step, scaled.stepper, params)
     if at_zero is None:
-        at_zero = mapping_norms(theta, descent.gradient if at_start is None else at_start, step, scaled.stepper)
+        at_zero = mapping_norms(params, descent.gradient if at_start is None else at_start, step, scaled.stepper)
     last = math.inf
     for epoch in watch.epochs():
         length = descent.length
         kept = descent.judge() if first is None else descent.jump(first)
         first = None
-        theta[:] = descent.theta
-        norms = mapping_norms(theta, descent.gradient, step, scaled.stepper)
+        params[:] = descent.params
+        norms = mapping_norms(params, descent.gradient, step, scaled.stepper)
         watch.step(epoch, -1, descent.loss, length, descent.gradient)
         watch.tick(1.0, descent.loss, length)
         norm = float(np.linalg.norm(norms))
@@ -295,7 +295,7 @@ def descend(
             break
         if watch.certified(descent.gradient):
             break
-        model = renewed(descent.theta, kept) if watch.passes_left >= 1 else None
+        model = renewed(descent.params, kept) if watch.passes_left >= 1 else None
         descent.model = descent.model if model is None else model
         if kept or model is not None:
             descent.propose()

@@ -8,7 +8,7 @@ from ..data.matrix import take_rows
 from ..data.row_order import RowOrder, spread_rows
 from ..kernels.minibatch_epoch import Workspace, minibatch_epoch
 from ..kernels.row_targets import Targets
-from ..kernels.update_step import Metric, Stepper
+from ..kernels.update_step import Preconditioner, Stepper
 from ..objective.intercept_only import best_constant
 from ..objective.problem import Problem
 from .options import Options
@@ -31,7 +31,7 @@ TOO_FAR = 2.0
 
 
 def searched_rates(
-    problem: Problem, options: Options, metric: Metric, batch_size: int, norms: np.ndarray
+    problem: Problem, options: Options, preconditioner: Preconditioner, batch_size: int, norms: np.ndarray
 ) -> tuple[np.ndarray, float, str]:
     """A rate for each output, how many passes over X they took to find, and in words how they were found.
 
@@ -56,7 +56,9 @@ def searched_rates(
         start = sample.default_start(options.seed)
         loss = sample.mean_loss(start)
         limit = TOO_FAR * loss if loss > 0 else np.inf
-        values = np.array([_objective_after(sample, start, options, metric, size, epochs, limit, r) for r in grid])
+        values = np.array(
+            [_objective_after(sample, start, options, preconditioner, size, epochs, limit, r) for r in grid]
+        )
         # What a constant gains already says nothing of a rate: a target far from zero is most of the loss.
         rates[k] = grid[_choose(values, min(sample.objective(start), best_constant(sample)))]
     # At a constant rate the noise of batches stays, in proportion to it; few epochs do not show that.
@@ -85,18 +87,18 @@ def _objective_after(
     sample: Problem,
     start: np.ndarray,
     options: Options,
-    metric: Metric,
+    preconditioner: Preconditioner,
     size: int,
     epochs: int,
     limit: float,
     rate: float,
 ) -> float:
     """The objective after some epochs at a rate; infinity if the running loss is above a limit."""
-    theta = start.copy()
+    params = start.copy()
     stepper = Stepper.make(
         options.rule,
         sample.penalty,
-        metric,
+        preconditioner,
         sample.n_parameters,
         strength=sample.strength,
         weights=sample.penalty_weights,
@@ -109,8 +111,8 @@ def _objective_after(
     for epoch in range(epochs):
         order = orders.epoch(epoch + 1)
         total = minibatch_epoch.serial(
-            sample.X, sample.targets, order, size, rates, 1 + epoch * steps, sample.loss, stepper, theta, work
+            sample.X, sample.targets, order, size, rates, 1 + epoch * steps, sample.loss, stepper, params, work
         )
         if not total <= limit * sample.n_samples:  # a NaN is not <= either
             return np.inf
-    return sample.objective(theta)
+    return sample.objective(params)

@@ -46,17 +46,17 @@ class Shard:
     model : the mean of its weights, where it keeps one.
     """
 
-    def __init__(self, theta: np.ndarray, make: Callable[[np.ndarray, Follow], Block]) -> None:
-        self.theta, self.steps = apart(theta), 0
+    def __init__(self, params: np.ndarray, make: Callable[[np.ndarray, Follow], Block]) -> None:
+        self.params, self.steps = apart(params), 0
         self.model: Callable[[], np.ndarray] | None = None
-        self.block = make(self.theta, self._follow)
+        self.block = make(self.params, self._follow)
 
     def _follow(self, model: Callable[[], np.ndarray]) -> None:
         self.model = model
 
-    def descend(self, theta: np.ndarray, order: np.ndarray, rates: np.ndarray) -> float:
-        """From ``theta`` a step for each row, at the first of the rates; the summed losses."""
-        self.theta[...] = theta
+    def descend(self, params: np.ndarray, order: np.ndarray, rates: np.ndarray) -> float:
+        """From ``params`` a step for each row, at the first of the rates; the summed losses."""
+        self.params[...] = params
         if len(order) == 0:
             return 0.0
         with np.errstate(all="ignore"):  # which holds for the thread that says so
@@ -67,15 +67,15 @@ class Shard:
 
 @contextmanager
 def in_shards(
-    theta: np.ndarray, n_shards: int, begin: int, follow: Follow, make: Callable[[np.ndarray, Follow], Block]
+    params: np.ndarray, n_shards: int, begin: int, follow: Follow, make: Callable[[np.ndarray, Follow], Block]
 ) -> Iterator[Block]:
     """Takes some rows in ``n_shards`` parts, one after the other or at once, as there are threads; same bits.
 
-    Each part starts at ``theta``, which then becomes the mean of where they lead, weighted by their rows. ``make``
+    Each part starts at ``params``, which then becomes the mean of where they lead, weighted by their rows. ``make``
     turns a copy of the weights into what takes steps with it. A mean of weights, which that may keep up from its step
     number ``begin`` on, is averaged over the copies as well, weighted by their steps.
     """
-    shards = [Shard(theta, make) for _ in range(n_shards)]
+    shards = [Shard(params, make) for _ in range(n_shards)]
 
     def model() -> np.ndarray:
         begun = [(shard.model, shard.steps - begin + 1) for shard in shards if shard.model is not None]
@@ -88,9 +88,9 @@ def in_shards(
         def run(order: np.ndarray, rates: np.ndarray, _t: int) -> float:
             bounds = [len(order) * s // n_shards for s in range(n_shards + 1)]
             parts = [order[start:stop] for start, stop in pairwise(bounds)]
-            losses = pool.map(lambda shard, part: shard.descend(theta, part, rates), shards, parts)
+            losses = pool.map(lambda shard, part: shard.descend(params, part, rates), shards, parts)
             total = sum(losses)
-            theta[...] = mean([shard.theta for shard in shards], [len(part) for part in parts])
+            params[...] = mean([shard.params for shard in shards], [len(part) for part in parts])
             if any(shard.model is not None for shard in shards):
                 follow(model)
             return float(total)

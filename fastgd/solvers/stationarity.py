@@ -10,9 +10,9 @@ from ..objective.problem import Problem
 from .options import Options
 
 
-def mapping_norms(theta: np.ndarray, gradient: np.ndarray, rate: float, stepper: Stepper) -> np.ndarray:
+def mapping_norms(params: np.ndarray, gradient: np.ndarray, rate: float, stepper: Stepper) -> np.ndarray:
     """The norm of the proximal-gradient mapping for each output."""
-    rows = zip(np.atleast_2d(theta), np.atleast_2d(gradient), strict=True)
+    rows = zip(np.atleast_2d(params), np.atleast_2d(gradient), strict=True)
     return np.array([prox_mapping_norm(w, g, rate * stepper.rate[k], stepper, k) for k, (w, g) in enumerate(rows)])
 
 
@@ -23,11 +23,11 @@ def all_small(norms: np.ndarray, at_zero: np.ndarray, tol: float, independent: b
 
 
 def norms_at_zero(
-    problem: Problem, options: Options, rate: float, stepper: Stepper, theta: np.ndarray
+    problem: Problem, options: Options, rate: float, stepper: Stepper, params: np.ndarray
 ) -> np.ndarray | None:
     """The norms that ``tol`` is relative to; None where they come with the first gradient anyway, or are not needed."""
-    if not options.tol or not theta.any():
+    if not options.tol or not params.any():
         return None
-    zero = np.zeros_like(theta)
+    zero = np.zeros_like(params)
     _, gradient = problem.gradient(zero)
     return mapping_norms(zero, gradient, rate, stepper)

@@ -1,4 +1,4 @@
-"""Learning rates from the data: the metric steps are taken in, smoothness constants, stable rates."""
+"""Learning rates from the data: the preconditioner steps are taken in, smoothness constants, stable rates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..kernels.batch_gradient import row_norms
 from ..kernels.column_moments import moments_of_columns
 from ..kernels.row_access import CSR
 from ..kernels.row_targets import Targets
-from ..kernels.update_step import Metric
+from ..kernels.update_step import Preconditioner
 from ..objective.gram import centred_blocks, gram
 from ..objective.problem import THREADED_FROM, Problem, chunk_count
 from ..terms.losses import LOSSES, HalfSquared, is_squared
@@ -51,7 +51,7 @@ POWER_ITERATIONS = 12
 INFLATION = 1.1
 
 
-def choose_metric(problem: Problem, options: Options) -> Metric:
+def choose_preconditioner(problem: Problem, options: Options) -> Preconditioner:
     """The variables to step in: scaled and, with an intercept, centred columns where units differ much.
 
     In u_j = w_j sqrt(spread_j^2 + l2_j / c), with c the largest curvature of the loss (1 where there is none) and l2_j
@@ -65,7 +65,7 @@ def choose_metric(problem: Problem, options: Options) -> Metric:
     svrg and saga scale sparse columns by their largest values: the spread of a column that few rows have would make
     those rows, and with them L_max, huge. They centre those alone that are far from zero, see `centred`.
     """
-    identity = Metric.identity(problem.n_features)
+    identity = Preconditioner.identity(problem.n_features)
     automatic = options.scale == "auto"
     if options.scale is False or (automatic and options.learning_rate != "auto" and options.method not in QUASI_NEWTON):
         return identity
@@ -89,12 +89,12 @@ def choose_metric(problem: Problem, options: Options) -> Metric:
         varying = np.append(varying, 1.0)  # the intercept is a column of ones
     alike = automatic and varying.max() / varying.min() <= tolerance
     if alike and lazy:
-        return Metric(shift, identity.inverse)  # where no column is scaled, all weights decay at one speed
+        return Preconditioner(shift, identity.scale)  # where no column is scaled, all weights decay at one speed
     if alike and not far:
         return identity
     # Powers of two, so that going from one to the other variables and back is exact.
-    inverse = np.exp2(-np.round(np.log2(np.where(size > 0, size, 1.0))))
-    return Metric(shift, inverse)
+    scale = np.exp2(-np.round(np.log2(np.where(size > 0, size, 1.0))))
+    return Preconditioner(shift, scale)
 
 
 def _curvature(problem: Problem) -> float:
@@ -225,7 +225,7 @@ class Rates(NamedTuple):
     reason: str
 
 
-def stable_rates(problem: Problem, options: Options, metric: Metric, batch_size: int) -> Rates:
+def stable_rates(problem: Problem, options: Options, preconditioner: Preconditioner, batch_size: int) -> Rates:
     """Rates that are stable for steps on ``batch_size`` rows, for each output.
 
     For adaptive rules it is their own default. For losses without a largest curvature it is found by trial, see
@@ -242,13 +242,13 @@ def stable_rates(problem: Problem, options: Options, metric: Metric, batch_size:
     if default is not None:
         return Rates(np.full(problem.n_outputs, float(default)), 0.0, "the default of the rule")
     if getattr(problem.loss, "curvature", None) is None:
-        norms = squared_norms(problem, problem.X, metric, problem.targets.weight)
+        norms = squared_norms(problem, problem.X, preconditioner, problem.targets.weight)
         if follows_curvature(problem, options):
             first = np.array([1.0 / max(float(norms.mean()), np.finfo(np.float64).tiny)])
             return Rates(first, 1.0, "at first; then anew at each step, from the curvature that steps have met")
-        values, passes, reason = searched_rates(problem, options, metric, batch_size, norms)
+        values, passes, reason = searched_rates(problem, options, preconditioner, batch_size, norms)
         return Rates(values, passes + 1.0, reason)
-    constants, symbol, source, passes = smoothness(problem, metric, batch_size)
+    constants, symbol, source, passes = smoothness(problem, preconditioner, batch_size)
     whole = batch_size >= problem.n_samples > 1
     damping = 1.0 if whole else _damping(options)
     factor = 1.0 if whole else 2.0
@@ -286,39 +286,39 @@ def _damping(options: Options) -> float:
     return float(getattr(options.rule, "damping", lambda: 1.0)())
 
 
-def smoothness(problem: Problem, metric: Metric, batch_size: int) -> Smoothness:
+def smoothness(problem: Problem, preconditioner: Preconditioner, batch_size: int) -> Smoothness:
     """The smoothness constant of the loss, on average over batches of B of the n rows, drawn without replacement.
 
         L_B = (n - B) / (B (n - 1)) L_max + n (B - 1) / (B (n - 1)) L,
 
     L_max = c max s_i |x_i|^2 and L = c lambda_max(X'SX / n), c the largest curvature of the loss, s_i the
-    weights, x_i in the variables of ``metric``; plus the curvature of the penalty's smooth part. Source: Gower, Loizou,
+    weights, x_i in the variables of ``preconditioner``; plus the curvature of the penalty's smooth part. Source: Gower, Loizou,
     Qian, Sailanbayev, Shulgin and Richtarik, SGD: general analysis and improved rates (2019), proposition 3.8; by their
     theorem 3.1 steps of 1 / (2 L_B) converge. For all rows at once, 1 / L does: Nesterov, Introductory lectures on
     convex optimization (2004), theorem 2.1.14.
     """
     n = problem.n_samples
-    norms = squared_norms(problem, problem.X, metric, problem.targets.weight)
+    norms = squared_norms(problem, problem.X, preconditioner, problem.targets.weight)
     curvature, passes = float(problem.loss.curvature()), 1.0
     largest = curvature * float(norms.max())
     if batch_size == 1 or n == 1:
         constant, symbol, source = largest, "L_max", "the longest row"
     else:
-        eigenvalue, more = _largest_eigenvalue(problem, metric, norms)
+        eigenvalue, more = _largest_eigenvalue(problem, preconditioner, norms)
         passes += more
         constant, symbol, source = curvature * eigenvalue, "L", "the largest eigenvalue of X'X / n"
         if batch_size < n:
             constant = _mean_constant(n, batch_size, largest, constant)
             symbol, source = "L_B", "the longest row and the largest eigenvalue"
-    constants = constant + _smooth_penalty(problem, metric)
+    constants = constant + _smooth_penalty(problem, preconditioner)
     if not np.isfinite(constants).all():
         raise DataError("the values of X are so large that their squares are not finite: give X in larger units")
     return Smoothness(constants, symbol, source, passes)
 
 
-def _smooth_penalty(problem: Problem, metric: Metric) -> np.ndarray:
+def _smooth_penalty(problem: Problem, preconditioner: Preconditioner) -> np.ndarray:
     """The largest second derivative of the smooth part of the penalty, for each output."""
-    return np.asarray((metric.inverse**2 * penalty_curvature(problem)).max(axis=1))
+    return np.asarray((preconditioner.scale**2 * penalty_curvature(problem)).max(axis=1))
 
 
 def _mean_constant(n: int, batch_size: int, largest: float, whole: float) -> float:
@@ -329,18 +329,20 @@ def _mean_constant(n: int, batch_size: int, largest: float, whole: float) -> flo
     return float(np.average(shares * largest + (1.0 - shares) * whole, weights=[full, rest > 0]))
 
 
-def squared_norms(problem: Problem, X: np.ndarray | CSR, metric: Metric, weight: np.ndarray) -> np.ndarray:
-    """s_i |x_i|^2 of each row in the variables of ``metric``, the 1 of the intercept included."""
+def squared_norms(
+    problem: Problem, X: np.ndarray | CSR, preconditioner: Preconditioner, weight: np.ndarray
+) -> np.ndarray:
+    """s_i |x_i|^2 of each row in the variables of ``preconditioner``, the 1 of the intercept included."""
     norms = np.empty(shape_of(X)[0])
     n_values = count_values(X)
     launch = row_norms if n_values >= THREADED_FROM else row_norms.serial
-    launch(X, metric, chunk_count(n_values, problem.n_features), norms)
+    launch(X, preconditioner, chunk_count(n_values, problem.n_features), norms)
     norms += float(problem.fit_intercept)
     return norms * weight if len(weight) else norms
 
 
-def _largest_eigenvalue(problem: Problem, metric: Metric, norms: np.ndarray) -> tuple[float, float]:
-    """lambda_max(X'X / n) in the variables of ``metric``, the intercept a column of ones, and the passes it took.
+def _largest_eigenvalue(problem: Problem, preconditioner: Preconditioner, norms: np.ndarray) -> tuple[float, float]:
+    """lambda_max(X'X / n) in the variables of ``preconditioner``, the intercept a column of ones, and the passes it took.
 
     On a sample of the rows. It is put up in the proportion of the mean |x_i|^2 of all rows to that of the
     sample, and is never below what the largest row alone makes it.
@@ -349,26 +351,28 @@ def _largest_eigenvalue(problem: Problem, metric: Metric, norms: np.ndarray) -> 
     n = shape_of(X)[0]
     narrow = problem.n_features <= GRAM_COLUMNS
     measure = _by_gram_matrix if narrow else _by_power_iterations
-    value, iterations = measure(problem, X, weight, metric)
+    value, iterations = measure(problem, X, weight, preconditioner)
     if n < problem.n_samples:
-        value *= max(1.0, float(norms.mean() / max(squared_norms(problem, X, metric, weight).mean(), 1e-300)))
+        value *= max(1.0, float(norms.mean() / max(squared_norms(problem, X, preconditioner, weight).mean(), 1e-300)))
     if n < problem.n_samples or not narrow:
         value *= INFLATION
     value = max(value, float(norms.max()) / problem.n_samples)
     return value, iterations * n / problem.n_samples
 
 
-def _by_gram_matrix(problem: Problem, X: np.ndarray | CSR, weight: np.ndarray, metric: Metric) -> tuple[float, int]:
+def _by_gram_matrix(
+    problem: Problem, X: np.ndarray | CSR, weight: np.ndarray, preconditioner: Preconditioner
+) -> tuple[float, int]:
     """The eigenvalue of X'SX / n itself, which takes one pass."""
     n, d = shape_of(X)
-    matrix = gram(X, weight[:, None] / n, metric.shift, problem.fit_intercept)[0]
-    matrix[:d] *= metric.inverse[:, None]
-    matrix[:, :d] *= metric.inverse
+    matrix = gram(X, weight[:, None] / n, preconditioner.shift, problem.fit_intercept)[0]
+    matrix[:d] *= preconditioner.scale[:, None]
+    matrix[:, :d] *= preconditioner.scale
     return float(np.linalg.eigvalsh(matrix)[-1]) if np.isfinite(matrix).all() else np.inf, 1
 
 
 def _by_power_iterations(
-    problem: Problem, X: np.ndarray | CSR, weight: np.ndarray, metric: Metric
+    problem: Problem, X: np.ndarray | CSR, weight: np.ndarray, preconditioner: Preconditioner
 ) -> tuple[float, int]:
     """An estimate from below, and the passes it took."""
     n, d = shape_of(X)
@@ -377,21 +381,21 @@ def _by_power_iterations(
     value = 0.0
     for _ in range(POWER_ITERATIONS):
         direction /= max(float(np.linalg.norm(direction)), 1e-300)
-        theta = direction.copy()
-        theta[:d] *= metric.inverse
+        params = direction.copy()
+        params[:d] *= preconditioner.scale
         if problem.fit_intercept:
-            theta[d] -= metric.shift @ theta[:d]
+            params[d] -= preconditioner.shift @ params[:d]
         # X'SX v / n is the gradient of half the mean square of X v.
-        _, product = sample.gradient(theta)
+        _, product = sample.gradient(params)
         direction = product.copy()
         if problem.fit_intercept:
-            direction[:d] -= metric.shift * product[d]
-        direction[:d] *= metric.inverse
+            direction[:d] -= preconditioner.shift * product[d]
+        direction[:d] *= preconditioner.scale
         value = float(np.linalg.norm(direction))
     return value, POWER_ITERATIONS
 
 
-def describe_metric(metric: Metric) -> str | None:
-    """What the metric did, for the summary; None where steps were taken in the user's own units."""
-    did = {"scaled": (metric.inverse != 1).any(), "centred": metric.shift.any()}
+def describe_preconditioner(preconditioner: Preconditioner) -> str | None:
+    """What the preconditioner did, for the summary; None where steps were taken in the user's own units."""
+    did = {"scaled": (preconditioner.scale != 1).any(), "centred": preconditioner.shift.any()}
     return "columns " + " and ".join(word for word, done in did.items() if done) if any(did.values()) else None

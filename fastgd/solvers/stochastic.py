@@ -41,38 +41,43 @@ FEWEST_VALUES_A_PART = 1 << 22
 Steps = tuple[Block, Callable[[], np.ndarray]]
 
 
-def sgd(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.ndarray) -> None:
+def sgd(problem: Problem, options: Options, plan: Plan, watch: Watch, params: np.ndarray) -> None:
     """A step for each row, serially, or in shards side by side: see `shards`.
 
     Source: Robbins and Monro, A stochastic approximation method (1951).
     """
     if plan.shards == 1:
-        return _epochs(problem, options, plan, watch, *_sgd_steps(problem, options, plan, watch.follow, theta))
+        return _epochs(problem, options, plan, watch, *_sgd_steps(problem, options, plan, watch.follow, params))
 
     def make(own: np.ndarray, follow: Follow) -> Block:
         return _sgd_steps(problem, options, plan, follow, own)[0]
 
-    with in_shards(theta, plan.shards, int(options.average), watch.follow, make) as run:
-        return _epochs(problem, options, plan, watch, run, lambda: theta)
+    with in_shards(params, plan.shards, int(options.average), watch.follow, make) as run:
+        return _epochs(problem, options, plan, watch, run, lambda: params)
 
 
-def _sgd_steps(problem: Problem, options: Options, plan: Plan, follow: Follow, theta: np.ndarray) -> Steps:
+def _sgd_steps(problem: Problem, options: Options, plan: Plan, follow: Follow, params: np.ndarray) -> Steps:
     """The plain rule with a plain penalty has a kernel of its own, whose cost on sparse rows is that of
     their non-zeros; any other is the mini-batch kernel with batches of one row.
     """
     plain = isinstance(options.rule, SGD) and isinstance(problem.penalty, ElasticNet)
     if options.average:  # a mean of weights is kept up lazily where nothing but rows and l2 changes them
         plain = plain and problem.penalty.l1 == 0
-    if not plain or len(problem.penalty_weights) or plan.metric.shift.any() or (plan.metric.inverse != 1).any():
-        return _batch_steps(problem, options, plan, follow, theta)
+    if (
+        not plain
+        or len(problem.penalty_weights)
+        or plan.preconditioner.shift.any()
+        or (plan.preconditioner.scale != 1).any()
+    ):
+        return _batch_steps(problem, options, plan, follow, params)
     last = LastGradient(problem)
     mean = LazyMean(problem, int(options.average), follow)
-    run = (_sgd_of_outputs if problem.several else _sgd_of_one)(problem, options, plan, theta, last, mean)
+    run = (_sgd_of_outputs if problem.several else _sgd_of_one)(problem, options, plan, params, last, mean)
     return run, last.gradient
 
 
 def _sgd_of_one(
-    problem: Problem, options: Options, _plan: Plan, theta: np.ndarray, last: LastGradient, mean: LazyMean
+    problem: Problem, options: Options, _plan: Plan, params: np.ndarray, last: LastGradient, mean: LazyMean
 ) -> Block:
     v = apart(np.zeros(problem.n_features, problem.dtype))
     paid = apart(np.zeros(problem.n_features))
@@ -82,7 +87,7 @@ def _sgd_of_one(
     def run(order: np.ndarray, rates: np.ndarray, t: int) -> float:
         sums = mean.sums_over(t, len(order))
         total, slope = sgd_epoch(
-            problem.X, problem.targets, order, rates, problem.loss, l1, l2, clip, theta, v, paid, sums
+            problem.X, problem.targets, order, rates, problem.loss, l1, l2, clip, params, v, paid, sums
         )
         last.row, last.slopes = int(order[-1]), np.array([slope])
         return float(total)
@@ -91,7 +96,7 @@ def _sgd_of_one(
 
 
 def _sgd_of_outputs(
-    problem: Problem, options: Options, plan: Plan, theta: np.ndarray, last: LastGradient, mean: LazyMean
+    problem: Problem, options: Options, plan: Plan, params: np.ndarray, last: LastGradient, mean: LazyMean
 ) -> Block:
     lazy = apart(LazyWeights.make(problem.X, problem.n_outputs))
     losses = apart(np.zeros(problem.n_outputs))
@@ -102,19 +107,21 @@ def _sgd_of_outputs(
     def run(order: np.ndarray, rates: np.ndarray, t: int) -> float:
         losses[:] = 0.0
         sums = mean.sums_over(t, len(order))
-        sgd_outputs_epoch(problem.X, problem.targets, order, rates, problem.loss, each, clip, theta, losses, lazy, sums)
+        sgd_outputs_epoch(
+            problem.X, problem.targets, order, rates, problem.loss, each, clip, params, losses, lazy, sums
+        )
         last.row, last.slopes = int(order[-1]), lazy.z
         return float(losses.sum())
 
     return run
 
 
-def minibatch(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.ndarray) -> None:
+def minibatch(problem: Problem, options: Options, plan: Plan, watch: Watch, params: np.ndarray) -> None:
     """A step for each batch of rows, its gradient in parallel where a batch is large."""
-    _epochs(problem, options, plan, watch, *_batch_steps(problem, options, plan, watch.follow, theta))
+    _epochs(problem, options, plan, watch, *_batch_steps(problem, options, plan, watch.follow, params))
 
 
-def _batch_steps(problem: Problem, options: Options, plan: Plan, follow: Follow, theta: np.ndarray) -> Steps:
+def _batch_steps(problem: Problem, options: Options, plan: Plan, follow: Follow, params: np.ndarray) -> Steps:
     stepper = apart(make_stepper(problem, options, plan))
     apart_model = keeps_model(options.rule, problem.penalty)
     several, X, n_outputs = problem.several, problem.X, problem.n_outputs
@@ -133,13 +140,13 @@ def _batch_steps(problem: Problem, options: Options, plan: Plan, follow: Follow,
     def run(order: np.ndarray, rates: np.ndarray, t: int) -> float:
         targets, loss, size = problem.targets, problem.loss, plan.batch_size
         if options.average and t + len(rates) > options.average:
-            follow(lambda: stepper.mean.weights.reshape(theta.shape))
+            follow(lambda: stepper.mean.weights.reshape(params.shape))
         elif apart_model:
-            follow(lambda: model_of(theta, stepper))
+            follow(lambda: model_of(params, stepper))
         if not several:
-            return float(launch(X, targets, order, size, rates, t, loss, stepper, theta, work))
+            return float(launch(X, targets, order, size, rates, t, loss, stepper, params, work))
         losses[:] = 0.0
-        launch(X, targets, order, size, rates, t, loss, stepper, theta, losses, work)
+        launch(X, targets, order, size, rates, t, loss, stepper, params, losses, work)
         return float(losses.sum())
 
     return run, lambda: work.gradient

@@ -47,13 +47,13 @@ class Steps(Protocol):
 class _LazySteps:
     """For penalties of the elastic net: on sparse rows a step costs their non-zeros. An output after the other."""
 
-    def __init__(self, problem: Problem, plan: Plan, theta: np.ndarray) -> None:
-        self.problem, self.metric, self.theta = problem, plan.metric, theta
+    def __init__(self, problem: Problem, plan: Plan, params: np.ndarray) -> None:
+        self.problem, self.preconditioner, self.params = problem, plan.preconditioner, params
         n, n_outputs = problem.n_samples, problem.n_outputs
         # Steps subtract the shifts from dense rows themselves, but leave the columns alone that a sparse row lacks.
-        shift = plan.metric.shift
+        shift = plan.preconditioner.shift
         self.X = centred(problem.X, shift) if isinstance(problem.X, CSR) and shift.any() else problem.X
-        self.mean = np.zeros_like(theta)
+        self.mean = np.zeros_like(params)
         self.tables = np.zeros((n_outputs, n))
         self.last = LastGradient(problem)
         self.rates = plan.shares * problem.rate_shares
@@ -71,20 +71,20 @@ class _LazySteps:
         self.rate = np.nan
 
     def anchor(self) -> float:
-        theta, mean, losses = np.atleast_2d(self.theta), np.atleast_2d(self.mean), self.problem.losses
+        params, mean, losses = np.atleast_2d(self.params), np.atleast_2d(self.mean), self.problem.losses
         for k, targets in enumerate(self.targets):
             self.one.targets = targets
-            loss, gradient = self.one.gradient(theta[k], self.tables[k])
+            loss, gradient = self.one.gradient(params[k], self.tables[k])
             mean[k], losses[k] = gradient, loss
         return float(losses.sum())
 
     def run(self, order: np.ndarray, rate: float, share: float) -> float:
-        theta, mean, total = np.atleast_2d(self.theta), np.atleast_2d(self.mean), 0.0
+        params, mean, total = np.atleast_2d(self.params), np.atleast_2d(self.mean), 0.0
         self._set_rate(rate)
         for k, (targets, table, drift) in enumerate(zip(self.targets, self.tables, self.drifts, strict=True)):
             before = table[order[-1]]
             losses, slope = variance_reduced_epoch(
-                self.X, targets, order, table, share, self.problem.loss, theta[k], mean[k], drift
+                self.X, targets, order, table, share, self.problem.loss, params[k], mean[k], drift
             )
             total += losses
             self.last.row, self.last.slopes[k] = int(order[-1]), slope - before
@@ -99,7 +99,7 @@ class _LazySteps:
         self.drifts = []
         for k, share in enumerate(self.rates):
             pace = Pace(float(rate * share), float(l1[k]), float(l2[k]))
-            drift = Drift.make(problem.X, pace, self.metric, problem.penalty_weights, self.rows_a_call, S)
+            drift = Drift.make(problem.X, pace, self.preconditioner, problem.penalty_weights, self.rows_a_call, S)
             S = drift.S
             self.drifts.append(drift)
 
@@ -107,10 +107,10 @@ class _LazySteps:
 class _GeneralSteps:
     """For any penalty, and for losses of several outputs together: a step takes time for every weight."""
 
-    def __init__(self, problem: Problem, options: Options, plan: Plan, theta: np.ndarray) -> None:
-        self.problem, self.theta = problem, theta
+    def __init__(self, problem: Problem, options: Options, plan: Plan, params: np.ndarray) -> None:
+        self.problem, self.params = problem, params
         n, n_outputs = problem.n_samples, problem.n_outputs
-        self.mean = np.zeros_like(theta)
+        self.mean = np.zeros_like(params)
         self.table = np.zeros((n, n_outputs))
         self.last = LastGradient(problem)
         self.stepper = make_stepper(problem, options, plan)
@@ -120,41 +120,43 @@ class _GeneralSteps:
         self.rows_a_call = max(1, min(int(VALUES_A_CALL / ((4 * problem.n_features + ROW_OVERHEAD) * n_outputs)), n))
 
     def anchor(self) -> float:
-        loss, self.mean[:] = self.problem.gradient(self.theta, self.table if self.problem.several else self.table[:, 0])
+        loss, self.mean[:] = self.problem.gradient(
+            self.params, self.table if self.problem.several else self.table[:, 0]
+        )
         return loss
 
     def run(self, order: np.ndarray, rate: float, share: float) -> float:
-        theta, mean = np.atleast_2d(self.theta), np.atleast_2d(self.mean)
+        params, mean = np.atleast_2d(self.params), np.atleast_2d(self.mean)
         before = self.table[order[-1]].copy()
         self.losses[:] = 0.0
         variance_reduced_general(
-            self.problem.X, self.targets, order, rate, self.table, share, self.problem.loss, theta, mean,
+            self.problem.X, self.targets, order, rate, self.table, share, self.problem.loss, params, mean,
             self.stepper, self.z, self.losses,
         )  # fmt: skip
         self.last.row, self.last.slopes = int(order[-1]), self.z - before
         return float(self.losses.sum())
 
 
-def svrg(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.ndarray) -> None:
+def svrg(problem: Problem, options: Options, plan: Plan, watch: Watch, params: np.ndarray) -> None:
     """Steps corrected by gradients at an anchor, which is made anew every few passes; see `variance_reduced_epoch`."""
-    _train(problem, options, plan, watch, theta, is_saga=False)
+    _train(problem, options, plan, watch, params, is_saga=False)
 
 
-def saga(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.ndarray) -> None:
+def saga(problem: Problem, options: Options, plan: Plan, watch: Watch, params: np.ndarray) -> None:
     """Steps corrected by each row's gradient at its last visit; the first pass makes those of all rows at the start."""
-    _train(problem, options, plan, watch, theta, is_saga=True)
+    _train(problem, options, plan, watch, params, is_saga=True)
 
 
-def _train(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: np.ndarray, is_saga: bool) -> None:
-    """Change ``theta`` until the watch says stop. An epoch is a pass: one of steps, or one that makes an anchor.
+def _train(problem: Problem, options: Options, plan: Plan, watch: Watch, params: np.ndarray, is_saga: bool) -> None:
+    """Change ``params`` until the watch says stop. An epoch is a pass: one of steps, or one that makes an anchor.
 
     The stopping test needs the whole gradient, which comes with an anchor. saga makes one where the mean of its
     gradients, from the weights of the last pass, looks small enough.
     """
     lazy = isinstance(problem.penalty, ElasticNet) and not is_joint(problem.loss)
-    steps: Any = _LazySteps(problem, plan, theta) if lazy else _GeneralSteps(problem, options, plan, theta)
+    steps: Any = _LazySteps(problem, plan, params) if lazy else _GeneralSteps(problem, options, plan, params)
     stepper = make_stepper(problem, options, plan)
-    at_zero = norms_at_zero(problem, options, plan.learning_rate, stepper, theta)
+    at_zero = norms_at_zero(problem, options, plan.learning_rate, stepper, params)
     orders = RowOrder(
         problem.n_samples,
         problem.n_values / problem.n_samples * problem.dtype.itemsize,
@@ -170,9 +172,9 @@ def _train(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: 
         if anchor_due and watch.passes_left > 1:
             loss = steps.anchor()
             anchor_due, walks_at_anchor = False, walks
-            norms = mapping_norms(theta, steps.mean, plan.learning_rate, stepper)
+            norms = mapping_norms(params, steps.mean, plan.learning_rate, stepper)
             at_zero = norms if at_zero is None else at_zero
-            objective = loss + problem.penalty_at(theta)
+            objective = loss + problem.penalty_at(params)
             watch.evaluate(objective)
             watch.tick(1.0, loss, rate)
             watch.record(loss, rate, float(np.linalg.norm(norms)))
@@ -190,7 +192,7 @@ def _train(problem: Problem, options: Options, plan: Plan, watch: Watch, theta: 
         if not is_saga:
             anchor_due = walks - walks_at_anchor >= INNER_PASSES
         elif options.tol and at_zero is not None:
-            norms = mapping_norms(theta, steps.mean, plan.learning_rate, stepper)
+            norms = mapping_norms(params, steps.mean, plan.learning_rate, stepper)
             anchor_due = all_small(norms, at_zero, options.tol, problem.independent)
 
 

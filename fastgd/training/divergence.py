@@ -10,7 +10,7 @@ import numpy as np
 from ..data.matrix import take_rows
 from ..errors import DivergedError
 from ..kernels.row_targets import Targets
-from ..kernels.update_step import Metric
+from ..kernels.update_step import Preconditioner
 from ..objective.problem import Problem
 from ..solvers import RUN
 from ..solvers.options import QUASI_NEWTON, Options
@@ -69,7 +69,7 @@ def explain(problem: Problem, options: Options, plan: Plan, start: np.ndarray, e
     if getattr(options.schedule, "sets_rate", False):
         text = f"{what}, since the rates of its schedule are too large; try another schedule"
         return Divergence(text, epoch, None, None, ())
-    rate, own_units = plan.learning_rate, _is_identity(plan.metric)
+    rate, own_units = plan.learning_rate, _is_identity(plan.preconditioner)
     limit, symbol = _stable_rate(problem, options, plan)
     columns = _large_columns(problem) if own_units else ()
     suggested = suggest_rate(problem, options, plan, start)
@@ -82,8 +82,8 @@ def explain(problem: Problem, options: Options, plan: Plan, start: np.ndarray, e
     return Divergence(". ".join(sentences), epoch, limit, suggested, columns)
 
 
-def _is_identity(metric: Metric) -> bool:
-    return bool((metric.inverse == 1).all()) and not metric.shift.any()
+def _is_identity(preconditioner: Preconditioner) -> bool:
+    return bool((preconditioner.scale == 1).all()) and not preconditioner.shift.any()
 
 
 def _stable_rate(problem: Problem, options: Options, plan: Plan) -> tuple[float | None, str]:
@@ -91,7 +91,7 @@ def _stable_rate(problem: Problem, options: Options, plan: Plan) -> tuple[float 
     bounded = getattr(problem.loss, "curvature", None) is not None
     if not bounded or getattr(options.rule, "adaptive", False) or options.method in QUASI_NEWTON:
         return None, ""
-    found = smoothness(problem, plan.metric, plan.batch_size)
+    found = smoothness(problem, plan.preconditioner, plan.batch_size)
     most = stable_limit(options, plan.batch_size >= problem.n_samples)
     constant = float(found.constants.max())
     return (most / constant, f"{most:.3g} / {found.symbol}") if constant > 0 else (None, "")
@@ -107,9 +107,9 @@ def suggest_rate(problem: Problem, options: Options, plan: Plan, start: np.ndarr
     """
     first = 1.0
     if options.method not in QUASI_NEWTON:
-        first = float(stable_rates(problem, options, plan.metric, plan.batch_size).values.min())
+        first = float(stable_rates(problem, options, plan.preconditioner, plan.batch_size).values.min())
     rate = min(first, plan.learning_rate / 2.0)
-    few = _few_rows(problem, plan.metric)
+    few = _few_rows(problem, plan.preconditioner)
     for _ in range(MOST_TRIALS):
         rate = round_down(rate)
         if _lowers(few, options, plan, start, rate):
@@ -118,9 +118,9 @@ def suggest_rate(problem: Problem, options: Options, plan: Plan, start: np.ndarr
     return None
 
 
-def _few_rows(problem: Problem, metric: Metric) -> Problem:
+def _few_rows(problem: Problem, preconditioner: Preconditioner) -> Problem:
     """The same problem on a sample of the rows, with the longest ones among them."""
-    rows = rows_to_try(problem.n_samples, squared_norms(problem, problem.X, metric, problem.targets.weight))
+    rows = rows_to_try(problem.n_samples, squared_norms(problem, problem.X, preconditioner, problem.targets.weight))
     if len(rows) == problem.n_samples:
         return problem
     y, weight, offset = (part[rows] if len(part) else part for part in problem.targets[:3])
@@ -136,12 +136,12 @@ def _lowers(problem: Problem, options: Options, plan: Plan, start: np.ndarray, r
         options, learning_rate=rate, max_epochs=epochs, max_seconds=None, tol=0.0, trace="epoch", callbacks=()
     )
     plan = replace(plan, learning_rate=rate, passes=0.0, batch_size=min(plan.batch_size, problem.n_samples))
-    theta = start.copy()
-    before = problem.objective(theta)
+    params = start.copy()
+    before = problem.objective(params)
     with reporting_to(Reporter()):
-        watch = Watch(problem, options, theta, before)
+        watch = Watch(problem, options, params, before)
         try:
-            RUN[plan.method](problem, options, plan, watch, theta)
+            RUN[plan.method](problem, options, plan, watch, params)
         except Diverged:
             return False
         return bool(problem.objective(watch.model()) < before)

@@ -27,12 +27,12 @@ class EarlyStopping:
         self.weights: np.ndarray | None = None
         self.stalled = 0  # epochs in a row that have not improved on the best by ``tol`` of it
 
-    def look_at(self, theta: np.ndarray, row: int, epoch: int) -> float:
+    def look_at(self, params: np.ndarray, row: int, epoch: int) -> float:
         """The loss of the model at a row of the trace."""
-        loss = self.problem.mean_loss(theta)
+        loss = self.problem.mean_loss(params)
         # Any improvement will do where tol is 0.
         improved = loss < self.best - (self.tol * abs(self.best) if self.weights is not None else 0.0)
         self.stalled = 0 if improved else self.stalled + 1
         if loss < self.best:
-            self.best, self.row, self.epoch, self.weights = loss, row, epoch, theta.copy()
+            self.best, self.row, self.epoch, self.weights = loss, row, epoch, params.copy()
         return loss

@@ -20,7 +20,7 @@ from ..solvers import RUN
 from ..solvers.newton import begins_on_sample
 from ..solvers.options import Options
 from ..solvers.plan import Plan, make_plan, settle
-from ..solvers.steps import describe_metric
+from ..solvers.steps import describe_preconditioner
 from ..terms.penalties import describe_penalty
 from ..terms.rate_schedules import SCHEDULES
 from ..terms.update_rules import RULES
@@ -62,7 +62,7 @@ class Run:
         began = time.perf_counter()
         n_threads = self._threads()
         with clock.listening(), threads(n_threads), compile_error():
-            self.theta = start_weights(start, problem, options.seed)
+            self.params = start_weights(start, problem, options.seed)
             self._go(clock)
         elapsed = time.perf_counter() - began
         self.seconds = {"compile": clock.seconds, "fit": elapsed - clock.seconds}
@@ -76,12 +76,12 @@ class Run:
     def _go(self, clock: CompileClock) -> None:
         problem = self.problem
         with np.errstate(all="ignore"):  # divergence is looked for, not stumbled over
-            if self.options.method == "newton" and begins_on_sample(problem, self.theta):
-                self.at_start = loss_at_zero(problem) + problem.penalties(self.theta)
+            if self.options.method == "newton" and begins_on_sample(problem, self.params):
+                self.at_start = loss_at_zero(problem) + problem.penalties(self.params)
             else:
                 if self.options.method not in ("sgd", "minibatch"):
-                    problem.gradient(self.theta)  # theirs to begin with, and F comes with it
-                self.at_start = problem.objectives(self.theta)
+                    problem.gradient(self.params)  # theirs to begin with, and F comes with it
+                self.at_start = problem.objectives(self.params)
             objective = float(self.at_start.sum())
             if not np.isfinite(objective):
                 check_finite(problem.X, problem.feature_names)
@@ -90,9 +90,9 @@ class Run:
             if (wanted := self.options.shards or 1) > self.plan.shards:
                 self.remarks.append(f"shards={wanted} is more than the {self.plan.shards} rows: each is a shard")
             self.watch = Watch(
-                problem, self.options, self.theta, objective, self.plan.passes, lambda: clock.seconds, self.certificate
+                problem, self.options, self.params, objective, self.plan.passes, lambda: clock.seconds, self.certificate
             )
-            if (described := describe_metric(self.plan.metric)) is not None:
+            if (described := describe_preconditioner(self.plan.preconditioner)) is not None:
                 self.remarks.append(f"steps were taken with {described}; the model is in the units of the data")
             self._descend()
             self._take_best()
@@ -161,7 +161,7 @@ class Run:
     def _trained(self) -> bool:
         """Run the method to its end; False where it diverged at an automatic rate, which may be made smaller."""
         try:
-            RUN[self.plan.method](self.problem, self.options, self.plan, self.watch, self.theta)
+            RUN[self.plan.method](self.problem, self.options, self.plan, self.watch, self.params)
             objective = self.problem.objective(self.watch.model())
             self.watch.check_end(objective, float(self.problem.losses.sum()))
         except Diverged:
@@ -185,7 +185,7 @@ class Run:
     def _restore(self) -> None:
         """Go back to the model of the trace's last row: the weights between two epochs may be half made."""
         self.watch.restore()
-        self.watch.evaluate(self.problem.objective(self.theta))
+        self.watch.evaluate(self.problem.objective(self.params))
 
     def result(self, **described: Any) -> Result:
         """The model of all outputs; ``described`` are the fields of `Result` that a run does not know."""

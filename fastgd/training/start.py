@@ -11,7 +11,7 @@ from ..objective.problem import Problem
 
 
 def start_weights(start: Any, problem: Problem, seed: int) -> np.ndarray:
-    """The weights that ``start`` (see `fit`) stands for, as the problem's ``theta``, within the bounds of the penalty.
+    """The weights that ``start`` (see `fit`) stands for, as the problem's ``params``, within the bounds of the penalty.
 
     Raises
     ------
@@ -20,33 +20,33 @@ def start_weights(start: Any, problem: Problem, seed: int) -> np.ndarray:
     """
     if start is None:
         return problem.default_start(seed)
-    theta = problem.zeros()
-    _fill(theta, start, problem)
-    problem.project(theta)
-    return theta
+    params = problem.zeros()
+    _fill(params, start, problem)
+    problem.project(params)
+    return params
 
 
-def _fill(theta: np.ndarray, start: Any, problem: Problem) -> None:
+def _fill(params: np.ndarray, start: Any, problem: Problem) -> None:
     d = problem.n_features
     coef: Any = start
     intercept: Any = 0.0
     if hasattr(start, "coef") and hasattr(start, "intercept"):  # a Result, or a SearchResult
         coef, intercept = start.coef, start.intercept
-    elif isinstance(start, tuple) and len(start) == 2 and np.ndim(start[0]) == theta.ndim == np.ndim(start[1]) + 1:
+    elif isinstance(start, tuple) and len(start) == 2 and np.ndim(start[0]) == params.ndim == np.ndim(start[1]) + 1:
         coef, intercept = start
     try:
         coef, intercept = np.asarray(coef, dtype=np.float64), np.asarray(intercept, dtype=np.float64)
     except (TypeError, ValueError):
         raise OptionError("start must be coefficients, (coefficients, intercept) or a Result") from None
-    if coef.shape not in ((), theta[..., :d].shape):
+    if coef.shape not in ((), params[..., :d].shape):
         wanted = f"{problem.n_outputs} x {d} coefficients" if problem.several else f"{d} coefficients"
         raise OptionError(f"start has the shape {coef.shape}, but the model has {wanted}")
-    if intercept.shape not in ((), theta.shape[:-1]):
+    if intercept.shape not in ((), params.shape[:-1]):
         raise OptionError(f"start has {intercept.size} intercepts, but the model has {problem.n_outputs}")
-    theta[..., :d] = coef
+    params[..., :d] = coef
     if problem.fit_intercept:
-        theta[..., d] = intercept
+        params[..., d] = intercept
     elif intercept.any():
         raise OptionError(f"start has the intercept {intercept}, but the model is fitted without one")
-    if not np.isfinite(theta).all():
+    if not np.isfinite(params).all():
         raise OptionError("start holds NaN or infinity")

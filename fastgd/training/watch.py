@@ -97,7 +97,7 @@ class Watch:
         self,
         problem: Problem,
         options: Options,
-        theta: np.ndarray,
+        params: np.ndarray,
         objective: float,
         passes: float = 0.0,
         compile_seconds: Callable[[], float] = lambda: 0.0,
@@ -106,13 +106,13 @@ class Watch:
         self.problem = problem
         self.options = options
         self.certificate = certificate or Certificate(problem, options.gap_tol is not None)
-        self.theta = theta  # the method's own vector, changed in place
+        self.params = params  # the method's own vector, changed in place
         self.rows: list[tuple[Any, ...]] = []
         self.path: list[np.ndarray] | None = []
         self.steps: list[tuple[Any, ...]] = []
         self.blocks: list[tuple[float, ...]] = []  # of the epoch under way, see `under_way`
-        self.model: Callable[[], np.ndarray] = lambda: theta  # for a rule that keeps its model elsewhere, see `follow`
-        self.good = theta.copy()  # the model at the last row of the trace
+        self.model: Callable[[], np.ndarray] = lambda: params  # for a rule that keeps its model elsewhere, see `follow`
+        self.good = params.copy()  # the model at the last row of the trace
         self.rate_factor = 1.0  # what a schedule that answers to stalls has made of the rate
         self.early: EarlyStopping | None = None
         if problem.validation is not None:
@@ -125,7 +125,7 @@ class Watch:
         self.reporter = current_reporter()
         self._limit = DIVERGED_AT * max(objective, 0.0)
         self._limit_is_final = False
-        self._at_start, self.start = objective, theta.copy()
+        self._at_start, self.start = objective, params.copy()
         # Models of their own may diverge alone; and the first rates of some schedules are meant to be too large.
         self._sets_rate = bool(getattr(options.schedule, "sets_rate", False))
         self._best_running = math.inf
@@ -155,7 +155,7 @@ class Watch:
         self._fraction = fraction
         done = self.epoch + fraction
         self.blocks.append((done, self.passes_before + done, self.seconds, mean_loss))
-        if not self.problem.independent and not np.isfinite(self.theta).all():
+        if not self.problem.independent and not np.isfinite(self.params).all():
             raise Diverged
         if not self.problem.independent and not (self._sets_rate and self.epoch == 0):
             self._check_limit(mean_loss)
@@ -203,7 +203,7 @@ class Watch:
         if self.early is not None:
             better = self.rows[-1][-1] <= self.rows[0][-1]
         else:
-            better = self.problem.objective(self.theta) <= self._at_start
+            better = self.problem.objective(self.params) <= self._at_start
         if not better:
             self._put_start_in_last_row()
         self.passes_before += self._fraction + 1.0
@@ -212,7 +212,7 @@ class Watch:
 
     def _put_start_in_last_row(self) -> None:
         """The state after the epoch of that row is now the start again."""
-        self.theta[:] = self.good[:] = self.start
+        self.params[:] = self.good[:] = self.start
         self.rows[-1] = (*self.rows[-1][:-1], self.rows[0][-1])
         self.evaluate(self._at_start)
         if self.path is not None:
@@ -230,15 +230,15 @@ class Watch:
 
     def restore(self) -> None:
         """Make the model of the trace's last row the weights."""
-        self.theta[:] = self.good
-        self.model = lambda: self.theta
+        self.params[:] = self.good
+        self.model = lambda: self.params
 
     def step(self, number: int, row: int, loss: float, rate: float, gradient: np.ndarray) -> None:
         """One update is done, for the trace of single steps; ``row`` is the first row of its batch, -1 for all rows."""
         if self.options.trace == "step":
             if self.problem.rows is not None and row >= 0:
                 row = int(self.problem.rows[row])
-            self.steps.append((number, self.epoch + 1, row, loss, rate, gradient.copy(), self.theta.copy()))
+            self.steps.append((number, self.epoch + 1, row, loss, rate, gradient.copy(), self.params.copy()))
 
     def record(self, running_loss: float, rate: float, gradient_norm: float = math.nan) -> None:
         """An epoch is done."""
@@ -265,8 +265,8 @@ class Watch:
     def restore_best(self) -> None:
         """Make the model with the lowest validation loss the weights, where there are rows to validate on."""
         if self.early is not None and self.early.weights is not None:
-            self.theta[:] = self.early.weights
-            self.model = lambda: self.theta
+            self.params[:] = self.early.weights
+            self.model = lambda: self.params
 
     def evaluate_if_small(self) -> None:
         if self.problem.n_values < EVALUATE_EVERY_EPOCH_BELOW:
@@ -321,7 +321,7 @@ class Watch:
 
     @property
     def step_trace(self) -> np.ndarray:
-        shape = self.theta.shape
+        shape = self.params.shape
         weights = [("gradient", np.float64, shape), ("weights", np.float64, shape)]
         return np.array(self.steps, dtype=[*STEP_FIELDS, *weights])
 
@@ -340,7 +340,7 @@ class Watch:
         self.rows.append((self.epoch, passes, self.seconds, objective, running, rate, norm, held_out))
         if self.path is not None:
             self.path.append(self.good.copy())
-            if len(self.path) * self.theta.size > PATH_VALUES:
+            if len(self.path) * self.params.size > PATH_VALUES:
                 self.path = None
 
     def _call_back(self, running_loss: float, rate: float, gradient_norm: float) -> None:

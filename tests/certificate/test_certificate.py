@@ -104,7 +104,7 @@ def test_it_bounds_the_distance_to_the_optimum(loss, case):
 def least_values(problem):
     """The mean of the losses' least values: no gap is larger than what is above it, since no penalty is negative."""
     weight = problem.targets.weight if len(problem.targets.weight) else np.ones(problem.n_samples)
-    return np.mean(weight * [problem.loss.least(float(y)) for y in problem.targets.y])
+    return np.mean(weight * [problem.loss.minimum(float(y)) for y in problem.targets.y])
 
 
 @pytest.mark.parametrize("loss", CONVEX)
@@ -112,7 +112,7 @@ def test_least_is_the_least_value(loss):
     term = LOSSES[loss]()
     for y in targets(np.random.default_rng(3), loss, 12):
         values = [term.value(y, z) for z in np.linspace(-40.0, 40.0, 8001)]
-        assert min(values) - 1e-2 <= term.least(y) <= min(values) + 1e-14
+        assert min(values) - 1e-2 <= term.minimum(y) <= min(values) + 1e-14
 
 
 @pytest.mark.parametrize("loss", SMOOTH)
@@ -154,9 +154,9 @@ def test_group_lasso():
     assert 0 < (w == 0).sum() < 6
     assert Certificate(problem).gap(joined(w, b)) <= 1e-12
     for distance in (0.01, 1.0, 0.1):
-        theta = joined(w, b) + distance * random.normal(size=7)
-        objective = problem.objective(theta)
-        assert objective - best <= Certificate(problem).gap(theta) <= objective * (1 + 1e-12)
+        params = joined(w, b) + distance * random.normal(size=7)
+        objective = problem.objective(params)
+        assert objective - best <= Certificate(problem).gap(params) <= objective * (1 + 1e-12)
 
 
 def test_the_best_of_all_points_serves():
@@ -178,9 +178,9 @@ def test_labels_of_a_single_class():
         np.arange(16.0).reshape(8, 2) - 7.5, np.where(np.arange(8) < 7, 1.0, -1.0), "logistic", ElasticNet(l2=1.0)
     )
     problem.targets = problem.targets._replace(y=y)
-    theta = np.array([0.1, 0.2, 3.0])
-    objective = problem.objective(theta)
-    assert objective <= Certificate(problem).gap(theta) <= objective * (1 + 1e-12)
+    params = np.array([0.1, 0.2, 3.0])
+    objective = problem.objective(params)
+    assert objective <= Certificate(problem).gap(params) <= objective * (1 + 1e-12)
 
 
 # --- Several outputs ------------------------------------------------------------------------------------------------
@@ -190,12 +190,12 @@ def test_outputs_add_up():
     random = np.random.default_rng(2)
     X, Y = random.normal(size=(40, 3)), random.normal(size=(40, 2))
     both = problem_of(X, Y, "huber", ElasticNet(l2=0.1))
-    theta = random.normal(size=(2, 4))
-    gaps = Certificate(both).add(theta)
+    params = random.normal(size=(2, 4))
+    gaps = Certificate(both).add(params)
     for k in range(2):
         alone = Certificate(problem_of(X, Y[:, k], "huber", ElasticNet(l2=0.1)))
-        assert gaps[k] == pytest.approx(alone.gap(theta[k]), rel=1e-12)
-    assert Certificate(both).gap(theta) == gaps.sum()
+        assert gaps[k] == pytest.approx(alone.gap(params[k]), rel=1e-12)
+    assert Certificate(both).gap(params) == gaps.sum()
 
 
 @pytest.mark.parametrize("loss", ["logistic", "softmax"])
@@ -206,8 +206,8 @@ def test_several_classes(loss, intercept):
     l2, own = 0.05, np.eye(3)[y].T
 
     def objective(flat):
-        theta = flat.reshape(3, 4)
-        Z = theta[:, :3] @ X.T + theta[:, 3:] * intercept
+        params = flat.reshape(3, 4)
+        Z = params[:, :3] @ X.T + params[:, 3:] * intercept
         if loss == "softmax":
             powers = np.exp(Z - Z.max(axis=0))
             losses = np.log(powers.sum(axis=0)) + Z.max(axis=0) - (Z * own).sum(axis=0)
@@ -217,15 +217,15 @@ def test_several_classes(loss, intercept):
             losses = np.logaddexp(0, -signs * Z).sum(axis=0)
             slopes = -signs / (1 + np.exp(signs * Z))
         slopes = slopes * s / s.sum()
-        gradient = np.column_stack([slopes @ X + l2 * theta[:, :3], slopes.sum(axis=1) * intercept])
-        return s @ losses / s.sum() + 0.5 * l2 * np.sum(theta[:, :3] ** 2), gradient.ravel()
+        gradient = np.column_stack([slopes @ X + l2 * params[:, :3], slopes.sum(axis=1) * intercept])
+        return s @ losses / s.sum() + 0.5 * l2 * np.sum(params[:, :3] ** 2), gradient.ravel()
 
     best = minimize(objective, np.zeros(12), jac=True, method="BFGS", options={"gtol": 1e-10})
     problem = problem_of(X, y, loss, ElasticNet(l2=l2), intercept, sample_weight=s)
     for distance, most in ((1.0, np.inf), (0.1, 2.0), (1e-3, 1e-3), (0.0, 1e-13)):
         flat = best.x + distance * random.normal(size=12)
-        theta = flat.reshape(3, 4)[:, : 3 + intercept].copy()
-        gap = Certificate(problem).gap(theta)
+        params = flat.reshape(3, 4)[:, : 3 + intercept].copy()
+        gap = Certificate(problem).gap(params)
         assert objective(flat)[0] - best.fun <= gap + 1e-15
         assert gap <= min(most, objective(flat)[0] + 1e-12)
 
@@ -235,8 +235,8 @@ def test_softmax_far_off():
     random = np.random.default_rng(6)
     X, y = 100.0 * random.normal(size=(20, 2)), random.permutation(20) % 4
     problem = problem_of(X, y, "softmax", ElasticNet(l2=0.1))
-    theta = random.normal(size=(4, 3)) * 10
-    gap, objective = Certificate(problem).gap(theta), problem.objective(theta)
+    params = random.normal(size=(4, 3)) * 10
+    gap, objective = Certificate(problem).gap(params), problem.objective(params)
     assert objective - problem.objective(problem.zeros()) <= gap <= objective * (1 + 1e-12)
 
 
@@ -269,9 +269,9 @@ def test_least_squares_know_exactly(loss, intercept, form):
         certificate = Certificate(problem)
         assert certificate.gap(solution) <= 1e-13
         for distance in (1e-4, 1.0):
-            theta = solution + distance * random.normal(size=len(solution)) / scale
-            true = np.sum((rows @ theta - values) ** 2) - best
-            assert true - 1e-14 <= certificate.gap(theta) <= true * (1 + 1e-9) + 1e-13
+            params = solution + distance * random.normal(size=len(solution)) / scale
+            true = np.sum((rows @ params - values) ** 2) - best
+            assert true - 1e-14 <= certificate.gap(params) <= true * (1 + 1e-9) + 1e-13
 
 
 def test_l1_needs_a_duality_gap():
@@ -287,11 +287,11 @@ def test_every_layout_gives_the_same(form, penalty):
     """In float32 too: the bound is worked out in float64, so that it holds to the last digits."""
     random = np.random.default_rng(9)
     X = (random.normal(size=(50, 4)) * (random.random((50, 4)) < 0.7)).astype(np.float32)
-    y, theta = np.where(random.random(50) < 0.5, 1.0, -1.0), random.normal(size=5)
+    y, params = np.where(random.random(50) < 0.5, 1.0, -1.0), random.normal(size=5)
     stored = {"float32": X, "csr": sp.csr_array(X.astype(float)), "csr float32": sp.csr_array(X)}[form]
     term = PENALTIES[penalty][0]
-    expected = Certificate(problem_of(X.astype(float), y, "logistic", term)).gap(theta)
-    assert Certificate(problem_of(stored, y, "logistic", term)).gap(theta) == pytest.approx(expected, rel=1e-12)
+    expected = Certificate(problem_of(X.astype(float), y, "logistic", term)).gap(params)
+    assert Certificate(problem_of(stored, y, "logistic", term)).gap(params) == pytest.approx(expected, rel=1e-12)
 
 
 def test_float32_at_the_optimum():
@@ -299,10 +299,10 @@ def test_float32_at_the_optimum():
     X = random.normal(size=(300, 4)).astype(np.float32)
     y = np.where(X[:, 0] + random.normal(size=300) > 0, 1.0, -1.0)
     X64, term = X.astype(float), ElasticNet(l2=0.01)
-    exact, theta = problem_of(X64, y, "logistic", term), np.zeros(5)
+    exact, params = problem_of(X64, y, "logistic", term), np.zeros(5)
     for _ in range(2000):
-        theta = theta - 2.0 * (exact.gradient(theta)[1] + 0.01 * np.append(theta[:4], 0.0))
-    assert Certificate(problem_of(X, y, "logistic", term)).gap(theta) < 1e-13
+        params = params - 2.0 * (exact.gradient(params)[1] + 0.01 * np.append(params[:4], 0.0))
+    assert Certificate(problem_of(X, y, "logistic", term)).gap(params) < 1e-13
 
 
 def test_any_number_of_threads_gives_the_same_bound():

@@ -90,7 +90,7 @@ NO_BOUND = {
     "loss not convex": ({"loss": "phase_retrieval", "alpha": 0.1}, "the loss phase_retrieval is not convex"),
     "tweedie": ({"loss": "tweedie:power=3", "alpha": 0.1}, "the loss tweedie:power=3.0 is not convex"),
     "own loss": ({"loss": Cosh(), "alpha": 0.1}, "the loss Cosh may not be convex"),
-    "own loss, far off": ({"loss": StatedConvex(), "penalty": "l1", "alpha": 0.1}, "has no method least(y)"),
+    "own loss, far off": ({"loss": StatedConvex(), "penalty": "l1", "alpha": 0.1}, "has no method minimum(y)"),
     "mcp": ({"penalty": "mcp", "alpha": 0.1}, "the penalty is not convex"),
     "half a box": ({"penalty": "box:lower=0"}, "not bounded on both sides"),
     "nonnegative": ({"penalty": "nonnegative"}, "grow without limit"),
@@ -121,7 +121,7 @@ def test_a_fit_without_one():
 
 
 def test_a_loss_of_your_own_that_says_it_is_convex(monkeypatch):
-    """Without least(y) it has no multiples of a dual point."""
+    """Without minimum(y) it has no multiples of a dual point."""
     monkeypatch.setattr("fastgd.certificate.certificate.GRAM_COLUMNS", 0)
     X, y, term = np.arange(36.0).reshape(12, 3) % 7, np.linspace(1, 2, 12), ElasticNet(l2=0.1)
     near, far = np.array([0.1, 0.1, 0.12, 0.3]), np.array([9.0, 9.0, 9.0, 9.0])

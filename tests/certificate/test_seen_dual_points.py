@@ -45,13 +45,13 @@ def near_the_optimum():
 
 
 def test_known_gradients_cost_no_pass_and_bound_as_tightly():
-    problem, theta, other = near_the_optimum()
+    problem, params, other = near_the_optimum()
     passing = Certificate(problem)
-    expected = passing.gap(theta)
+    expected = passing.gap(params)
     problem.gradient(other)
-    problem.gradient(theta)
+    problem.gradient(params)
     certificate = Certificate(problem)
-    assert expected < certificate.gap(theta) < 2.0 * expected
+    assert expected < certificate.gap(params) < 2.0 * expected
     assert (passing.passes, certificate.passes) == (2.0, 0.0)
 
 
@@ -65,8 +65,8 @@ def test_slopes_of_squared_losses_are_mixed_exactly_and_of_one_sign_too(loss, b)
     X, y, s = problem.X, problem.targets.y, problem.targets.weight
     curvature = problem.loss.curvature()
 
-    def slopes(theta):
-        return curvature * (X @ theta[:2] + theta[2] - y)
+    def slopes(params):
+        return curvature * (X @ params[:2] + params[2] - y)
 
     w = random.normal(size=2)
     balance = -np.mean(s * slopes(joined(w, 0.0))) / (curvature * s.mean())  # the intercept of mean slope 0
@@ -89,15 +89,15 @@ def test_the_best_of_all_known_gradients_is_taken(monkeypatch):
     """Which need not be the one that is mixed at the least cost."""
     monkeypatch.setattr("fastgd.certificate.certificate.MIXED", np.inf)
     random, least_cost_is_best = np.random.default_rng(2), []
-    problem, theta, _ = near_the_optimum()
+    problem, params, _ = near_the_optimum()
     for _ in range(100):
-        others, found = theta + random.normal(size=(3, 3)) * [1.0, 1.0, 3.0], []
+        others, found = params + random.normal(size=(3, 3)) * [1.0, 1.0, 3.0], []
         for some in (others, *others[:, None]):
             again = replace(problem)
-            for other in (*some, theta):
+            for other in (*some, params):
                 again.gradient(other)
-            costs = [point.loss - point.level for point in seen_points(again, 0, theta)]
-            found.append((Certificate(again).gap(theta) if costs else np.inf, *costs))
+            costs = [point.loss - point.level for point in seen_points(again, 0, params)]
+            found.append((Certificate(again).gap(params) if costs else np.inf, *costs))
         (best, *costs), *alone = found
         if len(costs) > 1:
             assert best == min(gap for gap, *_ in alone)
@@ -107,19 +107,19 @@ def test_the_best_of_all_known_gradients_is_taken(monkeypatch):
 
 @pytest.mark.parametrize("why", ["alone", "far"])
 def test_a_look_across_the_zero_of_the_mean_slope_takes_one_pass(why):
-    problem, theta, other = near_the_optimum()
-    expected = Certificate(problem).gap(theta)
+    problem, params, other = near_the_optimum()
+    expected = Certificate(problem).gap(params)
     if why == "far":
         problem.gradient(other - [5.0, 5.0, 20.0])
-    loss, gradient = problem.gradient(theta)
+    loss, gradient = problem.gradient(params)
     gradient = gradient.copy()
     certificate = Certificate(problem)
-    assert 0.999 * expected < certificate.gap(theta) < 2.0 * expected
+    assert 0.999 * expected < certificate.gap(params) < 2.0 * expected
     assert certificate.passes == 1.0
     here, there = problem.evaluations.points[-2:]
-    np.testing.assert_array_equal(here.theta[:-1], there.theta[:-1])
+    np.testing.assert_array_equal(here.params[:-1], there.params[:-1])
     assert here.gradient[-1] * there.gradient[-1] < 0.0
-    assert problem.gradient(theta)[0] == loss
+    assert problem.gradient(params)[0] == loss
     np.testing.assert_array_equal(problem.work.gradient, gradient)
 
 
@@ -134,11 +134,11 @@ def test_where_the_mean_slope_rises_little_a_second_look_goes_further():
     )
     problem.targets.y[:] = np.where(np.arange(400) % 40 == 0, 1.0, -1.0)
     result = fastgd.fit(problem.X, problem.targets.y, loss="logistic", alpha=problem.penalty.l2, tol=1e-9)
-    theta = joined(result.coef + 2e-2, result.intercept + 0.01, True)
-    expected = Certificate(problem).gap(theta)
-    problem.gradient(theta)
+    params = joined(result.coef + 2e-2, result.intercept + 0.01, True)
+    expected = Certificate(problem).gap(params)
+    problem.gradient(params)
     certificate = Certificate(problem)
-    assert 0.999 * expected < certificate.gap(theta) < 2.0 * expected
+    assert 0.999 * expected < certificate.gap(params) < 2.0 * expected
     assert certificate.passes == 2.0
 
 
@@ -161,36 +161,36 @@ def test_a_look_across_bounds_the_distance_too(case):
 
 @pytest.mark.parametrize("why", ["unknown", "float32", "offset"])
 def test_known_gradients_that_will_not_do(why):
-    problem, theta, other = near_the_optimum()
+    problem, params, other = near_the_optimum()
     if why == "float32":
         problem = replace(problem, X=problem.X.astype(np.float32))
     if why == "offset":
         problem = replace(problem, targets=problem.targets._replace(offset=np.full(40, 0.25)))
-        theta, other = theta - [0.0, 0.0, 0.25], other - [0.0, 0.0, 0.25]
-    expected = Certificate(problem).gap(theta)
+        params, other = params - [0.0, 0.0, 0.25], other - [0.0, 0.0, 0.25]
+    expected = Certificate(problem).gap(params)
     problem.gradient(other)
     if why != "unknown":
-        problem.gradient(theta)
+        problem.gradient(params)
     certificate = Certificate(problem)
-    assert certificate.gap(theta) == expected
+    assert certificate.gap(params) == expected
     assert certificate.passes == 2.0
 
 
 def test_a_bound_that_says_next_to_nothing_costs_nothing():
-    problem, theta, _ = near_the_optimum()
+    problem, params, _ = near_the_optimum()
     weak = replace(problem, penalty=ElasticNet(l2=1e-6))
-    expected = Certificate(weak).gap(theta)
-    weak.gradient(theta)
+    expected = Certificate(weak).gap(params)
+    weak.gradient(params)
     certificate = Certificate(weak)
-    assert 0.1 * weak.objective(theta) < expected <= certificate.gap(theta) == pytest.approx(weak.objective(theta))
+    assert 0.1 * weak.objective(params) < expected <= certificate.gap(params) == pytest.approx(weak.objective(params))
     assert certificate.passes == 0.0
 
 
 def test_without_an_intercept_one_gradient_serves():
-    problem, theta, _ = near_the_optimum()
+    problem, params, _ = near_the_optimum()
     problem = replace(problem, fit_intercept=False)
-    expected = Certificate(problem).gap(theta[:2])
-    problem.gradient(theta[:2])
+    expected = Certificate(problem).gap(params[:2])
+    problem.gradient(params[:2])
     certificate = Certificate(problem)
-    assert certificate.gap(theta[:2]) == pytest.approx(expected, rel=1e-9)
+    assert certificate.gap(params[:2]) == pytest.approx(expected, rel=1e-9)
     assert certificate.passes == 0.0

@@ -30,9 +30,9 @@ ASK = """
     import json
     import sys
     import numpy as np
-    from fastgd.jit import CompileClock
-    from fastgd.kernels.gradient import mean_loss
-    from fastgd.kernels.targets import Targets
+    from fastgd.compile.jit import CompileClock
+    from fastgd.kernels.batch_gradient import mean_loss
+    from fastgd.kernels.row_targets import Targets
     from fastgd.losses import LOSSES
 
     def ask(loss):
@@ -111,7 +111,7 @@ def test_a_second_process_compiles_nothing(tmp_path, shared_cache):
         import json
         import numpy as np
         import fastgd
-        from fastgd.jit import CompileClock
+        from fastgd.compile.jit import CompileClock
 
         X = np.random.default_rng(0).standard_normal((40, 3))
         with CompileClock().listening() as clock:
@@ -163,7 +163,7 @@ def test_every_source_of_machine_code_makes_a_generation(source, monkeypatch, pa
 def test_editing_a_helper_in_another_file_compiles_its_callers(tmp_path, shared_cache):
     (tmp_path / "helpers.py").write_text("from numba import njit\n@njit\ndef weigh(r):\n    return 2.0 * r\n")
     (tmp_path / "mine.py").write_text(
-        "import helpers\nfrom fastgd.term import term\nfrom fastgd.losses import HalfSquared\n\n@term\n"
+        "import helpers\nfrom fastgd.compile.term import term\nfrom fastgd.losses import HalfSquared\n\n@term\n"
         "class Mine(HalfSquared):\n    def value(self, y, z):\n        return helpers.weigh(z - y)\n"
     )
     script = [ASK, "from mine import Mine", "ask(Mine())"]

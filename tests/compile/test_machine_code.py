@@ -15,7 +15,7 @@ from fastgd.kernels.batch_gradient import batch_gradient
 from fastgd.kernels.minibatch_epoch import Workspace, minibatch_epoch
 from fastgd.kernels.row_targets import Targets
 from fastgd.kernels.sgd_epoch import sgd_epoch
-from fastgd.kernels.update_step import Metric, Stepper
+from fastgd.kernels.update_step import Preconditioner, Stepper
 from fastgd.losses import LOSSES
 from fastgd.objective.problem import row_blocks
 from fastgd.penalties import ElasticNet
@@ -74,7 +74,7 @@ def test_sgd():
 def test_mini_batches():
     """As the gradient of wide rows, in any order."""
     X, order = np.ones((N, D)), np.arange(N)
-    stepper = Stepper.make(SGD(), ElasticNet(), Metric.identity(D), D + 1)
+    stepper = Stepper.make(SGD(), ElasticNet(), Preconditioner.identity(D), D + 1)
     work = Workspace.make(X.dtype, D, D + 1, 1)
     loss = LOSSES.resolve("half_squared")
     args = (X, Targets(np.ones(N)), order, 32, np.ones(2), 1, loss, stepper, np.zeros(D + 1), work)

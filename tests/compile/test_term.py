@@ -257,7 +257,7 @@ def test_terms_are_there_without_numba_and_numpy(tmp_path):
     script = """
         import sys
         import fastgd, fastgd.losses, fastgd.penalties, fastgd.rules, fastgd.schedules, fastgd_cli.main
-        from fastgd.term import digest, is_term
+        from fastgd.compile.term import digest, is_term
         loss = fastgd.losses.LOSSES.resolve("huber:delta=2")
         assert fastgd.losses.LOSSES.resolve(loss) is loss and is_term(loss) and digest(type(loss))
         print([name for name in ("numba", "numpy", "scipy", "pyarrow") if name in sys.modules])

@@ -157,7 +157,7 @@ def test_the_digest_is_the_same_in_every_process(tmp_path):
     source = "from numba import njit\nimport math\nimport numpy as np\nfrom fastgd import term\n"
     source += dedent(BASE) + "@term\nclass Loss:\n    def value(self, y, z):" + indent(dedent(VALUE), " " * 8)
     (tmp_path / "mine.py").write_text(source)
-    script = "from mine import Loss; from fastgd.term import digest; print(digest(Loss))"
+    script = "from mine import Loss; from fastgd.compile.term import digest; print(digest(Loss))"
     assert run(["-c", script], tmp_path, PYTHONHASHSEED="1") == run(["-c", script], tmp_path, PYTHONHASHSEED="2")
 
 
@@ -208,9 +208,9 @@ MINE = """
 FIT = """
     import json
     import numpy as np
-    from fastgd.jit import CompileClock
-    from fastgd.kernels.gradient import mean_loss
-    from fastgd.kernels.targets import Targets
+    from fastgd.compile.jit import CompileClock
+    from fastgd.kernels.batch_gradient import mean_loss
+    from fastgd.kernels.row_targets import Targets
 
     X = np.random.default_rng(0).standard_normal((50, 3))
     y = X @ [1.0, 2.0, 3.0] + 0.5
@@ -277,8 +277,8 @@ def test_cells_of_a_notebook_that_are_run_again(tmp_path, kernels):
         import numpy as np
         from numba import njit
         import fastgd
-        from fastgd.kernels.gradient import mean_loss
-        from fastgd.kernels.targets import Targets
+        from fastgd.kernels.batch_gradient import mean_loss
+        from fastgd.kernels.row_targets import Targets
 
         rows = np.ones((4, 1)), Targets(np.zeros(4)), np.ones(1)
 

@@ -29,9 +29,9 @@ LAUNCH = """
     import multiprocessing, os, sys, threading, time
     import numpy as np
     from numba import prange
-    from fastgd.jit import of_fixed_types, parallel_kernel, threads
-    from fastgd.kernels.gradient import linear_predictor, mean_loss
-    from fastgd.kernels.targets import Targets
+    from fastgd.compile.jit import of_fixed_types, parallel_kernel, threads
+    from fastgd.kernels.batch_gradient import linear_predictor, mean_loss
+    from fastgd.kernels.row_targets import Targets
     from fastgd.losses import LOSSES
 
     X = np.random.default_rng(0).standard_normal((2000, 5))
@@ -278,7 +278,7 @@ def test_a_fork_while_another_thread_compiles(launching):
     """The child would wait for ever for numba's compiler lock, whose holder it has not got."""
     launching(
         """
-        from fastgd.jit import CompileClock
+        from fastgd.compile.jit import CompileClock
 
         compiling = threading.Event()
 

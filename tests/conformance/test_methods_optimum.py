@@ -62,15 +62,15 @@ def by_lbfgs(loss, l2):
     """Without a kink, SciPy on the reference's objective and gradient."""
 
     def solve(X, y):
-        def value_and_gradient(theta):
-            w, b = theta[:-1].tolist(), float(theta[-1])
+        def value_and_gradient(params):
+            w, b = params[:-1].tolist(), float(params[-1])
             gradient, slope, value = reference.batch_gradient(X.tolist(), y.tolist(), w, b, reference.LOSSES[loss])
             value += reference.penalty_value(w, 0.0, l2)
             return value, np.array([*(g + l2 * w_j for g, w_j in zip(gradient, w, strict=True)), slope])
 
         options = {"maxiter": 1000, "ftol": 1e-15, "gtol": 1e-10}
-        theta = minimize(value_and_gradient, np.zeros(X.shape[1] + 1), jac=True, method="L-BFGS-B", options=options).x
-        return theta[:-1], float(theta[-1])
+        params = minimize(value_and_gradient, np.zeros(X.shape[1] + 1), jac=True, method="L-BFGS-B", options=options).x
+        return params[:-1], float(params[-1])
 
     return solve
 

@@ -16,7 +16,7 @@ from fastgd.losses import HalfSquared
 from fastgd.objective.problem import Problem
 from fastgd.penalties import ElasticNet
 from fastgd.solvers.options import Options
-from fastgd.solvers.steps import FEW_ROWS, SAMPLE_ROWS, choose_metric, column_moments
+from fastgd.solvers.steps import FEW_ROWS, SAMPLE_ROWS, choose_preconditioner, column_moments
 
 METHODS = {
     # method: (epochs, part of F at the start minus F* that may be left)
@@ -153,10 +153,10 @@ def test_sparse_columns_that_are_constant_in_the_sample_are_looked_at_in_all_row
 
 def test_serial_sgd_on_very_sparse_rows_keeps_to_their_own_columns():
     X = sp.eye_array(40, format="csr") * 1e4
-    very_sparse = choose_metric(posed(X), Options("sgd"))
-    assert (very_sparse.inverse == 1).all()
+    very_sparse = choose_preconditioner(posed(X), Options("sgd"))
+    assert (very_sparse.scale == 1).all()
     assert not very_sparse.shift.any()
-    assert (choose_metric(posed(X[:8, :8]), Options("sgd")).inverse < 1).all()
+    assert (choose_preconditioner(posed(X[:8, :8]), Options("sgd")).scale < 1).all()
 
 
 def test_a_sparse_column_that_the_sample_has_next_to_nothing_of_is_scaled_by_all_rows():

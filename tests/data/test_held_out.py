@@ -38,9 +38,9 @@ def fit(X=X, y=Y, **options):
     return fastgd.fit(X, y, **options)
 
 
-def mean_loss(theta, X, y, loss="squared", weight=None):
-    """By plain Python, `theta` being coefficients and intercept."""
-    return batch_gradient(X, y, theta[:-1], theta[-1], LOSSES[loss], sample_weight=weight)[2]
+def mean_loss(params, X, y, loss="squared", weight=None):
+    """By plain Python, `params` being coefficients and intercept."""
+    return batch_gradient(X, y, params[:-1], params[-1], LOSSES[loss], sample_weight=weight)[2]
 
 
 def weights(result):
@@ -159,8 +159,8 @@ def test_labels(labels):
     options = {"loss": "softmax", "validation": (X_VAL, others, weight), "class_weight": {labels[0]: 4.0}}
     result = fit(y=labels, max_epochs=10, **options)
     factors = np.where(others == labels[0], 4.0, 1.0) * weight
-    for row, theta in zip(result.trace, result.path, strict=True):
-        z = X_VAL @ theta[:, :-1].T + theta[:, -1]
+    for row, params in zip(result.trace, result.path, strict=True):
+        z = X_VAL @ params[:, :-1].T + params[:, -1]
         values = [Softmax().value(known[label], list(zi)) for label, zi in zip(others, z, strict=True)]
         assert row["validation_loss"] == pytest.approx(factors @ values / factors.sum(), rel=1e-10)
 
@@ -169,11 +169,11 @@ def test_one_against_the_rest_and_logistic():
     others = np.random.default_rng(2).choice(LABELS, len(X_VAL))
     result = fit(y=LABELS, loss="logistic", validation=(X_VAL, others), max_epochs=10)
     signs = [np.where(others == label, 1.0, -1.0) for label in ("ant", "bee", "cat")]
-    for row, theta in zip(result.trace, result.path, strict=True):
-        expected = sum(mean_loss(w, X_VAL, y, "logistic") for w, y in zip(theta, signs, strict=True))
+    for row, params in zip(result.trace, result.path, strict=True):
+        expected = sum(mean_loss(w, X_VAL, y, "logistic") for w, y in zip(params, signs, strict=True))
         assert row["validation_loss"] == pytest.approx(expected, rel=1e-10)
     two = fit(y=LABELS == "ant", loss="logistic", validation=(X_VAL, others == "ant"), max_epochs=10)
-    expected = [mean_loss(theta, X_VAL, signs[0], "logistic") for theta in two.path]
+    expected = [mean_loss(params, X_VAL, signs[0], "logistic") for params in two.path]
     np.testing.assert_allclose(two.trace["validation_loss"], expected, rtol=1e-10)
 
 
@@ -189,7 +189,7 @@ def test_a_class_may_be_missing_from_the_rows_to_validate_on():
 def test_several_targets():
     columns, others = np.column_stack([Y, -2 * Y + 1]), np.column_stack([Y_VAL, Y_VAL])
     result = fit(y=columns, validation=(X_VAL, others), max_epochs=10)
-    expected = [sum(mean_loss(w, X_VAL, Y_VAL) for w in theta) for theta in result.path]
+    expected = [sum(mean_loss(w, X_VAL, Y_VAL) for w in params) for params in result.path]
     np.testing.assert_allclose(result.trace["validation_loss"], expected, rtol=1e-10)
     assert result.coef.tobytes() == np.ascontiguousarray(result.path[result.best_epoch][:, :-1]).tobytes()
     words = np.column_stack([LABELS == "ant", np.where(Y > 0, "yes", "no")]).astype(str)
@@ -208,7 +208,7 @@ def test_sparse_and_dense_agree():
 
 def test_single_precision():
     result = fit(X.astype(np.float32), max_epochs=10)
-    expected = [mean_loss(theta, X_VAL, Y_VAL) for theta in result.path]
+    expected = [mean_loss(params, X_VAL, Y_VAL) for params in result.path]
     np.testing.assert_allclose(result.trace["validation_loss"], expected, rtol=1e-5)
 
 

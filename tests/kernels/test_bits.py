@@ -22,7 +22,7 @@ from fastgd.kernels.dual_sums import slopes_at
 from fastgd.kernels.minibatch_epoch import Workspace, minibatch_epoch
 from fastgd.kernels.row_access import BLOCK_ROWS
 from fastgd.kernels.row_targets import Targets
-from fastgd.kernels.update_step import Metric, Stepper
+from fastgd.kernels.update_step import Preconditioner, Stepper
 from fastgd.losses import LOSSES
 from fastgd.objective.problem import PARALLEL_FROM, row_blocks
 from fastgd.penalties import ElasticNet
@@ -86,7 +86,7 @@ def test_a_kernel_and_its_serial_twin_give_the_same_bits(form, n_chunks):
     X, _ = as_matrix(FORMS[form](dense))
     n, d = dense.shape
     w, loss = np.linspace(-1, 1, d).astype(dtype_of(X)), LOSSES["huber"](2.0)
-    metric = Metric(np.linspace(0, 1, d), np.linspace(1, 2, d))
+    preconditioner = Preconditioner(np.linspace(0, 1, d), np.linspace(1, 2, d))
 
     def run(batch_gradient, mean_loss, linear_predictor, row_norms, minibatch_epoch):
         work, table = Workspace.make(dtype_of(X), d, d + 1, n_chunks), np.zeros(n) if form == "csr" else None
@@ -96,14 +96,14 @@ def test_a_kernel_and_its_serial_twin_give_the_same_bits(form, n_chunks):
             work.gradient.copy(),
         ]
         out.append(mean_loss(X, Targets(y), w, 0.5, loss, work.sums))
-        z, norms, theta = np.empty(n), np.empty(n), np.zeros(d + 1)
+        z, norms, params = np.empty(n), np.empty(n), np.zeros(d + 1)
         linear_predictor(X, w, 0.5, n_chunks, z)
-        row_norms(X, metric, n_chunks, norms)
-        stepper = Stepper.make(RULES["momentum"](), ElasticNet(0.1, 0.1), metric, d + 1)
+        row_norms(X, preconditioner, n_chunks, norms)
+        stepper = Stepper.make(RULES["momentum"](), ElasticNet(0.1, 0.1), preconditioner, d + 1)
         order, rates = np.arange(n)[::-1].copy(), np.full(5, 1e-4)
-        out.append(minibatch_epoch(X, Targets(y), order, 1000, rates, 1, loss, stepper, theta, work))
+        out.append(minibatch_epoch(X, Targets(y), order, 1000, rates, 1, loss, stepper, params, work))
         out += [] if table is None else [table]
-        return b"".join(np.asarray(part).tobytes() for part in (*out, z, norms, theta))
+        return b"".join(np.asarray(part).tobytes() for part in (*out, z, norms, params))
 
     kernels = [*map(compiled_here, (batch_gradient, mean_loss, linear_predictor, row_norms, minibatch_epoch))]
     alone = run(*(kernel.serial for kernel in kernels))

@@ -18,9 +18,9 @@ from conftest import LAYOUTS, problems
 from helpers.twins import compiled_here
 from hypothesis import given
 from hypothesis import strategies as st
+from kernels.test_passes import launcher, same
 from reference import outputs as reference_outputs
 from reference.losses import Huber, Softmax
-from kernels.test_passes import launcher, same
 
 from fastgd.compile.jit import thread_pool_size, threads
 from fastgd.data.matrix import dtype_of, shape_of
@@ -29,7 +29,7 @@ from fastgd.kernels.output_blocks import fill, lay_out, load
 from fastgd.kernels.outputs_gradient import Workspace, outputs_gradient, outputs_mean_loss
 from fastgd.kernels.outputs_sgd_epoch import Each, LazyWeights, sgd_outputs_epoch
 from fastgd.kernels.row_targets import NONE, Targets
-from fastgd.kernels.update_step import Metric, Stepper
+from fastgd.kernels.update_step import Preconditioner, Stepper
 from fastgd.losses import LOSSES
 from fastgd.penalties import ElasticNet
 from fastgd.rules import SGD
@@ -60,7 +60,7 @@ class Outputs:
     b: np.ndarray
 
     @property
-    def theta(self) -> np.ndarray:
+    def params(self) -> np.ndarray:
         return np.column_stack([self.W, self.b])
 
     @property
@@ -133,10 +133,10 @@ class Rounding:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_weights_are_laid_out_by_python_as_by_kernels(layout):
-    X, theta = LAYOUTS[layout](np.eye(2)), np.arange(6.0).reshape(2, 3)  # as many outputs as features
+    X, params = LAYOUTS[layout](np.eye(2)), np.arange(6.0).reshape(2, 3)  # as many outputs as features
     by_python, by_kernels = (lay_out(X, 2, dtype_of(X)) for _ in range(2))
-    fill(X, by_python, theta[:, :2])
-    load(X, theta, by_kernels)
+    fill(X, by_python, params[:, :2])
+    load(X, params, by_kernels)
     assert by_python.tolist() == by_kernels.tolist()
 
 
@@ -148,9 +148,9 @@ def test_weights_are_laid_out_by_python_as_by_kernels(layout):
 def test_outputs_gradient(kind, layout, variant, data, n_chunks, block, has_intercept):
     outputs = data.draw(several(kind))
     X, d = LAYOUTS[layout](outputs.X), outputs.X.shape[1]
-    theta, B = (outputs.theta, outputs.b) if has_intercept else (outputs.W.copy(), 0 * outputs.b)
-    work = workspace(X, outputs, theta.shape[1], n_chunks, block)
-    launcher(outputs_gradient, variant)(X, outputs.targets, theta, d, LOSS[kind], work, None)
+    params, B = (outputs.params, outputs.b) if has_intercept else (outputs.W.copy(), 0 * outputs.b)
+    work = workspace(X, outputs, params.shape[1], n_chunks, block)
+    launcher(outputs_gradient, variant)(X, outputs.targets, params, d, LOSS[kind], work, None)
     G, slopes, losses = reference_outputs.gradients(
         outputs.X, outputs.expected_targets, outputs.W, B, EXPECTED[kind], **outputs.of_rows
     )
@@ -167,7 +167,7 @@ def test_outputs_mean_loss(kind, layout, variant, data, n_chunks, block):
     outputs = data.draw(several(kind))
     X, d = LAYOUTS[layout](outputs.X), outputs.X.shape[1]
     work = workspace(X, outputs, d + 1, n_chunks, block)
-    launcher(outputs_mean_loss, variant)(X, outputs.targets, outputs.theta, d, LOSS[kind], work)
+    launcher(outputs_mean_loss, variant)(X, outputs.targets, outputs.params, d, LOSS[kind], work)
     *_, losses = reference_outputs.gradients(
         outputs.X, outputs.expected_targets, outputs.W, outputs.b, EXPECTED[kind], **outputs.of_rows
     )
@@ -196,7 +196,7 @@ class Steps:
         )  # fmt: skip
 
     def start(self, outputs):
-        return outputs.theta if self.has_intercept else outputs.W.copy()
+        return outputs.params if self.has_intercept else outputs.W.copy()
 
 
 @st.composite
@@ -219,23 +219,23 @@ def tolerance(X, path):
     return 2 * len(path) * (shape_of(X)[1] + 10) * float(np.finfo(dtype_of(X)).eps) * largest
 
 
-def check(theta, losses, path, totals, outputs, X, has_intercept):
+def check(params, losses, path, totals, outputs, X, has_intercept):
     W, B = path[-1]
     allowed = tolerance(X, path)
     reach = 1 + np.abs(outputs.X).sum(axis=1).max()
-    same(theta, np.column_stack([W, B]) if has_intercept else W, allowed)
+    same(params, np.column_stack([W, B]) if has_intercept else W, allowed)
     same(losses, totals, len(outputs.X) * outputs.weight.max() * SLOPE * reach * allowed)
 
 
 def run_sgd(X, outputs, kind, how, cuts=()):
-    theta, losses = how.start(outputs), np.zeros(len(outputs.b))
+    params, losses = how.start(outputs), np.zeros(len(outputs.b))
     lazy = LazyWeights.make(X, len(outputs.b))
     for name in ("W", "scale", "owed", "Z", "z"):
         getattr(lazy, name)[...] = np.nan  # what the arrays hold before must not matter
     for order, rates in zip(np.split(how.order, cuts), np.split(how.rates, cuts), strict=True):
-        sgd_outputs_epoch(X, outputs.targets, order, rates, LOSS[kind], how.each, how.clip, theta, losses, lazy, None)
+        sgd_outputs_epoch(X, outputs.targets, order, rates, LOSS[kind], how.each, how.clip, params, losses, lazy, None)
         assert not lazy.paid.any(), "the workspace must be zeros again, for the next call"
-    return theta, losses, lazy
+    return params, losses, lazy
 
 
 @ways(SERIAL[0], SERIAL[3], SPARSE)
@@ -244,9 +244,9 @@ def test_sgd_outputs_epoch(kind, layout, variant, data):
     outputs = data.draw(several(kind))
     how = data.draw(steps(outputs))
     X, n = LAYOUTS[layout](outputs.X), len(outputs.X)
-    theta, losses, lazy = run_sgd(X, outputs, kind, how)
+    params, losses, lazy = run_sgd(X, outputs, kind, how)
     path, totals = how.of_reference(outputs, kind)
-    check(theta, losses, path, totals, outputs, X, how.has_intercept)
+    check(params, losses, path, totals, outputs, X, how.has_intercept)
     _, slopes, _ = reference_outputs.gradients(
         outputs.X, outputs.expected_targets, *path[-2], EXPECTED[kind], [how.order[-1]], **outputs.of_rows
     )
@@ -269,16 +269,16 @@ def test_minibatch_outputs_epoch(kind, layout, variant, data, batch_size, n_chun
     strengths = how.each.l1 if how.each.l1.any() else how.each.l2
     how.each = Each(how.each.rate, l1 * strengths, l2 * strengths)
     how.rates = how.rates / (1 + l2 * strengths.max())
-    theta, losses = how.start(outputs), np.zeros(len(outputs.b))
+    params, losses = how.start(outputs), np.zeros(len(outputs.b))
     stepper = Stepper.make(
-        SGD(), ElasticNet(l1, l2), Metric.identity(d), theta.shape[1], strength=strengths, rate=how.each.rate,
+        SGD(), ElasticNet(l1, l2), Preconditioner.identity(d), params.shape[1], strength=strengths, rate=how.each.rate,
         weights=factors, clip=how.clip,
     )  # fmt: skip
-    work = workspace(X, outputs, theta.shape[1], n_chunks, block)
-    arguments = (X, outputs.targets, how.order, batch_size, how.rates, 1, LOSS[kind], stepper, theta, losses, work)
+    work = workspace(X, outputs, params.shape[1], n_chunks, block)
+    arguments = (X, outputs.targets, how.order, batch_size, how.rates, 1, LOSS[kind], stepper, params, losses, work)
     launcher(minibatch_outputs_epoch, variant)(*arguments)
     path, totals = how.of_reference(outputs, kind, batch_size=batch_size, penalty_weights=factors)
-    check(theta, losses, path, totals, outputs, X, how.has_intercept)
+    check(params, losses, path, totals, outputs, X, how.has_intercept)
 
 
 # Rates times l2 from nearly no decay to all of a weight at once, and beyond that, where weights change sign.
@@ -296,11 +296,11 @@ def test_many_steps_with_every_decay_side_by_side(layout, l1):
     each = Each(np.ones(5), np.full(5, l1), np.array([0.001, 0.3, 0.875, 1.0, 1.9375]) / rate)
     how = Steps(order, np.full(len(order), rate), each, math.inf, True)
     X = LAYOUTS[layout](dense)
-    theta, _, _ = run_sgd(X, outputs, "each", how)
+    params, _, _ = run_sgd(X, outputs, "each", how)
     path, _ = how.of_reference(outputs, "each")
-    same(theta, np.column_stack(path[-1]), tolerance(X, path[:200]))  # the rest is forgotten
+    same(params, np.column_stack(path[-1]), tolerance(X, path[:200]))  # the rest is forgotten
     zeros = np.array(path[-1][0]) == 0
-    assert ((theta[:, :d] == 0) == zeros).all()
+    assert ((params[:, :d] == 0) == zeros).all()
     assert zeros[:3].any() == (l1 > 0)
 
 
@@ -315,18 +315,18 @@ def test_a_kernel_and_its_serial_twin_give_the_same_bits(layout, n_chunks):
     dense = random.normal(size=(n, d)) * (random.random((n, d)) < 0.6)
     X, targets = LAYOUTS[layout](dense), Targets(random.normal(size=(n, K)), random.random(n), random.normal(size=n))
 
-    theta, loss = np.full((K, d + 1), 0.1), LOSS["each"]
+    params, loss = np.full((K, d + 1), 0.1), LOSS["each"]
 
     def run(gradient, mean_loss, epoch):
         work = Workspace.make(X, K, d + 1, n_chunks)
-        gradient(X, targets, theta, d, loss, work, None)
+        gradient(X, targets, params, d, loss, work, None)
         out = [work.gradient.tobytes(), work.losses.tobytes()]
         if layout == "csr float32":  # the others would have to be compiled for it
             return out
-        mean_loss(X, targets, theta, d, loss, work)
+        mean_loss(X, targets, params, d, loss, work)
         out.append(work.losses.tobytes())
-        stepper = Stepper.make(SGD(), ElasticNet(0.1, 0.1), Metric.identity(d), d + 1, strength=np.ones(K))
-        order, rates, moved, losses = np.arange(n)[::-1].copy(), np.full(5, 1e-2), theta.copy(), np.zeros(K)
+        stepper = Stepper.make(SGD(), ElasticNet(0.1, 0.1), Preconditioner.identity(d), d + 1, strength=np.ones(K))
+        order, rates, moved, losses = np.arange(n)[::-1].copy(), np.full(5, 1e-2), params.copy(), np.zeros(K)
         epoch(X, targets, order, 1000, rates, 1, loss, stepper, moved, losses, work)
         return [*out, moved.tobytes(), losses.tobytes()]
 
@@ -359,9 +359,9 @@ def test_sgd_touches_no_more_weights_on_wider_rows(strengths):
         X, lazy = X._replace(n_features=d), LazyWeights.make(X._replace(n_features=d), K)
         lazy = lazy._replace(W=lazy.W.view(Counted), paid=lazy.paid.view(Counted))
         lazy.W.uses = lazy.paid.uses = count = [0]
-        each, theta = Each(np.ones(K), *(np.full(K, v) for v in strengths)), np.zeros((K, d + 1))
+        each, params = Each(np.ones(K), *(np.full(K, v) for v in strengths)), np.zeros((K, d + 1))
         sgd_outputs_epoch(
-            X, Targets(np.ones((n, K))), np.arange(n), np.full(n, 0.1), LOSS["each"], each, math.inf, theta,
+            X, Targets(np.ones((n, K))), np.arange(n), np.full(n, 0.1), LOSS["each"], each, math.inf, params,
             np.zeros(K), lazy, None,
         )  # fmt: skip
         return count[0]

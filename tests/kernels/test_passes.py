@@ -21,7 +21,7 @@ from fastgd.data.matrix import dtype_of
 from fastgd.kernels.batch_gradient import batch_gradient, linear_predictor, mean_loss, row_norms
 from fastgd.kernels.row_targets import Targets
 from fastgd.kernels.shuffle import shuffle_blocks
-from fastgd.kernels.update_step import Metric, Stepper, model_of, update
+from fastgd.kernels.update_step import Preconditioner, Stepper, model_of, update
 from fastgd.losses import LOSSES
 from fastgd.objective.penalty_terms import prox_mapping_norm
 from fastgd.objective.problem import PARALLEL_FROM, Problem, chunk_count, predict_linear, row_blocks
@@ -124,7 +124,7 @@ def test_row_norms(layout, variant, drawn, n_chunks, data):
     shift = np.array(data.draw(st.lists(st.floats(-8, 8), min_size=d, max_size=d)))
     inverse = np.array(data.draw(st.lists(st.floats(0.125, 8), min_size=d, max_size=d)))
     norms = np.full(len(drawn.y), np.nan)
-    launcher(row_norms, variant)(LAYOUTS[layout](drawn.X), Metric(shift, inverse), n_chunks, norms)
+    launcher(row_norms, variant)(LAYOUTS[layout](drawn.X), Preconditioner(shift, inverse), n_chunks, norms)
     expected = [sum((v * (x_j - s)) ** 2 for x_j, s, v in zip(x, shift, inverse, strict=True)) for x in drawn.X]
     largest = ((inverse * (np.abs(drawn.X) + np.abs(shift))) ** 2).sum(axis=1)
     # Sparse rows start from the norm of a row of zeros, so what cancels counts.
@@ -162,20 +162,20 @@ def test_chunks_are_few_enough_and_large_enough(n_values, n_features):
 # --- After the gradient -----------------------------------------------------------------------------------------------
 
 
-def in_scaled_variables(theta, gradient, metric, d):
+def in_scaled_variables(params, gradient, preconditioner, d):
     """u = w / inverse, b' = b + shift.w, and the gradient in them; b and its slope are 0 without an intercept."""
-    w, b = theta[:d], (theta[d] if len(theta) > d else 0.0)
+    w, b = params[:d], (params[d] if len(params) > d else 0.0)
     slope = gradient[d] if len(gradient) > d else 0.0
-    u = [w[j] / metric.inverse[j] for j in range(d)]
-    slopes = [metric.inverse[j] * (gradient[j] - metric.shift[j] * slope) for j in range(d)]
-    return u, b + reference.dot(metric.shift, w), slopes, slope
+    u = [w[j] / preconditioner.scale[j] for j in range(d)]
+    slopes = [preconditioner.scale[j] * (gradient[j] - preconditioner.shift[j] * slope) for j in range(d)]
+    return u, b + reference.dot(preconditioner.shift, w), slopes, slope
 
 
 @st.composite
 def metrics(draw, d):
     shift = draw(st.lists(st.integers(-32, 32).map(lambda k: k / 8), min_size=d, max_size=d))
     inverse = draw(st.lists(st.sampled_from([0.0625, 0.5, 1.0, 3.0, 8.0]), min_size=d, max_size=d))
-    return Metric(np.array(shift), np.array(inverse))
+    return Preconditioner(np.array(shift), np.array(inverse))
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -183,55 +183,55 @@ def metrics(draw, d):
 def test_update_steps_in_scaled_and_centred_variables(name, data, d, has_intercept):
     random = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     l1, l2 = data.draw(st.sampled_from([(0.0, 0.0), (0.3, 0.0), (0.0, 0.5), (0.3, 0.5)]))
-    metric = data.draw(metrics(d))
+    preconditioner = data.draw(metrics(d))
     if not has_intercept:
-        metric.shift[:] = 0.0  # centring is for models with an intercept to take it up
+        preconditioner.shift[:] = 0.0  # centring is for models with an intercept to take it up
     p = d + has_intercept
-    theta, rules = random.normal(size=p), [reference.RULES[name]() for _ in range(d + 1)]
-    stepper = Stepper.make(RULES[name](), ElasticNet(l1, l2), metric, p)
+    params, rules = random.normal(size=p), [reference.RULES[name]() for _ in range(d + 1)]
+    stepper = Stepper.make(RULES[name](), ElasticNet(l1, l2), preconditioner, p)
     for t in range(1, 6):
         gradient, lr = random.normal(size=p), 0.1 / t
-        w = theta[:d].tolist()
-        u, b, slopes, slope = in_scaled_variables(theta.tolist(), gradient.tolist(), metric, d)
-        v = metric.inverse
+        w = params[:d].tolist()
+        u, b, slopes, slope = in_scaled_variables(params.tolist(), gradient.tolist(), preconditioner, d)
+        v = preconditioner.scale
         # In u the penalty of w_j = inverse_j u_j is l1 inverse_j |u_j| + l2 inverse_j^2 u_j^2 / 2; but what is
         # decoupled is in the user's units.
         l2s = [l2 if rules[j].decouples else l2 * v[j] ** 2 for j in range(d)]
         u = [reference.penalized_step(rules[j], u[j], slopes[j], lr, l1 * v[j], l2s[j]) for j in range(d)]
         b = rules[d].step(b, slope, lr)
         w = [u[j] * v[j] for j in range(d)]
-        update(theta, gradient, lr, t, stepper)
-        assert theta == pytest.approx([*w, b - reference.dot(metric.shift, w)][:p], rel=1e-11, abs=1e-11)
+        update(params, gradient, lr, t, stepper)
+        assert params == pytest.approx([*w, b - reference.dot(preconditioner.shift, w)][:p], rel=1e-11, abs=1e-11)
         w = [rules[j].model(u[j], l1 > 0) * v[j] for j in range(d)]
-        model = [*w, rules[d].model(b, l1 > 0) - reference.dot(metric.shift, w)][:p]
-        assert model_of(theta, stepper) == pytest.approx(model, rel=1e-11, abs=1e-11)
+        model = [*w, rules[d].model(b, l1 > 0) - reference.dot(preconditioner.shift, w)][:p]
+        assert model_of(params, stepper) == pytest.approx(model, rel=1e-11, abs=1e-11)
 
 
 @given(data=st.data(), d=st.integers(1, 5), has_intercept=st.booleans(), stepsize=st.sampled_from([0.01, 0.5, 2.0]))
 def test_prox_mapping_norm(data, d, has_intercept, stepsize):
     random = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     l1, l2 = data.draw(st.sampled_from([(0.0, 0.0), (0.3, 0.0), (0.0, 0.5), (0.3, 0.5)]))
-    metric, p = data.draw(metrics(d)), d + has_intercept
-    theta, gradient = random.normal(size=p) * (random.random(p) < 0.8), random.normal(size=p)
-    u, _, slopes, slope = in_scaled_variables(theta.tolist(), gradient.tolist(), metric, d)
+    preconditioner, p = data.draw(metrics(d)), d + has_intercept
+    params, gradient = random.normal(size=p) * (random.random(p) < 0.8), random.normal(size=p)
+    u, _, slopes, slope = in_scaled_variables(params.tolist(), gradient.tolist(), preconditioner, d)
     total = slope**2
-    for j, v in enumerate(metric.inverse):
-        ahead = u[j] - stepsize * (slopes[j] + l2 * v * theta[j])
+    for j, v in enumerate(preconditioner.scale):
+        ahead = u[j] - stepsize * (slopes[j] + l2 * v * params[j])
         total += ((u[j] - reference.soft_threshold(ahead, stepsize * l1 * v)) / stepsize) ** 2
-    stepper = Stepper.make(SGD(), ElasticNet(l1, l2), metric, p)
-    before = theta.copy(), gradient.copy()
-    norm = prox_mapping_norm(theta, gradient, stepsize, stepper, 0)
+    stepper = Stepper.make(SGD(), ElasticNet(l1, l2), preconditioner, p)
+    before = params.copy(), gradient.copy()
+    norm = prox_mapping_norm(params, gradient, stepsize, stepper, 0)
     # u cancels against itself, so that its own rounding over the step size counts.
     same(norm, math.sqrt(total), 1e-14 * d * (math.sqrt(total) + max(map(abs, u)) / stepsize))
-    assert (theta == before[0]).all()
+    assert (params == before[0]).all()
     assert (gradient == before[1]).all()
 
 
 def test_prox_mapping_norm_is_0_where_the_subgradient_holds_0():
     # w_1 = 0 with |g| <= l1; w_2 = 2 with g = -l1 - l2 w_2; and the intercept's slope is 0.
-    theta, gradient = np.array([0.0, 2.0, 0.7]), np.array([0.25, -1.5, 0.0])
-    stepper = Stepper.make(SGD(), ElasticNet(l1=0.5, l2=0.5), Metric.identity(2), 3)
-    assert prox_mapping_norm(theta, gradient, 0.25, stepper, 0) == 0.0
+    params, gradient = np.array([0.0, 2.0, 0.7]), np.array([0.25, -1.5, 0.0])
+    stepper = Stepper.make(SGD(), ElasticNet(l1=0.5, l2=0.5), Preconditioner.identity(2), 3)
+    assert prox_mapping_norm(params, gradient, 0.25, stepper, 0) == 0.0
 
 
 # --- The order of rows ------------------------------------------------------------------------------------------------

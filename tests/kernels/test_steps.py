@@ -20,7 +20,7 @@ from fastgd.data.matrix import dtype_of, shape_of
 from fastgd.kernels.minibatch_epoch import Workspace, minibatch_epoch
 from fastgd.kernels.row_targets import Targets
 from fastgd.kernels.sgd_epoch import SMALLEST_SCALE, sgd_epoch
-from fastgd.kernels.update_step import Metric, Stepper
+from fastgd.kernels.update_step import Preconditioner, Stepper
 from fastgd.losses import LOSSES
 from fastgd.objective.problem import PARALLEL_FROM, chunk_count
 from fastgd.penalties import ElasticNet
@@ -37,14 +37,16 @@ penalties = st.sampled_from([(0.0, 0.0), (0.3, 0.0), (0.0, 0.5), (0.3, 0.5), (4.
 def run_sgd(X, y, orders, rates, l1, l2, start, loss=HUBER):
     """`sgd_epoch` for each of the orders; the weights after them, the summed losses and the last slope."""
     d = shape_of(X)[1]
-    theta, v, paid = np.array(start, dtype=np.float64), np.full(d, np.nan, dtype_of(X)), np.zeros(d)
+    params, v, paid = np.array(start, dtype=np.float64), np.full(d, np.nan, dtype_of(X)), np.zeros(d)
     total = 0.0
     for order in orders:
-        losses, slope = sgd_epoch(X, Targets(y), order, rates[: len(order)], loss, l1, l2, np.inf, theta, v, paid, None)
+        losses, slope = sgd_epoch(
+            X, Targets(y), order, rates[: len(order)], loss, l1, l2, np.inf, params, v, paid, None
+        )
         rates = rates[len(order) :]
         total += losses
         assert not paid.any(), "the workspace must be zeros again, for the next call"
-    return theta, total, slope
+    return params, total, slope
 
 
 def walk(X, y, order, rates, l1, l2, start, loss=REFERENCE_HUBER, batch_size=1, rule=reference.SGD):
@@ -68,7 +70,7 @@ def walk(X, y, order, rates, l1, l2, start, loss=REFERENCE_HUBER, batch_size=1, 
 
 def rounding(X, path):
     """The tolerance for the weights at the end of ``path``; see the top of the file."""
-    d, largest = shape_of(X)[1], 1.0 + max(np.linalg.norm(theta) for theta in path)
+    d, largest = shape_of(X)[1], 1.0 + max(np.linalg.norm(params) for params in path)
     return len(path) * (d + 10) * float(np.finfo(dtype_of(X)).eps) * largest
 
 
@@ -95,11 +97,11 @@ def test_sgd_epoch(layout, drawn, strengths, has_intercept, seed):
     random = np.random.default_rng(seed)
     X, start = LAYOUTS[layout](drawn.X), starts(drawn, has_intercept)
     order, rates = random.permutation(len(drawn.y)), stable_rates(drawn, strengths[1], random)
-    theta, total, slope = run_sgd(X, drawn.y, [order], rates, *strengths, start)
+    params, total, slope = run_sgd(X, drawn.y, [order], rates, *strengths, start)
     path, losses = walk(drawn.X, drawn.y, order, rates, *strengths, start)
     tolerance = rounding(X, path)
     reach = 1 + np.abs(drawn.X).sum(axis=1).max()  # how far a prediction moves with the weights
-    assert theta == close(path[-1], tolerance)
+    assert params == close(path[-1], tolerance)
     assert total == close(losses, len(order) * DELTA * reach * tolerance)
     i, (*w, b) = order[-1], path[-2] if has_intercept else [*path[-2], 0.0]
     assert slope == close(REFERENCE_HUBER.derivative(drawn.y[i], reference.dot(drawn.X[i], w) + b), reach * tolerance)
@@ -119,8 +121,8 @@ def test_sgd_may_be_cut_into_calls(layout, drawn, strengths, data):
 
 
 def test_sgd_of_no_rows_changes_nothing():
-    theta, total, slope = run_sgd(np.ones((3, 2)), np.ones(3), [np.arange(0)], np.ones(0), 0.3, 0.5, [1.0, -2.0, 0.5])
-    assert (theta.tolist(), total, slope) == ([1.0, -2.0, 0.5], 0.0, 0.0)
+    params, total, slope = run_sgd(np.ones((3, 2)), np.ones(3), [np.arange(0)], np.ones(0), 0.3, 0.5, [1.0, -2.0, 0.5])
+    assert (params.tolist(), total, slope) == ([1.0, -2.0, 0.5], 0.0, 0.0)
 
 
 # Rates times l2: nearly no decay, a usual one, all of a weight at once, and beyond that, where weights change sign.
@@ -141,10 +143,10 @@ def test_many_steps_with_every_decay(layout, decay, l1):
     assert rate * ((dense**2).sum(axis=1).max() + 1) + decay <= 2.1
     order = np.concatenate([random.permutation(n) for _ in range(n_epochs)])
     rates, start = np.full(len(order), rate), [1.0, -1.0, 0.5, 2.0, -3.0, 0.25]
-    theta, _, _ = run_sgd(X, y, [order], rates, l1, l2, start)
+    params, _, _ = run_sgd(X, y, [order], rates, l1, l2, start)
     path, _ = walk(dense, y, order, rates, l1, l2, start)
     # The intercept learns as well but does not decay, so that rounding does not add up over more steps than it forgets.
-    assert theta == close(path[-1], rounding(X, path[:200]))
+    assert params == close(path[-1], rounding(X, path[:200]))
     if 0 < abs(1 - decay) < 0.99:
         assert len(order) * np.log(abs(1 - decay)) < 3 * np.log(SMALLEST_SCALE), "this many steps must fold thrice"
 
@@ -157,10 +159,10 @@ def test_l1_sets_weights_to_exactly_0(layout):
     y = dense @ np.array([2.0, 0, 0, -2.0, 0, 0, 0, 0]) + 0.01 * random.normal(size=n)
     order, rates = np.concatenate([random.permutation(n) for _ in range(40)]), np.full(40 * n, 0.02)
     for l2 in (0.0, 0.1):
-        theta, _, _ = run_sgd(LAYOUTS[layout](dense), y, [order], rates, 0.15, l2, np.zeros(d + 1))
+        params, _, _ = run_sgd(LAYOUTS[layout](dense), y, [order], rates, 0.15, l2, np.zeros(d + 1))
         path, _ = walk(dense, y, order, rates, 0.15, l2, [0.0] * (d + 1))
         zeros = [w == 0.0 for w in path[-1]]
-        assert [w == 0.0 for w in theta] == zeros
+        assert [w == 0.0 for w in params] == zeros
         assert 2 <= sum(zeros) <= d - 2
 
 
@@ -168,17 +170,17 @@ def test_l1_sets_weights_to_exactly_0(layout):
 def test_l1_above_every_gradient_leaves_nothing_but_the_intercept(l2):
     random = np.random.default_rng(5)
     X, y = random.normal(size=(50, 3)), random.normal(size=50)
-    theta, _, _ = run_sgd(X, y, [np.arange(50)], np.full(50, 0.125), 50.0, l2, [0.1, -0.1, 0.2, 0.0])
-    assert theta[:3].tolist() == [0.0, 0.0, 0.0]
-    assert theta[3] != 0.0
+    params, _, _ = run_sgd(X, y, [np.arange(50)], np.full(50, 0.125), 50.0, l2, [0.1, -0.1, 0.2, 0.0])
+    assert params[:3].tolist() == [0.0, 0.0, 0.0]
+    assert params[3] != 0.0
 
 
 def test_small_decay_in_float32_is_not_lost():
     # 1 - 1e-9 is 1 in float32; a million such steps shrink a weight by a thousandth all the same.
     n, rate, l2 = 1_000_000, 1e-3, 1e-6
     X, y = np.zeros((1, 1), np.float32), np.zeros(1)
-    theta, _, _ = run_sgd(X, y, [np.zeros(n, np.int64)], np.full(n, rate), 0.0, l2, [1.0, 0.0])
-    assert theta[0] == pytest.approx(np.exp(-n * rate * l2), rel=1e-6)
+    params, _, _ = run_sgd(X, y, [np.zeros(n, np.int64)], np.full(n, rate), 0.0, l2, [1.0, 0.0])
+    assert params[0] == pytest.approx(np.exp(-n * rate * l2), rel=1e-6)
 
 
 # --- Mini-batches -----------------------------------------------------------------------------------------------------
@@ -187,16 +189,16 @@ def test_small_decay_in_float32_is_not_lost():
 def run_minibatch(X, y, orders, batch_size, rates, l1, l2, start, rule, n_chunks=1, variant="serial", loss=HUBER):
     """`minibatch_epoch` for each of the orders; the weights after them, the summed losses, the last gradient."""
     launch = launcher(minibatch_epoch, variant)
-    d, theta, t, total = shape_of(X)[1], np.array(start, dtype=np.float64), 1, 0.0
-    stepper = Stepper.make(rule, ElasticNet(l1, l2), Metric.identity(d), len(theta))
-    work = Workspace.make(dtype_of(X), d, len(theta), n_chunks)
+    d, params, t, total = shape_of(X)[1], np.array(start, dtype=np.float64), 1, 0.0
+    stepper = Stepper.make(rule, ElasticNet(l1, l2), Preconditioner.identity(d), len(params))
+    work = Workspace.make(dtype_of(X), d, len(params), n_chunks)
     for array in work:
         array[...] = np.nan  # what the arrays hold before must not matter
     for order in orders:
         some = rates[: -(-len(order) // batch_size)]
-        total += launch(X, Targets(y), order, batch_size, some, t, loss, stepper, theta, work)
+        total += launch(X, Targets(y), order, batch_size, some, t, loss, stepper, params, work)
         rates, t = rates[len(some) :], t + len(some)
-    return theta, total, work.gradient
+    return params, total, work.gradient
 
 
 @layouts
@@ -215,7 +217,7 @@ def test_minibatch_epoch(layout, variant, drawn, batch_size, n_chunks, strengths
     X, start, d = LAYOUTS[layout](drawn.X), starts(drawn, has_intercept), len(drawn.w)
     order, rates = random.permutation(len(drawn.y)), (1 - beta) * stable_rates(drawn, strengths[1], random)
     rates = rates[: -(-len(order) // batch_size)]
-    theta, total, gradient = run_minibatch(
+    params, total, gradient = run_minibatch(
         X, drawn.y, [order], batch_size, rates, *strengths, start, RULES["momentum"](beta), n_chunks, variant
     )
     path, losses = walk(
@@ -224,7 +226,7 @@ def test_minibatch_epoch(layout, variant, drawn, batch_size, n_chunks, strengths
     )  # fmt: skip
     tolerance = rounding(X, path) / (1 - beta) ** 2
     reach = 1 + np.abs(drawn.X).sum(axis=1).max()
-    assert theta == close(path[-1], tolerance)
+    assert params == close(path[-1], tolerance)
     assert total == close(losses, len(order) * DELTA * reach * tolerance)
     last = order[(len(rates) - 1) * batch_size :]
     w, b = path[-2][:d], path[-2][d] if has_intercept else 0.0
@@ -274,7 +276,7 @@ def test_batches_large_enough_for_threads(layout):
     assert n_chunks > 1
     path, _ = walk(dense, y, order, rates, 0.1, 0.2, start, batch_size=batch_size, rule=lambda: reference.Momentum(0.5))
     for variant in ("serial", "parallel"):
-        theta, _, _ = run_minibatch(
+        params, _, _ = run_minibatch(
             X, y, [order], batch_size, rates, 0.1, 0.2, start, RULES["momentum"](0.5), n_chunks, variant
         )
-        assert theta == close(path[-1], 2 * rounding(X, path))
+        assert params == close(path[-1], 2 * rounding(X, path))

@@ -15,14 +15,14 @@ from fastgd.compile.jit import kernel
 from fastgd.compile.term import term
 from fastgd.kernels.minibatch_epoch import Workspace, minibatch_epoch
 from fastgd.kernels.row_targets import Targets
-from fastgd.kernels.update_step import Metric, Stepper, clip_factor, model_of, sum_of_squares, update
+from fastgd.kernels.update_step import Preconditioner, Stepper, clip_factor, model_of, sum_of_squares, update
 from fastgd.losses import LOSSES
 from fastgd.objective.penalty_terms import prox_mapping_norm, value_of
 from fastgd.penalties import ElasticNet
 from fastgd.rules import RULES, SGD
 
 D = 3
-METRIC = Metric(np.array([0.5, -2.0, 1.0]), np.array([0.25, 1.0, 4.0]))
+METRIC = Preconditioner(np.array([0.5, -2.0, 1.0]), np.array([0.25, 1.0, 4.0]))
 L1, L2, STRENGTH, WEIGHTS = 0.2, 0.3, 0.5, np.array([1.0, 0.0, 3.0])
 
 
@@ -51,13 +51,16 @@ def gradients(seed=0, n=D + 1, count=8):
     return np.random.default_rng(seed).normal(size=(count, n))
 
 
-def path(rule, penalty, options=None, metric=METRIC, also=None, seed=0, lr=0.1):
-    """The weights after every step; ``also(theta)`` joins the gradient."""
-    stepper, theta = Stepper.make(rule, penalty, metric, D + 1, **(options or {})), np.array([1.0, -0.5, 0.75, 0.25])
+def path(rule, penalty, options=None, preconditioner=METRIC, also=None, seed=0, lr=0.1):
+    """The weights after every step; ``also(params)`` joins the gradient."""
+    stepper, params = (
+        Stepper.make(rule, penalty, preconditioner, D + 1, **(options or {})),
+        np.array([1.0, -0.5, 0.75, 0.25]),
+    )
     weights = []
     for t, gradient in enumerate(gradients(seed), 1):
-        update(theta, gradient + (0.0 if also is None else also(theta)), lr, t, stepper)
-        weights.append(theta.copy())
+        update(params, gradient + (0.0 if also is None else also(params)), lr, t, stepper)
+        weights.append(params.copy())
     return np.array(weights)
 
 
@@ -69,8 +72,8 @@ def path(rule, penalty, options=None, metric=METRIC, also=None, seed=0, lr=0.1):
 def test_strength_and_weights_multiply_the_whole_penalty(name, weights):
     scales = STRENGTH * (np.ones(D) if weights is None else weights)
 
-    def smooth(theta):
-        return np.append(scales * L2 * theta[:D], 0.0)
+    def smooth(params):
+        return np.append(scales * L2 * params[:D], 0.0)
 
     expected = path(RULES[name](), ScaledPenalty(scales), also=smooth)
     ours = path(RULES[name](), ElasticNet(L1, L2), {"strength": STRENGTH, "weights": weights})
@@ -94,26 +97,26 @@ def test_penalty_value(w):
 
 
 def test_prox_mapping_norm_has_the_same_penalty():
-    theta, scales = np.array([1.0, -0.5, 0.0, 0.25]), STRENGTH * WEIGHTS
+    params, scales = np.array([1.0, -0.5, 0.0, 0.25]), STRENGTH * WEIGHTS
     gradient = gradients()[0]
-    smooth = np.append(scales * L2 * theta[:D], 0.0)
+    smooth = np.append(scales * L2 * params[:D], 0.0)
     expected = Stepper.make(SGD(), ScaledPenalty(scales), METRIC, D + 1)
     ours = Stepper.make(SGD(), ElasticNet(L1, L2), METRIC, D + 1, strength=STRENGTH, weights=WEIGHTS)
-    norm = prox_mapping_norm(theta, gradient, 0.1, ours, 0)
-    assert norm == pytest.approx(prox_mapping_norm(theta, gradient + smooth, 0.1, expected, 0), rel=1e-12)
+    norm = prox_mapping_norm(params, gradient, 0.1, ours, 0)
+    assert norm == pytest.approx(prox_mapping_norm(params, gradient + smooth, 0.1, expected, 0), rel=1e-12)
     unweighted = Stepper.make(SGD(), ElasticNet(L1, L2), METRIC, D + 1)
-    assert norm != pytest.approx(prox_mapping_norm(theta, gradient, 0.1, unweighted, 0), rel=1e-3)
+    assert norm != pytest.approx(prox_mapping_norm(params, gradient, 0.1, unweighted, 0), rel=1e-3)
 
 
 @pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule.decouples])
 def test_a_decoupled_penalty_shrinks_the_weights_themselves(name):
-    """Whatever the metric and the gradient: w <- w - lr x strength x weight x l2 w, and the rest is as without it."""
-    theta, gradient, lr = np.array([1.0, -0.5, 0.75, 0.25]), gradients()[0], 0.1
-    with_it, without = theta.copy(), theta.copy()
+    """Whatever the preconditioner and the gradient: w <- w - lr x strength x weight x l2 w, and the rest is as without it."""
+    params, gradient, lr = np.array([1.0, -0.5, 0.75, 0.25]), gradients()[0], 0.1
+    with_it, without = params.copy(), params.copy()
     options = {"strength": STRENGTH, "weights": WEIGHTS}
     update(with_it, gradient, lr, 1, Stepper.make(RULES[name](), ElasticNet(0.0, L2), METRIC, D + 1, **options))
     update(without, gradient, lr, 1, Stepper.make(RULES[name](), ElasticNet(), METRIC, D + 1))
-    shrunk = lr * STRENGTH * WEIGHTS * L2 * theta[:D]
+    shrunk = lr * STRENGTH * WEIGHTS * L2 * params[:D]
     assert with_it[:D] == pytest.approx(without[:D] - shrunk, rel=1e-12)
     assert with_it[D] == pytest.approx(without[D] + METRIC.shift @ shrunk, rel=1e-12)  # the centred one stays
 
@@ -136,23 +139,25 @@ def test_clip_factor_by_hand():
 
 
 def test_a_clipped_nan_is_not_hidden():
-    theta = np.zeros(D + 1)
+    params = np.zeros(D + 1)
     gradient = np.array([1.0, math.nan, 0.0, 0.0])
-    update(theta, gradient, 0.1, 1, Stepper.make(SGD(), ElasticNet(), Metric.identity(D), D + 1, clip=0.1))
-    assert np.isnan(theta[1])
+    update(params, gradient, 0.1, 1, Stepper.make(SGD(), ElasticNet(), Preconditioner.identity(D), D + 1, clip=0.1))
+    assert np.isnan(params[1])
 
 
-@pytest.mark.parametrize("metric", [Metric.identity(D), METRIC], ids=["user's units", "scaled"])
+@pytest.mark.parametrize("preconditioner", [Preconditioner.identity(D), METRIC], ids=["user's units", "scaled"])
 @pytest.mark.parametrize("name", RULES)
-def test_the_gradient_is_clipped_in_the_users_units_before_the_penalty_joins(name, metric):
+def test_the_gradient_is_clipped_in_the_users_units_before_the_penalty_joins(name, preconditioner):
     penalty, clip = ElasticNet(L1, L2), 1.5
     raw = gradients()
     norms = np.sqrt((raw**2).sum(axis=1))
     assert 0 < (norms > clip).sum() < len(raw)
-    stepper, theta = Stepper.make(RULES[name](), penalty, metric, D + 1), np.array([1.0, -0.5, 0.75, 0.25])
+    stepper, params = Stepper.make(RULES[name](), penalty, preconditioner, D + 1), np.array([1.0, -0.5, 0.75, 0.25])
     for t, (gradient, norm) in enumerate(zip(raw, norms, strict=True), 1):
-        update(theta, gradient * min(1.0, clip / (norm + 1e-6)), 0.1, t, stepper)
-    assert path(RULES[name](), penalty, {"clip": clip}, metric)[-1] == pytest.approx(theta, rel=1e-10, abs=1e-12)
+        update(params, gradient * min(1.0, clip / (norm + 1e-6)), 0.1, t, stepper)
+    assert path(RULES[name](), penalty, {"clip": clip}, preconditioner)[-1] == pytest.approx(
+        params, rel=1e-10, abs=1e-12
+    )
 
 
 def test_a_gradient_stays_as_it_is():
@@ -172,23 +177,23 @@ def test_a_gradient_stays_as_it_is():
     ids=["l2", "l1"],
 )
 def test_the_model_is_the_weights_themselves_but_for_rules_that_keep_it_apart(penalty, apart):
-    theta = np.ones(D + 1)
-    models = {name: model_of(theta, Stepper.make(rule(), penalty, METRIC, D + 1)) for name, rule in RULES.items()}
-    assert {name for name, model in models.items() if model is not theta} == apart
+    params = np.ones(D + 1)
+    models = {name: model_of(params, Stepper.make(rule(), penalty, METRIC, D + 1)) for name, rule in RULES.items()}
+    assert {name for name, model in models.items() if model is not params} == apart
 
 
 @pytest.mark.parametrize("p", [D, D + 1], ids=["no intercept", "intercept"])
 def test_a_mean_of_weights_is_their_mean_in_any_metric(p):
     """asgd's model is the mean of the weights from step 2 on, in the user's units."""
-    metric = METRIC if p > D else METRIC._replace(shift=np.zeros(D))
-    stepper, theta = Stepper.make(RULES["asgd"](), ElasticNet(L1, L2), metric, p), np.ones(p)
+    preconditioner = METRIC if p > D else METRIC._replace(shift=np.zeros(D))
+    stepper, params = Stepper.make(RULES["asgd"](), ElasticNet(L1, L2), preconditioner, p), np.ones(p)
     weights = []
     for t, gradient in enumerate(gradients(n=p), 1):
-        update(theta, gradient, 0.1, t, stepper)
-        weights.append(theta.copy())
-        kept = theta.copy()
-        assert model_of(theta, stepper) == pytest.approx(np.mean(weights[1:] or weights, axis=0), rel=1e-12)
-        assert (theta == kept).all()
+        update(params, gradient, 0.1, t, stepper)
+        weights.append(params.copy())
+        kept = params.copy()
+        assert model_of(params, stepper) == pytest.approx(np.mean(weights[1:] or weights, axis=0), rel=1e-12)
+        assert (params == kept).all()
 
 
 # --- Bits -------------------------------------------------------------------------------------------------------------
@@ -201,15 +206,15 @@ def test_a_step_has_the_same_bits_in_the_serial_twin(name):
     n, d = 4001, 13
     X = random.normal(size=(n, d))
     targets, rates = Targets(X @ random.normal(size=d)), np.full(63, 1e-2)
-    metric = Metric(np.linspace(0, 1, d), 2.0 ** random.integers(-2, 3, d))
+    preconditioner = Preconditioner(np.linspace(0, 1, d), 2.0 ** random.integers(-2, 3, d))
 
     def run(launch):
         options = {"clip": 3.0, "strength": 0.7, "weights": np.linspace(0, 2, d)}
-        stepper = Stepper.make(RULES[name](), ElasticNet(0.01, 0.01), metric, d + 1, **options)
-        work, theta = Workspace.make(X.dtype, d, d + 1, 7), np.zeros(d + 1)
+        stepper = Stepper.make(RULES[name](), ElasticNet(0.01, 0.01), preconditioner, d + 1, **options)
+        work, params = Workspace.make(X.dtype, d, d + 1, 7), np.zeros(d + 1)
         for t in (1, 64, 127):
-            launch(X, targets, np.arange(n), 64, rates, t, LOSSES["huber"](2.0), stepper, theta, work)
-        return theta.tobytes() + stepper.m.tobytes() + stepper.v.tobytes() + stepper.s.tobytes()
+            launch(X, targets, np.arange(n), 64, rates, t, LOSSES["huber"](2.0), stepper, params, work)
+        return params.tobytes() + stepper.m.tobytes() + stepper.v.tobytes() + stepper.s.tobytes()
 
     launch = compiled_here(minibatch_epoch)
     assert run(launch) == run(launch.serial)

@@ -32,7 +32,7 @@ def test_the_first_and_the_last_gradients_stay():
     evaluations = Evaluations()
     for k in range(MOST_POINTS + 5):
         evaluations.add(np.full(2, k), np.zeros(1), np.zeros(2))
-    kept = [int(point.theta[0]) for point in evaluations.points]
+    kept = [int(point.params[0]) for point in evaluations.points]
     assert kept == [0, *range(6, MOST_POINTS + 5)]
 
 
@@ -44,10 +44,10 @@ def test_of_many_weights_few_points_stay():
 
 
 def test_points_are_copies():
-    evaluations, theta = Evaluations(), np.ones(2)
-    evaluations.add(theta, np.zeros(1), theta)
-    theta[:] = 5.0
-    assert evaluations.points[0].theta.tolist() == evaluations.points[0].gradient.tolist() == [1.0, 1.0]
+    evaluations, params = Evaluations(), np.ones(2)
+    evaluations.add(params, np.zeros(1), params)
+    params[:] = 5.0
+    assert evaluations.points[0].params.tolist() == evaluations.points[0].gradient.tolist() == [1.0, 1.0]
 
 
 def test_rows_are_drawn_in_order_and_once():

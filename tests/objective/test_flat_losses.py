@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 import fastgd
 from fastgd.kernels.row_targets import Targets
 from fastgd.kernels.second_derivatives import curvatures, curvatures_of_outputs
-from fastgd.kernels.update_step import Metric, Stepper
+from fastgd.kernels.update_step import Preconditioner, Stepper
 from fastgd.losses import LOSSES
 from fastgd.objective.problem import Problem
 from fastgd.objective.sampled_hessian import Sample
@@ -99,7 +99,7 @@ def huber_without_scales(y):
     """On the first rows of X, as many as there are targets."""
     penalty = ElasticNet()
     problem = Problem(X[: len(y)], Targets(y), LOSSES["huber"](), penalty, fit_intercept=True)
-    return Scaled(problem, Stepper.make(SGD(), penalty, Metric(np.zeros(D), np.ones(D)), D + 1))
+    return Scaled(problem, Stepper.make(SGD(), penalty, Preconditioner(np.zeros(D), np.ones(D)), D + 1))
 
 
 @pytest.mark.parametrize(("n_near", "n_far", "smoothed"), [(30, 270, False), (12, 10, False), (10, 12, True)])

@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 
 import fastgd
 from fastgd.fitting import pose
-from fastgd.kernels.update_step import Metric, Stepper
+from fastgd.kernels.update_step import Preconditioner, Stepper
 from fastgd.losses import LOSSES
 from fastgd.objective.intercept_only import best_constant, best_intercepts, loss_at_zero
 from fastgd.objective.problem import RowOptions
@@ -154,14 +154,14 @@ def test_by_default_amounts_of_thousands_end_at_the_optimum(method):
 
 @pytest.mark.parametrize("coef", [0.0, 0.1])
 def test_a_start_that_is_given_is_where_training_begins(coef):
-    problem, metric = posed(COUNTS, "poisson"), Metric(np.zeros(D), np.ones(D))
-    scaled = Scaled(problem, Stepper.make(SGD(), problem.penalty, metric, D + 1))
-    theta = np.array([coef, 0.0, 0.0, 0.0, 0.0])
+    problem, preconditioner = posed(COUNTS, "poisson"), Preconditioner(np.zeros(D), np.ones(D))
+    scaled = Scaled(problem, Stepper.make(SGD(), problem.penalty, preconditioner, D + 1))
+    params = np.array([coef, 0.0, 0.0, 0.0, 0.0])
     watch = SimpleNamespace(passes_before=0.0, problem=problem)
-    begun, gradient = beginning(scaled, Sample.draw(scaled, N, 0), theta, watch)
+    begun, gradient = beginning(scaled, Sample.draw(scaled, N, 0), params, watch)
     np.testing.assert_array_equal(gradient, problem.gradient(begun)[1])
     if coef:
-        assert begun is theta
+        assert begun is params
         assert watch.passes_before == 0.0
     else:
         np.testing.assert_allclose(begun, [0, 0, 0, 0, np.log(COUNTS.mean())], rtol=1e-6)

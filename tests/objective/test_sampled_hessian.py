@@ -12,7 +12,7 @@ import fastgd
 import fastgd.objective.gram
 from fastgd.data.matrix import as_matrix
 from fastgd.fitting import pose
-from fastgd.kernels.update_step import Metric, Stepper
+from fastgd.kernels.update_step import Preconditioner, Stepper
 from fastgd.losses import LOSSES
 from fastgd.objective import sampled_hessian as sampled
 from fastgd.objective.intercept_only import loss_at_zero
@@ -38,12 +38,12 @@ def posed(X, y, loss="logistic", l2=0.01, **rows):
 
 def sample_of(X, shift=None, inverse=None, l2=0.01):
     problem, d = posed(X, LABELS, l2=l2), X.shape[1]
-    metric = Metric(np.zeros(d) if shift is None else shift, np.ones(d) if inverse is None else inverse)
-    return Sample.draw(Scaled(problem, Stepper.make(SGD(), problem.penalty, metric, d + 1)), N, 0)
+    preconditioner = Preconditioner(np.zeros(d) if shift is None else shift, np.ones(d) if inverse is None else inverse)
+    return Sample.draw(Scaled(problem, Stepper.make(SGD(), problem.penalty, preconditioner, d + 1)), N, 0)
 
 
-def exact_hessian(X, theta, shift, inverse):
-    p = 1 / (1 + np.exp(-(X @ theta[:-1] + theta[-1])))
+def exact_hessian(X, params, shift, inverse):
+    p = 1 / (1 + np.exp(-(X @ params[:-1] + params[-1])))
     columns = np.column_stack([(X - shift) * inverse, np.ones(N)])
     return (columns.T * (p * (1 - p))) @ columns / N + np.diag([*0.01 * inverse**2, 0.0])
 
@@ -52,9 +52,9 @@ def exact_hessian(X, theta, shift, inverse):
 def test_the_hessian_is_that_of_the_textbook(rough, monkeypatch):
     monkeypatch.setattr(sampled, "ROUGH_FROM", 0 if rough else 1 << 60)
     monkeypatch.setattr(fastgd.objective.gram, "FEW_PRODUCTS", 0)
-    theta, shift, inverse = random.normal(size=D + 1), random.normal(size=D), 2.0 ** random.integers(-3, 3, D)
-    found = sample_of(X, shift=shift, inverse=inverse).hessian(theta).matrices[0]
-    off = np.abs(found / exact_hessian(X, theta, shift, inverse) - 1).max()
+    params, shift, inverse = random.normal(size=D + 1), random.normal(size=D), 2.0 ** random.integers(-3, 3, D)
+    found = sample_of(X, shift=shift, inverse=inverse).hessian(params).matrices[0]
+    off = np.abs(found / exact_hessian(X, params, shift, inverse) - 1).max()
     assert off < (1e-4 if rough else 1e-7)  # curvatures are difference quotients
     assert (off > 1e-9) or not rough
 
@@ -62,11 +62,11 @@ def test_the_hessian_is_that_of_the_textbook(rough, monkeypatch):
 def test_columns_that_rounding_would_drown_are_summed_in_float64(monkeypatch):
     monkeypatch.setattr(fastgd.objective.gram, "FEW_PRODUCTS", 0)
     near = np.column_stack([X, X[:, 0] + 1e-5 * random.normal(size=N)])
-    theta = np.zeros(D + 2)
-    precise = [sample_of(near, l2=l2).hessian(theta).matrices for l2 in (1e-8, 1e-2)]
+    params = np.zeros(D + 2)
+    precise = [sample_of(near, l2=l2).hessian(params).matrices for l2 in (1e-8, 1e-2)]
     monkeypatch.setattr(sampled, "ROUGH_FROM", 0)
-    np.testing.assert_array_equal(sample_of(near, l2=1e-8).hessian(theta).matrices, precise[0])
-    assert (sample_of(near, l2=1e-2).hessian(theta).matrices != precise[1]).any()  # the penalty keeps them apart
+    np.testing.assert_array_equal(sample_of(near, l2=1e-8).hessian(params).matrices, precise[0])
+    assert (sample_of(near, l2=1e-2).hessian(params).matrices != precise[1]).any()  # the penalty keeps them apart
 
 
 @pytest.mark.parametrize(("form", "times"), [(np.asarray, 2), (sp.csr_array, 1)], ids=["dense", "csr"])
@@ -93,12 +93,12 @@ def test_steps_by_a_sample_are_as_long_as_comes_nearest_to_newtons(n_rows, among
 @pytest.mark.parametrize("model_of", [lambda H: Dense(H.matrices.copy()), LimitedMemory.over_hessian])
 def test_a_stretched_model_makes_steps_shorter(model_of):
     scaled = sample_of(X).scaled
-    theta = np.zeros(D + 1)
-    scaled.evaluate(theta)
-    model = model_of(sample_of(X).hessian(theta))
-    whole, promised = model.change(scaled, theta)
+    params = np.zeros(D + 1)
+    scaled.evaluate(params)
+    model = model_of(sample_of(X).hessian(params))
+    whole, promised = model.change(scaled, params)
     model.stretch(1.25)
-    change, less = model.change(scaled, theta)
+    change, less = model.change(scaled, params)
     np.testing.assert_allclose(1.25 * change, whole, rtol=1e-6)
     assert 1.25 * less == pytest.approx(promised)
 
@@ -140,11 +140,11 @@ def passes(monkeypatch):
     """The weights at which gradients of all rows were asked for."""
     asked, gradient = [], Problem.gradient
 
-    def told(self, theta, table=None):
-        known = self.evaluations.recall(theta, self.losses, with_gradient=True)
+    def told(self, params, table=None):
+        known = self.evaluations.recall(params, self.losses, with_gradient=True)
         if self.n_samples == MANY and not known:
-            asked.append(theta.copy())
-        return gradient(self, theta, table)
+            asked.append(params.copy())
+        return gradient(self, params, table)
 
     monkeypatch.setattr(Problem, "gradient", told)
     return asked
@@ -155,7 +155,7 @@ def test_no_pass_is_spent_on_zero_weights(passes, tol):
     result = fastgd.fit(BIG, YES, loss="logistic", alpha=1e-4, max_epochs=6, tol=tol)
     assert result.method == "newton"
     assert len(passes) - result.n_epochs in (0, 1)  # one more may go into the bound
-    assert all(theta.any() for theta in passes)
+    assert all(params.any() for params in passes)
     assert result.trace["objective"][0] == pytest.approx(np.log(2))
     np.testing.assert_array_equal(result.path[1][:-1], passes[0][:-1])
 
@@ -177,14 +177,14 @@ def test_tol_is_about_the_gradient_at_zero_of_all_rows():
 def test_what_is_looked_at_of_a_sample_counts_as_the_part_of_a_pass_that_it_is(monkeypatch, loss):
     rows, gradient, hessian = [], Problem.gradient, Sample.hessian
 
-    def evaluated(self, theta, table=None):
-        if self.n_samples < MANY and not self.evaluations.recall(theta, self.losses, with_gradient=True):
+    def evaluated(self, params, table=None):
+        if self.n_samples < MANY and not self.evaluations.recall(params, self.losses, with_gradient=True):
             rows.append(self.n_samples)
-        return gradient(self, theta, table)
+        return gradient(self, params, table)
 
-    def curved(self, theta):
+    def curved(self, params):
         rows.append(self.problem.n_samples)
-        return hessian(self, theta)
+        return hessian(self, params)
 
     monkeypatch.setattr(Problem, "gradient", evaluated)
     monkeypatch.setattr(Sample, "hessian", curved)
@@ -271,9 +271,9 @@ def curved(monkeypatch):
     """How many rows Hessians were made of, and at which weights."""
     seen, hessian = [], Sample.hessian
 
-    def seeing(self, theta):
-        seen.append((self.problem.n_samples, theta.copy()))
-        return hessian(self, theta)
+    def seeing(self, params):
+        seen.append((self.problem.n_samples, params.copy()))
+        return hessian(self, params)
 
     monkeypatch.setattr(Sample, "hessian", seeing)
     return seen
@@ -291,9 +291,9 @@ def test_of_normal_columns_the_hessian_at_the_start_serves_with_the_size_of_the_
     monkeypatch.setattr(newton, "hessian_there", seeing)
     given = {"loss": "logistic", "alpha": 1e-4, "method": "newton", "tol": 0}
     result = fastgd.fit(X, YES, max_epochs=9, **given)
-    ((rows, theta),) = curved
+    ((rows, params),) = curved
     assert rows == sample_size(posed(X, YES), "newton")
-    assert not theta.any()
+    assert not params.any()
     p = 1 / (1 + np.exp(-(X @ result.path[1][:-1] + result.path[1][-1])))
     ((start, scaled, found),) = there
     penalty = np.diag(np.append(scaled.smooth_curvature()[0], 0.0))
@@ -332,7 +332,7 @@ def test_where_there_is_little_hope_of_that_the_way_is_by_a_part_of_the_sample(c
     fastgd.fit(form(BIG), y, alpha=1e-4, method="newton", max_epochs=5, **{"loss": "logistic", **options})
     sample = sample_size(posed(form(BIG), y, options.get("loss", "logistic")), "newton")
     assert curved[0][0] < sample
-    assert next(theta.any() for rows, theta in curved if rows == sample)  # where the way has ended
+    assert next(params.any() for rows, params in curved if rows == sample)  # where the way has ended
 
 
 def test_no_pass_may_be_left_where_the_minimum_of_the_sample_is_no_better_than_the_start():
@@ -349,7 +349,7 @@ def test_a_look_leaves_what_was_asked_last():
     loss, gradient = problem.gradient(here)
     gradient = gradient.copy()
     problem.look(there)
-    assert [point.theta.tolist() for point in problem.evaluations.points] == [here.tolist(), there.tolist()]
+    assert [point.params.tolist() for point in problem.evaluations.points] == [here.tolist(), there.tolist()]
     assert problem.evaluations.recall(here, np.zeros(1), with_gradient=True)
     assert problem.gradient(here)[0] == loss == problem.losses.sum()
     np.testing.assert_array_equal(problem.work.gradient, gradient)

@@ -204,12 +204,12 @@ def test_an_l2_penalty_bends_f_as_well():
 
 def test_intercept_weights_and_offset_count():
     ones, weight, offset = np.column_stack([X, np.ones(N)]), RANDOM.random(N), RANDOM.normal(size=N)
-    theta = np.array([*W, 0.7])
-    y = (ones @ theta + offset) ** 2
+    params = np.array([*W, 0.7])
+    y = (ones @ params + offset) ** 2
     given = {"sample_weight": weight, "offset": offset}
-    assert kind((theta[:D], 0.7), X, y, fit_intercept=True, **given) == "minimum"
-    assert kind(theta, ones, y, **given) == "minimum"
-    assert kind((theta[:D], 0.7), X, y, fit_intercept=True, sample_weight=weight) is None
+    assert kind((params[:D], 0.7), X, y, fit_intercept=True, **given) == "minimum"
+    assert kind(params, ones, y, **given) == "minimum"
+    assert kind((params[:D], 0.7), X, y, fit_intercept=True, sample_weight=weight) is None
 
 
 def test_several_targets_bend_each_its_own_way(points):

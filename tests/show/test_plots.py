@@ -245,7 +245,7 @@ def test_matplotlib_is_imported_when_it_is_used_and_its_state_is_left_alone():
 import sys, fastgd, fastgd.show.plots, fastgd.landscape, fastgd.show.trace_curves
 assert "matplotlib" not in sys.modules
 import numpy as np
-from fastgd.traces import Curve, Trace
+from fastgd.show.trace_curves import Curve, Trace
 curve = Curve("loss", {"epoch": np.arange(3.0)}, np.arange(3.0), "loss")
 figure = fastgd.plot_loss(Trace("a", {"loss": curve}, ("loss",)))
 import io

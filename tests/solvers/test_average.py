@@ -134,21 +134,21 @@ def test_the_lazy_sum_of_a_kernel(layout, drawn, l2, has_intercept, data):
     cut, skip = data.draw(st.integers(0, n)), data.draw(st.integers(0, n - 1))
     rate = 0.9 / ((drawn.X**2).sum(axis=1).max() + 1 + l2)
     rows = LAYOUTS[layout](drawn.X)
-    theta = np.array([*drawn.w, drawn.b][: d + has_intercept])
-    v, paid, sums = np.zeros(d, np.float32 if "32" in layout else float), np.zeros(d), LazySum.make(d, len(theta))
+    params = np.array([*drawn.w, drawn.b][: d + has_intercept])
+    v, paid, sums = np.zeros(d, np.float32 if "32" in layout else float), np.zeros(d), LazySum.make(d, len(params))
     loss, order = LOSSES["huber"](1.5), np.arange(n)
     for start, part in ((0, order[:cut]), (cut, order[cut:])):
         some = sums._replace(skip=max(skip - start, 0))
         rates = np.full(len(part), rate)
-        sgd_epoch(rows, Targets(drawn.y), part, rates, loss, 0.0, l2, np.inf, theta, v, paid, some)
+        sgd_epoch(rows, Targets(drawn.y), part, rates, loss, 0.0, l2, np.inf, params, v, paid, some)
         assert not sums.u.any()
     path = reference.sgd(
         drawn.X, drawn.y, reference.Huber(1.5), lr=rate, epochs=1, l2=l2, fit_intercept=has_intercept,
         start=(drawn.w, drawn.b if has_intercept else 0.0),
     )  # fmt: skip
-    path = np.array([[*w, b] for w, b in path])[:, : len(theta)]
+    path = np.array([[*w, b] for w, b in path])[:, : len(params)]
     tolerance = 20 * n * (n + d) * np.finfo(v.dtype).eps * (1 + np.abs(path).max())
-    assert theta == pytest.approx(path[-1], rel=0, abs=tolerance)
+    assert params == pytest.approx(path[-1], rel=0, abs=tolerance)
     assert sums.total == pytest.approx(path[skip:].sum(axis=0), rel=0, abs=tolerance)
 
 
@@ -167,13 +167,13 @@ def test_long_runs_lose_no_digits(dtype):
     y = X @ np.arange(d) + random.normal(size=n)
     options = {"method": "sgd", "learning_rate": 0.01, "alpha": 1.0, "max_epochs": 5, "shuffle": False}
     result = fastgd.fit(X, y, average=True, **options)
-    path, theta = np.zeros(d + 1), np.zeros(d + 1)
+    path, params = np.zeros(d + 1), np.zeros(d + 1)
     rows = np.column_stack([X.astype(float), np.ones(n)])
     decay = np.append(np.full(d, 1 - 0.01), 1.0)
     for _ in range(5):
         for x, target in zip(rows, y, strict=True):
-            theta = decay * theta - 0.01 * 2 * (x @ theta - target) * x
-            path += theta
+            params = decay * params - 0.01 * 2 * (x @ params - target) * x
+            path += params
     expected = path / (5 * n)
     assert weights(result) == pytest.approx(expected, rel=1e-3 if dtype == np.float32 else 1e-10, abs=1e-5)
 

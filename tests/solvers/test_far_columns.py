@@ -19,7 +19,7 @@ from fastgd.losses import HalfSquared
 from fastgd.objective.problem import Problem
 from fastgd.penalties import Box, ElasticNet, NonNegative
 from fastgd.solvers.options import Options
-from fastgd.solvers.steps import SAMPLE_ROWS, choose_metric
+from fastgd.solvers.steps import SAMPLE_ROWS, choose_preconditioner
 
 methods = pytest.mark.parametrize("method", ["svrg", "saga"])
 N, RARE, FAR = 300, 8, 3
@@ -220,7 +220,7 @@ def test_equal_bits_on_any_number_of_threads(method):
 def shift_of(X, fit_intercept=True, weight=NONE):
     targets = Targets(np.zeros(X.shape[0]), weight)
     problem = Problem(as_matrix(sp.csr_array(X))[0], targets, HalfSquared(), ElasticNet(), fit_intercept)
-    return choose_metric(problem, Options("svrg")).shift
+    return choose_preconditioner(problem, Options("svrg")).shift
 
 
 def test_only_columns_far_from_zero_are_centred_and_only_with_an_intercept():

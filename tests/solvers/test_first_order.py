@@ -155,12 +155,12 @@ def test_steps_hold_the_row_the_gradient_and_the_loss_before_each(method, layout
     visited = EPOCHS * batches(range(N_SAMPLES), BATCH_SIZES[method])
     assert steps["step"].tolist() == list(range(1, len(visited) + 1))
     assert steps["epoch"].tolist() == [1 + k * EPOCHS // len(visited) for k in range(len(visited))]
-    for step, batch, theta in zip(steps, visited, before, strict=True):
-        w, b = theta[:N_FEATURES], theta[N_FEATURES] if fit_intercept else 0.0
+    for step, batch, params in zip(steps, visited, before, strict=True):
+        w, b = params[:N_FEATURES], params[N_FEATURES] if fit_intercept else 0.0
         gradient, slope, loss = reference.batch_gradient(X, Y, w, b, reference.Squared(), batch)
         assert step["row"] == (-1 if method == "gd" else batch[0])
         assert step["loss"] == close(loss)
-        assert step["gradient"] == close([*gradient, slope][: len(theta)])
+        assert step["gradient"] == close([*gradient, slope][: len(params)])
 
 
 @methods

@@ -31,9 +31,9 @@ def curved(monkeypatch):
     """How many rows Hessians were made of."""
     seen, hessian = [], Sample.hessian
 
-    def seeing(self, theta):
+    def seeing(self, params):
         seen.append(self.problem.n_samples)
-        return hessian(self, theta)
+        return hessian(self, params)
 
     monkeypatch.setattr(Sample, "hessian", seeing)
     return seen

@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 import fastgd
 from fastgd.kernels.row_targets import Targets
 from fastgd.kernels.second_derivatives import curvatures, curvatures_of_outputs, mean_squares, minimise_quadratic
-from fastgd.kernels.update_step import Metric, Stepper
+from fastgd.kernels.update_step import Preconditioner, Stepper
 from fastgd.losses import LOSSES
 from fastgd.penalties import Box, ElasticNet
 from fastgd.rules import SGD
@@ -54,18 +54,18 @@ def test_a_hessian_is_solved_even_where_rounding_has_made_it_indefinite(least):
     np.testing.assert_allclose(hessian @ solver_of(hessian, lower_factor(hessian))(b), b, rtol=1e-12)
 
 
-def objective(theta, X, y, loss, l2, weight=None, offset=0.0):
-    losses = VALUES[loss](y, X @ theta[:-1] + theta[-1] + offset)
-    return np.average(losses, weights=weight) + l2 / 2 * theta[:-1] @ theta[:-1]
+def objective(params, X, y, loss, l2, weight=None, offset=0.0):
+    losses = VALUES[loss](y, X @ params[:-1] + params[-1] + offset)
+    return np.average(losses, weights=weight) + l2 / 2 * params[:-1] @ params[:-1]
 
 
 def least(X, y, loss, l2, **rows):
     """The optimum by SciPy, polished until it no longer moves."""
-    theta = np.zeros(X.shape[1] + 1)
+    params = np.zeros(X.shape[1] + 1)
     for method in ("BFGS", "Nelder-Mead", "BFGS"):
         options = {"gtol": 1e-11} if method == "BFGS" else {"xatol": 1e-10, "fatol": 1e-15, "maxiter": 4000}
-        theta = minimize(objective, theta, (X, y, loss, l2, *rows.values()), method=method, options=options).x
-    return objective(theta, X, y, loss, l2, **rows)
+        params = minimize(objective, params, (X, y, loss, l2, *rows.values()), method=method, options=options).x
+    return objective(params, X, y, loss, l2, **rows)
 
 
 def gap(result, F):
@@ -141,13 +141,13 @@ def test_several_targets_are_the_models_of_each():
 def test_on_few_rows_its_steps_are_those_of_newton():
     """As Newton's method is in every textbook, on logistic regression with columns of ones."""
     result = fastgd.fit(X, LABELS, loss="logistic", alpha=0.01, method="newton", tol=0, max_epochs=30)
-    theta, columns, l2 = np.zeros(D + 1), np.column_stack([X, np.ones(N)]), 0.01 * np.diag([1.0] * D + [0.0])
+    params, columns, l2 = np.zeros(D + 1), np.column_stack([X, np.ones(N)]), 0.01 * np.diag([1.0] * D + [0.0])
     steps = 0
     for row in result.path[1:]:
-        p = 1 / (1 + np.exp(-columns @ theta))
-        gradient = columns.T @ (p - (LABELS + 1) / 2) / N + l2 @ theta
-        theta = theta - np.linalg.solve((columns.T * (p * (1 - p))) @ columns / N + l2, gradient)
-        np.testing.assert_allclose(row, theta, rtol=1e-6, atol=1e-8)
+        p = 1 / (1 + np.exp(-columns @ params))
+        gradient = columns.T @ (p - (LABELS + 1) / 2) / N + l2 @ params
+        params = params - np.linalg.solve((columns.T * (p * (1 - p))) @ columns / N + l2, gradient)
+        np.testing.assert_allclose(row, params, rtol=1e-6, atol=1e-8)
         steps += 1
     assert 4 <= steps <= 10
     assert result.stop_reason == "precision"
@@ -250,16 +250,16 @@ def test_the_minimum_of_a_quadratic_and_a_penalty(seed, bounded):
     d = int(random.integers(1, 6))
     A = random.normal(size=(d + 1, d + 1))
     H, slope = A @ A.T + 0.1 * np.eye(d + 1), random.normal(size=d + 1)
-    theta, inverse, factors = random.normal(size=d), 2.0 ** random.integers(-2, 3, d), random.uniform(0, 2, d)
+    params, inverse, factors = random.normal(size=d), 2.0 ** random.integers(-2, 3, d), random.uniform(0, 2, d)
     penalty = Box(-0.5, 0.5) if bounded else ElasticNet(0.4, 0.0)
     factors = np.zeros(0) if bounded else factors
-    theta = np.clip(theta, -0.5, 0.5) if bounded else theta
-    stepper = Stepper.make(SGD(), penalty, Metric(np.zeros(d), inverse), d + 1, strength=1.5, weights=factors)
+    params = np.clip(params, -0.5, 0.5) if bounded else params
+    stepper = Stepper.make(SGD(), penalty, Preconditioner(np.zeros(d), inverse), d + 1, strength=1.5, weights=factors)
     change = np.empty(d + 1)
-    minimise_quadratic(H, slope.copy(), theta.copy(), stepper, 0, 5000, 1e-24, change)
+    minimise_quadratic(H, slope.copy(), params.copy(), stepper, 0, 5000, 1e-24, change)
 
     def value(change):
-        w = theta + inverse * change[:d]
+        w = params + inverse * change[:d]
         outside = (np.abs(w) > 0.5 + 1e-12).any() if bounded else False
         kinked = np.inf if outside else 0.0 if bounded else 1.5 * 0.4 * (factors * np.abs(w)).sum()
         return slope @ change + change @ H @ change / 2 + kinked

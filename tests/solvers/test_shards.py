@@ -255,14 +255,14 @@ def test_an_automatic_rate_leads_to_the_optimum():
 
 
 def test_what_goes_wrong_in_a_shard_is_told_as_it_is():
-    def make(theta, follow):
+    def make(params, follow):
         def run(order, rates, t):
             raise OptionError("a reason")
 
         return run
 
-    theta = np.zeros(2)
-    with pytest.raises(OptionError, match="a reason"), shards.in_shards(theta, 2, 0, lambda model: None, make) as run:
+    params = np.zeros(2)
+    with pytest.raises(OptionError, match="a reason"), shards.in_shards(params, 2, 0, lambda model: None, make) as run:
         run(np.arange(4), np.ones(2), 1)
 
 

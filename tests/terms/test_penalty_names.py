@@ -73,9 +73,9 @@ def test_prox_is_the_references(named, w, data):
 @given(w=weights, lr=st.sampled_from([0.125, 0.5, 2.0]))
 def test_compiled_derivative_and_prox_are_the_references(named, w, lr):
     term, l1, l2 = named
-    theta = w.copy()
-    update(theta, np.zeros(len(w)), lr, 1, Stepper.make(SGD(), term, Metric.identity(len(w)), len(w)))
-    assert theta == close([reference.SGD().step(w_j, l2 * w_j, lr, l1) for w_j in w])
+    params = w.copy()
+    update(params, np.zeros(len(w)), lr, 1, Stepper.make(SGD(), term, Metric.identity(len(w)), len(w)))
+    assert params == close([reference.SGD().step(w_j, l2 * w_j, lr, l1) for w_j in w])
 
 
 def test_the_names_by_hand():

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from fastgd.compile.jit import of_fixed_types
 from fastgd.errors import OptionError
-from fastgd.kernels.update_step import Metric, Stepper, keeps_model, model_of, update
+from fastgd.kernels.update_step import Preconditioner, Stepper, keeps_model, model_of, update
 from fastgd.penalties import ElasticNet
 from fastgd.rules import RULES
 
@@ -96,13 +96,13 @@ class Compiled:
     """The kernel `update` with the rule compiled into it."""
 
     def __init__(self, rule: Rule, n_weights: int, l1: float = 0.0, l2: float = 0.0, clip: float = math.inf) -> None:
-        self.stepper = Stepper.make(rule, ElasticNet(l1, l2), Metric.identity(n_weights), n_weights, clip=clip)
+        self.stepper = Stepper.make(rule, ElasticNet(l1, l2), Preconditioner.identity(n_weights), n_weights, clip=clip)
         self.update = of_fixed_types(update)
 
     def __call__(self, w: list[float], g: list[float], lr: float, t: int) -> list[float]:
-        theta = np.array(w)
-        self.update(theta, np.array(g), lr, t, self.stepper)
-        return theta.tolist()
+        params = np.array(w)
+        self.update(params, np.array(g), lr, t, self.stepper)
+        return params.tolist()
 
     def model(self, w: list[float]) -> list[float]:
         return model_of(np.array(w), self.stepper).tolist()
@@ -214,16 +214,18 @@ def test_weights_do_not_disturb_each_other(name, settings, way):
 @pytest.mark.parametrize("has_intercept", [False, True])
 def test_the_intercept_is_moved_by_the_same_rule_without_a_penalty(name, settings, has_intercept, l1):
     l2, d = 0.25, 2
-    stepper = Stepper.make(ours(name, settings), ElasticNet(l1=l1, l2=l2), Metric.identity(d), d + has_intercept)
+    stepper = Stepper.make(
+        ours(name, settings), ElasticNet(l1=l1, l2=l2), Preconditioner.identity(d), d + has_intercept
+    )
     rules = [expected(name, settings)() for _ in range(d + 1)]
-    theta = np.array([1.0, -0.5, 0.75][: d + has_intercept])
+    params = np.array([1.0, -0.5, 0.75][: d + has_intercept])
     w, b = [1.0, -0.5], 0.75
     for t in range(1, 10):
         g = [0.5 - 0.1 * t, 0.2 * t, 1.0 / t]
-        update(theta, np.array(g[: d + has_intercept]), 0.1, t, stepper)
+        update(params, np.array(g[: d + has_intercept]), 0.1, t, stepper)
         w = [reference.penalized_step(rules[j], w[j], g[j], 0.1, l1, l2) for j in range(d)]
         b = rules[d].step(b, g[d], 0.1)
-        assert theta == close([*w, b][: d + has_intercept])
+        assert params == close([*w, b][: d + has_intercept])
 
 
 # --- What a rule promises ---------------------------------------------------------------------------------------------

@@ -32,9 +32,9 @@ def fit(X=X, y=Y, **options):
     return fastgd.fit(X, y, **options)
 
 
-def mean_loss(theta, X, y, loss="squared", weight=None):
-    """By plain Python, `theta` being coefficients and intercept."""
-    return batch_gradient(X, y, theta[:-1], theta[-1], LOSSES[loss], sample_weight=weight)[2]
+def mean_loss(params, X, y, loss="squared", weight=None):
+    """By plain Python, `params` being coefficients and intercept."""
+    return batch_gradient(X, y, params[:-1], params[-1], LOSSES[loss], sample_weight=weight)[2]
 
 
 def weights(result):
@@ -58,7 +58,7 @@ def stops_after(losses, tol, patience):
 def test_stops_when_the_validation_loss_stalls_and_gives_the_best(method, tol, patience):
     result = fit(method=method, tol=tol, patience=patience, alpha=0.1)
     losses = result.trace["validation_loss"]
-    np.testing.assert_allclose(losses, [mean_loss(theta, X_VAL, Y_VAL) for theta in result.path], rtol=1e-12)
+    np.testing.assert_allclose(losses, [mean_loss(params, X_VAL, Y_VAL) for params in result.path], rtol=1e-12)
     assert result.n_epochs == len(losses) - 1 == stops_after(losses.tolist(), tol, patience) < 200
     assert (result.stop_reason, result.converged) == ("validation", True)
     best = int(losses.argmin())
@@ -87,7 +87,7 @@ class Losses:
     def __init__(self, losses):
         self.losses = iter(losses)
 
-    def mean_loss(self, theta):
+    def mean_loss(self, params):
         return next(self.losses)
 
 
@@ -198,7 +198,7 @@ def test_methods_that_find_their_own_way(method):
     for start in (None, 3.0):
         result = fit(method=method, alpha=0.1, start=start, tol=1e-9)
         losses = result.trace["validation_loss"]
-        np.testing.assert_allclose(losses, [mean_loss(theta, X_VAL, Y_VAL) for theta in result.path], rtol=1e-10)
+        np.testing.assert_allclose(losses, [mean_loss(params, X_VAL, Y_VAL) for params in result.path], rtol=1e-10)
         best = int(losses.argmin())
         assert result.best_epoch == result.trace["epoch"][best]
         assert weights(result).tobytes() == result.path[best].tobytes()

@@ -25,8 +25,8 @@ def fit(method="gd", X=X, y=Y, **options):
     return fastgd.fit(X, y, method=method, **options)
 
 
-def objective(theta, X=X, y=Y):
-    return np.mean((X @ theta[:-1] + theta[-1] - y) ** 2)
+def objective(params, X=X, y=Y):
+    return np.mean((X @ params[:-1] + params[-1] - y) ** 2)
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_shrink_goes_on_at_a_smaller_rate(method):
     assert len(result.trace) == result.n_epochs + 1 < 60
     times = "once" if result.divergences == 1 else f"{result.divergences} times"
     assert any(f"training diverged {times}, went back to where it had not" in text for text in result.remarks)
-    expected = [objective(theta) for theta in result.path]
+    expected = [objective(params) for params in result.path]
     np.testing.assert_allclose(result.trace["objective"], expected, rtol=1e-9)
     assert max(expected) < 10 * expected[0], "a row of the trace is of weights that exploded"
     assert result.settings["on_divergence"] == "shrink"

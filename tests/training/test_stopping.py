@@ -29,8 +29,8 @@ def fit(X=X, y=Y, **options):
     return fastgd.fit(X, y, **options)
 
 
-def mean_square(theta, X=X, y=Y):
-    return np.mean((X @ theta[:-1] + theta[-1] - y) ** 2)
+def mean_square(params, X=X, y=Y):
+    return np.mean((X @ params[:-1] + params[-1] - y) ** 2)
 
 
 def weights(result):
@@ -40,13 +40,13 @@ def weights(result):
 # --- converged --------------------------------------------------------------------------------------------------------
 
 
-def prox_gradient_norm(theta, l1, l2, step):
-    residual = X @ theta[:-1] + theta[-1] - Y
+def prox_gradient_norm(params, l1, l2, step):
+    residual = X @ params[:-1] + params[-1] - Y
     gradient = 2 * np.append(residual @ X, residual.sum()) / len(Y)
-    gradient[:-1] += l2 * theta[:-1]
-    moved = theta - step * gradient
+    gradient[:-1] += l2 * params[:-1]
+    moved = params - step * gradient
     moved[:-1] = np.sign(moved[:-1]) * np.maximum(np.abs(moved[:-1]) - step * l1, 0)
-    return np.linalg.norm(theta - moved) / step
+    return np.linalg.norm(params - moved) / step
 
 
 @pytest.mark.parametrize("start", [None, ([3.0, 3.0, 3.0], -2.0)])
@@ -55,7 +55,7 @@ def test_gd_stops_where_the_prox_gradient_is_small_against_that_at_zero(tol, sta
     l1, l2, step = 0.2, 0.6, 0.1
     options = {"penalty": "elasticnet", "alpha": l1 + l2, "l1_ratio": l1 / (l1 + l2), "learning_rate": step}
     result = fit(method="gd", tol=tol, max_epochs=500, start=start, **options)
-    norms = [prox_gradient_norm(theta, l1, l2, step) for theta in result.path]
+    norms = [prox_gradient_norm(params, l1, l2, step) for params in result.path]
     at_zero = prox_gradient_norm(np.zeros(4), l1, l2, step)
     assert norms[-1] <= tol * at_zero < min(norms[:-1])
     assert (result.stop_reason, result.converged) == ("tol", True)
@@ -166,7 +166,7 @@ def test_a_callback_sees_every_epoch(method):
     np.testing.assert_array_equal([[*state.coef, state.intercept] for state in states], result.path[1:])
     for name in ("running_loss", "learning_rate"):
         assert [getattr(state, name) for state in states] == result.trace[name][1:].tolist()
-    expected = [mean_square(theta) for theta in result.path[1:]]
+    expected = [mean_square(params) for params in result.path[1:]]
     np.testing.assert_allclose([state.objective for state in states], expected, rtol=1e-13)
     assert result.coef.tobytes() == fit(method=method).coef.tobytes()
 
@@ -218,7 +218,7 @@ def test_too_large_a_rate_is_told_with_what_there_was(method, rate):
     assert np.isfinite(weights(result)).all()
     assert weights(result).tobytes() == result.path[-1].tobytes()
     with np.errstate(over="ignore"):
-        expected = np.array([mean_square(theta) for theta in result.path])
+        expected = np.array([mean_square(params) for params in result.path])
     finite = np.isfinite(expected)
     np.testing.assert_allclose(result.trace["objective"][finite], expected[finite], rtol=1e-9)
     assert (np.isfinite(result.trace["objective"]) == finite).all()

@@ -54,7 +54,7 @@ class Poisson:
     def domain(self) -> str:
         return "0 or more"
 
-    def least(self, y: float) -> float:
+    def minimum(self, y: float) -> float:
         return y - y * math.log(y) if y > 0.0 else 0.0
 
     def value(self, y: float, z: float) -> float:
@@ -84,7 +84,7 @@ class Gamma:
     def domain(self) -> str:
         return "above 0"
 
-    def least(self, y: float) -> float:
+    def minimum(self, y: float) -> float:
         return 1.0 + math.log(y)
 
     def value(self, y: float, z: float) -> float:
@@ -127,7 +127,7 @@ class Tweedie:
     def convex(self) -> bool:
         return 1.0 <= self.power <= 2.0
 
-    def least(self, y: float) -> float:
+    def minimum(self, y: float) -> float:
         if self.power == 2.0:
             return 1.0 + math.log(y)
         if y == 0.0:

@@ -35,7 +35,7 @@ class Logistic:
     classifies: ClassVar[bool] = True
     probabilistic: ClassVar[bool] = True
 
-    def least(self, y: float) -> float:
+    def minimum(self, y: float) -> float:
         return 0.0
 
     def value(self, y: float, z: float) -> float:
@@ -67,7 +67,7 @@ class Hinge:
     classifies: ClassVar[bool] = True
     kinked: ClassVar[bool] = True
 
-    def least(self, y: float) -> float:
+    def minimum(self, y: float) -> float:
         return 0.0
 
     def value(self, y: float, z: float) -> float:
@@ -91,7 +91,7 @@ class SquaredHinge:
     convex: ClassVar[bool] = True
     classifies: ClassVar[bool] = True
 
-    def least(self, y: float) -> float:
+    def minimum(self, y: float) -> float:
         return 0.0
 
     def value(self, y: float, z: float) -> float:
@@ -122,7 +122,7 @@ class ModifiedHuber:
     classifies: ClassVar[bool] = True
     probabilistic: ClassVar[bool] = True
 
-    def least(self, y: float) -> float:
+    def minimum(self, y: float) -> float:
         return 0.0
 
     def value(self, y: float, z: float) -> float:
@@ -152,7 +152,7 @@ class Perceptron:
     classifies: ClassVar[bool] = True
     kinked: ClassVar[bool] = True
 
-    def least(self, y: float) -> float:
+    def minimum(self, y: float) -> float:
         return 0.0
 
     def value(self, y: float, z: float) -> float:

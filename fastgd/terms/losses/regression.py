@@ -17,7 +17,7 @@ class Squared:
 
     convex: ClassVar[bool] = True
 
-    def least(self, y: float) -> float:
+    def minimum(self, y: float) -> float:
         return 0.0
 
     def value(self, y: float, z: float) -> float:
@@ -40,7 +40,7 @@ class HalfSquared:
 
     convex: ClassVar[bool] = True
 
-    def least(self, y: float) -> float:
+    def minimum(self, y: float) -> float:
         return 0.0
 
     def value(self, y: float, z: float) -> float:
@@ -77,7 +77,7 @@ class Huber:
         if not self.delta > 0:
             raise OptionError(f"huber: delta must be above 0, not {self.delta}")
 
-    def least(self, y: float) -> float:
+    def minimum(self, y: float) -> float:
         return 0.0
 
     def value(self, y: float, z: float) -> float:
@@ -105,7 +105,7 @@ class Absolute:
     kinked: ClassVar[bool] = True
     convex: ClassVar[bool] = True
 
-    def least(self, y: float) -> float:
+    def minimum(self, y: float) -> float:
         return 0.0
 
     def value(self, y: float, z: float) -> float:
@@ -135,7 +135,7 @@ class Quantile:
         if not 0 < self.quantile < 1:
             raise OptionError(f"quantile: quantile must lie between 0 and 1, not at {self.quantile}")
 
-    def least(self, y: float) -> float:
+    def minimum(self, y: float) -> float:
         return 0.0
 
     def value(self, y: float, z: float) -> float:
@@ -168,7 +168,7 @@ class EpsilonInsensitive:
     def __post_init__(self) -> None:
         _check_epsilon("epsilon_insensitive", self.epsilon)
 
-    def least(self, y: float) -> float:
+    def minimum(self, y: float) -> float:
         return 0.0
 
     def value(self, y: float, z: float) -> float:
@@ -193,7 +193,7 @@ class SquaredEpsilonInsensitive:
     def __post_init__(self) -> None:
         _check_epsilon("squared_epsilon_insensitive", self.epsilon)
 
-    def least(self, y: float) -> float:
+    def minimum(self, y: float) -> float:
         return 0.0
 
     def value(self, y: float, z: float) -> float:

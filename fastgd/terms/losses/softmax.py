@@ -28,7 +28,7 @@ class Softmax:
     classifies: ClassVar[bool] = True
     probabilistic: ClassVar[bool] = True
 
-    def least(self, y: float) -> float:
+    def minimum(self, y: float) -> float:
         return 0.0
 
     def value(self, y: float, z: Any) -> float:
