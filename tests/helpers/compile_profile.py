@@ -1,11 +1,14 @@
 """pytest plugin that reports which tests compile most: `pytest -p helpers.compile_profile` prints CPU seconds by file.
 
+CPU seconds count threads and child processes; compilations are those of this process.
+
 With ``COMPILE_PROFILE=path`` it also appends a line for each test: id, CPU seconds, seconds and count of compilations.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -33,17 +36,23 @@ class Compilations(event.Listener):
             self.seconds += time.process_time() - self.began
 
 
+def cpu_seconds() -> float:
+    """CPU seconds of this process and of the children that it has waited for."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
 SEEN = Compilations()
 BY_FILE: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0])
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item):
-    before = time.process_time(), SEEN.seconds, SEEN.count
+    before = cpu_seconds(), SEEN.seconds, SEEN.count
     try:
         return (yield)
     finally:
-        spent = [now - then for now, then in zip((time.process_time(), SEEN.seconds, SEEN.count), before, strict=True)]
+        spent = [now - then for now, then in zip((cpu_seconds(), SEEN.seconds, SEEN.count), before, strict=True)]
         total = BY_FILE[item.location[0]]
         total[:] = [a + b for a, b in zip(total, spent, strict=True)]
         if path := os.environ.get("COMPILE_PROFILE"):
