@@ -16,7 +16,7 @@ from ..compile.jit import compile_error
 from ..data.matrix import as_matrix, own_columns
 from ..data.target import as_row_values
 from ..errors import DataError, FastgdError
-from ..objective.problem import predict_linear
+from ..objective.linear_predictor import predict_linear
 from ..terms.losses import LOSSES
 from ..wording import label, plural
 

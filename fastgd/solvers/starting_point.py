@@ -1,4 +1,4 @@
-"""Where a fit starts from."""
+"""The parameters that a fit starts from."""
 
 from __future__ import annotations
 
@@ -7,27 +7,37 @@ from typing import Any
 import numpy as np
 
 from ..errors import OptionError
-from ..objective.problem import Problem
+from ..objective.objective import Objective
 
 
-def start_weights(start: Any, problem: Problem, seed: int) -> np.ndarray:
-    """The weights that ``start`` (see `fit`) stands for, as the problem's ``params``, within the bounds of the penalty.
+def default_start(objective: Objective, seed: int) -> np.ndarray:
+    """Zero, or random normal coefficients for a loss whose gradient is zero there: a saddle point, or a maximum."""
+    params = objective.zeros()
+    if getattr(objective.loss, "random_start", False):
+        coef, _ = objective.split(params)
+        coef[:] = np.random.default_rng(seed).standard_normal(coef.shape)
+    objective.project(params)
+    return params
+
+
+def starting_point(start: Any, objective: Objective, seed: int) -> np.ndarray:
+    """The parameters that ``start`` (see `fit`) stands for, within the bounds of the penalty.
 
     Raises
     ------
     OptionError
-        When it has another shape than the weights, or is not finite.
+        Where it has another shape than the parameters, or is not finite.
     """
     if start is None:
-        return problem.default_start(seed)
-    params = problem.zeros()
-    _fill(params, start, problem)
-    problem.project(params)
+        return default_start(objective, seed)
+    params = objective.zeros()
+    _fill(params, start, objective)
+    objective.project(params)
     return params
 
 
-def _fill(params: np.ndarray, start: Any, problem: Problem) -> None:
-    d = problem.n_features
+def _fill(params: np.ndarray, start: Any, objective: Objective) -> None:
+    d = objective.n_features
     coef: Any = start
     intercept: Any = 0.0
     if hasattr(start, "coef") and hasattr(start, "intercept"):  # a Result, or a SearchResult
@@ -39,12 +49,12 @@ def _fill(params: np.ndarray, start: Any, problem: Problem) -> None:
     except (TypeError, ValueError):
         raise OptionError("start must be coefficients, (coefficients, intercept) or a Result") from None
     if coef.shape not in ((), params[..., :d].shape):
-        wanted = f"{problem.n_outputs} x {d} coefficients" if problem.several else f"{d} coefficients"
+        wanted = f"{objective.n_outputs} x {d} coefficients" if objective.several else f"{d} coefficients"
         raise OptionError(f"start has the shape {coef.shape}, but the model has {wanted}")
     if intercept.shape not in ((), params.shape[:-1]):
-        raise OptionError(f"start has {intercept.size} intercepts, but the model has {problem.n_outputs}")
+        raise OptionError(f"start has {intercept.size} intercepts, but the model has {objective.n_outputs}")
     params[..., :d] = coef
-    if problem.fit_intercept:
+    if objective.fit_intercept:
         params[..., d] = intercept
     elif intercept.any():
         raise OptionError(f"start has the intercept {intercept}, but the model is fitted without one")
