@@ -13,6 +13,7 @@ import numpy as np
 from numba import prange
 
 from ..compile.jit import inlined, kernel, parallel_kernel, subroutine, threaded, two_forms
+from ..terms.losses import loss_traits
 from .batch_gradient import chunk_bound, clear
 from .output_blocks import block_axpy, block_dot, fill, lay_out, load, row_at, store
 from .row_access import CSR, n_rows
@@ -69,10 +70,15 @@ def _slopes_joint(loss, y, one_vs_rest, i, weight, z, losses):
 
 def is_joint(loss: Any) -> bool:
     """Whether a loss takes all linear predictors of a row at once, as softmax does."""
-    return bool(getattr(loss, "joint", False))
+    return loss_traits(loss).joint
 
 
-slopes_of = two_forms("loss", is_joint, is_joint)(_slopes_each, _slopes_joint)
+def is_joint_type(loss: Any) -> bool:
+    """`is_joint` for the numba type of a loss."""
+    return bool(loss.joint)
+
+
+slopes_of = two_forms("loss", is_joint, is_joint_type)(_slopes_each, _slopes_joint)
 
 
 @inlined
@@ -199,4 +205,4 @@ def _means_joint(loss, z):
     loss.mean(z)
 
 
-means_of = two_forms("loss", is_joint, is_joint)(_means_each, _means_joint)
+means_of = two_forms("loss", is_joint, is_joint_type)(_means_each, _means_joint)

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..compile.jit import kernel, subroutine
+from ..terms.penalties import penalty_traits
+from ..terms.rule_protocol import rule_traits
 from .averaging import Mean
 
 CLIP_EPSILON = 1e-6  # as in PyTorch's clip_grad_norm_
@@ -67,7 +69,7 @@ class Stepper(NamedTuple):
         strengths = np.array(strength, dtype=np.float64, ndmin=1)
         rates = np.broadcast_to(rate, strengths.shape).astype(np.float64)
         own = np.array(() if weights is None else weights, dtype=np.float64)
-        coupled = 0.0 if getattr(rule, "decouples", False) else 1.0
+        coupled = 0.0 if rule_traits(rule).decouples else 1.0
         m, v, s = (np.zeros((len(strengths), n_parameters)) for _ in range(3))
         before, reach = np.zeros(n_features), np.zeros(n_features)
         mean = Mean.make(int(average), len(strengths), n_parameters)
@@ -182,8 +184,8 @@ def model_weights(params, stepper, k, out):
 
 def keeps_model(rule: Any, penalty: Any) -> bool:
     """Whether the rule's model is apart from the weights that it takes gradients at; with some, under a prox only."""
-    has_prox = not getattr(penalty, "smooth", lambda: False)()
-    return hasattr(rule, "model") and (has_prox or not getattr(rule, "model_under_prox", False))
+    traits = rule_traits(rule)
+    return traits.has_model and not (traits.model_under_prox and penalty_traits(penalty).smooth)
 
 
 def model_of(params: np.ndarray, stepper: Stepper) -> np.ndarray:

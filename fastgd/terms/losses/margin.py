@@ -76,9 +76,6 @@ class Hinge:
     def derivative(self, y: float, z: float) -> float:
         return -y if y * z <= 1.0 else 0.0
 
-    def mean(self, z: float) -> float:
-        return z
-
 
 @LOSSES.enter("squared_hinge")
 @term
@@ -100,9 +97,6 @@ class SquaredHinge:
 
     def derivative(self, y: float, z: float) -> float:
         return -2.0 * y * max(1.0 - y * z, 0.0)
-
-    def mean(self, z: float) -> float:
-        return z
 
     def curvature(self) -> float:
         return 2.0
@@ -160,6 +154,3 @@ class Perceptron:
 
     def derivative(self, y: float, z: float) -> float:
         return -y if y * z <= 0.0 else 0.0
-
-    def mean(self, z: float) -> float:
-        return z

@@ -26,9 +26,6 @@ class Squared:
     def derivative(self, y: float, z: float) -> float:
         return 2.0 * (z - y)
 
-    def mean(self, z: float) -> float:
-        return z
-
     def curvature(self) -> float:
         return 2.0
 
@@ -48,9 +45,6 @@ class HalfSquared:
 
     def derivative(self, y: float, z: float) -> float:
         return z - y
-
-    def mean(self, z: float) -> float:
-        return z
 
     def curvature(self) -> float:
         return 1.0
@@ -87,9 +81,6 @@ class Huber:
     def derivative(self, y: float, z: float) -> float:
         return min(max(z - y, -self.delta), self.delta)
 
-    def mean(self, z: float) -> float:
-        return z
-
     def curvature(self) -> float:
         return 1.0
 
@@ -113,9 +104,6 @@ class Absolute:
 
     def derivative(self, y: float, z: float) -> float:
         return 1.0 if z > y else -1.0
-
-    def mean(self, z: float) -> float:
-        return z
 
 
 @LOSSES.enter("quantile")
@@ -143,9 +131,6 @@ class Quantile:
 
     def derivative(self, y: float, z: float) -> float:
         return -self.quantile if z <= y else 1.0 - self.quantile
-
-    def mean(self, z: float) -> float:
-        return z
 
 
 def _check_epsilon(loss: str, epsilon: float) -> None:
@@ -178,9 +163,6 @@ class EpsilonInsensitive:
         r = z - y
         return math.copysign(1.0, r) if abs(r) > self.epsilon else 0.0
 
-    def mean(self, z: float) -> float:
-        return z
-
 
 @LOSSES.enter("squared_epsilon_insensitive")
 @term
@@ -203,9 +185,6 @@ class SquaredEpsilonInsensitive:
     def derivative(self, y: float, z: float) -> float:
         r = z - y
         return 2.0 * (r - min(max(r, -self.epsilon), self.epsilon))
-
-    def mean(self, z: float) -> float:
-        return z
 
     def curvature(self) -> float:
         return 2.0

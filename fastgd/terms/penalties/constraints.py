@@ -32,9 +32,6 @@ class Box:
                 return math.inf
         return 0.0
 
-    def derivative(self, w_j: float) -> float:
-        return 0.0
-
     def prox(self, v: Any, step: Any) -> None:
         for j in range(v.shape[0]):
             v[j] = min(max(v[j], self.lower), self.upper)
@@ -63,9 +60,6 @@ class NonNegative:
                 return math.inf
             total += self.alpha * w[j]
         return total
-
-    def derivative(self, w_j: float) -> float:
-        return 0.0
 
     def prox(self, v: Any, step: Any) -> None:
         for j in range(v.shape[0]):

@@ -54,9 +54,6 @@ class GroupLasso:
             total += math.sqrt(sizes[g] * squares[g])
         return self.alpha * total
 
-    def derivative(self, w_j: float) -> float:
-        return 0.0
-
     def prox(self, v: Any, step: Any) -> None:
         groups = self.groups
         squares, sizes = self.squares_and_sizes(v)

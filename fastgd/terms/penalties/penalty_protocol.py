@@ -1,28 +1,73 @@
-"""What a penalty is to the kernels, and the vocabulary that all of them are entered in.
-
-A penalty is a smooth part, whose ``derivative`` joins the gradient before the update rule, plus a
-part that may have kinks, jumps or no finite value, which acts through its ``prox``:
-
-    prox(v, step) = argmin_x  sum_j (x_j - v_j)^2 / (2 step_j) + kinked part of x,    written into v
-
-``step`` holds a step size for each weight, since adaptive rules have one for each. Of several
-minimisers any will do, but it has to be the least of all, not just a local one, for every step. A
-step of 0 moves v just to the nearest point at which the penalty is finite.
-
-Python asks two things more, which a penalty states where they are false: whether it is
-``separable``, a sum of penalties of one weight each, and whether it is ``convex``. A penalty that
-fits only some data says so in ``check(n_features)``.
-"""
+"""The protocol of penalties: the members that a penalty must have, those that it may have, and their registry."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from ...errors import OptionError
-from ..registry import Vocabulary
+from ..registry import Members, Registry, cached_by_value
 
-PENALTIES = Vocabulary("penalty", {"value": ("w",), "derivative": ("w_j",), "prox": ("v", "step")})
+
+class Penalty(Protocol):
+    """A function of the coefficients w: a smooth part with a ``derivative``, plus a part that acts through a ``prox``.
+
+    A penalty must define ``value`` and ``prox``; the other members are optional. The second part may have kinks, jumps
+    or infinite values.
+    """
+
+    convex: ClassVar[bool] = True
+    separable: ClassVar[bool] = True  # a sum of functions of one coefficient each
+
+    def value(self, w: Any) -> float:
+        """The whole penalty at the coefficients w, an array."""
+        ...
+
+    def derivative(self, w_j: float) -> float:
+        """The derivative of the smooth part at one coefficient; it joins the gradient before the update rule."""
+        return 0.0
+
+    def prox(self, v: Any, step: Any) -> None:
+        """argmin_x sum_j (x_j - v_j)^2 / (2 step_j) + second part of the penalty at x, written into the array v.
+
+        ``step`` has a step size for each coefficient, as adaptive rules do. The minimum must be global for every step;
+        of several minimisers, any will do. A step of 0 moves v to the nearest point where the penalty is finite.
+        """
+        ...
+
+    def smooth(self) -> bool:
+        """Whether the second part is zero, so that ``prox`` does nothing."""
+        return False
+
+    def check(self, n_features: int) -> None:
+        """Raise an `OptionError` where the penalty does not fit data with so many features."""
+
+
+PENALTIES = Registry("penalty", Penalty, required=("value", "prox"), supplied=("derivative",))
+
+
+class PenaltyTraits(NamedTuple):
+    """The optional members of a penalty; see `Penalty`."""
+
+    smooth: bool
+    convex: bool
+    separable: bool
+
+
+@cached_by_value
+def penalty_traits(penalty: Any) -> PenaltyTraits:
+    """The optional members of a penalty, with the defaults of `Penalty`."""
+    members = Members(penalty, Penalty)
+    return PenaltyTraits(
+        smooth=bool(members.get("smooth")()),
+        convex=bool(members.get("convex")),
+        separable=bool(members.get("separable")),
+    )
+
+
+def check_features(penalty: Any, n_features: int) -> None:
+    """Raise an `OptionError` where the penalty does not fit data with so many features; see `Penalty.check`."""
+    Members(penalty, Penalty).get("check")(n_features)
 
 
 def check_strength(penalty: str, name: str, value: float) -> None:
@@ -33,4 +78,4 @@ def check_strength(penalty: str, name: str, value: float) -> None:
 
 def is_smooth(penalty: Any) -> bool:
     """Whether the penalty has no part that acts through its prox."""
-    return bool(getattr(penalty, "smooth", lambda: False)())
+    return penalty_traits(penalty).smooth
