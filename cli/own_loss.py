@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from fastgd.compile.term import is_term_class
+from fastgd.compile.term_code import is_term_class
 from fastgd.data.readers.files import check_readable
 from fastgd.errors import FastgdError, OptionError
 from fastgd.losses import LOSSES

@@ -10,7 +10,7 @@ from dataclasses import MISSING, fields
 from types import FunctionType, MethodType
 from typing import Any, TypeVar
 
-from ..compile.term import field_kinds, is_term, methods
+from ..compile.term_code import field_kinds, is_term, is_term_class, methods
 from ..errors import OptionError
 
 T = TypeVar("T")
@@ -130,7 +130,7 @@ class Registry(Mapping[str, type]):
         """
         if isinstance(value, str):
             return self.make(*self.parse(value))
-        if isinstance(value, type) and hasattr(value, "_numba_type_"):
+        if isinstance(value, type) and is_term_class(value):
             raise OptionError(f"{self.role}: pass an instance, {value.__qualname__}(), not the class itself")
         if not is_term(value):
             names = ", ".join(self)

@@ -193,7 +193,7 @@ IMPOSSIBLE = "must be a finite number, 0 or less or 1 or more, not"
         ("squared:delta=2", "loss 'squared' has no setting 'delta' (it has: none)"),
         ("huber:delta=wide", "loss 'huber': delta='wide' is not a number"),
         ("huber:delta", "loss 'huber': delta='' is not a number"),
-        ("huber:delta=nan", "Huber: delta is a number, not nan"),
+        ("huber:delta=nan", "Huber: delta must be a number, not nan"),
         ("huber:delta=0", "huber: delta must be above 0, not 0.0"),
         ("huber:delta=-1", "huber: delta must be above 0, not -1.0"),
         (LOSSES["huber"], "loss: pass an instance, Huber(), not the class itself"),

@@ -337,7 +337,7 @@ def test_no_epsilon_that_is_admitted_spoils_a_weight_without_gradient(name):
         ("momentum:beta=heavy", "rule 'momentum': beta='heavy' is not a number"),
         ("momentum:beta=1", "momentum: beta lies between 0 and 1 (below 1), not 1.0"),
         ("momentum:beta=-0.1", "momentum: beta lies between 0 and 1 (below 1), not -0.1"),
-        ("momentum:beta=nan", "Momentum: beta is a number, not nan"),
+        ("momentum:beta=nan", "Momentum: beta must be a number, not nan"),
         ("nesterov:beta=1.5", "nesterov: beta lies between 0 and 1 (below 1), not 1.5"),
         ("rmsprop:rho=1", "rmsprop: rho lies between 0 and 1 (below 1), not 1.0"),
         ("adam:beta1=1", "adam: beta1 lies between 0 and 1 (below 1), not 1.0"),
