@@ -42,8 +42,37 @@ class Penalty(Protocol):
     def check(self, n_features: int) -> None:
         """Raise an `OptionError` where the penalty does not fit data with so many features."""
 
+    # Duality gaps use the convex conjugate R*(u) = sup_w w.u - R(w) of the penalty R, by NumPy. The array ``factors``
+    # multiplies the penalty of each coefficient. A penalty that defines ``fenchel_gap`` has a gap.
 
-PENALTIES = Registry("penalty", Penalty, required=("value", "prox"), supplied=("derivative",))
+    def no_conjugate(self) -> str:
+        """Why R* is infinite for nearly every u, whatever the factors; empty where it is not."""
+        return ""
+
+    def fenchel_gap(self, w: Any, u: Any, factors: Any) -> float:
+        """R(w) + R*(u) - w.u >= 0, which is 0 exactly where u is a subgradient of R at w; R*(u) is finite.
+
+        It should be a sum of terms of one sign, which keeps its digits near 0. Source: Rockafellar, Convex analysis
+        (1970), theorem 23.5.
+        """
+        raise NotImplementedError
+
+    def dual_scale(self, u: Any, factors: Any) -> float:
+        """The largest c <= 1 for which R*(c u) is finite."""
+        return 1.0
+
+    def finite_conjugate(self) -> bool:
+        """Whether R*(u) is finite for every u, where all factors are positive."""
+        return False
+
+    def leaves_free(self, factors: Any) -> bool:
+        """Whether some coefficient has no penalty, so that R*(u) is infinite unless u_j = 0."""
+        return not (factors > 0).all()
+
+
+PENALTIES = Registry(
+    "penalty", Penalty, required=("value", "prox"), supplied=("derivative", "dual_scale", "leaves_free")
+)
 
 
 class PenaltyTraits(NamedTuple):
@@ -52,22 +81,39 @@ class PenaltyTraits(NamedTuple):
     smooth: bool
     convex: bool
     separable: bool
+    no_conjugate: str  # why there is no usable conjugate; empty where there is one
+    finite_conjugate: bool
 
 
 @cached_by_value
 def penalty_traits(penalty: Any) -> PenaltyTraits:
     """The optional members of a penalty, with the defaults of `Penalty`."""
     members = Members(penalty, Penalty)
+    convex = bool(members.get("convex"))
+    if not convex:
+        no_conjugate = "the penalty is not convex"
+    elif not members.has("fenchel_gap"):
+        no_conjugate = "the penalty has no method fenchel_gap(w, u, factors), which states its conjugate"
+    else:
+        no_conjugate = str(members.get("no_conjugate")())
     return PenaltyTraits(
         smooth=bool(members.get("smooth")()),
-        convex=bool(members.get("convex")),
+        convex=convex,
         separable=bool(members.get("separable")),
+        no_conjugate=no_conjugate,
+        finite_conjugate=bool(members.get("finite_conjugate")()),
     )
 
 
 def check_features(penalty: Any, n_features: int) -> None:
     """Raise an `OptionError` where the penalty does not fit data with so many features; see `Penalty.check`."""
     Members(penalty, Penalty).get("check")(n_features)
+
+
+def scale_within(limits: Any, sizes: Any) -> float:
+    """The largest c <= 1 for which c times each size is at most its limit."""
+    largest = float((sizes / limits).max())
+    return 1.0 if largest <= 1.0 else 1.0 / largest
 
 
 def check_strength(penalty: str, name: str, value: float) -> None:
