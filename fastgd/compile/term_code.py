@@ -46,12 +46,11 @@ def field_kinds(cls: type) -> dict[str, str]:
 
 
 def methods(cls: type) -> dict[str, FunctionType]:
-    """The methods that kernels may call: all but dunder methods, inherited ones included."""
+    """The methods that kernels may call: all but dunder methods, inherited ones included, those of protocols not."""
     found = {}
     for base in reversed(cls.__mro__[:-1]):
-        for name, value in vars(base).items():
-            if inspect.isfunction(value) and not name.startswith("__"):
-                found[name] = value
+        if not vars(base).get("_is_protocol", False):
+            found.update({name: v for name, v in vars(base).items() if inspect.isfunction(v) and name[:2] != "__"})
     return found
 
 

@@ -44,6 +44,7 @@ class TermType(types.Type):  # type: ignore[misc]  # numba ships no type hints
 
     def __init__(self, cls: type, name: str) -> None:
         self.kinds = {field: NUMBA_KINDS[kind] for field, kind in field_kinds(cls).items()}
+        self.method_names = frozenset(methods(cls))
         self.joint = bool(getattr(cls, "joint", False))  # a loss of all outputs at once, see `Loss`
         super().__init__(name)
 

@@ -73,12 +73,8 @@ def is_joint(loss: Any) -> bool:
     return loss_traits(loss).joint
 
 
-def is_joint_type(loss: Any) -> bool:
-    """`is_joint` for the numba type of a loss."""
-    return bool(loss.joint)
-
-
-slopes_of = two_forms("loss", is_joint, is_joint_type)(_slopes_each, _slopes_joint)
+by_joint_loss = two_forms("loss", is_joint, lambda loss: loss.joint)  # (each output by itself, all at once)
+slopes_of = by_joint_loss(_slopes_each, _slopes_joint)
 
 
 @inlined
@@ -205,4 +201,4 @@ def _means_joint(loss, z):
     loss.mean(z)
 
 
-means_of = two_forms("loss", is_joint, is_joint_type)(_means_each, _means_joint)
+means_of = by_joint_loss(_means_each, _means_joint)

@@ -26,6 +26,9 @@ class Squared:
     def derivative(self, y: float, z: float) -> float:
         return 2.0 * (z - y)
 
+    def second_derivative(self, y: float, z: float) -> float:
+        return 2.0
+
     def curvature(self) -> float:
         return 2.0
 
@@ -45,6 +48,9 @@ class HalfSquared:
 
     def derivative(self, y: float, z: float) -> float:
         return z - y
+
+    def second_derivative(self, y: float, z: float) -> float:
+        return 1.0
 
     def curvature(self) -> float:
         return 1.0
@@ -80,6 +86,9 @@ class Huber:
 
     def derivative(self, y: float, z: float) -> float:
         return min(max(z - y, -self.delta), self.delta)
+
+    def second_derivative(self, y: float, z: float) -> float:
+        return 1.0 if abs(z - y) <= self.delta else 0.0
 
     def curvature(self) -> float:
         return 1.0
@@ -185,6 +194,9 @@ class SquaredEpsilonInsensitive:
     def derivative(self, y: float, z: float) -> float:
         r = z - y
         return 2.0 * (r - min(max(r, -self.epsilon), self.epsilon))
+
+    def second_derivative(self, y: float, z: float) -> float:
+        return 2.0 if abs(z - y) > self.epsilon else 0.0
 
     def curvature(self) -> float:
         return 2.0
