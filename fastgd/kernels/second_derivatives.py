@@ -48,7 +48,7 @@ local_change = two_forms(
 
 @inlined
 def second_derivative_at(loss, y, z, wider):
-    """The second derivative at z, by a wider difference quotient if the loss is flat there; whether it is flat still."""
+    """The second derivative at z, by a wider difference quotient where the loss is flat; whether it is still flat."""
     e = DIFFERENCE * max(1.0, abs(z))
     derivative, change = local_change(loss, y, z, e)
     if is_flat(derivative, change) and wider > 1.0:

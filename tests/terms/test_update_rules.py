@@ -21,7 +21,7 @@ from fastgd.compile.jit import of_fixed_types
 from fastgd.errors import OptionError
 from fastgd.kernels.update_step import Preconditioner, Stepper, keeps_model, model_of, update
 from fastgd.penalties import ElasticNet
-from fastgd.rules import RULES
+from fastgd.rules import RULES, rule_traits
 
 TORCH = json.loads((Path(__file__).parents[1] / "reference" / "torch_trajectories.json").read_text())
 
@@ -75,7 +75,7 @@ class Plain:
         return [self._move(j, w_j, g_j, lr, t) for j, (w_j, g_j) in enumerate(zip(w, g, strict=True))]
 
     def _move(self, j: int, w: float, g: float, lr: float, t: int) -> float:
-        if self.rule.decouples:
+        if rule_traits(self.rule).decouples:
             w -= lr * self.l2 * w
         else:
             g += self.l2 * w
@@ -291,7 +291,7 @@ def test_before_the_first_step_the_model_is_the_start(name, settings, way):
 def test_adaptive_rules_reach_as_far_as_the_gradient_lets_them(name, settings):
     rule = ours(name, settings)
     reaches = {rule.step(g, 0.1, 1, 0.0, 0.0, 0.0)[1] for g in (0.25, -0.5, 4.0)}
-    assert len(reaches) == (3 if rule.adaptive else 1)
+    assert len(reaches) == (3 if rule_traits(rule).adaptive else 1)
 
 
 def test_one_step_by_hand():
