@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..compile.jit import inlined, kernel, subroutine, threaded, two_forms
 from ..terms.losses import loss_traits
 from .batch_gradient import chunk_bound, clear, mean_over_rows
-from .outputs_gradient import by_joint_loss, slopes_of
+from .outputs_gradient import by_joint_loss, derivatives_of
 from .row_access import add_squares, n_rows
 from .row_targets import target_of, weight_of
 from .update_step import penalty_weight
@@ -106,8 +106,8 @@ def derivatives_about(targets, i, z, k, e, loss, low, high, losses):
         low[other] = high[other] = z[i, other]
     low[k] -= e
     high[k] += e
-    slopes_of(loss, y, one_vs_rest, i, weight, low, losses)
-    slopes_of(loss, y, one_vs_rest, i, weight, high, losses)
+    derivatives_of(loss, y, one_vs_rest, i, weight, low, losses)
+    derivatives_of(loss, y, one_vs_rest, i, weight, high, losses)
 
 
 @kernel
@@ -123,12 +123,12 @@ def curvatures_of_outputs(targets, z, loss, wider, low, high, losses, out):
 
 
 @kernel
-def minimise_quadratic(H, slope, params, stepper, k, sweeps, tol, change):
-    """Minimise slope . change + change' H change / 2 + penalty(params + change) over ``change``, in scaled variables.
+def minimise_quadratic(H, gradient, params, stepper, k, sweeps, tol, change):
+    """Minimise gradient . change + change' H change / 2 + penalty(params + change) over ``change``.
 
-    ``slope`` is the gradient at ``params`` and becomes the gradient of the quadratic at its minimiser. Only the part of
-    the penalty that acts through its prox counts, and it must be separable. Coordinate descent, until no coordinate
-    gains more than ``tol`` times the largest gain so far, for at most ``sweeps`` sweeps. Source: Friedman, Hastie and
+    All in scaled variables. ``gradient`` becomes the gradient of the quadratic at the minimiser. Only the part of the
+    penalty that acts through its prox counts, and it must be separable. Coordinate descent, until no coordinate gains
+    more than ``tol`` times the largest gain so far, for at most ``sweeps`` sweeps. Source: Friedman, Hastie and
     Tibshirani, Regularization paths for generalized linear models via coordinate descent (2010).
     """
     penalty, weights, strength = stepper.penalty, stepper.weights, stepper.strength[k]
@@ -143,7 +143,7 @@ def minimise_quadratic(H, slope, params, stepper, k, sweeps, tol, change):
         for j in range(n_parameters):
             if H[j, j] <= 0.0:
                 continue
-            wanted = change[j] - slope[j] / H[j, j]
+            wanted = change[j] - gradient[j] / H[j, j]
             if j < n_features:
                 moved[j] = params[j] + scale[j] * wanted
                 reach[j] = penalty_weight(strength, weights, j) * scale[j] * scale[j] / H[j, j]
@@ -154,7 +154,7 @@ def minimise_quadratic(H, slope, params, stepper, k, sweeps, tol, change):
                 change[j] = wanted
                 gain = max(gain, H[j, j] * by * by)
                 for other in range(n_parameters):
-                    slope[other] += H[j, other] * by
+                    gradient[other] += H[j, other] * by
         most = max(most, gain)
         if gain <= tol * most:
             break

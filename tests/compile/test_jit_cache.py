@@ -224,7 +224,7 @@ def test_without_a_writable_folder_all_works_with_one_warning(tmp_path):
     """
     answer = answer_of(start([ASK, ASK_FOR, another], "squared", path=tmp_path, cache=tmp_path / "file" / "cache"))
     assert answer["value"] == 9.0
-    assert answer["complaints"].count("RuntimeWarning: no folder to keep compiled kernels in is writable") == 1
+    assert answer["complaints"].count("RuntimeWarning: no folder for compiled kernels is writable") == 1
 
 
 # --- Accidents ------------------------------------------------------------------------------------------------------
@@ -308,7 +308,7 @@ def test_a_folder_in_the_place_of_a_file_is_passed_over(folder):
     (path,) = folder.iterdir()
     path.unlink()
     path.mkdir()
-    with pytest.warns(RuntimeWarning, match="a compiled kernel could not be kept"):
+    with pytest.warns(RuntimeWarning, match="a compiled kernel could not be saved"):
         assert ask_anew(Squared()) == (9.0, 1)
     assert list(folder.iterdir()) == [path]  # no half-written file is left
 

@@ -243,7 +243,7 @@ def test_a_forked_child_gets_the_same_bits(launching, layer):
 def test_a_fork_before_any_thread_is_started_keeps_the_child_parallel(launching):
     launching(
         """
-        from fastgd import jit
+        from fastgd.compile import jit
         assert settled(fork(lambda: launch() and not jit._launches.forbidden))
         assert launch()
         """
