@@ -13,11 +13,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from fastgd.compile.term import is_term_class
+from fastgd.compile.term_code import is_term_class
 from fastgd.data.readers.files import check_readable
 from fastgd.errors import FastgdError, OptionError
 from fastgd.losses import LOSSES
-from fastgd.terms.registry import Vocabulary
+from fastgd.terms.registry import Registry
 from fastgd.wording import hint
 
 OWN_LOSS = re.compile(r"(?P<file>.*\.py)(?::(?P<name>[^:]*))?(?::(?P<settings>.*))?")
@@ -45,7 +45,7 @@ def read_loss(text: str | None) -> Any:
         raise OptionError(f"{path}: has no class {name!r}; {hint(name, terms)}")
     if name not in terms:
         raise OptionError(f"{path}: {name} is not a term; put @fastgd.term above its class")
-    own = Vocabulary(LOSSES.role, LOSSES.required)
+    own = Registry(LOSSES.role, LOSSES.protocol, LOSSES.required, LOSSES.supplied)
     own.enter(name)(getattr(module, name))
     return own.resolve(f"{name}:{found['settings'] or ''}")
 

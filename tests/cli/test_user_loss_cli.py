@@ -166,7 +166,7 @@ def test_one_sentence_about_what_is_named(folder, loss, parts):
         ("import sys\nsys.exit(3)\n", ["line 2: SystemExit: 3; mend it"]),
         (CAUCHY.replace("c: float", "c: complex"), ["line 6: Cauchy.c is annotated complex", "; mend it"]),
         (CAUCHY.replace("def derivative", "def slope"), ["has no method derivative(self, y, z)"]),
-        (CAUCHY.replace("2.0 * r /", "3.0 * r /"), ["derivative(", "mend one of the two"]),
+        (CAUCHY.replace("2.0 * r /", "3.0 * r /"), ["derivative(", "correct one of the two"]),
     ],
 )
 def test_one_sentence_about_a_file_that_fails(folder, content, parts):

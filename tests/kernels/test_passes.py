@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import reference
 from conftest import LAYOUTS, Drawn, problems, share_of_examples
-from helpers.twins import compiled_here
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -38,8 +37,7 @@ chunk_counts = st.integers(1, 7)
 
 
 def launcher(kernel, variant):
-    """The parallel ones as other tests compare them with their twins, so that those compile nothing."""
-    return kernel.serial if variant == "serial" else compiled_here(kernel)
+    return kernel.serial if variant == "serial" else kernel
 
 
 class Rounding:

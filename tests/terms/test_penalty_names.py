@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastgd.errors import OptionError
-from fastgd.kernels.update_step import Metric, Stepper, update
+from fastgd.kernels.update_step import Preconditioner, Stepper, update
 from fastgd.objective.penalty_terms import value_of
 from fastgd.penalties import (
     MCP,
@@ -74,7 +74,7 @@ def test_prox_is_the_references(named, w, data):
 def test_compiled_derivative_and_prox_are_the_references(named, w, lr):
     term, l1, l2 = named
     params = w.copy()
-    update(params, np.zeros(len(w)), lr, 1, Stepper.make(SGD(), term, Metric.identity(len(w)), len(w)))
+    update(params, np.zeros(len(w)), lr, 1, Stepper.make(SGD(), term, Preconditioner.identity(len(w)), len(w)))
     assert params == close([reference.SGD().step(w_j, l2 * w_j, lr, l1) for w_j in w])
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
-from ...compile.term import field_kinds
+from ...compile.term_code import field_kinds
 from ...errors import OptionError
 from ..registry import nearest
 from . import constraints, nonconvex  # noqa: F401  # they enter their classes in PENALTIES
