@@ -98,6 +98,7 @@ def test_of_some_rows():
 # --- Methods that begin there -----------------------------------------------------------------------------------------
 
 MANY = random.normal(size=(20_000, D))
+del random  # tests draw from the fixture `rng`
 OPTIONS = {"loss": "poisson", "alpha": 1e-3}
 
 
@@ -117,8 +118,8 @@ def least_of_poisson(X, y):
 
 @pytest.mark.parametrize("method", ["newton", "lbfgs"])
 @pytest.mark.parametrize("rows", [X, MANY], ids=["few", "many"])  # all of them in newton's Hessian, and a sample
-def test_counts_of_thousands_take_few_passes(rows, method):
-    y = random.poisson(3000 * np.exp(rows @ [0.3, -0.2, 0.1, 0.0])).astype(float)
+def test_counts_of_thousands_take_few_passes(rng, rows, method):
+    y = rng.poisson(3000 * np.exp(rows @ [0.3, -0.2, 0.1, 0.0])).astype(float)
     result = fastgd.fit(rows, y, method=method, tol=1e-7, **OPTIONS)
     assert result.converged
     assert result.objective == pytest.approx(least_of_poisson(rows, y), rel=1e-10)

@@ -24,6 +24,7 @@ RANDOM = np.random.default_rng(11)
 N, D = 23, 4
 X = RANDOM.integers(-16, 17, (N, D)) * (RANDOM.random((N, D)) < 0.7) / 16
 Y = X @ [1.5, -2.0, 0.0, 0.5] + 0.7 + 0.3 * RANDOM.normal(size=N)
+del RANDOM  # tests draw from the fixture `rng`
 LABELS = np.array(["ant", "bee", "cat"])[np.digitize(Y, [0.4, 1.0])]
 SIZES = {"sgd": 1, "minibatch": 5}
 EPOCHS = 3

@@ -103,6 +103,7 @@ CASES = {
     "nonnegative": {"l1": 0.05, "lower": 0.0},
     "box": {"lower": -0.5, "upper": 0.25},
 }
+del random  # tests draw from the fixture `rng`
 
 
 def fitted(rows, method, case, y=None, start=None, **options):

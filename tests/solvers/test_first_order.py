@@ -29,6 +29,7 @@ BATCH_SIZES = {"gd": N_SAMPLES, "sgd": 1, "minibatch": 5}
 random = np.random.default_rng(20)
 X = random.integers(-16, 17, (N_SAMPLES, N_FEATURES)) / 16
 Y = X @ [1.5, -2.0, 0.0, 0.5] + 0.7 + 0.3 * random.normal(size=N_SAMPLES)
+del random  # tests draw from the fixture `rng`
 LABELS = np.where(Y > 0.5, 1.0, -1.0)
 
 methods = pytest.mark.parametrize("method", BATCH_SIZES)

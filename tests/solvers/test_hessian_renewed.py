@@ -21,6 +21,7 @@ HEAVY = X.copy()
 HEAVY[:, 3] = random.standard_t(1.2, size=N)
 COUNTS = random.poisson(np.exp(np.clip(X[:, 0] + 0.1 * HEAVY[:, 3], -5, 5)))
 YES = X[:, 0] - X[:, 1] + random.logistic(size=N) > 0
+del random  # tests draw from the fixture `rng`
 OUTLYING = X.copy()
 UNSEEN = np.setdiff1d(np.arange(N), spread_rows(N, SAMPLE_ROWS, 0))[::2000]  # by the first sample
 OUTLYING[UNSEEN, 0] = 60.0  # not that more was counted there

@@ -24,6 +24,7 @@ RANDOM = np.random.default_rng(7)
 N, D = 47, 5
 X = RANDOM.integers(-16, 17, (N, D)) * (RANDOM.random((N, D)) < 0.7) / 16
 Y = X @ [1.5, -2.0, 0.0, 0.5, 1.0] + 0.7 + 0.3 * RANDOM.normal(size=N)
+del RANDOM  # tests draw from the fixture `rng`
 LABELS = np.array(["ant", "bee", "cat"])[np.digitize(Y, [0.4, 1.0])]
 ROUND = 10  # rows of a round in this file
 EPOCHS = 3

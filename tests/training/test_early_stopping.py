@@ -19,6 +19,7 @@ D = 30
 TRUE = np.where(np.arange(D) < 3, 1.0, 0.0)
 X, X_VAL = RANDOM.normal(size=(20, D)), RANDOM.normal(size=(40, D))
 Y, Y_VAL = X @ TRUE + 2 * RANDOM.normal(size=20), X_VAL @ TRUE + 2 * RANDOM.normal(size=40)
+del RANDOM  # tests draw from the fixture `rng`
 RATES = {"gd": 0.02, "sgd": 0.004, "minibatch": 0.01}
 
 each_method = pytest.mark.parametrize("method", RATES)

@@ -13,6 +13,7 @@ from fastgd.training.run import MOST_SHRINKS, SHRINK
 RANDOM = np.random.default_rng(5)
 X = RANDOM.normal(size=(20, 3))
 Y = X @ [1.0, -2.0, 3.0] + 1.0 + 0.5 * RANDOM.normal(size=20)
+del RANDOM  # tests draw from the fixture `rng`
 TOO_LARGE = {"gd": 2.5, "sgd": 3.0, "minibatch": 3.0}
 
 each_method = pytest.mark.parametrize("method", TOO_LARGE)

@@ -16,6 +16,7 @@ from fastgd import DivergedError, Interrupted
 RANDOM = np.random.default_rng(5)
 X = RANDOM.normal(size=(20, 3))
 Y = X @ [1.0, -2.0, 3.0] + 1.0 + 0.5 * RANDOM.normal(size=20)
+del RANDOM  # tests draw from the fixture `rng`
 METHODS = ["gd", "sgd", "minibatch"]
 BATCH = 5
 
