@@ -103,6 +103,12 @@ def test_the_links_lead_somewhere():
                 assert anchor in [heading.lower().replace(" ", "-") for heading in headings], (page.name, anchor)
 
 
+def test_the_files_that_the_pages_name_exist():
+    for page in (ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")):
+        for name in re.findall(r"`([\w./]+(?:/|\.py|\.template))`", page.read_text("utf-8")):
+            assert (ROOT / name).exists() or (ROOT / "fastgd" / name).exists(), (page.name, name)
+
+
 def test_the_readme_names_every_term():
     from fastgd.losses import LOSSES
     from fastgd.penalties import PENALTY_NAMES
