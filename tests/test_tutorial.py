@@ -92,10 +92,10 @@ def test_every_step_has_a_command_and_the_steps_follow_the_lesson():
 
 def test_the_page_holds_the_results_of_the_lesson():
     for words in (
-        "predicts 4.0 before training, 7.99978 after it; the truth is 8",
-        "so 4,048 are saved",
-        "beware       stopped at a saddle point",
-        "fastgd: training diverged in epoch 8: the loss grew instead of falling",
+        "4.0 before training, 7.99978 after it",
+        "4,048",
+        "stopped at a saddle point",
+        "training diverged in epoch 8",
         "<- suggested",
         "(beta 0.9)",
     ):
