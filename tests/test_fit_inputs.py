@@ -14,7 +14,7 @@ import scipy.sparse as sp
 
 import fastgd
 from fastgd import DataError, OptionError
-from fastgd.data.matrix import as_matrix
+from fastgd.data.feature_matrix import as_matrix
 from fastgd.kernels.row_access import CSR
 from fastgd.penalties import ElasticNet
 

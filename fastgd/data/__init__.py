@@ -6,10 +6,9 @@ Everything but the light ``names`` loads on first use, so that listing the built
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-from .names import BUILTINS
 
 if TYPE_CHECKING:
     from .readers.data_frames import from_frame, to_arrays, to_target
@@ -18,6 +17,15 @@ if TYPE_CHECKING:
     from .table import Table
 
 __all__ = ["BUILTINS", "Table", "from_frame", "generate", "open", "to_arrays", "to_target"]
+
+BUILTINS: Mapping[str, str] = {
+    "linear": "1,000,000 x 20 standard normal, a linear target with noise",
+    "logistic": "500,000 x 20 standard normal, labels 0 and 1 from a logistic model",
+    "tutorial": "the lesson's three points: x = 1, 2, 3 and y = 2 x",
+    "saddle": "7 rows x 2, whose loss has a saddle point between its minima at (0, 1) and (0, -1)",
+    "valleys": "4 rows x 2, whose loss has a wide valley and a narrower one that is deeper",
+    "diabetes": "442 patients x 10 measurements, the progression of their disease (Efron et al. 2004)",
+}
 
 _HOMES = {
     "Table": "table",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
     from scipy import sparse
 
 Array = npt.NDArray[Any]
+
+
+def is_sparse(X: Any) -> bool:
+    """Whether X is a SciPy sparse matrix; asked without importing SciPy, which takes 0.1 s."""
+    module = sys.modules.get("scipy.sparse")
+    return module is not None and bool(module.issparse(X))
 
 
 @dataclass(frozen=True, eq=False)

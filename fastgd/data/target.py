@@ -1,18 +1,15 @@
-"""y, sample weights and offsets, checked and converted once to what kernels take."""
+"""y, checked and converted once to what kernels take."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from ..errors import DataError, OptionError
-from ..terms.registry import nearest
 from ..wording import label, plural
-from .matrix import same_type
+from .feature_matrix import writable_view
 
 
 @dataclass(frozen=True)
@@ -153,7 +150,7 @@ def _two_numbers(values: np.ndarray) -> Target | None:
     return Target(y, 1, classes)
 
 
-def code_like(columns: list[np.ndarray], target: Target) -> np.ndarray:
+def encode_like(columns: list[np.ndarray], target: Target) -> np.ndarray:
     """The columns of another y, coded as those are that ``target`` was made of.
 
     Raises
@@ -207,80 +204,4 @@ def _numbers(values: np.ndarray, name: str) -> np.ndarray:
         raise DataError(
             f"{name} holds {what} such as {str(example)!r}, but this loss wants numbers; for labels use loss='logistic'"
         )
-    return same_type(np.ascontiguousarray(values, dtype=np.float64))
-
-
-def as_sample_weight(values: Any, n_samples: int) -> np.ndarray:
-    """The weight of each row, shape (n_samples,), as given.
-
-    Raises
-    ------
-    DataError
-        When weights are negative, missing or all zero.
-    """
-    weight = as_row_values("sample_weight", values, n_samples)
-    if (weight < 0).any():
-        wrong = np.flatnonzero(weight < 0)
-        raise DataError(
-            f"sample_weight has {plural(len(wrong), 'negative value')}, the first in row {wrong[0] + 1} "
-            f"({weight[wrong[0]]:g}); a weight is 0 or more"
-        )
-    if not weight.any():
-        raise DataError("sample_weight is 0 in every row: there is nothing to learn from")
-    return weight
-
-
-def normalized(weight: np.ndarray) -> np.ndarray:
-    """Weights with the mean 1; empty where all are alike."""
-    if not len(weight) or (weight == weight[0]).all():
-        return np.zeros(0)
-    return np.asarray(weight / weight.mean())
-
-
-def as_row_values(name: str, values: Any, count: int, of: str = "rows") -> np.ndarray:
-    """A finite number for each row (or feature), shape (count,)."""
-    try:
-        numbers = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise DataError(f"{name} must hold a number for each of the {count} {of}") from None
-    if numbers.shape != (count,):
-        raise DataError(f"{name} must hold a number for each of the {count} {of}, not have the shape {numbers.shape}")
-    if not np.isfinite(numbers).all():
-        wrong = np.flatnonzero(~np.isfinite(numbers))
-        what = plural(len(wrong), "NaN or infinite value")
-        raise DataError(f"{name} has {what}, the first in {of[:-1]} {wrong[0] + 1}")
-    return same_type(np.ascontiguousarray(numbers))
-
-
-def class_factors(class_weight: Any, target: Target) -> np.ndarray:
-    """The weight of each class; "balanced" is n_samples / (n_classes * rows of the class), as in scikit-learn."""
-    classes = target.classes
-    if classes is None or classes.ndim != 1:
-        raise OptionError("class_weight goes with a classification of one target")
-    if isinstance(class_weight, str) and class_weight == "balanced":
-        counts = np.bincount(_numbers_of_classes(target), minlength=len(classes))
-        return np.asarray(len(target.y) / (len(classes) * counts))
-    if not isinstance(class_weight, Mapping):
-        raise OptionError(f"class_weight is 'balanced' or a dict of class -> weight, not {class_weight!r}")
-    known = {str(label): k for k, label in enumerate(classes)}
-    factors = np.ones(len(classes))
-    for name, factor in class_weight.items():
-        k = known.get(str(name), known.get(f"{name}.0"))  # the label 1 of numbers read as floats
-        if k is None:
-            raise OptionError(
-                f"class_weight names the class {name!r}, which y does not have{nearest(str(name), known)}"
-            )
-        if isinstance(factor, bool) or not isinstance(factor, Real) or not 0 < float(factor) < float("inf"):
-            raise OptionError(f"class_weight of the class {name!r} must be a number above 0, not {factor!r}")
-        factors[k] = factor
-    return factors
-
-
-def of_classes(factors: np.ndarray, target: Target) -> np.ndarray:
-    """What each row's class has of ``factors``, one for each class; shape (n_samples,)."""
-    return np.asarray(factors[_numbers_of_classes(target)])
-
-
-def _numbers_of_classes(target: Target) -> np.ndarray:
-    """The position of each row's label among the classes."""
-    return (target.y > 0).astype(np.intp) if target.y.ndim == 1 else target.y[:, 0].astype(np.intp)
+    return writable_view(np.ascontiguousarray(values, dtype=np.float64))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..data.matrix import without_columns
+from ..data.feature_matrix import without_columns
 from ..kernels.outputs_gradient import is_joint
 from ..terms.losses import is_squared
 from .problem import Problem

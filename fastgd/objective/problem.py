@@ -10,11 +10,12 @@ import numpy as np
 
 from ..compile.jit import of_fixed_types
 from ..compile.prefetch import VALUES_A_LINE
-from ..data.held_out import Sample, as_validation_sample, hold_out, is_fraction
-from ..data.matrix import as_matrix, check_finite, count_values, dtype_of, shape_of, take_rows
+from ..data.feature_matrix import as_matrix, check_finite, count_values, dtype_of, shape_of, take_rows
 from ..data.row_order import spread_rows
+from ..data.sample_weights import as_row_values, as_sample_weight, class_factors, factors_by_row, normalized
 from ..data.table import Table
-from ..data.target import as_columns, as_row_values, as_sample_weight, as_target, class_factors, normalized, of_classes
+from ..data.target import as_columns, as_target
+from ..data.validation_set import CheckedRows, as_validation_sample, hold_out, is_fraction
 from ..errors import DataError, OptionError
 from ..kernels.batch_gradient import batch_gradient, linear_predictor, mean_loss
 from ..kernels.minibatch_epoch import Workspace
@@ -293,15 +294,15 @@ def check_problem(
     if hasattr(penalty, "check"):
         penalty.check(n_features)
     data, rows, held_out = _with_validation(
-        Sample(matrix, as_target(columns, loss), weight, offset), rows, names, loss, options
+        CheckedRows(matrix, as_target(columns, loss), weight, offset), rows, names, loss, options
     )
     classes = None if options.class_weight is None else class_factors(options.class_weight, data.target)
     factors = as_penalty_weights(options.penalty_weights, penalty, n_features)
 
-    def pose(sample: Sample, **more: Any) -> Problem:
+    def pose(sample: CheckedRows, **more: Any) -> Problem:
         weights = sample.weight
         if classes is not None:
-            weights = of_classes(classes, sample.target) * (weights if len(weights) else 1.0)
+            weights = factors_by_row(classes, sample.target) * (weights if len(weights) else 1.0)
         target = sample.target
         targets = Targets(target.y, normalized(weights), sample.offset, target.one_vs_rest)
         return Problem(sample.X, targets, loss, penalty, bool(fit_intercept), names, target.n_outputs, factors, **more)
@@ -316,8 +317,8 @@ def check_problem(
 
 
 def _with_validation(
-    data: Sample, rows: np.ndarray | None, names: tuple[str, ...] | None, loss: Any, options: RowOptions
-) -> tuple[Sample, np.ndarray | None, Sample | None]:
+    data: CheckedRows, rows: np.ndarray | None, names: tuple[str, ...] | None, loss: Any, options: RowOptions
+) -> tuple[CheckedRows, np.ndarray | None, CheckedRows | None]:
     """The rows to train on, their numbers in the user's data where they are not all, and the rows to validate on."""
     if options.validation is None:
         return data, rows, None

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.matrix import as_scipy, squared, take_rows
+from ..data.feature_matrix import as_scipy, squared, take_rows
 from ..kernels.column_moments import powers_of_columns
 from ..kernels.row_access import CSR
 from ..kernels.row_targets import Targets

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotrs
 
-from ..data.matrix import check_finite
+from ..data.feature_matrix import check_finite
 from ..kernels.second_derivatives import minimise_quadratic
 from ..objective.scaled import Scaled
 from ..training.watch import Watch

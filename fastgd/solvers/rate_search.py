@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..data.matrix import take_rows
+from ..data.feature_matrix import take_rows
 from ..data.row_order import RowOrder, spread_rows
 from ..kernels.minibatch_epoch import Workspace, minibatch_epoch
 from ..kernels.row_targets import Targets

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..data.matrix import as_scipy, count_values, from_scipy, shape_of
+from ..data.feature_matrix import as_scipy, count_values, from_scipy, shape_of
 from ..errors import DataError
 from ..kernels.batch_gradient import row_norms
 from ..kernels.column_moments import moments_of_columns

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..data.matrix import centred
+from ..data.feature_matrix import centred
 from ..data.row_order import RowOrder
 from ..kernels.outputs_gradient import is_joint
 from ..kernels.row_access import CSR

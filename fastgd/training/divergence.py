@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data.matrix import take_rows
+from ..data.feature_matrix import take_rows
 from ..errors import DivergedError
 from ..kernels.row_targets import Targets
 from ..kernels.update_step import Preconditioner

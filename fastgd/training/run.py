@@ -10,7 +10,7 @@ import numpy as np
 
 from ..certificate.certificate import Certificate
 from ..compile.jit import CompileClock, compile_error, thread_pool_size, threads
-from ..data.matrix import check_finite
+from ..data.feature_matrix import check_finite
 from ..errors import DataError
 from ..model.result import Result
 from ..objective.intercept_only import loss_at_zero

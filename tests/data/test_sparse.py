@@ -9,7 +9,7 @@ from test_fit_inputs import unsorted, with_duplicates, with_long_indices
 
 import fastgd
 from fastgd import DataError, fit_path
-from fastgd.data.matrix import as_matrix, as_scipy, squared
+from fastgd.data.feature_matrix import as_matrix, as_scipy, squared
 
 RANDOM = np.random.default_rng(9)
 N, D = 45, 6

@@ -13,7 +13,7 @@ from scipy import sparse
 from sklearn.datasets import dump_svmlight_file, load_svmlight_file
 
 from fastgd.data import open as open_table
-from fastgd.data.readers import svmlight
+from fastgd.data.readers import svmlight_files
 from fastgd.data.writers.write_table import write
 from fastgd.errors import DataError
 
@@ -56,7 +56,7 @@ def test_query_ids_are_ignored_with_a_remark(tmp_path):
 def test_blocks_make_no_difference(tmp_path, monkeypatch, block):
     text = "\n1 1:0.5 3:-2 # one\n\n-1 2:7\n0 4:1 5:2\n# end\n1"
     whole = read(tmp_path, text)
-    monkeypatch.setattr(svmlight, "_BLOCK", block)
+    monkeypatch.setattr(svmlight_files, "_BLOCK", block)
     parts = read(tmp_path, text)
     np.testing.assert_array_equal(parts.X.toarray(), whole.X.toarray())
     np.testing.assert_array_equal(parts.y, whole.y)

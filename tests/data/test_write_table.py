@@ -12,8 +12,8 @@ import pytest
 from scipy import sparse
 
 from fastgd.data import open as open_table
-from fastgd.data.writers.whole_files import replacing
-from fastgd.data.writers.write_table import check_writable, write, write_columns, write_whole
+from fastgd.data.writers.atomic_files import atomic_file
+from fastgd.data.writers.write_table import check_writable, write, write_atomically, write_columns
 from fastgd.errors import DataError
 
 TEXT = [".csv", ".tsv", ".svm", ".svmlight", ".libsvm", ".csv.gz", ".tsv.gz", ".svm.gz"]
@@ -146,7 +146,7 @@ def test_a_failure_leaves_what_was_there(tmp_path):
     path.write_text("precious")
     with pytest.raises(pa.ArrowInvalid):
         write_columns(path, {"a": np.arange(3), "b": np.arange(2)})
-    with pytest.raises(TypeError), replacing(path) as file:
+    with pytest.raises(TypeError), atomic_file(path) as file:
         file.writelines([b"half of", "it"])
     assert path.read_text() == "precious"
     assert list(tmp_path.iterdir()) == [path]
@@ -155,7 +155,7 @@ def test_a_failure_leaves_what_was_there(tmp_path):
 def test_a_full_disk_is_one_sentence(tmp_path):
     path = tmp_path / "data.csv"
     expected = r"data\.csv: cannot be written \(No space left on device\); nothing was changed"
-    with pytest.raises(DataError, match=expected), replacing(path):
+    with pytest.raises(DataError, match=expected), atomic_file(path):
         raise OSError(28, "No space left on device")
     assert list(tmp_path.iterdir()) == []
 
@@ -171,7 +171,7 @@ def test_a_link_stays_a_link(tmp_path):
 
 def test_write_whole_takes_any_suffix(tmp_path):
     for name in ("model.fastgd", "plain.gz"):
-        write_whole(tmp_path / name, b"bytes")
+        write_atomically(tmp_path / name, b"bytes")
         assert (tmp_path / name).read_bytes() == b"bytes"
 
 
@@ -191,7 +191,7 @@ def test_check_writable(tmp_path, monkeypatch):
 
 def test_the_names_import_nothing_heavy():
     code = (
-        "import sys, fastgd.data.names, fastgd.data; list(fastgd.data.BUILTINS);"
+        "import sys, fastgd.data.file_formats, fastgd.data; list(fastgd.data.BUILTINS);"
         "heavy = {'numpy', 'pyarrow', 'scipy', 'numba'} & set(sys.modules); assert not heavy, heavy;"
         "fastgd.data.open; heavy = {'pandas', 'polars', 'sklearn', 'numba'} & set(sys.modules); assert not heavy, heavy"
     )

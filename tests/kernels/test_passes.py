@@ -17,7 +17,7 @@ from helpers.twins import compiled_here
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fastgd.data.matrix import dtype_of
+from fastgd.data.feature_matrix import dtype_of
 from fastgd.kernels.batch_gradient import batch_gradient, linear_predictor, mean_loss, row_norms
 from fastgd.kernels.row_targets import Targets
 from fastgd.kernels.shuffle import shuffle_blocks

@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...wording import quoted
+from ...wording import label, quoted
 from ..table import Array, Table
 from .column_roles import Roles, find_roles
 from .feature_columns import choose_features
 from .missing_values import check_finite
 from .origin import Origin
 from .request import Request
-from .target_columns import called
 
 if TYPE_CHECKING:
     from scipy import sparse
 
 
-def apart_table(
+def table_from_arrays(
     X: Array | sparse.csr_array,
     y: Array | None,
     names: Sequence[str],
@@ -91,3 +90,23 @@ def take_columns(array: Array | sparse.csr_array, columns: tuple[int, ...]) -> A
     single = array.dtype.kind == "f" and array.dtype.itemsize == 4
     X: Array = np.ascontiguousarray(array[:, chosen], dtype=np.float32 if single else np.float64)
     return np.array(X) if isinstance(array, np.memmap) else X
+
+
+def side_by_side(targets: Sequence[Array]) -> Array:
+    """One target as it is, (n_rows,); several as (n_rows, n_targets), all of them words when one has words."""
+    if len(targets) == 1:
+        return targets[0]
+    wordy = any(target.dtype.kind == "U" for target in targets)
+    return np.column_stack([_words(target) for target in targets] if wordy else targets)
+
+
+def called(names: Sequence[str]) -> str | tuple[str, ...] | None:
+    """What a `Table` calls its target or targets."""
+    return tuple(names) if len(names) > 1 else next(iter(names), None)
+
+
+def _words(target: Array) -> Array:
+    """Each number in the fewest digits that give it back, without a point where it is whole."""
+    values, by_row = np.unique(target, return_inverse=True)
+    words: Array = np.array([label(value) for value in values.tolist()])[by_row]
+    return words

@@ -11,12 +11,12 @@ import pyarrow as pa
 
 from ...errors import DataError
 from ...wording import quoted
-from ..encoding.column_tables import Frame
+from ..encoding.column_source import ColumnSource
 from ..encoding.origin import Origin
 from .files import check_not_empty, reading
 
 
-def read_arrow(path: str, suffix: str) -> Frame:
+def read_arrow(path: str, suffix: str) -> ColumnSource:
     """The columns' names, and on demand the columns, of a Parquet, Feather or Arrow file.
 
     Raises
@@ -30,7 +30,7 @@ def read_arrow(path: str, suffix: str) -> Frame:
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise origin.error(f"has the column {quoted(repeated)} more than once; rename these columns")
-    return Frame(tuple(names), True, origin, partial(_with_rows, path, suffix, read))
+    return ColumnSource(tuple(names), True, origin, partial(_with_rows, path, suffix, read))
 
 
 def _with_rows(path: str, suffix: str, read: Callable[[Sequence[str]], Any], wanted: Sequence[str]) -> Any:

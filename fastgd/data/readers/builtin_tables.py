@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
-from ..encoding.array_tables import apart_table
+from ..encoding.array_tables import table_from_arrays
 from ..encoding.origin import Origin
 from ..encoding.request import Request
 from ..table import Table
@@ -20,7 +20,7 @@ def load(name: str, request: Request) -> Table:
         return _diabetes(request)
     makers = {"linear": _linear, "logistic": _logistic, "tutorial": tutorial, "saddle": saddle, "valleys": valleys}
     table = makers[name]()
-    chosen = apart_table(table.X, table.y, table.feature_names, True, ("y",), request, Origin(name))
+    chosen = table_from_arrays(table.X, table.y, table.feature_names, True, ("y",), request, Origin(name))
     return replace(chosen, defaults=table.defaults)
 
 
@@ -38,9 +38,9 @@ def _diabetes(request: Request) -> Table:
     In the units they were measured in. Source: the public data of B. Efron, T. Hastie, I. Johnstone and R. Tibshirani,
     "Least Angle Regression", Annals of Statistics 32 (2004) 407-499.
     """
-    from ..encoding.column_tables import frame_table
-    from .text import read_text
+    from ..encoding.column_source import table_from_columns
+    from .text_files import read_text
 
     frame = read_text(str(Path(__file__).with_name("diabetes.csv")), ".csv", gzipped=False)
     frame = replace(frame, origin=replace(frame.origin, source="diabetes"))
-    return replace(frame_table(frame, request), defaults=MappingProxyType({"loss": "squared"}))
+    return replace(table_from_columns(frame, request), defaults=MappingProxyType({"loss": "squared"}))

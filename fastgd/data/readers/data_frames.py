@@ -12,12 +12,11 @@ import pyarrow as pa
 
 from ...errors import DataError
 from ...wording import plural
-from ..encoding.column_tables import Frame, frame_table
-from ..encoding.columns import matrix, target_array
+from ..encoding.arrow_columns import matrix, target_array
+from ..encoding.column_source import ColumnSource, table_from_columns
 from ..encoding.origin import Origin
 from ..encoding.request import Request
-from ..sparse import is_sparse
-from ..table import Array, Table
+from ..table import Array, Table, is_sparse
 
 TABLE = Origin("the table", from_file=False)
 TARGET = Origin("y", from_file=False)
@@ -51,7 +50,7 @@ def from_frame(
 def read_frame(frame: Any, request: Request) -> Table:
     """As `from_frame`, which see."""
     table = _arrow_table(frame)
-    return frame_table(Frame(tuple(table.column_names), True, TABLE, partial(_select, table)), request)
+    return table_from_columns(ColumnSource(tuple(table.column_names), True, TABLE, partial(_select, table)), request)
 
 
 def to_arrays(X: Any) -> tuple[Any, tuple[str, ...] | None]:

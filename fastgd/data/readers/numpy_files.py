@@ -10,13 +10,12 @@ import numpy as np
 
 from ...errors import DataError
 from ...wording import plural, quoted
-from ..encoding.array_tables import apart_table, column_of, row_values, take_columns
+from ..encoding.array_tables import called, column_of, row_values, side_by_side, table_from_arrays, take_columns
 from ..encoding.column_roles import find_roles
 from ..encoding.feature_columns import choose_features, index_names
 from ..encoding.missing_values import check_finite, check_finite_target
 from ..encoding.origin import Origin
 from ..encoding.request import Request
-from ..encoding.target_columns import called, side_by_side
 from ..table import Array, Table
 from .files import check_not_empty, reading
 
@@ -85,7 +84,7 @@ def _from_keys(archive: Any, keys: set[str], origin: Origin, request: Request) -
     target_names = ("y",) if y is None or y.ndim == 1 else tuple(f"y{k}" for k in range(y.shape[1]))
     arrays = {role: name for role, name in request.of_rows.items() if name in keys.difference(_TABLE_KEYS)}
     columns = {role: name for role, name in request.of_rows.items() if role not in arrays}
-    table = apart_table(X, y, names, headed, target_names, replace(request, of_rows=columns), origin)
+    table = table_from_arrays(X, y, names, headed, target_names, replace(request, of_rows=columns), origin)
     n = X.shape[0]
     values: Any = {role: _row_values(archive[name], name, n, origin.of_role(role)) for role, name in arrays.items()}
     return replace(table, **values)

@@ -9,8 +9,9 @@ from typing import Any
 
 from ...errors import DataError
 from ...wording import near
+from .. import BUILTINS
 from ..encoding.request import Request
-from ..names import BUILTINS, SVMLIGHT_SUFFIXES, TABLE_SUFFIXES, TEXT_SUFFIXES, known_suffix, split_suffix
+from ..file_formats import SVMLIGHT_SUFFIXES, TABLE_SUFFIXES, TEXT_SUFFIXES, known_suffix, split_suffix
 from ..table import Table
 from .files import check_readable
 
@@ -94,19 +95,19 @@ def _read(path: str, request: Request) -> Table:
     """Each reader is imported only when its kind of file is read."""
     suffix, gzipped = split_suffix(path)
     if suffix in SVMLIGHT_SUFFIXES:
-        from .svmlight import read_svmlight
+        from .svmlight_files import read_svmlight
 
         return read_svmlight(path, gzipped, request)
     if suffix in (".npy", ".npz"):
         from .numpy_files import read_npy, read_npz
 
         return read_npy(path, request) if suffix == ".npy" else read_npz(path, request)
-    from ..encoding.column_tables import frame_table
+    from ..encoding.column_source import table_from_columns
 
     if suffix in TEXT_SUFFIXES:
-        from .text import read_text
+        from .text_files import read_text
 
-        return frame_table(read_text(path, suffix, gzipped), request)
+        return table_from_columns(read_text(path, suffix, gzipped), request)
     from .arrow_files import read_arrow
 
-    return frame_table(read_arrow(path, suffix), request)
+    return table_from_columns(read_arrow(path, suffix), request)

@@ -8,9 +8,9 @@ import numpy as np
 
 from ...errors import DataError
 from ...wording import quoted
-from ..encoding.column_tables import Frame
+from ..encoding.column_source import ColumnSource
 from ..encoding.feature_columns import index_names
-from ..names import COLUMN_SUFFIXES, TEXT_SUFFIXES, known_suffix, split_suffix
+from ..file_formats import COLUMN_SUFFIXES, TEXT_SUFFIXES, known_suffix, split_suffix
 from ..table import Array
 from .files import check_readable, reading
 
@@ -41,7 +41,7 @@ def read_columns(path: str | os.PathLike[str]) -> dict[str, Array]:
     if suffix == ".npy":
         return _structured(path)
     if suffix in TEXT_SUFFIXES:
-        from .text import read_text
+        from .text_files import read_text
 
         return _columns(read_text(path, suffix, gzipped))
     from .arrow_files import read_arrow
@@ -49,10 +49,10 @@ def read_columns(path: str | os.PathLike[str]) -> dict[str, Array]:
     return _columns(read_arrow(path, suffix))
 
 
-def _columns(frame: Frame) -> dict[str, Array]:
+def _columns(frame: ColumnSource) -> dict[str, Array]:
     import pyarrow as pa
 
-    from ..encoding.columns import as_numbers, plain
+    from ..encoding.arrow_columns import as_numbers, plain
 
     table = frame.read(frame.names)
     numbers = {name: as_numbers(plain(table.column(name))) for name in frame.names}

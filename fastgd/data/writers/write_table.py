@@ -14,15 +14,15 @@ import pyarrow as pa
 from ...errors import DataError
 from ...wording import plural
 from ..encoding.feature_columns import index_names
-from ..names import COLUMN_SUFFIXES, SVMLIGHT_SUFFIXES, split_suffix
+from ..file_formats import COLUMN_SUFFIXES, SVMLIGHT_SUFFIXES, split_suffix
 from ..table import Array
-from .whole_files import check_writable, replacing, write_whole
+from .atomic_files import atomic_file, check_writable, write_atomically
 from .write_svmlight import write_svmlight
 
 if TYPE_CHECKING:
     from scipy import sparse
 
-__all__ = ["check_writable", "write", "write_columns", "write_text", "write_whole"]
+__all__ = ["check_writable", "write", "write_atomically", "write_columns", "write_text"]
 
 _ROWS = 1 << 16  # rows turned into text at a time
 
@@ -54,7 +54,7 @@ def write(
     names = index_names(X.shape[1]) if names is None else tuple(map(str, names))
     _check_table(os.fspath(path), suffix, X, y, names, target_name)
     if suffix in (".npz", *SVMLIGHT_SUFFIXES):
-        with replacing(path) as file:
+        with atomic_file(path) as file:
             if suffix == ".npz":
                 _write_npz(file, X, y, names)
             else:
@@ -62,11 +62,11 @@ def write(
         return
     dense = X if isinstance(X, np.ndarray) else X.toarray()
     if suffix == ".npy":
-        with replacing(path) as file:
+        with atomic_file(path) as file:
             np.save(file, dense if y is None else np.column_stack([dense, y]), allow_pickle=False)
         return
     columns = {name: dense[:, j] for j, name in enumerate(names)}
-    with replacing(path) as file:
+    with atomic_file(path) as file:
         _write_arrow(file, suffix, columns if y is None else {**columns, target_name: y})
 
 
@@ -85,7 +85,7 @@ def write_columns(path: str | os.PathLike[str], columns: Mapping[str, Array]) ->
         When the path cannot be written. What was there before stays then.
     """
     suffix, _ = split_suffix(path)
-    with replacing(path, COLUMN_SUFFIXES) as file:
+    with atomic_file(path, COLUMN_SUFFIXES) as file:
         if suffix != ".npy":
             _write_arrow(file, suffix, columns)
         else:

@@ -12,8 +12,7 @@ from ..errors import DataError
 from ..kernels.repeated_indices import any_repeats
 from ..kernels.row_access import CSR
 from ..wording import plural
-from .sparse import is_sparse
-from .table import Table
+from .table import Table, is_sparse
 
 LARGE_COPY = 100_000_000  # bytes
 
@@ -45,7 +44,7 @@ def as_matrix(X: Any) -> tuple[np.ndarray | CSR, tuple[str, ...] | None]:
     if array.dtype.kind not in "fiub":
         raise DataError(f"X must hold numbers, not {array.dtype}")
     dtype = array.dtype if array.dtype in (np.float32, np.float64) else np.dtype(np.float64)
-    return same_type(_by_rows(array, dtype.newbyteorder("="))), names
+    return writable_view(_by_rows(array, dtype.newbyteorder("="))), names
 
 
 def _by_rows(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -73,7 +72,7 @@ class _Memory:
         self.__array_interface__ = {**array.__array_interface__, "data": (address, False)}
 
 
-def same_type(array: np.ndarray) -> np.ndarray:
+def writable_view(array: np.ndarray) -> np.ndarray:
     """The same memory as an array that is not marked read-only, as memory maps and data frames are.
 
     To numba those are of another type, for which every kernel would be compiled anew, and then perhaps round
@@ -108,8 +107,8 @@ def _as_csr(X: Any) -> CSR:
         X = X.copy()
         X.sum_duplicates()
     dtype = X.dtype if X.dtype in (np.float32, np.float64) else np.dtype(np.float64)
-    values = same_type(np.ascontiguousarray(X.data, dtype=dtype))
-    return CSR(values, same_type(X.indices), same_type(X.indptr.astype(np.int64, copy=False)), X.shape[1])
+    values = writable_view(np.ascontiguousarray(X.data, dtype=dtype))
+    return CSR(values, writable_view(X.indices), writable_view(X.indptr.astype(np.int64, copy=False)), X.shape[1])
 
 
 def _check_indices(X: Any) -> None:
@@ -123,7 +122,7 @@ def _check_indices(X: Any) -> None:
         raise DataError(f"X is damaged: it has the column index {outside[0]}, but only {plural(X.shape[1], 'column')}")
 
 
-def own_columns(
+def select_columns(
     matrix: np.ndarray | CSR, names: tuple[str, ...] | None, own: tuple[str, ...] | None, n_features: int
 ) -> np.ndarray | CSR:
     """A model's own columns of ``matrix``, by name where both have names, in whatever order they come.

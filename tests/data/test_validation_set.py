@@ -15,8 +15,8 @@ from scipy.sparse import csr_array
 
 import fastgd
 from fastgd import DataError, OptionError
-from fastgd.data.held_out import hold_out
 from fastgd.data.target import Target, as_columns, as_target
+from fastgd.data.validation_set import hold_out
 
 RANDOM = np.random.default_rng(3)
 # Fewer rows than columns, and more noise than signal: the more epochs, the worse the model is on other rows.

@@ -15,13 +15,23 @@ from ..kernels.row_access import CSR
 from ..kernels.row_targets import NONE
 from ..terms.losses import check_targets
 from ..wording import plural
-from .matrix import as_matrix, as_scipy, check_finite, dtype_of, own_columns, same_type, shape_of, take_rows
+from .feature_matrix import (
+    as_matrix,
+    as_scipy,
+    check_finite,
+    dtype_of,
+    select_columns,
+    shape_of,
+    take_rows,
+    writable_view,
+)
+from .sample_weights import as_row_values, as_sample_weight
 from .table import Table
-from .target import Target, as_columns, as_row_values, as_sample_weight, code_like
+from .target import Target, as_columns, encode_like
 
 
 @dataclass(frozen=True)
-class Sample:
+class CheckedRows:
     """Rows as kernels take them, their targets, weights and offsets; the last two are empty where there are none."""
 
     X: np.ndarray | CSR
@@ -29,11 +39,11 @@ class Sample:
     weight: np.ndarray
     offset: np.ndarray
 
-    def take(self, rows: np.ndarray) -> Sample:
+    def take(self, rows: np.ndarray) -> CheckedRows:
         """A copy of some rows."""
         target = replace(self.target, y=np.ascontiguousarray(self.target.y[rows]))
         weight, offset = (part[rows] if len(part) else part for part in (self.weight, self.offset))
-        return Sample(take_rows(self.X, rows), target, weight, offset)
+        return CheckedRows(take_rows(self.X, rows), target, weight, offset)
 
 
 def is_fraction(validation: Any) -> bool:
@@ -92,7 +102,7 @@ def hold_out(fraction: float, target: Target, seed: int) -> np.ndarray:
     return held
 
 
-def as_validation_sample(validation: Any, data: Sample, names: tuple[str, ...] | None, loss: Any) -> Sample:
+def as_validation_sample(validation: Any, data: CheckedRows, names: tuple[str, ...] | None, loss: Any) -> CheckedRows:
     """The rows of a set that the user gave, laid out and coded as those of the training ``data``.
 
     Raises
@@ -114,7 +124,7 @@ def as_validation_sample(validation: Any, data: Sample, names: tuple[str, ...] |
         n_samples, n_features = shape_of(matrix)[0], shape_of(data.X)[1]
         if n_samples == 0:
             raise DataError("X has no rows")
-        matrix = _like(own_columns(matrix, own, names, n_features), data.X)
+        matrix = _like(select_columns(matrix, own, names, n_features), data.X)
         check_finite(matrix, names)
         if y is None:
             raise DataError("there is no target in it")
@@ -127,10 +137,10 @@ def as_validation_sample(validation: Any, data: Sample, names: tuple[str, ...] |
             some = np.flatnonzero(weights)
             matrix, columns, weights = take_rows(matrix, some), [column[some] for column in columns], weights[some]
             offsets = offsets[some] if len(offsets) else offsets
-        target = replace(data.target, y=code_like(columns, data.target))
+        target = replace(data.target, y=encode_like(columns, data.target))
         if data.target.classes is None:
             check_targets(loss, target.y)
-    return Sample(matrix, target, weights, offsets)
+    return CheckedRows(matrix, target, weights, offsets)
 
 
 def _parts(validation: Any) -> tuple[Any, Any, Any, Any]:
@@ -149,14 +159,16 @@ def _like(matrix: np.ndarray | CSR, X: np.ndarray | CSR) -> np.ndarray | CSR:
     if not isinstance(X, CSR):
         if isinstance(matrix, CSR):
             matrix = as_scipy(matrix).toarray()
-        return same_type(np.ascontiguousarray(matrix, dtype=dtype))
+        return writable_view(np.ascontiguousarray(matrix, dtype=dtype))
     if not isinstance(matrix, CSR):
         import scipy.sparse as sp
 
         rows = sp.csr_array(matrix)
         matrix = CSR(rows.data, rows.indices, rows.indptr.astype(np.int64), X.n_features)
     indices = matrix.indices.astype(X.indices.dtype, copy=False)
-    return CSR(same_type(matrix.data.astype(dtype, copy=False)), same_type(indices), matrix.indptr, X.n_features)
+    return CSR(
+        writable_view(matrix.data.astype(dtype, copy=False)), writable_view(indices), matrix.indptr, X.n_features
+    )
 
 
 @contextmanager

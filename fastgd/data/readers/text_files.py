@@ -10,11 +10,11 @@ from typing import Any
 
 from ...errors import DataError
 from ...wording import plural, quoted
-from ..encoding.column_tables import Frame
+from ..encoding.column_source import ColumnSource
 from ..encoding.feature_columns import index_names
 from ..encoding.origin import Origin
 from .files import check_not_empty, not_utf8, reading
-from .records import TextFile, first_ragged, line_of, records
+from .text_records import TextFile, first_ragged, line_of, records
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity|nan)|na|n/a|null|", re.IGNORECASE)
@@ -22,7 +22,7 @@ _LATE_QUOTES = re.compile(r'^\s+"(.*)"\s*$', re.DOTALL)  # the csv module takes 
 _FIELD_BYTES = 128  # generous for one field, so that a row fits in one of pyarrow's blocks
 
 
-def read_text(path: str, suffix: str, gzipped: bool) -> Frame:
+def read_text(path: str, suffix: str, gzipped: bool) -> ColumnSource:
     """The columns' names, and on demand the columns, of delimited text.
 
     Raises
@@ -42,7 +42,7 @@ def read_text(path: str, suffix: str, gzipped: bool) -> Frame:
     origin = Origin(path, partial(line_of, file, headed=headed))
     _check_delimiter(first, origin)
     names = _names(first, origin) if headed else index_names(len(first))
-    return Frame(
+    return ColumnSource(
         names=names,
         headed=headed,
         origin=origin,

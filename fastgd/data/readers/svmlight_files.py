@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from scipy import sparse
 
 from ...errors import DataError, OptionError
-from ..encoding.array_tables import apart_table
+from ..encoding.array_tables import table_from_arrays
 from ..encoding.column_roles import in_words
 from ..encoding.feature_columns import check_width, counts_all, index_names
 from ..encoding.missing_values import check_finite_target
@@ -79,7 +79,7 @@ def read_svmlight(path: str, gzipped: bool, request: Request) -> Table:
     X = sparse.csr_array((data, indices, indptr), shape=(len(lines), width))
     y = np.concatenate([block.labels for block in blocks])
     check_finite_target(y, "label", origin)
-    table = apart_table(X, y, index_names(width, base), False, ("label",), request, origin)
+    table = table_from_arrays(X, y, index_names(width, base), False, ("label",), request, origin)
     if not any(block.has_qid for block in blocks):
         return table
     return replace(table, remarks=("the query ids (qid:) are ignored",))

@@ -1,18 +1,8 @@
-"""What ``open`` and ``write`` know by name: built-in data and file suffixes. Imports nothing heavy."""
+"""The file formats that ``open`` reads and ``write`` writes, by suffix."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-
-BUILTINS: Mapping[str, str] = {
-    "linear": "1,000,000 x 20 standard normal, a linear target with noise",
-    "logistic": "500,000 x 20 standard normal, labels 0 and 1 from a logistic model",
-    "tutorial": "the lesson's three points: x = 1, 2, 3 and y = 2 x",
-    "saddle": "7 rows x 2, whose loss has a saddle point between its minima at (0, 1) and (0, -1)",
-    "valleys": "4 rows x 2, whose loss has a wide valley and a narrower one that is deeper",
-    "diabetes": "442 patients x 10 measurements, the progression of their disease (Efron et al. 2004)",
-}
 
 SVMLIGHT_SUFFIXES = (".svm", ".svmlight", ".libsvm")
 TEXT_SUFFIXES = (".csv", ".tsv", *SVMLIGHT_SUFFIXES)

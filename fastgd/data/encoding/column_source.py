@@ -8,16 +8,16 @@ from typing import Any
 
 from ...wording import quoted
 from ..table import Table
+from .array_tables import called, side_by_side
+from .arrow_columns import matrix, target_array
 from .column_roles import find_roles
-from .columns import matrix, target_array
 from .feature_columns import choose_features
 from .origin import Origin
 from .request import Request
-from .target_columns import called, side_by_side
 
 
 @dataclass(frozen=True)
-class Frame:
+class ColumnSource:
     """Columns of one length; ``read`` returns those with the given names as a pyarrow Table."""
 
     names: tuple[str, ...]
@@ -27,7 +27,7 @@ class Frame:
     remarks: tuple[str, ...] = ()
 
 
-def frame_table(frame: Frame, request: Request) -> Table:
+def table_from_columns(frame: ColumnSource, request: Request) -> Table:
     """Choose columns, read only these, and convert them.
 
     Raises

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import IO, Any, cast
 
 from ...errors import DataError
-from ..names import TABLE_SUFFIXES, TEXT_SUFFIXES, known_suffix
+from ..file_formats import TABLE_SUFFIXES, TEXT_SUFFIXES, known_suffix
 
 
 def check_writable(path: str | os.PathLike[str], suffixes: tuple[str, ...] | None = None) -> None:
@@ -43,14 +43,14 @@ def check_writable(path: str | os.PathLike[str], suffixes: tuple[str, ...] | Non
         raise DataError(f"{path}: the folder {folder!r} may not be written; choose another or change its permissions")
 
 
-def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write all of ``content`` or nothing, whatever the suffix; raises as ``replacing``."""
-    with replacing(path, suffixes=None, compress=False) as file:
+def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write all of ``content`` or nothing, whatever the suffix; raises as ``atomic_file``."""
+    with atomic_file(path, suffixes=None, compress=False) as file:
         file.write(content)
 
 
 @contextmanager
-def replacing(
+def atomic_file(
     path: str | os.PathLike[str], suffixes: tuple[str, ...] | None = TABLE_SUFFIXES, compress: bool = True
 ) -> Iterator[IO[Any]]:
     """A binary file to write to, which takes the place of ``path`` when all went well; compressed for ``.gz``.
