@@ -1,4 +1,4 @@
-"""y, checked and converted once to what kernels take."""
+"""y for the kernels, checked and converted once: numbers, or labels coded as numbers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .feature_matrix import writable_view
 
 @dataclass(frozen=True)
 class Target:
-    """y as kernels take it (see `kernels.targets.Targets`), and what a model needs to know of it.
+    """y as the kernels need it (see `kernels.row_targets.Targets`), and the labels that a model keeps.
 
-    ``classes``: None for numbers; the labels, in order, for a classification, the last of two being the
-    positive one; for several targets of two labels each an array of shape (n_outputs, 2).
+    ``classes``: None for a regression; the sorted labels for a classification, of which the last of two is the positive
+    class; an array of shape (n_outputs, 2) for several targets with two labels each.
     """
 
     y: np.ndarray
@@ -27,14 +27,14 @@ class Target:
 
 
 def as_target(columns: list[np.ndarray], loss: Any) -> Target:
-    """The columns of y (see `as_columns`) for a loss: numbers, or labels where the loss classifies.
+    """The columns of y (see `as_columns`) for a loss: numbers, or coded labels if the loss is for classification.
 
     Raises
     ------
     DataError
-        When y has gaps, is constant, or has a single class.
+        If y is constant or of the wrong kind, or one of several targets does not have two classes.
     OptionError
-        When a loss of several classes together is given several targets.
+        If y has several columns and the loss takes all classes together.
     """
     classifies, joint = getattr(loss, "classifies", False), getattr(loss, "joint", False)
     if len(columns) == 1:
@@ -58,12 +58,12 @@ def as_target(columns: list[np.ndarray], loss: Any) -> Target:
 
 
 def as_columns(y: Any) -> list[np.ndarray]:
-    """The targets, each as numbers or labels of one kind, shape (n_samples,): one, or several where y has columns.
+    """The targets, one for each column of y, each of shape (n_samples,) and all numbers or all labels.
 
     Raises
     ------
     DataError
-        When y has another shape, gaps, infinite values, or words beside numbers.
+        If y has more dimensions, missing or infinite values, or both words and numbers.
     """
     if hasattr(y, "__arrow_c_stream__") or hasattr(y, "columns"):
         from .readers.data_frames import to_targets
@@ -79,12 +79,12 @@ def as_columns(y: Any) -> list[np.ndarray]:
 
 
 def as_vector(y: Any) -> np.ndarray:
-    """y as numbers or labels of one kind, shape (n_samples,), none of them missing or infinite."""
+    """y as numbers or labels, shape (n_samples,), without missing or infinite values; raises as `as_columns` does."""
     if hasattr(y, "__arrow_c_stream__") or hasattr(y, "__arrow_c_array__"):
         from .readers.data_frames import to_target
 
         y = to_target(y)
-    # NumPy would make words of the numbers in a list that has both.
+    # As objects, because NumPy would convert the numbers to words in a list that has both.
     values = np.asarray(y, dtype=object if isinstance(y, (list, tuple)) else None)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
@@ -104,31 +104,29 @@ def _from_objects(values: np.ndarray) -> np.ndarray:
         raise DataError("y has missing values; leave those rows out")
     huge = [value for value in values if isinstance(value, int) and not -(2**63) <= value < 2**64]
     if huge:
-        raise DataError(
-            f"y holds {huge[0]}, a whole number of more than 64 bits; give such numbers as floats or as words"
-        )
-    words = {isinstance(value, str) for value in values}
+        raise DataError(f"y holds {huge[0]}, an integer of more than 64 bits; give such numbers as floats or as words")
+    are_words = {isinstance(value, str) for value in values}
     try:
         array = np.asarray(values.tolist())
     except (ValueError, TypeError):
         array = values
-    if len(words) > 1 or array.dtype.kind == "O":
-        raise DataError("y must hold numbers or labels of one kind, without gaps")
+    if len(are_words) > 1 or array.dtype.kind == "O":
+        raise DataError("y must hold numbers or labels of one kind, without missing values")
     return array
 
 
 def _as_classes(values: np.ndarray, joint: bool, name: str = "y") -> Target:
-    """Labels as -1 and +1; as the numbers of classes where there are more than two, or the loss wants them all."""
-    two = _two_numbers(values)
+    """Labels coded as -1 and +1, or as class numbers if there are more than two, or the loss takes all together."""
+    two = _two_numeric_classes(values)
     if two is not None and not joint:
         return two
     classes, numbers = np.unique(values, return_inverse=True)
     if len(classes) == 1:
-        raise DataError(f"{name} is {classes[0]} in every row: there is nothing to tell apart")
+        raise DataError(f"{name} is {classes[0]} in every row: a classification needs two classes or more")
     if len(classes) > 2 and classes.dtype.kind == "f" and (classes != np.round(classes)).any():
         shown = ", ".join(f"{value:g}" for value in classes[:3])
         raise DataError(
-            f"this loss tells classes apart, but {name} has {len(classes)} different numbers ({shown}, ...); "
+            f"this loss is for classification, but {name} has {len(classes)} different numbers ({shown}, ...); "
             "for a regression use loss='squared'"
         )
     if len(classes) == 2 and not joint:
@@ -136,8 +134,8 @@ def _as_classes(values: np.ndarray, joint: bool, name: str = "y") -> Target:
     return Target(numbers.astype(np.float64)[:, None], len(classes), classes, one_vs_rest=not joint)
 
 
-def _two_numbers(values: np.ndarray) -> Target | None:
-    """Labels as -1 and +1 where they are two numbers, which takes no sorting; None where they are not."""
+def _two_numeric_classes(values: np.ndarray) -> Target | None:
+    """Labels that are two distinct numbers, coded as -1 and +1 without sorting; None for all others."""
     if values.dtype.kind not in "iuf" or not len(values):
         return None
     classes = np.array([values.min(), values.max()])
@@ -151,12 +149,12 @@ def _two_numbers(values: np.ndarray) -> Target | None:
 
 
 def encode_like(columns: list[np.ndarray], target: Target) -> np.ndarray:
-    """The columns of another y, coded as those are that ``target`` was made of.
+    """The columns of another y, coded as the columns of ``target`` are.
 
     Raises
     ------
     DataError
-        When it has another number of columns, words for numbers, or a label that the other does not have.
+        If the number of columns differs, numbers are needed but it has words, or a label is unknown.
     """
     classes = target.classes
     wanted = 1 if classes is not None and classes.ndim == 1 else target.n_outputs
@@ -173,12 +171,12 @@ def encode_like(columns: list[np.ndarray], target: Target) -> np.ndarray:
 
 
 def class_numbers(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """The position of each label among the model's sorted ``classes``.
+    """The index of each label in the model's sorted ``classes``.
 
     Raises
     ------
     DataError
-        For a label that is not among them.
+        For a label that is not one of the classes.
     """
     comparable = (values.dtype.kind == "U") == (classes.dtype.kind == "U")
     number = np.searchsorted(classes, values).clip(max=len(classes) - 1) if comparable else np.zeros(len(values), int)
@@ -200,8 +198,8 @@ def _as_numbers(values: np.ndarray, name: str = "y") -> np.ndarray:
 def _numbers(values: np.ndarray, name: str) -> np.ndarray:
     if values.dtype.kind not in "fiub":
         example = values[0] if len(values) else ""
-        what = "words" if values.dtype.kind == "U" else f"{values.dtype} values"
+        kind = "words" if values.dtype.kind == "U" else f"{values.dtype} values"
         raise DataError(
-            f"{name} holds {what} such as {str(example)!r}, but this loss wants numbers; for labels use loss='logistic'"
+            f"{name} holds {kind} such as {str(example)!r}, but this loss needs numbers; for labels use loss='logistic'"
         )
     return writable_view(np.ascontiguousarray(values, dtype=np.float64))

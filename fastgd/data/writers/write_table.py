@@ -1,4 +1,4 @@
-"""Tables into files, by suffix; each is there whole or not at all."""
+"""Writers of tables and named columns; the suffix of the path decides the format, and each write is atomic."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_writable", "write", "write_atomically", "write_columns", "write_text"]
 
-_ROWS = 1 << 16  # rows turned into text at a time
+_ROWS = 1 << 16  # rows formatted at a time
 
 
 def write(
@@ -39,16 +39,18 @@ def write(
 
     Parameters
     ----------
-    path : .csv .tsv .parquet .feather .arrow .npy .npz .svm .svmlight .libsvm, the text ones also with .gz.
-        The target is the last column; .npz holds X (CSR in parts), y and feature_names; svmlight has no names.
+    path : .csv .tsv .parquet .feather .arrow .npy .npz .svm .svmlight .libsvm, text formats also with .gz.
+        The target is the last column; .npz has arrays X (the parts of a CSR), y and feature_names; svmlight has no
+        names.
     X : (n_samples, n_features) numbers, dense or CSR.
     y : (n_samples,) numbers or str labels; svmlight and .npy hold numbers only.
     names : one per feature, by default their indices.
+    target_name : the name of the target's column.
 
     Raises
     ------
     DataError
-        When the path cannot be written, or the format cannot hold the table. What was there before stays then.
+        If the path cannot be written, or the format cannot hold the table. An existing file is then unchanged.
     """
     suffix, _ = split_suffix(path)
     names = index_names(X.shape[1]) if names is None else tuple(map(str, names))
@@ -75,14 +77,14 @@ def write_columns(path: str | os.PathLike[str], columns: Mapping[str, Array]) ->
 
     Parameters
     ----------
-    path : .csv .tsv (also with .gz) .parquet .feather .arrow .npy; the last holds a structured array, or a plain one
-        when there is a single column.
+    path : .csv .tsv (also with .gz) .parquet .feather .arrow .npy (a structured array, or a plain one for a single
+        column).
     columns : name -> (n_rows,) numbers or strings.
 
     Raises
     ------
     DataError
-        When the path cannot be written. What was there before stays then.
+        If the path cannot be written. An existing file is then unchanged.
     """
     suffix, _ = split_suffix(path)
     with atomic_file(path, COLUMN_SUFFIXES) as file:
@@ -103,7 +105,7 @@ def _check_table(
     if y.shape != (X.shape[0],):
         raise DataError(f"{path}: y has shape {y.shape} for {plural(X.shape[0], 'row')} of X; give one value per row")
     if y.dtype.kind == "U" and suffix in (".npy", *SVMLIGHT_SUFFIXES):
-        raise DataError(f"{path}: {suffix} holds no labels of words; write .csv, .parquet or .npz instead")
+        raise DataError(f"{path}: {suffix} cannot hold labels in words; write .csv, .parquet or .npz instead")
     if target_name in names and suffix not in (".npy", ".npz", *SVMLIGHT_SUFFIXES):
         raise DataError(f"{path}: {target_name!r} is both the target and a feature; give the target another name")
 
@@ -146,7 +148,7 @@ def _write_arrow(file: IO[Any], suffix: str, columns: Mapping[str, Array]) -> No
 
 
 def write_text(file: IO[Any], delimiter: str, columns: Mapping[str, Array]) -> None:
-    """Columns as text into an open binary file, under a header; each number in the fewest digits that give it back."""
+    """Write columns as text with a header to an open binary file; each number as its shortest exact decimal."""
     from pyarrow import csv as arrow_csv
 
     header = io.StringIO()
