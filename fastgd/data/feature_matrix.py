@@ -115,7 +115,7 @@ def _check_indices(X: Any) -> None:
     indptr, indices = X.indptr, X.indices
     if len(indptr) != X.shape[0] + 1 or indptr[0] != 0 or indptr[-1] > len(indices) or (np.diff(indptr) < 0).any():
         raise DataError(
-            "X is damaged: its indptr must be non-decreasing, from 0 to the number of values, with n_samples + 1 entries"
+            "X is damaged: its indptr does not rise from 0 to the number of values in n_samples + 1 entries"
         )
     used = indices[: indptr[-1]]
     if len(used) and (used.min() < 0 or used.max() >= X.shape[1]):

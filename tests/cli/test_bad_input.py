@@ -24,7 +24,7 @@ FILES = {
     "one class": (
         "a,y\n1,1\n2,1\n4,1\n",
         ("--loss", "logistic"),
-        ["in every row", "a classification needs two classes"],
+        ["in every row", "needs two classes"],
     ),
     "words for a regression": ("a,y\n1,no\n2,yes\n", (), ["'no'", "logistic"]),
     "negative learning rate": (GOOD, ("--learning-rate", "-1"), ["learning_rate", "above 0"]),

@@ -101,7 +101,7 @@ def test_error_about_a_path_suggests_a_name(tmp_path, monkeypatch, name, expecte
 
 @pytest.mark.parametrize("source", [3, None, np.eye(2)])
 def test_error_about_a_source_that_is_neither_a_path_nor_a_table(source):
-    with pytest.raises(DataError, match="^the table: cannot be read "):
+    with pytest.raises(DataError, match=r"^the table: cannot be read "):
         open_table(source)
 
 

@@ -263,7 +263,7 @@ def test_a_share_to_validate_on(files, tmp_path):
 @pytest.mark.parametrize(
     ("validation", "words"),
     [
-        ("2", "validation must be a fraction"),
+        ("2", "must be a fraction"),
         ("nowhere.csv", "--validation: nowhere.csv"),
         ("diabetes", "--validation: "),
     ],
