@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from fastgd.data.names import BUILTINS
+from fastgd.data import BUILTINS
 from fastgd.losses import LOSSES
 from fastgd.penalties import PENALTY_NAMES
 from fastgd.rules import RULES

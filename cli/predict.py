@@ -33,8 +33,8 @@ def predict(model: Path, data: str, offset: str | None, loss: str | None, output
     gets `probability`, that of the larger of two labels, or `probability_LABEL` for each of more, unless its loss
     has no probabilities; for several targets `probability_NAME`.
     """
-    from fastgd.data.names import COLUMN_SUFFIXES
-    from fastgd.data.writers.whole_files import check_writable
+    from fastgd.data.file_formats import COLUMN_SUFFIXES
+    from fastgd.data.writers.atomic_files import check_writable
 
     if output is not None:
         check_writable(output, COLUMN_SUFFIXES)

@@ -143,8 +143,8 @@ def check_outputs(save: Path | None, trace_file: Path | None, trace_steps: bool,
         raise click.UsageError("--trace-steps needs a file to write to: add --trace FILE.csv or --plot FILE.png")
     if save is None and trace_file is None:
         return
-    from fastgd.data.names import COLUMN_SUFFIXES
-    from fastgd.data.writers.whole_files import check_writable
+    from fastgd.data.file_formats import COLUMN_SUFFIXES
+    from fastgd.data.writers.atomic_files import check_writable
 
     if save is not None:
         check_writable(save)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .compile.jit import CompileClock, compile_error, thread_pool_size, threads
-from .data.matrix import check_finite
+from .data.feature_matrix import check_finite
 from .errors import Interrupted, OptionError
 from .fitting import pose
 from .objective.many_points import objectives_at

@@ -14,7 +14,7 @@ import scipy.sparse as sp
 
 import fastgd
 from fastgd import DataError, OptionError
-from fastgd.data.matrix import as_matrix
+from fastgd.data.feature_matrix import as_matrix
 from fastgd.kernels.row_access import CSR
 from fastgd.penalties import ElasticNet
 
@@ -288,7 +288,7 @@ BAD_DATA = {
     "y, words": ({"y": WORDS}, "y holds words such as '(yes|no)'.*use loss='logistic'"),
     "y, complex": ({"y": Y + 0j}, "y holds complex128 values such as"),
     "y, constant": ({"y": np.full(24, 2.5)}, "y is 2.5 in every row: there is nothing to learn from a constant target"),
-    "one class": ({"y": ["a"] * 24, "loss": "logistic"}, "y is a in every row: there is nothing to tell apart"),
+    "one class": ({"y": ["a"] * 24, "loss": "logistic"}, "y is a in every row: a classification needs two classes"),
     "no classes": ({"y": Y + 0.5, "loss": "logistic"}, r"but y has \d+ different numbers \(.*\); for a regression use"),
 }  # fmt: skip
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..kernels.row_access import CSR
 from ..kernels.row_targets import Targets
-from .matrix import check_finite, count_values, dtype_of, shape_of, take_rows, without_columns
+from .feature_matrix import check_finite, count_values, dtype_of, shape_of, take_rows, without_columns
 from .row_order import spread_rows
 
 

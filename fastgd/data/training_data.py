@@ -11,19 +11,12 @@ from ..errors import DataError, OptionError
 from ..kernels.row_targets import NONE, Targets
 from ..terms.losses import check_targets
 from ..terms.penalties import Box
-from .held_out import Sample, as_validation_sample, hold_out, is_fraction
-from .matrix import as_matrix, check_finite, shape_of, take_rows
+from .validation_set import CheckedRows, as_validation_sample, hold_out, is_fraction
+from .feature_matrix import as_matrix, check_finite, shape_of, take_rows
 from .row_source import MemoryRows
 from .table import Table
-from .target import (
-    as_columns,
-    as_row_values,
-    as_sample_weight,
-    as_target,
-    class_factors,
-    normalized,
-    of_classes,
-)
+from .sample_weights import as_row_values, as_sample_weight, class_factors, factors_by_row, normalized
+from .target import as_columns, as_target
 
 
 @dataclass(frozen=True)
@@ -84,7 +77,7 @@ def check_training_data(X: Any, y: Any, loss: Any, penalty: Any, options: RowOpt
     if hasattr(penalty, "check"):
         penalty.check(n_features)
     data, positions, held_out = _with_validation(
-        Sample(matrix, as_target(columns, loss), weight, offset), positions, names, loss, options
+        CheckedRows(matrix, as_target(columns, loss), weight, offset), positions, names, loss, options
     )
     class_weight = None if options.class_weight is None else class_factors(options.class_weight, data.target)
     penalty_weights = as_penalty_weights(options.penalty_weights, penalty, n_features)
@@ -94,18 +87,18 @@ def check_training_data(X: Any, y: Any, loss: Any, penalty: Any, options: RowOpt
 
 
 def _as_rows(
-    sample: Sample, class_weight: np.ndarray | None, names: tuple[str, ...] | None, positions: np.ndarray | None
+    sample: CheckedRows, class_weight: np.ndarray | None, names: tuple[str, ...] | None, positions: np.ndarray | None
 ) -> MemoryRows:
     weight = sample.weight
     if class_weight is not None:
-        weight = of_classes(class_weight, sample.target) * (weight if len(weight) else 1.0)
+        weight = factors_by_row(class_weight, sample.target) * (weight if len(weight) else 1.0)
     targets = Targets(sample.target.y, normalized(weight), sample.offset, sample.target.one_vs_rest)
     return MemoryRows(sample.X, targets, names, positions)
 
 
 def _with_validation(
-    data: Sample, positions: np.ndarray | None, names: tuple[str, ...] | None, loss: Any, options: RowOptions
-) -> tuple[Sample, np.ndarray | None, Sample | None]:
+    data: CheckedRows, positions: np.ndarray | None, names: tuple[str, ...] | None, loss: Any, options: RowOptions
+) -> tuple[CheckedRows, np.ndarray | None, CheckedRows | None]:
     """The rows to train on, their positions in the user's data where they are not all, and the rows to validate on."""
     if options.validation is None:
         return data, positions, None

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..compile.jit import compile_error
-from ..data.matrix import as_matrix, own_columns
-from ..data.target import as_row_values
+from ..data.feature_matrix import as_matrix, select_columns
+from ..data.sample_weights import as_row_values
 from ..errors import DataError, FastgdError
 from ..objective.linear_predictor import predict_linear
 from ..terms.losses import LOSSES
@@ -103,7 +103,7 @@ class Result:
             When X is not numeric or finite, has another number of columns than the model, or lacks one by name.
         """
         matrix, names = as_matrix(X)
-        matrix = own_columns(matrix, names, self.feature_names, self.n_features)
+        matrix = select_columns(matrix, names, self.feature_names, self.n_features)
         z = predict_linear(matrix, self.coef, self.intercept)
         if offset is not None:
             z += as_row_values("offset", offset, len(z)).reshape(-1, *[1] * (z.ndim - 1))
@@ -154,7 +154,7 @@ class Result:
 
         The file is a zip of .npy arrays and a JSON header. A loss of your own is saved by name only.
         """
-        from ..data.writers.whole_files import write_whole
+        from ..data.writers.atomic_files import write_atomically
 
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         fields["loss"] = _describe(self.loss)
@@ -164,7 +164,7 @@ class Result:
         buffer = io.BytesIO()
         text = np.frombuffer(json.dumps(header).encode(), np.uint8)
         np.savez_compressed(buffer, header=text, **arrays, allow_pickle=False)
-        write_whole(path, buffer.getvalue())
+        write_atomically(path, buffer.getvalue())
 
     def _means(self, z: np.ndarray) -> np.ndarray:
         if not hasattr(self.loss, "mean"):

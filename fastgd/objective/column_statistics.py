@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..data.matrix import as_scipy, from_scipy, shape_of
+from ..data.feature_matrix import as_scipy, from_scipy, shape_of
 from ..kernels.column_moments import moments_of_columns
 from ..kernels.row_access import CSR
 from ..terms.losses import is_squared

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.matrix import count_values, dtype_of, shape_of
+from ..data.feature_matrix import count_values, dtype_of, shape_of
 from ..kernels.batch_gradient import linear_predictor
 from ..kernels.row_access import CSR
 from .chunks import THREADED_FROM, chunk_count

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.matrix import as_scipy, squared
+from ..data.feature_matrix import as_scipy, squared
 from ..kernels.column_moments import powers_of_columns
 from ..kernels.row_access import CSR
 from ..kernels.row_targets import Targets

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..data.matrix import count_values, shape_of
+from ..data.feature_matrix import count_values, shape_of
 from ..errors import DataError
 from ..kernels.batch_gradient import row_norms
 from ..kernels.row_targets import Targets

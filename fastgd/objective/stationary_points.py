@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..data.matrix import as_scipy, squared
+from ..data.feature_matrix import as_scipy, squared
 from ..kernels.outputs_gradient import is_joint
 from ..kernels.second_derivatives import curvatures
 from ..terms.penalties import is_smooth

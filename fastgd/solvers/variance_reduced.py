@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..data.matrix import centred
+from ..data.feature_matrix import centred
 from ..kernels.outputs_gradient import is_joint
 from ..kernels.row_access import CSR
 from ..kernels.variance_reduced_epoch import Drift, Pace, variance_reduced_epoch, variance_reduced_general

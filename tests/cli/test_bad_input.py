@@ -21,7 +21,11 @@ FILES = {
     "target column missing": (GOOD.replace("y", "price"), ("--target", "prise"), ["'prise'", "'price'"]),
     "constant target": ("a,y\n1,3\n2,3\n4,3\n", (), ["3 in every row", "constant"]),
     "numbers for labels": ("a,y\n1,0.5\n2,1\n4,2\n", ("--loss", "logistic"), ["classes", "3 different", "squared"]),
-    "one class": ("a,y\n1,1\n2,1\n4,1\n", ("--loss", "logistic"), ["in every row", "nothing to tell apart"]),
+    "one class": (
+        "a,y\n1,1\n2,1\n4,1\n",
+        ("--loss", "logistic"),
+        ["in every row", "needs two classes"],
+    ),
     "words for a regression": ("a,y\n1,no\n2,yes\n", (), ["'no'", "logistic"]),
     "negative learning rate": (GOOD, ("--learning-rate", "-1"), ["learning_rate", "above 0"]),
     "NaN learning rate": (GOOD, ("--learning-rate", "nan"), ["learning_rate", "above 0"]),
@@ -103,7 +107,7 @@ def test_an_unwritable_output_is_found_before_training(option, tmp_path, monkeyp
 def test_a_folder_without_permission(tmp_path):
     folder = tmp_path / "locked"
     folder.mkdir(mode=0o500)
-    refuse(fastgd("run", "tutorial", "--save", folder / "m.fastgd"), "may not be written")
+    refuse(fastgd("run", "tutorial", "--save", folder / "m.fastgd"), "is not writable")
 
 
 def test_predictions_to_a_place_that_cannot_be_written(tmp_path):

@@ -126,7 +126,7 @@ def test_the_range_test_is_drawn_too(folder):
 
 
 WRONG = {
-    "suffix": (("run", "--plot", "a.txt"), "a.txt: the suffix '.txt' is not known; it writes .png .svg .pdf"),
+    "suffix": (("run", "--plot", "a.txt"), "a.txt: the suffix '.txt' is not known; use .png, .svg or .pdf"),
     "folder": (("run", "--plot-landscape", "no/a.png"), "no/a.png: there is no folder"),
     "lr-find": (("lr-find", "--plot", "a.txt"), "a.txt: the suffix '.txt' is not known"),
     "smooth alone": (("run", "--smooth", 0.9), "--smooth is of the picture of --plot: add --plot FILE.png"),
@@ -261,8 +261,8 @@ BAD = {
     "empty": ("a.csv", "", "a.csv: is empty"),
     "no rows": ("a.csv", "epoch,passes,seconds,objective,running_loss\n", "a.csv: has a header but no rows"),
     "no losses": ("a.csv", "epoch,passes,seconds,objective,running_loss\n1,1,1,nan,nan\n", "a trace without any loss"),
-    "binary": ("a.png", "\x89PNG", "a.png: is no file of columns by its suffix"),
-    "damaged": ("a.npy", "nothing", "a.npy: is not a whole .npy file"),
+    "binary": ("a.png", "\x89PNG", "a.png: is not a file of columns by its suffix"),
+    "damaged": ("a.npy", "nothing", "a.npy: is not a complete .npy file"),
 }
 
 
@@ -280,7 +280,7 @@ def test_arrays_without_names_are_no_trace(folder):
     np.save("a.npy", np.ones((3, 2)))
     assert "is no trace" in fastgd("plot", "a.npy").err
     np.save("b.npy", np.array([("x", 1.0)], [("epoch", "U3"), ("objective", "f8")]))
-    assert "the column 'epoch' holds no numbers" in fastgd("plot", "b.npy").err
+    assert "the column 'epoch' is not numeric" in fastgd("plot", "b.npy").err
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import scipy.sparse as sp
 from scipy.optimize import minimize
 
 import fastgd
-from fastgd.data.matrix import as_matrix
+from fastgd.data.feature_matrix import as_matrix
 from fastgd.data.row_order import spread_rows
-from fastgd.data.target import normalized
+from fastgd.data.sample_weights import normalized
 from fastgd.kernels.row_targets import NONE, Targets
 from fastgd.losses import HalfSquared
 from fastgd.objective.problem import Problem

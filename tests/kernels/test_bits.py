@@ -15,7 +15,7 @@ import fastgd.objective.problem
 import fastgd.solvers.steps
 import fastgd.solvers.stochastic
 from fastgd.compile.jit import thread_pool_size, threads
-from fastgd.data.matrix import as_matrix, dtype_of
+from fastgd.data.feature_matrix import as_matrix, dtype_of
 from fastgd.kernels.batch_gradient import batch_gradient, linear_predictor, mean_loss, row_norms
 from fastgd.kernels.dual_sums import slopes_at
 from fastgd.kernels.minibatch_epoch import Workspace, minibatch_epoch

@@ -16,7 +16,7 @@ from conftest import LAYOUTS, Drawn, problems, share_of_examples
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fastgd.data.matrix import dtype_of
+from fastgd.data.feature_matrix import dtype_of
 from fastgd.kernels.batch_gradient import batch_gradient, linear_predictor, mean_loss, row_norms
 from fastgd.kernels.row_targets import Targets
 from fastgd.kernels.shuffle import shuffle_blocks

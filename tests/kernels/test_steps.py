@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kernels.test_passes import launcher
 
-from fastgd.data.matrix import dtype_of, shape_of
+from fastgd.data.feature_matrix import dtype_of, shape_of
 from fastgd.kernels.minibatch_epoch import Workspace, minibatch_epoch
 from fastgd.kernels.row_targets import Targets
 from fastgd.kernels.sgd_epoch import SMALLEST_SCALE, sgd_epoch

@@ -348,7 +348,7 @@ def test_columns_are_found_by_name():
 
 
 def test_columns_that_are_missing_are_named():
-    with pytest.raises(DataError, match=r"X lacks 2 of the model's columns: 'größe', 'weight, kg'$"):
+    with pytest.raises(DataError, match=r"X lacks 2 of the model's columns: 'größe' and 'weight, kg'$"):
         fit(FRAME).predict(FRAME[["age"]].assign(more=1.0, still_more=2.0))
 
 

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 import fastgd
 import fastgd.objective.gram
-from fastgd.data.matrix import as_matrix
+from fastgd.data.feature_matrix import as_matrix
 from fastgd.fitting import pose
 from fastgd.kernels.update_step import Preconditioner, Stepper
 from fastgd.losses import LOSSES

@@ -290,7 +290,7 @@ def test_it_is_written_whole_or_not_at_all(folder, monkeypatch):
         library.write_report("b.html", report(runs={"a": 3}))
     with pytest.raises(OptionError, match="beta"):
         library.write_report("b.html", report(smooth=1.0))
-    with pytest.raises(DataError, match="it writes"):
+    with pytest.raises(DataError, match="is not known; use"):
         library.write_report("b.pdf", report())
     monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(DataError, match="No space left"):
@@ -382,7 +382,7 @@ def test_a_large_landscape_is_not_drawn_and_the_page_says_why(folder, monkeypatc
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--report", "a.txt"), "a.txt: the suffix '.txt' is not known; it writes .html"),
+        (("--report", "a.txt"), "a.txt: the suffix '.txt' is not known; use .html"),
         (("--report", "no/a.html"), "no/a.html: there is no folder"),
         (("--smooth", 0.9), "--smooth is of the picture of --plot: add --plot FILE.png, or --report FILE.html"),
         (("--report", "a.html", "--smooth", 2), "--smooth: the beta of smoothing"),

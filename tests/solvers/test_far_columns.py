@@ -12,7 +12,7 @@ from reference.variance_reduced import walk
 from scipy.optimize import minimize
 
 import fastgd
-from fastgd.data.matrix import as_matrix, as_scipy, centred
+from fastgd.data.feature_matrix import as_matrix, as_scipy, centred
 from fastgd.data.row_order import spread_rows
 from fastgd.kernels.row_targets import NONE, Targets
 from fastgd.losses import HalfSquared

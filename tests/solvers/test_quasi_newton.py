@@ -302,7 +302,7 @@ def test_curvatures_of_softmax(rng):
 
 @pytest.mark.parametrize("n_chunks", [1, 3])
 def test_mean_squares(n_chunks):
-    from fastgd.data.matrix import as_matrix
+    from fastgd.data.feature_matrix import as_matrix
 
     for form in (np.asarray, sp.csr_array):
         matrix, out = as_matrix(form(X))[0], np.empty(D)

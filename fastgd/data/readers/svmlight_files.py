@@ -1,4 +1,4 @@
-"""svmlight files, ``label index:value index:value ... # comment``, split and converted by pyarrow's string kernels.
+"""Reader of svmlight files, ``label index:value index:value ... # comment``, parsed by pyarrow's string kernels.
 
 Source: T. Joachims, SVMlight (1999), and the LIBSVM collection of data sets.
 """
@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 from scipy import sparse
 
 from ...errors import DataError, OptionError
-from ..encoding.array_tables import apart_table
+from ..encoding.array_tables import table_from_arrays
 from ..encoding.column_roles import in_words
-from ..encoding.feature_columns import check_width, counts_all, index_names
+from ..encoding.feature_columns import check_width, cover_all_indices, index_names
 from ..encoding.missing_values import check_finite_target
 from ..encoding.origin import Origin
 from ..encoding.request import Request
@@ -31,7 +31,7 @@ _LARGEST_INDEX = np.iinfo(np.int32).max - 1
 
 @dataclass(frozen=True)
 class Block:
-    """Some rows of a file: line numbers, labels and numbers of entries per row; indices and values per entry."""
+    """Some rows of a file: the line number, label and number of entries of each row; index and value of each entry."""
 
     lines: Array
     labels: Array
@@ -44,26 +44,26 @@ class Block:
 def read_svmlight(path: str, gzipped: bool, request: Request) -> Table:
     """A CSR table from an svmlight file.
 
-    Indices count from 1, or from 0 where an index 0 appears (in the file, or among the model's features). With the
-    features of a model, a file that happens to end at a smaller index is as wide as the model.
+    Indices count from 1, or from 0 if an index 0 appears in the file or among the model's features. With a model, the
+    table has the model's number of columns, even if the largest index in the file is smaller.
 
     Raises
     ------
     DataError
         With the line of a malformed token or a repeated index; for more features than the model has.
     OptionError
-        For a column of weights or offsets, which such a file does not have.
+        If a column of weights or offsets is asked for, which this format does not have.
     """
     check_not_empty(path)
-    if request.of_rows:
-        role, name = next(iter(request.of_rows.items()))
+    if request.row_columns:
+        role, name = next(iter(request.row_columns.items()))
         raise OptionError(
-            f"{path}: svmlight has no column for the {in_words(role)} of each row, so {name!r} is none; "
+            f"{path}: svmlight has no column {name!r} for the {in_words(role)} of each row; "
             "write the table as .csv, .parquet or .npz"
         )
     blocks = list(read_blocks(path, gzipped))
     if not blocks:
-        raise DataError(f"{path}: holds no samples, only blank lines and comments; write it again")
+        raise DataError(f"{path}: has no samples, only blank lines and comments; write it again")
     lines = np.concatenate([block.lines for block in blocks])
     origin = Origin(path, lambda row: f"line {lines[row]:,}")
     indices = np.concatenate([block.indices for block in blocks])
@@ -79,14 +79,14 @@ def read_svmlight(path: str, gzipped: bool, request: Request) -> Table:
     X = sparse.csr_array((data, indices, indptr), shape=(len(lines), width))
     y = np.concatenate([block.labels for block in blocks])
     check_finite_target(y, "label", origin)
-    table = apart_table(X, y, index_names(width, base), False, ("label",), request, origin)
+    table = table_from_arrays(X, y, index_names(width, base), False, ("label",), request, origin)
     if not any(block.has_qid for block in blocks):
         return table
     return replace(table, remarks=("the query ids (qid:) are ignored",))
 
 
 def read_blocks(path: str, gzipped: bool) -> Iterator[Block]:
-    """The file's rows, some megabytes at a time."""
+    """The rows of the file in blocks of ``_BLOCK`` bytes."""
     first_line, rest = 1, b""
     with reading(path), open_bytes(path, gzipped) as file:
         while chunk := file.read(_BLOCK):
@@ -101,7 +101,7 @@ def read_blocks(path: str, gzipped: bool) -> Iterator[Block]:
 
 
 def _parse(text: bytes, first_line: int, path: str) -> Iterator[Block]:
-    """One block from whole lines; none when they are all blank."""
+    """One block from complete lines; none if all of them are blank."""
     lines = pc.split_pattern(_one_string(text.removeprefix(b"\xef\xbb\xbf")), "\n").flatten()
     if b"#" in text:
         lines = pc.list_element(pc.split_pattern(lines, "#", max_splits=1), 0)
@@ -114,13 +114,13 @@ def _parse(text: bytes, first_line: int, path: str) -> Iterator[Block]:
 
 
 def _one_string(text: bytes) -> Any:
-    """An array of one string, as it is: comments need not be UTF-8, and the kernels used here take any bytes."""
+    """An Arrow array of one string, unchecked: comments need not be UTF-8, and the kernels used here take any bytes."""
     offsets = pa.py_buffer(np.array([0, len(text)], np.int32))
     return pa.Array.from_buffers(pa.string(), 1, [None, offsets, pa.py_buffer(text)])
 
 
 def _block(tokens: Any, lines: Array, may_have_qid: bool, path: str) -> Block:
-    """Labels and entries from the (n_rows,) lists of tokens."""
+    """The block of rows whose tokens are the (n_rows,) lists."""
     offsets = tokens.offsets.to_numpy()
     words = tokens.flatten()
     is_label = np.zeros(len(words), bool)
@@ -138,15 +138,15 @@ def _block(tokens: Any, lines: Array, may_have_qid: bool, path: str) -> Block:
         y = _floats(labels)
     except pa.ArrowInvalid:
         raise malformed(labels, entries, lines, rows, path) from None
-    indices, values = _ordered(rows, indices, values, lines, path)
+    indices, values = _sorted(rows, indices, values, lines, path)
     return Block(lines, y, np.bincount(rows, minlength=len(lines)), indices, values, has_qid)
 
 
 def _entries(entries: Any) -> tuple[Array, Array]:
-    """Indices and values of tokens ``index:value``."""
+    """The indices and values of tokens ``index:value``."""
     pairs = pc.split_pattern(entries, ":")
     if (np.diff(pairs.offsets.to_numpy()) != 2).any():
-        raise pa.ArrowInvalid("a token that is no pair")
+        raise pa.ArrowInvalid("a token is not a pair")
     halves = pairs.flatten()
     even = np.arange(0, len(halves), 2)
     indices = halves.take(pa.array(even)).cast(pa.int64()).to_numpy()
@@ -160,10 +160,10 @@ def _floats(words: Any) -> Array:
     return numbers
 
 
-def _ordered(rows: Array, indices: Array, values: Array, lines: Array, path: str) -> tuple[Array, Array]:
-    """Entries with the indices rising in each row; a repeated index has no meaning and is refused."""
-    rising = (indices[1:] > indices[:-1]) | (rows[1:] != rows[:-1])
-    if rising.all():
+def _sorted(rows: Array, indices: Array, values: Array, lines: Array, path: str) -> tuple[Array, Array]:
+    """The entries sorted by index within each row; a repeated index is an error."""
+    increasing = (indices[1:] > indices[:-1]) | (rows[1:] != rows[:-1])
+    if increasing.all():
         return indices, values
     order = np.lexsort((indices, rows))
     rows, indices, values = rows[order], indices[order], values[order]
@@ -179,10 +179,10 @@ def _ordered(rows: Array, indices: Array, values: Array, lines: Array, path: str
 def _base(indices: Array, indptr: Array, request: Request, origin: Origin) -> int:
     """The index of the first feature, 0 or 1."""
     zeros = np.flatnonzero(indices == 0)
-    counted = request.features if counts_all(request.features or ()) else None
-    if counted and "0" in counted:
+    of_model = request.features if cover_all_indices(request.features or ()) else None
+    if of_model and "0" in of_model:
         return 0
-    if counted and len(zeros):
+    if of_model and len(zeros):
         row = int(np.searchsorted(indptr, zeros[0], side="right")) - 1
         raise origin.error(
             f"{origin.place(row)} has the index 0, but the model's features count from 1; add 1 to each index"
@@ -191,13 +191,13 @@ def _base(indices: Array, indptr: Array, request: Request, origin: Origin) -> in
 
 
 def _width(found: int, base: int, request: Request, origin: Origin) -> int:
-    """The number of columns: a model's, where there is one, since trailing zeros leave no trace in a file."""
+    """The number of columns: the model's if there is one, because a file does not show trailing columns of zeros."""
     wanted = request.features
     if wanted is None:
         if not found:
             raise origin.error("has labels but no features; write it again")
         return found
-    if counts_all(wanted) or not all(name.isdecimal() for name in wanted):
+    if cover_all_indices(wanted) or not all(name.isdecimal() for name in wanted):
         if found > len(wanted):
             check_width(found, len(wanted), origin)
         return len(wanted)

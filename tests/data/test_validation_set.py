@@ -1,4 +1,4 @@
-"""Rows to validate on: which are held out, that no step sees them, and of what kinds they may be."""
+"""Validation: which rows are held out, that training does not use them, and separate validation sets of all types."""
 
 from __future__ import annotations
 
@@ -15,15 +15,21 @@ from scipy.sparse import csr_array
 
 import fastgd
 from fastgd import DataError, OptionError
-from fastgd.data.held_out import hold_out
 from fastgd.data.target import Target, as_columns, as_target
+from fastgd.data.validation_set import hold_out
 
-RANDOM = np.random.default_rng(3)
-# Fewer rows than columns, and more noise than signal: the more epochs, the worse the model is on other rows.
 D = 30
-TRUE = np.where(np.arange(D) < 3, 1.0, 0.0)
-X, X_VAL = RANDOM.normal(size=(20, D)), RANDOM.normal(size=(40, D))
-Y, Y_VAL = X @ TRUE + 2 * RANDOM.normal(size=20), X_VAL @ TRUE + 2 * RANDOM.normal(size=40)
+
+
+def overfitting_problem():
+    """Training and validation rows, fewer rows than columns and more noise than signal: training longer overfits."""
+    rng = np.random.default_rng(3)
+    w = np.where(np.arange(D) < 3, 1.0, 0.0)
+    X, X_val = rng.normal(size=(20, D)), rng.normal(size=(40, D))
+    return X, X @ w + 2 * rng.normal(size=20), X_val, X_val @ w + 2 * rng.normal(size=40)
+
+
+X, Y, X_VAL, Y_VAL = overfitting_problem()
 RATES = {"gd": 0.02, "sgd": 0.004, "minibatch": 0.01}
 LABELS = np.array(["ant", "bee", "cat"])[np.digitize(Y, [-1, 1.5])]
 
@@ -39,19 +45,19 @@ def fit(X=X, y=Y, **options):
 
 
 def mean_loss(params, X, y, loss="squared", weight=None):
-    """By plain Python, `params` being coefficients and intercept."""
+    """The mean loss by the reference in plain Python; ``params`` are the coefficients and the intercept."""
     return batch_gradient(X, y, params[:-1], params[-1], LOSSES[loss], sample_weight=weight)[2]
 
 
-def weights(result):
+def params_of(result):
     return np.append(result.coef, result.intercept)
 
 
-# --- Which rows are held out ------------------------------------------------------------------------------------------
+# --- The rows that are held out ---------------------------------------------------------------------------------------
 
 
-def rows_seen(**options):
-    """The rows that single steps were taken for in an epoch."""
+def rows_trained_on(**options):
+    """The rows of the steps of one epoch of sgd."""
     result = fastgd.fit(method="sgd", learning_rate=1e-12, max_epochs=1, trace="step", **options)
     assert result.n_samples == len(result.steps)
     return sorted(result.steps["row"].tolist())
@@ -62,7 +68,7 @@ def rows_seen(**options):
     fraction=st.floats(0.05, 0.6),
     seed=st.integers(0, 9),
 )
-def test_each_class_gives_its_share(labels, fraction, seed):
+def test_held_out_rows_are_stratified_by_class(labels, fraction, seed):
     y = np.array(labels)
     target = as_target(as_columns(y), fastgd.losses.LOSSES["softmax"]())
     counts = {label: int((y == label).sum()) for label in set(labels)}
@@ -70,89 +76,86 @@ def test_each_class_gives_its_share(labels, fraction, seed):
     try:
         held = hold_out(fraction, target, seed)
     except DataError:
-        assert wanted <= sum(count == 1 for count in counts.values()), "all that were drawn had to stay"
+        assert wanted <= sum(count == 1 for count in counts.values()), "each drawn row was the only one of its class"
         return
-    spared = 0
+    reduced = 0
     for label, count in counts.items():
         share, got = count * wanted / len(y), int(held[y == label].sum())
-        assert got <= count - 1, "one row at least is left to learn from"
-        spared += got == count - 1
+        assert got <= count - 1, "at least one row of the class is left for training"
+        reduced += got == count - 1
         assert got <= math.ceil(share - 1e-9)
         assert got >= math.floor(share + 1e-9) or got == count - 1
-    assert wanted - spared <= held.sum() <= wanted
+    assert wanted - reduced <= held.sum() <= wanted
     np.testing.assert_array_equal(held, hold_out(fraction, target, seed))
 
 
-def test_rows_are_held_out_at_random():
-    """Each row about as often as any other, and more rows when the fraction is larger."""
+def test_each_row_is_held_out_equally_often():
     y = np.repeat([0.0, 1.0], [30, 10])
     target = as_target(as_columns(y), fastgd.losses.LOSSES["logistic"]())
     numbers = as_target(as_columns(np.arange(40.0)), fastgd.losses.LOSSES["squared"]())
-    for some in (target, numbers):
-        held = np.array([hold_out(0.25, some, seed) for seed in range(400)])
+    for each in (target, numbers):
+        held = np.array([hold_out(0.25, each, seed) for seed in range(400)])
         assert (held.sum(axis=1) == 10).all()
-        # Of 400 draws of probability 1/4 a count has the deviation 8.7.
+        # The standard deviation of a count of 400 draws with probability 1/4 is 8.7.
         assert 60 < held.sum(axis=0).min() <= held.sum(axis=0).max() < 140
         pairs = (held.T.astype(int) @ held)[np.triu_indices(40, 1)]
-        assert pairs.max() < 60, "no two rows go together"
+        assert pairs.max() < 60, "no two rows are always held out together"
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_the_rows_that_are_left_are_all_that_training_sees(seed):
-    """A fit with a fraction is, to the bit, one on the rows left, with the others as a set of their own."""
+def test_training_does_not_use_held_out_rows(seed, rng):
+    """A fit with a fraction equals, to the bit, a fit on the other rows with the held-out rows as a validation set."""
     n = 60
-    random = np.random.default_rng(9)
-    X = random.normal(size=(n, 3)) * [1, 50, 0.02] + [0, 9, 0]
-    y, weight, offset = random.normal(size=n), random.integers(0, 3, n), random.normal(size=n)
+    X = rng.normal(size=(n, 3)) * [1, 50, 0.02] + [0, 9, 0]
+    y, weight, offset = rng.normal(size=n), rng.integers(0, 3, n), rng.normal(size=n)
     options = {"validation": 0.3, "seed": seed, "sample_weight": weight, "offset": offset}
-    kept = np.array(rows_seen(X=X, y=y, **options))
+    kept = np.array(rows_trained_on(X=X, y=y, **options))
     held = np.setdiff1d(np.flatnonzero(weight), kept)
     assert len(held) == round(0.3 * (weight > 0).sum())
     X = X.copy()
-    X[held] *= 1e3  # columns would be scaled, and rates set, otherwise if these rows were looked at
+    X[held] *= 1e3  # these rows would change the scales of columns and the learning rate
     for method in RATES:
         common = {"method": method, "max_epochs": 10, "seed": seed}
         one = fastgd.fit(X, y, **{**options, **common})
         rows = {"sample_weight": weight[kept], "offset": offset[kept]}
         two = fastgd.fit(X[kept], y[kept], validation=(X[held], y[held], weight[held], offset[held]), **rows, **common)
-        assert weights(one).tobytes() == weights(two).tobytes()
+        assert params_of(one).tobytes() == params_of(two).tobytes()
         for name in ("objective", "running_loss", "learning_rate", "validation_loss", "passes"):
             assert one.trace[name].tobytes() == two.trace[name].tobytes()
         loss = [(X[held] @ w[:-1] + w[-1] + offset[held] - y[held]) ** 2 @ weight[held] for w in one.path]
         np.testing.assert_allclose(one.trace["validation_loss"], loss / weight[held].sum(), rtol=1e-12)
-    assert rows_seen(X=X, y=y, **{**options, "seed": seed + 1}) != kept.tolist()
+    assert rows_trained_on(X=X, y=y, **{**options, "seed": seed + 1}) != kept.tolist()
 
 
 @each_method
 @pytest.mark.parametrize("n_threads", [1, 2])
-def test_equal_seeds_give_equal_bits(method, n_threads):
-    random = np.random.default_rng(1)
-    X = random.normal(size=(40_000, 8))  # enough for passes to run in parallel
-    y = X.sum(axis=1) + random.normal(size=40_000)
+def test_equal_seeds_give_equal_bits(method, n_threads, rng):
+    X = rng.normal(size=(40_000, 8))  # large enough for parallel passes
+    y = X.sum(axis=1) + rng.normal(size=40_000)
     one, two = (
         fastgd.fit(X, y, method=method, validation=0.2, max_epochs=5, seed=4, n_threads=threads)
         for threads in (1, n_threads)
     )
-    assert weights(one).tobytes() == weights(two).tobytes()
+    assert params_of(one).tobytes() == params_of(two).tobytes()
     assert one.trace["validation_loss"].tobytes() == two.trace["validation_loss"].tobytes()
-    # On data of this size F is not evaluated on the way, but it is where the model is from.
+    # On data of this size F is not evaluated in every epoch, but it is at the epoch of the returned model.
     assert one.objective == one.trace["objective"][one.best_epoch] > 0
 
 
-def test_few_rows():
-    assert len(rows_seen(X=X[:3], y=Y[:3], validation=0.01)) == 2
+def test_error_about_too_few_rows_to_hold_out():
+    assert len(rows_trained_on(X=X[:3], y=Y[:3], validation=0.01)) == 2
     for fraction in (0.9, 0.5):
-        with pytest.raises(DataError, match=f"validation={fraction} of 1 row leaves none to learn from"):
+        with pytest.raises(DataError, match=f"validation={fraction} of 1 row leaves no row for training"):
             hold_out(fraction, Target(np.ones(1)), 0)
-    with pytest.raises(DataError, match="or holds none out"):
+    with pytest.raises(DataError, match="or none for validation"):
         fit(X[:3], LABELS[[0, 1, 2]] + np.array(["1", "2", "3"]), loss="softmax", validation=0.3)
 
 
-# --- Kinds of data ----------------------------------------------------------------------------------------------------
+# --- Separate validation sets: types of data --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("labels", [LABELS, np.where(LABELS == "ant", 1, 0)], ids=["three", "two"])
-def test_labels(labels):
+def test_validation_loss_of_softmax_is_weighted_by_row_and_class(labels):
     known = {label: k for k, label in enumerate(np.unique(labels))}
     others = np.random.default_rng(2).choice(labels, len(X_VAL))
     weight = np.arange(len(X_VAL)) % 3
@@ -165,7 +168,7 @@ def test_labels(labels):
         assert row["validation_loss"] == pytest.approx(factors @ values / factors.sum(), rel=1e-10)
 
 
-def test_one_against_the_rest_and_logistic():
+def test_validation_loss_of_logistic_with_two_and_three_classes():
     others = np.random.default_rng(2).choice(LABELS, len(X_VAL))
     result = fit(y=LABELS, loss="logistic", validation=(X_VAL, others), max_epochs=10)
     signs = [np.where(others == label, 1.0, -1.0) for label in ("ant", "bee", "cat")]
@@ -177,42 +180,42 @@ def test_one_against_the_rest_and_logistic():
     np.testing.assert_allclose(two.trace["validation_loss"], expected, rtol=1e-10)
 
 
-def test_a_class_may_be_missing_from_the_rows_to_validate_on():
+def test_a_class_may_be_missing_from_the_validation_set():
     some = LABELS != "bee"
     result = fit(y=LABELS, loss="softmax", validation=(X[some], LABELS[some]), max_epochs=5)
     assert np.isfinite(result.trace["validation_loss"]).all()
     assert result.classes.tolist() == ["ant", "bee", "cat"]
-    alone = np.array(["a"] * 19 + ["b"])  # of which the only row is left to learn from
-    assert 19 in rows_seen(X=X, y=alone, loss="logistic", validation=0.5)
+    alone = np.array(["a"] * 19 + ["b"])  # the only row of class b stays in training
+    assert 19 in rows_trained_on(X=X, y=alone, loss="logistic", validation=0.5)
 
 
-def test_several_targets():
+def test_validation_with_several_targets():
     columns, others = np.column_stack([Y, -2 * Y + 1]), np.column_stack([Y_VAL, Y_VAL])
     result = fit(y=columns, validation=(X_VAL, others), max_epochs=10)
     expected = [sum(mean_loss(w, X_VAL, Y_VAL) for w in params) for params in result.path]
     np.testing.assert_allclose(result.trace["validation_loss"], expected, rtol=1e-10)
     assert result.coef.tobytes() == np.ascontiguousarray(result.path[result.best_epoch][:, :-1]).tobytes()
     words = np.column_stack([LABELS == "ant", np.where(Y > 0, "yes", "no")]).astype(str)
-    kept = rows_seen(X=X, y=words, loss="logistic", validation=0.25)
+    kept = rows_trained_on(X=X, y=words, loss="logistic", validation=0.25)
     assert len(kept) == 15
     assert all(len(set(words[kept, k])) == 2 for k in range(2))
 
 
-def test_sparse_and_dense_agree():
+def test_sparse_and_dense_validation_sets_agree():
     dense = fit(max_epochs=10)
     for X_train, X_other in ((csr_array(X), X_VAL), (X, csr_array(X_VAL)), (csr_array(X), csr_array(X_VAL))):
         result = fit(X_train, validation=(X_other, Y_VAL), max_epochs=10)
         np.testing.assert_allclose(result.trace["validation_loss"], dense.trace["validation_loss"], rtol=1e-12)
-    assert rows_seen(X=csr_array(X), y=Y, validation=0.2) == rows_seen(X=X, y=Y, validation=0.2)
+    assert rows_trained_on(X=csr_array(X), y=Y, validation=0.2) == rows_trained_on(X=X, y=Y, validation=0.2)
 
 
-def test_single_precision():
+def test_validation_loss_in_float32():
     result = fit(X.astype(np.float32), max_epochs=10)
     expected = [mean_loss(params, X_VAL, Y_VAL) for params in result.path]
     np.testing.assert_allclose(result.trace["validation_loss"], expected, rtol=1e-5)
 
 
-def test_tables_find_their_columns_by_name():
+def test_columns_of_a_validation_table_are_found_by_name():
     pandas = pytest.importorskip("pandas")
     names = [f"x{j}" for j in range(D)]
     train, other = pandas.DataFrame(X, columns=names), pandas.DataFrame(X_VAL, columns=names)
@@ -227,14 +230,16 @@ def test_tables_find_their_columns_by_name():
         fit(train, validation=(other.drop(columns="x7"), Y_VAL))
 
 
-# --- What cannot be ---------------------------------------------------------------------------------------------------
+# --- Errors -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "validation", [0, 1, 1.0, -0.1, True, math.nan, "0.1", None.__class__, (X_VAL,), (1, 2, 3, 4, 5), {"X": 1}, X_VAL]
 )
-def test_neither_a_fraction_nor_a_set(validation):
-    with pytest.raises(OptionError, match=r"validation is a fraction of the rows between 0 and 1, a set \(X, y\), "):
+def test_error_about_neither_a_fraction_nor_a_set(validation):
+    with pytest.raises(
+        OptionError, match=r"validation must be a fraction of the rows between 0 and 1, a set \(X, y\), "
+    ):
         fit(validation=validation)
 
 
@@ -250,7 +255,7 @@ def with_nan():
         ((X_VAL[:, :3], Y_VAL), {}, "X has 3 columns, but the model was fitted on 30"),
         ((X_VAL, Y_VAL[:5]), {}, "X has 40 rows but y has 5 values"),
         ((X_VAL[:0], Y_VAL[:0]), {}, "X has no rows"),
-        ((X_VAL, None), {}, "there is no target in it"),
+        ((X_VAL, None), {}, "has no target"),
         ((X_VAL, Y_VAL.astype(str)), {}, "y holds words"),
         ((X_VAL, Y_VAL, -np.ones(40)), {}, "sample_weight has 40 negative values"),
         ((X_VAL, Y_VAL, np.zeros(40)), {}, "sample_weight is 0 in every row"),
@@ -261,25 +266,27 @@ def with_nan():
         ((X_VAL, Y_VAL), {"y": Y - Y.min(), "loss": "poisson"}, "y must be 0 or more"),
     ],
 )
-def test_a_set_that_does_not_fit(validation, options, message):
+def test_error_about_a_set_that_does_not_match_the_training_data(validation, options, message):
     with pytest.raises(DataError, match=f"^the validation set: .*{re.escape(message)}"):
         fit(validation=validation, **options)
 
 
-def test_a_label_of_weight_zero_may_be_unknown():
+def test_an_unknown_label_of_weight_0_is_ignored():
     others = np.where(np.arange(40) == 7, "dog", "ant")
     result = fit(y=LABELS, loss="softmax", validation=(X_VAL, others, others == "ant"), max_epochs=2)
     assert result.settings["validation_samples"] == 39
 
 
-def test_offsets_go_with_offsets():
-    with pytest.raises(OptionError, match=r"the training rows have an offset and it has none: give \(X, y, "):
+def test_error_about_an_offset_in_only_one_of_both_sets():
+    with pytest.raises(
+        OptionError, match=r"the training rows have an offset, the validation set has none: give \(X, y, "
+    ):
         fit(offset=np.ones(20))
     with pytest.raises(OptionError, match="the training rows have none: leave its offset out"):
         fit(validation=(X_VAL, Y_VAL, None, np.ones(40)))
 
 
-def test_a_held_out_row_that_is_no_number_is_named():
+def test_error_names_the_held_out_row_with_an_infinity():
     bad = X.copy()
     bad[rows_left_out(0.3)[0], 1] = np.inf
     with pytest.raises(DataError, match=rf"the first in row {rows_left_out(0.3)[0] + 1}, column 2"):
@@ -287,4 +294,4 @@ def test_a_held_out_row_that_is_no_number_is_named():
 
 
 def rows_left_out(fraction):
-    return sorted(set(range(20)) - set(rows_seen(X=X, y=Y, validation=fraction)))
+    return sorted(set(range(20)) - set(rows_trained_on(X=X, y=Y, validation=fraction)))

@@ -1,4 +1,4 @@
-"""Lines of a text table as an editor counts them: for its first line, and to point at a bad one."""
+"""Records of a text table with their line numbers, to read its first line and to name a bad line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class TextFile:
 
 
 def records(file: TextFile) -> Iterator[tuple[int, list[str]]]:
-    """Each record with the number of its first line, counting blank lines and line ends within quotes."""
+    """Each record with the number of its first line; blank lines and line ends within quotes count as lines."""
     with reading(file.path), open_text(file.path, file.gzipped) as text:
         reader = csv.reader(text, delimiter=file.delimiter)
         last = 0
@@ -30,7 +30,7 @@ def records(file: TextFile) -> Iterator[tuple[int, list[str]]]:
 
 
 def line_of(file: TextFile, row: int, headed: bool) -> str:
-    """Where row ``row`` of the data, counted from 0, stands in the file."""
+    """The line of row ``row`` of the data, counted from 0, in words."""
     skipped = row + headed
     for count, (line, _) in enumerate(records(file)):
         if count == skipped:
@@ -39,7 +39,7 @@ def line_of(file: TextFile, row: int, headed: bool) -> str:
 
 
 def first_ragged(file: TextFile, width: int) -> tuple[int, int] | None:
-    """The line and the number of fields of the first record that has not ``width`` fields."""
+    """The line and the number of fields of the first record that does not have ``width`` fields."""
     for line, fields in records(file):
         if len(fields) != width:
             return line, len(fields)

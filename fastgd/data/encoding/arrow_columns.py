@@ -1,4 +1,4 @@
-"""From pyarrow columns to arrays: numbers as a matrix, the target as numbers or labels."""
+"""Conversion of pyarrow columns to arrays: features to numbers, targets to numbers or labels."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ..table import Array
 from .missing_values import check_finite, check_finite_target
 from .origin import Origin
 
-_BLOCK = 1 << 17  # cells filled at a time: they stay in cache while the columns are laid side by side
+_BLOCK = 1 << 17  # values copied at a time, so that the rows being filled stay in cache
 _LONGEST_LABEL = 200  # characters
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$|^[+-]?(?i:inf|infinity|nan)$"
-# From an array and not from a list, which would make pyarrow import pandas where it is installed.
+# From an array, because pyarrow would import pandas, if installed, to convert a list.
 _MISSING_WORDS = np.array(["", "NA", "N/A", "n/a", "na", "NULL", "null", "NaN", "nan"])
 _MISSING = pa.array(_MISSING_WORDS).cast(pa.large_string())
 
 
-def matrix(table: Any, origin: Origin) -> Array:
-    """The columns of a pyarrow Table side by side.
+def numeric_array(table: Any, origin: Origin) -> Array:
+    """The columns of a pyarrow Table as one array.
 
     Returns
     -------
@@ -32,13 +32,13 @@ def matrix(table: Any, origin: Origin) -> Array:
     Raises
     ------
     DataError
-        For a cell that is not a number, with its place, and for missing or infinite values.
+        For a value that is not a number, with its place, and for missing or infinite values.
     """
     names = table.column_names
-    columns = [as_numbers(plain(column)) for column in table.columns]
-    wordy = [j for j, column in enumerate(columns) if column is None]
-    if wordy:
-        raise _words(table.select(wordy), origin)
+    columns = [as_numbers(decode_dictionary(column)) for column in table.columns]
+    not_numeric = [j for j, column in enumerate(columns) if column is None]
+    if not_numeric:
+        raise _not_numbers(table.select(not_numeric), origin)
     numbers = pa.table(columns, names=names)
     single = all(kind == pa.float32() for kind in numbers.schema.types)
     X = np.empty((len(numbers), len(names)), np.float32 if single else np.float64)
@@ -52,8 +52,8 @@ def matrix(table: Any, origin: Origin) -> Array:
 
 
 def target_array(column: Any, name: str, origin: Origin) -> Array:
-    """The target: (n_rows,) float64, or labels as an array of str when the column holds words."""
-    column = plain(column)
+    """The target: (n_rows,) float64, or str labels if the column has words."""
+    column = decode_dictionary(column)
     if is_number(column.type):
         y: Array = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
         check_finite_target(y, name, origin)
@@ -63,13 +63,13 @@ def target_array(column: Any, name: str, origin: Origin) -> Array:
     check_finite_target(np.where(missing, np.nan, 0.0), name, origin)
     _check_labels(labels, name, origin)
     coded = labels.combine_chunks().dictionary_encode()
-    words: Array = np.array(coded.dictionary.to_pylist(), dtype=np.str_)
-    by_row: Array = words[coded.indices.to_numpy()]
-    return by_row
+    distinct: Array = np.array(coded.dictionary.to_pylist(), dtype=np.str_)
+    y: Array = distinct[coded.indices.to_numpy()]
+    return y
 
 
 def _check_labels(labels: Any, name: str, origin: Origin) -> None:
-    """No label is a whole text: an array of str takes the room of the longest label for each row."""
+    """Check the lengths of labels: in an array of str every row takes the memory of the longest label."""
     lengths = pc.utf8_length(labels).to_numpy()
     row = int(lengths.argmax()) if len(lengths) else 0
     if len(lengths) and lengths[row] > _LONGEST_LABEL:
@@ -79,8 +79,8 @@ def _check_labels(labels: Any, name: str, origin: Origin) -> None:
         )
 
 
-def plain(column: Any) -> Any:
-    """A ChunkedArray without a dictionary, so that categories of numbers are numbers."""
+def decode_dictionary(column: Any) -> Any:
+    """The ChunkedArray without dictionary encoding, so that categories of numbers become numbers."""
     if not pa.types.is_dictionary(column.type):
         return column
     kind = pa.large_string() if _is_text(column.type.value_type) else column.type.value_type
@@ -95,7 +95,7 @@ def is_number(kind: Any) -> bool:
 
 
 def as_numbers(column: Any) -> Any | None:
-    """The column as one that NumPy sees as numbers, missing values as NaN; None when it has words."""
+    """The column as numbers, missing values as nulls; None if it has words."""
     kind = column.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return column
@@ -124,46 +124,32 @@ def _cast(column: Any, kind: Any, name: str, origin: Origin) -> Any:
     try:
         return column.cast(kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        raise origin.error(f"column {name!r} holds {column.type} values, which are no target; name another") from None
+        raise origin.error(
+            f"column {name!r} has {column.type} values, which cannot be a target; name another"
+        ) from None
 
 
-def _words(table: Any, origin: Origin) -> DataError:
-    """The sentence about columns that are not numbers: those of words throughout first, else the first bad cell."""
-    whole: list[str] = []
-    mixed: list[tuple[str, int, int]] = []
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        first, n_words, n_numbers = _count_words(plain(column))
-        if n_numbers:
-            mixed.append((name, first, n_words))
-        else:
-            whole.append(name)
-    if whole:
-        return _word_columns(table, whole, origin)
-    name, row, n_words = mixed[0]
-    what = "mend the cell" if n_words == 1 else f"mend the {n_words:,} such cells"
-    value = cell(table.column(name)[row].as_py())
-    advice = f"{what}, or {origin.leave_out([name])}"
-    return origin.error(f"{origin.place(row)}, column {name!r}: {value} is not a number; {advice}")
-
-
-def _word_columns(table: Any, whole: list[str], origin: Origin) -> DataError:
-    name = whole[0]
-    column = table.column(name)
-    row = _count_words(plain(column))[0]
-    value = cell(column[row].as_py())
-    kind = plain(column).type
-    if len(whole) > 1:
-        told = f"{plural(len(whole), 'column')} hold words or dates throughout"
-    elif _is_text(kind):
-        told = "it is a column of words"
-    else:
-        told = f"it is a column of {'dates or times' if pa.types.is_temporal(kind) else f'{kind} values'}"
-    advice = origin.leave_out(whole) if len(whole) > 1 else origin.leave_out(whole).replace("the column", "it")
-    return origin.error(f"{origin.place(row)}, column {name!r}: {value} is not a number, and {told}; {advice}")
+def _not_numbers(table: Any, origin: Origin) -> DataError:
+    """The error about columns that are not numbers: about columns without any number, or else the first bad value."""
+    columns = {name: decode_dictionary(column) for name, column in zip(table.column_names, table.columns, strict=True)}
+    counts = {name: _count_words(column) for name, column in columns.items()}
+    without_numbers = [name for name, (_, _, n_numbers) in counts.items() if not n_numbers]
+    name = without_numbers[0] if without_numbers else table.column_names[0]
+    row, n_words, _ = counts[name]
+    value = f"{origin.place(row)}, column {name!r}: {cell(table.column(name)[row].as_py())} is not a number"
+    if not without_numbers:
+        what = "fix the value" if n_words == 1 else f"fix the {n_words:,} such values"
+        return origin.error(f"{value}; {what}, or {origin.leave_out([name])}")
+    advice = origin.leave_out(without_numbers)
+    if len(without_numbers) > 1:
+        return origin.error(f"{value}, and {plural(len(without_numbers), 'column')} have only words or dates; {advice}")
+    kind = columns[name].type
+    words = "words" if _is_text(kind) else "dates or times" if pa.types.is_temporal(kind) else f"{kind} values"
+    return origin.error(f"{value}, and it is a column of {words}; {advice.replace('the column', 'it')}")
 
 
 def _count_words(column: Any) -> tuple[int, int, int]:
-    """The row of the first word, how many words there are, and how many numbers."""
+    """The row of the first word, the number of words, and the number of numbers."""
     if not _is_text(column.type):
         present = pc.is_valid(column)
         return pc.index(present, True).as_py(), pc.sum(present).as_py(), 0

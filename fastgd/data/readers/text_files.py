@@ -1,4 +1,4 @@
-"""Text tables: .csv and .tsv, read by pyarrow."""
+"""Reader of .csv and .tsv files, through pyarrow."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from typing import Any
 
 from ...errors import DataError
 from ...wording import plural, quoted
-from ..encoding.column_tables import Frame
+from ..encoding.column_source import ColumnSource
 from ..encoding.feature_columns import index_names
 from ..encoding.origin import Origin
 from .files import check_not_empty, not_utf8, reading
-from .records import TextFile, first_ragged, line_of, records
+from .text_records import TextFile, first_ragged, line_of, records
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity|nan)|na|n/a|null|", re.IGNORECASE)
-_LATE_QUOTES = re.compile(r'^\s+"(.*)"\s*$', re.DOTALL)  # the csv module takes quotes after a blank for letters
-_FIELD_BYTES = 128  # generous for one field, so that a row fits in one of pyarrow's blocks
+_LATE_QUOTES = re.compile(r'^\s+"(.*)"\s*$', re.DOTALL)  # the csv module keeps quotes that follow a blank
+_FIELD_BYTES = 128  # an upper bound for most fields: a row must fit into one of pyarrow's blocks
 
 
-def read_text(path: str, suffix: str, gzipped: bool) -> Frame:
-    """The columns' names, and on demand the columns, of delimited text.
+def read_text(path: str, suffix: str, gzipped: bool) -> ColumnSource:
+    """The columns of delimited text, read on demand.
 
     Raises
     ------
     DataError
-        For a file that is empty, no UTF-8 text, or has duplicate names.
+        For a file that is empty, is not UTF-8 text, or has duplicate column names.
     """
     check_not_empty(path)
     file = TextFile(path, DELIMITERS[suffix], gzipped)
     line, first = next(records(file), (0, []))
     if not first:
-        raise DataError(f"{path}: holds only blank lines; write it again")
+        raise DataError(f"{path}: has only blank lines; write it again")
     if any("\udc80" <= letter <= "\udcff" for field in first for letter in field):
         raise not_utf8(path, gzipped)
     numbers = [_NUMBER.fullmatch(field.strip()) is not None for field in first]
@@ -42,7 +42,7 @@ def read_text(path: str, suffix: str, gzipped: bool) -> Frame:
     origin = Origin(path, partial(line_of, file, headed=headed))
     _check_delimiter(first, origin)
     names = _names(first, origin) if headed else index_names(len(first))
-    return Frame(
+    return ColumnSource(
         names=names,
         headed=headed,
         origin=origin,
@@ -52,7 +52,7 @@ def read_text(path: str, suffix: str, gzipped: bool) -> Frame:
 
 
 def _names(first: Sequence[str], origin: Origin) -> tuple[str, ...]:
-    # A column without a name goes by its index: such is the column of row numbers that many programs write.
+    # A column without a name is named by its index: many programs write row numbers this way.
     names = tuple(_LATE_QUOTES.sub(r"\1", field).strip() or str(j) for j, field in enumerate(first))
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
@@ -64,7 +64,7 @@ def _names(first: Sequence[str], origin: Origin) -> tuple[str, ...]:
 
 def _remarks(first: Sequence[str], names: Sequence[str], numbers: Sequence[bool], line: int) -> tuple[str, ...]:
     nameless = [name for name, field in zip(names, first, strict=True) if not field.strip()]
-    remarks = [f"the column without a name is called {name!r}" for name in nameless]
+    remarks = [f"the column without a name is named {name!r}" for name in nameless]
     n_numbers = sum(numbers) - len(nameless)
     if 2 * n_numbers > len(first):
         remarks.append(f"line {line} is taken as the header, though {n_numbers} of its {len(first)} fields are numbers")
@@ -86,7 +86,7 @@ def _check_delimiter(first: Sequence[str], origin: Origin) -> None:
 
 
 def _read_columns(file: TextFile, blank_lines: int, headed: bool, names: Sequence[str], wanted: Sequence[str]) -> Any:
-    """The wanted columns as a pyarrow Table, each with the type that pyarrow infers from all of it."""
+    """The wanted columns as a pyarrow Table, each with the type that pyarrow infers from the whole column."""
     import pyarrow as pa
     from pyarrow import csv
 
@@ -112,12 +112,12 @@ def _read_columns(file: TextFile, blank_lines: int, headed: bool, names: Sequenc
                 csv.ConvertOptions(include_columns=list(wanted), strings_can_be_null=True),
             )
         except pa.ArrowInvalid as error:
-            raise _unreadable(file, headed, len(names), bool(ragged), error) from None
+            raise _invalid_text(file, headed, len(names), bool(ragged), error) from None
         except OSError as error:
             if not file.gzipped or error.errno is not None:
                 raise
             raise DataError(
-                f"{file.path}: the compressed data is cut short or damaged; download or write it again"
+                f"{file.path}: the compressed data is truncated or damaged; download or write it again"
             ) from None
     if any(pa.types.is_binary(kind) for kind in table.schema.types):
         raise not_utf8(file.path, file.gzipped)
@@ -126,7 +126,7 @@ def _read_columns(file: TextFile, blank_lines: int, headed: bool, names: Sequenc
     return table
 
 
-def _unreadable(file: TextFile, headed: bool, width: int, ragged: bool, error: Exception) -> DataError:
+def _invalid_text(file: TextFile, headed: bool, width: int, ragged: bool, error: Exception) -> DataError:
     found = first_ragged(file, width) if ragged else None
     if found is None:
         return DataError(f"{file.path}: is not a regular table ({error}); look for a quote that is not closed")
@@ -134,5 +134,5 @@ def _unreadable(file: TextFile, headed: bool, width: int, ragged: bool, error: E
     model = "the header" if headed else "the first line"
     return DataError(
         f"{file.path}: line {line:,} has {plural(n_fields, 'field')} where {model} has {width}; "
-        "mend the line (a field that contains the separator needs quotes)"
+        "fix the line (a field that contains the separator needs quotes)"
     )
