@@ -12,6 +12,7 @@ from .compile.jit import compile_error, thread_pool_size, threads
 from .errors import DivergedError, OptionError
 from .fitting import pose
 from .kernels.row_targets import NONE
+from .model.landscape import Landscape
 from .model.result import Result, output_names
 from .objective.many_points import mean_losses_at, objectives_at
 from .objective.problem import Problem, RowOptions, predict_linear
@@ -28,26 +29,6 @@ TINY_SHARE = 1e-12
 MANY_ROWS = 200_000
 # Of longer paths so many points are kept, with both ends.
 MOST_PATH_POINTS = 400
-
-
-@dataclass(frozen=True)
-class Landscape:
-    """F on a grid over two directions in the space of the weights, or over one; and paths there.
-
-    Attributes
-    ----------
-    names : what each direction is.
-    grid : for each direction, coordinates in ascending order, 0 being the end of the first path: of a weight its value.
-    values : F on the grid, of shape (len(grid[1]), len(grid[0])), or (len(grid[0]),) for one direction.
-    paths : for each fit, by label, coordinates of shape (n_rows, n_directions); projected, where it leaves the plane.
-    heights : for each fit, F at these points of the plane, shape (n_rows,).
-    """
-
-    names: tuple[str, ...]
-    grid: tuple[np.ndarray, ...]
-    values: np.ndarray
-    paths: Mapping[str, np.ndarray]
-    heights: Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)

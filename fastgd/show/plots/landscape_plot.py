@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...surface import Landscape
+from ...model.landscape import Landscape
 from .style import GREY, frame, new_figure, number, style, thinned, wrapped
 
 N_LEVELS = 14

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...surface import Landscape
+from ...model.landscape import Landscape
 from ..plots.landscape_plot import level_labels, levels_of, refined
 from ..trace_curves import CURVES
 from .chart_style import BEHIND, MARKERS_A_LINE, Chart, layout, look

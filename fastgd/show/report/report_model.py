@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...surface import Landscape
+from ...model.landscape import Landscape
 
 
 @dataclass(frozen=True)
