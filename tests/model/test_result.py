@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import pickle
 
+import cloudpickle
 import numpy as np
 import polars as pl
 import pytest
 import scipy.sparse as sp
 from helpers.model_cases import FRAME, LABELS, MODELS, NAMES, LogCosh, X, assert_same, fit
-from joblib.externals import cloudpickle  # what joblib pickles with, as GridSearchCV does
 
 import fastgd
 from fastgd import DataError, FastgdError
