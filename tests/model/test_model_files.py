@@ -33,7 +33,7 @@ def test_saved_model_is_loaded_unchanged(kind, tmp_path):
     assert_same(fastgd.load(tmp_path / "again"), model)
 
 
-# --- Files of older and of newer versions -----------------------------------------------------------------------------
+# --- Files of older and of newer versions ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["huber", "logistic_steps", "softmax"])
@@ -69,7 +69,7 @@ def test_format_without_a_version_is_damage(text, tmp_path):
     assert_refused(tmp_path / "file")
 
 
-# --- Files that are not models ----------------------------------------------------------------------------------------
+# --- Files that are not models ---------------------------------------------------------------------------------------
 
 
 def zipped(**arrays):
@@ -238,7 +238,7 @@ def test_random_bytes_are_refused(tmp_path):
         load_or_refuse(tmp_path / "patched", model)
 
 
-# --- User-defined losses ----------------------------------------------------------------------------------------------
+# --- User-defined losses ---------------------------------------------------------------------------------------------
 
 
 def test_user_defined_loss_is_saved_by_name(tmp_path):
@@ -277,7 +277,7 @@ def test_load_checks_the_given_loss(tmp_path):
         fastgd.load(tmp_path / "model", loss="hubber")
 
 
-# --- Saving -----------------------------------------------------------------------------------------------------------
+# --- Saving ----------------------------------------------------------------------------------------------------------
 
 
 def test_failed_save_leaves_the_old_file(tmp_path, monkeypatch):

@@ -50,7 +50,7 @@ def test_cloudpickle_keeps_a_user_defined_loss_of_a_notebook():
     assert loaded.coef.tobytes() == model.coef.tobytes()
 
 
-# --- Predicting -------------------------------------------------------------------------------------------------------
+# --- Predicting ------------------------------------------------------------------------------------------------------
 
 
 def test_predict_finds_columns_by_name():

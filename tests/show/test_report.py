@@ -63,7 +63,7 @@ def page():
     return Page(page_of(report()))
 
 
-# --- The page ---------------------------------------------------------------------------------------------------------
+# --- The page --------------------------------------------------------------------------------------------------------
 
 
 def test_it_is_whole_html_that_says_what_it_is(page):
@@ -123,7 +123,7 @@ def test_what_went_wrong_comes_first(page):
     before = dict(zip(page.tags[:at], page.attributes[:at], strict=True))
     assert before["p"] == {"class": "failure", "role": "alert"}
     assert page.texts["strong"] == [f"{SCRIPT}:"]
-    assert " too fast" in page.texts["p"]
+    assert " too large a rate" in page.texts["p"]
 
 
 def test_parts_without_content_are_left_out():
@@ -153,7 +153,7 @@ def test_values_are_readable(value, text):
     assert shown(value) == text
 
 
-# --- Its charts -------------------------------------------------------------------------------------------------------
+# --- Its charts ------------------------------------------------------------------------------------------------------
 
 
 def lines(chart):
@@ -217,7 +217,7 @@ def test_single_updates_are_known_by_epochs_alone_and_thinned():
     losses = np.random.default_rng(0).random(3 * MOST_POINTS)
     run = result([1.0, 0.5], steps=steps(losses, np.ones(len(losses))))
     chart = loss_chart({"sgd": run}, 0.9)
-    assert lines(chart)[:2] == [("loss of each update's rows", "lines+markers", v) for v in (True, False)]
+    assert lines(chart)[:2] == [("batch loss", "lines+markers", v) for v in (True, False)]
     assert [len(line["y"]) for line in chart["data"]] == [MOST_POINTS, MOST_POINTS, 2]
     assert (chart["data"][0]["y"][0], chart["data"][0]["y"][-1]) == pytest.approx((losses[0], losses[-1]), rel=1e-6)
     assert [len(x) for x in chosen(chart, "Against")["seconds"]["traces"]["x"]] == [0, 0, 2]
@@ -274,7 +274,7 @@ def test_data_for_the_charts_cannot_end_its_element():
     assert json.loads(json_in_html(content)) == content
 
 
-# --- Files ------------------------------------------------------------------------------------------------------------
+# --- Files -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -286,9 +286,9 @@ def folder(tmp_path, monkeypatch):
 def test_it_is_written_whole_or_not_at_all(folder, monkeypatch):
     library.write_report("a.html", report())
     assert Path("a.html").read_text(encoding="utf-8") == page_of(report())
-    with pytest.raises(OptionError, match="curves are drawn of"):
+    with pytest.raises(OptionError, match="a run is a Result"):
         library.write_report("b.html", report(runs={"a": 3}))
-    with pytest.raises(OptionError, match="beta"):
+    with pytest.raises(OptionError, match="smoothing factor"):
         library.write_report("b.html", report(smooth=1.0))
     with pytest.raises(DataError, match="it writes"):
         library.write_report("b.pdf", report())
@@ -320,7 +320,7 @@ def test_without_plotly_it_says_how_to_get_it(folder, without_plotly):
     assert not list(folder.iterdir())
 
 
-# --- fastgd run -------------------------------------------------------------------------------------------------------
+# --- fastgd run ------------------------------------------------------------------------------------------------------
 
 
 LESSON = ("run", "tutorial", "--method", "gd", "--learning-rate", 0.01, "--start", 1.0, "--epochs", 30)
@@ -385,7 +385,7 @@ def test_a_large_landscape_is_not_drawn_and_the_page_says_why(folder, monkeypatc
         (("--report", "a.txt"), "a.txt: the suffix '.txt' is not known; it writes .html"),
         (("--report", "no/a.html"), "no/a.html: there is no folder"),
         (("--smooth", 0.9), "--smooth is of the picture of --plot: add --plot FILE.png, or --report FILE.html"),
-        (("--report", "a.html", "--smooth", 2), "--smooth: the beta of smoothing"),
+        (("--report", "a.html", "--smooth", 2), "--smooth: the smoothing factor"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_found_before_training(folder, monkeypatch, words, message):
