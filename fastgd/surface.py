@@ -257,9 +257,9 @@ def _objective_on(problem: Problem, plane: _Plane) -> Callable[[np.ndarray], np.
         )  # fmt: skip
 
     def objective(points: np.ndarray) -> np.ndarray:
-        points = (plane.origin + points @ plane.directions).reshape(-1, *shape)
+        many = (plane.origin + points @ plane.directions).reshape(-1, *shape)
         if small is None:
-            return objectives_at(problem, points)
-        return np.asarray(mean_losses_at(small, points) + [problem.penalty_at(params) for params in points])
+            return objectives_at(problem, many)
+        return np.asarray(mean_losses_at(small, points) + [problem.penalty_at(params) for params in many])
 
     return objective

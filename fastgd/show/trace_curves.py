@@ -161,7 +161,7 @@ def read_trace(path: str | os.PathLike[str]) -> Trace:
     else:
         missing = [name for name in ("epoch", "passes", "seconds", "objective", "running_loss") if name not in columns]
         raise DataError(
-            f"{os.fspath(path)}: not a trace: it lacks the numeric columns {quoted(missing)}; "
+            f"{os.fspath(path)}: not a trace, since it has no numeric column {quoted(missing)}; "
             "write a trace with fastgd run --trace FILE.csv"
         )
     if not curves:

@@ -252,11 +252,11 @@ def test_single_updates_are_read_back(folder):
 
 BAD = {
     "missing": ("gone.csv", None, "gone.csv: there is no such file"),
-    "foreign": ("a.csv", "a,b\n1,2\n", "a.csv: not a trace: it lacks the numeric columns 'epoch', 'passes'"),
+    "foreign": ("a.csv", "a,b\n1,2\n", "a.csv: not a trace, since it has no numeric column 'epoch', 'passes'"),
     "words": (
         "a.csv",
         "epoch,passes,seconds,objective,running_loss\n1,1,1,high,1\n",
-        "no column of numbers 'objective'",
+        "no numeric column 'objective'",
     ),
     "empty": ("a.csv", "", "a.csv: is empty"),
     "no rows": ("a.csv", "epoch,passes,seconds,objective,running_loss\n", "a.csv: has a header but no rows"),
