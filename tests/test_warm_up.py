@@ -23,7 +23,7 @@ class Kind:
 
 
 def test_a_kind_that_was_compiled_is_not_compiled_again():
-    kinds = {kind.description: kind for kind in warm_up.usual()}
+    kinds = {kind.description: kind for kind in warm_up.common_fits()}
     kind = kinds["squared, gd, small tables"]
     kind.compile()
     with CompileClock().listening() as clock:
@@ -32,18 +32,18 @@ def test_a_kind_that_was_compiled_is_not_compiled_again():
 
 
 def test_kinds_are_told_apart():
-    descriptions = [kind.description for kind in warm_up.usual()]
+    descriptions = [kind.description for kind in warm_up.common_fits()]
     assert len(set(descriptions)) == len(descriptions)
 
 
 def test_the_command_counts_and_sums_up(monkeypatch):
-    monkeypatch.setattr(warm_up, "usual", lambda: [Kind("one kind", 2), Kind("another", 3)])
+    monkeypatch.setattr(warm_up, "common_fits", lambda: [Kind("one kind", 2), Kind("another", 3)])
     ran = fastgd("info", "--warm-up", "--json")
     assert ran.err.splitlines()[:2] == ["compiling 1 of 2: one kind", "compiling 2 of 2: another"]
     assert ran.err.splitlines()[2].startswith("5 kernels compiled in ")
     assert "cache" in ran.json
     assert fastgd("info", "--warm-up", "--quiet").err == ""
-    monkeypatch.setattr(warm_up, "usual", lambda: [Kind("one kind", 0)])
+    monkeypatch.setattr(warm_up, "common_fits", lambda: [Kind("one kind", 0)])
     assert "nothing to compile" in fastgd("info", "--warm-up").err
 
 
