@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .fitting import fit as fit
     from .grid_search import SearchResult as SearchResult
     from .grid_search import search as search
+    from .model.landscape import Landscape as Landscape
     from .model.result import Result as Result
     from .model.result import load as load
     from .rate_range import RateRange as RateRange
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from .show.smoothing import smooth as smooth
     from .show.trace_curves import Trace as Trace
     from .show.trace_curves import read_trace as read_trace
-    from .surface import Landscape as Landscape
     from .surface import landscape as landscape
     from .training.callbacks import State as State
     from .training.progress import Reporter as Reporter
@@ -52,7 +52,7 @@ _HOMES = {
     "DivergedError": "errors",
     "FastgdError": "errors",
     "Interrupted": "errors",
-    "Landscape": "surface",
+    "Landscape": "model.landscape",
     "OptionError": "errors",
     "RateRange": "rate_range",
     "Report": "show.report.report_model",

@@ -214,9 +214,9 @@ def test_the_offset_joins_every_output():
 
 
 def test_probabilities_are_for_losses_that_have_them():
-    with pytest.raises(fastgd.FastgdError, match="has no classes, so no probabilities"):
+    with pytest.raises(fastgd.FastgdError, match="is no classification and has no probabilities"):
         fit(TARGETS).predict_proba(X)
-    with pytest.raises(fastgd.FastgdError, match="gives scores, which are no probabilities"):
+    with pytest.raises(fastgd.FastgdError, match="gives scores, not probabilities"):
         replace(fit(CLASSES, "logistic"), loss=fastgd.losses.LOSSES["hinge"]()).predict_proba(X)
 
 
