@@ -12,7 +12,7 @@ from ..errors import DivergedError
 from ..kernels.row_targets import Targets
 from ..kernels.update_step import Preconditioner
 from ..objective.problem import Problem
-from ..solvers import RUN
+from ..solvers.methods import RUN
 from ..solvers.options import QUASI_NEWTON, Options
 from ..solvers.plan import Plan
 from ..solvers.rate_search import rows_to_try

@@ -16,7 +16,7 @@ from ..model.result import Result
 from ..objective.intercept_only import loss_at_zero
 from ..objective.problem import Problem
 from ..objective.stationary_points import is_convex, stationary
-from ..solvers import RUN
+from ..solvers.methods import RUN
 from ..solvers.newton import begins_on_sample
 from ..solvers.options import Options
 from ..solvers.plan import Plan, make_plan, settle
