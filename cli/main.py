@@ -9,6 +9,7 @@ import click
 
 from fastgd import __version__
 from fastgd.errors import DivergedError, FastgdError
+from fastgd.wording import speaking_in_flags
 
 from .bench import bench
 from .compare import compare
@@ -40,7 +41,8 @@ for command in (run, predict, evaluate, compare, search, lr_find, plot, generate
 def main() -> None:
     """Run the command line; every failure is one sentence on standard error and an exit code."""
     try:
-        code = cli.main(prog_name="fastgd", standalone_mode=False) or DONE
+        with speaking_in_flags():
+            code = cli.main(prog_name="fastgd", standalone_mode=False) or DONE
         sys.stdout.flush()  # here, where a closed pipe can still be handled
     except click.ClickException as error:
         error.show()

@@ -93,7 +93,9 @@ class Pictures:
         if self.plot_weights and len(set(self.plot_weights)) not in (1, 2):
             raise click.UsageError("--plot-weights takes one name or two, with a comma between them")
         if self.smooth is not None:
-            check_smooth(self.smooth)
+            from fastgd.show.smoothing import check_beta
+
+            check_beta(self.smooth)
         for name, path in self.files.items():
             from fastgd.show.plots import check_picture
             from fastgd.show.report import check_report
@@ -133,16 +135,6 @@ class Pictures:
             from .report import run_report
 
             fastgd.write_report(self.report, run_report(shown, table, wanted, title, self.smooth))
-
-
-def check_smooth(beta: float) -> None:
-    from fastgd.errors import OptionError
-    from fastgd.show.smoothing import check_beta
-
-    try:
-        check_beta(beta)
-    except OptionError as error:
-        raise OptionError(f"--smooth: {error}") from None
 
 
 def title_of(result: Result, table: Table) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .options import Names
-from .pictures import against_option, check_smooth, picture_type, smooth_option
+from .pictures import against_option, picture_type, smooth_option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,10 +47,11 @@ def plot(
     fastgd run tutorial --method sgd --trace steps.csv --trace-steps
     fastgd plot steps.csv --smooth 0.9 -o smooth.svg
     """  # noqa: D301  # click wants the character \b itself, before lines that it must not fill
+    from fastgd.show.smoothing import check_beta
     from fastgd.show.trace_curves import read_trace
 
     if smooth is not None:
-        check_smooth(smooth)
+        check_beta(smooth)
     if output is not None:
         from fastgd.show.plots import check_picture
 

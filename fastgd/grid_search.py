@@ -20,6 +20,7 @@ from .solvers.options import check_whole
 from .terms.losses import LOSSES
 from .terms.penalties import describe_penalty, resolve_penalty
 from .training.progress import current_reporter
+from .wording import option
 
 SPAN = (-4.0, 4.0)
 # What all rounds together may evaluate: one of four weights in 16 cells each, say, or of eight in 4.
@@ -195,7 +196,7 @@ def count_evaluations(n_weights: int, cells: int, rounds: int, keep: int) -> int
     a_round: int = cells**n_weights
     total = a_round * (1 + (rounds - 1) * keep)
     if keep > a_round:
-        raise OptionError(f"keep={keep} is more than the {a_round} cells of the first round")
+        raise OptionError(f"{option('keep', keep)} is more than the {a_round} cells of the first round")
     if total > MOST_EVALUATIONS:
         raise OptionError(
             f"{n_weights} weights cut into {cells} cells each take {total:,} evaluations, and search does at most "
@@ -215,7 +216,8 @@ def _as_box(span: Any, problem: Problem) -> np.ndarray:
         box = np.zeros(0)
     if box.shape not in ((2,), (1, 2), (n_weights, 2)):
         each = f"{n_weights} of them, the intercept's last" if problem.fit_intercept else f"{n_weights} of them"
-        raise OptionError(f"span is a pair of numbers, low and high, or a pair for each weight ({each}), not {span!r}")
+        pairs = f"a pair of numbers, low and high, or a pair for each weight ({each})"
+        raise OptionError(f"{option('span')} is {pairs}, not {span!r}")
     box = np.broadcast_to(box, (n_weights, 2)).copy()
     for low, high in box:
         if not (math.isfinite(high - low) and low < high):

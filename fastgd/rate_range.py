@@ -26,6 +26,7 @@ from .training.progress import Reporter, current_reporter, reporting_to
 from .training.run import Run
 from .training.start import start_weights
 from .training.watch import divergence_limit
+from .wording import option
 
 # Rates are tried from this part of the automatic one to this many times it, so that the way down and the point of
 # divergence are both in view.
@@ -39,11 +40,6 @@ AS_GOOD = 0.05
 # rules and kinds of columns: in as many passes every suggestion reached 90 % of the best gain; 2 diverged in 40 times
 # as many. At a margin of 2, 8 fell short of it, and 2 diverged all the same.
 MARGIN = 1.7
-
-UNLIKE_COLUMNS = (
-    "columns differ much in scale or lie far from zero, so that no one rate suits them all: look at scaled columns "
-    "with scale=True (--scale) and train with it too, or leave the learning rate to 'auto', which scales them itself"
-)
 
 
 @dataclass(frozen=True)
@@ -162,11 +158,11 @@ def _checked(rates: Sequence[float]) -> np.ndarray:
     try:
         values = np.unique(np.array([float(rate) for rate in rates]))
     except (TypeError, ValueError):
-        raise OptionError(f"rates is a list of numbers, not {rates!r}") from None
+        raise OptionError(f"{option('rates')} is a list of numbers, not {rates!r}") from None
     if not len(values):
         raise OptionError("the list of rates to try is empty")
     for rate in values[~((values > 0) & (values < np.inf))]:
-        raise OptionError(f"rates are numbers above 0, not {rate}")
+        raise OptionError(f"{option('rates')} are numbers above 0, not {rate}")
     return values
 
 
@@ -183,7 +179,11 @@ def _range_of(
         if options.scale == "auto":
             preconditioner = choose_preconditioner(problem, replace(options, learning_rate="auto"))
             if describe_preconditioner(preconditioner) is not None:
-                remarks.append(UNLIKE_COLUMNS)
+                remarks.append(
+                    "columns differ much in scale or lie far from zero, so no one rate suits them all: look at scaled "
+                    f"columns with {option('scale', True)} and train with it too, or leave the learning rate automatic, "
+                    "which scales them itself"
+                )
         if rates is None:
             rates = _rounded(automatic * np.geomspace(SMALLEST, LARGEST, N_RATES))
         if epochs is None:

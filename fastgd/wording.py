@@ -38,11 +38,14 @@ def option(name: str, value: object = _NO_VALUE) -> str:
     flag = SHORT_FLAGS.get(name, f"--{name.replace('_', '-')}")
     if value is _NO_VALUE:
         return for_reader(name, flag)
-    argument = f"{name}={value:g}" if isinstance(value, float) else f"{name}={value!r}"
+    text = f"{value:g}" if isinstance(value, float) else repr(value)
+    argument = f"{name}={text}"
     if isinstance(value, bool):
         typed = flag if value else flag.replace("--", "--no-")
+    elif isinstance(value, list):
+        typed = f"{flag} {comma_list(value)}"
     else:
-        typed = f"{flag} {value:g}" if isinstance(value, float) else f"{flag} {value}"
+        typed = f"{flag} {value if isinstance(value, str) else text}"
     return for_reader(argument, VALUE_FLAGS.get(argument, typed))
 
 

@@ -20,6 +20,7 @@ from ..kernels.dual_sums import mean_minimum
 from ..kernels.outputs_gradient import is_joint
 from ..objective.problem import Problem
 from ..terms.losses import LOSSES, Softmax
+from ..wording import option
 from .conjugates import fenchel_gap, is_finite, leaves_free, reach, why_no_conjugate
 from .dual_point import DualPoint, dual_point, rounding, softmax_point
 from .quadratic import Quadratic, is_quadratic
@@ -79,7 +80,8 @@ class Certificate:
     def require(self) -> None:
         """Raise an `OptionError` where ``gap_tol`` asks for what cannot be had."""
         if self.reason:
-            raise OptionError(f"gap_tol needs a bound on how far the optimum is, and there is none: {self.reason}")
+            needs = f"{option('gap_tol')} needs a bound on how far the optimum is"
+            raise OptionError(f"{needs}, and there is none: {self.reason}")
 
     def add(self, params: np.ndarray) -> np.ndarray:
         """Bounds on F - F* at ``params`` for each part, by this and all points before.
@@ -259,6 +261,6 @@ def why_no_bound(problem: Problem, k: int, exact: bool) -> str:
     if is_quadratic(problem):
         return (
             f"without a penalty on every weight it takes an X'X, worth while up to {GRAM_COLUMNS} columns, or up to "
-            f"{GRAM_COLUMNS_ASKED} where gap_tol asks for it"
+            f"{GRAM_COLUMNS_ASKED} where {option('gap_tol')} asks for it"
         )
     return "without a penalty on every weight there is one for least squares only"

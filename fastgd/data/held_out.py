@@ -14,7 +14,7 @@ from ..errors import DataError, OptionError
 from ..kernels.row_access import CSR
 from ..kernels.row_targets import NONE
 from ..terms.losses import check_targets
-from ..wording import plural
+from ..wording import for_reader, option, plural
 from .matrix import as_matrix, as_scipy, check_finite, dtype_of, own_columns, same_type, shape_of, take_rows
 from .table import Table
 from .target import Target, as_columns, as_row_values, as_sample_weight, code_like
@@ -49,8 +49,12 @@ def is_fraction(validation: Any) -> bool:
     if isinstance(validation, Table) or (isinstance(validation, (tuple, list)) and 2 <= len(validation) <= 4):
         return False
     raise OptionError(
-        "validation is a fraction of the rows between 0 and 1, a set (X, y), (X, y, sample_weight) or "
-        f"(X, y, sample_weight, offset), or a Table, not {_shown(validation)}"
+        for_reader(
+            "validation is a fraction of the rows between 0 and 1, a set (X, y), (X, y, sample_weight) or "
+            "(X, y, sample_weight, offset), or a Table",
+            "--validation is a fraction of the rows between 0 and 1, or a file",
+        )
+        + f", not {_shown(validation)}"
     )
 
 
@@ -86,7 +90,7 @@ def hold_out(fraction: float, target: Target, seed: int) -> np.ndarray:
             held[np.flatnonzero(column == label)[0]] = False
     if not held.any():
         raise DataError(
-            f"validation={fraction:g} of {plural(n, 'row')} leaves none to learn from, or holds none out; "
+            f"{option('validation', fraction)} of {plural(n, 'row')} leaves none to learn from, or holds none out; "
             "give more rows, or a set to validate on"
         )
     return held
@@ -122,7 +126,7 @@ def as_validation_sample(validation: Any, data: Sample, names: tuple[str, ...] |
         if len(columns[0]) != n_samples:
             raise DataError(f"X has {n_samples} rows but y has {len(columns[0])} values; they must match")
         weights = NONE if weight is None else as_sample_weight(weight, n_samples)
-        offsets = NONE if offset is None else as_row_values("offset", offset, n_samples)
+        offsets = NONE if offset is None else as_row_values(option("offset"), offset, n_samples)
         if not weights.all():  # such a row may have a label that training never saw
             some = np.flatnonzero(weights)
             matrix, columns, weights = take_rows(matrix, some), [column[some] for column in columns], weights[some]

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import DataError, OptionError
 from ..terms.registry import nearest
-from ..wording import label, plural
+from ..wording import label, option, plural
 from .matrix import same_type
 
 
@@ -44,7 +44,8 @@ def as_target(columns: list[np.ndarray], loss: Any) -> Target:
         return _as_classes(columns[0], joint) if classifies else Target(_as_numbers(columns[0]))
     if joint:
         raise OptionError(
-            f"this loss takes one target, but y has {len(columns)}: fit one at a time, or loss='logistic'"
+            f"this loss takes one target, but y has {len(columns)}: fit one at a time, or take "
+            f"{option('loss', 'logistic')}"
         )
     named = [(column, f"column {k + 1} of y") for k, column in enumerate(columns)]
     if not classifies:
@@ -132,7 +133,7 @@ def _as_classes(values: np.ndarray, joint: bool, name: str = "y") -> Target:
         shown = ", ".join(f"{value:g}" for value in classes[:3])
         raise DataError(
             f"this loss tells classes apart, but {name} has {len(classes)} different numbers ({shown}, ...); "
-            "for a regression use loss='squared'"
+            "for a regression use {option('loss', 'squared')}"
         )
     if len(classes) == 2 and not joint:
         return Target(np.where(numbers == 1, 1.0, -1.0), 1, classes)
@@ -205,7 +206,8 @@ def _numbers(values: np.ndarray, name: str) -> np.ndarray:
         example = values[0] if len(values) else ""
         what = "words" if values.dtype.kind == "U" else f"{values.dtype} values"
         raise DataError(
-            f"{name} holds {what} such as {str(example)!r}, but this loss wants numbers; for labels use loss='logistic'"
+            f"{name} holds {what} such as {str(example)!r}, but this loss wants numbers; for labels use "
+            f"{option('loss', 'logistic')}"
         )
     return same_type(np.ascontiguousarray(values, dtype=np.float64))
 
@@ -218,15 +220,15 @@ def as_sample_weight(values: Any, n_samples: int) -> np.ndarray:
     DataError
         When weights are negative, missing or all zero.
     """
-    weight = as_row_values("sample_weight", values, n_samples)
+    weight = as_row_values(option("sample_weight"), values, n_samples)
     if (weight < 0).any():
         wrong = np.flatnonzero(weight < 0)
         raise DataError(
-            f"sample_weight has {plural(len(wrong), 'negative value')}, the first in row {wrong[0] + 1} "
+            f"{option('sample_weight')} has {plural(len(wrong), 'negative value')}, the first in row {wrong[0] + 1} "
             f"({weight[wrong[0]]:g}); a weight is 0 or more"
         )
     if not weight.any():
-        raise DataError("sample_weight is 0 in every row: there is nothing to learn from")
+        raise DataError(f"{option('sample_weight')} is 0 in every row: there is nothing to learn from")
     return weight
 
 
@@ -256,22 +258,24 @@ def class_factors(class_weight: Any, target: Target) -> np.ndarray:
     """The weight of each class; "balanced" is n_samples / (n_classes * rows of the class), as in scikit-learn."""
     classes = target.classes
     if classes is None or classes.ndim != 1:
-        raise OptionError("class_weight goes with a classification of one target")
+        raise OptionError(f"{option('class_weight')} goes with a classification of one target")
     if isinstance(class_weight, str) and class_weight == "balanced":
         counts = np.bincount(_numbers_of_classes(target), minlength=len(classes))
         return np.asarray(len(target.y) / (len(classes) * counts))
     if not isinstance(class_weight, Mapping):
-        raise OptionError(f"class_weight is 'balanced' or a dict of class -> weight, not {class_weight!r}")
+        raise OptionError(f"{option('class_weight')} is 'balanced' or a dict of class -> weight, not {class_weight!r}")
     known = {str(label): k for k, label in enumerate(classes)}
     factors = np.ones(len(classes))
     for name, factor in class_weight.items():
         k = known.get(str(name), known.get(f"{name}.0"))  # the label 1 of numbers read as floats
         if k is None:
             raise OptionError(
-                f"class_weight names the class {name!r}, which y does not have{nearest(str(name), known)}"
+                f"{option('class_weight')} names the class {name!r}, which y does not have{nearest(str(name), known)}"
             )
         if isinstance(factor, bool) or not isinstance(factor, Real) or not 0 < float(factor) < float("inf"):
-            raise OptionError(f"class_weight of the class {name!r} must be a number above 0, not {factor!r}")
+            raise OptionError(
+                f"{option('class_weight')} of the class {name!r} must be a number above 0, not {factor!r}"
+            )
         factors[k] = factor
     return factors
 

@@ -25,6 +25,7 @@ from ..kernels.row_targets import NONE, Targets
 from ..kernels.second_derivatives import mean_squares
 from ..terms.losses import check_targets
 from ..terms.penalties import Box
+from ..wording import option
 from .evaluations import Evaluations
 from .penalty_terms import prox_of, value_of
 
@@ -281,7 +282,7 @@ def check_problem(
     if n_features == 0:
         raise DataError("X has no columns: there is nothing to learn from")
     if fit_intercept not in (True, False):
-        raise OptionError(f"fit_intercept is True or False, not {fit_intercept!r}")
+        raise OptionError(f"{option('fit_intercept')} is True or False, not {fit_intercept!r}")
     columns = _columns_for(loss, y, n_samples)
     weight = NONE if options.sample_weight is None else as_sample_weight(options.sample_weight, n_samples)
     offset = NONE if options.offset is None else as_offset(options.offset, loss, n_samples)
@@ -344,7 +345,7 @@ def as_offset(values: Any, loss: Any, n_samples: int) -> np.ndarray:
     """An offset for each row."""
     if is_joint(loss):
         raise OptionError("an offset is the same for all classes, so to this loss it makes no difference")
-    return as_row_values("offset", values, n_samples)
+    return as_row_values(option("offset"), values, n_samples)
 
 
 def as_penalty_weights(values: Any, penalty: Any, n_features: int) -> np.ndarray:
@@ -352,10 +353,10 @@ def as_penalty_weights(values: Any, penalty: Any, n_features: int) -> np.ndarray
     if values is None:
         return NONE
     if isinstance(penalty, Box):
-        raise OptionError("penalty_weights goes with a penalty that has a strength, and bounds have none")
+        raise OptionError(f"{option('penalty_weights')} goes with a penalty that has a strength, and bounds have none")
     if not getattr(penalty, "separable", True):
-        raise OptionError("penalty_weights goes with penalties of single features, not of groups")
-    weights = as_row_values("penalty_weights", values, n_features, "features")
+        raise OptionError(f"{option('penalty_weights')} goes with penalties of single features, not of groups")
+    weights = as_row_values(option("penalty_weights"), values, n_features, "features")
     if (weights < 0).any():
-        raise OptionError(f"penalty_weights must be 0 or more, not {weights.min():g}")
+        raise OptionError(f"{option('penalty_weights')} must be 0 or more, not {weights.min():g}")
     return NONE if (weights == 1).all() else weights

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import OptionError
+from ..wording import for_reader
 
 
 def smooth(values: Any, beta: float = 0.9) -> np.ndarray:
@@ -63,4 +64,5 @@ def check_beta(beta: Any) -> None:
     """Raises `OptionError` where ``beta`` cannot be one."""
     number = isinstance(beta, (int, float, np.integer, np.floating)) and not isinstance(beta, bool)
     if not (number and 0.0 <= beta < 1.0):
-        raise OptionError(f"the beta of smoothing is a number from 0 to less than 1, such as 0.9, not {beta!r}")
+        name = for_reader("the beta of smoothing", "--smooth")
+        raise OptionError(f"{name} is a number from 0 to less than 1, such as 0.9, not {beta!r}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import DataError, DivergedError, OptionError
-from ..wording import quoted
+from ..wording import option, quoted
 from .smoothing import smooth
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ CURVES: Mapping[str, str] = {
     "validation_loss": "validation loss",
     "loss": "loss of each update's rows",
 }
-
-STEPS_ADVICE = "; a trace of single updates, fastgd run --trace-steps or fit(trace='step'), knows it"
 
 
 @dataclass(frozen=True)
@@ -103,7 +101,8 @@ class Trace:
         for curve in found:
             if axis not in curve.x:
                 told = f"{self.label}: the {curve.label} is known against {', '.join(curve.x)}, not against {axis}"
-                raise OptionError(told + STEPS_ADVICE if axis == "step" else told)
+                advice = f"; train with {option('trace', 'step')} to record single updates" if axis == "step" else ""
+                raise OptionError(told + advice)
         return found
 
 

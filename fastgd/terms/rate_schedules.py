@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from ..compile.term import term
 from ..errors import OptionError
+from ..wording import option
 from .registry import Vocabulary
 
 SCHEDULES = Vocabulary("schedule", {"rate": ("lr", "t", "epoch")})
@@ -227,7 +228,7 @@ class Pegasos:
 
 def _strength(schedule: str, alpha: float) -> float:
     if not alpha > 0:
-        hint = f"give alpha, or say '{schedule}:alpha=0.0001'"
+        hint = f"give {option('alpha')}, or say '{schedule}:alpha=0.0001'"
         raise OptionError(f"schedule '{schedule}' divides by the strength of the penalty, which is 0: {hint}")
     return alpha
 

@@ -24,6 +24,7 @@ from ..solvers.steps import describe_preconditioner
 from ..terms.penalties import describe_penalty
 from ..terms.rate_schedules import SCHEDULES
 from ..terms.update_rules import RULES
+from ..wording import option
 from .divergence import Divergence, explain
 from .progress import current_reporter
 from .start import start_weights
@@ -70,7 +71,9 @@ class Run:
     def _threads(self) -> int:
         wanted, size = self.options.n_threads, thread_pool_size()
         if wanted is not None and wanted > size:
-            self.remarks.append(f"n_threads={wanted} is more than the {size} threads there are; using {size}")
+            self.remarks.append(
+                f"{option('n_threads', wanted)} is more than the {size} threads there are; using {size}"
+            )
         return min(wanted or size, size)
 
     def _go(self, clock: CompileClock) -> None:
@@ -88,7 +91,9 @@ class Run:
                 raise DataError("the objective at the start is not finite: the values of X, y or start are too large")
             self.plan = make_plan(problem, self.options)
             if (wanted := self.options.shards or 1) > self.plan.shards:
-                self.remarks.append(f"shards={wanted} is more than the {self.plan.shards} rows: each is a shard")
+                self.remarks.append(
+                    f"{option('shards', wanted)} is more than the {self.plan.shards} rows: each is a shard"
+                )
             self.watch = Watch(
                 problem, self.options, self.params, objective, self.plan.passes, lambda: clock.seconds, self.certificate
             )
@@ -180,7 +185,9 @@ class Run:
     def _remark_on_average(self) -> None:
         begin, steps = int(self.options.average), self.watch.epoch * -(-self.problem.n_samples // self.plan.rows_a_step)
         if begin > steps:
-            self.remarks.append(f"average={begin} is more than the {steps} steps there were, so nothing was averaged")
+            self.remarks.append(
+                f"{option('average', begin)} is more than the {steps} steps there were, so nothing was averaged"
+            )
 
     def _restore(self) -> None:
         """Go back to the model of the trace's last row: the weights between two epochs may be half made."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import OptionError
 from ..objective.problem import Problem
+from ..wording import option
 
 
 def start_weights(start: Any, problem: Problem, seed: int) -> np.ndarray:
@@ -37,16 +38,16 @@ def _fill(params: np.ndarray, start: Any, problem: Problem) -> None:
     try:
         coef, intercept = np.asarray(coef, dtype=np.float64), np.asarray(intercept, dtype=np.float64)
     except (TypeError, ValueError):
-        raise OptionError("start must be coefficients, (coefficients, intercept) or a Result") from None
+        raise OptionError(f"{option('start')} must be coefficients, (coefficients, intercept) or a Result") from None
     if coef.shape not in ((), params[..., :d].shape):
         wanted = f"{problem.n_outputs} x {d} coefficients" if problem.several else f"{d} coefficients"
-        raise OptionError(f"start has the shape {coef.shape}, but the model has {wanted}")
+        raise OptionError(f"{option('start')} has the shape {coef.shape}, but the model has {wanted}")
     if intercept.shape not in ((), params.shape[:-1]):
-        raise OptionError(f"start has {intercept.size} intercepts, but the model has {problem.n_outputs}")
+        raise OptionError(f"{option('start')} has {intercept.size} intercepts, but the model has {problem.n_outputs}")
     params[..., :d] = coef
     if problem.fit_intercept:
         params[..., d] = intercept
     elif intercept.any():
-        raise OptionError(f"start has the intercept {intercept}, but the model is fitted without one")
+        raise OptionError(f"{option('start')} has the intercept {intercept}, but the model is fitted without one")
     if not np.isfinite(params).all():
-        raise OptionError("start holds NaN or infinity")
+        raise OptionError(f"{option('start')} holds NaN or infinity")

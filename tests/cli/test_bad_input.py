@@ -23,20 +23,20 @@ FILES = {
     "numbers for labels": ("a,y\n1,0.5\n2,1\n4,2\n", ("--loss", "logistic"), ["classes", "3 different", "squared"]),
     "one class": ("a,y\n1,1\n2,1\n4,1\n", ("--loss", "logistic"), ["in every row", "nothing to tell apart"]),
     "words for a regression": ("a,y\n1,no\n2,yes\n", (), ["'no'", "logistic"]),
-    "negative learning rate": (GOOD, ("--learning-rate", "-1"), ["learning_rate", "above 0"]),
-    "NaN learning rate": (GOOD, ("--learning-rate", "nan"), ["learning_rate", "above 0"]),
+    "negative learning rate": (GOOD, ("--learning-rate", "-1"), ["--learning-rate must", "above 0"]),
+    "NaN learning rate": (GOOD, ("--learning-rate", "nan"), ["--learning-rate must", "above 0"]),
     "a word for a learning rate": (GOOD, ("--learning-rate", "fast"), ["'fast'", "auto"]),
-    "negative alpha": (GOOD, ("--alpha", "-1"), ["alpha", "0 or more"]),
-    "NaN alpha": (GOOD, ("--alpha", "nan"), ["alpha", "0 or more"]),
-    "batch size 0": (GOOD, ("--batch-size", "0", "--method", "minibatch"), ["batch_size", "1 or more"]),
-    "epochs 0": (GOOD, ("--epochs", "0"), ["max_epochs", "1 or more"]),
+    "negative alpha": (GOOD, ("--alpha", "-1"), ["--alpha must", "0 or more"]),
+    "NaN alpha": (GOOD, ("--alpha", "nan"), ["--alpha must", "0 or more"]),
+    "batch size 0": (GOOD, ("--batch-size", "0", "--method", "minibatch"), ["--batch-size must", "1 or more"]),
+    "epochs 0": (GOOD, ("--epochs", "0"), ["--epochs must", "1 or more"]),
     "unknown loss": (GOOD, ("--loss", "hubber"), ["'hubber'", "'huber'"]),
     "unknown rule": (GOOD, ("--rule", "adm"), ["'adm'", "'adam'"]),
     "unknown setting": (GOOD, ("--loss", "huber:delt=2"), ["'delt'", "delta"]),
     "unknown method": (GOOD, ("--method", "adam"), ["adam", "minibatch"]),
-    "sgd in batches": (GOOD, ("--method", "sgd", "--batch-size", "4"), ["minibatch"]),
-    "l1_ratio without elasticnet": (GOOD, ("--l1-ratio", "0.5"), ["elasticnet"]),
-    "start of the wrong length": (GOOD, ("--start", "1,2,3"), ["start", "2 coefficients"]),
+    "sgd in batches": (GOOD, ("--method", "sgd", "--batch-size", "4"), ["--method minibatch"]),
+    "l1_ratio without elasticnet": (GOOD, ("--l1-ratio", "0.5"), ["--l1-ratio", "--penalty elasticnet"]),
+    "start of the wrong length": (GOOD, ("--start", "1,2,3"), ["--start", "2 coefficients"]),
     "one of two targets missing": (GOOD, ("--target", "a,bb"), ["'bb'", "'b'"]),
     "a target named twice": (GOOD, ("--target", "a,a"), ["'a'", "twice"]),
     "three labels in one of two targets": (
@@ -55,10 +55,10 @@ FILES = {
     "a weight for no class": ("a,y\n1,0\n2,1\n", ("--loss", "logistic", "--class-weight", "2=1"), ["'2'"]),
     "a weight for a class twice": (GOOD, ("--class-weight", "0=1,0=2"), ["'0=1,0=2'", "balanced"]),
     "a class without a weight": (GOOD, ("--class-weight", "yes"), ["'yes'", "LABEL=WEIGHT"]),
-    "class weights for numbers": (GOOD, ("--class-weight", "balanced"), ["class_weight", "classification"]),
-    "too few penalty weights": (GOOD, ("--penalty-weights", "1", "--alpha", "1"), ["penalty_weights", "2 features"]),
+    "class weights for numbers": (GOOD, ("--class-weight", "balanced"), ["--class-weight", "classification"]),
+    "too few penalty weights": (GOOD, ("--penalty-weights", "1", "--alpha", "1"), ["--penalty-weights", "2 features"]),
     "a word for a penalty weight": (GOOD, ("--penalty-weights", "1,x"), ["'1,x'", "commas"]),
-    "negative clip": (GOOD, ("--clip-norm", "-1"), ["clip_norm", "above 0"]),
+    "negative clip": (GOOD, ("--clip-norm", "-1"), ["--clip-norm must", "above 0"]),
     "unknown penalty": (GOOD, ("--penalty", "l3"), ["'l3'", "'l2'"]),
     "unknown setting of a penalty": (GOOD, ("--penalty", "mcp:gama=3", "--alpha", "1"), ["'gama'", "'gamma'"]),
     "an unknown option": (GOOD, ("--learning-rat", "1"), ["--learning-rat"]),
@@ -152,7 +152,7 @@ def test_divergence_is_exit_code_1_and_names_a_rate_that_works(tmp_path):
     ran = fastgd("run", "diabetes", "--method", "gd", "--learning-rate", "1")
     assert ran.code == 1
     assert "diverged in epoch" in ran.err
-    rate = ran.err.split("learning_rate=")[1].split(" ")[0]
+    rate = ran.err.split("Try --learning-rate ")[1].split(" ")[0]
     assert fastgd("run", "diabetes", "--method", "gd", "--learning-rate", rate).code == 0
 
 

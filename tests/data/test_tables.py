@@ -201,7 +201,7 @@ def test_bad_frames(frame, columns, expected):
     with pytest.raises(DataError) as caught:
         to_arrays(frame(columns))
     assert str(caught.value).startswith(f"the table: {expected}")
-    assert "--drop" not in str(caught.value)
+    assert "drop=" not in str(caught.value)
 
 
 def test_a_pandas_index_is_no_feature():

@@ -155,19 +155,19 @@ BAD = {
     "long header": ("a,b,c,d\n1,2,3\n4,5,6\n", "line 2 has 3 fields where the header has 4"),
     "word": (
         "age,y\n1,2\n\nabc,4\n5,6\n",
-        "line 4, column 'age': 'abc' is not a number; mend the cell, or leave the column out with --drop age",
+        "line 4, column 'age': 'abc' is not a number; mend the cell, or leave the column out with drop=['age']",
     ),
     "word after a quoted line end": ('n,age,y\n"1\n",1,2\n2,abc,4\n', "line 4, column 'age': 'abc'"),
     "several words": ("age,y\n1,2\n?,4\n-,6\n", "line 3, column 'age': '?' is not a number; mend the 2 such cells, or"),
     "decimal comma": ('a,y\n"1,5",2\n2,3\n', "line 2, column 'a': '1,5' is not a number; mend the cell"),
     "column of words": (
         "sex,age,y\nmale,1,2\nfemale,3,4\n",
-        "line 2, column 'sex': 'male' is not a number, and it is a column of words; leave it out with --drop sex",
+        "line 2, column 'sex': 'male' is not a number, and it is a column of words; leave it out with drop=['sex']",
     ),
     "columns of words": (
         "a,b,my day,y\n,x,2020-01-01,1\nu,v,2020-01-02,2\n",
         "line 3, column 'a': 'u' is not a number, and 3 columns hold words or dates throughout; "
-        'leave the columns out with --drop "a,b,my day"',
+        "leave the columns out with drop=['a', 'b', 'my day']",
     ),
     "dates": (
         "day,a,y\n2020-01-01 10:00:00,1,2\n",
@@ -176,7 +176,7 @@ BAD = {
     "missing": (
         "a,b,y\n1,2,3\n4,,6\n, ,9\n",
         "3 missing values, the first in line 3, column 'b' (2 columns have some); "
-        "fill them in, or leave the columns out with --drop a,b",
+        "fill them in, or leave the columns out with drop=['a', 'b']",
     ),
     "one missing": (
         "a,b,y\n1,2,3\n4,NA,6\n",
@@ -185,7 +185,7 @@ BAD = {
     "nan": ("a,b,y\n1,2,3\n4, nan ,6\n", "1 missing value, the first in line 3, column 'b'"),
     "nothing in a column": (
         "a,b,y\n1,,3\n4,,6\n",
-        "column 'b' has no values at all; leave the column out with --drop b",
+        "column 'b' has no values at all; leave the column out with drop=['b']",
     ),
     "infinite": ("a,b,y\n1,2,3\n4,-inf,6\n", "1 infinite value, the first in line 3, column 'b'; replace them, or"),
     "overflow": ("a,b,y\n1,2,3\n4,1e999,6\n", "1 infinite value, the first in line 3, column 'b'"),

@@ -385,7 +385,7 @@ def test_a_large_landscape_is_not_drawn_and_the_page_says_why(folder, monkeypatc
         (("--report", "a.txt"), "a.txt: the suffix '.txt' is not known; it writes .html"),
         (("--report", "no/a.html"), "no/a.html: there is no folder"),
         (("--smooth", 0.9), "--smooth is of the picture of --plot: add --plot FILE.png, or --report FILE.html"),
-        (("--report", "a.html", "--smooth", 2), "--smooth: the beta of smoothing"),
+        (("--report", "a.html", "--smooth", 2), "--smooth is a number from 0 to less than 1"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_found_before_training(folder, monkeypatch, words, message):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ...errors import DataError
-from ...wording import comma_list
+from ...wording import option
 
 _LONGEST_HINT = 30  # columns; a longer list helps nobody
 
@@ -24,7 +24,7 @@ class Origin:
     ----------
     source : the file as the user named it, or the name of a built-in.
     place : from a row, counted from 0, to words such as "line 7".
-    from_file : whether ``--drop`` leaves columns out; in memory the caller does.
+    from_file : whether the option ``drop`` leaves columns out; in memory the caller does.
     instead : the advice in place of leaving a column out, where that is none.
     """
 
@@ -47,4 +47,4 @@ class Origin:
         advice = f"leave the {noun}{'s' if len(names) > 1 else ''} out"
         if not self.from_file or len(names) > _LONGEST_HINT:
             return advice
-        return f"{advice} with --drop {comma_list(names)}"
+        return f"{advice} with {option('drop', names)}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from ...errors import OptionError
+from ...wording import option
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Request:
             raise OptionError("drop and features take a list of names, not one string; write ['age'] for 'age'")
         several = tuple(map(str, target)) if isinstance(target, Iterable) and not isinstance(target, str) else None
         if several == ():
-            raise OptionError("target is a list without names; name a column, or leave it out")
+            raise OptionError(f"{option('target')} is a list without names; name a column, or leave it out")
         return cls(
             None if target is None else several or str(target),
             tuple(drop),
