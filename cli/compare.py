@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 @click.option(
     "--goal",
     type=float,
-    help="Objective to reach; epochs and seconds to it are counted.  [default: 99 % of the way to the lowest one found]",
+    help="Objective to count epochs and seconds to.  [default: 99 % of the way to the lowest one found]",
 )
 @click.option("--repeats", type=int, default=3, show_default=True, help="Number of timed fits per method.")
 @penalty_options

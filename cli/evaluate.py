@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from fastgd.wording import plural
+
 from .options import json_option, saved_loss_option
 
 
@@ -36,7 +38,7 @@ def evaluate(
 
     from .console import print_table
     from .models import load_model, open_for
-    from .summary import METRIC_NAMES, echo_json, in_words
+    from .summary import METRIC_NAMES, describe_target, echo_json
 
     result = load_model(model, loss)
     table = open_for(result, data, need_target=True, target=target, sample_weight=sample_weight, offset=offset)
@@ -46,7 +48,7 @@ def evaluate(
         return
     print_table(
         [
-            ("data", f"{table.source}: {table.n_samples:,} rows, {in_words(table.target_name)}"),
+            ("data", f"{table.source}: {plural(table.n_samples, 'row')}, {describe_target(table.target_name)}"),
             *((METRIC_NAMES[name], f"{value:.6g}") for name, value in metrics.items()),
         ]
     )

@@ -14,7 +14,11 @@ KINDS = ("linear", "logistic", "tutorial")
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--rows", type=click.IntRange(min=1), default=10_000, show_default=True, help="Number of rows.")
 @click.option(
-    "--features", type=click.IntRange(min=1), default=20, show_default=True, help="Number of columns without the target."
+    "--features",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="Number of columns without the target.",
 )
 @click.option(
     "--noise",

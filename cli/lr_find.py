@@ -33,10 +33,14 @@ LONGEST_BAR = 40  # characters
 SUGGESTED, DIVERGES = "<- suggested", "<- diverges"
 
 
-@click.command(cls=SectionedCommand, short_help="Try many learning rates in one pass and suggest one.", epilog=DATA_HELP)
+@click.command(
+    cls=SectionedCommand, short_help="Try many learning rates in one pass and suggest one.", epilog=DATA_HELP
+)
 @click.argument("data", default="linear")
 @table_options
-@click.option("--method", type=click.Choice(METHODS), default="minibatch", show_default=True, help="Method to train with.")
+@click.option(
+    "--method", type=click.Choice(METHODS), default="minibatch", show_default=True, help="Method to train with."
+)
 @penalty_options
 @rule_option
 @click.option(
@@ -45,7 +49,9 @@ SUGGESTED, DIVERGES = "<- suggested", "<- diverges"
     help="Learning rates to try, with commas between them.  [default: 24, from 1e-4 to 100 times the automatic one]",
 )
 @step_options
-@click.option("--epochs", type=int, help="Passes over the data for each rate.  [default: 1, or more for at least 50 steps]")
+@click.option(
+    "--epochs", type=int, help="Passes over the data for each rate.  [default: 1, or more for at least 50 steps]"
+)
 @start_options
 @click.option("--plot", type=picture_type, help="Plot the losses to this file as well: .png, .svg or .pdf.")
 @json_option

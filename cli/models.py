@@ -30,7 +30,7 @@ def open_for(
     sample_weight: str | None = None,
     offset: str | None = None,
 ) -> Table:
-    """The table with the model's columns, found by name if both have names; target and offset are the model's by default."""
+    """A table with the model's columns, by name if both have names; target and offset default to the model's."""
     features = result.feature_names or tuple(map(str, range(result.n_features)))
     own = (result.target_name,) if isinstance(result.target_name, str) else result.target_name
     return fastgd.open(

@@ -43,7 +43,7 @@ plot_options = together(
     click.option(
         "--plot-landscape",
         type=picture_type,
-        help="Plot the objective as contours to this file, with the path of the weights: over both weights if there are "
+        help="Plot contours of the objective and the path of the weights to this file: over both weights if there are "
         "two, else over the two main directions of the path.",
     ),
     click.option(

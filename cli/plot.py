@@ -25,13 +25,20 @@ COLOURS = ("blue", "red", "green", "magenta", "yellow", "cyan")
 
 @click.command(short_help="Plot the loss curves of traces.")
 @click.argument("traces", nargs=-1, required=True, metavar="TRACE...")
-@click.option("--output", "-o", type=picture_type, help="Plot to this file: .png, .svg or .pdf.  [default: a chart in the terminal]")
+@click.option(
+    "--output",
+    "-o",
+    type=picture_type,
+    help="Plot to this file: .png, .svg or .pdf.  [default: a chart in the terminal]",
+)
 @against_option
 @smooth_option
-@click.option("--curves", type=Names(), help=f"Curves to draw: {', '.join(CURVES)}.  [default: all of a single trace, one of each of several]")
 @click.option(
-    "--scale", type=click.Choice(SCALES), default="auto", show_default=True, help="Scale of the loss axis."
+    "--curves",
+    type=Names(),
+    help=f"Curves to draw: {', '.join(CURVES)}.  [default: all of a single trace, one of each of several]",
 )
+@click.option("--scale", type=click.Choice(SCALES), default="auto", show_default=True, help="Scale of the loss axis.")
 @click.option("--title", help="Title of the plot.  [default: the name of a single file]")
 def plot(
     traces: tuple[str, ...], output: Path | None, against: str | None, smooth: float | None, curves: list[str] | None,

@@ -29,8 +29,8 @@ def predict(model: Path, data: str, offset: str | None, loss: Any, output: Path 
     """Predict each row of DATA with MODEL, a file written by `fastgd run --save`.
 
     Columns are found by name, in any order; other columns are ignored. Writes the column `prediction`, or
-    `prediction_NAME` for each of several targets. For losses with probabilities it also writes `probability`, of the
-    larger of two labels; `probability_LABEL` for each of more labels; or `probability_NAME` for each of several targets.
+    `prediction_NAME` for each of several targets. If the loss has probabilities, it also writes `probability` of
+    the larger of two labels, `probability_LABEL` for each of more labels, or `probability_NAME` for each target.
     """
     from fastgd.data.names import COLUMN_SUFFIXES
     from fastgd.data.writers.whole_files import check_writable

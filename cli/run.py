@@ -46,7 +46,9 @@ ON_DIVERGENCE_HELP = "; ".join(f"{name}: {what}" for name, what in ON_DIVERGENCE
 )
 @click.argument("data", default="linear")
 @table_options
-@click.option("--method", type=click.Choice(list(METHODS)), default="auto", show_default=True, help="See Methods below.")
+@click.option(
+    "--method", type=click.Choice(list(METHODS)), default="auto", show_default=True, help="See Methods below."
+)
 @penalty_options
 @rule_option
 @rate_options
@@ -54,7 +56,9 @@ ON_DIVERGENCE_HELP = "; ".join(f"{name}: {what}" for name, what in ON_DIVERGENCE
 @epochs_option
 @click.option("--max-seconds", type=float, help="Maximum seconds of training, without compilation.")
 @tol_option
-@click.option("--gap-tol", type=float, help="Stop when the objective is proved to be within this distance of its minimum.")
+@click.option(
+    "--gap-tol", type=float, help="Stop when the objective is proved to be within this distance of its minimum."
+)
 @click.option(
     "--patience", type=int, default=5, show_default=True, help="Epochs without an improvement by --tol before stopping."
 )
@@ -81,7 +85,7 @@ ON_DIVERGENCE_HELP = "; ".join(f"{name}: {what}" for name, what in ON_DIVERGENCE
     type=click.Choice(list(ON_DIVERGENCE)),
     default="auto",
     show_default=True,
-    help=f"When the loss grows: {ON_DIVERGENCE_HELP}.",
+    help=f"What to do when the loss grows ({ON_DIVERGENCE_HELP}).",
 )
 @start_options
 @click.option("--save", type=click.Path(path_type=Path), help="Save the model to this file.")

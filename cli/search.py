@@ -61,9 +61,19 @@ class Spans(click.ParamType):  # type: ignore[type-arg]  # generic in newer vers
     help="Range to search: LO:HI for all weights, or one per weight with commas between them, the intercept last.  "
     "[default: -4:4]",
 )
-@click.option("--cells", type=int, default=4, show_default=True, help="Number of parts to divide each weight's span into.")
-@click.option("--rounds", type=int, default=3, show_default=True, help="Number of rounds; each divides the best cells of the one before.")
-@click.option("--keep", type=int, default=1, show_default=True, help="Number of best cells to divide in the next round.")
+@click.option(
+    "--cells", type=int, default=4, show_default=True, help="Number of parts to divide each weight's span into."
+)
+@click.option(
+    "--rounds",
+    type=int,
+    default=3,
+    show_default=True,
+    help="Number of rounds; each divides the best cells of the one before.",
+)
+@click.option(
+    "--keep", type=int, default=1, show_default=True, help="Number of best cells to divide in the next round."
+)
 @no_intercept_option
 @threads_option
 @click.option("--plot", type=picture_type, help="Plot the cells of all rounds to this file: .png, .svg or .pdf.")
@@ -206,8 +216,8 @@ def grid(cells: int, n_weights: int) -> str:
 
 
 def _describe(found: SearchResult) -> str:
-    kept = "the best one of each is" if found.keep == 1 else f"the best {found.keep} of each are"
-    again = f", {kept} cut up in the next" if len(found.rounds) > 1 else ""
+    kept = "the best cell is" if found.keep == 1 else f"the best {found.keep} cells are"
+    again = f", {kept} divided in the next" if len(found.rounds) > 1 else ""
     cells = grid(found.cells, len(found.span))
     return f"{plural(len(found.rounds), 'round')} of {cells} cells{again}; {found.seconds['fit']:.3g} s"
 

@@ -32,7 +32,7 @@ class SectionedCommand(click.Command):
         section_of = {name: section for section, names in SECTIONS.items() for name in names}
         rows: dict[str, list[tuple[str, str]]] = {section: [] for section in (*SECTIONS, "Output")}
         for parameter in self.get_params(ctx):
-            if (record := parameter.get_help_record(ctx)) is not None:
+            if isinstance(parameter, click.Option) and (record := parameter.get_help_record(ctx)) is not None:
                 rows[section_of.get(parameter.name or "", "Output")].append(record)
         for title, entries in [*rows.items(), *((title, [*words.items()]) for title, words in self.lists.items())]:
             if entries:

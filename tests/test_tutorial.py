@@ -94,7 +94,7 @@ def test_it_says_what_the_lesson_says():
     for words in (
         "predicts 4.0 before training, 7.99978 after it; the truth is 8",
         "so 4,048 are saved",
-        "beware       stopped at a saddle point",
+        "warning      stopped at a saddle point",
         "fastgd: training diverged in epoch 8: the loss grew instead of falling",
         "<- suggested",
         "(beta 0.9)",

@@ -1,4 +1,4 @@
-"""Bad input gets one clear sentence on standard error and exit code 2, and nothing is lost."""
+"""Bad input: one sentence on standard error, exit code 2, and no file is changed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from helpers.command_line import fastgd
 
 GOOD = "a,b,y\n1,2,3\n4,5,7\n6,1,2\n0,3,1\n"
 
-# What the file holds, the words after its name, and what the sentence has to say.
+# Content of the file, options after its name, and parts of the expected sentence.
 FILES = {
     "empty": ("", (), ["empty"]),
     "header only": ("a,b,y\n", (), ["no rows"]),
@@ -68,7 +68,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_one_sentence_and_exit_code_2(name, tmp_path):
+def test_error_is_one_sentence_with_exit_code_2(name, tmp_path):
     content, words, parts = FILES[name]
     path = tmp_path / "data.csv"
     path.write_text(content)
@@ -86,7 +86,7 @@ def refuse(ran, *parts: str) -> None:
         assert part in lines[0], lines[0]
 
 
-def test_missing_file(tmp_path):
+def test_error_for_a_missing_file_names_a_similar_one(tmp_path):
     (tmp_path / "houses.csv").write_text(GOOD)
     refuse(fastgd("run", tmp_path / "house.csv"), "house.csv", "houses.csv")
 
@@ -100,13 +100,13 @@ def test_an_unwritable_output_is_found_before_training(option, tmp_path, monkeyp
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_without_permission(tmp_path):
+def test_error_for_a_folder_without_permission(tmp_path):
     folder = tmp_path / "locked"
     folder.mkdir(mode=0o500)
     refuse(fastgd("run", "tutorial", "--save", folder / "m.fastgd"), "may not be written")
 
 
-def test_predictions_to_a_place_that_cannot_be_written(tmp_path):
+def test_error_for_predictions_to_an_unwritable_file(tmp_path):
     refuse(fastgd("predict", "m.fastgd", "tutorial", "-o", tmp_path / "none" / "p.csv"), "no folder")
 
 
@@ -119,36 +119,36 @@ def model(tmp_path_factory) -> Path:
     return path
 
 
-def test_more_features_at_predict_than_at_fit(model, tmp_path):
+def test_error_for_more_features_than_the_model(model, tmp_path):
     data = tmp_path / "wide.csv"
     data.write_text("1,2,3,4,5\n6,7,8,9,1\n")
     refuse(fastgd("predict", model, data), "5", "2")
 
 
-def test_a_column_missing_at_predict(model, tmp_path):
+def test_error_for_a_missing_column_at_predict(model, tmp_path):
     data = tmp_path / "narrow.csv"
     data.write_text("a,c\n1,2\n")
     refuse(fastgd("predict", model, data), "'b'")
 
 
 @pytest.mark.parametrize("keep", [0, 10, 200, -1])
-def test_a_truncated_model(model, keep, tmp_path):
+def test_error_for_a_truncated_model(model, keep, tmp_path):
     broken = tmp_path / "broken.fastgd"
     broken.write_bytes(model.read_bytes()[:keep])
     refuse(fastgd("predict", broken, "tutorial"), "broken.fastgd", "not a fastgd model")
 
 
-def test_a_foreign_file_for_a_model(tmp_path):
+def test_error_for_a_file_that_is_no_model(tmp_path):
     foreign = tmp_path / "foreign.fastgd"
     foreign.write_text("dear diary")
     refuse(fastgd("evaluate", foreign, "tutorial"), "foreign.fastgd", "not a fastgd model")
 
 
-def test_a_missing_model():
+def test_error_for_a_missing_model():
     refuse(fastgd("predict", "none.fastgd", "tutorial"), "none.fastgd")
 
 
-def test_divergence_is_exit_code_1_and_names_a_rate_that_works(tmp_path):
+def test_divergence_has_exit_code_1_and_suggests_a_rate_that_works(tmp_path):
     ran = fastgd("run", "diabetes", "--method", "gd", "--learning-rate", "1")
     assert ran.code == 1
     assert "diverged in epoch" in ran.err
@@ -156,7 +156,7 @@ def test_divergence_is_exit_code_1_and_names_a_rate_that_works(tmp_path):
     assert fastgd("run", "diabetes", "--method", "gd", "--learning-rate", rate).code == 0
 
 
-def test_a_failed_run_leaves_the_old_model_alone(tmp_path):
+def test_a_failed_run_does_not_change_the_saved_model(tmp_path):
     kept = tmp_path / "m.fastgd"
     fastgd("run", "tutorial", "--method", "gd", "--save", kept)
     before = kept.read_bytes()
@@ -165,7 +165,7 @@ def test_a_failed_run_leaves_the_old_model_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["m.fastgd"]
 
 
-def test_an_error_of_our_own_is_one_sentence_too(monkeypatch):
+def test_an_internal_error_is_one_sentence_with_exit_code_1(monkeypatch):
     import fastgd as library
 
     def broken(*words, **more):
@@ -174,7 +174,5 @@ def test_an_error_of_our_own_is_one_sentence_too(monkeypatch):
     monkeypatch.setattr(library, "open", broken)
     ran = fastgd("run", "tutorial")
     assert ran.code == 1
-    assert (
-        ran.err.strip()
-        == "fastgd: an error in fastgd itself (ZeroDivisionError: on purpose); FASTGD_TRACEBACK=1 shows where"
-    )
+    told = "internal error (ZeroDivisionError: on purpose); set FASTGD_TRACEBACK=1 to see the traceback"
+    assert ran.err.strip() == f"fastgd: {told}"

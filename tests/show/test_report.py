@@ -335,8 +335,8 @@ def test_a_run_reports_all_there_is_to_know(folder):
     assert page.texts["h1"] == ["tutorial: squared loss, penalty l2 0.25, gd, learning rate 0.01"]
     facts = dict(zip(page.texts["th"][9:], page.texts["td"][7:], strict=True))  # behind the table
     assert page.texts["td"][:2] == ["0.01", "30"]
-    assert {name: facts[name] for name in ("max_epochs", "seed", "rows", "names", "target", "its greatest value")} == {
-        "max_epochs": "30", "seed": "0", "rows": "3", "names": "x", "target": "y", "its greatest value": "6",
+    assert {name: facts[name] for name in ("max_epochs", "seed", "rows", "names", "target", "target maximum")} == {
+        "max_epochs": "30", "seed": "0", "rows": "3", "names": "x", "target": "y", "target maximum": "6",
     }  # fmt: skip
     assert facts["intercept"] == f"{ran.json['intercept']:.6g}"
     assert facts["R2 on training"] == f"{ran.json['metrics']['r2']:.6g}"
@@ -384,7 +384,7 @@ def test_a_large_landscape_is_not_drawn_and_the_page_says_why(folder, monkeypatc
     [
         (("--report", "a.txt"), "a.txt: the suffix '.txt' is not known; it writes .html"),
         (("--report", "no/a.html"), "no/a.html: there is no folder"),
-        (("--smooth", 0.9), "--smooth is of the picture of --plot: add --plot FILE.png, or --report FILE.html"),
+        (("--smooth", 0.9), "--smooth needs a plot: add --plot FILE.png or --report FILE.html"),
         (("--report", "a.html", "--smooth", 2), "--smooth is a number from 0 to less than 1"),
     ],
 )  # fmt: skip

@@ -314,5 +314,5 @@ def test_on_the_command_line():
     coef = command(*words, "--json", "--shards", 2).json["coef"]
     assert coef == fastgd.fit(table, shards=2, **options).coef.tolist()
     assert coef != fastgd.fit(table, **options).coef.tolist()
-    assert "2 shards side by side" in command(*words, "--shards", 2).out
+    assert "2 shards in parallel" in command(*words, "--shards", 2).out
     assert command(*words, "--shards", 0).code == 2
