@@ -134,7 +134,7 @@ def model_facts(run: Result | DivergedError, result: Result, table: Table) -> di
     facts: dict[str, Any] = dict(weight_rows(result))
     if isinstance(run, Result):
         metrics = training_metrics(table, result)
-        facts |= {f"{METRIC_NAMES[name]} on training": value for name, value in metrics.items()}
+        facts |= {f"{METRIC_NAMES[name]} on the training data": value for name, value in metrics.items()}
     return facts
 
 

@@ -109,7 +109,7 @@ def print_summary(table: Table, result: Result, seconds_read: float, files: dict
         *_curve(result),
         ("gap", _gap(result)),
         *validation_rows(result),
-        ("on training", describe_metrics(training_metrics(table, result))),
+        ("metrics", f"{describe_metrics(training_metrics(table, result))} (training data)"),
         *weight_rows(result),
     ]
     rows += [("remark", text) for text in result.remarks]

@@ -339,7 +339,7 @@ def test_a_run_reports_all_there_is_to_know(folder):
         "max_epochs": "30", "seed": "0", "rows": "3", "names": "x", "target": "y", "target maximum": "6",
     }  # fmt: skip
     assert facts["intercept"] == f"{ran.json['intercept']:.6g}"
-    assert facts["R2 on training"] == f"{ran.json['metrics']['r2']:.6g}"
+    assert facts["R2 on the training data"] == f"{ran.json['metrics']['r2']:.6g}"
     charts = json.loads(page.scripts[0])
     assert len(charts["curves"]["data"][0]["y"]) == len(charts["surface"]["paths"][0]["x"]) == 31
     assert list(chosen(charts["curves"], "Smoothing")) == ["off", "on (beta 0.5)"]
