@@ -20,6 +20,7 @@ from .solvers.options import check_whole
 from .terms.losses import LOSSES
 from .terms.penalties import describe_penalty, resolve_penalty
 from .training.progress import current_reporter
+from .wording import option
 
 SPAN = (-4.0, 4.0)
 # Maximum number of evaluations of all rounds, for example one round of 4 parameters with 22 cells each.

@@ -26,6 +26,7 @@ from .training.progress import Reporter, current_reporter, reporting_to
 from .training.run import Run
 from .training.start import start_weights
 from .training.watch import divergence_limit
+from .wording import option
 
 # The default rates go from SMALLEST to LARGEST times the automatic one, which covers slow progress and divergence.
 SMALLEST, LARGEST, N_RATES = 1e-4, 1e2, 24

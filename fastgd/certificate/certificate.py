@@ -22,6 +22,7 @@ from ..kernels.outputs_gradient import is_joint
 from ..objective.evaluation import Evaluation
 from ..objective.objective import Objective
 from ..terms.losses import LOSSES, Softmax
+from ..wording import option
 from .conjugates import fenchel_gap, is_finite, leaves_free, reach, why_no_conjugate
 from .dual_point import DualPoint, dual_point, rounding, softmax_point
 from .quadratic import Quadratic, is_quadratic
@@ -92,7 +93,8 @@ class Certificate:
     def require(self) -> None:
         """Raise an `OptionError` where ``gap_tol`` asks for what cannot be had."""
         if self.reason:
-            raise OptionError(f"gap_tol needs a bound on how far the optimum is, and there is none: {self.reason}")
+            needs = f"{option('gap_tol')} needs a bound on how far the optimum is"
+            raise OptionError(f"{needs}, and there is none: {self.reason}")
 
     @property
     def state(self) -> CertificateState:

@@ -41,7 +41,8 @@ def as_target(columns: list[np.ndarray], loss: Any) -> Target:
         return _as_classes(columns[0], joint) if classifies else Target(_as_numbers(columns[0]))
     if joint:
         raise OptionError(
-            f"this loss takes one target, but y has {len(columns)}: fit one at a time, or loss='logistic'"
+            f"this loss takes one target, but y has {len(columns)}: fit one at a time, or take "
+            f"{option('loss', 'logistic')}"
         )
     named = [(column, f"column {k + 1} of y") for k, column in enumerate(columns)]
     if not classifies:

@@ -19,7 +19,7 @@ from ..data.sample_weights import as_row_values
 from ..errors import DataError, FastgdError
 from ..objective.linear_predictor import predict_linear
 from ..terms.losses import LOSSES
-from ..wording import label, plural
+from ..wording import label, option, plural
 
 # Version of the model file. A release that adds or changes a field of `Result` raises it and keeps reading older files.
 FORMAT_VERSION = 1
@@ -117,7 +117,7 @@ class Result:
         matrix = select_columns(matrix, names, self.feature_names, self.n_features)
         z = predict_linear(matrix, self.coef, self.intercept)
         if offset is not None:
-            z += as_row_values("offset", offset, len(z)).reshape(-1, *[1] * (z.ndim - 1))
+            z += as_row_values(option("offset"), offset, len(z)).reshape(-1, *[1] * (z.ndim - 1))
         if not np.isfinite(z).all():
             wrong = np.flatnonzero(~np.isfinite(z.reshape(len(z), -1)).all(axis=1))
             where = f"{plural(len(wrong), 'row')}, the first in row {wrong[0] + 1}"

@@ -47,7 +47,7 @@ def _fill(params: np.ndarray, start: Any, objective: Objective) -> None:
     try:
         coef, intercept = np.asarray(coef, dtype=np.float64), np.asarray(intercept, dtype=np.float64)
     except (TypeError, ValueError):
-        raise OptionError("start must be coefficients, (coefficients, intercept) or a Result") from None
+        raise OptionError(f"{option('start')} must be coefficients, (coefficients, intercept) or a Result") from None
     if coef.shape not in ((), params[..., :d].shape):
         wanted = f"{objective.n_outputs} x {d} coefficients" if objective.several else f"{d} coefficients"
         raise OptionError(f"start has the shape {coef.shape}, but the model has {wanted}")
@@ -57,6 +57,6 @@ def _fill(params: np.ndarray, start: Any, objective: Objective) -> None:
     if objective.fit_intercept:
         params[..., d] = intercept
     elif intercept.any():
-        raise OptionError(f"start has the intercept {intercept}, but the model is fitted without one")
+        raise OptionError(f"{option('start')} has the intercept {intercept}, but the model is fitted without one")
     if not np.isfinite(params).all():
-        raise OptionError("start holds NaN or infinity")
+        raise OptionError(f"{option('start')} holds NaN or infinity")

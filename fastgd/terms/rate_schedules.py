@@ -221,7 +221,7 @@ class Pegasos:
 
 def _strength(schedule: str, alpha: float) -> float:
     if not alpha > 0:
-        hint = f"give alpha, or say '{schedule}:alpha=0.0001'"
+        hint = f"give {option('alpha')}, or say '{schedule}:alpha=0.0001'"
         raise OptionError(f"schedule '{schedule}' divides by the strength of the penalty, which is 0: {hint}")
     return alpha
 

@@ -21,6 +21,7 @@ from ..solvers.plan import Plan
 from ..solvers.rate_search import rows_to_try
 from ..solvers.solver_choice import make_solver
 from ..solvers.step_size import StepSize
+from ..wording import for_reader, option
 from .divergence_guard import Diverged
 from .loop import TrainingLoop
 from .progress import Reporter, reporting_to
@@ -72,30 +73,29 @@ def explain(objective: Objective, options: Options, plan: Plan, start: np.ndarra
     """Why training from ``start`` diverged in this epoch, and what to do about it."""
     what = f"training diverged in epoch {epoch}: the loss grew instead of falling"
     if getattr(options.schedule, "sets_rate", False):
-        text = f"{what}, since the rates of its schedule are too large; try another schedule"
+        text = f"{what}. The rates of the schedule are too large: try another schedule"
         return Divergence(text, epoch, None, None, ())
     rate, own_units = plan.learning_rate, is_identity(plan.preconditioner)
     limit, symbol = _stable_rate(objective, options, plan)
     columns = _large_columns(objective) if own_units else ()
     suggested = suggest_rate(objective, options, plan, start)
     if limit is not None and rate > limit:
-        cause = f"since the learning rate {rate:g} is above {_short(limit)}, up to which it is sure to be stable"
-        cause += f" ({symbol})"
-    else:  # whatever the limit says, it is none here
-        cause, limit = f"since the learning rate {rate:.4g} is too large for these data", None
-    sentences = [f"{what}, {cause}", *_about_columns(objective, columns), _advice(options, suggested, own_units)]
+        cause = f"The learning rate {rate:g} is too large: rates up to {_short(limit)} ({symbol}) are stable"
+    else:  # the limit does not hold here
+        cause, limit = f"The learning rate {rate:.4g} is too large for these data", None
+    sentences = [what, cause, *_about_columns(objective, columns), _advice(options, suggested, own_units)]
     return Divergence(". ".join(sentences), epoch, limit, suggested, columns)
 
 
 def _stable_rate(objective: Objective, options: Options, plan: Plan) -> tuple[float | None, str]:
-    """The largest rate that is sure to be stable, and its formula; None where there is none."""
+    """The largest rate known to be stable, and its formula; None where there is none."""
     bounded = getattr(objective.loss, "curvature", None) is not None
     if not bounded or getattr(options.rule, "adaptive", False) or options.method in QUASI_NEWTON:
         return None, ""
     found = smoothness(objective, plan.preconditioner, plan.batch_size)
     most = stable_limit(options, plan.batch_size >= objective.n_samples)
     constant = float(found.constants.max())
-    return (most / constant, f"{most:.3g} / {found.symbol}") if constant > 0 else (None, "")
+    return (most / constant, f"{most:.3g}/{found.symbol}") if constant > 0 else (None, "")
 
 
 # --- What to try ----------------------------------------------------------------------------------------------------
@@ -162,11 +162,13 @@ def round_down(value: float) -> float:
 
 def _advice(options: Options, suggested: float | None, own_units: bool) -> str:
     if options.learning_rate == "auto":
-        clip = "" if options.clip_norm else ", or clip_norm, which shortens the steps of rows far from all others"
-        return ("Try a smaller learning_rate" if suggested is None else f"Try learning_rate={suggested:g}") + clip
+        clip = "" if options.clip_norm else f", or {option('clip_norm')}, which shortens the steps of outlying rows"
+        smaller = f"a smaller {option('learning_rate')}" if suggested is None else option("learning_rate", suggested)
+        return f"Try {smaller}{clip}"
     scales = ", which also scales the columns" if own_units and options.scale == "auto" else ""
-    auto = f"'auto'{scales}"
-    return f"Try learning_rate={auto}" if suggested is None else f"Try learning_rate={suggested:g} or {auto}"
+    if suggested is None:
+        return f"Try {option('learning_rate', 'auto')}{scales}"
+    return f"Try {option('learning_rate', suggested)} or {for_reader(repr('auto'), 'auto')}{scales}"
 
 
 # --- Which columns are to blame -------------------------------------------------------------------------------------

@@ -211,7 +211,7 @@ def test_error_about_a_frame_names_the_row_and_column(frame, columns, expected):
     with pytest.raises(DataError) as caught:
         to_arrays(frame(columns))
     assert str(caught.value).startswith(f"the table: {expected}")
-    assert "--drop" not in str(caught.value)
+    assert "drop=" not in str(caught.value)
 
 
 def test_a_pandas_index_is_not_a_feature():

@@ -152,7 +152,7 @@ BAD = {
     "decimal comma": ('a,y\n"1,5",2\n2,3\n', "line 2, column 'a': '1,5' is not a number; fix the value"),
     "column of words": (
         "sex,age,y\nmale,1,2\nfemale,3,4\n",
-        "line 2, column 'sex': 'male' is not a number, and it is a column of words; leave it out with --drop sex",
+        "line 2, column 'sex': 'male' is not a number, and it is a column of words; leave it out with drop=['sex']",
     ),
     "columns of words": (
         "a,b,my day,y\n,x,2020-01-01,1\nu,v,2020-01-02,2\n",
@@ -175,7 +175,7 @@ BAD = {
     "nan": ("a,b,y\n1,2,3\n4, nan ,6\n", "1 missing value, the first in line 3, column 'b'"),
     "nothing in a column": (
         "a,b,y\n1,,3\n4,,6\n",
-        "column 'b' has no values at all; leave the column out with --drop b",
+        "column 'b' has no values at all; leave the column out with drop=['b']",
     ),
     "infinite": ("a,b,y\n1,2,3\n4,-inf,6\n", "1 infinite value, the first in line 3, column 'b'; replace them, or"),
     "overflow": ("a,b,y\n1,2,3\n4,1e999,6\n", "1 infinite value, the first in line 3, column 'b'"),

@@ -335,11 +335,11 @@ def test_run_writes_a_report(folder):
     assert page.texts["h1"] == ["tutorial: squared loss, penalty l2 0.25, gd, learning rate 0.01"]
     facts = dict(zip(page.texts["th"][9:], page.texts["td"][7:], strict=True))  # after the cells of the table
     assert page.texts["td"][:2] == ["0.01", "30"]
-    assert {name: facts[name] for name in ("max_epochs", "seed", "rows", "names", "target", "its greatest value")} == {
-        "max_epochs": "30", "seed": "0", "rows": "3", "names": "x", "target": "y", "its greatest value": "6",
+    assert {name: facts[name] for name in ("max_epochs", "seed", "rows", "names", "target", "target maximum")} == {
+        "max_epochs": "30", "seed": "0", "rows": "3", "names": "x", "target": "y", "target maximum": "6",
     }  # fmt: skip
     assert facts["intercept"] == f"{ran.json['intercept']:.6g}"
-    assert facts["R2 on training"] == f"{ran.json['metrics']['r2']:.6g}"
+    assert facts["R2 on the training data"] == f"{ran.json['metrics']['r2']:.6g}"
     charts = json.loads(page.scripts[0])
     assert len(charts["curves"]["data"][0]["y"]) == len(charts["landscape"]["paths"][0]["x"]) == 31
     assert list(chosen(charts["curves"], "Smoothing")) == ["off", "on (beta 0.5)"]

@@ -357,7 +357,7 @@ def test_auto(X, y, options, method):
         ({"method": "newton", "clip_norm": 1.0}, "leave clip_norm out"),
         ({"method": "lbfgs", "batch_size": 10}, "leave batch_size out"),
         ({"method": "newton", "loss": "absolute"}, "has kinks"),
-        ({"method": "newton", "penalty": "scad", "alpha": 0.1}, "convex penalties"),
+        ({"method": "newton", "penalty": "scad", "alpha": 0.1}, "needs a convex penalty"),
         ({"method": "lbfgs", "penalty": "l1", "alpha": 0.1}, "without kinks"),
         ({"method": "lbfgs", "average": True}, "average"),
     ],

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ...errors import DataError
-from ...wording import comma_list
+from ...wording import option
 
 _MAX_LISTED = 30  # columns listed after --drop
 
@@ -47,4 +47,4 @@ class Origin:
         advice = f"leave the {noun}{'s' if len(names) > 1 else ''} out"
         if not self.from_file or len(names) > _MAX_LISTED:
             return advice
-        return f"{advice} with --drop {comma_list(names)}"
+        return f"{advice} with {option('drop', names)}"
