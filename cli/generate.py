@@ -30,7 +30,7 @@ KINDS = ("linear", "logistic", "tutorial")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random numbers.")
 def generate(kind: str, out: Path, rows: int, features: int, noise: float, seed: int) -> None:
     """Write an artificial data set of KIND to the file OUT (.csv, .tsv, .parquet, .npy, .npz, .svm, ...)."""
-    from fastgd.data.names import TABLE_SUFFIXES
+    from fastgd.data.file_formats import TABLE_SUFFIXES
     from fastgd.data.readers.generators import generate as draw
     from fastgd.data.writers.write_table import check_writable, write
 

@@ -41,11 +41,11 @@ def info(warm_up: bool, as_json: bool, quiet: bool) -> None:
 
 def compile_usual(quiet: bool) -> str:
     """Compile the kernels that most fits need; return a message about it."""
-    from fastgd.warm_up import usual
+    from fastgd.warm_up import common_fits
 
     from .console import counted
 
-    began, kinds = time.perf_counter(), list(usual())
+    began, kinds = time.perf_counter(), list(common_fits())
     compiled = 0
     with counted("compiling", len(kinds), quiet) as begins:
         for kind in kinds:

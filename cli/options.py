@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from fastgd.data.names import BUILTINS, TABLE_SUFFIXES
+from fastgd.data import BUILTINS
+from fastgd.data.file_formats import TABLE_SUFFIXES
 from fastgd.losses import LOSSES
 from fastgd.penalties import PENALTY_NAMES
 from fastgd.rules import RULES

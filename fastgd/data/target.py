@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, OptionError
-from ..wording import label, plural
+from ..wording import label, option, plural
 from .feature_matrix import writable_view
 
 

@@ -11,12 +11,12 @@ from ..errors import DataError, OptionError
 from ..kernels.row_targets import NONE, Targets
 from ..terms.losses import check_targets
 from ..terms.penalties import Box
-from .validation_set import CheckedRows, as_validation_sample, hold_out, is_fraction
 from .feature_matrix import as_matrix, check_finite, shape_of, take_rows
 from .row_source import MemoryRows
-from .table import Table
 from .sample_weights import as_row_values, as_sample_weight, class_factors, factors_by_row, normalized
+from .table import Table
 from .target import as_columns, as_target
+from .validation_set import CheckedRows, as_validation_sample, hold_out, is_fraction
 
 
 @dataclass(frozen=True)

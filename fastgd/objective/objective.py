@@ -96,7 +96,12 @@ class Objective:
             strength=strength,
             rate_shares=rate_shares,
             independent=True,
+            passes=PassCounter(self.n_samples),
         )
+
+    def as_independent(self) -> Objective:
+        """The same F, whose outputs may diverge without ending training."""
+        return self._with(independent=True, passes=PassCounter(self.n_samples))
 
     def _with(self, **changes: Any) -> Objective:
         names = "penalty_weights", "strength", "rate_shares", "independent", "passes", "share_of_pass"
@@ -148,7 +153,7 @@ class Objective:
             launch(self.X, self.targets, params, self.n_features, self.loss, work, row_derivatives)
             losses, gradient = work.losses.copy(), work.gradient.copy()
         else:
-            kernel = self._batch_gradient if row_derivatives is None else batch_gradient
+            kernel: Any = self._batch_gradient if row_derivatives is None else batch_gradient
             launch = kernel if self.parallel else kernel.serial
             work, blocks, gradient = self._work, self._blocks, np.empty(self.n_parameters)
             coef, b = self._as_kernels_take(params)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ..errors import OptionError
-from ..wording import for_reader
 
 
 def smooth(values: Any, beta: float = 0.9) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import DataError, DivergedError, OptionError
-from ..wording import option, quoted
+from ..wording import quoted
 from .smoothing import smooth
 
 if TYPE_CHECKING:

@@ -84,7 +84,7 @@ class AdaptiveGradientDescent(SolverBase):
         state = state._replace(params=params, t=state.t + 1, at=after, rate=following, growth=growth, norms=norms)
         report = self.report(state)
         return state, report._replace(
-            running_loss=before.loss, rate=rate, gradient=lambda: before.gradient, seen=tuple(seen)
+            running_losses=before.losses, rate=rate, gradient=lambda: before.gradient, seen=tuple(seen)
         )
 
     def report(self, state: AdaptiveState) -> StepReport:

@@ -96,7 +96,7 @@ class LimitedMemory(NamedTuple):
         """``length`` is right for the first step."""
         return cls(None, diagonal, float(diagonal.max()), length, self_scaling=True)
 
-    def change(self, at: ScaledEvaluation, stepper: Stepper) -> tuple[np.ndarray, float]:  # noqa: ARG002
+    def change(self, at: ScaledEvaluation, stepper: Stepper) -> tuple[np.ndarray, float]:
         direction = -at.gradient
         shares = []
         for s, y, curvature in reversed(self.pairs):
@@ -127,7 +127,7 @@ class LimitedMemory(NamedTuple):
         if self.hessian is not None:
             return self.hessian.solve(gradient)
         assert self.diagonal is not None
-        return gradient / self.diagonal
+        return np.asarray(gradient / self.diagonal)
 
 
 CurvatureModel = DenseCurvature | LimitedMemory

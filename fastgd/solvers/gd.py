@@ -57,7 +57,7 @@ class GradientDescent(SolverBase):
         after = objective.evaluate(params)
         norms = mapping_norms(params, after.gradient, self.rate, self.stepper)
         state = state._replace(t=state.t + 1, at=after, norms=norms)
-        report = StepReport(before.loss, rate, lambda: gradient, seen=(after,))
+        report = StepReport(before.losses, rate, lambda: gradient, seen=(after,))
         return state, self._with_tests(state, report)
 
     def report(self, state: GradientDescentState) -> StepReport:

@@ -15,7 +15,7 @@ class LazyMean(NamedTuple):
     """The sums, and the number of updates in them; ``sums`` is None where nothing is averaged."""
 
     sums: LazySum | LazySums | None
-    count: int
+    n_updates: int
 
     @classmethod
     def make(cls, objective: Objective, is_wanted: bool) -> LazyMean:
@@ -31,9 +31,9 @@ class LazyMean(NamedTuple):
         if self.sums is None:
             return self
         skip = min(max(begin - (t + 1), 0), n_updates)
-        return LazyMean(self.sums._replace(skip=skip), self.count + n_updates - skip)
+        return LazyMean(self.sums._replace(skip=skip), self.n_updates + n_updates - skip)
 
     def value(self) -> np.ndarray:
         """The mean."""
         assert self.sums is not None
-        return self.sums.total / self.count
+        return self.sums.total / self.n_updates

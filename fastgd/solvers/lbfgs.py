@@ -52,7 +52,7 @@ class LBFGS(SolverBase):
         objective: Objective,
         state: QuasiNewtonState,
         rows: RowBlock,
-        step_size: StepSize,  # noqa: ARG002
+        step_size: StepSize,
     ) -> tuple[QuasiNewtonState, StepReport]:
         if state.t:
             norm = float(np.linalg.norm(state.norms))

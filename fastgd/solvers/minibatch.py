@@ -55,11 +55,11 @@ class MinibatchDescent(SolverBase):
         # Shards have the threads already.
         self.launch = of_fixed_types(kernel if n_chunks > 1 and plan.shards == 1 else kernel.serial)
 
-    def init(self, objective: Objective, params: np.ndarray, start: Evaluation | None) -> MinibatchState:  # noqa: ARG002
+    def init(self, objective: Objective, params: np.ndarray, start: Evaluation | None) -> MinibatchState:
         m, v, s = (aligned(np.zeros_like(self.stepper.m)) for _ in range(3))
         return MinibatchState(aligned(params), 0, m, v, s, aligned(self.stepper.mean))
 
-    def order_number(self, state: MinibatchState, epoch: int, passes_left: float) -> int | None:  # noqa: ARG002
+    def order_number(self, state: MinibatchState, epoch: int, passes_left: float) -> int | None:
         return epoch
 
     def step(
@@ -81,10 +81,12 @@ class MinibatchDescent(SolverBase):
         if objective.several:
             self.losses[:] = 0.0
             self.launch(X, targets, order, size, rates, first, loss, stepper, params, self.losses, self.work)
-            total = float(self.losses.sum())
+            losses = self.losses.copy()
         else:
-            total = float(self.launch(X, targets, order, size, rates, first, loss, stepper, params, self.work))
-        report = StepReport(total / len(order), float(rates[-1]), lambda: self.work.gradient.copy())
+            losses = np.array(
+                [float(self.launch(X, targets, order, size, rates, first, loss, stepper, params, self.work))]
+            )
+        report = StepReport(losses / len(order), float(rates[-1]), lambda: self.work.gradient.copy())
         return state._replace(t=state.t + len(rates)), report
 
     def params(self, state: MinibatchState) -> np.ndarray:
@@ -97,4 +99,5 @@ class MinibatchDescent(SolverBase):
         return max(state.t - self.average + 1, 0) if self.average else 0
 
     def _stepper(self, state: MinibatchState) -> Stepper:
-        return self.stepper._replace(m=state.m, v=state.v, s=state.s, mean=state.mean)
+        stepper: Stepper = self.stepper
+        return stepper._replace(m=state.m, v=state.v, s=state.s, mean=state.mean)

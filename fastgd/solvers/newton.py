@@ -78,7 +78,7 @@ class Newton(SolverBase):
         objective: Objective,
         state: QuasiNewtonState,
         rows: RowBlock,
-        step_size: StepSize,  # noqa: ARG002
+        step_size: StepSize,
     ) -> tuple[QuasiNewtonState, StepReport]:
         if state.t:
             norm = float(np.linalg.norm(state.norms))

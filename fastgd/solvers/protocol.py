@@ -33,7 +33,8 @@ class StepReport(NamedTuple):
 
     Attributes
     ----------
-    running_loss : mean loss of the rows before their own update; of steps on all rows the mean loss there.
+    running_losses : of each output the mean loss of the rows before their own update, shape (n_outputs,); of steps on
+        all rows the mean loss there.
     rate : the last learning rate or step length.
     gradient : gives the gradient of the last update, for the trace of single updates.
     evaluation : F and its gradient at the parameters after the step, where they are known.
@@ -44,7 +45,7 @@ class StepReport(NamedTuple):
     stop_reason : "tol" or "precision" where the solver has converged by its own test, else empty.
     """
 
-    running_loss: float
+    running_losses: np.ndarray
     rate: float
     gradient: Callable[[], np.ndarray]
     evaluation: Evaluation | None = None
@@ -53,6 +54,11 @@ class StepReport(NamedTuple):
     reference_norms: np.ndarray | None = None
     is_epoch: bool = True
     stop_reason: str = ""
+
+    @property
+    def running_loss(self) -> float:
+        """The sum over the outputs."""
+        return float(self.running_losses.sum())
 
 
 class Solver(Protocol):
@@ -86,11 +92,11 @@ class SolverBase:
     rows_per_call = 0
     rows_per_update = 0
 
-    def order_number(self, state: Any, epoch: int, passes_left: float) -> int | None:  # noqa: ARG002
+    def order_number(self, state: Any, epoch: int, passes_left: float) -> int | None:
         return None
 
     def report(self, state: Any) -> StepReport:
-        return StepReport(np.nan, np.nan, lambda: np.zeros_like(state.params))
+        return StepReport(np.full(1, np.nan), np.nan, lambda: np.zeros_like(state.params))
 
     def params(self, state: Any) -> np.ndarray:
         return np.asarray(state.params)

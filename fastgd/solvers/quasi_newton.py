@@ -134,5 +134,5 @@ def report_of(state: QuasiNewtonState, length: float, seen: tuple[ScaledEvaluati
     assert state.at is not None
     at = state.at.at
     return StepReport(
-        at.loss, length, lambda: at.gradient, at, tuple(one.at for one in seen), state.norms, state.reference_norms
+        at.losses, length, lambda: at.gradient, at, tuple(one.at for one in seen), state.norms, state.reference_norms
     )

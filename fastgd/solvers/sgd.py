@@ -59,10 +59,10 @@ class StochasticGradientDescent(SolverBase):
         else:
             self.v, self.paid = aligned(np.zeros(d, objective.dtype)), aligned(np.zeros(d))
 
-    def init(self, objective: Objective, params: np.ndarray, start: Evaluation | None) -> SerialState:  # noqa: ARG002
+    def init(self, objective: Objective, params: np.ndarray, start: Evaluation | None) -> SerialState:
         return SerialState(aligned(params), 0, LazyMean.make(objective, bool(self.begin)))
 
-    def order_number(self, state: SerialState, epoch: int, passes_left: float) -> int | None:  # noqa: ARG002
+    def order_number(self, state: SerialState, epoch: int, passes_left: float) -> int | None:
         return epoch
 
     def step(
@@ -86,22 +86,20 @@ class StochasticGradientDescent(SolverBase):
             sgd_outputs_epoch(
                 X, targets, order, rates, loss, self.each, self.clip, params, self.losses, self.lazy, mean.sums
             )
-            total, derivatives = float(self.losses.sum()), self.lazy.z.copy()
+            losses, derivatives = self.losses.copy(), self.lazy.z.copy()
         else:
             l1, l2 = objective.penalty.l1, objective.penalty.l2
             total, last = sgd_epoch(
                 X, targets, order, rates, loss, l1, l2, self.clip, params, self.v, self.paid, mean.sums
             )
-            derivatives = np.array([last])
+            losses, derivatives = np.array([float(total)]), np.array([last])
         i = int(order[-1])
-        report = StepReport(
-            float(total) / len(order), float(rates[-1]), lambda: row_gradient(objective, i, derivatives)
-        )
+        report = StepReport(losses / len(order), float(rates[-1]), lambda: row_gradient(objective, i, derivatives))
         return SerialState(params, state.t + len(order), mean), report
 
     def params(self, state: SerialState) -> np.ndarray:
-        return state.mean.value() if state.mean.count else state.params
+        return state.mean.value() if state.mean.n_updates else state.params
 
     def averaged_updates(self, state: SerialState) -> int:
         """How many updates are in the mean that `params` gives; 0 where it gives the last parameters."""
-        return state.mean.count
+        return state.mean.n_updates

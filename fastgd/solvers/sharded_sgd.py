@@ -50,7 +50,7 @@ class ShardedSGD(SolverBase):
     def init(self, objective: Objective, params: np.ndarray, start: Evaluation | None) -> ShardedState:
         return ShardedState(params, 0, tuple(solver.init(objective, params, start) for solver in self.solvers))
 
-    def order_number(self, state: ShardedState, epoch: int, passes_left: float) -> int | None:  # noqa: ARG002
+    def order_number(self, state: ShardedState, epoch: int, passes_left: float) -> int | None:
         return epoch
 
     def step(
@@ -64,19 +64,19 @@ class ShardedSGD(SolverBase):
         bounds = [len(order) * s // self.n_shards for s in range(self.n_shards + 1)]
         parts = [order[start:stop] for start, stop in pairwise(bounds)]
 
-        def descend(k: int) -> tuple[SerialState | MinibatchState, float]:
+        def descend(k: int) -> tuple[SerialState | MinibatchState, np.ndarray]:
             shard, part = state.shards[k], parts[k]
             shard.params[...] = state.params
             if not len(part):
-                return shard, 0.0
+                return shard, np.zeros(objective.n_outputs)
             with np.errstate(all="ignore"):  # the error state is the thread's own
                 shard, report = self.solvers[k].descend(objective, shard, part, rates[: len(part)])  # type: ignore[arg-type]
-            return shard, report.running_loss * len(part)
+            return shard, report.running_losses * len(part)
 
         done = list(self.pool.map(descend, range(self.n_shards)))
         shards = tuple(shard for shard, _ in done)
         state.params[...] = weighted_mean([shard.params for shard in shards], [len(part) for part in parts])
-        running = sum(losses for _, losses in done) / len(order)
+        running = np.sum([losses for _, losses in done], axis=0) / len(order)
         report = StepReport(running, float(rates[-1]), lambda: np.zeros_like(state.params))
         return ShardedState(state.params, state.t + len(rates), shards), report
 

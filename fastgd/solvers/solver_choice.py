@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..objective.objective import Objective
 from .adaptive_gd import AdaptiveGradientDescent
 from .gd import GradientDescent
@@ -16,7 +18,7 @@ from .sgd import StochasticGradientDescent, has_own_kernel
 from .sharded_sgd import ShardedSGD
 from .variance_reduced import VarianceReduced
 
-SOLVERS = {
+SOLVERS: dict[str, Callable[[Objective, Options, Plan], Solver]] = {
     "gd": GradientDescent,
     "sgd": StochasticGradientDescent,
     "minibatch": MinibatchDescent,

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import OptionError
 from ..objective.objective import Objective
+from ..wording import option
 
 
 def default_start(objective: Objective, seed: int) -> np.ndarray:

@@ -70,18 +70,18 @@ class LazyUpdates:
 
     def run(
         self, objective: Objective, state: VarianceReducedState, order: np.ndarray, rate: float, share: float
-    ) -> tuple[float, np.ndarray]:
+    ) -> tuple[np.ndarray, np.ndarray]:
         """An update for each row: the summed losses before each, and how far the last derivatives moved."""
-        params, mean, total = np.atleast_2d(state.params), np.atleast_2d(state.mean_gradient), 0.0
+        params, mean = np.atleast_2d(state.params), np.atleast_2d(state.mean_gradient)
         self._set_rate(objective, rate, len(state.row_derivatives[0]))
-        moves = np.empty(objective.n_outputs)
+        total, moves = np.empty(objective.n_outputs), np.empty(objective.n_outputs)
         for k, (one, drift) in enumerate(zip(self.outputs, self.drifts, strict=True)):
             table = state.row_derivatives[k]
             before = table[order[-1]]
             losses, last = variance_reduced_epoch(
                 self.X, one.targets, order, table, share, objective.loss, params[k], mean[k], drift
             )
-            total, moves[k] = total + float(losses), last - before
+            total[k], moves[k] = losses, last - before
         return total, moves
 
     def _set_rate(self, objective: Objective, rate: float, n_samples: int) -> None:
@@ -119,7 +119,7 @@ class GeneralUpdates:
 
     def run(
         self, objective: Objective, state: VarianceReducedState, order: np.ndarray, rate: float, share: float
-    ) -> tuple[float, np.ndarray]:
+    ) -> tuple[np.ndarray, np.ndarray]:
         """An update for each row: the summed losses before each, and how far the last derivatives moved."""
         before = state.row_derivatives[order[-1]].copy()
         self.losses[:] = 0.0
@@ -127,7 +127,7 @@ class GeneralUpdates:
             objective.X, self.targets, order, rate, state.row_derivatives, share, objective.loss,
             np.atleast_2d(state.params), np.atleast_2d(state.mean_gradient), self.stepper, self.z, self.losses,
         )  # fmt: skip
-        return float(self.losses.sum()), self.z - before
+        return self.losses.copy(), self.z - before
 
 
 class VarianceReduced(SolverBase):
@@ -150,13 +150,13 @@ class VarianceReduced(SolverBase):
         self,
         objective: Objective,
         params: np.ndarray,
-        start: Evaluation | None,  # noqa: ARG002
+        start: Evaluation | None,
     ) -> VarianceReducedState:
         reference = norms_at_zero(objective, self.rate, self.stepper) if self.tol and params.any() else None
         table = self.updates.empty_table(objective)
         return VarianceReducedState(params.copy(), 0, table, np.zeros_like(params), reference_norms=reference)
 
-    def order_number(self, state: VarianceReducedState, epoch: int, passes_left: float) -> int | None:  # noqa: ARG002
+    def order_number(self, state: VarianceReducedState, epoch: int, passes_left: float) -> int | None:
         # Without a pass of updates to follow, an anchor would be for nothing.
         return None if state.needs_anchor and passes_left > 1 else state.walks + 1
 
@@ -179,7 +179,7 @@ class VarianceReduced(SolverBase):
         norms = mapping_norms(state.params, gradient, self.rate, self.stepper)
         reference = norms if state.reference_norms is None else state.reference_norms
         state = state._replace(needs_anchor=False, walks_at_anchor=state.walks, reference_norms=reference)
-        return state, StepReport(at.loss, rate, lambda: gradient, at, (at,), norms, reference)
+        return state, StepReport(at.losses, rate, lambda: gradient, at, (at,), norms, reference)
 
     def _update(
         self, objective: Objective, state: VarianceReducedState, rows: RowBlock, rate: float
@@ -188,12 +188,12 @@ class VarianceReduced(SolverBase):
         assert order is not None
         objective.passes.add(len(order))
         mean = state.mean_gradient.copy()
-        total, moves = self.updates.run(objective, state, order, rate, 1.0 / n if self.is_saga else 0.0)
+        losses, moves = self.updates.run(objective, state, order, rate, 1.0 / n if self.is_saga else 0.0)
         state = state._replace(t=state.t + len(order))
         if rows.start + len(order) >= n:
             state = self._after_walk(objective, state._replace(walks=state.walks + 1))
         i = int(order[-1])
-        report = StepReport(total / len(order), rate, lambda: row_gradient(objective, i, moves) + mean)
+        report = StepReport(losses / len(order), rate, lambda: row_gradient(objective, i, moves) + mean)
         return state, report
 
     def _after_walk(self, objective: Objective, state: VarianceReducedState) -> VarianceReducedState:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from ..compile.term import term
 from ..errors import OptionError
+from ..wording import option
 from .schedule_protocol import SCHEDULES, Schedule, ScheduleTraits, bind_schedule, schedule_traits
 
 __all__ = [

@@ -64,7 +64,8 @@ class Checkpoint(NamedTuple):
         described = {"format": FORMAT, "content": _describe(tuple(self), arrays)}
         text = np.frombuffer(json.dumps(described).encode(), np.uint8)
         buffer = io.BytesIO()
-        np.savez(buffer, description=text, **{f"array_{k}": array for k, array in enumerate(arrays)})
+        named: dict[str, Any] = {f"array_{k}": array for k, array in enumerate(arrays)}
+        np.savez(buffer, description=text, **named)
         return buffer.getvalue()
 
     @classmethod

@@ -61,18 +61,21 @@ class TrainingLoop:
         certificate: Certificate,
         validation: ValidationMonitor | None = None,
         compile_seconds: Callable[[], float] = lambda: 0.0,
+        after_call: Callable[[np.ndarray], None] = lambda _losses: None,
         after_epoch: Callable[[TrainingLoop], None] = lambda _loop: None,
     ) -> None:
         self.objective, self.options, self.solver, self.step_size = objective, options, solver, step_size
         self.at_start, self.start, self.certificate, self.validation = at_start, start.copy(), certificate, validation
-        self.after_epoch, self._compile_seconds = after_epoch, compile_seconds
+        self.after_call, self.after_epoch, self._compile_seconds = after_call, after_epoch, compile_seconds
         self.trace = TraceRecorder(start, options.trace == "step", objective.rows.positions)
         self.guard = DivergenceGuard(objective, at_start, bool(getattr(options.schedule, "sets_rate", False)))
         self.time_limit = TimeLimit(options.max_seconds, lambda: self.seconds)
         self.orders = RowOrder(objective.n_samples, objective.rows.row_bytes, str(options.shuffle), options.seed)
         self.rules = self._stop_rules()
-        self.epoch, self.stop, self.state = 0, Stop("max_epochs"), None
-        self.params, self.known = start.copy(), None
+        self.epoch, self.stop = 0, Stop("max_epochs")
+        self.state: Any = None
+        self.params: np.ndarray = start.copy()
+        self.known: Evaluation | None = None
         self._is_done, self.is_cut_short = False, False
         self._began = time.perf_counter() - compile_seconds()
 
@@ -141,24 +144,25 @@ class TrainingLoop:
                 self.trace.add_update(
                     self.epoch + 1, self.epoch + 1, -1, report.running_loss, report.rate, report.gradient(), params
                 )
-            self._after_call(1.0, report.running_loss)
+            self._after_call(1.0, report.running_losses)
         return report
 
     def _updates(self, order: np.ndarray) -> StepReport | None:
         """Updates on all rows of an ``order``, a kernel call at a time; None where the time was over before the end."""
-        n, total, report = len(order), 0.0, None
+        n, total, report = len(order), np.zeros(1), None
         for start in range(0, n, self.solver.rows_per_call):
             rows = RowBlock(order[start : start + self.solver.rows_per_call], self.epoch + 1, start)
             if self.trace.by_update:
                 self._record_updates(rows)
             self.state, report = self.solver.step(self.objective, self.state, rows, self.step_size)
             done = min(start + self.solver.rows_per_call, n)
-            total += report.running_loss * (done - start)
+            total = total + report.running_losses * (done - start)
             self._after_call(done / n, total / done)
             if done < n and self.time_limit.is_over:
-                return self._end_within_epoch(total / done, report.rate)
+                self._end_within_epoch(float(total.sum()) / done, report.rate)
+                return None
         assert report is not None
-        return report._replace(running_loss=total / n)
+        return report._replace(running_losses=total / n)
 
     def _record_updates(self, rows: RowBlock) -> None:
         """Take the updates of a call one at a time, in a copy of the state, so that training itself stays as it is."""
@@ -173,8 +177,9 @@ class TrainingLoop:
         self.objective.passes.monitoring += self.objective.passes.training - counted
         self.objective.passes.training = counted
 
-    def _after_call(self, fraction: float, running_loss: float) -> None:
-        done = self.epoch + fraction
+    def _after_call(self, fraction: float, running_losses: np.ndarray) -> None:
+        done, running_loss = self.epoch + fraction, float(running_losses.sum())
+        self.after_call(running_losses)
         self.trace.calls.append((done, self.objective.passes.training, self.seconds, running_loss))
         self.guard.check_call(self.epoch, self.state.params, running_loss)
         current_reporter().advanced(done, self.options.max_epochs, running_loss)

@@ -24,6 +24,7 @@ from ..solvers.plan import Plan, make_plan
 from ..solvers.solver_choice import make_solver
 from ..solvers.starting_point import starting_point
 from ..solvers.step_size import SHRINK, StepSize
+from ..wording import option
 from .checkpoint import Checkpoint, fingerprint
 from .divergence import Divergence, explain
 from .divergence_guard import Diverged
@@ -61,9 +62,11 @@ class Run:
         validation: Objective | None = None,
         certify: bool = True,
         checkpoint: Checkpoint | None = None,
+        after_call: Callable[[np.ndarray], None] = lambda _losses: None,
         after_epoch: Callable[[Run], None] = lambda _run: None,
     ) -> None:
         self.objective, self.validation, self.certify = objective, validation, certify
+        self._after_call, self._after_epoch = after_call, after_epoch
         self.options = choose_method(objective, options)
         self.remarks: list[str] = []
         self.divergence: Divergence | None = None
@@ -73,9 +76,13 @@ class Run:
         self.clock = CompileClock(current_reporter().compiling)
         began = time.perf_counter()
         n_threads = self._threads()
-        with self.clock.listening(), threads(n_threads), compile_error():
-            with np.errstate(all="ignore"):  # divergence is looked for, not stumbled over
-                self._train(starting_point(start, objective, options.seed), checkpoint, after_epoch)
+        with (
+            self.clock.listening(),
+            threads(n_threads),
+            compile_error(),
+            np.errstate(all="ignore"),  # divergence is looked for, not stumbled over
+        ):
+            self._train(starting_point(start, objective, options.seed), checkpoint)
         elapsed = time.perf_counter() - began
         self.seconds = {"compile": self.clock.seconds, "fit": elapsed - self.clock.seconds}
 
@@ -89,7 +96,7 @@ class Run:
 
     # --- Training ---------------------------------------------------------------------------------------------------
 
-    def _train(self, start: np.ndarray, checkpoint: Checkpoint | None, after_epoch: Callable[[Run], None]) -> None:
+    def _train(self, start: np.ndarray, checkpoint: Checkpoint | None) -> None:
         known = self._evaluate_start(start)
         self.plan = make_plan(self.objective, self.options)
         if (wanted := self.options.shards or 1) > self.plan.shards:
@@ -107,7 +114,8 @@ class Run:
             certificate=self.certificate,
             validation=self._monitor(),
             compile_seconds=lambda: self.clock.seconds,
-            after_epoch=lambda _loop: after_epoch(self),
+            after_call=self._after_call,
+            after_epoch=lambda _loop: self._after_epoch(self),
         )
         try:
             self._descend(known, checkpoint)

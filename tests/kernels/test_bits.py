@@ -6,14 +6,15 @@ import os
 import subprocess
 import sys
 
-import numpy as np
-import pytest
-import scipy.sparse as sp
-
-import fastgd
 import fastgd.objective.problem
 import fastgd.solvers.steps
 import fastgd.solvers.stochastic
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from fastgd.objective.problem import PARALLEL_FROM, row_blocks
+
+import fastgd
 from fastgd.compile.jit import thread_pool_size, threads
 from fastgd.data.feature_matrix import as_matrix, dtype_of
 from fastgd.kernels.batch_gradient import batch_gradient, linear_predictor, mean_loss, row_norms
@@ -23,7 +24,6 @@ from fastgd.kernels.row_access import BLOCK_ROWS
 from fastgd.kernels.row_targets import Targets
 from fastgd.kernels.update_step import Preconditioner, Stepper
 from fastgd.losses import LOSSES
-from fastgd.objective.problem import PARALLEL_FROM, row_blocks
 from fastgd.penalties import ElasticNet
 from fastgd.rules import RULES
 

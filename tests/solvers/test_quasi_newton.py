@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from fastgd.solvers.steps import SAMPLE_ROWS
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
@@ -17,7 +18,6 @@ from fastgd.losses import LOSSES
 from fastgd.penalties import Box, ElasticNet
 from fastgd.rules import SGD
 from fastgd.solvers.quasi_newton import Dense, Hessian, LimitedMemory, lower_factor, solver_of
-from fastgd.solvers.steps import SAMPLE_ROWS
 
 random = np.random.default_rng(5)
 N, D = 300, 5

@@ -7,13 +7,13 @@ import re
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from fastgd.training.watch import Watch
 
 import fastgd
 from fastgd import DivergedError
 from fastgd.data.table import Table
 from fastgd.losses import LOSSES
 from fastgd.solvers import stochastic
-from fastgd.training.watch import Watch
 
 METHODS = ["gd", "sgd", "minibatch"]
 methods = pytest.mark.parametrize("method", METHODS)

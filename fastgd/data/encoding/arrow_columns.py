@@ -55,17 +55,16 @@ def target_array(column: Any, name: str, origin: Origin) -> Array:
     """The target: (n_rows,) float64, or str labels if the column has words."""
     column = decode_dictionary(column)
     if is_number(column.type):
-        y: Array = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
-        check_finite_target(y, name, origin)
-        return y
+        numbers: Array = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        check_finite_target(numbers, name, origin)
+        return numbers
     labels = pc.utf8_trim_whitespace(_cast(column, pa.large_string(), name, origin))
     missing = pc.fill_null(pc.equal(labels, ""), True).to_numpy(zero_copy_only=False)
     check_finite_target(np.where(missing, np.nan, 0.0), name, origin)
     _check_labels(labels, name, origin)
     coded = labels.combine_chunks().dictionary_encode()
     distinct: Array = np.array(coded.dictionary.to_pylist(), dtype=np.str_)
-    y: Array = distinct[coded.indices.to_numpy()]
-    return y
+    return np.asarray(distinct[coded.indices.to_numpy()])
 
 
 def _check_labels(labels: Any, name: str, origin: Origin) -> None:
