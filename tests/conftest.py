@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-# Before numba is imported: the processes of pytest-xdist share their kernels. Two compilations of the same may round
-# the last bit otherwise, so tests that compare a kernel with its serial twin take both from `twins`.
+# Before numba is imported: the processes of pytest-xdist share their kernels.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["NUMBA_CACHE_DIR"] = str(Path(__file__).parents[1] / ".pytest_cache" / "kernels")
 

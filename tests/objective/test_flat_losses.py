@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from fastgd.objective.problem import Problem
+from fastgd.objective.scaled import Scaled
 from scipy.optimize import minimize
 
 import fastgd
@@ -11,9 +13,7 @@ from fastgd.kernels.row_targets import Targets
 from fastgd.kernels.second_derivatives import curvatures, curvatures_of_outputs
 from fastgd.kernels.update_step import Preconditioner, Stepper
 from fastgd.losses import LOSSES
-from fastgd.objective.problem import Problem
 from fastgd.objective.sampled_hessian import Sample
-from fastgd.objective.scaled import Scaled
 from fastgd.penalties import ElasticNet
 from fastgd.rules import SGD
 from fastgd.solvers.quasi_newton import LimitedMemory, QuasiNewton

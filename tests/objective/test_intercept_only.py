@@ -7,6 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from fastgd.objective.problem import RowOptions
+from fastgd.objective.scaled import Scaled
+from fastgd.solvers.beginning import beginning
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import logsumexp
 
@@ -15,12 +18,9 @@ from fastgd.fitting import pose
 from fastgd.kernels.update_step import Preconditioner, Stepper
 from fastgd.losses import LOSSES
 from fastgd.objective.intercept_only import best_constant, best_intercepts, loss_at_zero
-from fastgd.objective.problem import RowOptions
 from fastgd.objective.sampled_hessian import Sample
-from fastgd.objective.scaled import Scaled
 from fastgd.penalties import ElasticNet
 from fastgd.rules import SGD
-from fastgd.solvers.beginning import beginning
 
 random = np.random.default_rng(21)
 N, D = 240, 4

@@ -7,22 +7,22 @@ import importlib
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from fastgd.objective.problem import Problem, RowOptions
+from fastgd.objective.scaled import Scaled
+from fastgd.solvers.steps import FEWEST_SAMPLE_ROWS, SAMPLE_ROWS, SAMPLE_ROWS_FOR_SQUARED, sample_size
 
 import fastgd
 import fastgd.objective.gram
-from fastgd.data.matrix import as_matrix
+from fastgd.data.feature_matrix import as_matrix
 from fastgd.fitting import pose
 from fastgd.kernels.update_step import Preconditioner, Stepper
 from fastgd.losses import LOSSES
 from fastgd.objective import sampled_hessian as sampled
 from fastgd.objective.intercept_only import loss_at_zero
-from fastgd.objective.problem import Problem, RowOptions
 from fastgd.objective.sampled_hessian import Sample, independent, working_rows
-from fastgd.objective.scaled import Scaled
 from fastgd.penalties import ElasticNet
 from fastgd.rules import SGD
 from fastgd.solvers.quasi_newton import Dense, Hessian, LimitedMemory
-from fastgd.solvers.steps import FEWEST_SAMPLE_ROWS, SAMPLE_ROWS, SAMPLE_ROWS_FOR_SQUARED, sample_size
 
 newton = importlib.import_module("fastgd.solvers.newton")  # under its name the package has the function
 shortfall = newton.shortfall

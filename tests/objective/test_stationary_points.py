@@ -131,7 +131,7 @@ def test_stochastic_steps_that_linger_there_are_told_of_another_seed():
 
     result = dataclasses.replace(fit(method="gd"), method="sgd")
     assert _where_stopped(result) == [
-        ("beware", "stopped at a saddle point: try another --seed or --start"),
+        ("warning", "stopped at a saddle point: try another --seed or --start"),
     ]
 
 

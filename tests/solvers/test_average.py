@@ -294,11 +294,11 @@ def test_none_at_all():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "gd"}, "average goes with the methods sgd and minibatch, .* and not with 'gd': leave it out"),
-        ({"method": "svrg"}, "and not with 'svrg'"),
-        ({"rule": "asgd"}, "rule 'asgd' makes the model from the weights of its steps in a way of its own here"),
-        ({"rule": "schedule_free"}, "rule 'schedule_free' makes the model"),
-        ({"rule": "nesterov", "penalty": "l1", "alpha": 0.1}, "rule 'nesterov' makes the model"),
+        ({"method": "gd"}, "average is for the methods sgd and minibatch, .* not for 'gd': leave it out"),
+        ({"method": "svrg"}, "not for 'svrg'"),
+        ({"rule": "asgd"}, "rule 'asgd' keeps a model apart from the weights .* leave average out"),
+        ({"rule": "schedule_free"}, "rule 'schedule_free' keeps a model apart"),
+        ({"rule": "nesterov", "penalty": "l1", "alpha": 0.1}, "rule 'nesterov' keeps a model apart"),
     ],
 )
 def test_what_has_no_mean(options, message):

@@ -200,7 +200,7 @@ def test_gd_records_the_norm_of_its_gradient():
 
 @methods
 def test_too_large_a_rate_diverges_and_says_so(method):
-    message = r"diverged in epoch \d+: .*learning rate 50 is above 0\.\d+.* Try learning_rate=0\.\d+"
+    message = r"diverged in epoch \d+: .*learning rate 50 is too large: rates up to 0\.\d+ .* Try learning_rate=0\.\d+"
     with pytest.raises(DivergedError, match=message) as caught:
         fit(method, learning_rate=50.0, max_epochs=100)
     left = caught.value.result

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from fastgd.objective.problem import RowOptions
+from fastgd.solvers.steps import SAMPLE_ROWS, sample_size
 
 import fastgd
 from fastgd.data.row_order import spread_rows
 from fastgd.fitting import pose
 from fastgd.losses import LOSSES
-from fastgd.objective.problem import RowOptions
 from fastgd.objective.sampled_hessian import Sample
 from fastgd.penalties import ElasticNet
-from fastgd.solvers.steps import SAMPLE_ROWS, sample_size
 
 random = np.random.default_rng(2)
 N, D = 60_000, 10

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from fastgd.solvers.steps import SAMPLE_ROWS
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
@@ -17,7 +18,6 @@ from fastgd.losses import LOSSES
 from fastgd.penalties import Box, ElasticNet
 from fastgd.rules import SGD
 from fastgd.solvers.quasi_newton import Dense, Hessian, LimitedMemory, lower_factor, solver_of
-from fastgd.solvers.steps import SAMPLE_ROWS
 
 random = np.random.default_rng(5)
 N, D = 300, 5
@@ -302,7 +302,7 @@ def test_curvatures_of_softmax(rng):
 
 @pytest.mark.parametrize("n_chunks", [1, 3])
 def test_mean_squares(n_chunks):
-    from fastgd.data.matrix import as_matrix
+    from fastgd.data.feature_matrix import as_matrix
 
     for form in (np.asarray, sp.csr_array):
         matrix, out = as_matrix(form(X))[0], np.empty(D)
@@ -357,7 +357,7 @@ def test_auto(X, y, options, method):
         ({"method": "newton", "clip_norm": 1.0}, "leave clip_norm out"),
         ({"method": "lbfgs", "batch_size": 10}, "leave batch_size out"),
         ({"method": "newton", "loss": "absolute"}, "has kinks"),
-        ({"method": "newton", "penalty": "scad", "alpha": 0.1}, "convex penalties"),
+        ({"method": "newton", "penalty": "scad", "alpha": 0.1}, "needs a convex penalty"),
         ({"method": "lbfgs", "penalty": "l1", "alpha": 0.1}, "without kinks"),
         ({"method": "lbfgs", "average": True}, "average"),
     ],

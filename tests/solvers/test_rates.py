@@ -7,10 +7,10 @@ import math
 
 import numpy as np
 import pytest
+from fastgd.solvers.local_rate import following
 from helpers.command_line import fastgd as command
 
 import fastgd
-from fastgd.solvers.local_rate import following
 
 random = np.random.default_rng(0)
 X = random.normal(size=(60, 3))

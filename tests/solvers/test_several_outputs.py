@@ -216,9 +216,9 @@ def test_the_offset_joins_every_output():
 
 
 def test_probabilities_are_for_losses_that_have_them():
-    with pytest.raises(fastgd.FastgdError, match="has no classes, so no probabilities"):
+    with pytest.raises(fastgd.FastgdError, match="is no classification and has no probabilities"):
         fit(TARGETS).predict_proba(X)
-    with pytest.raises(fastgd.FastgdError, match="gives scores, which are no probabilities"):
+    with pytest.raises(fastgd.FastgdError, match="gives scores, not probabilities"):
         replace(fit(CLASSES, "logistic"), loss=fastgd.losses.LOSSES["hinge"]()).predict_proba(X)
 
 
@@ -343,7 +343,7 @@ BAD = {
     ),
     "numbers": (TARGETS[:, 0], "logistic", DataError, "y has 43 different numbers .*; for a regression use"),
     "numbers for softmax": (TARGETS[:, 0], "softmax", DataError, "for a regression use loss='squared'"),
-    "one class": (["a"] * N, "softmax", DataError, "y is a in every row: there is nothing to tell apart"),
+    "one class": (["a"] * N, "softmax", DataError, "y is a in every row: a classification needs two classes"),
     "one class of several": (np.column_stack([TWO[:, 0], 0 * CLASSES]), "logistic", DataError, "column 2 of y is 0 in"),
     "a constant target": (np.column_stack([TARGETS[:, 0], 0 * CLASSES]), LOSS, DataError, "column 2 of y is 0 in"),
     "numbers of several": (TARGETS, "logistic", DataError, "but column 1 of y has 43 different numbers"),

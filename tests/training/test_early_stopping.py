@@ -263,7 +263,11 @@ def test_a_share_to_validate_on(files, tmp_path):
 
 @pytest.mark.parametrize(
     ("validation", "words"),
-    [("2", "validation is a fraction"), ("nowhere.csv", "--validation: nowhere.csv"), ("diabetes", "--validation: ")],
+    [
+        ("2", "must be a fraction"),
+        ("nowhere.csv", "--validation: nowhere.csv"),
+        ("diabetes", "--validation: "),
+    ],
 )
 def test_what_a_person_gets_wrong(files, validation, words):
     ran = command("run", files[0], *GD, "--validation", validation)
