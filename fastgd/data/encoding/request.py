@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import OptionError
+from ...wording import option
 
 
 @dataclass(frozen=True)
