@@ -155,7 +155,7 @@ def search(
     with clock.listening(), threads(n_threads), compile_error():
         done = _all_rounds(problem, box, cells, rounds, keep)
     elapsed = time.perf_counter() - began
-    best = min(done, key=lambda one: one.objectives[one.kept[0]])  # the first one in a tie
+    best = min(done, key=lambda round_: round_.objectives[round_.kept[0]])  # the first one in a tie
     weights = best.centres[best.kept[0]]
     d = problem.n_features
     return SearchResult(
@@ -182,7 +182,7 @@ def search(
     )
 
 
-def count_evaluations(n_weights: int, cells: int, rounds: int, keep: int) -> int:
+def count_evaluations(n_parameters: int, cells: int, rounds: int, keep: int) -> int:
     """The number of evaluations of F.
 
     Raises
@@ -190,13 +190,13 @@ def count_evaluations(n_weights: int, cells: int, rounds: int, keep: int) -> int
     OptionError
         When there are too many, ``keep`` exceeds the number of cells, or cells become too small for float64.
     """
-    per_round: int = cells**n_weights
+    per_round: int = cells**n_parameters
     total = per_round * (1 + (rounds - 1) * keep)
     if keep > per_round:
         raise OptionError(f"keep={keep} is more than the {per_round} cells of the first round")
     if total > MAX_EVALUATIONS:
         raise OptionError(
-            f"{n_weights} weights with {cells} cells each need {total:,} evaluations, and search does at most "
+            f"{n_parameters} weights with {cells} cells each need {total:,} evaluations, and search does at most "
             f"{MAX_EVALUATIONS:,}: use fewer columns, no intercept or fewer cells, or use fit"
         )
     if cells**rounds > MAX_RESOLUTION:
@@ -206,15 +206,15 @@ def count_evaluations(n_weights: int, cells: int, rounds: int, keep: int) -> int
 
 def _as_box(span: Any, problem: Problem) -> np.ndarray:
     """Lower and upper bound of each parameter, shape (n_parameters, 2)."""
-    n_weights = problem.n_parameters
+    n_parameters = problem.n_parameters
     try:
         box = np.array(span, dtype=np.float64)
     except (TypeError, ValueError):
         box = np.zeros(0)
-    if box.shape not in ((2,), (1, 2), (n_weights, 2)):
-        each = f"{n_weights} pairs, the intercept last" if problem.fit_intercept else f"{n_weights} pairs"
+    if box.shape not in ((2,), (1, 2), (n_parameters, 2)):
+        each = f"{n_parameters} pairs, the intercept last" if problem.fit_intercept else f"{n_parameters} pairs"
         raise OptionError(f"span must be a pair of numbers, low and high, or a pair per weight ({each}), not {span!r}")
-    box = np.broadcast_to(box, (n_weights, 2)).copy()
+    box = np.broadcast_to(box, (n_parameters, 2)).copy()
     for low, high in box:
         if not (math.isfinite(high - low) and low < high):
             raise OptionError(f"a span must go from a finite number to a larger one, not from {low:g} to {high:g}")
@@ -254,6 +254,6 @@ def _remarks(problem: Problem, weights: np.ndarray, size: np.ndarray, box: np.nd
     names = [*(problem.feature_names or (f"coefficient {j}" for j in range(problem.n_features))), "the intercept"]
     edge = (weights - box[:, 0] < size) | (box[:, 1] - weights < size)
     at_edge = ", ".join(names[j] for j in np.flatnonzero(edge))
-    return (f"the best cell is at the edge of the span of {at_edge}: a wider span may have a better one",) * bool(
-        at_edge
-    )
+    if not at_edge:
+        return ()
+    return (f"the best cell is at the edge of the span of {at_edge}: a wider span may have a better one",)

@@ -109,7 +109,7 @@ def test_unsupported_method_has_the_reason():
 
 
 @pytest.mark.parametrize(
-    ("options", "error", "told"),
+    ("options", "error", "message"),
     [
         ({"methods": ["gdd"]}, OptionError, "unknown method 'gdd'"),
         ({"methods": ["gd:4"]}, OptionError, "'gd:4' is not a method"),
@@ -122,8 +122,8 @@ def test_unsupported_method_has_the_reason():
         ({"sample_weight": [1.0]}, DataError, "sample_weight"),
     ],
 )
-def test_invalid_options_are_refused(options, error, told):
-    with pytest.raises(error, match=told):
+def test_invalid_options_are_refused(options, error, message):
+    with pytest.raises(error, match=message):
         fastgd.compare(X, Y, **options)
 
 
@@ -174,7 +174,7 @@ def test_command_draws_plots(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("--methods", "nothing"), "unknown method 'nothing'"),
         (("--plot", "picture.bmp"), ".png"),
@@ -182,10 +182,10 @@ def test_command_draws_plots(tmp_path):
         (("--against", "step", "--plot", "a.png"), "--trace-steps"),
     ],
 )
-def test_command_reports_wrong_usage_in_one_sentence(words, told):
+def test_command_reports_wrong_usage_in_one_sentence(words, message):
     ran = command("compare", "diabetes", *words)
     assert ran.code == 2
-    assert told in ran.err
+    assert message in ran.err
     assert "Traceback" not in ran.err
 
 

@@ -102,8 +102,8 @@ class Trace:
             raise OptionError(f"{self.label}: has no {' or '.join(names)}, only {' and '.join(self.curves)}")
         for curve in found:
             if axis not in curve.x:
-                told = f"{self.label}: the {curve.label} is recorded by {', '.join(curve.x)}, not by {axis}"
-                raise OptionError(told + STEPS_ADVICE if axis == "step" else told)
+                message = f"{self.label}: the {curve.label} is recorded by {', '.join(curve.x)}, not by {axis}"
+                raise OptionError(message + STEPS_ADVICE if axis == "step" else message)
         return found
 
 

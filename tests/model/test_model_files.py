@@ -56,8 +56,8 @@ def test_newer_format_is_refused_and_says_to_upgrade(version, tmp_path):
     header, arrays = contents(fit(), tmp_path)
     newer = {**header, "format": f"fastgd model {version}", "a new field": 1}
     (tmp_path / "file").write_bytes(zipped(**arrays, header=as_array(newer)))
-    told = rf"written by a newer version of fastgd \(model format {version}; this version reads up to 1\); upgrade with"
-    assert_refused(tmp_path / "file", match=told)
+    message = rf"written by a newer version of fastgd \(model format {version}; this version reads up to 1\); upgrade"
+    assert_refused(tmp_path / "file", match=message)
 
 
 @pytest.mark.parametrize(

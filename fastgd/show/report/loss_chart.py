@@ -93,9 +93,9 @@ def _line(name: str, complete: bool, k: int) -> Chart:
 def _cross(trace: Trace, loss: float, k: int) -> Chart:
     height = f"loss {loss:.3g}" if np.isfinite(loss) else "loss not finite"
     mark = {"color": look(k)[0], "symbol": "x", "size": 13, "line": {"width": 1, "color": "#8c8c8c"}}
-    told = f"{trace.label} diverged in epoch {trace.diverged}, {height}"
+    text = f"{trace.label} diverged in epoch {trace.diverged}, {height}"
     return {
-        "name": chart_text(told), "legendgroup": f"curve {k}", "mode": "markers", "marker": mark, "cliponaxis": False,
+        "name": chart_text(text), "legendgroup": f"curve {k}", "mode": "markers", "marker": mark, "cliponaxis": False,
         "hovertemplate": height,
     }  # fmt: skip
 
