@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import fastgd
 
-from .finish import MOST_ITERATIONS, Finish, Fits, finish, settle
+from .finish import MAX_ITERATIONS, Finish, Fits, finish, settle
 from .peers import DIRECT, OPTIONAL, missing, other_peers, solvers_of_scikit_learn
 from .problems import Peer, Race, races
 from .scale import Scale
@@ -49,7 +49,7 @@ def fits_of(peers: dict[str, Peer], race: Race) -> Iterator[Fits]:
     for name, peer in peers.items():
         with contextlib.suppress(Exception):
             peer(race.head())(1)
-        yield Fits(name, peer(race), lambda weights: race.objective(*weights), 1 if name in DIRECT else MOST_ITERATIONS)
+        yield Fits(name, peer(race), lambda weights: race.objective(*weights), 1 if name in DIRECT else MAX_ITERATIONS)
 
 
 def fastest_of(peers: list[Fits], targets: dict[float, float], us: dict[float, Finish | None]) -> dict[float, Finish]:

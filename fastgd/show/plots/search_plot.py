@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ...grid_search import Round, SearchResult
 
 # Number of cells above which .svg and .pdf contain them as an image, to limit the size of the file.
-MOST_SHAPES = 4096
+MAX_SHAPES = 4096
 # Colour of cells where F is not finite, darker than all others.
 NOT_FINITE = "#303030"
 
@@ -138,7 +138,7 @@ def _cells(found: SearchResult, shown: tuple[int, int]) -> Any:
     levels = levels_of(drawn, power=1)  # no need for denser levels: later rounds are finer where F is low
     greys = light_greys().with_extremes(bad=NOT_FINITE)
     look: dict[str, Any] = {"cmap": greys, "norm": BoundaryNorm(levels, greys.N) if len(levels) else None}
-    look |= {"edgecolors": "white", "linewidth": 0.5} if len(drawn) <= MOST_SHAPES else {"rasterized": True}
+    look |= {"edgecolors": "white", "linewidth": 0.5} if len(drawn) <= MAX_SHAPES else {"rasterized": True}
     steps = np.arange(found.cells + 1)
     for r, round_ in enumerate(found.rounds):
         size = round_.size[list(shown)]
@@ -188,7 +188,7 @@ def _lines(found: SearchResult, shown: int) -> Any:
         axes.hlines(heights, middles - size / 2, middles + size / 2, colors=look.colour, linestyles=look.dashes, lw=1.5)
         mark: dict[str, Any] = {
             "marker": look.marker,
-            "markevery": marker_interval(len(middles)) if len(middles) > MOST_SHAPES else 1,
+            "markevery": marker_interval(len(middles)) if len(middles) > MAX_SHAPES else 1,
         }
         mark |= {"linestyle": "none", "color": look.colour, "markersize": 5.5}
         axes.plot(middles, heights, label=f"cells of round {r + 1}", **mark)
