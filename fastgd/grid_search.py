@@ -156,11 +156,11 @@ def search(
         done = _all_rounds(problem, box, cells, rounds, keep)
     elapsed = time.perf_counter() - began
     best = min(done, key=lambda round_: round_.objectives[round_.kept[0]])  # the first one in a tie
-    weights = best.centres[best.kept[0]]
+    params = best.centres[best.kept[0]]
     d = problem.n_features
     return SearchResult(
-        coef=weights[:d].copy(),
-        intercept=float(weights[d]) if problem.fit_intercept else 0.0,
+        coef=params[:d].copy(),
+        intercept=float(params[d]) if problem.fit_intercept else 0.0,
         objective=float(best.objectives[best.kept[0]]),
         evaluations=evaluations,
         evaluations_saved=cells ** (rounds * problem.n_parameters) - evaluations,
@@ -178,7 +178,7 @@ def search(
             "fit_intercept": problem.fit_intercept,
         },
         seconds={"compile": clock.seconds, "fit": elapsed - clock.seconds},
-        remarks=_remarks(problem, weights, done[-1].size, box),
+        remarks=_remarks(problem, params, done[-1].size, box),
     )
 
 
@@ -196,7 +196,7 @@ def count_evaluations(n_parameters: int, cells: int, rounds: int, keep: int) -> 
         raise OptionError(f"keep={keep} is more than the {per_round} cells of the first round")
     if total > MAX_EVALUATIONS:
         raise OptionError(
-            f"{n_parameters} weights with {cells} cells each need {total:,} evaluations, and search does at most "
+            f"{n_parameters} parameters with {cells} cells each need {total:,} evaluations, and search does at most "
             f"{MAX_EVALUATIONS:,}: use fewer columns, no intercept or fewer cells, or use fit"
         )
     if cells**rounds > MAX_RESOLUTION:
@@ -213,7 +213,7 @@ def _as_box(span: Any, problem: Problem) -> np.ndarray:
         box = np.zeros(0)
     if box.shape not in ((2,), (1, 2), (n_parameters, 2)):
         each = f"{n_parameters} pairs, the intercept last" if problem.fit_intercept else f"{n_parameters} pairs"
-        raise OptionError(f"span must be a pair of numbers, low and high, or a pair per weight ({each}), not {span!r}")
+        raise OptionError(f"span must be a pair of numbers, low and high, or a pair per parameter ({each}), not {span!r}")
     box = np.broadcast_to(box, (n_parameters, 2)).copy()
     for low, high in box:
         if not (math.isfinite(high - low) and low < high):
@@ -249,10 +249,10 @@ def _objectives(problem: Problem, centres: np.ndarray, number: int, rounds: int)
     return np.where(np.isfinite(values), values, np.inf)
 
 
-def _remarks(problem: Problem, weights: np.ndarray, size: np.ndarray, box: np.ndarray) -> tuple[str, ...]:
+def _remarks(problem: Problem, params: np.ndarray, size: np.ndarray, box: np.ndarray) -> tuple[str, ...]:
     """A remark if the best cell is at the edge of a span, since F may be lower beyond it."""
     names = [*(problem.feature_names or (f"coefficient {j}" for j in range(problem.n_features))), "the intercept"]
-    edge = (weights - box[:, 0] < size) | (box[:, 1] - weights < size)
+    edge = (params - box[:, 0] < size) | (box[:, 1] - params < size)
     at_edge = ", ".join(names[j] for j in np.flatnonzero(edge))
     if not at_edge:
         return ()

@@ -174,6 +174,7 @@ def _checked(rates: Sequence[float]) -> np.ndarray:
 def _rate_range(
     problem: Problem, options: Options, rates: np.ndarray | None, epochs: int | None, start: Any
 ) -> RateRange:
+    """Train at each rate; ``rates`` and ``epochs`` None are replaced by their defaults."""
     remarks = []
     params = start_weights(start, problem, options.seed)
     with np.errstate(all="ignore"):  # rates that diverge are expected
@@ -192,7 +193,7 @@ def _rate_range(
         options = replace(options, max_epochs=epochs)
         constant = best_constant(problem)
         losses = _losses(problem, options, rates, params, divergence_limit(start_loss, constant))
-    suggested, diverges_at = choose(rates, losses, start_loss, constant)
+    suggested, diverges_at = suggest_rate(rates, losses, start_loss, constant)
     settings = {
         "loss": LOSSES.describe(problem.loss),
         "penalty": describe_penalty(problem.penalty),
@@ -235,8 +236,8 @@ def _losses(problem: Problem, options: Options, rates: np.ndarray, params: np.nd
     return np.where(np.isfinite(losses) & (np.array(worst) <= limit), losses, np.inf)
 
 
-def choose(
-    rates: np.ndarray, losses: np.ndarray, start_loss: float, constant: float
+def suggest_rate(
+    rates: np.ndarray, losses: np.ndarray, start_loss: float, constant_loss: float
 ) -> tuple[float | None, float | None]:
     """The suggested rate and the divergence threshold, see `learning_rate_range`."""
     best = int(losses.argmin())
@@ -246,7 +247,7 @@ def choose(
     diverges_at = float(rates[best + too_large[0]]) if len(too_large) else None
     # The gain counts from the best constant model where it is better than the start: for a target far from zero, the
     # constant is most of the gain at any rate.
-    baseline = constant if losses[best] < constant < start_loss else start_loss
+    baseline = constant_loss if losses[best] < constant_loss < start_loss else start_loss
     good = losses <= losses[best] + TOLERANCE * (baseline - losses[best])
     first = best - int(np.argmin(np.append(good[best::-1], False))) + 1
     last = best + int(np.argmin(np.append(good[best:], False))) - 1

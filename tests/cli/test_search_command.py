@@ -185,10 +185,10 @@ WRONG = {
     "span": (("--span", "4"), "'4' is not LO:HI"),
     "words": (("--span", "low:high"), "'low:high' is not LO:HI"),
     "order": (("--span", "4:-4"), "from a finite number to a larger one, not from 4 to -4"),
-    "spans": (("--span", "0:1,0:1,0:1"), "a pair per weight (2 pairs)"),
+    "spans": (("--span", "0:1,0:1,0:1"), "a pair per parameter (2 pairs)"),
     "cells": (("--cells", 1), "cells must be a whole number, 2 or more, not 1"),
     "keep": (("--keep", 17), "keep=17 is more than the 16 cells of the first round"),
-    "too many weights": (("diabetes",), "11 weights with 4 cells each need 12,582,912 evaluations"),
+    "too many weights": (("diabetes",), "11 parameters with 4 cells each need 12,582,912 evaluations"),
     "no file": (("nowhere.csv",), "nowhere.csv"),
 }
 
