@@ -213,7 +213,7 @@ def _as_box(span: Any, problem: Problem) -> np.ndarray:
         box = np.zeros(0)
     if box.shape not in ((2,), (1, 2), (n_parameters, 2)):
         each = f"{n_parameters} pairs, the intercept last" if problem.fit_intercept else f"{n_parameters} pairs"
-        raise OptionError(f"span must be a pair of numbers, low and high, or a pair per parameter ({each}), not {span!r}")
+        raise OptionError(f"span must be a pair of numbers (low, high), or a pair per parameter ({each}), not {span!r}")
     box = np.broadcast_to(box, (n_parameters, 2)).copy()
     for low, high in box:
         if not (math.isfinite(high - low) and low < high):

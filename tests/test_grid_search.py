@@ -267,7 +267,7 @@ def test_remark_if_the_best_cell_is_at_the_edge():
     assert found.remarks == (
         "the best cell is at the edge of the span of coefficient 0: a wider span may have a better one",
     )
-    assert find(np.eye(2), [0.1, 0.2]).remarks == ()
+    assert find(np.eye(2), [0.1, 0.2], fit_intercept=False).remarks == ()
 
 
 @pytest.mark.parametrize(
