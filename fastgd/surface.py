@@ -261,10 +261,10 @@ def _objective_on(problem: Problem, plane: _Plane) -> Callable[[np.ndarray], np.
             feature_names=None, penalty_weights=NONE, rows=None, validation=None,
         )  # fmt: skip
 
-    def objective(points: np.ndarray) -> np.ndarray:
-        params_at = (plane.origin + points @ plane.directions).reshape(-1, *shape)
+    def objective(coordinates: np.ndarray) -> np.ndarray:
+        params_at = (plane.origin + coordinates @ plane.directions).reshape(-1, *shape)
         if small is None:
             return objectives_at(problem, params_at)
-        return np.asarray(mean_losses_at(small, points) + [problem.penalty_at(params) for params in params_at])
+        return np.asarray(mean_losses_at(small, coordinates) + [problem.penalty_at(params) for params in params_at])
 
     return objective
