@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from fastgd.objective.evaluations import Evaluations
+from fastgd.objective.problem import Problem
 
 from fastgd.kernels.row_access import CSR
 from fastgd.kernels.row_targets import Targets
 from fastgd.losses import LOSSES
-from fastgd.objective.evaluations import Evaluations
-from fastgd.objective.problem import Problem
 from fastgd.penalties import ElasticNet
 
 from .roofline import fastest, readers

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from fastgd.objective.problem import Problem
 
 import fastgd
 from fastgd.kernels.row_targets import Targets
 from fastgd.losses import LOSSES
-from fastgd.objective.problem import Problem
 from fastgd.penalties import ElasticNet
 
 from .gradient import again

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from fastgd.data.matrix import as_matrix
+from fastgd.data.feature_matrix import as_matrix
 
 from .gradient import gradient_of
 from .machine import has

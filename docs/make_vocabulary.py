@@ -11,9 +11,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from fastgd.losses import LOSSES
-from fastgd.penalties import NAMED, PENALTIES
-from fastgd.rules import RULES
+from fastgd.losses import LOSSES, loss_traits
+from fastgd.penalties import NAMED, PENALTIES, Penalty
+from fastgd.rules import RULES, rule_traits
 from fastgd.schedules import SCHEDULES, bind_schedule
 
 FILE = Path(__file__).with_name("vocabulary.md")
@@ -122,15 +122,16 @@ def yes(condition: Any) -> str:
 
 
 def loss_row(name: str, cls: Any) -> dict[str, str]:
-    targets = f"numbers, {cls().domain()}" if hasattr(cls, "domain") else "numbers"
-    if getattr(cls, "classifies", False):
-        targets = "labels, all at once" if getattr(cls, "joint", False) else "labels"
+    traits = loss_traits(cls())
+    targets = f"numbers, {cls().domain()}" if traits.checks_targets else "numbers"
+    if traits.classifies:
+        targets = "labels, all at once" if traits.joint else "labels"
     return {
         "loss": f"`{name}`",
         "formula": formula(cls),
         "settings": settings(cls),
         "targets": targets,
-        "curvature": f"{cls().curvature():g}" if hasattr(cls, "curvature") else "none",
+        "curvature": "none" if traits.curvature is None else f"{traits.curvature:g}",
         "source": source(cls),
     }
 
@@ -145,19 +146,20 @@ def penalty_row(name: str, cls: Any) -> dict[str, str]:
         "penalty": f"`{name}`",
         "formula": formula(cls),
         "settings": settings(cls),
-        "convex": yes(getattr(cls, "convex", True)),
-        "separable": yes(getattr(cls, "separable", True)),
+        "convex": yes(cls.__dict__.get("convex", Penalty.convex)),
+        "separable": yes(cls.__dict__.get("separable", Penalty.separable)),
         "source": source(cls),
     }
 
 
 def rule_row(name: str, cls: Any) -> dict[str, str]:
+    traits = rule_traits(cls())
     return {
         "rule": f"`{name}`",
         "formula": formula(cls),
         "settings": settings(cls),
-        "default rate": f"{cls.default_rate:g}" if hasattr(cls, "default_rate") else "from the data",
-        "adaptive": yes(cls.adaptive),
+        "default rate": "from the data" if traits.default_rate is None else f"{traits.default_rate:g}",
+        "adaptive": yes(traits.adaptive),
         "source": source(cls),
     }
 

@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     from .show.trace_curves import Trace as Trace
     from .show.trace_curves import read_trace as read_trace
     from .surface import landscape as landscape
+    from .training.callbacks import State as State
     from .training.progress import Reporter as Reporter
     from .training.progress import reporting_to as reporting_to
-    from .training.watch import State as State
 
 _HOMES = {
     "Comparison": "comparison",
@@ -59,7 +59,7 @@ _HOMES = {
     "Reporter": "training.progress",
     "Result": "model.result",
     "SearchResult": "grid_search",
-    "State": "training.watch",
+    "State": "training.callbacks",
     "Table": "data",
     "Trace": "show.trace_curves",
     "compare": "comparison",

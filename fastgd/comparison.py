@@ -12,11 +12,12 @@ import numpy as np
 
 from .compile.jit import compile_error, thread_pool_size, threads
 from .data import open as open_table
+from .data.training_data import RowOptions
 from .errors import DivergedError, FastgdError, OptionError
 from .fitting import fit, pose
 from .model.result import Result
 from .objective.many_points import objectives_at
-from .objective.problem import Problem, RowOptions
+from .objective.objective import Objective
 from .solvers.options import COMPARED, METHODS, check_whole
 from .terms.losses import LOSSES
 from .terms.penalties import resolve_penalty
@@ -151,11 +152,11 @@ def compare(
     errors = [run for run in runs.values() if isinstance(run, OptionError)]
     if len(errors) == len(runs):
         raise errors[0]
-    problem = _problem(X, y, options)
+    objective = _objective(X, y, options)
     fits = {name: run for name, run in runs.items() if isinstance(run, _Timed)}
     with threads(all_threads), compile_error(), np.errstate(all="ignore"):
         for run in fits.values():
-            run.fill_objectives(problem)
+            run.fill_objectives(objective)
     start = next((float(run.result.trace["objective"][0]) for run in fits.values()), math.nan)
     if goal is None:
         lowest = min((run.lowest for run in fits.values()), default=math.inf)
@@ -208,14 +209,14 @@ class _Timed:
         values = self.result.trace["objective"]
         return float(np.nanmin(np.where(np.isfinite(values), values, np.nan))) if not self.error else math.inf
 
-    def fill_objectives(self, problem: Problem) -> None:
+    def fill_objectives(self, objective: Objective) -> None:
         """Evaluate F at the rows of the trace where the fit did not."""
         path, trace = self.result.path, self.result.trace.copy()
         missing = np.isnan(trace["objective"])
         if path is None or not missing.any():
             return
-        points = path[..., : problem.n_parameters][missing]
-        trace["objective"][missing] = objectives_at(problem, points)
+        points = path[..., : objective.n_parameters][missing]
+        trace["objective"][missing] = objectives_at(objective, points)
         self.result = replace(self.result, trace=trace)
 
 
@@ -279,10 +280,10 @@ def _leaves_saddle(settings: dict[str, Any]) -> bool | None:
     return result.objective < SADDLE_LEFT
 
 
-def _problem(X: Any, y: Any, options: dict[str, Any]) -> Problem:
-    """The problem that all methods solve, to evaluate F."""
+def _objective(X: Any, y: Any, options: dict[str, Any]) -> Objective:
+    """F that all methods minimise."""
     given = {name: options.get(name) for name in ("sample_weight", "class_weight", "offset", "penalty_weights")}
     rows = RowOptions(**given, validation=options.get("validation"), seed=int(options.get("seed", 0)))
     penalty = resolve_penalty(options.get("penalty"), options.get("alpha", 0.0), options.get("l1_ratio"))
     loss = LOSSES.resolve(options.get("loss", "squared"))
-    return pose(X, y, loss, penalty, options.get("fit_intercept", True), rows)[0]
+    return pose(X, y, loss, penalty, options.get("fit_intercept", True), rows).objective

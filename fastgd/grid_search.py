@@ -11,11 +11,11 @@ from typing import Any, Literal
 import numpy as np
 
 from .compile.jit import CompileClock, compile_error, thread_pool_size, threads
-from .data.matrix import check_finite
+from .data.training_data import RowOptions
 from .errors import Interrupted, OptionError
 from .fitting import pose
 from .objective.many_points import objectives_at
-from .objective.problem import Problem, RowOptions
+from .objective.objective import Objective
 from .solvers.options import check_whole
 from .terms.losses import LOSSES
 from .terms.penalties import describe_penalty, resolve_penalty
@@ -144,41 +144,41 @@ def search(
     cells, rounds, keep = check_whole("cells", cells, 2), check_whole("rounds", rounds, 1), check_whole("keep", keep, 1)
     n_threads = thread_pool_size() if n_threads is None else check_whole("n_threads", n_threads, 1)
     rows = RowOptions(sample_weight, class_weight, offset, penalty_weights)
-    problem, described = pose(X, y, loss_term, penalty_term, fit_intercept, rows)
-    if problem.several:
+    objective, _, described = pose(X, y, loss_term, penalty_term, fit_intercept, rows)
+    if objective.several:
         raise OptionError("search needs one target, numeric or of two classes, not several outputs")
-    evaluations = count_evaluations(problem.n_parameters, cells, rounds, keep)
-    box = _as_box(span, problem)
+    evaluations = count_evaluations(objective.n_parameters, cells, rounds, keep)
+    box = _as_box(span, objective)
     clock = CompileClock(current_reporter().compiling)
     began = time.perf_counter()
     n_threads = min(n_threads, thread_pool_size())
     with clock.listening(), threads(n_threads), compile_error():
-        done = _all_rounds(problem, box, cells, rounds, keep)
+        done = _all_rounds(objective, box, cells, rounds, keep)
     elapsed = time.perf_counter() - began
     best = min(done, key=lambda round_: round_.objectives[round_.kept[0]])  # the first one in a tie
     params = best.centres[best.kept[0]]
-    d = problem.n_features
+    d = objective.n_features
     return SearchResult(
         coef=params[:d].copy(),
-        intercept=float(params[d]) if problem.fit_intercept else 0.0,
+        intercept=float(params[d]) if objective.fit_intercept else 0.0,
         objective=float(best.objectives[best.kept[0]]),
         evaluations=evaluations,
-        evaluations_saved=cells ** (rounds * problem.n_parameters) - evaluations,
+        evaluations_saved=cells ** (rounds * objective.n_parameters) - evaluations,
         resolution=cells**rounds,
         rounds=tuple(done),
         span=box,
         cells=cells,
         keep=keep,
-        feature_names=problem.feature_names,
+        feature_names=objective.rows.feature_names,
         target_name=described["target_name"],
-        n_samples=problem.n_samples,
+        n_samples=objective.n_samples,
         settings={
             "loss": LOSSES.describe(loss_term),
             "penalty": describe_penalty(penalty_term),
-            "fit_intercept": problem.fit_intercept,
+            "fit_intercept": objective.fit_intercept,
         },
         seconds={"compile": clock.seconds, "fit": elapsed - clock.seconds},
-        remarks=_remarks(problem, params, done[-1].size, box),
+        remarks=_remarks(objective, params, done[-1].size, box),
     )
 
 
@@ -204,15 +204,15 @@ def count_evaluations(n_parameters: int, cells: int, rounds: int, keep: int) -> 
     return total
 
 
-def _as_box(span: Any, problem: Problem) -> np.ndarray:
+def _as_box(span: Any, objective: Objective) -> np.ndarray:
     """Lower and upper bound of each parameter, shape (n_parameters, 2)."""
-    n_parameters = problem.n_parameters
+    n_parameters = objective.n_parameters
     try:
         box = np.array(span, dtype=np.float64)
     except (TypeError, ValueError):
         box = np.zeros(0)
     if box.shape not in ((2,), (1, 2), (n_parameters, 2)):
-        each = f"{n_parameters} pairs, the intercept last" if problem.fit_intercept else f"{n_parameters} pairs"
+        each = f"{n_parameters} pairs, the intercept last" if objective.fit_intercept else f"{n_parameters} pairs"
         raise OptionError(f"span must be a pair of numbers (low, high), or a pair per parameter ({each}), not {span!r}")
     box = np.broadcast_to(box, (n_parameters, 2)).copy()
     for low, high in box:
@@ -221,7 +221,7 @@ def _as_box(span: Any, problem: Problem) -> np.ndarray:
     return box
 
 
-def _all_rounds(problem: Problem, box: np.ndarray, cells: int, rounds: int, keep: int) -> list[Round]:
+def _all_rounds(objective: Objective, box: np.ndarray, cells: int, rounds: int, keep: int) -> list[Round]:
     """Run the search. Cells have integer indices along each parameter, so no rounding errors add up over the rounds."""
     low, width = box[:, 0], box[:, 1] - box[:, 0]
     parts = np.indices((cells,) * len(box)).reshape(len(box), -1).T  # indices of the parts of a cell
@@ -230,28 +230,31 @@ def _all_rounds(problem: Problem, box: np.ndarray, cells: int, rounds: int, keep
     for r in range(1, rounds + 1):
         centres = low + width * ((indices + 0.5) / cells**r)
         try:
-            objectives = _objectives(problem, centres, r, rounds)
+            objectives = _objectives(objective, centres, r, rounds)
         except KeyboardInterrupt:
             raise Interrupted(None) from None
         kept = np.argsort(objectives, kind="stable")[:keep]  # the first ones in a tie
         if objectives[kept[0]] == np.inf:
-            check_finite(problem.X, problem.feature_names)
+            objective.rows.check_finite()
             raise OptionError(f"the objective is not finite in any of the {len(centres)} cells: use a smaller span")
         done.append(Round(centres, width / cells**r, objectives, kept))
         indices = (indices[kept][:, None] * cells + parts).reshape(-1, len(box))
     return done
 
 
-def _objectives(problem: Problem, centres: np.ndarray, number: int, rounds: int) -> np.ndarray:
+def _objectives(objective: Objective, centres: np.ndarray, number: int, rounds: int) -> np.ndarray:
     """F at the centres of round ``number``; infinity where it is not finite."""
     reporter = current_reporter()
-    values = objectives_at(problem, centres, lambda share: reporter.advanced(number - 1 + share, rounds, math.nan))
+    values = objectives_at(objective, centres, lambda share: reporter.advanced(number - 1 + share, rounds, math.nan))
     return np.where(np.isfinite(values), values, np.inf)
 
 
-def _remarks(problem: Problem, params: np.ndarray, size: np.ndarray, box: np.ndarray) -> tuple[str, ...]:
+def _remarks(objective: Objective, params: np.ndarray, size: np.ndarray, box: np.ndarray) -> tuple[str, ...]:
     """A remark if the best cell is at the edge of a span, since F may be lower beyond it."""
-    names = [*(problem.feature_names or (f"coefficient {j}" for j in range(problem.n_features))), "the intercept"]
+    names = [
+        *(objective.rows.feature_names or (f"coefficient {j}" for j in range(objective.n_features))),
+        "the intercept",
+    ]
     edge = (params - box[:, 0] < size) | (box[:, 1] - params < size)
     at_edge = ", ".join(names[j] for j in np.flatnonzero(edge))
     if not at_edge:

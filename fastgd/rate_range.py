@@ -12,20 +12,21 @@ import numpy as np
 
 from .alpha_path import side_by_side
 from .compile.jit import CompileClock, compile_error, thread_pool_size, threads
+from .data.training_data import RowOptions
 from .errors import Interrupted, OptionError
 from .fitting import pose
 from .objective.intercept_only import best_constant
-from .objective.problem import Problem, RowOptions
-from .solvers.options import Options
+from .objective.objective import Objective
+from .objective.preconditioner import choose_preconditioner, describe_preconditioner
+from .solvers.options import VARIANCE_REDUCED, Options
 from .solvers.plan import make_plan
-from .solvers.steps import choose_preconditioner, describe_preconditioner
+from .solvers.starting_point import starting_point
 from .terms.losses import LOSSES
 from .terms.penalties import ElasticNet, describe_penalty, resolve_penalty
 from .terms.update_rules import RULES
+from .training.divergence_guard import divergence_limit
 from .training.progress import Reporter, current_reporter, reporting_to
 from .training.run import Run
-from .training.start import start_weights
-from .training.watch import divergence_limit
 
 # The default rates go from SMALLEST to LARGEST times the automatic one, which covers slow progress and divergence.
 SMALLEST, LARGEST, N_RATES = 1e-4, 1e2, 24
@@ -148,12 +149,12 @@ def learning_rate_range(
     ).bound_to(loss_term, penalty_term, alpha)  # fmt: skip
     given = None if rates is None else _checked(rates)
     rows = RowOptions(sample_weight, class_weight, offset, penalty_weights)
-    problem, _ = pose(X, y, loss_term, penalty_term, fit_intercept, rows)
+    objective = pose(X, y, loss_term, penalty_term, fit_intercept, rows).objective
     clock = CompileClock(current_reporter().compiling)
     began = time.perf_counter()
     n_threads = min(n_threads or thread_pool_size(), thread_pool_size())
     with clock.listening(), threads(n_threads), compile_error():
-        found = _rate_range(problem, options, given, epochs, start)
+        found = _rate_range(objective, options, given, epochs, start)
     elapsed = time.perf_counter() - began
     return replace(found, seconds={"compile": clock.seconds, "fit": elapsed - clock.seconds})
 
@@ -172,31 +173,34 @@ def _checked(rates: Sequence[float]) -> np.ndarray:
 
 
 def _rate_range(
-    problem: Problem, options: Options, rates: np.ndarray | None, epochs: int | None, start: Any
+    objective: Objective, options: Options, rates: np.ndarray | None, epochs: int | None, start: Any
 ) -> RateRange:
     """Train at each rate; ``rates`` and ``epochs`` None are replaced by their defaults."""
     remarks = []
-    params = start_weights(start, problem, options.seed)
+    params = starting_point(start, objective, options.seed)
     with np.errstate(all="ignore"):  # rates that diverge are expected
-        start_loss = problem.objective(params)
+        start_loss = objective.value(params)
         # As in `fit`, a numeric rate applies in the user's units unless scale is True.
-        plan = make_plan(problem, replace(options, learning_rate="auto", scale=options.scale is True))
-        automatic = float((plan.learning_rate * plan.shares).min())
+        plan = make_plan(objective, replace(options, learning_rate="auto", scale=options.scale is True))
+        automatic = float((plan.learning_rate * plan.output_rates).min())
         if options.scale == "auto":
-            preconditioner = choose_preconditioner(problem, replace(options, learning_rate="auto"))
+            preconditioner = choose_preconditioner(
+                objective, only_if_different=True, serial_steps=options.method == "sgd",
+                lazy_steps=options.method in VARIANCE_REDUCED,
+            )  # fmt: skip
             if describe_preconditioner(preconditioner) is not None:
                 remarks.append(UNSCALED_COLUMNS)
         if rates is None:
             rates = _rounded(automatic * np.geomspace(SMALLEST, LARGEST, N_RATES))
         if epochs is None:
-            epochs = math.ceil(MIN_UPDATES / math.ceil(problem.n_samples / plan.batch_size))
+            epochs = math.ceil(MIN_UPDATES / math.ceil(objective.n_samples / plan.batch_size))
         options = replace(options, max_epochs=epochs)
-        constant = best_constant(problem)
-        losses = _losses(problem, options, rates, params, divergence_limit(start_loss, constant))
+        constant = best_constant(objective)
+        losses = _losses(objective, options, rates, params, divergence_limit(start_loss, constant))
     suggested, diverges_at = suggest_rate(rates, losses, start_loss, constant)
     settings = {
-        "loss": LOSSES.describe(problem.loss),
-        "penalty": describe_penalty(problem.penalty),
+        "loss": LOSSES.describe(objective.loss),
+        "penalty": describe_penalty(objective.penalty),
         "rule": RULES.describe(options.rule),
         "scaled": options.scale is True and describe_preconditioner(plan.preconditioner) is not None,
     }
@@ -206,33 +210,30 @@ def _rate_range(
     )  # fmt: skip
 
 
-def _losses(problem: Problem, options: Options, rates: np.ndarray, params: np.ndarray, limit: float) -> np.ndarray:
+def _losses(objective: Objective, options: Options, rates: np.ndarray, params: np.ndarray, limit: float) -> np.ndarray:
     """F after training from ``params`` at each rate; infinity where a running loss exceeded ``limit``."""
-    together = not problem.several and isinstance(problem.penalty, ElasticNet) and options.clip_norm is None
+    together = not objective.several and isinstance(objective.penalty, ElasticNet) and options.clip_norm is None
     together &= len(rates) > 1
     if together:
-        problems = [side_by_side(problem, [1.0] * len(rates), rates.tolist())]
+        trials = [side_by_side(objective, [1.0] * len(rates), rates.tolist())]
         params = np.tile(params, (len(rates), 1))
         largest = [float(rates.max())]
     else:
-        problems = [replace(problem, independent=True) for _ in rates]
-        for single in problems:
-            single.strength[:] = problem.strength
+        trials = [objective.as_independent() for _ in rates]
         largest = rates.tolist()
-    d = problem.n_features
-    begin = (params[..., :d], params[..., d] if problem.fit_intercept else np.zeros(params.shape[:-1]))
+    begin = objective.split(params)
     losses: list[float] = []
     worst: list[float] = []
     outer = current_reporter()
-    for done, (trial, rate) in enumerate(zip(problems, largest, strict=True)):
-        reporter = _TrialReporter(outer, trial if together else None, options.method == "gd", done, len(problems))
-        with reporting_to(reporter):
-            run = Run(trial, replace(options, learning_rate=rate), begin, certify=False)
-        if run.watch.stop_reason == "interrupted":
+    for done, (trial, rate) in enumerate(zip(trials, largest, strict=True)):
+        worst_of_trial = _WorstLosses(trial.n_outputs if together else 1)
+        with reporting_to(_PartReporter(outer, done, len(trials))):
+            trial_options = replace(options, learning_rate=rate)
+            run = Run(trial, trial_options, begin, certify=False, after_call=worst_of_trial.see)
+        if run.loop.stop.reason == "interrupted":
             raise Interrupted(None)
-        final = trial.objectives(run.watch.model())
-        losses += final.tolist() if together else [float(final.sum())]
-        worst += reporter.worst.tolist()
+        losses += run.objectives.tolist() if together else [float(run.objectives.sum())]
+        worst += worst_of_trial.values.tolist()
     return np.where(np.isfinite(losses) & (np.array(worst) <= limit), losses, np.inf)
 
 
@@ -263,36 +264,26 @@ def _rounded(values: Any) -> np.ndarray:
     return np.array([float(f"{value:.1e}") for value in values])
 
 
-class _TrialReporter(Reporter):
-    """Reports one of several equally long runs to ``outer`` as a part of the whole, and keeps the worst running losses.
+class _WorstLosses:
+    """The largest running loss of each model, or of all outputs together for a single model."""
 
-    Attributes
-    ----------
-    worst : the largest running loss of each model of ``side_by_side``; without it, of the single model.
-    """
+    def __init__(self, n_models: int) -> None:
+        self.values = np.full(n_models, -np.inf)
 
-    def __init__(self, outer: Reporter, side_by_side: Problem | None, means: bool, done: int, n_runs: int) -> None:
-        self._outer, self._problem, self._done, self._n_runs = outer, side_by_side, done, n_runs
-        self._means = means  # gd leaves means over all rows in ``problem.losses``, other methods sums over a block
-        n_models = 1 if side_by_side is None else side_by_side.n_outputs
-        self.worst, self._sums = np.full(n_models, -np.inf), np.zeros(n_models)
+    def see(self, running: np.ndarray) -> None:
+        if len(self.values) == 1:
+            running = np.array([running.sum()])
+        self.values = np.maximum(self.values, np.where(np.isnan(running), np.inf, running))
+
+
+class _PartReporter(Reporter):
+    """Reports one of several equally long runs to ``outer`` as a part of the whole."""
+
+    def __init__(self, outer: Reporter, done: int, n_runs: int) -> None:
+        self._outer, self._done, self._n_runs = outer, done, n_runs
 
     def compiling(self, kernel: str) -> None:
         self._outer.compiling(kernel)
 
-    def advanced(self, passes: float, max_epochs: int, loss: float) -> None:
+    def advanced(self, passes: float, max_epochs: int, loss: float) -> None:  # noqa: ARG002
         self._outer.advanced(self._done * max_epochs + passes, self._n_runs * max_epochs, math.nan)
-        running = np.array([loss]) if self._problem is None else self._running(passes)
-        self.worst = np.maximum(self.worst, np.where(np.isnan(running), np.inf, running))
-
-    def _running(self, passes: float) -> np.ndarray:
-        """The mean loss of each model in the epoch so far, from the losses of the last block of rows."""
-        assert self._problem is not None
-        if self._means:
-            return self._problem.losses
-        epoch_so_far = passes - math.ceil(passes) + 1.0
-        self._sums += self._problem.losses
-        running = self._sums / (epoch_so_far * self._problem.n_samples)
-        if epoch_so_far == 1.0:
-            self._sums[:] = 0.0
-        return running

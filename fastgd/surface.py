@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 
 from .compile.jit import compile_error, thread_pool_size, threads
+from .data.row_source import MemoryRows
+from .data.training_data import RowOptions
 from .errors import DivergedError, OptionError
 from .fitting import pose
-from .kernels.row_targets import NONE
 from .model.landscape import Landscape
 from .model.result import Result, output_names
+from .objective.linear_predictor import predict_linear
 from .objective.many_points import mean_losses_at, objectives_at
-from .objective.problem import Problem, RowOptions, predict_linear
+from .objective.objective import Objective
 from .terms.penalties import resolve_penalty
 from .wording import hint
 
@@ -109,20 +111,20 @@ def landscape(
         sample_weight, class_weight, offset, penalty_weights, validation, first.settings.get("seed", 0)
     )  # fmt: skip
     with_intercept = bool(first.settings.get("fit_intercept", True))
-    problem, _ = pose(X, y, first.loss, term, with_intercept, rows)
-    paths = {label: _flat_path(result, problem) for label, result in named.items()}
+    objective = pose(X, y, first.loss, term, with_intercept, rows).objective
+    paths = {label: _flat_path(result, objective) for label, result in named.items()}
     shown = [path for label, path in paths.items() if named[label].stop_reason != "diverged"] or [*paths.values()]
     n_threads = min(n_threads or thread_pool_size(), thread_pool_size())
     with threads(n_threads), compile_error(), np.errstate(all="ignore"):
-        plane = _plane(problem, first, shown, weights)
+        plane = _plane(objective, first, shown, weights)
         inverse = np.linalg.pinv(plane.directions)
         at = {label: _thinned(path - plane.origin) @ inverse for label, path in paths.items()}
         extent = np.concatenate([(path - plane.origin) @ inverse for path in shown])
-        grid = _grid(extent, n_points or _default_points(problem, plane), plane.same_units)
-        objective = _objective_on(problem, plane)
+        grid = _grid(extent, n_points or _default_points(objective, plane), plane.same_units)
+        value_at = _objective_on(objective, plane)
         mesh = np.meshgrid(*grid)
-        values = objective(np.column_stack([axis.ravel() for axis in mesh])).reshape(mesh[0].shape)
-        heights = {label: objective(points) for label, points in at.items()}
+        values = value_at(np.column_stack([axis.ravel() for axis in mesh])).reshape(mesh[0].shape)
+        heights = {label: value_at(points) for label, points in at.items()}
     return Landscape(
         plane.names,
         tuple(axis + shift for axis, shift in zip(grid, plane.shift, strict=True)),
@@ -148,17 +150,17 @@ def _by_label(results: Any) -> dict[str, Result]:
     return named
 
 
-def _flat_path(result: Result, problem: Problem) -> np.ndarray:
+def _flat_path(result: Result, objective: Objective) -> np.ndarray:
     """The finite points of a path, shape (n_points, n_parameters); only the end if the path was too large to keep."""
     path = result.path
     if path is None:
         path = np.concatenate([result.coef, np.asarray(result.intercept)[..., None]], axis=-1)[None]
-    if path.shape[1:] != (*problem.zeros().shape[:-1], problem.n_features + 1):
+    if path.shape[1:] != (*objective.zeros().shape[:-1], objective.n_features + 1):
         raise OptionError(
             f"the results do not belong to X and y: they have {result.n_outputs} x {result.n_features} coefficients, "
-            f"not {problem.n_outputs} x {problem.n_features}"
+            f"not {objective.n_outputs} x {objective.n_features}"
         )
-    flat = path[..., : problem.n_parameters].reshape(len(path), -1)
+    flat = path[..., : objective.n_parameters].reshape(len(path), -1)
     return np.asarray(flat[np.isfinite(flat).all(axis=1)])
 
 
@@ -169,20 +171,20 @@ def _thinned(path: np.ndarray) -> np.ndarray:
     return path[np.unique(np.linspace(0, len(path) - 1, MAX_PATH_POINTS).round().astype(np.intp))]
 
 
-def _parameter_names(result: Result, problem: Problem) -> list[str]:
+def _parameter_names(result: Result, objective: Objective) -> list[str]:
     """Names of all parameters, in the order of the flat parameter vector."""
     features = [*(result.feature_names or map(str, range(result.n_features)))]
-    features += ["intercept"] if problem.fit_intercept else []
-    outputs = [f"{name}:" for name in output_names(result)] if problem.several else [""]
+    features += ["intercept"] if objective.fit_intercept else []
+    outputs = [f"{name}:" for name in output_names(result)] if objective.several else [""]
     return [f"{output}{feature}" for output in outputs for feature in features]
 
 
 # --- The plane ------------------------------------------------------------------------------------------------------
 
 
-def _plane(problem: Problem, first: Result, paths: list[np.ndarray], weights: Sequence[str | int] | None) -> _Plane:
-    origin = _flat_path(replace(first, path=None), problem)[-1]
-    names = _parameter_names(first, problem)
+def _plane(objective: Objective, first: Result, paths: list[np.ndarray], weights: Sequence[str | int] | None) -> _Plane:
+    origin = _flat_path(replace(first, path=None), objective)[-1]
+    names = _parameter_names(first, objective)
     if weights is None and len(names) <= 2:
         weights = names
     if weights is not None:
@@ -191,7 +193,7 @@ def _plane(problem: Problem, first: Result, paths: list[np.ndarray], weights: Se
             raise OptionError(f"a landscape needs one or two different weights, not {', '.join(map(str, weights))}")
         titles = [name if name.endswith("intercept") else f"weight of {name}" for name in (names[j] for j in chosen)]
         return _Plane(tuple(titles), origin, np.eye(len(names))[chosen], origin[chosen], False)
-    return _main_directions(problem, origin, np.concatenate([path - origin for path in paths]), paths[0][0])
+    return _main_directions(objective, origin, np.concatenate([path - origin for path in paths]), paths[0][0])
 
 
 def _position(weight: str | int, names: list[str]) -> int:
@@ -203,14 +205,14 @@ def _position(weight: str | int, names: list[str]) -> int:
     raise OptionError(f"there is no weight {str(weight)!r}: {hint(str(weight), names)}")
 
 
-def _main_directions(problem: Problem, origin: np.ndarray, differences: np.ndarray, start: np.ndarray) -> _Plane:
+def _main_directions(objective: Objective, origin: np.ndarray, differences: np.ndarray, start: np.ndarray) -> _Plane:
     """The plane of the two main directions of ``differences``, points relative to the origin."""
     _, sizes, directions = np.linalg.svd(differences, full_matrices=False)
     shares = sizes**2 / max(float((sizes**2).sum()), np.finfo(np.float64).tiny)
     kept = [direction for direction, share in zip(directions[:2], shares, strict=False) if share > TINY_SHARE]
     titles = [f"main direction {k + 1} of the path ({100 * shares[k]:.3g} % of it)" for k in range(len(kept))]
     # A straight path or a single point has fewer than two: add the gradient at the start, then coordinate axes.
-    _, gradient = problem.gradient(start.reshape(problem.zeros().shape))
+    gradient = objective.evaluate(start.reshape(objective.zeros().shape)).gradient
     for candidate in (gradient.ravel().copy(), *np.eye(len(origin))):
         if len(kept) == 2:
             break
@@ -223,11 +225,11 @@ def _main_directions(problem: Problem, origin: np.ndarray, differences: np.ndarr
     return _Plane(tuple(titles), origin, directions, np.zeros(2), True)
 
 
-def _default_points(problem: Problem, plane: _Plane) -> int:
+def _default_points(objective: Objective, plane: _Plane) -> int:
     """Points of the grid in each direction."""
     if len(plane.directions) == 1:
         return CURVE_POINTS
-    return PLANE_POINTS if problem.n_samples <= MANY_ROWS else FEWER_POINTS
+    return PLANE_POINTS if objective.n_samples <= MANY_ROWS else FEWER_POINTS
 
 
 def _grid(points: np.ndarray, n_points: int, same_units: bool) -> tuple[np.ndarray, ...]:
@@ -241,30 +243,29 @@ def _grid(points: np.ndarray, n_points: int, same_units: bool) -> tuple[np.ndarr
     return tuple(np.linspace(c - h, c + h, n_points) for c, h in zip(centre, half, strict=True))
 
 
-def _objective_on(problem: Problem, plane: _Plane) -> Callable[[np.ndarray], np.ndarray]:
+def _objective_on(objective: Objective, plane: _Plane) -> Callable[[np.ndarray], np.ndarray]:
     """The function from coordinates, shape (n, n_directions), to F.
 
-    The linear predictor of a row is affine in the coordinates, so F on the plane is the objective of a problem with a
-    column per direction, whatever the number of features.
+    The linear predictor of a row is affine in the coordinates, so F on the plane is an objective with a column per
+    direction, whatever the number of features.
     """
-    d, shape = problem.n_features, problem.zeros().shape
-    small: Problem | None = None
-    if not problem.several:
+    shape, small = objective.zeros().shape, None
+    if not objective.several:
 
         def predictor(flat: np.ndarray) -> np.ndarray:
-            return predict_linear(problem.X, flat[:d], float(flat[d]) if problem.fit_intercept else 0.0)
+            coef, intercept = objective.split(flat)
+            return predict_linear(objective.X, coef, float(intercept))
 
-        at_origin = predictor(plane.origin) + (problem.targets.offset if len(problem.targets.offset) else 0.0)
-        columns = np.column_stack([predictor(direction) for direction in plane.directions]).astype(problem.dtype)
-        small = replace(
-            problem, X=columns, targets=problem.targets._replace(offset=at_origin), fit_intercept=False,
-            feature_names=None, penalty_weights=NONE, rows=None, validation=None,
-        )  # fmt: skip
+        targets = objective.targets
+        at_origin = predictor(plane.origin) + (targets.offset if len(targets.offset) else 0.0)
+        columns = np.column_stack([predictor(direction) for direction in plane.directions]).astype(objective.dtype)
+        rows = MemoryRows(columns, targets._replace(offset=at_origin))
+        small = Objective(rows, objective.loss, objective.penalty, fit_intercept=False)
 
-    def objective(coordinates: np.ndarray) -> np.ndarray:
+    def value_at(coordinates: np.ndarray) -> np.ndarray:
         params_at = (plane.origin + coordinates @ plane.directions).reshape(-1, *shape)
         if small is None:
-            return objectives_at(problem, params_at)
-        return np.asarray(mean_losses_at(small, coordinates) + [problem.penalty_at(params) for params in params_at])
+            return objectives_at(objective, params_at)
+        return mean_losses_at(small, coordinates) + [float(objective.penalties(params).sum()) for params in params_at]
 
-    return objective
+    return value_at

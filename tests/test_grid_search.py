@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from conftest import LAYOUTS, problems
+from fastgd.objective.problem import RowOptions, check_problem
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,7 +22,6 @@ from fastgd.data.readers import builtin_landscapes as landscapes
 from fastgd.kernels.losses_at_points import add_losses_of_many
 from fastgd.losses import LOSSES
 from fastgd.objective import many_points as objectives
-from fastgd.objective.problem import RowOptions, check_problem
 from fastgd.penalties import resolve_penalty
 
 searching = importlib.import_module("fastgd.grid_search")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
+import fastgd.objective.problem
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
 import fastgd
-import fastgd.objective.problem
 from fastgd import DivergedError, OptionError, learning_rate_range
 from fastgd.penalties import GroupLasso
 from fastgd.rate_range import suggest_rate

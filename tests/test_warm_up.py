@@ -40,7 +40,7 @@ def test_command_reports_progress_and_the_number_of_kernels(monkeypatch):
     monkeypatch.setattr(warm_up, "common_fits", lambda: [StubFit("one kind", 2), StubFit("another", 3)])
     ran = fastgd("info", "--warm-up", "--json")
     assert ran.err.splitlines()[:2] == ["compiling 1 of 2: one kind", "compiling 2 of 2: another"]
-    assert ran.err.splitlines()[2].startswith("5 kernels compiled in ")
+    assert ran.err.splitlines()[2].startswith("compiled 5 kernels in ")
     assert "cache" in ran.json
     assert fastgd("info", "--warm-up", "--quiet").err == ""
     monkeypatch.setattr(warm_up, "common_fits", lambda: [StubFit("one kind", 0)])

@@ -1,7 +1,7 @@
-"""How kernels are compiled and launched: the decorators, the threads, the guards around them.
+"""Compilation and launch of kernels: decorators, threads, and protection against forks.
 
-`kernel` is a compiled function that Python calls; `parallel_kernel` one that runs on all of numba's threads, and
-`threaded` one that Python's threads share out among themselves; `subroutine` one that only kernels call.
+`kernel` makes a compiled function that Python calls; `parallel_kernel` one that runs on numba's threads; `threaded` one
+whose chunks run on Python's threads; `subroutine` one that only kernels call.
 """
 
 from __future__ import annotations
@@ -32,33 +32,33 @@ from ..errors import FastgdError, OptionError
 from .jit_cache import KernelCache
 from .linkage import KernelCompiler
 
-# Never fastmath=True: it lets LLVM assume there is no NaN and delete the checks for it.
+# Not fastmath=True, with which LLVM assumes that there is no NaN and deletes the checks for it.
 FASTMATH = frozenset({"reassoc", "contract", "arcp", "nsz"})
 COMPILE_OPTIONS = {"fastmath": set(FASTMATH), "error_model": "numpy", "nogil": True}
-# What only kernels call needs no entry for Python or C, which takes as long to compile as a small function itself.
+# Functions that only kernels call need no wrapper for Python or C, which takes as long to compile as a small function.
 CALLED_BY_KERNELS = {**COMPILE_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
-# Lines of numba's errors that say where, and not what.
-NOT_TELLING = (
+# First words of the lines of numba's errors that tell where the error is, not what it is.
+LOCATIONS = (
     "- ", "<source", "During: ", "File ", "No implementation of ", "None", "Overload ",
     "Rejected as ", "There are ", "With argument(s)", ">>> ", "^", "raised from ",
 )  # fmt: skip
 
 
 def subroutine(function: Callable[..., Any]) -> Any:
-    """A function that kernels call; compiled, and mostly inlined, into each of them."""
+    """Decorator: a function that kernels call, compiled into each of them."""
     return numba.njit(**CALLED_BY_KERNELS)(function)
 
 
 def inlined(function: Callable[..., Any]) -> Any:
-    """A subroutine that is part of the loop it stands in, whatever the compiler thinks of that."""
+    """Decorator: a subroutine that is always inlined."""
     return numba.njit(**CALLED_BY_KERNELS, forceinline=True)(function)
 
 
 def two_forms(
     parameter: str, is_second: Callable[[Any], bool], is_second_type: Callable[[Any], bool], *, inline: bool = True
 ) -> Callable[[Callable[..., Any], Callable[..., Any]], Callable[..., Any]]:
-    """Makes one subroutine of two, chosen by what ``parameter`` is: a value or, compiled, its numba type."""
+    """One subroutine from two forms, selected by the value of ``parameter`` or, compiled, by its numba type."""
 
     def make(first: Callable[..., Any], second: Callable[..., Any]) -> Callable[..., Any]:
         position = list(inspect.signature(first).parameters).index(parameter)
@@ -77,15 +77,15 @@ def two_forms(
 
 
 def kernel(function: Callable[..., Any]) -> Any:
-    """A serial kernel, its machine code kept on disk."""
+    """Decorator: a serial kernel, with its machine code cached on disk."""
     return _cached(numba.njit(**COMPILE_OPTIONS, pipeline_class=KernelCompiler)(function))
 
 
 def parallel_kernel(function: Callable[..., Any]) -> Any:
-    """A kernel whose ``prange`` loops run on all threads, with a serial twin for where they cannot.
+    """Decorator: a kernel whose ``prange`` loops run on all threads, with a serial twin for processes that cannot.
 
-    Such a kernel must give the same bits however many threads there are: a number of chunks that
-    depends on the shape alone, a partial result for each, added up in a fixed order.
+    It must return the same bits for any number of threads: a number of chunks that depends on the shape alone, a
+    partial result for each chunk, added in a fixed order.
     """
     parallel = _cached(numba.njit(parallel=True, **COMPILE_OPTIONS, pipeline_class=KernelCompiler)(function))
     return _ParallelKernel(function, parallel, kernel(_renamed(function, "serial")))
@@ -94,13 +94,13 @@ def parallel_kernel(function: Callable[..., Any]) -> Any:
 def threaded(
     chunks: str, finish: Callable[..., Any] = lambda *_args: None, prepare: Callable[..., Any] = lambda *_args: None
 ) -> Callable[[Callable[..., Any]], Any]:
-    """A serial kernel for some of the chunks of rows, which Python's threads call side by side.
+    """Decorator: a serial kernel for a range of chunks of rows, which Python's threads call in parallel.
 
-    For passes that a fit makes a few times: it takes 0.1 ms to launch where a `parallel_kernel` takes a tenth of it,
-    and a quarter to a half of the time to compile. The kernel's first two parameters are the first chunk and the one
-    behind the last; who launches it gives the others. ``chunks`` names the one that tells how many chunks there are, a
-    number or an array with a row for each, or as "work.sums" a part of one. ``prepare`` and ``finish`` are called with
-    the same arguments: before the chunks, and to add up what they have left.
+    For passes that a fit makes only a few times: a launch takes 0.1 ms, 10 times as long as of a `parallel_kernel`, and
+    compilation a quarter to a half of the time. The kernel's first two parameters are the first chunk and the end of
+    the range; the caller passes the others. ``chunks`` names the parameter with the number of chunks: an integer, an
+    array with a row per chunk, or a field of a tuple, as "work.sums". ``prepare`` and ``finish`` are called with the
+    same arguments before and after the chunks; ``finish`` adds up the results.
     """
 
     def make(function: Callable[..., Any]) -> Any:
@@ -110,7 +110,7 @@ def threaded(
 
 
 class _Threaded:
-    """Same bits on any number of threads: each chunk is the same call of the same machine code."""
+    """The launcher of one `threaded` kernel; each chunk runs the same machine code on any number of threads."""
 
     def __init__(
         self, function: Callable[..., Any], chunks: str, prepare: Callable[..., Any], finish: Callable[..., Any]
@@ -129,7 +129,7 @@ class _Threaded:
         n_threads = min(threads_in_use(), n_chunks)
         bounds = [n_chunks * thread // n_threads for thread in range(n_threads + 1)]
         self._prepare(*args)
-        compiled = bound(self.kernel, 0, 0, *args)  # by this thread: numba is not made for two at once
+        compiled = bound(self.kernel, 0, 0, *args)  # in this thread: numba does not compile in two at once
         others = [_launches.python_threads.submit(compiled, *part, *args) for part in pairwise(bounds[1:])]
         compiled(bounds[0], bounds[1], *args)
         for other in others:
@@ -137,7 +137,7 @@ class _Threaded:
         return self._finish(*args)
 
     def serial(self, *args: Any) -> Any:
-        """All chunks on this thread."""
+        """Run all chunks in this thread."""
         self._prepare(*args)
         args_of_all = 0, self._count(args), *args
         bound(self.kernel, *args_of_all)(*args_of_all)
@@ -149,10 +149,10 @@ class _Threaded:
 
 
 def bound(kernel: Any, *args: Any) -> Callable[..., Any]:
-    """The machine code of a serial kernel for arguments of these types, compiled or loaded if it is not there yet.
+    """The machine code of a serial kernel for arguments of these types, compiled or loaded on first use.
 
-    A kernel looks at the types of its arguments at every call, which for a term or a named tuple of arrays takes
-    longer than a short pass. What is given to the function that this returns must have the same types.
+    A kernel determines the types of its arguments at every call, which for a term or a named tuple of arrays takes
+    longer than a short pass. The function that this returns must be called with the same types.
     """
     if numba.config.DISABLE_JIT:
         return kernel  # type: ignore[no-any-return]
@@ -166,7 +166,7 @@ _bound: dict[tuple[Any, ...], Callable[..., Any]] = {}
 
 
 def _kind(kernel: Any, value: Any) -> Any:
-    """What decides an argument's type: numba takes 20 us for that of an array, and 90 for that of a tuple of some."""
+    """A key for the type of an argument; numba itself takes 20 us for an array, 90 us for a tuple of arrays."""
     if type(value) is np.ndarray:
         return value.dtype, value.ndim, value.flags.num
     if isinstance(value, tuple):
@@ -175,7 +175,7 @@ def _kind(kernel: Any, value: Any) -> Any:
 
 
 def of_fixed_types(kernel: Any) -> Callable[..., Any]:
-    """The kernel for a caller whose arguments have the same types at every call, of which just the first is slow."""
+    """The kernel for a caller with arguments of the same types at every call; only the first call is slow."""
     if isinstance(kernel, _ParallelKernel):
         return _ParallelKernel(kernel.py_func, of_fixed_types(kernel.parallel), of_fixed_types(kernel.serial))
     compiled: Callable[..., Any] | None = None
@@ -195,11 +195,11 @@ def _cached(dispatcher: Any) -> Any:
 
 
 class _ParallelKernel:
-    """Launches one parallel kernel at a time, and none where the threads were lost in a fork.
+    """The launcher of one parallel kernel: one launch at a time, and none in a process forked from one with threads.
 
-    numba's workqueue layer aborts the process when two Python threads launch at once, and GNU
-    OpenMP kills a forked child at its first launch. So launches take turns under a lock, and a child
-    forked after the threads were started runs the serial twin, which gives the same bits.
+    numba's workqueue layer aborts the process when two Python threads launch at the same time, and GNU OpenMP kills a
+    forked child at its first launch. So a lock serialises launches, and a child forked after the threads were started
+    runs the serial twin, which returns the same bits.
     """
 
     def __init__(self, function: Callable[..., Any], parallel: Any, serial: Any) -> None:
@@ -217,7 +217,7 @@ class _ParallelKernel:
 
 
 def _renamed(function: Any, suffix: str) -> Any:
-    """A copy under another name, since the disk cache tells kernels apart by name."""
+    """A copy under another name, by which the disk cache distinguishes kernels."""
     copy = type(function)(
         function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
     )
@@ -226,15 +226,15 @@ def _renamed(function: Any, suffix: str) -> Any:
 
 
 class _Launches:
-    """Whose turn it is to launch, and what a fork does to it.
+    """The lock and the threads for launches, and their state after a fork.
 
-    A fork waits until no thread compiles: the child would inherit numba's lock, and nobody to release it.
+    A fork waits until no thread compiles, or the child would inherit numba's lock without a thread to release it.
     """
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.forbidden = False
-        self.python_threads = ThreadPoolExecutor(numba.config.NUMBA_NUM_THREADS)  # started as they are needed
+        self.python_threads = ThreadPoolExecutor(numba.config.NUMBA_NUM_THREADS)  # starts threads on demand
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(
                 before=global_compiler_lock.acquire,
@@ -246,31 +246,31 @@ class _Launches:
         global_compiler_lock.release()
         self.lock = threading.Lock()  # the parent may have held it
         self.python_threads = ThreadPoolExecutor(numba.config.NUMBA_NUM_THREADS)
-        self.forbidden = parallel._is_initialized  # started by us or by anybody else
+        self.forbidden = parallel._is_initialized  # started by fastgd or by other code
 
 
 _launches = _Launches()
 
 
 def get_ready() -> None:
-    """Do what numba does at the first call of a kernel, some tenths of a second of it, while there is time."""
+    """Initialise numba's compiler, which takes some tenths of a second at the first call of a kernel otherwise."""
     cpu_target.typing_context.refresh()
     cpu_target.target_context.refresh()
 
 
 def thread_pool_size() -> int:
-    """The most threads a parallel kernel can use in this process."""
+    """The largest number of threads of a parallel kernel in this process."""
     return int(numba.config.NUMBA_NUM_THREADS)
 
 
 def threads_in_use() -> int:
-    """How many threads parallel kernels run on just now, by `threads`."""
+    """The number of threads of parallel kernels at present, set by `threads`."""
     return int(numba.get_num_threads())
 
 
 def threading_layer() -> str:
-    """What numba runs its threads on: tbb, omp or workqueue."""
-    numba.set_num_threads(numba.get_num_threads())  # starts the pool, which settles it
+    """The threading layer of numba: tbb, omp or workqueue."""
+    numba.set_num_threads(numba.get_num_threads())  # starts the pool, which selects the layer
     with suppress(ValueError):
         return str(numba.threading_layer())
     return "not started yet"
@@ -278,14 +278,15 @@ def threading_layer() -> str:
 
 @functools.cache
 def _thread_pools() -> ThreadpoolController:
-    """Those of the libraries that are loaded by now, as NumPy and SciPy are: to look for them takes milliseconds."""
+    """The thread pools of the libraries that are loaded, NumPy and SciPy among them; the search takes milliseconds."""
     return ThreadpoolController()
 
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Run parallel kernels on ``count`` threads within the block, and BLAS on one: its threads would spin beside them,
-    which makes every pass several times slower.
+    """Run parallel kernels on ``count`` threads within the block, and BLAS on one thread.
+
+    Idle BLAS threads spin, which makes every pass several times slower.
     """
     before = numba.get_num_threads()
     numba.set_num_threads(count)
@@ -297,7 +298,7 @@ def threads(count: int) -> Iterator[None]:
 
 
 class CompileClock(event.Listener):  # type: ignore[misc]  # numba ships no type hints
-    """Seconds spent compiling since it was made; ``on_start`` is told when a compilation begins."""
+    """Seconds spent compiling while it listens; calls ``on_start`` with the kernel's name when a compilation begins."""
 
     def __init__(self, on_start: Callable[[str], None] = lambda _kernel: None) -> None:
         self._on_start = on_start
@@ -330,13 +331,13 @@ class CompileClock(event.Listener):  # type: ignore[misc]  # numba ships no type
 
 @contextmanager
 def compile_error() -> Iterator[None]:
-    """Turn numba's long account of what it could not compile into one sentence."""
+    """Turn a numba compilation error into an `OptionError` of one sentence."""
     try:
         yield
     except Exception as error:
         if isinstance(error, FastgdError) or not _was_compiling_kernel(error):
             raise
-        # The digest in the name of a term's type, addresses and paths tell a reader nothing.
+        # Remove the digest in the name of a term's type, addresses and paths.
         told = re.sub(r"#[0-9a-f]{16}\b| at 0x[0-9a-f]+| from '[^']*'", "", str(error))
         culprit = re.search(r"BoundFunction\(\(.*, '(\w+)'\) for (?:.*\.)?(\w+)\)", told)
         name = f"{culprit[2]}.{culprit[1]}" if culprit else "a term"
@@ -346,7 +347,7 @@ def compile_error() -> Iterator[None]:
 
 
 def _was_compiling_kernel(error: Exception) -> bool:
-    """Whether it came out of numba, called by this package: not by a callback, say, with kernels of its own."""
+    """Whether numba raised it in a call from this package, and not in a call from, say, a user's callback."""
     files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
     numba_home, home = os.path.dirname(numba.__file__), os.path.dirname(os.path.dirname(__file__))
     first = next((k for k, file in enumerate(files) if file.startswith(numba_home)), 0)
@@ -354,10 +355,11 @@ def _was_compiling_kernel(error: Exception) -> bool:
 
 
 def _reason(told: str) -> str:
-    """The line of numba's account that tells most: the first that is about the term's own code."""
+    """The most informative line of numba's message: the first about the term's own code."""
     for line in map(str.strip, told.splitlines()):
-        if line.startswith(">>> ") and not line.startswith((">>> resolve(", ">>> choose(")):  # but for ours
+        # The two exceptions are functions of this package.
+        if line.startswith(">>> ") and not line.startswith((">>> resolve(", ">>> choose(")):
             return f"numba has no {line.removeprefix('>>> ')}"
-        if line and not line.startswith(NOT_TELLING) and "Failed in nopython mode" not in line:
+        if line and not line.startswith(LOCATIONS) and "Failed in nopython mode" not in line:
             return re.sub(r"\.* Raised from .*", "", line)
     return "it uses what numba cannot compile"

@@ -1,10 +1,9 @@
-"""Compiled kernels on disk: one file for each kernel and signature, written whole or not at all.
+"""Compiled kernels on disk: one file for each kernel and signature, written atomically.
 
-numba's own disk cache keeps an index that names numbered data files and writes the index first.
-Two processes that compile at once can share a number, and a kill between the two writes leaves an
-index that points at old code: both return wrong code silently. Here there is no index. A file's
-name is a digest of what it holds; it is written beside and renamed into place; and it carries its
-key and a checksum, so that whatever else may happen to it is a miss, never a wrong result.
+numba's own disk cache has an index of numbered data files and writes the index first. Two processes that compile at the
+same time can use one number, and a kill between the two writes leaves an index that points at old code: both return
+wrong code silently. Here there is no index. A file's name is a digest of its key; it is written to a temporary file and
+renamed; it contains its key and a checksum, so that a damaged file is a cache miss, never a wrong result.
 """
 
 from __future__ import annotations
@@ -25,24 +24,24 @@ from numba.core.caching import CompileResultCacheImpl, FunctionCache
 from numba.core.serialize import dumps
 
 PACKAGE = Path(__file__).parents[1]
-# Whatever is compiled into kernels. Editing anything else (a plot, say) must recompile nothing;
-# terms are not here because each carries its own digest in its type's name.
+# All code that is compiled into kernels. Editing any other file recompiles nothing. Terms are not here: the name of a
+# term's numba type has a digest of its code.
 SOURCES = ("compile/*.py", "kernels/*.py")
 GENERATIONS_KEPT = 4
 
 
 @cache
 def cache_directory() -> Path | None:
-    """Where this version's machine code lives; None (and one warning) where no place is writable.
+    """The folder of this version's machine code; None, with one warning, if no folder is writable.
 
-    ``NUMBA_CACHE_DIR`` where it is set, else the user's cache folder. The name holds a digest of
-    the sources above and of numba's and Python's versions.
+    It is in ``NUMBA_CACHE_DIR`` if that is set, else in the user's cache folder. Its name has a digest of `SOURCES` and
+    of the versions of numba and Python.
     """
     for root in _roots():
         directory = root / f"kernels-{_generation()}"
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            os.utime(directory)  # the most recently used ones are kept
+            os.utime(directory)  # `_prune` keeps the most recently used folders
             with tempfile.TemporaryFile(dir=directory):
                 pass
         except OSError:
@@ -50,8 +49,8 @@ def cache_directory() -> Path | None:
         _prune(root, keep=directory)
         return directory
     warnings.warn(
-        "no folder to keep compiled kernels in is writable, so each process compiles them anew; "
-        "set NUMBA_CACHE_DIR to a writable folder to mend that",
+        "no folder for compiled kernels is writable, so each process compiles them again; "
+        "set NUMBA_CACHE_DIR to a writable folder",
         RuntimeWarning,
         stacklevel=2,
     )
@@ -80,7 +79,7 @@ def _generation() -> str:
 
 
 def _prune(root: Path, keep: Path) -> None:
-    """Drop the least recently used generations, so that the cache does not grow with every edit."""
+    """Delete the least recently used generations, so that the cache does not grow with every edit."""
     try:
         generations = sorted(root.glob("kernels-*"), key=lambda path: path.stat().st_mtime, reverse=True)
     except OSError:
@@ -91,18 +90,18 @@ def _prune(root: Path, keep: Path) -> None:
 
 
 class _Implementation(CompileResultCacheImpl):  # type: ignore[misc]  # numba ships no type hints
-    """numba's own (de)serialization of compile results, without its search for a folder."""
+    """numba's serialisation of compiled code, without its search for a folder."""
 
     def __init__(self) -> None:
         pass
 
     def check_cachable(self, compiled: Any) -> bool:
-        # A term may use a large global array, to which machine code holds a pointer; numba would warn.
+        # Code that uses a large global array contains a pointer to it; numba would warn.
         return not compiled.library.has_dynamic_globals
 
 
 class KernelCache(FunctionCache):  # type: ignore[misc]
-    """What a numba dispatcher asks for machine code; see the module's docstring."""
+    """The cache of one numba dispatcher; see the module's docstring."""
 
     def __init__(self, py_func: Any) -> None:
         self._py_func = py_func
@@ -131,7 +130,7 @@ class KernelCache(FunctionCache):  # type: ignore[misc]
                 return None
             stored_key, reduced = pickle.loads(content)
             return self._impl.rebuild(target_context, reduced) if stored_key == key else None
-        except Exception:  # whatever is wrong with a file, compiling anew mends it
+        except Exception:  # whatever is wrong with a file, the kernel is compiled again
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
@@ -141,10 +140,10 @@ class KernelCache(FunctionCache):  # type: ignore[misc]
         key = repr(self._index_key(sig, data.codegen))
         content = dumps((key, self._impl.reduce(data)))
         try:
-            directory.mkdir(parents=True, exist_ok=True)  # another version, or a clean-up, may have dropped it since
+            directory.mkdir(parents=True, exist_ok=True)  # another version or the user may have deleted it
             _write_whole(self._path(directory, key), hashlib.sha256(content).digest() + content)
         except OSError as error:
-            warnings.warn(f"a compiled kernel could not be kept: {error}", RuntimeWarning, stacklevel=2)
+            warnings.warn(f"a compiled kernel could not be saved: {error}", RuntimeWarning, stacklevel=2)
 
     def _path(self, directory: Path, key: str) -> Path:
         return directory / f"{self._name}-{hashlib.sha256(key.encode()).hexdigest()[:24]}.kernel"

@@ -1,4 +1,4 @@
-"""Ask the processor to fetch memory that will be needed soon; without compilation, nothing."""
+"""Prefetching of memory that will be needed soon; in plain Python it does nothing."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-# The least that a cache line of 64 bytes holds. A constant, since a division for the step would cost more
-# than the prefetches.
+# Doubles in a cache line of 64 bytes. A constant for all dtypes: a division would cost more than the prefetches.
 VALUES_A_LINE = 8
-# Into the second-level cache: the first level has too few lines under way at a time, which on wide
-# rows costs half the speed.
+# Into the second-level cache: the first level waits for too few lines at a time, which halves the speed on wide rows.
 READ, SECOND_LEVEL, DATA = 0, 2, 1
 
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _prefetch(_typing_context: Any, array: Any, index: Any) -> Any:  # noqa: ARG001  # numba passes it
-    """LLVM's prefetch of the cache line that holds element ``index`` of the array's memory."""
+    """LLVM's prefetch of the cache line with element ``index`` of the array's memory."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         struct = context.make_array(signature.args[0])(context, builder, arguments[0])

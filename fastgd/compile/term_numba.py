@@ -1,6 +1,6 @@
-"""How numba sees a term: a struct of its fields, with its methods compiled on demand.
+"""The numba type of a term: a struct of its fields, with its methods compiled on demand.
 
-The only file that touches numba's typing internals. Loaded when the first kernel sees a term.
+The only module that uses numba's typing internals. Imported when a kernel first receives a term.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from numba.extending import NativeValue, models, overload_method, register_model
 
 from .elementary import exp
 from .jit import CALLED_BY_KERNELS
-from .term import Code, all_names, field_kinds, is_library, methods
+from .term_code import Code, all_names, field_kinds, is_library, methods
 
 NUMBA_KINDS = {
     "float": types.float64,
@@ -33,7 +33,7 @@ NUMBA_KINDS = {
 }
 
 
-# What terms call, and what is compiled in its place.
+# Function that terms call -> function that is compiled in its place.
 INLINED = {math.exp: exp}
 
 
@@ -44,11 +44,12 @@ class TermType(types.Type):  # type: ignore[misc]  # numba ships no type hints
 
     def __init__(self, cls: type, name: str) -> None:
         self.kinds = {field: NUMBA_KINDS[kind] for field, kind in field_kinds(cls).items()}
-        self.joint = bool(getattr(cls, "joint", False))  # a loss of all outputs together
+        self.method_names = frozenset(methods(cls))
+        self.joint = bool(getattr(cls, "joint", False))  # a loss of all outputs at once, see `Loss`
         super().__init__(name)
 
     def __reduce__(self) -> tuple[Any, tuple[str]]:
-        # By name: cached code must load, or be passed over, even where the class is gone.
+        # By name: unpickling cached code must not fail where the class no longer exists.
         return _restore, (self.name,)
 
 
@@ -60,9 +61,9 @@ _current: dict[type, tuple[Code, TermType]] = {}
 
 
 def numba_type(cls: type) -> TermType:
-    """The numba type of a term class, made at the first call and again once its code has changed."""
+    """The numba type of a term class, made at the first call and again when the code of the class has changed."""
     if cls not in _current or not _current[cls][0].is_current():
-        with global_compiler_lock:  # a thread that compiles would see a type half made
+        with global_compiler_lock:  # so that no other thread compiles with a type that is not complete
             code = Code(cls)
             name = f"{cls.__module__}.{cls.__qualname__}#{code.digest}"
             _current[cls] = code, TermType.registry.get(name) or _make_type(cls, name)
@@ -70,8 +71,8 @@ def numba_type(cls: type) -> TermType:
 
 
 def _make_type(cls: type, name: str) -> TermType:
-    # A numba type class for each term class: two terms may then have methods of one name and
-    # different parameters, as a loss's value(y, z) and a penalty's value(w).
+    # One numba type class per term class, so that methods of one name may have different parameters: a loss has
+    # value(y, z), a penalty value(w).
     own_type = type(f"{cls.__name__}Type", (TermType,), {})
     register_model(own_type)(_TermModel)
     unbox(own_type)(_unbox)
@@ -84,10 +85,10 @@ def _make_type(cls: type, name: str) -> TermType:
 
 
 class _Copies:
-    """Copies of a term's methods and of the helpers they call, bound to what those use at this moment.
+    """Copies of a term's methods and of their helpers, bound to the objects that those names refer to now.
 
-    A helper keeps its machine code even when a constant or another helper that it uses is bound anew, as
-    in a notebook. Compiled from copies, a term is what its digest says. Plain helpers are compiled too.
+    numba keeps the machine code of a helper even when a constant or another helper that it uses is redefined, as in a
+    notebook. Copies compile to the code that the term's digest describes. Plain Python helpers are compiled too.
     """
 
     def __init__(self) -> None:
@@ -123,7 +124,7 @@ class _Copies:
         if id(value) not in self._made:
             copy, cells = _unbound(function)
             self._made[id(value)] = numba.jit(**{**options, "nopython": True})(copy)
-            self._bind(copy, cells, function)  # after it is made, since helpers may call each other
+            self._bind(copy, cells, function)  # after `_made` has it: helpers may be recursive
         return self._made[id(value)]
 
     def _module(self, module: ModuleType, names: tuple[str, ...]) -> ModuleType:
@@ -140,7 +141,7 @@ class _Copies:
 
 
 def _unbound(function: FunctionType) -> tuple[FunctionType, tuple[CellType, ...]]:
-    """A copy that knows no names yet, and its cells, still empty."""
+    """A copy with empty globals, and its closure cells, still empty."""
     cells = tuple(CellType() for _ in function.__closure__ or ())
     namespace = {"__name__": function.__module__}
     copy = FunctionType(function.__code__, namespace, function.__name__, function.__defaults__, cells or None)
@@ -149,7 +150,7 @@ def _unbound(function: FunctionType) -> tuple[FunctionType, tuple[CellType, ...]
 
 
 def _is_known(function: FunctionType) -> bool:
-    """Whether numba has an implementation of its own for a plain function, as by ``numba.extending.overload``."""
+    """Whether numba has its own implementation of a plain function, as by ``numba.extending.overload``."""
     context = cpu_target.typing_context
     context.refresh()
     try:
@@ -170,7 +171,7 @@ def _expose(own_type: type, name: str, method: Any) -> None:
 class _TermModel(models.StructModel):  # type: ignore[misc]
     def __init__(self, dmm: Any, fe_type: TermType) -> None:
         members = list(fe_type.kinds.items())
-        super().__init__(dmm, fe_type, members or [("_", types.float64)])  # LLVM wants a member
+        super().__init__(dmm, fe_type, members or [("_", types.float64)])  # LLVM requires a member
 
 
 def _unbox(typ: TermType, obj: Any, c: Any) -> NativeValue:

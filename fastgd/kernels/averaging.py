@@ -1,6 +1,6 @@
-"""The mean of the weights after each step, for the kernels that take many steps in one call.
+"""The mean of the parameters after each step, for kernels that take many steps in one call.
 
-Source: Polyak and Juditsky, Acceleration of stochastic approximation by averaging (1992); for weights kept as
+Source: Polyak and Juditsky, Acceleration of stochastic approximation by averaging (1992); for coefficients stored as
 scale * v, Bottou, Stochastic gradient descent tricks (2012), section 5.
 """
 
@@ -14,26 +14,26 @@ from ..compile.jit import inlined, subroutine
 from .output_blocks import axpys, lay_out, sum_up
 from .row_access import CSR, axpy
 
-# Weights kept as scale * v are folded into v more often while they are averaged: the mean is a difference of two
-# numbers that are larger than itself by as much as the scale has shrunk.
+# While averaging, the scale is folded into v before it falls below this: the mean is a difference of two numbers that
+# are larger than the mean by the factor 1 / scale.
 SMALLEST_AVERAGED_SCALE = 0.1
 
 
 class Mean(NamedTuple):
-    """The mean of the weights after step number ``begin`` and each later one; nothing where ``weights`` has no rows."""
+    """The mean of the parameters after step number ``begin`` and each later one; no mean if ``weights`` has no rows."""
 
     begin: int
     weights: np.ndarray  # (n_outputs, n_parameters), or (0, 0)
 
     @classmethod
     def make(cls, begin: int, n_outputs: int, n_parameters: int) -> Mean:
-        """``begin`` is 0 for none at all."""
+        """``begin`` = 0 means no mean."""
         return cls(begin, np.zeros((n_outputs, n_parameters) if begin else (0, 0)))
 
 
 @subroutine
 def join_mean(mean, params, t, k):
-    """Let output k's weights ``params`` after step number ``t`` into the mean."""
+    """Include output k's ``params`` after step number ``t`` in the mean."""
     if mean.weights.shape[0] == 0 or t < mean.begin:
         return
     weights, share = mean.weights[k], 1.0 / (t - mean.begin + 1)
@@ -42,32 +42,31 @@ def join_mean(mean, params, t, k):
 
 
 class LazySum(NamedTuple):
-    """The sum of the weights scale * v after each step, at the cost of the values that a step touches.
+    """The sum of the coefficients scale * v after each step, at the cost of the values that a step changes.
 
-    With S the sum of the scales so far and u the sum of each step's change of v times the S before it, S v - u is the
-    sum of all scale * v: a step adds scale * v to it where S grows by scale, and leaves it alone where v changes and u
-    follows.
+    With S the sum of the scales so far, and u the sum over the steps of S times the change of v, S v - u is the sum of
+    all scale * v: it grows by scale * v when S grows by scale, and stays when v changes and u with it.
     """
 
-    skip: int  # steps at the beginning of the call that do not count
+    skip: int  # number of steps at the start of the call that are not summed
     u: np.ndarray  # (n_features,), zeros between calls
-    total: np.ndarray  # (n_parameters,), the sum of the weights up to the last `settle`
+    total: np.ndarray  # (n_parameters,), the sum of the parameters up to the last `settle`
 
     @classmethod
     def make(cls, n_features: int, n_parameters: int) -> LazySum:
         return cls(0, np.zeros(n_features), np.zeros(n_parameters))
 
 
-# All of these do nothing where ``sums`` is None, and the compiler then leaves them out.
+# All of these do nothing if ``sums`` is None; the compiler then removes them.
 @inlined
 def smallest_scale(sums, usual):
-    """Below this the scale is to be folded into v, after `settle`."""
+    """The scale below which it is folded into v, after `settle`."""
     return usual if sums is None else SMALLEST_AVERAGED_SCALE
 
 
 @inlined
 def add_step(sums, X, i, k, move, scale, scales, b):
-    """Add the weights after step number k of the call, which changed v by ``move`` times row i; return S."""
+    """Add the parameters after step number k of the call, which changed v by ``move`` times row i; return S."""
     if sums is None:
         return scales
     axpy(move * scales, X, i, sums.u)
@@ -81,7 +80,7 @@ def add_step(sums, X, i, k, move, scale, scales, b):
 
 @subroutine
 def settle(sums, scales, v):
-    """Bring the total up to date, ``scales`` being S, so that it may start again from 0."""
+    """Add S v - u to the total, with S = ``scales``, and reset u; the caller resets S."""
     if sums is None:
         return
     u, total = sums.u, sums.total
@@ -91,13 +90,13 @@ def settle(sums, scales, v):
 
 
 class LazySums(NamedTuple):
-    """As `LazySum`, for several outputs; ``u`` is laid out for X, ``total`` of shape (n_outputs, n_parameters)."""
+    """As `LazySum` for several outputs; ``u`` has the layout of W, ``total`` the shape (n_outputs, n_parameters)."""
 
     skip: int
     u: np.ndarray
     total: np.ndarray
     scales: np.ndarray  # S of each output, zeros between calls
-    moves: np.ndarray  # workspace: of one row
+    moves: np.ndarray  # workspace for one row
 
     @classmethod
     def make(cls, X: np.ndarray | CSR, n_outputs: int, n_parameters: int) -> LazySums:
@@ -107,7 +106,7 @@ class LazySums(NamedTuple):
 
 @inlined
 def add_step_outputs(sums, X, i, step_number, moves, scale, params):
-    """Add the weights of all outputs after a step, whose intercepts are in ``params``."""
+    """Add the parameters of all outputs after a step; ``params`` has their intercepts."""
     if sums is None:
         return
     scales, total = sums.scales, sums.total
@@ -125,7 +124,7 @@ def add_step_outputs(sums, X, i, step_number, moves, scale, params):
 
 @subroutine
 def settle_outputs(sums, X, W):
-    """As `settle`."""
+    """As `settle` for several outputs."""
     if sums is None:
         return
     sum_up(X, W, sums.scales, sums.u, sums.total)

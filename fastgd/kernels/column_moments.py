@@ -1,4 +1,4 @@
-"""Sums over the stored values of sparse columns, of which NumPy makes a copy and a pass each."""
+"""Moments of the columns of CSR rows, without the copies that NumPy would make."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from .batch_gradient import clear
 
 @kernel
 def moments_of_columns(X, share, present, mean, variance):
-    """Mean and variance of each column of CSR rows, weighted by their ``share``, which adds up to 1; about the mean.
+    """Mean and variance (about the mean) of each column of CSR rows, with row weights ``share``, whose sum is 1.
 
-    ``present``: workspace, the share of the rows in which each column is stored.
+    ``present`` is workspace: the total share of the rows that store a value of the column.
     """
     data, indices, indptr = X.data, X.indices, X.indptr
     clear(present)
@@ -29,13 +29,13 @@ def moments_of_columns(X, share, present, mean, variance):
             variance[j] += share[i] * (data[p] - mean[j]) ** 2
     for j in range(mean.shape[0]):
         absent = 1.0 - present[j]
-        if absent > 1e-12:  # and not what rounding has left of 1
+        if absent > 1e-12:  # larger than rounding errors
             variance[j] += absent * mean[j] ** 2
 
 
 @kernel
 def powers_of_columns(X, squares, fourths):
-    """The sums of the second and the fourth powers in each column of CSR rows."""
+    """The sums of the squares and of the fourth powers of each column of CSR rows."""
     data, indices = X.data, X.indices
     clear(squares)
     clear(fourths)

@@ -1,4 +1,4 @@
-"""Weighted products of the columns of X: of dense rows by tiles held in registers, of sparse ones row by row."""
+"""Weighted Gram matrices of the columns of X: of dense X by tiles held in registers, of sparse X row by row."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from ..compile.jit import parallel_kernel, subroutine, threaded
 from .batch_gradient import chunk_bound, clear
 from .row_access import n_rows
 
-# So many dense rows are worked on at a time, stored column by column. Columns are multiplied four by three: the twelve
-# sums and the vectors that they come from fill the registers. So many of them, a panel, stay in the first-level cache
-# while all others pass.
+# A block of BLOCK_ROWS dense rows is stored column by column. TALL x WIDE columns are multiplied at a time: the twelve
+# sums and their operands fill the registers. A panel of PANEL columns stays in the first-level cache.
 BLOCK_ROWS, TALL, WIDE, PANEL = 512, 4, 3, 12
-# Behind each column of a block, lest all begin at the same place of the cache.
+# Padding of each column of a block, so that the columns do not begin in the same cache set.
 GAP = 16
 
 
@@ -21,13 +20,13 @@ GAP = 16
 def fill(X, first, last, weight, shift, scale, block):
     """Store sqrt(weight_i) scale (x_i - shift) in the columns of ``block``, for the rows first..last.
 
-    Where they are fewer than `BLOCK_ROWS`, the last one is there again, without weight. Behind the columns of X is that
-    of the roots, as if one of ones.
+    Fewer rows than `BLOCK_ROWS` are filled up with the last one, with weight 0. After the columns of X comes a column
+    of sqrt(weight_i): an intercept's column of ones.
     """
     roots = block[X.shape[1]]
     for r in range(BLOCK_ROWS):
         roots[r] = weight[first + r] ** 0.5 if first + r < last else 0.0
-    for r in range(0, BLOCK_ROWS, 4):  # four numbers side by side are sooner stored than one
+    for r in range(0, BLOCK_ROWS, 4):  # storing four adjacent numbers is faster than one
         r0, r1, r2, r3 = roots[r], roots[r + 1], roots[r + 2], roots[r + 3]
         i = first + r
         i0, i1, i2, i3 = min(i, last - 1), min(i + 1, last - 1), min(i + 2, last - 1), min(i + 3, last - 1)
@@ -41,7 +40,7 @@ def fill(X, first, last, weight, shift, scale, block):
 
 @subroutine
 def add_tile(block, i, j, sums):
-    """Add the products of the columns i to i + 3 with j, j + 1, j + 2 of ``block`` over its rows."""
+    """Add the products of columns i to i + 3 with columns j to j + 2 of ``block`` to ``sums``."""
     i0, i1, i2, i3 = np.uint64(i), np.uint64(i + 1), np.uint64(i + 2), np.uint64(i + 3)
     j0, j1, j2 = np.uint64(j), np.uint64(j + 1), np.uint64(j + 2)
     a0, a1, a2, a3, b0, b1, b2 = block[i0], block[i1], block[i2], block[i3], block[j0], block[j1], block[j2]
@@ -74,10 +73,10 @@ def add_tile(block, i, j, sums):
     sums[i3, j2] += s32
 
 
-# A function of its own, lest the compiler regroup its sums in one of the two forms of the kernel.
+# A separate function, so that the compiler reassociates its sums in the same way in both forms of the kernel.
 @subroutine
 def add_dense_chunks(begin, end, X, weights, shift, scale, block, sums):
-    """Add the products of the chunks of rows begin..end, each to sums of its own."""
+    """Add the products of each of the chunks begin..end of the rows to the chunk's own sums."""
     n_chunks, n_tall, n_wide = sums.shape[0], sums.shape[2], sums.shape[3]
     n_blocks = (X.shape[0] + BLOCK_ROWS - 1) // BLOCK_ROWS
     for j in range(X.shape[1] + 1, block.shape[0]):
@@ -95,14 +94,14 @@ def add_dense_chunks(begin, end, X, weights, shift, scale, block, sums):
                             add_tile(block, i, j, sums[c, k])
 
 
-# By numba's threads: they spin on after a gradient, and would be in the way of Python's.
+# By numba's threads, which still spin after a gradient and would slow Python's threads down.
 @parallel_kernel
 def dense_products(X, weights, shift, scale, blocks, sums):
-    """Add sum_i s_ki v_i v_i', v_i = (scale (x_i - shift), 1), to ``sums`` for each row k of ``weights``.
+    """Add sum_i s_ki v_i v_i', v_i = (scale (x_i - shift), 1), to ``sums`` for each row s_k of ``weights``.
 
-    Of column i and each from i on, and of some before. ``sums`` has the shape (n_chunks, n_sums, n_tall, n_wide), these
-    two at least the number of columns and multiples of `TALL` and `WIDE`; ``blocks`` is workspace, for each thread as
-    many rows as the larger of the two, of `BLOCK_ROWS` + `GAP` numbers, which so stay in its cache.
+    Only the upper triangle is complete. ``sums`` has the shape (n_chunks, n_sums, n_tall, n_wide), where n_tall and
+    n_wide are at least the number of columns and multiples of `TALL` and `WIDE`; ``blocks`` is workspace of shape
+    (n_threads, max(n_tall, n_wide), `BLOCK_ROWS` + `GAP`).
     """
     n_threads, n_chunks = blocks.shape[0], sums.shape[0]
     for thread in prange(n_threads):
@@ -113,10 +112,7 @@ def dense_products(X, weights, shift, scale, blocks, sums):
 
 @threaded("sums")
 def sparse_products(begin, end, X, weights, sums):
-    """The same for v_i = (x_i, 1), of each two values of a row in one order or the other.
-
-    Centred columns would fill every row.
-    """
+    """As `dense_products` for v_i = (x_i, 1), without centring; each pair of columns in one of the two triangles."""
     data, indices, indptr, d = X.data, X.indices, X.indptr, X.n_features
     n_samples, n_chunks = n_rows(X), sums.shape[0]
     for c in range(begin, end):

@@ -1,6 +1,6 @@
-"""What a dual point is made of: the slopes of the losses row by row, and their products with the columns of X.
+"""Sums for dual points: dloss_dz of each row, and its products with the columns of X.
 
-All of it is in float64, whatever X is stored in: a bound is no better than its rounding.
+All in float64, whatever the dtype of X is: a bound is no better than its rounding errors.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from .row_targets import or_none_of, weight_of
 
 @subroutine
 def slopes_of_rows(y, weight, z, b, loss, start, stop, slopes):
-    """Weighted slopes of rows start..stop at z + b; return their weighted losses and slopes, summed."""
+    """Weighted dloss_dz of rows start..stop at z + b, into ``slopes``; returns the sums of losses and derivatives."""
     weight = or_none_of(weight, y)
     total = 0.0
     summed = 0.0
-    # Unsigned, since an index that may be negative keeps the compiler from taking several rows at a time.
+    # Unsigned: with a signed index the compiler does not vectorise the loop.
     for i in range(np.uint64(start), np.uint64(stop)):
         s = weight_of(weight, i)
         total += s * loss.value(y[i], z[i] + b)
@@ -36,7 +36,7 @@ def _means(y: np.ndarray, _weight: Any, _z: Any, _b: Any, _loss: Any, sums: np.n
 
 @threaded("sums", _means)
 def slopes_at(begin, end, y, weight, z, b, loss, sums, slopes):
-    """Write s_i l'(y_i, z_i + b) into ``slopes``; return the mean loss and the mean slope."""
+    """Weighted dloss_dz of each row at z_i + b, into ``slopes``; returns the mean loss and the mean derivative."""
     n_samples = y.shape[0]
     n_chunks = sums.shape[0]
     for c in range(begin, end):
@@ -58,7 +58,7 @@ def mean_product(begin, end, X, slopes, partials, out):
 
 @kernel
 def mean_minimum(y, weight, loss):
-    """The mean over all rows of the least value that the loss has at any z."""
+    """The mean over all rows of the minimum of the loss over z."""
     total = 0.0
     for i in range(y.shape[0]):
         total += weight_of(weight, i) * loss.minimum(y[i])

@@ -1,16 +1,16 @@
-"""Weights that move at every step, whether or not their feature is in the row: a step of svrg and saga.
+"""Steps of svrg and saga, which change every coefficient, whether or not its feature is in the row.
 
-Each step adds to every weight the mean gradient and the penalty, and to those of the row's features the row too:
+Each step applies the mean gradient and the penalty to every coefficient, and the row to those of its features:
 
     w_j <- soft(w_j - step_j (change x_ij + mean_j) - decay_j w_j, threshold_j).
 
-A dense row has every feature. On sparse rows a weight whose feature is absent is left as it is, and moved by all
-the steps it has missed when it is next used: exactly, since its mean_j changes only with the feature, and in closed
-form, see `drifted`. The words are the same for both, as in `rows`; ``S`` holds what they know of each feature, a
-line each where X is dense, side by side where it is CSR.
+A dense row has every feature. With sparse rows, a coefficient whose feature is absent is left unchanged, and all
+missed steps are applied when it is next used: exactly, since its mean_j changes only with the feature, and in closed
+form, see `drifted`. The functions are the same for both layouts, as in `row_access`. ``S`` is the state of the
+coefficients: a row per quantity if X is dense, a column per quantity if it is CSR.
 
-The shift of the preconditioner is subtracted from dense rows as they are read. Of sparse rows it moves few columns, and has
-been subtracted from X already, see `matrix.centred`: a column with a value in every row never lags behind.
+The shift of the preconditioner is subtracted from dense rows when they are read. For sparse rows it is not 0 in a
+few columns only, and has been subtracted from X already (`matrix.centred`): these columns have a value in every row.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from ..compile.jit import inlined, subroutine
 from ..compile.prefetch import prefetch
 from .row_access import CSR, by_layout
 
-# The lines of S where X is dense, the columns where it is CSR: there, one cache line holds all that a value needs.
+# Rows of S if X is dense, columns if it is CSR, where one cache line holds all quantities of a coefficient.
 W, MEAN, STEP = 0, 1, 2
 SHIFT, DECAY, THRESHOLD = 3, 4, 5
-LAST = 3  # the step up to which the weight has been moved
+LAST = 3  # the last step that has been applied to the coefficient
 COLUMNS = 4
 
 
 def lay_out(X: np.ndarray | CSR) -> np.ndarray:
-    """S, zeros."""
+    """S for X, zeros."""
     return np.zeros((X.n_features, COLUMNS)) if isinstance(X, CSR) else np.zeros((6, X.shape[1]))
 
 
@@ -48,17 +48,17 @@ def growth(k, decay):
 
 
 @inlined
-def run(w, k, pull, decay, grown):
-    """k times w <- w - decay w - pull; ``grown`` is `growth` (k, decay)."""
-    return w - k * pull if decay == 0.0 else w + grown * (w + pull / decay)
+def run(w, k, decrement, decay, grown):
+    """k times w <- w - decay w - decrement; ``grown`` is `growth` (k, decay)."""
+    return w - k * decrement if decay == 0.0 else w + grown * (w + decrement / decay)
 
 
 @inlined
 def drifted(w, k, drift, decay, threshold, grown):
     """k times w <- soft(w - decay w - drift, threshold), for decay < 1; ``grown`` is `growth` (k, decay).
 
-    While w keeps its sign, soft thresholding is a constant pull towards 0, and the steps are a geometric series.
-    Where the series ends on the side of 0 where it began, it has never been on the other.
+    While w keeps its sign, soft thresholding subtracts a constant, and the steps are a geometric series. If the series
+    ends with the sign it began with, the sign has never changed.
     """
     if threshold == 0.0:
         return run(w, k, drift, decay, grown)
@@ -68,7 +68,7 @@ def drifted(w, k, drift, decay, threshold, grown):
 
 @subroutine
 def crossing(w, k, drift, decay, threshold):
-    """As `drifted`, where w starts at 0 or meets it: the step that does so is taken by itself."""
+    """As `drifted`, for a w that is 0 or changes its sign: the step in which that happens is computed separately."""
     while k > 0:
         if w == 0.0:
             if abs(drift) <= threshold:
@@ -76,21 +76,21 @@ def crossing(w, k, drift, decay, threshold):
             side = -math.copysign(1.0, drift)
         else:
             side = math.copysign(1.0, w)
-        pull = drift + side * threshold
-        end = run(w, k, pull, decay, growth(k, decay))
+        decrement = drift + side * threshold
+        end = run(w, k, decrement, decay, growth(k, decay))
         if not side * end <= 0.0:
             return end
-        # The series meets 0 after this many steps; rounding may make it one more or less, which moves nothing.
-        ratio = w / pull
+        # The series reaches 0 after this number of steps; an error of one step by rounding does not change w.
+        ratio = w / decrement
         steps = ratio if decay == 0.0 else math.log1p(decay * ratio) / -math.log1p(-decay)
         before = min(max(math.floor(steps), 0.0), k - 1.0)
-        w = run(w, before, pull, decay, growth(before, decay))
+        w = run(w, before, decrement, decay, growth(before, decay))
         w = soft(w - (decay * w + drift), threshold)
         k -= before + 1.0
     return w
 
 
-# Loops apart: in one, the compiler would give up on telling whether so many lines overlap, and take a value at a time.
+# Separate loops: in a single one, the compiler does not prove that so many arrays do not overlap, nor vectorise.
 def _move_dense(X, i, change, share, t, pace, weights, S):
     for j in range(X.shape[1]):
         S[W, j] -= S[STEP, j] * (change * (X[i, j] - S[SHIFT, j]) + S[MEAN, j]) + S[DECAY, j] * S[W, j]
@@ -102,19 +102,19 @@ def _move_dense(X, i, change, share, t, pace, weights, S):
             S[W, j] = soft(S[W, j], S[THRESHOLD, j])
 
 
-# In the loops over a sparse row no array goes to another function: its references would be counted at every value.
+# In loops over a sparse row no array is passed to another function: numba would count references at every value.
 def _move_csr(X, i, change, share, t, pace, weights, S):
     data, indices, l1, l2 = X.data, X.indices, pace.l1, pace.l2
     for p in range(np.uint64(X.indptr[i]), np.uint64(X.indptr[i + 1])):
         j = np.uint64(indices[p])
         step, w, mean = S[j, STEP], S[j, W], S[j, MEAN]
-        pull = step * (weights[j] if weights.shape[0] > 0 else 1.0)
-        S[j, W] = soft(w - (step * (change * data[p] + mean) + pull * l2 * w), pull * l1)
+        reach = step * (weights[j] if weights.shape[0] > 0 else 1.0)
+        S[j, W] = soft(w - (step * (change * data[p] + mean) + reach * l2 * w), reach * l1)
         S[j, MEAN] = mean + share * data[p]
         S[j, LAST] = t
 
 
-# Fetch the weights of a row ahead of its turn: on sparse rows they are anywhere in memory.
+# Prefetch the coefficients of a sparse row: they are scattered in memory.
 def _prefetch_weights_dense(X, i, S):
     pass
 
@@ -140,9 +140,9 @@ def _meet_csr(X, i, t, pace, weights, powers, S):
         w, k = S[j, W], t - S[j, LAST]
         if k > 0.0:
             step = S[j, STEP]
-            pull = step * (weights[j] if weights.shape[0] > 0 else 1.0)
-            grown = powers[np.uint64(k)] if tabled else growth(k, pull * l2)
-            w = drifted(w, k, step * S[j, MEAN], pull * l2, pull * l1, grown)
+            reach = step * (weights[j] if weights.shape[0] > 0 else 1.0)
+            grown = powers[np.uint64(k)] if tabled else growth(k, reach * l2)
+            w = drifted(w, k, step * S[j, MEAN], reach * l2, reach * l1, grown)
             S[j, W], S[j, LAST] = w, t
         z += data[p] * w
     return z
@@ -156,9 +156,9 @@ def _meet_all_csr(X, t, pace, weights, S):
     for j in range(S.shape[0]):
         w, k, step = S[j, W], t - S[j, LAST], S[j, STEP]
         if k > 0.0:
-            pull = step * (weights[j] if weights.shape[0] > 0 else 1.0)
-            decay = pull * pace.l2
-            S[j, W] = drifted(w, k, step * S[j, MEAN], decay, pull * pace.l1, growth(k, decay))
+            reach = step * (weights[j] if weights.shape[0] > 0 else 1.0)
+            decay = reach * pace.l2
+            S[j, W] = drifted(w, k, step * S[j, MEAN], decay, reach * pace.l1, growth(k, decay))
             S[j, LAST] = t
 
 
@@ -168,9 +168,9 @@ def _enter_dense(X, params, mean, pace, weights, preconditioner, S):
     mean_b = mean[d] if mean.shape[0] > d else 0.0
     for j in range(d):
         step = pace.rate * scale[j] * scale[j]
-        pull = step * (weights[j] if weights.shape[0] > 0 else 1.0)
+        reach = step * (weights[j] if weights.shape[0] > 0 else 1.0)
         S[W, j], S[MEAN, j], S[STEP, j] = params[j], mean[j] - shift[j] * mean_b, step
-        S[SHIFT, j], S[DECAY, j], S[THRESHOLD, j] = shift[j], pull * pace.l2, pull * pace.l1
+        S[SHIFT, j], S[DECAY, j], S[THRESHOLD, j] = shift[j], reach * pace.l2, reach * pace.l1
 
 
 def _enter_csr(X, params, mean, pace, weights, preconditioner, S):

@@ -1,4 +1,4 @@
-"""The mean losses of many weight vectors in one pass over X: what a search over the weights asks for."""
+"""Losses at many parameter vectors in one pass over X, for searches over the parameters."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from .row_access import BLOCK_ROWS, dots
 from .row_targets import offset_of, weight_of
 
 
-# All weights meet a block of rows while it is in the first-level cache; no loop goes over both features and weights.
+# All parameter vectors use a block of rows while it is in the first-level cache.
 @subroutine
 def add_losses(X, targets, start, stop, W, intercepts, loss, block, losses):
-    """Add the weighted losses of rows start..stop at each row of ``W`` to ``losses``; ``block``: BLOCK_ROWS numbers."""
+    """Add the weighted losses of rows start..stop at each row of ``W`` to ``losses``; ``block`` is workspace."""
     for first in range(start, stop, BLOCK_ROWS):
         z = block[: min(BLOCK_ROWS, stop - first)]
         for k in range(W.shape[0]):
@@ -23,7 +23,7 @@ def add_losses(X, targets, start, stop, W, intercepts, loss, block, losses):
 
 @subroutine
 def losses_of_block(targets, first, b, loss, z):
-    """The weighted losses of the rows from ``first`` on, whose dots are z, added up."""
+    """The sum of the weighted losses of the rows from ``first`` on, with X w = z."""
     y, weight, offset = targets.y, targets.weight, targets.offset
     total = 0.0
     for r in range(z.shape[0]):
@@ -39,10 +39,10 @@ def _add_up(*arguments: Any) -> None:
 
 @threaded("sums", _add_up)
 def add_losses_of_many(begin, end, X, targets, start, stop, W, intercepts, loss, blocks, sums, losses):
-    """Add the weighted losses of the rows start..stop at each of the weights to ``losses``.
+    """Add the weighted losses of the rows start..stop at each parameter vector to ``losses``.
 
-    ``W`` of shape (n_weights, n_features), ``intercepts`` and ``losses`` of (n_weights,); ``blocks`` and ``sums``:
-    workspace, a row for each chunk of the rows.
+    ``W`` has the shape (n_points, n_features), ``intercepts`` and ``losses`` (n_points,); ``blocks`` and ``sums`` are
+    workspace with a row per chunk of rows.
     """
     n_chunks = sums.shape[0]
     for c in range(begin, end):

@@ -1,4 +1,4 @@
-"""Mini-batch gradient descent: a step for each batch; the batch's gradient in parallel where it is large."""
+"""One epoch of mini-batch gradient descent: a step for each batch, whose gradient is computed in parallel."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from .update_step import clip_factor, step, step_outputs, sum_of_squares
 
 
 class Workspace(NamedTuple):
-    """Where gradients are made: the coefficients in X's dtype, what each chunk of rows needs, the whole gradient."""
+    """Arrays for a gradient: coefficients in X's dtype, partial results of each chunk of rows, the gradient."""
 
     v: np.ndarray
-    partials: np.ndarray  # the chunks' gradients, and room between them
+    partials: np.ndarray  # the gradient of each chunk, then padding
     sums: np.ndarray
     gradient: np.ndarray
 
     @classmethod
     def make(cls, dtype: np.dtype, n_features: int, n_parameters: int, n_chunks: int) -> Workspace:
-        # No two chunks write to one cache line: two cores would take it from each other with every row.
+        # Padding: chunks that write to one cache line would make two cores exchange it at every row.
         partials, sums = np.zeros((n_chunks, n_features + VALUES_A_LINE)), np.zeros((n_chunks, VALUES_A_LINE))
         return cls(np.zeros(n_features, dtype), partials, sums, np.zeros(n_parameters))
 
 
 @parallel_kernel
 def minibatch_epoch(X, targets, order, batch_size, rates, t, loss, stepper, params, work):
-    """A step for each batch of ``order``, the first being number ``t``; return the losses summed before each step.
+    """A step for each batch of ``order``, the first with number ``t``; returns the sum of the losses before each step.
 
-    ``params`` and the stepper's state are read and written; ``work`` is a `Workspace`, with a row of
-    partials for each chunk of a batch.
+    ``params`` and the state of the stepper are updated in place; the `Workspace` has a row of partials for each chunk
+    of a batch.
     """
     v, partials, sums, gradient = work
     n_features = v.shape[0]
@@ -60,9 +60,9 @@ def minibatch_epoch(X, targets, order, batch_size, rates, t, loss, stepper, para
 
 @parallel_kernel
 def minibatch_outputs_epoch(X, targets, order, batch_size, rates, t, loss, stepper, params, losses, work):
-    """As `minibatch_epoch` for several outputs, ``params`` of shape (n_outputs, n_parameters).
+    """As `minibatch_epoch` for several outputs, with ``params`` of shape (n_outputs, n_parameters).
 
-    Adds the losses before each step up in ``losses``; ``work`` is that of `outputs`.
+    Adds the losses before each step to ``losses``; ``work`` is a `Workspace` of `outputs_gradient`.
     """
     gradient = work.gradient
     n_chunks, n_outputs = work.sums.shape

@@ -1,8 +1,8 @@
-"""Rows of X for several outputs at once, dense or CSR, behind the same few words: as `rows`, for a matrix of weights.
+"""Products of the rows of X, dense or CSR, with the coefficients of several outputs; see also `row_access`.
 
-``W`` and ``G``, weights and gradients of all outputs, lie as the rows of X want them: (n_outputs, n_features)
-where X is dense, so that a block of rows is a matrix product; (n_features, n_outputs) where it is CSR, so that
-a stored value meets the weights of all outputs side by side. Nothing outside this file depends on which.
+The coefficients ``W`` and gradients ``G`` of all outputs have the shape (n_outputs, n_features) if X is dense, so that
+a block of rows is a matrix product, and (n_features, n_outputs) if X is CSR, so that a stored value is multiplied by
+adjacent coefficients. Only this module depends on the layout.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from .row_access import CSR, by_layout, prefetch_row, rows_ahead
 
 
 def lay_out(X: np.ndarray | CSR, n_outputs: int, dtype: np.dtype, *leading: int) -> np.ndarray:
-    """Zeros of the shape that W and G have for X, behind ``leading`` axes."""
+    """Zeros of the shape that W and G have for X, after the axes ``leading``."""
     if isinstance(X, CSR):
         return np.zeros((*leading, X.n_features, n_outputs), dtype)
     return np.zeros((*leading, n_outputs, X.shape[1]), dtype)
 
 
 def fill(X: np.ndarray | CSR, W: np.ndarray, coef: np.ndarray) -> None:
-    """W, laid out for X, = ``coef``, shape (n_outputs, n_features), where Python does it; `load` is for kernels."""
+    """Set W to ``coef``, shape (n_outputs, n_features), from Python; kernels use `load`."""
     W[...] = coef.T if isinstance(X, CSR) else coef
 
 
 @inlined
 def row_at(order, k):
-    """Row number k of an order of rows; without an order (None), k itself."""
+    """Row number k of an order of rows; k itself if the order is None."""
     return k if order is None else order[k]
 
 
-# W = params, without its intercepts, and the other way round.
+# Copy the coefficients of params to W, and back.
 def _load_dense(X, params, W):
     for k in range(W.shape[0]):
         for j in range(W.shape[1]):
@@ -56,7 +56,7 @@ def _store_csr(X, W, params):
             params[k, j] = W[j, k]
 
 
-# Z[r] = W x_i, and W += Z[r] x_i', for one row.
+# For one row: Z[r] = W x_i, and W += Z[r] x_i'.
 def _dots_dense(X, i, W, Z, r):
     for k in range(W.shape[0]):
         _dot_of_output(X, i, W, k, Z, r)
@@ -102,14 +102,14 @@ def _axpys_csr(Z, r, X, i, W):
 
 @inlined
 def prefetch_rows(X, order, k, count):
-    """While the ``count`` rows from number k of an order on are worked on, fetch those that come later."""
+    """Prefetch the rows that come after the ``count`` rows from number k of an order on."""
     if order is not None:
         distance = rows_ahead(X)
         for ahead in range(k + distance, min(k + distance + count, order.shape[0])):
             prefetch_row(X, order[ahead])
 
 
-# Soft thresholding put off until a weight is next used, as in `rows`, with an account for each output.
+# Deferred soft thresholding, as in `row_access`, with separate thresholds for each output.
 def _softens_dense(X, i, W, owed, paid):
     for k in range(W.shape[0]):
         threshold = W.dtype.type(owed[k] - paid[k, 0])
@@ -144,7 +144,7 @@ def _softens_all_csr(X, W, owed, paid):
             paid[j, k] = 0.0
 
 
-# W times a factor for each output.
+# Multiply W by a factor for each output.
 def _rescale_dense(X, W, factors):
     for k in range(W.shape[0]):
         for j in range(W.shape[1]):
@@ -157,7 +157,7 @@ def _rescale_csr(X, W, factors):
             W[j, k] = factors[k] * W[j, k]
 
 
-# total += W times a factor for each output, less U, which becomes zeros; total has the layout of params.
+# total += factors W - U, with a factor for each output, then U = 0; total has the layout of params.
 def _sum_up_dense(X, W, factors, U, total):
     for k in range(W.shape[0]):
         for j in range(W.shape[1]):
@@ -172,8 +172,8 @@ def _sum_up_csr(X, W, factors, U, total):
             U[j, k] = 0.0
 
 
-# Z = X W' for a block of rows. Four rows and two outputs at a time: eight sums in registers for six loads. (BLAS
-# is no faster on matrices so narrow, and it would bring threads of its own.)
+# Z = X W' for a block of rows. Four rows and two outputs at a time: eight sums in registers for six loads. (BLAS is
+# not faster for such narrow matrices, and starts threads of its own.)
 def _block_dot_dense(X, order, start, stop, W, Z):
     k = start
     while k + 4 <= stop:
@@ -214,7 +214,7 @@ def _block_dot_csr(X, order, start, stop, W, Z):
         dots(X, row_at(order, k), W, Z, k - start)
 
 
-# G += Z' X for a block of rows, by as many rows and outputs at a time.
+# G += Z' X for a block of rows, also four rows and two outputs at a time.
 def _block_axpy_dense(Z, X, order, start, stop, G):
     whole = (stop - start) // 4 * 4
     for r in range(0, whole, 4):

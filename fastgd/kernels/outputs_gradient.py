@@ -1,8 +1,8 @@
-"""Several outputs trained in one pass over X: gradients and losses by blocks of rows, for any number of outputs.
+"""Gradients and losses of several outputs in one pass over X, by blocks of rows.
 
-Weights come as ``params`` of shape (n_outputs, n_parameters): for each output its coefficients, then its
-intercept where the model has one. A block of rows meets the weights of all outputs, its slopes are worked out, and
-it goes into the gradients of all outputs, while it is in the cache.
+``params`` has the shape (n_outputs, n_parameters): the coefficients of each output, then its intercept if the model has
+one. While a block of rows is in the cache, its linear predictors, its derivatives dloss_dz and its part of the
+gradients are computed for all outputs.
 """
 
 from __future__ import annotations
@@ -13,24 +13,25 @@ import numpy as np
 from numba import prange
 
 from ..compile.jit import inlined, kernel, parallel_kernel, subroutine, threaded, two_forms
+from ..terms.losses import loss_traits
 from .batch_gradient import chunk_bound, clear
 from .output_blocks import block_axpy, block_dot, fill, lay_out, load, row_at, store
 from .row_access import CSR, n_rows
 from .row_targets import offset_of, target_of, weight_of
 
-# A block of rows is about this many values, to stay in a core's second-level cache between its two products.
+# Values in a block of rows, so that it stays in the second-level cache between the two products.
 BLOCK_VALUES = 1 << 15
 FEWEST_ROWS, MOST_ROWS = 8, 256
 
 
 class Workspace(NamedTuple):
-    """Arrays for each chunk of rows, but for ``W``, which all read, ``gradient`` and ``losses``, the results."""
+    """Arrays for each chunk of rows, except ``W``, which all chunks read, and the results ``gradient``, ``losses``."""
 
-    W: np.ndarray  # in X's dtype, laid out for X
-    Z: np.ndarray  # linear predictors of a block, then slopes, in X's dtype
-    z: np.ndarray  # the same of one row, in float64
-    partials: np.ndarray  # the chunks' gradients: of the coefficients, laid out for X, and of the intercepts
-    slopes: np.ndarray
+    W: np.ndarray  # coefficients in X's dtype, in the layout of `output_blocks`
+    Z: np.ndarray  # linear predictors of a block, then dloss_dz, in X's dtype
+    z: np.ndarray  # the same for one row in float64
+    partials: np.ndarray  # gradients of the chunks in the layout of W
+    derivatives: np.ndarray
     sums: np.ndarray
     total: np.ndarray
     gradient: np.ndarray  # (n_outputs, n_parameters)
@@ -45,7 +46,7 @@ class Workspace(NamedTuple):
             Z=np.zeros((n_chunks, rows, n_outputs), dtype),
             z=np.zeros((n_chunks, n_outputs)),
             partials=lay_out(X, n_outputs, np.dtype(np.float64), n_chunks),
-            slopes=np.zeros((n_chunks, n_outputs)),
+            derivatives=np.zeros((n_chunks, n_outputs)),
             sums=np.zeros((n_chunks, n_outputs)),
             total=lay_out(X, n_outputs, np.dtype(np.float64)),
             gradient=np.zeros((n_outputs, n_parameters)),
@@ -53,26 +54,27 @@ class Workspace(NamedTuple):
         )
 
 
-# Turn the linear predictors z of row i into slopes, and add the row's losses to ``losses``.
-def _slopes_each(loss, y, one_vs_rest, i, weight, z, losses):
+# Turn the linear predictors z of row i into weighted dloss_dz, and add the row's losses to ``losses``.
+def _derivatives_each(loss, y, one_vs_rest, i, weight, z, losses):
     for k in range(z.shape[0]):
         target = target_of(y, one_vs_rest, i, k)
         losses[k] += weight * loss.value(target, z[k])
         z[k] = weight * loss.derivative(target, z[k])
 
 
-def _slopes_joint(loss, y, one_vs_rest, i, weight, z, losses):
+def _derivatives_joint(loss, y, one_vs_rest, i, weight, z, losses):
     losses[0] += weight * loss.derivative(y[i, 0], z)
     for k in range(z.shape[0]):
         z[k] *= weight
 
 
 def is_joint(loss: Any) -> bool:
-    """Whether a loss takes all linear predictors of a row at once, as softmax does."""
-    return bool(getattr(loss, "joint", False))
+    """Whether the loss is a function of all outputs of a row at once, as softmax is."""
+    return loss_traits(loss).joint
 
 
-slopes_of = two_forms("loss", is_joint, is_joint)(_slopes_each, _slopes_joint)
+by_joint_loss = two_forms("loss", is_joint, lambda loss: loss.joint)  # (each output separately, all outputs at once)
+derivatives_of = by_joint_loss(_derivatives_each, _derivatives_joint)
 
 
 @inlined
@@ -81,32 +83,32 @@ def intercept_of(params, k, n_features):
 
 
 @subroutine
-def slopes_of_block(targets, order, start, stop, params, n_features, loss, Z, z, slopes, losses):
-    """Turn a block's linear predictors, still without intercepts, into slopes; add up slopes and losses."""
+def derivatives_of_block(targets, order, start, stop, params, n_features, loss, Z, z, derivatives, losses):
+    """Turn a block's linear predictors without intercepts into dloss_dz; add derivatives and losses to their sums."""
     y, weight, offset, one_vs_rest = targets.y, targets.weight, targets.offset, targets.one_vs_rest
     for r in range(stop - start):
         i = row_at(order, start + r)
         for k in range(z.shape[0]):
             z[k] = Z[r, k] + intercept_of(params, k, n_features) + offset_of(offset, i)
-        slopes_of(loss, y, one_vs_rest, i, weight_of(weight, i), z, losses)
+        derivatives_of(loss, y, one_vs_rest, i, weight_of(weight, i), z, losses)
         for k in range(z.shape[0]):
-            slopes[k] += z[k]
+            derivatives[k] += z[k]
             Z[r, k] = z[k]
 
 
 @subroutine
 def accumulate_outputs(X, targets, order, start, stop, params, n_features, loss, work, c, table=None):
-    """Make chunk c's gradients and losses of the rows start..stop, by blocks; with a ``table``, keep the slopes."""
+    """Gradients and losses of chunk c, the rows start..stop; ``table`` receives dloss_dz unless it is None."""
     W, Z, z = work.W, work.Z[c], work.z[c]
-    partial, slopes, losses = work.partials[c], work.slopes[c], work.sums[c]
+    partial, derivatives, losses = work.partials[c], work.derivatives[c], work.sums[c]
     for a in range(partial.shape[0]):
         clear(partial[a])
-    clear(slopes)
+    clear(derivatives)
     clear(losses)
     for first in range(start, stop, Z.shape[0]):
         last = min(first + Z.shape[0], stop)
         block_dot(X, order, first, last, W, Z)
-        slopes_of_block(targets, order, first, last, params, n_features, loss, Z, z, slopes, losses)
+        derivatives_of_block(targets, order, first, last, params, n_features, loss, Z, z, derivatives, losses)
         if table is not None:
             for r in range(last - first):
                 for k in range(Z.shape[1]):
@@ -116,11 +118,11 @@ def accumulate_outputs(X, targets, order, start, stop, params, n_features, loss,
 
 @subroutine
 def add_up_outputs(X, scale, n_features, work):
-    """Add the chunks' gradients and losses in a fixed order, times ``scale``."""
-    partials, slopes, sums, gradient, losses, total = (
-        work.partials, work.slopes, work.sums, work.gradient, work.losses, work.total
+    """Sum the gradients and losses of the chunks in a fixed order, times ``scale``."""
+    partials, derivatives, sums, gradient, losses, total = (
+        work.partials, work.derivatives, work.sums, work.gradient, work.losses, work.total
     )  # fmt: skip
-    n_chunks, n_outputs = slopes.shape
+    n_chunks, n_outputs = derivatives.shape
     for a in range(total.shape[0]):
         for b in range(total.shape[1]):
             total[a, b] = 0.0
@@ -128,13 +130,13 @@ def add_up_outputs(X, scale, n_features, work):
                 total[a, b] += partials[c, a, b]
     store(X, total, gradient)
     for k in range(n_outputs):
-        slope, loss = 0.0, 0.0
+        derivative, loss = 0.0, 0.0
         for c in range(n_chunks):
-            slope += slopes[c, k]
+            derivative += derivatives[c, k]
             loss += sums[c, k]
         losses[k] = scale * loss
         if gradient.shape[1] > n_features:
-            gradient[k, n_features] = slope
+            gradient[k, n_features] = derivative
         for j in range(gradient.shape[1]):
             gradient[k, j] *= scale
 
@@ -143,7 +145,7 @@ def add_up_outputs(X, scale, n_features, work):
 def outputs_gradient(X, targets, params, n_features, loss, work, table):
     """Mean gradient of each output over all rows, into ``work.gradient``, and mean losses, into ``work.losses``.
 
-    The slopes of each row go into ``table``, unless it is None.
+    ``table`` receives dloss_dz of each row, unless it is None.
     """
     n_samples = n_rows(X)
     n_chunks = work.sums.shape[0]
@@ -174,13 +176,13 @@ def outputs_mean_loss(begin, end, X, targets, params, n_features, loss, work):
 
 @subroutine
 def block_losses(X, targets, start, stop, params, n_features, loss, work, c):
-    """Add up chunk c's losses of the rows start..stop."""
-    W, Z, z, slopes, losses = work.W, work.Z[c], work.z[c], work.slopes[c], work.sums[c]
+    """Sum of the losses of chunk c, the rows start..stop."""
+    W, Z, z, derivatives, losses = work.W, work.Z[c], work.z[c], work.derivatives[c], work.sums[c]
     clear(losses)
     for first in range(start, stop, Z.shape[0]):
         last = min(first + Z.shape[0], stop)
         block_dot(X, None, first, last, W, Z)
-        slopes_of_block(targets, None, first, last, params, n_features, loss, Z, z, slopes, losses)
+        derivatives_of_block(targets, None, first, last, params, n_features, loss, Z, z, derivatives, losses)
 
 
 @kernel
@@ -199,4 +201,4 @@ def _means_joint(loss, z):
     loss.mean(z)
 
 
-means_of = two_forms("loss", is_joint, is_joint)(_means_each, _means_joint)
+means_of = by_joint_loss(_means_each, _means_joint)

@@ -1,7 +1,7 @@
-"""One pass of stochastic gradient descent for several outputs: all of them step at each row.
+"""One epoch of stochastic gradient descent for several outputs, all of which take a step at each row.
 
-As `sgd`, with a scale and an account of thresholds for each output; its cost, too, is that of the non-zeros of
-X, once for each output.
+As `sgd_epoch`, with a scale and deferred thresholds for each output; the cost is proportional to the non-zeros of X
+times the number of outputs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from ..compile.jit import kernel, subroutine
 from .averaging import add_step_outputs, settle_outputs, smallest_scale
 from .output_blocks import axpys, dots, lay_out, load, rescale, softens, softens_all, store
-from .outputs_gradient import intercept_of, slopes_of
+from .outputs_gradient import derivatives_of, intercept_of
 from .row_access import CSR, prefetch_number, rows_ahead
 from .row_targets import offset_of, weight_of
 from .sgd_epoch import SMALLEST_SCALE, clip_factor_of_row
@@ -21,7 +21,7 @@ from .update_step import sum_of_squares
 
 
 class Each(NamedTuple):
-    """What each output has of its own: its share of the learning rate, its penalties."""
+    """Settings per output: its share of the learning rate and its penalties."""
 
     rate: np.ndarray
     l1: np.ndarray
@@ -29,14 +29,14 @@ class Each(NamedTuple):
 
 
 class LazyWeights(NamedTuple):
-    """Weights kept as scale * W, less the thresholds still owed: see `sgd`."""
+    """Coefficients stored as scale * W, less the deferred thresholds; see `sgd_epoch`."""
 
     W: np.ndarray  # laid out for X, as is ``paid``
     paid: np.ndarray
     scale: np.ndarray
     owed: np.ndarray
-    Z: np.ndarray  # the linear predictors of one row, in X's dtype, then the moves of the weights
-    z: np.ndarray  # the same in float64, then the slopes
+    Z: np.ndarray  # linear predictors of one row in X's dtype, then the steps
+    z: np.ndarray  # the same in float64, then dloss_dz
 
     @classmethod
     def make(cls, X: np.ndarray | CSR, n_outputs: int) -> LazyWeights:
@@ -48,7 +48,7 @@ class LazyWeights(NamedTuple):
 
 @subroutine
 def fold_outputs(X, each, lazy):
-    """Bring every weight up to date: pay the thresholds owed, multiply the scales in."""
+    """Apply the deferred thresholds and the scales to every coefficient."""
     if each.l1.max() > 0.0:
         softens_all(X, lazy.W, lazy.owed, lazy.paid)
     rescale(X, lazy.W, lazy.scale)
@@ -58,10 +58,10 @@ def fold_outputs(X, each, lazy):
 
 @kernel
 def sgd_outputs_epoch(X, targets, order, rates, loss, each, clip, params, losses, lazy, sums):
-    """A step for each row of ``order``, at its rate; add up losses before each step in ``losses``.
+    """A step for each row of ``order``, at its rate; adds the losses before each step to ``losses``.
 
-    ``params`` of shape (n_outputs, n_parameters) is read and written; the slopes of the last row are left in ``lazy.z``.
-    ``sums``: a `LazySums` for the weights after each step, without any ``l1``; None for no sums.
+    ``params`` of shape (n_outputs, n_parameters) is updated in place; ``lazy.z`` holds dloss_dz of the last row at the
+    end. ``sums``: a `LazySums` of the parameters after each step, for ``l1`` = 0; None for no sums.
     """
     y, weight, offset, one_vs_rest = targets.y, targets.weight, targets.offset, targets.one_vs_rest
     W, paid, scale, owed, Z, z = lazy
@@ -81,7 +81,7 @@ def sgd_outputs_epoch(X, targets, order, rates, loss, each, clip, params, losses
         dots(X, i, W, Z, 0)
         for k in range(n_outputs):
             z[k] = scale[k] * Z[0, k] + intercept_of(params, k, n_features) + offset_of(offset, i)
-        slopes_of(loss, y, one_vs_rest, i, weight_of(weight, i), z, losses)
+        derivatives_of(loss, y, one_vs_rest, i, weight_of(weight, i), z, losses)
         factor = clip_factor_of_row(X, i, np.sqrt(sum_of_squares(z)), has_intercept, clip)
         smallest = 1.0
         for k in range(n_outputs):

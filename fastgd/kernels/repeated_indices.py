@@ -1,4 +1,4 @@
-"""Whether sparse rows name a column twice, which SciPy tells only of rows that are sorted."""
+"""Detection of columns that occur twice in a CSR row; SciPy detects them in sorted rows only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..compile.jit import kernel
 
 @kernel
 def any_repeats(indptr, indices, last_row):
-    """Whether a row has a column more than once. ``last_row``: workspace, -1 for each column."""
+    """Whether a row has a column more than once; ``last_row`` is workspace, -1 for each column."""
     for i in range(indptr.shape[0] - 1):
         for p in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
             j = np.uint64(indices[p])

@@ -1,7 +1,7 @@
-"""Rows of X, dense or CSR, behind the same few words: the only file that knows how X is laid out.
+"""Access to the rows of X, dense or CSR, by the same functions for both layouts.
 
-Kernels take X as a C-ordered array or as a `CSR` and say ``dot(X, i, w)`` and ``axpy(a, X, i, out)``; ``dots`` and
-``axpys`` do that for a block of rows, ``axpy_dot`` adds one row and looks ahead to the next.
+Kernels take X as a C-ordered array or as a `CSR` and call ``dot(X, i, w)`` and ``axpy(a, X, i, out)``; ``dots`` and
+``axpys`` do that for a block of rows, ``axpy_dot`` adds one row and returns the dot product of the next.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from numba import types
 from ..compile.jit import inlined, subroutine, two_forms
 from ..compile.prefetch import VALUES_A_LINE, prefetch
 
-# How far ahead of its turn a row in random order is fetched. Of dense rows as many as lie in a window of the order (see
-# `orders`), so that memory reads a window while the processor works on the one before: an epoch of sgd is 1.1, 1.5
-# and 1.3 times faster than with 32 rows at 20, 54 and 100 columns.
+# How far ahead rows in random order are prefetched: for dense rows, a window of the order (see `row_order`), so that
+# memory reads one window while the processor works on the previous one. An epoch of sgd is 1.1, 1.5 and 1.3 times
+# faster than with 32 rows, at 20, 54 and 100 columns.
 AHEAD_BYTES = 1 << 17
 FEWEST_AHEAD, MOST_AHEAD = 32, 1024
 SPARSE_ROWS_AHEAD = 32
-# Rows in order are fetched so many cache lines ahead, if they are of no more bytes than that.
-LINES_BEHIND, LONGEST_SHORT_ROW = 32, 640
-BLOCK_ROWS = 32  # that `dots` and `axpys` are given at a time
+# Consecutive rows are prefetched LINES_AHEAD cache lines ahead if they have at most LONGEST_SHORT_ROW bytes.
+LINES_AHEAD, LONGEST_SHORT_ROW = 32, 640
+BLOCK_ROWS = 32  # the most rows in a call of `dots` or `axpys`
 
 
 class CSR(NamedTuple):
-    """Compressed sparse rows, as scipy.sparse names the parts."""
+    """Compressed sparse rows, with the names of scipy.sparse."""
 
     data: np.ndarray
     indices: np.ndarray
@@ -52,7 +52,7 @@ def _dot_dense(X, i, w):
     return z
 
 
-# Unsigned indices: numba's signed ones pay for Python's negative indices at every load and store.
+# Unsigned indices: with signed ones, numba checks for Python's negative indices at every load and store.
 def _dot_csr(X, i, w):
     data, indices = X.data, X.indices
     z = w.dtype.type(0)
@@ -74,8 +74,8 @@ def _axpy_csr(a, X, i, out):
         out[np.uint64(indices[p])] += a * data[p]
 
 
-# Squared length of row i after centring and scaling; ``at_zero`` is that of a row of zeros, so that a
-# sparse row need only say where it differs from one.
+# Squared norm of row i after centring and scaling; ``at_zero`` is the squared norm of a row of zeros, from which a
+# sparse row differs only at its stored values.
 def _squared_norm_dense(X, i, shift, scale, at_zero):
     total = 0.0
     for j in range(X.shape[1]):
@@ -118,7 +118,7 @@ def _add_squares_csr(X, i, out):
         out[np.uint64(indices[p])] += data[p] * data[p]
 
 
-# The same with every product in float64, whatever X is stored in.
+# axpy with every product in float64, whatever the dtype of X is.
 def _axpy_double_dense(a, X, i, out):
     for j in range(X.shape[1]):
         out[j] += a * X[i, j]
@@ -141,9 +141,9 @@ def _axpy2_csr(a0, a1, X, i0, i1, out):
     axpy(a1, X, i1, out)
 
 
-# Add a times row i to v, and return the dot of v, so changed, with the row that follows. It is made from the
-# dots of that row with the old v and with row i, which need not wait for a; so most of the next step's dot is
-# done while this step's slope is still being worked out.
+# Add a times row i to v, and return the dot product of the new v with the following row. It is computed from the dot
+# products of that row with the old v and with row i, which do not depend on a, so the processor can compute most of it
+# while dloss_dz of this step is still being computed.
 def _axpy_dot_dense(a, X, i, following, v):
     a = X.dtype.type(a)
     z = v.dtype.type(0)
@@ -169,7 +169,7 @@ def _rows_ahead_csr(X):
     return SPARSE_ROWS_AHEAD
 
 
-# Fetch row i ahead of its turn, line by line: rows in random order are waited for otherwise.
+# Prefetch row i line by line: rows in random order are cache misses otherwise.
 def _prefetch_row_dense(X, i):
     d = X.shape[1]
     for j in range(0, d, VALUES_A_LINE):
@@ -184,13 +184,13 @@ def _prefetch_row_csr(X, i):
         prefetch(X.indices, p)
 
 
-# Two rows in order, this far behind those from i on. Of short ones each pair is a new start for the processor's own
-# prefetchers, which come late: a pass is a seventh sooner at 40 and 54 columns, the same at 100. Of long ones so many
-# lines at once would hold up the row at hand: a fifth later at 200 and 400.
+# Prefetch two consecutive rows, LINES_AHEAD lines after row i. The hardware prefetchers start late on short rows: a
+# pass is 1/7 faster at 40 and 54 columns, equal at 100. On long rows so many prefetches delay the current row: 1/5
+# slower at 200 and 400.
 def _prefetch_following_dense(X, i):
     d = X.shape[1]
     if d * X.itemsize <= LONGEST_SHORT_ROW:
-        following = i * d + LINES_BEHIND * VALUES_A_LINE
+        following = i * d + LINES_AHEAD * VALUES_A_LINE
         for j in range(0, 2 * d, VALUES_A_LINE):
             prefetch(X, following + j)
 
@@ -199,9 +199,9 @@ def _prefetch_following_csr(X, i):
     pass
 
 
-# Soft thresholding put off until a weight is next used. ``owed`` is the threshold summed over all
-# steps so far and ``paid[j]`` how much of it weight j has had; thresholds of successive steps add up
-# exactly. A dense row uses every weight, so paid[0] speaks for all.
+# Soft thresholding, deferred until a coefficient is next used. ``owed`` is the sum of the thresholds of all steps so
+# far, ``paid[j]`` the part of it already applied to coefficient j; thresholds of successive steps add up exactly. A
+# dense row uses every coefficient, so paid[0] is for all.
 def _soften_dense(X, i, v, owed, paid):
     threshold = v.dtype.type(owed - paid[0])
     for j in range(v.shape[0]):
@@ -229,7 +229,7 @@ def _soften_all_csr(X, v, owed, paid):
         paid[j] = 0.0
 
 
-# z[r] = x . w for the rows from i on, of a dense X four at a time.
+# z[r] = x . w for the rows from i on; four dense rows at a time.
 def _dots_dense(X, i, w, z):
     zero = w.dtype.type(0)
     n = z.shape[0]
@@ -273,7 +273,7 @@ soften_all = by_layout(_soften_all_dense, _soften_all_csr)
 
 @subroutine
 def prefetch_number(X, y, order, ahead):
-    """Fetch row number ``ahead`` of the order, if it has so many."""
+    """Prefetch row number ``ahead`` of the order, if there is one, and its target."""
     if ahead < order.shape[0]:
         prefetch_row(X, order[ahead])
         prefetch(y, order[ahead])
@@ -281,7 +281,7 @@ def prefetch_number(X, y, order, ahead):
 
 @inlined
 def axpys(z, X, i, out):
-    """out += z[r] x for the rows of a dense X from i on, eight at a time."""
+    """out += z[r] x for the rows from i on of a dense X, eight at a time."""
     a = X.dtype.type
     n = z.shape[0]
     r = 0
@@ -302,5 +302,5 @@ def axpys(z, X, i, out):
 
 @inlined
 def _four_from(i):
-    """Four rows from i on, as unsigned numbers."""
+    """The numbers of four rows from i on, as unsigned integers."""
     return np.uint64(i), np.uint64(i + 1), np.uint64(i + 2), np.uint64(i + 3)

@@ -1,94 +1,135 @@
-"""Second derivatives of losses row by row, and the minimum of a quadratic model plus a penalty: what Newton needs."""
+"""Kernels of Newton's method: second derivatives of the losses, and the minimiser of a quadratic plus a penalty."""
 
 from __future__ import annotations
 
-from ..compile.jit import inlined, kernel, subroutine, threaded
+from ..compile.jit import inlined, kernel, subroutine, threaded, two_forms
+from ..terms.losses import loss_traits
 from .batch_gradient import chunk_bound, clear, mean_over_rows
-from .outputs_gradient import slopes_of
+from .outputs_gradient import by_joint_loss, derivatives_of
 from .row_access import add_squares, n_rows
-from .row_targets import weight_of
+from .row_targets import target_of, weight_of
 from .update_step import penalty_weight
 
-# The difference quotient's step, relative to z where that is large. The slopes' rounding, 1e-16, makes an error of
-# 1e-10; a quadratic model wants no more than two digits.
+# Step of the difference quotients, relative to z where |z| > 1. The rounding of the derivatives, 1e-16, makes an error
+# of 1e-10; a quadratic model needs two digits.
 DIFFERENCE = 1e-6
-
-
-# A loss is flat where over such a step the slope changes by no more than so many times its rounding.
+# A loss is flat at z where its derivative changes over two steps by at most this part of itself: by its rounding.
 FLAT = 1e-14
 
 
 @inlined
-def step_about(z):
-    return DIFFERENCE * max(1.0, abs(z))
+def is_flat(derivative, change):
+    """Whether the loss is a sloping straight line: its derivative, not 0, does not ``change``."""
+    return derivative != 0.0 and abs(change) <= FLAT * abs(derivative)
 
 
 @inlined
-def is_flat(low, high):
-    """Whether a slope, which is ``low`` and ``high`` a little to the left and right, leads down a straight line."""
-    return low != 0.0 and abs(high - low) <= FLAT * abs(low)
+def change_of_derivative(loss, y, z, e):
+    """The derivative at z - e, and how much it changes from there to z + e."""
+    low = loss.derivative(y, z - e)
+    return low, loss.derivative(y, z + e) - low
+
+
+def _estimated_change(loss, y, z, e):
+    return change_of_derivative(loss, y, z, e)
+
+
+def _stated_change(loss, y, z, e):
+    return loss.derivative(y, z), 2.0 * e * loss.second_derivative(y, z)
+
+
+# As `change_of_derivative` for a small e, by the ``second_derivative`` of the loss where it has one.
+local_change = two_forms(
+    "loss",
+    lambda loss: loss_traits(loss).has_second_derivative,
+    lambda loss: "second_derivative" in loss.method_names,
+)(_estimated_change, _stated_change)
+
+
+@inlined
+def second_derivative_at(loss, y, z, wider):
+    """The second derivative at z, by a wider difference quotient where the loss is flat; whether it is still flat."""
+    e = DIFFERENCE * max(1.0, abs(z))
+    derivative, change = local_change(loss, y, z, e)
+    if is_flat(derivative, change) and wider > 1.0:
+        e *= wider
+        derivative, change = change_of_derivative(loss, y, z, e)
+    return change / (2.0 * e), is_flat(derivative, change)
 
 
 @kernel
-def curvatures(targets, z, loss, least, wider, out):
-    """Weighted second derivatives in z of each row's loss, z and out of shape (n_samples,); how many rows are flat.
+def curvatures(targets, z, loss, lowest, wider, out):
+    """Weighted second derivatives in z of each row's loss; returns the number of rows whose loss is flat.
 
-    By central differences of the slope, so that a loss need not state them; at a kink they are an average. ``least``
-    stands for what would be below it: 0 makes a loss that is not convex look as if it were. Where a loss is flat the
-    difference is taken over a step so many times ``wider``.
+    A loss without ``second_derivative`` has central differences; at a kink they are an average. Values below ``lowest``
+    become ``lowest``: with 0, a loss that is not convex gives a positive semidefinite Hessian. Where the loss is flat,
+    differences are taken over a step ``wider`` times as large.
     """
     y, weight, n_flat = targets.y, targets.weight, 0
     for i in range(z.shape[0]):
-        e = step_about(z[i])
-        low, high = loss.derivative(y[i], z[i] - e), loss.derivative(y[i], z[i] + e)
-        if is_flat(low, high) and wider > 1.0:
-            e *= wider
-            low, high = loss.derivative(y[i], z[i] - e), loss.derivative(y[i], z[i] + e)
-        n_flat += is_flat(low, high)
-        out[i] = weight_of(weight, i) * max((high - low) / (2.0 * e), least)
+        second, flat = second_derivative_at(loss, y[i], z[i], wider)
+        n_flat += flat
+        out[i] = weight_of(weight, i) * max(second, lowest)
     return n_flat
 
 
+def _row_curvatures_each(targets, i, z, loss, wider, low, high, losses, out):
+    y, weight, n_flat = targets.y, weight_of(targets.weight, i), 0
+    for k in range(z.shape[1]):
+        second, flat = second_derivative_at(loss, target_of(y, targets.one_vs_rest, i, k), z[i, k], wider)
+        n_flat += flat
+        out[i, k] = weight * max(second, 0.0)
+    return n_flat
+
+
+def _row_curvatures_joint(targets, i, z, loss, wider, low, high, losses, out):
+    n_flat = 0
+    for k in range(z.shape[1]):
+        e = DIFFERENCE * max(1.0, abs(z[i, k]))
+        derivatives_about(targets, i, z, k, e, loss, low, high, losses)
+        if is_flat(low[k], high[k] - low[k]) and wider > 1.0:
+            e *= wider
+            derivatives_about(targets, i, z, k, e, loss, low, high, losses)
+        n_flat += is_flat(low[k], high[k] - low[k])
+        out[i, k] = max((high[k] - low[k]) / (2.0 * e), 0.0)
+    return n_flat
+
+
+row_curvatures = by_joint_loss(_row_curvatures_each, _row_curvatures_joint)
+
+
 @subroutine
-def slopes_about(targets, i, z, k, e, loss, low, high, losses):
-    """Write the slopes of row i's outputs where that of number k is e lower and e higher."""
+def derivatives_about(targets, i, z, k, e, loss, low, high, losses):
+    """Weighted derivatives of row i's joint loss at z[i, k] - e and z[i, k] + e, into ``low`` and ``high``."""
     y, weight, one_vs_rest = targets.y, weight_of(targets.weight, i), targets.one_vs_rest
     for other in range(z.shape[1]):
         low[other] = high[other] = z[i, other]
     low[k] -= e
     high[k] += e
-    slopes_of(loss, y, one_vs_rest, i, weight, low, losses)
-    slopes_of(loss, y, one_vs_rest, i, weight, high, losses)
+    derivatives_of(loss, y, one_vs_rest, i, weight, low, losses)
+    derivatives_of(loss, y, one_vs_rest, i, weight, high, losses)
 
 
 @kernel
 def curvatures_of_outputs(targets, z, loss, wider, low, high, losses, out):
-    """As `curvatures` for z and out of shape (n_samples, n_outputs), each output by itself: the Hessian's diagonal.
+    """As `curvatures` for z and out of shape (n_samples, n_outputs), never below 0: the Hessian's diagonal in z.
 
-    Never below 0. ``low``, ``high`` and ``losses`` are workspace of shape (n_outputs,).
+    ``low``, ``high`` and ``losses`` are workspace of shape (n_outputs,).
     """
     n_flat = 0
     for i in range(z.shape[0]):
-        for k in range(z.shape[1]):
-            e = step_about(z[i, k])
-            slopes_about(targets, i, z, k, e, loss, low, high, losses)
-            if is_flat(low[k], high[k]) and wider > 1.0:
-                e *= wider
-                slopes_about(targets, i, z, k, e, loss, low, high, losses)
-            n_flat += is_flat(low[k], high[k])
-            out[i, k] = max((high[k] - low[k]) / (2.0 * e), 0.0)
+        n_flat += row_curvatures(targets, i, z, loss, wider, low, high, losses, out)
     return n_flat
 
 
 @kernel
-def minimise_quadratic(H, slope, params, stepper, k, sweeps, tol, change):
-    """Write the ``change`` of the scaled variables that minimises slope . change + change' H change / 2 + penalty.
+def minimise_quadratic(H, gradient, params, stepper, k, sweeps, tol, change):
+    """Minimise gradient . change + change' H change / 2 + penalty(params + change) over ``change``.
 
-    The penalty is the part of it that acts through its prox, so it has to be a sum over the weights; ``params`` are
-    the weights that the change starts from, ``slope`` becomes that of the model at its end. Coordinate descent, until
-    no coordinate gains more than ``tol`` times the most that one gained, for at most so many ``sweeps``.
-    Source: Friedman, Hastie and Tibshirani, Regularization paths for generalized linear models via coordinate
-    descent (2010).
+    All in scaled variables. ``gradient`` becomes the gradient of the quadratic at the minimiser. Only the part of the
+    penalty that acts through its prox counts, and it must be separable. Coordinate descent, until no coordinate gains
+    more than ``tol`` times the largest gain so far, for at most ``sweeps`` sweeps. Source: Friedman, Hastie and
+    Tibshirani, Regularization paths for generalized linear models via coordinate descent (2010).
     """
     penalty, weights, strength = stepper.penalty, stepper.weights, stepper.strength[k]
     scale = stepper.preconditioner.scale
@@ -102,7 +143,7 @@ def minimise_quadratic(H, slope, params, stepper, k, sweeps, tol, change):
         for j in range(n_parameters):
             if H[j, j] <= 0.0:
                 continue
-            wanted = change[j] - slope[j] / H[j, j]
+            wanted = change[j] - gradient[j] / H[j, j]
             if j < n_features:
                 moved[j] = params[j] + scale[j] * wanted
                 reach[j] = penalty_weight(strength, weights, j) * scale[j] * scale[j] / H[j, j]
@@ -113,7 +154,7 @@ def minimise_quadratic(H, slope, params, stepper, k, sweeps, tol, change):
                 change[j] = wanted
                 gain = max(gain, H[j, j] * by * by)
                 for other in range(n_parameters):
-                    slope[other] += H[j, other] * by
+                    gradient[other] += H[j, other] * by
         most = max(most, gain)
         if gain <= tol * most:
             break
@@ -121,7 +162,7 @@ def minimise_quadratic(H, slope, params, stepper, k, sweeps, tol, change):
 
 @threaded("partials", mean_over_rows)
 def mean_squares(begin, end, X, partials, out):
-    """The mean square of each column; a row of ``partials`` for each chunk of rows."""
+    """The mean square of each column; ``partials`` has a row for each chunk of rows."""
     n_samples, n_chunks = n_rows(X), partials.shape[0]
     for c in range(begin, end):
         partial = partials[c]

@@ -1,9 +1,9 @@
-"""One pass of stochastic gradient descent: a step for each row, each from the weights the last one left.
+"""One epoch of stochastic gradient descent: a step for each row, one after the other.
 
-Serial by nature. Its cost is proportional to the non-zeros of X, with L2 and L1 as well: the weights
-are kept as scale * v, so that weight decay is one multiplication (Bottou, Stochastic gradient descent
-tricks, 2012), and soft thresholding is put off until a weight is next used (Langford, Li and Zhang,
-Sparse online learning via truncated gradient, 2009).
+The cost is proportional to the non-zeros of X, with L2 and L1 penalties too: coefficients are stored as scale * v, so
+that weight decay is one multiplication (Bottou, Stochastic gradient descent tricks, 2012), and soft thresholding of a
+coefficient is deferred until its next use (Langford, Li and Zhang, Sparse online learning via truncated
+gradient, 2009).
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from .row_access import axpy, axpy_dot, dot, prefetch_number, rows_ahead, soften
 from .row_targets import offset_of, weight_of
 from .update_step import CLIP_EPSILON
 
-# Below this the scale is multiplied into the weights and starts again from 1.
+# Below this the scale is multiplied into the coefficients and reset to 1.
 SMALLEST_SCALE = 1e-9
 
 
 @subroutine
 def fold(X, v, scale, owed, paid, l1):
-    """Bring every weight up to date: pay the thresholds owed, multiply the scale in."""
+    """Apply the deferred thresholds and the scale to every coefficient."""
     if l1 > 0.0:
         soften_all(X, v, owed, paid)
     if scale != 1.0:
@@ -31,21 +31,20 @@ def fold(X, v, scale, owed, paid, l1):
 
 
 @inlined
-def clip_factor_of_row(X, i, slope, has_intercept, clip):
-    """What the gradient slope * x is multiplied by so that its norm is at most ``clip``, as `clip_factor` does."""
+def clip_factor_of_row(X, i, dloss_dz, has_intercept, clip):
+    """The factor that makes the norm of the gradient dloss_dz * x of row i at most ``clip``, see `clip_factor`."""
     if clip == np.inf:
         return 1.0
-    norm = abs(slope) * np.sqrt(squared_length(X, i) + (1.0 if has_intercept else 0.0))
+    norm = abs(dloss_dz) * np.sqrt(squared_length(X, i) + (1.0 if has_intercept else 0.0))
     return min(1.0, clip / (norm + CLIP_EPSILON))
 
 
 @kernel
 def sgd_epoch(X, targets, order, rates, loss, l1, l2, clip, params, v, paid, sums):
-    """A step for each row of ``order``, at its rate; return the summed losses before each step, and the last slope.
+    """A step for each row of ``order``, at its rate; returns the summed losses before each step, and the last dloss_dz.
 
-    ``params`` (coefficients, then the intercept where there is one) is read and written; ``v`` (in X's
-    dtype) and ``paid`` (zeros) are workspace. ``sums``: a `LazySum` for the weights after each step, without ``l1``;
-    None for no sum.
+    ``params`` (coefficients, then the intercept if there is one) is updated in place; ``v`` (in X's dtype) and ``paid``
+    (zeros) are workspace. ``sums``: a `LazySum` of the parameters after each step, for ``l1`` = 0; None for no sum.
     """
     y, weight, offset = targets.y, targets.weight, targets.offset
     n_features = v.shape[0]
@@ -54,10 +53,10 @@ def sgd_epoch(X, targets, order, rates, loss, l1, l2, clip, params, v, paid, sum
     for j in range(n_features):
         v[j] = params[j]
     # float64, whatever X is: in float32, 1 - rate * l2 would round to 1.
-    scale, inverse, owed, total, slope = 1.0, 1.0, 0.0, 0.0, 0.0
+    scale, inverse, owed, total, dloss_dz = 1.0, 1.0, 0.0, 0.0, 0.0
     smallest, scales = smallest_scale(sums, SMALLEST_SCALE), 0.0
     last = order.shape[0] - 1
-    ahead = dot(X, order[0], v) if last >= 0 else 0.0  # of the row whose turn is next
+    ahead = dot(X, order[0], v) if last >= 0 else 0.0  # x.v of the next row
     distance = rows_ahead(X)
     for k in range(order.shape[0]):
         prefetch_number(X, y, order, k + distance)
@@ -65,8 +64,8 @@ def sgd_epoch(X, targets, order, rates, loss, l1, l2, clip, params, v, paid, sum
         rate = rates[k]
         z = scale * ahead + b + offset_of(offset, i)
         total += weight_of(weight, i) * loss.value(y[i], z)
-        slope = weight_of(weight, i) * loss.derivative(y[i], z)
-        clipped = slope * clip_factor_of_row(X, i, slope, has_intercept, clip)
+        dloss_dz = weight_of(weight, i) * loss.derivative(y[i], z)
+        clipped = dloss_dz * clip_factor_of_row(X, i, dloss_dz, has_intercept, clip)
         if l2 > 0.0:
             scale *= 1.0 - rate * l2
             if abs(scale) < smallest:
@@ -91,4 +90,4 @@ def sgd_epoch(X, targets, order, rates, loss, l1, l2, clip, params, v, paid, sum
         params[j] = v[j]
     if has_intercept:
         params[n_features] = b
-    return total, slope
+    return total, dloss_dz

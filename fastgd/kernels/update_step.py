@@ -1,8 +1,7 @@
 """The step after the gradient: an update rule and the prox of a penalty, O(d), in float64.
 
-Steps may be taken in scaled and centred variables, u_j = w_j / inverse_j and b' = b + shift . w, in
-which columns of any units look alike; the weights and the penalty stay in the user's units, so that
-the objective and its optimum do not change.
+Steps are taken in the scaled and centred variables of a `Preconditioner`, u_j = w_j / scale_j and b' = b + shift . w,
+in which columns of any units are alike. Coefficients and penalty stay in the user's units, so F does not change.
 """
 
 from __future__ import annotations
@@ -12,13 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..compile.jit import kernel, subroutine
+from ..terms.penalties import penalty_traits
+from ..terms.rule_protocol import rule_traits
 from .averaging import Mean
 
 CLIP_EPSILON = 1e-6  # as in PyTorch's clip_grad_norm_
 
 
 class Preconditioner(NamedTuple):
-    """The variables steps are taken in: ``shift`` is subtracted from each column, ``scale`` multiplies it."""
+    """The variables of the steps: ``shift`` is subtracted from each column, then ``scale`` multiplies it."""
 
     shift: np.ndarray
     scale: np.ndarray
@@ -29,22 +30,22 @@ class Preconditioner(NamedTuple):
 
 
 class Stepper(NamedTuple):
-    """A rule, a penalty and how they act together, and what the rule remembers of each parameter of each output."""
+    """A rule and a penalty with their settings, and the state of the rule for each parameter of each output."""
 
     rule: Any
     penalty: Any
     strength: np.ndarray  # multiplies the whole penalty of each output
     rate: np.ndarray  # multiplies the learning rate of each output
-    weights: np.ndarray  # multiply the penalty of each weight; empty where all are 1
-    clip: float  # the longest a gradient may be; inf for any length
-    coupled: float  # 1 where the derivative of the penalty joins the gradient, 0 where it moves the weights itself
+    weights: np.ndarray  # multiply the penalty of each coefficient; empty where all are 1
+    clip: float  # the largest norm of a gradient; inf for no limit
+    coupled: float  # 1: the penalty's derivative joins the gradient; 0: it moves the coefficients by itself
     preconditioner: Preconditioner
     m: np.ndarray  # (n_outputs, n_parameters), as are v and s
     v: np.ndarray
     s: np.ndarray
-    before: np.ndarray  # workspace: the weights before the prox
-    reach: np.ndarray  # workspace: the prox's step size for each weight
-    mean: Mean  # of the weights, for the methods that take many steps in an epoch
+    before: np.ndarray  # workspace: the coefficients before the prox
+    reach: np.ndarray  # workspace: the prox's step size for each coefficient
+    mean: Mean  # of the parameters, for the methods that take many steps per epoch
 
     @classmethod
     def make(
@@ -60,14 +61,14 @@ class Stepper(NamedTuple):
         clip: float = np.inf,
         average: int = 0,
     ) -> Stepper:
-        """As many outputs as ``strength`` has numbers; ``weights`` are for penalties that are sums over the weights;
-        ``average`` is the first step in the mean, 0 for no mean.
+        """``strength`` has a number per output; ``weights`` need a separable penalty; ``average`` is the first step in
+        the mean, 0 for no mean.
         """
         n_features = len(preconditioner.shift)
         strengths = np.array(strength, dtype=np.float64, ndmin=1)
         rates = np.broadcast_to(rate, strengths.shape).astype(np.float64)
         own = np.array(() if weights is None else weights, dtype=np.float64)
-        coupled = 0.0 if getattr(rule, "decouples", False) else 1.0
+        coupled = 0.0 if rule_traits(rule).decouples else 1.0
         m, v, s = (np.zeros((len(strengths), n_parameters)) for _ in range(3))
         before, reach = np.zeros(n_features), np.zeros(n_features)
         mean = Mean.make(int(average), len(strengths), n_parameters)
@@ -78,7 +79,7 @@ class Stepper(NamedTuple):
 
 @subroutine
 def penalty_weight(strength, weights, j):
-    """How many times the penalty of weight j counts."""
+    """The factor of the penalty of coefficient j."""
     return strength * weights[j] if weights.shape[0] > 0 else strength
 
 
@@ -93,7 +94,7 @@ def sum_of_squares(vector):
 
 @subroutine
 def clip_factor(squared_norm, clip):
-    """What makes the norm of a gradient at most ``clip``. Source: PyTorch's clip_grad_norm_."""
+    """The factor that makes the norm of a gradient at most ``clip``. Source: PyTorch's clip_grad_norm_."""
     if clip == np.inf:
         return 1.0
     return min(1.0, clip / (np.sqrt(squared_norm) + CLIP_EPSILON))
@@ -101,9 +102,9 @@ def clip_factor(squared_norm, clip):
 
 @subroutine
 def step(params, gradient, lr, t, stepper, factor, k):
-    """Move output k's ``params`` (coefficients, then the intercept where there is one) by update ``t``, from 1 on.
+    """Move output k's ``params`` (coefficients, then the intercept if there is one) by update number ``t``, from 1.
 
-    The gradient counts ``factor`` times: see `clip_factor`.
+    ``factor`` multiplies the gradient, see `clip_factor`.
     """
     rule, penalty, m, v, s = stepper.rule, stepper.penalty, stepper.m[k], stepper.v[k], stepper.s[k]
     lr *= stepper.rate[k]
@@ -111,23 +112,23 @@ def step(params, gradient, lr, t, stepper, factor, k):
     before, reach = stepper.before, stepper.reach
     n_features = before.shape[0]
     has_intercept = params.shape[0] > n_features
-    slope_b = factor * gradient[n_features] if has_intercept else 0.0
+    gradient_b = factor * gradient[n_features] if has_intercept else 0.0
     b = params[n_features] if has_intercept else 0.0
     w = params[:n_features]
     decay = (1.0 - stepper.coupled) * lr
     for j in range(n_features):
         b += shift[j] * w[j]
         weight = penalty_weight(stepper.strength[k], stepper.weights, j)
-        pull = weight * penalty.derivative(w[j])
-        slope = scale[j] * (factor * gradient[j] - shift[j] * slope_b + stepper.coupled * pull)
-        move, length, m[j], v[j], s[j] = rule.step(slope, lr, t, m[j], v[j], s[j])
-        w[j] += scale[j] * move - decay * pull
+        penalty_gradient = weight * penalty.derivative(w[j])
+        g = scale[j] * (factor * gradient[j] - shift[j] * gradient_b + stepper.coupled * penalty_gradient)
+        move, length, m[j], v[j], s[j] = rule.step(g, lr, t, m[j], v[j], s[j])
+        w[j] += scale[j] * move - decay * penalty_gradient
         reach[j] = weight * scale[j] * scale[j] * length
         before[j] = w[j]
     penalty.prox(w, reach)
-    if has_intercept:  # b is still the one of centred columns
+    if has_intercept:  # b is still the intercept of centred columns
         j = n_features
-        move, _, m[j], v[j], s[j] = rule.step(slope_b, lr, t, m[j], v[j], s[j])
+        move, _, m[j], v[j], s[j] = rule.step(gradient_b, lr, t, m[j], v[j], s[j])
         b, m[j], v[j], s[j] = rule.settle(b + move, 0.0, lr, t, m[j], v[j], s[j])
     for j in range(n_features):
         change = (w[j] - before[j]) / scale[j]
@@ -140,7 +141,7 @@ def step(params, gradient, lr, t, stepper, factor, k):
 
 @kernel
 def update(params, gradient, lr, t, stepper):
-    """`step` on the clipped gradient, for Python to call."""
+    """`step` on the clipped gradient, called from Python."""
     step(params, gradient, lr, t, stepper, clip_factor(sum_of_squares(gradient), stepper.clip), 0)
 
 
@@ -157,13 +158,13 @@ def step_outputs(params, gradient, lr, t, stepper):
 
 @kernel
 def update_outputs(params, gradient, lr, t, stepper):
-    """`step_outputs`, for Python to call."""
+    """`step_outputs`, called from Python."""
     step_outputs(params, gradient, lr, t, stepper)
 
 
 @kernel
 def model_weights(params, stepper, k, out):
-    """Write output k's model into ``out``, for a rule that has one apart from ``params``, where it takes gradients."""
+    """Output k's model by ``rule.model``, for a rule whose model differs from ``params``; into ``out``."""
     rule, m, v, s = stepper.rule, stepper.m[k], stepper.v[k], stepper.s[k]
     shift, scale = stepper.preconditioner
     n_features = scale.shape[0]
@@ -181,13 +182,13 @@ def model_weights(params, stepper, k, out):
 
 
 def keeps_model(rule: Any, penalty: Any) -> bool:
-    """Whether the rule's model is apart from the weights that it takes gradients at; with some, under a prox only."""
-    has_prox = not getattr(penalty, "smooth", lambda: False)()
-    return hasattr(rule, "model") and (has_prox or not getattr(rule, "model_under_prox", False))
+    """Whether the rule's model differs from the parameters at which it takes gradients."""
+    traits = rule_traits(rule)
+    return traits.has_model and not (traits.model_under_prox and penalty_traits(penalty).smooth)
 
 
 def model_of(params: np.ndarray, stepper: Stepper) -> np.ndarray:
-    """The weights of the model; ``params`` itself, but for a rule that keeps it apart, after a step at least."""
+    """The parameters of the model: ``params`` itself, except for a rule that keeps a separate model."""
     if not keeps_model(stepper.rule, stepper.penalty):
         return params
     out = np.empty_like(params)
@@ -198,7 +199,7 @@ def model_of(params: np.ndarray, stepper: Stepper) -> np.ndarray:
 
 @kernel
 def fill_rates(schedule, lr, t, rows_done, rows_a_step, n_samples, rates):
-    """The rates of the next ``len(rates)`` steps, the first being number ``t`` (0 for the very first)."""
+    """The rates of the next ``len(rates)`` steps, of which the first has number ``t`` (0 for the very first step)."""
     for k in range(rates.shape[0]):
         rates[k] = schedule.rate(lr, t + k, (rows_done + k * rows_a_step) / n_samples)
 
@@ -206,7 +207,7 @@ def fill_rates(schedule, lr, t, rows_done, rows_a_step, n_samples, rates):
 @kernel
 def penalty_value(penalty, w, strength, weights):
     """The penalty at ``w``, its ``strength`` and ``weights`` as in `Stepper`."""
-    if strength == 0.0:  # and not 0 times infinity
+    if strength == 0.0:  # 0 times infinity is NaN
         return 0.0
     if weights.shape[0] == 0:
         return strength * penalty.value(w)
@@ -219,12 +220,12 @@ def penalty_value(penalty, w, strength, weights):
 
 @kernel
 def apply_prox(penalty, v, step):
-    """The prox of a penalty, for Python to call."""
+    """The prox of a penalty, called from Python."""
     penalty.prox(v, step)
 
 
 @kernel
 def smooth_penalty_gradient(w, penalty, out):
-    """The derivative of the smooth part of a penalty in the weights w, written to ``out``."""
+    """The gradient of the smooth part of a penalty at w, into ``out``."""
     for j in range(w.shape[0]):
         out[j] = penalty.derivative(w[j])

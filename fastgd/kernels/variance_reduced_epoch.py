@@ -1,14 +1,14 @@
-"""Steps along the mean gradient, corrected by one row: svrg and saga, in kernels that serve both.
+"""Variance-reduced steps, for svrg and saga: the mean gradient of the past, corrected by one row.
 
-For linear models the gradient of row i is slope_i x_i, so that all gradients of the past are a number a row, the
-``table``; ``mean`` is the mean gradient that they make. A step from w at row i takes
+For linear models the gradient of row i is dloss_dz_i x_i, so past gradients are one number per row, the ``table``;
+``mean`` is the mean of these gradients. A step from w at row i takes
 
-    g = (slope_i(w) - table_i) x_i + mean,
+    g = (dloss_dz_i(w) - table_i) x_i + mean,
 
-whose mean over the rows is the gradient at w, and whose noise vanishes as the table comes to hold the slopes of the
-optimum. svrg leaves table and mean as they were made at the anchor (Johnson and Zhang, Accelerating stochastic
+whose mean over the rows is the gradient at w, and whose variance vanishes as the table converges to the derivatives at
+the optimum. svrg keeps the table and the mean of the anchor (Johnson and Zhang, Accelerating stochastic
 gradient descent using predictive variance reduction, 2013; with a prox, Xiao and Zhang, A proximal stochastic
-gradient method with progressive variance reduction, 2014); saga replaces table_i by slope_i(w) (Defazio, Bach and
+gradient method with progressive variance reduction, 2014); saga replaces table_i by dloss_dz_i(w) (Defazio, Bach and
 Lacoste-Julien, SAGA: a fast incremental gradient method, 2014).
 """
 
@@ -20,7 +20,7 @@ import numpy as np
 
 from ..compile.jit import kernel, subroutine
 from .lazy_updates import enter, lay_out, leave, meet, meet_all, move, prefetch_weights
-from .outputs_gradient import intercept_of, slopes_of
+from .outputs_gradient import derivatives_of, intercept_of
 from .row_access import CSR, axpy, dot, prefetch_number, rows_ahead
 from .row_targets import offset_of, weight_of
 from .update_step import Preconditioner, step
@@ -29,7 +29,7 @@ WEIGHTS_AHEAD = 2  # rows
 
 
 class Pace(NamedTuple):
-    """The learning rate and what the penalty adds to each step."""
+    """The learning rate and the strengths of the penalty in each step."""
 
     rate: float
     l1: float
@@ -37,12 +37,12 @@ class Pace(NamedTuple):
 
 
 class Drift(NamedTuple):
-    """Everything about a step but the row; see `drift`."""
+    """Everything that a step needs except the row; see `lazy_updates`."""
 
     pace: Pace
     preconditioner: Preconditioner
     weights: np.ndarray  # of the penalty, as in `Stepper`
-    powers: np.ndarray  # (1 - rate l2)^k - 1 for k = 0, 1, ..., where that is all weights' decay on sparse rows
+    powers: np.ndarray  # (1 - rate l2)^k - 1 for k = 0, 1, ..., if that is the decay of all coefficients of sparse rows
     S: np.ndarray
 
     @classmethod
@@ -55,7 +55,7 @@ class Drift(NamedTuple):
         most_steps: int,
         S: Any = None,
     ) -> Drift:
-        """``most_steps`` is how many a call may have, and so a weight can miss; ``S`` may be that of another."""
+        """``most_steps`` is the largest number of steps in a call; ``S`` may be the workspace of another `Drift`."""
         decay = pace.rate * pace.l2
         alike = isinstance(X, CSR) and not len(weights) and (preconditioner.scale == 1).all()
         powers = np.expm1(np.arange(most_steps + 1.0) * np.log1p(-decay)) if alike and 0 < decay < 1 else np.zeros(0)
@@ -64,10 +64,9 @@ class Drift(NamedTuple):
 
 @kernel
 def variance_reduced_epoch(X, targets, order, table, share, loss, params, mean, drift):
-    """A step for each row of ``order``; return the summed losses before each step, and the last slope.
+    """A step for each row of ``order``; returns the summed losses before each step, and the last dloss_dz.
 
-    ``params`` is read and written; ``table`` and ``mean`` too for saga, whose ``share`` is 1 / n_samples. For svrg
-    it is 0.
+    ``params`` is updated in place; so are ``table`` and ``mean`` for saga, whose ``share`` is 1 / n_samples (svrg: 0).
     """
     y, weight, offset = targets.y, targets.weight, targets.offset
     pace, preconditioner, weights, powers, S = drift
@@ -76,10 +75,10 @@ def variance_reduced_epoch(X, targets, order, table, share, loss, params, mean, 
     has_intercept = params.shape[0] > n_features
     b = params[n_features] if has_intercept else 0.0
     mean_b = mean[n_features] if has_intercept else 0.0
-    for j in range(n_features):  # b is that of centred columns
+    for j in range(n_features):  # b becomes the intercept of centred columns
         b += shift[j] * params[j]
     enter(X, params, mean, pace, weights, preconditioner, S)
-    total, slope = 0.0, 0.0
+    total, dloss_dz = 0.0, 0.0
     last = order.shape[0] - 1
     ahead = meet(X, order[0], 0, pace, weights, powers, S) if last >= 0 else 0.0
     distance = rows_ahead(X)
@@ -89,10 +88,10 @@ def variance_reduced_epoch(X, targets, order, table, share, loss, params, mean, 
         i = order[t]
         z = ahead + b + offset_of(offset, i)
         total += weight_of(weight, i) * loss.value(y[i], z)
-        slope = weight_of(weight, i) * loss.derivative(y[i], z)
-        change = slope - table[i]
+        dloss_dz = weight_of(weight, i) * loss.derivative(y[i], z)
+        change = dloss_dz - table[i]
         if share > 0.0:
-            table[i] = slope
+            table[i] = dloss_dz
         if has_intercept:
             b -= rate * (change + mean_b)
             mean_b += share * change
@@ -106,15 +105,15 @@ def variance_reduced_epoch(X, targets, order, table, share, loss, params, mean, 
         b -= shift[j] * params[j]
     if has_intercept:
         params[n_features] = b
-    return total, slope
+    return total, dloss_dz
 
 
 @kernel
 def variance_reduced_general(X, targets, order, rate, table, share, loss, params, mean, stepper, z, losses):
-    """As `variance_reduced_epoch` for any penalty and several outputs; each step takes time for every weight.
+    """As `variance_reduced_epoch` for any penalty and several outputs; the cost of a step is O(n_parameters).
 
     ``params`` and ``mean`` have the shape (n_outputs, n_parameters), ``table`` (n_samples, n_outputs). Adds the losses
-    before each step up in ``losses``; the slopes of the last row are left in ``z``.
+    before each step to ``losses``; ``z`` holds dloss_dz of the last row at the end.
     """
     y, weight, offset, one_vs_rest = targets.y, targets.weight, targets.offset, targets.one_vs_rest
     n_outputs, n_parameters = params.shape
@@ -126,7 +125,7 @@ def variance_reduced_general(X, targets, order, rate, table, share, loss, params
         i = order[t]
         for k in range(n_outputs):
             z[k] = dot(X, i, params[k]) + intercept_of(params, k, n_features) + offset_of(offset, i)
-        slopes_of(loss, y, one_vs_rest, i, weight_of(weight, i), z, losses)
+        derivatives_of(loss, y, one_vs_rest, i, weight_of(weight, i), z, losses)
         for k in range(n_outputs):
             change = z[k] - table[i, k]
             for j in range(n_parameters):
@@ -140,7 +139,7 @@ def variance_reduced_general(X, targets, order, rate, table, share, loss, params
 
 @subroutine
 def add_row(a, X, i, n_features, out):
-    """Add a times row i, with the 1 of the intercept where ``out`` has room for it."""
+    """Add a times row i, and a times the intercept's 1 if ``out`` has an element for it."""
     axpy(a, X, i, out)
     if out.shape[0] > n_features:
         out[n_features] += a

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..data.target import as_columns, as_sample_weight, class_numbers
+from ..data.sample_weights import as_sample_weight
+from ..data.target import as_columns, class_numbers
 from ..errors import DataError
 from ..terms.losses import LOSSES, check_targets
 from .metric_formulas import Metric, Weight, auc, d2, deviance, log_loss, mae, mean, pinball, r2, rmse

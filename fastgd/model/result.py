@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from ..compile.jit import compile_error
-from ..data.matrix import as_matrix, own_columns
-from ..data.target import as_row_values
+from ..data.feature_matrix import as_matrix, select_columns
+from ..data.sample_weights import as_row_values
 from ..errors import DataError, FastgdError
-from ..objective.problem import predict_linear
+from ..objective.linear_predictor import predict_linear
 from ..terms.losses import LOSSES
-from ..wording import label, plural
+from ..wording import label, option, plural
 
 # Version of the model file. A release that adds or changes a field of `Result` raises it and keeps reading older files.
 FORMAT_VERSION = 1
@@ -114,10 +114,10 @@ class Result:
             When X is not numeric or finite, differs from the model in its number of columns or lacks a named column.
         """
         matrix, names = as_matrix(X)
-        matrix = own_columns(matrix, names, self.feature_names, self.n_features)
+        matrix = select_columns(matrix, names, self.feature_names, self.n_features)
         z = predict_linear(matrix, self.coef, self.intercept)
         if offset is not None:
-            z += as_row_values("offset", offset, len(z)).reshape(-1, *[1] * (z.ndim - 1))
+            z += as_row_values(option("offset"), offset, len(z)).reshape(-1, *[1] * (z.ndim - 1))
         if not np.isfinite(z).all():
             wrong = np.flatnonzero(~np.isfinite(z.reshape(len(z), -1)).all(axis=1))
             where = f"{plural(len(wrong), 'row')}, the first in row {wrong[0] + 1}"
@@ -166,7 +166,7 @@ class Result:
         The file is a zip of .npy arrays and a JSON header, and contains no code. A user-defined loss is saved by name
         only.
         """
-        from ..data.writers.whole_files import write_whole
+        from ..data.writers.atomic_files import write_atomically
 
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         fields["loss"] = _describe(self.loss)
@@ -176,7 +176,7 @@ class Result:
         buffer = io.BytesIO()
         text = np.frombuffer(json.dumps(header).encode(), np.uint8)
         np.savez_compressed(buffer, header=text, **arrays, allow_pickle=False)
-        write_whole(path, buffer.getvalue())
+        write_atomically(path, buffer.getvalue())
 
     def _means(self, z: np.ndarray) -> np.ndarray:
         if isinstance(self.loss, str):

@@ -1,7 +1,7 @@
-"""A penalty on whole vectors of weights: its value, the pull of its smooth part, the prox of the rest.
+"""A penalty on whole vectors of coefficients: its value, the gradient of its smooth part, the prox of the rest.
 
-Methods ask for these once a pass or so. The elastic net, behind four of the names, is a line of NumPy each, which
-nobody waits for as for a kernel to be compiled; whatever else there is has its own code compiled.
+Solvers need these about once a pass. For the elastic net, behind four of the names, they are a line of NumPy each, which
+saves compiling a kernel; other penalties have their own code compiled.
 """
 
 from __future__ import annotations

@@ -1,12 +1,4 @@
-"""Schedules: the learning rate as a function of progress.
-
-``rate(lr, t, epoch)``: ``lr`` is the base learning rate, ``t`` the number of updates done so far
-(0 before the first), ``epoch`` the passes over the data done so far, with a fraction.
-
-A field that is 0 unless set is a length or a strength that the fit knows: before it starts, `bind_schedule`
-has the term's ``bind``, where it has one, return a term with those filled in. A schedule that
-``sets_rate`` takes no notice of lr; one with ``feedback`` is lowered by the watch over the fit.
-"""
+"""Schedules: the learning rate as a function of progress; see `Schedule`."""
 
 from __future__ import annotations
 
@@ -15,24 +7,27 @@ from typing import Any, ClassVar
 
 from ..compile.term import term
 from ..errors import OptionError
-from .registry import Vocabulary
+from ..wording import option
+from .schedule_protocol import SCHEDULES, Schedule, ScheduleTraits, bind_schedule, schedule_traits
 
-SCHEDULES = Vocabulary("schedule", {"rate": ("lr", "t", "epoch")})
+__all__ = [
+    "SCHEDULES",
+    "Adaptive",
+    "Constant",
+    "Cosine",
+    "Exponential",
+    "InverseScaling",
+    "OneCycle",
+    "Optimal",
+    "Pegasos",
+    "Schedule",
+    "ScheduleTraits",
+    "StepDecay",
+    "bind_schedule",
+    "schedule_traits",
+]
 
-
-WARMUP_FROM = 0.01  # times lr
-
-
-def bind_schedule(schedule: Any, *, max_epochs: float, alpha: float, loss: Any) -> Any:
-    """The schedule, what it left open taken from the fit: its length, the penalty's strength, the loss.
-
-    Raises
-    ------
-    OptionError
-        When what the fit has cannot fill it in.
-    """
-    bind = getattr(schedule, "bind", None)
-    return schedule if bind is None else bind(max_epochs=max_epochs, alpha=alpha, loss=loss)
+WARMUP_START = 0.01  # of lr, the rate at which a warm-up begins
 
 
 def _check_not_negative(schedule: str, name: str, value: float) -> None:
@@ -133,7 +128,7 @@ class Cosine:
 
     def rate(self, lr: float, t: int, epoch: float) -> float:
         if epoch < self.warmup:
-            return lr * (WARMUP_FROM + (1.0 - WARMUP_FROM) * epoch / self.warmup)
+            return lr * (WARMUP_START + (1.0 - WARMUP_START) * epoch / self.warmup)
         wave = half_wave(min((epoch - self.warmup) / (self.epochs - self.warmup), 1.0))
         return lr * (self.final + (1.0 - self.final) * wave)
 
@@ -227,7 +222,7 @@ class Pegasos:
 
 def _strength(schedule: str, alpha: float) -> float:
     if not alpha > 0:
-        hint = f"give alpha, or say '{schedule}:alpha=0.0001'"
+        hint = f"give {option('alpha')}, or say '{schedule}:alpha=0.0001'"
         raise OptionError(f"schedule '{schedule}' divides by the strength of the penalty, which is 0: {hint}")
     return alpha
 

@@ -1,15 +1,16 @@
-"""Vocabularies: the named losses, penalties, schedules and rules, and what a term of each must offer."""
+"""Registries: the named losses, penalties, schedules and rules, and the members that each kind of term has."""
 
 from __future__ import annotations
 
 import difflib
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, fields
+from types import FunctionType, MethodType
 from typing import Any, TypeVar
 
-from ..compile.term import field_kinds, is_term, methods
+from ..compile.term_code import field_kinds, is_term, is_term_class, methods
 from ..errors import OptionError
 
 T = TypeVar("T")
@@ -37,18 +38,55 @@ def _parameters(method: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(inspect.signature(method).parameters)[1:]
 
 
-class Vocabulary(Mapping[str, type]):
-    """Terms of one role by name, and the methods that role requires.
+class Members:
+    """The members of a term; where it lacks one, the default that the protocol of its kind has for it."""
+
+    def __init__(self, term: object, protocol: type) -> None:
+        self.term = term
+        self.protocol = protocol
+
+    def has(self, name: str) -> bool:
+        """Whether the term defines the member itself."""
+        return getattr(type(self.term), name, None) not in (None, getattr(self.protocol, name))
+
+    def get(self, name: str) -> Any:
+        """The member: an attribute, or a method bound to the term."""
+        if self.has(name):
+            return getattr(self.term, name)
+        default = getattr(self.protocol, name)
+        return MethodType(default, self.term) if isinstance(default, FunctionType) else default
+
+
+def cached_by_value(resolve: Callable[[Any], T]) -> Callable[[Any], T]:
+    """A function of a term that is called once per value; terms with arrays have no hash and are read at each call."""
+    cached = functools.lru_cache(256)(resolve)
+
+    def call(term: Any) -> T:
+        try:
+            hash(term)
+        except TypeError:
+            return resolve(term)
+        return cached(term)
+
+    return functools.wraps(resolve)(call)
+
+
+class Registry(Mapping[str, type]):
+    """Terms of one role by name, and the methods that kernels call on them.
 
     Parameters
     ----------
     role : what such a term is, for messages: "loss", "penalty", ...
-    required : method name -> names of its parameters after ``self``.
+    protocol : the class that declares all members of the role.
+    required : the methods of the protocol that every term must define, with the same parameters.
+    supplied : the methods that a term gets from the protocol where it does not define them.
     """
 
-    def __init__(self, role: str, required: dict[str, tuple[str, ...]]) -> None:
+    def __init__(self, role: str, protocol: type, required: Iterable[str], supplied: Iterable[str] = ()) -> None:
         self.role = role
-        self.required = required
+        self.protocol = protocol
+        self.required = tuple(required)
+        self.supplied = tuple(supplied)
         self._classes: dict[str, type] = {}
 
     def __getitem__(self, name: str) -> type:
@@ -61,7 +99,7 @@ class Vocabulary(Mapping[str, type]):
         return len(self._classes)
 
     def enter(self, name: str) -> Callable[[type[T]], type[T]]:
-        """Decorator: enter a term class under ``name``."""
+        """Decorator that registers a term class under ``name``."""
 
         def enter(cls: type[T]) -> type[T]:
             self.check_methods(cls)
@@ -71,14 +109,14 @@ class Vocabulary(Mapping[str, type]):
         return enter
 
     def name_of(self, value: object) -> str:
-        """The name a term is entered under, or its class's own name for a user's term."""
+        """The name that the term's class is registered under; for a user's term, the name of its class."""
         for name, cls in self._classes.items():
             if type(value) is cls:
                 return name
         return type(value).__qualname__
 
     def describe(self, value: Any) -> str:
-        """A term in the words that `resolve` reads: its name, then its settings."""
+        """A term as text that `resolve` reads: its name, then its settings."""
         settings = ",".join(f"{field.name}={_text(getattr(value, field.name))}" for field in fields(value))
         return self.name_of(value) + (f":{settings}" if settings else "")
 
@@ -92,7 +130,7 @@ class Vocabulary(Mapping[str, type]):
         """
         if isinstance(value, str):
             return self.make(*self.parse(value))
-        if isinstance(value, type) and hasattr(value, "_numba_type_"):
+        if isinstance(value, type) and is_term_class(value):
             raise OptionError(f"{self.role}: pass an instance, {value.__qualname__}(), not the class itself")
         if not is_term(value):
             names = ", ".join(self)
@@ -103,15 +141,23 @@ class Vocabulary(Mapping[str, type]):
         return value
 
     def check_methods(self, cls: type) -> None:
-        """Every method that the role requires is there, with the parameters that kernels pass."""
+        """Check that the class has the methods of the role with their parameters; supply those that have a default.
+
+        Raises
+        ------
+        OptionError
+            For a method that is missing, or whose parameters differ.
+        """
         found = methods(cls)
-        for name, expected in self.required.items():
-            wanted = f"{name}({', '.join(('self', *expected))})"
+        for name in (*self.required, *self.supplied):
+            default = getattr(self.protocol, name)
+            wanted = f"{name}({', '.join(('self', *_parameters(default)))})"
             if name not in found:
-                raise OptionError(f"{self.role} {cls.__qualname__} has no method {wanted}")
-            parameters = _parameters(found[name])
-            if parameters != expected:
-                got = f"{name}({', '.join(('self', *parameters))})"
+                if name in self.required:
+                    raise OptionError(f"{self.role} {cls.__qualname__} has no method {wanted}")
+                setattr(cls, name, default)
+            elif _parameters(found[name]) != _parameters(default):
+                got = f"{name}({', '.join(('self', *_parameters(found[name])))})"
                 raise OptionError(f"{self.role} {cls.__qualname__}: the method must be {wanted}, not {got}")
 
     def parse(self, text: str) -> tuple[str, dict[str, Any]]:
@@ -136,7 +182,7 @@ class Vocabulary(Mapping[str, type]):
         return name, given
 
     def make(self, name: str, settings: dict[str, Any]) -> Any:
-        """The term of that name with these settings, and what it has by default for the others."""
+        """The term of that name with these settings and the defaults of the others."""
         cls = self._classes[name]
         for field in fields(cls):
             if field.default is MISSING and field.name not in settings:

@@ -1,23 +1,4 @@
-"""Update rules: how a gradient moves a weight. PyTorch's conventions for epsilon and bias correction.
-
-Each rule is written for one weight; the kernel loops over them. ``m``, ``v`` and ``s`` are what the
-rule remembers of this weight, all 0 at first. For gradient ``g`` (the smooth part of the penalty
-included), rate ``lr`` and update number ``t`` (1 for the first):
-
-``step(g, lr, t, m, v, s)`` returns ``move, reach, m, v, s``: the weight goes to w + move, and the prox
-of the penalty then acts with step size ``reach``. A gradient that has always been the same moves the
-weight by just -reach g, so that the prox undoes it at the optimum.
-
-``settle(w, change, lr, t, m, v, s)`` returns ``w, m, v, s`` after the prox, which moved the weight by
-``change`` (exactly 0 where it did nothing). Momentum needs it: its memory must hold the displacement
-that took place, or the weights would settle away from the optimum. `Rule` has one that does nothing.
-
-``model(w, m, v, s)``, which few rules have, is the weight to report where it is not w, the point that
-steps are taken from. A rule that ``decouples`` leaves the smooth part of the penalty out of ``g``: the
-kernel moves w by -lr times its derivative instead. One that is ``adaptive`` has a ``reach`` for each weight.
-``damping()`` times lr is what suits noisy gradients as lr does those of `SGD`; ``stable_limit()`` / L is the largest
-lr that is stable where the gradient is that of a quadratic of largest curvature L; 1 and 2 where a rule has none.
-"""
+"""Update rules: how a gradient moves a parameter. Epsilon and bias correction follow PyTorch; see `Rule`."""
 
 from __future__ import annotations
 
@@ -26,16 +7,30 @@ from typing import Any, ClassVar
 
 from ..compile.term import term
 from ..errors import OptionError
-from .registry import Vocabulary
+from .rule_protocol import RULES, Rule, RuleTraits, Settled, Step, rule_traits
 
-STATE = ("m", "v", "s")
-RULES = Vocabulary("rule", {"step": ("g", "lr", "t", *STATE), "settle": ("w", "change", "lr", "t", *STATE)})
+__all__ = [
+    "ASGD",
+    "RULES",
+    "SGD",
+    "AMSGrad",
+    "AdaDelta",
+    "AdaGrad",
+    "Adam",
+    "AdamW",
+    "Lion",
+    "Momentum",
+    "NAdam",
+    "Nesterov",
+    "RMSProp",
+    "Rule",
+    "RuleTraits",
+    "ScheduleFree",
+    "rule_traits",
+]
 
 SMALLEST_EPSILON = 1e-300
 SMALLEST_GRADIENT = 1e-100  # whose sign still counts
-
-Step = tuple[float, float, float, float, float]
-Settled = tuple[float, float, float, float]
 
 
 def _check_fractions(rule: Any, *names: str) -> None:
@@ -56,19 +51,9 @@ def _check_not_negative(rule: Any, *names: str) -> None:
             raise OptionError(f"{RULES.name_of(rule)}: {name} must be a finite number, 0 or more, not {value}")
 
 
-class Rule:
-    """What most rules have in common: the weight stays where the prox left it."""
-
-    adaptive: ClassVar[bool] = False
-    decouples: ClassVar[bool] = False
-
-    def settle(self, w: float, change: float, lr: float, t: int, m: float, v: float, s: float) -> Settled:
-        return w, m, v, s
-
-
 @RULES.enter("sgd")
 @term
-class SGD(Rule):
+class SGD:
     """w <- w - lr g. Source: Cauchy (1847); Robbins and Monro (1951)."""
 
     def step(self, g: float, lr: float, t: int, m: float, v: float, s: float) -> Step:
@@ -77,7 +62,7 @@ class SGD(Rule):
 
 @RULES.enter("momentum")
 @term
-class Momentum(Rule):
+class Momentum:
     """m <- beta m + g; w <- w - lr m. With a prox: w+ = prox(w - lr g + beta (w - w-)).
 
     Source: Polyak, Some methods of speeding up the convergence of iteration methods (1964).
@@ -104,7 +89,7 @@ class Momentum(Rule):
 
 @RULES.enter("nesterov")
 @term
-class Nesterov(Rule):
+class Nesterov:
     """m <- beta m + g; w <- w - lr (g + beta m). The prox acts before the look ahead, as in FISTA.
 
     The model is where the prox left it: the point ahead may be out of bounds, and has no zeros.
@@ -139,7 +124,7 @@ class Nesterov(Rule):
 
 @RULES.enter("adagrad")
 @term
-class AdaGrad(Rule):
+class AdaGrad:
     """v <- v + g^2; w <- w - lr g / (sqrt(v) + epsilon). Source: Duchi, Hazan and Singer (2011)."""
 
     epsilon: float = 1e-10
@@ -157,7 +142,7 @@ class AdaGrad(Rule):
 
 @RULES.enter("rmsprop")
 @term
-class RMSProp(Rule):
+class RMSProp:
     """v <- rho v + (1 - rho) g^2; w <- w - lr g / (sqrt(v) + epsilon).
 
     Source: Tieleman and Hinton, Lecture 6.5 (2012); epsilon outside the root, as in PyTorch.
@@ -180,7 +165,7 @@ class RMSProp(Rule):
 
 @RULES.enter("adam")
 @term
-class Adam(Rule):
+class Adam:
     """m <- beta1 m + (1 - beta1) g; v <- beta2 v + (1 - beta2) g^2;
     w <- w - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon).
 
@@ -265,7 +250,7 @@ class NAdam(Adam):
 
 @RULES.enter("adadelta")
 @term
-class AdaDelta(Rule):
+class AdaDelta:
     """v <- rho v + (1 - rho) g^2; m = -g sqrt(s + epsilon) / sqrt(v + epsilon); w <- w + lr m;
     s <- rho s + (1 - rho) m^2, where m is what the prox left of the displacement.
 
@@ -294,7 +279,7 @@ class AdaDelta(Rule):
 
 @RULES.enter("lion")
 @term
-class Lion(Rule):
+class Lion:
     """c = beta1 m + (1 - beta1) g; w <- w - lr (sign(c) + penalty's derivative at w); m <- beta2 m + (1 - beta2) g.
 
     Source: Chen et al., Symbolic discovery of optimization algorithms (2023), algorithm 2. The prox, which
@@ -329,7 +314,7 @@ class Lion(Rule):
 
 @RULES.enter("asgd")
 @term
-class ASGD(Rule):
+class ASGD:
     """eta = lr / (1 + lambd lr (t - 1))^alpha; w <- w - eta g; s <- s + (w - s) / max(1, t - 1 - t0).
 
     The model is s, the mean of the weights after step t0 + 1. Source: Polyak and Juditsky, Acceleration of
@@ -358,7 +343,7 @@ class ASGD(Rule):
 
 @RULES.enter("schedule_free")
 @term
-class ScheduleFree(Rule):
+class ScheduleFree:
     """z <- z - lr g; x <- x + c (z - x), c = lr^2 / sum of all lr^2 so far; w <- (1 - beta) z + beta x.
 
     The gradient is taken at w, and the model is x, the mean of z. Source: Defazio, Yang, Mehta, Mishchenko,

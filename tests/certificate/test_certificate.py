@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from conftest import share_of_examples
+from fastgd.objective.problem import THREADED_FROM, RowOptions
 from helpers.optimum import KINKED, Small
-from helpers.twins import compiled_here
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
@@ -17,7 +17,6 @@ from fastgd.compile.jit import thread_pool_size, threads
 from fastgd.fitting import pose
 from fastgd.kernels.dual_sums import mean_product, slopes_at
 from fastgd.losses import LOSSES
-from fastgd.objective.problem import THREADED_FROM, RowOptions
 from fastgd.penalties import Box, ElasticNet, GroupLasso, NonNegative
 
 CONVEX = [name for name in LOSSES if name not in ("phase_retrieval", "softmax")]
@@ -318,7 +317,7 @@ def test_any_number_of_threads_gives_the_same_bound():
     z, w, a = X @ np.ones(8), np.linspace(1, 2, n), random.normal(size=n)
     found = set()
     for count in range(thread_pool_size() + 1):
-        kernels = [*map(compiled_here, (slopes_at, mean_product))]
+        kernels = (slopes_at, mean_product)
         slopes_kernel, product_kernel = kernels if count else [kernel.serial for kernel in kernels]
         slopes, out = np.empty(n), np.empty(8)
         with threads(max(count, 1)):

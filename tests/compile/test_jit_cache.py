@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import pickle
 import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
-from textwrap import dedent
 
 import numpy as np
 import pytest
+from helpers.processes import answer_of, start
 
 import fastgd
 from fastgd.compile import jit_cache
@@ -24,6 +22,7 @@ from fastgd.compile.term_numba import TermType
 from fastgd.losses import HalfSquared, Squared
 
 HOME = Path(fastgd.__file__).parent
+REGRESSION = "fastgd/terms/losses/regression.py"
 
 # The mean loss of one row whose residual is 3, and how it came about.
 ASK = """
@@ -45,27 +44,6 @@ ASK_FOR = "ask(LOSSES.resolve(sys.argv[1]))"
 COMPILED = {"compiled": 1, "loaded": 0}
 LOADED = {"compiled": 0, "loaded": 1}
 ANSWERS = {"squared": 9.0, "half_squared": 4.5, "huber:delta=1": 2.5, "huber:delta=3": 4.5}
-
-
-def start(script: list[str], *arguments: str, path: Path, cache: Path | None, **environment: str) -> subprocess.Popen:
-    """A process that runs the parts of ``script`` with the packages in ``path`` and its kernels in ``cache``."""
-    inherited = {key: value for key, value in os.environ.items() if key != "NUMBA_CACHE_DIR"}
-    environment |= {"PYTHONPATH": os.pathsep.join([str(path), *filter(None, sys.path)])}
-    environment |= {"NUMBA_CACHE_DIR": str(cache)} if cache else {}
-    return subprocess.Popen(
-        [sys.executable, "-W", "always", "-c", "\n".join(map(dedent, script)), *arguments],
-        env=inherited | environment,
-        cwd=path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def answer_of(process: subprocess.Popen) -> dict:
-    output, complaints = process.communicate(timeout=300)
-    assert process.returncode == 0, complaints
-    return json.loads(output) | {"complaints": complaints}
 
 
 @pytest.fixture(scope="module")
@@ -128,23 +106,35 @@ def test_a_second_process_compiles_nothing(tmp_path, shared_cache):
 def test_editing_a_loss_compiles_that_loss_and_no_other(ask, package):
     for loss in ("squared", "half_squared"):
         assert ask(loss) == {"value": ANSWERS[loss], **COMPILED}
-    edit(package / "fastgd/losses/regression.py", "return 0.5 * (z - y) * (z - y)", "return 10.0 * (z - y) * (z - y)")
+    edit(
+        package / "fastgd/terms/losses/regression.py",
+        "return 0.5 * (z - y) * (z - y)",
+        "return 10.0 * (z - y) * (z - y)",
+    )
     assert ask("half_squared") == {"value": 90.0, **COMPILED}
     assert ask("squared") == {"value": 9.0, **LOADED}
-    edit(package / "fastgd/losses/regression.py", "return 10.0 * (z - y) * (z - y)", "return 0.5 * (z - y) * (z - y)")
+    edit(
+        package / "fastgd/terms/losses/regression.py",
+        "return 10.0 * (z - y) * (z - y)",
+        "return 0.5 * (z - y) * (z - y)",
+    )
     assert ask("half_squared") == {"value": 4.5, **LOADED}
 
 
 def test_editing_what_is_not_compiled_compiles_nothing_and_a_kernel_all(ask, package, tmp_path):
     assert ask("squared") == {"value": 9.0, **COMPILED}
     before = generations(tmp_path / "cache")
-    for file in ("watch.py", "fit.py", "vocabulary.py", "problem.py", "data/table.py"):
+    for file in ("fitting.py", "terms/registry.py", "objective/problem.py", "data/table.py"):
         with (package / "fastgd" / file).open("a") as stream:
             stream.write("\nADDED = 1\n")
-    edit(package / "fastgd/losses/regression.py", "class Squared:\n", "class Squared:\n    # A line more.\n\n")
+    edit(package / REGRESSION, "class Squared:\n", "class Squared:\n    # A line more.\n\n")
     assert ask("squared") == {"value": 9.0, **LOADED}
     assert generations(tmp_path / "cache") == before
-    edit(package / "fastgd" / "kernels" / "gradient.py", "sums[c, 0] = summed_loss(", "sums[c, 0] = 7.0 + summed_loss(")
+    edit(
+        package / "fastgd" / "kernels" / "batch_gradient.py",
+        "sums[c, 0] = summed_loss(",
+        "sums[c, 0] = 7.0 + summed_loss(",
+    )
     assert ask("squared") == {"value": 16.0, **COMPILED}
     assert generations(tmp_path / "cache") > before
 
@@ -234,7 +224,7 @@ def test_without_a_writable_folder_all_works_with_one_warning(tmp_path):
     """
     answer = answer_of(start([ASK, ASK_FOR, another], "squared", path=tmp_path, cache=tmp_path / "file" / "cache"))
     assert answer["value"] == 9.0
-    assert answer["complaints"].count("RuntimeWarning: no folder to keep compiled kernels in is writable") == 1
+    assert answer["complaints"].count("RuntimeWarning: no folder for compiled kernels is writable") == 1
 
 
 # --- Accidents ------------------------------------------------------------------------------------------------------
@@ -283,7 +273,7 @@ DAMAGES = {
     "longer": lambda stored: stored + b"\0",
     "no pickle": lambda stored: sealed(b"nonsense"),
     "another pickle": lambda stored: sealed(pickle.dumps(["neither", "key", "nor kernel"])),
-    "a class that is gone": lambda stored: sealed(b"cfastgd.losses\nGone\n."),
+    "a class that is gone": lambda stored: sealed(b"cfastgd.terms.losses\nGone\n."),
     **{f"a bit flipped {k} % in": lambda stored, k=k: flipped(stored, k) for k in range(0, 100, 9)},
 }
 
@@ -318,7 +308,7 @@ def test_a_folder_in_the_place_of_a_file_is_passed_over(folder):
     (path,) = folder.iterdir()
     path.unlink()
     path.mkdir()
-    with pytest.warns(RuntimeWarning, match="a compiled kernel could not be kept"):
+    with pytest.warns(RuntimeWarning, match="a compiled kernel could not be saved"):
         assert ask_anew(Squared()) == (9.0, 1)
     assert list(folder.iterdir()) == [path]  # no half-written file is left
 

@@ -11,7 +11,8 @@ import pytest
 from helpers.term_sources import Y, Z, loss_class, run, total
 
 import fastgd
-from fastgd.compile.term import Code, digest, term
+from fastgd.compile.term import term
+from fastgd.compile.term_code import Code, digest
 from fastgd.losses import Squared
 
 # --- The digest -----------------------------------------------------------------------------------------------------
@@ -157,7 +158,7 @@ def test_the_digest_is_the_same_in_every_process(tmp_path):
     source = "from numba import njit\nimport math\nimport numpy as np\nfrom fastgd import term\n"
     source += dedent(BASE) + "@term\nclass Loss:\n    def value(self, y, z):" + indent(dedent(VALUE), " " * 8)
     (tmp_path / "mine.py").write_text(source)
-    script = "from mine import Loss; from fastgd.compile.term import digest; print(digest(Loss))"
+    script = "from mine import Loss; from fastgd.compile.term_code import digest; print(digest(Loss))"
     assert run(["-c", script], tmp_path, PYTHONHASHSEED="1") == run(["-c", script], tmp_path, PYTHONHASHSEED="2")
 
 

@@ -6,17 +6,17 @@ import os
 import subprocess
 import sys
 
-import numpy as np
-import pytest
-import scipy.sparse as sp
-from helpers.twins import compiled_here
-
-import fastgd
 import fastgd.objective.problem
 import fastgd.solvers.steps
 import fastgd.solvers.stochastic
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from fastgd.objective.problem import PARALLEL_FROM, row_blocks
+
+import fastgd
 from fastgd.compile.jit import thread_pool_size, threads
-from fastgd.data.matrix import as_matrix, dtype_of
+from fastgd.data.feature_matrix import as_matrix, dtype_of
 from fastgd.kernels.batch_gradient import batch_gradient, linear_predictor, mean_loss, row_norms
 from fastgd.kernels.dual_sums import slopes_at
 from fastgd.kernels.minibatch_epoch import Workspace, minibatch_epoch
@@ -24,7 +24,6 @@ from fastgd.kernels.row_access import BLOCK_ROWS
 from fastgd.kernels.row_targets import Targets
 from fastgd.kernels.update_step import Preconditioner, Stepper
 from fastgd.losses import LOSSES
-from fastgd.objective.problem import PARALLEL_FROM, row_blocks
 from fastgd.penalties import ElasticNet
 from fastgd.rules import RULES
 
@@ -63,8 +62,6 @@ def test_any_number_of_threads_gives_the_same_fit(shape, form, method, monkeypat
     for module in (fastgd.objective.problem, fastgd.solvers.steps):
         monkeypatch.setattr(module, "THREADED_FROM", PARALLEL_FROM)
     # Kernels, loss and rule are those of the next test, to compile them once.
-    monkeypatch.setattr(fastgd.objective.problem, "batch_gradient", compiled_here(batch_gradient))
-    monkeypatch.setattr(fastgd.solvers.stochastic, "minibatch_epoch", compiled_here(minibatch_epoch))
     X, y = data(SHAPES[shape])
     X = FORMS[form](X)
     options = {
@@ -105,7 +102,7 @@ def test_a_kernel_and_its_serial_twin_give_the_same_bits(form, n_chunks):
         out += [] if table is None else [table]
         return b"".join(np.asarray(part).tobytes() for part in (*out, z, norms, params))
 
-    kernels = [*map(compiled_here, (batch_gradient, mean_loss, linear_predictor, row_norms, minibatch_epoch))]
+    kernels = (batch_gradient, mean_loss, linear_predictor, row_norms, minibatch_epoch)
     alone = run(*(kernel.serial for kernel in kernels))
     for count in range(1, thread_pool_size() + 1):
         with threads(count):

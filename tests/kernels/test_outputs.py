@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from conftest import LAYOUTS, problems
-from helpers.twins import compiled_here
 from hypothesis import given
 from hypothesis import strategies as st
 from kernels.test_passes import launcher, same
@@ -23,7 +22,7 @@ from reference import outputs as reference_outputs
 from reference.losses import Huber, Softmax
 
 from fastgd.compile.jit import thread_pool_size, threads
-from fastgd.data.matrix import dtype_of, shape_of
+from fastgd.data.feature_matrix import dtype_of, shape_of
 from fastgd.kernels.minibatch_epoch import minibatch_outputs_epoch
 from fastgd.kernels.output_blocks import fill, lay_out, load
 from fastgd.kernels.outputs_gradient import Workspace, outputs_gradient, outputs_mean_loss
@@ -330,7 +329,7 @@ def test_a_kernel_and_its_serial_twin_give_the_same_bits(layout, n_chunks):
         epoch(X, targets, order, 1000, rates, 1, loss, stepper, moved, losses, work)
         return [*out, moved.tobytes(), losses.tobytes()]
 
-    kernels = [*map(compiled_here, (outputs_gradient, outputs_mean_loss, minibatch_outputs_epoch))]
+    kernels = (outputs_gradient, outputs_mean_loss, minibatch_outputs_epoch)
     alone = run(*(kernel.serial for kernel in kernels))
     for count in range(1, thread_pool_size() + 1):
         with threads(count):

@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pytest
 import reference
-from helpers.twins import compiled_here
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +18,7 @@ from fastgd.kernels.update_step import Preconditioner, Stepper, clip_factor, mod
 from fastgd.losses import LOSSES
 from fastgd.objective.penalty_terms import prox_mapping_norm, value_of
 from fastgd.penalties import ElasticNet
-from fastgd.rules import RULES, SGD
+from fastgd.rules import RULES, SGD, rule_traits
 
 D = 3
 METRIC = Preconditioner(np.array([0.5, -2.0, 1.0]), np.array([0.25, 1.0, 4.0]))
@@ -108,9 +107,9 @@ def test_prox_mapping_norm_has_the_same_penalty():
     assert norm != pytest.approx(prox_mapping_norm(params, gradient, 0.1, unweighted, 0), rel=1e-3)
 
 
-@pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule.decouples])
+@pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule_traits(rule()).decouples])
 def test_a_decoupled_penalty_shrinks_the_weights_themselves(name):
-    """Whatever the preconditioner and the gradient: w <- w - lr x strength x weight x l2 w, and the rest is as without it."""
+    """w <- w - lr strength weight l2 w for any preconditioner and gradient; the rest of the step is as without it."""
     params, gradient, lr = np.array([1.0, -0.5, 0.75, 0.25]), gradients()[0], 0.1
     with_it, without = params.copy(), params.copy()
     options = {"strength": STRENGTH, "weights": WEIGHTS}
@@ -216,8 +215,7 @@ def test_a_step_has_the_same_bits_in_the_serial_twin(name):
             launch(X, targets, np.arange(n), 64, rates, t, LOSSES["huber"](2.0), stepper, params, work)
         return params.tobytes() + stepper.m.tobytes() + stepper.v.tobytes() + stepper.s.tobytes()
 
-    launch = compiled_here(minibatch_epoch)
-    assert run(launch) == run(launch.serial)
+    assert run(minibatch_epoch) == run(minibatch_epoch.serial)
 
 
 # --- Arguments --------------------------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ def test_predict_finds_columns_by_name():
 
 
 def test_error_names_the_missing_columns():
-    with pytest.raises(DataError, match=r"X lacks 2 of the model's columns: 'größe', 'weight, kg'$"):
+    with pytest.raises(DataError, match=r"X lacks 2 of the model's columns: 'größe' and 'weight, kg'$"):
         fit(FRAME).predict(FRAME[["age"]].assign(more=1.0, still_more=2.0))
 
 

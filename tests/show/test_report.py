@@ -290,7 +290,7 @@ def test_report_is_written_completely_or_not_at_all(folder, monkeypatch):
         library.write_report("b.html", report(runs={"a": 3}))
     with pytest.raises(OptionError, match="smoothing factor"):
         library.write_report("b.html", report(smooth=1.0))
-    with pytest.raises(DataError, match="it writes"):
+    with pytest.raises(DataError, match="is not known; use"):
         library.write_report("b.pdf", report())
     monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(DataError, match="No space left"):
@@ -335,11 +335,11 @@ def test_run_writes_a_report(folder):
     assert page.texts["h1"] == ["tutorial: squared loss, penalty l2 0.25, gd, learning rate 0.01"]
     facts = dict(zip(page.texts["th"][9:], page.texts["td"][7:], strict=True))  # after the cells of the table
     assert page.texts["td"][:2] == ["0.01", "30"]
-    assert {name: facts[name] for name in ("max_epochs", "seed", "rows", "names", "target", "its greatest value")} == {
-        "max_epochs": "30", "seed": "0", "rows": "3", "names": "x", "target": "y", "its greatest value": "6",
+    assert {name: facts[name] for name in ("max_epochs", "seed", "rows", "names", "target", "target maximum")} == {
+        "max_epochs": "30", "seed": "0", "rows": "3", "names": "x", "target": "y", "target maximum": "6",
     }  # fmt: skip
     assert facts["intercept"] == f"{ran.json['intercept']:.6g}"
-    assert facts["R2 on training"] == f"{ran.json['metrics']['r2']:.6g}"
+    assert facts["R2 on the training data"] == f"{ran.json['metrics']['r2']:.6g}"
     charts = json.loads(page.scripts[0])
     assert len(charts["curves"]["data"][0]["y"]) == len(charts["landscape"]["paths"][0]["x"]) == 31
     assert list(chosen(charts["curves"], "Smoothing")) == ["off", "on (beta 0.5)"]
@@ -382,7 +382,7 @@ def test_landscape_of_large_data_is_omitted_with_a_reason(folder, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--report", "a.txt"), "a.txt: the suffix '.txt' is not known; it writes .html"),
+        (("--report", "a.txt"), "a.txt: the suffix '.txt' is not known; use .html"),
         (("--report", "no/a.html"), "no/a.html: there is no folder"),
         (("--smooth", 0.9), "--smooth is of the picture of --plot: add --plot FILE.png, or --report FILE.html"),
         (("--report", "a.html", "--smooth", 2), "--smooth: the smoothing factor"),

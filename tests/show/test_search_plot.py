@@ -208,7 +208,7 @@ def test_command_draws_the_named_parameters(tmp_path, monkeypatch):
     [
         (("--plot", "a.txt"), "a.txt"),
         (("--plot", "nowhere/a.png"), "no folder"),
-        (("--plot-weights", "x1"), "--plot-weights is of the picture of --plot"),
+        (("--plot-weights", "x1"), "--plot-weights needs a plot"),
         (("--plot", "a.png", "--plot-weights", "x3"), "there is no weight 'x3'"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Every registered loss, against the reference and arithmetic done by hand; what it says of itself."""
+"""Every registered loss against the plain Python reference and against values computed by hand; its settings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from fastgd.errors import OptionError
 from fastgd.kernels.batch_gradient import apply_mean, mean_loss
 from fastgd.kernels.row_targets import Targets
-from fastgd.losses import LOSSES, log1p_of_fraction
+from fastgd.losses import LOSSES, log1p_of_fraction, loss_traits
 
 
 @pytest.fixture(params=CASES, scope="module")
@@ -36,13 +36,13 @@ def name(request):
 
 
 @pytest.mark.parametrize("way", [plain, compiled], ids=["plain", "compiled"])
-def test_it_is_the_references(text, loss, way):
+def test_value_derivative_and_mean_equal_the_reference(text, loss, way):
     for y in targets(loss):
         for z in [*PREDICTORS, *kinks(loss, y)]:
             assert list(way(loss, y, z)) == [close(v) for v in plain(expected(text), y, z)], (y, z)
 
 
-def test_kernels_sum_up_its_values_and_apply_its_mean(text, loss):
+def test_mean_loss_and_apply_mean_equal_the_reference(text, loss):
     X, y, means = np.array([[1.0], [-0.5], [2.0]]), np.array([targets(loss)[-1]] * 3), np.array([0.5, -0.25, 1.0])
     values = [expected(text).value(y[0], z) for z in means]
     assert mean_loss.serial(X, Targets(y), np.array([0.5]), 0.0, loss, np.zeros((1, 2))) == close(sum(values) / 3)
@@ -129,19 +129,19 @@ BY_HAND = [  # loss, y, z, value, derivative
 
 
 @pytest.mark.parametrize("way", [plain, compiled], ids=["plain", "compiled"])
-def test_by_hand(way):
+def test_value_and_derivative_by_hand(way):
     for case, y, z, value, derivative in BY_HAND:
         tolerance = 1e-12 if abs(z) > 100 else 1e-14  # 1010 log 2 is rounded
         assert way(LOSSES.resolve(case), y, z)[:2] == (close(value, tolerance), close(derivative, tolerance)), (case, z)
 
 
-def test_every_loss_is_worked_out_by_hand(name):
+def test_every_loss_has_values_computed_by_hand(name):
     worked_out = {"softmax", *(case.partition(":")[0] for case, *_ in BY_HAND)}  # softmax: see test_softmax.py
     assert name in worked_out, f"add values of {name!r} to BY_HAND, worked out by hand"
 
 
 def test_means_by_hand():
-    scalar = [name for name, loss in LOSSES.items() if not getattr(loss, "joint", False)]
+    scalar = [name for name, loss in LOSSES.items() if not loss_traits(loss()).joint]
     means = {name: [LOSSES[name]().mean(z) for z in (-2.5, 0.5)] for name in scalar}
     by_hand = {
         "logistic": [close(1 / (1 + math.exp(2.5))), close(1 / (1 + math.exp(-0.5)))],
@@ -155,12 +155,37 @@ def test_means_by_hand():
 
 
 @pytest.mark.parametrize("margin", [20.0, 40.0, 300.0])
-def test_small_logistic_losses_keep_their_digits(margin):
+def test_small_logistic_losses_are_precise(margin):
     loss = LOSSES["logistic"]()
     for y in (-1.0, 1.0):
         assert loss.value(y, y * margin) == pytest.approx(math.exp(-margin), rel=1e-8)  # log(1 + e) = e - e^2/2 ...
         assert loss.derivative(y, y * margin) == pytest.approx(-y * math.exp(-margin), rel=1e-8)
     assert loss.mean(-margin) == pytest.approx(math.exp(-margin), rel=1e-8)
+
+
+WITH_SECOND = [text for text in CASES if loss_traits(LOSSES.resolve(text)).has_second_derivative]
+
+
+def test_smooth_and_piecewise_quadratic_losses_state_their_second_derivative():
+    kinked = {text for text in CASES if loss_traits(LOSSES.resolve(text)).kinked}
+    assert set(WITH_SECOND) == set(CASES) - kinked
+
+
+@pytest.mark.parametrize("text", WITH_SECOND)
+def test_second_derivative_equals_differences_of_the_derivative(text):
+    loss, h = LOSSES.resolve(text), 1e-5
+    for y in targets(loss):
+        for z in (-2.3, -1.2, -0.37, 0.23, 0.7, 1.87, 3.1):
+            difference = (loss.derivative(y, z + h) - loss.derivative(y, z - h)) / (2.0 * h)
+            assert loss.second_derivative(y, z) == pytest.approx(difference, rel=1e-7, abs=1e-9), (y, z)
+
+
+def test_second_derivatives_far_out_are_not_nan():
+    for text in WITH_SECOND:
+        loss = LOSSES.resolve(text)
+        for y in targets(loss):
+            seconds = [loss.second_derivative(y, z) for z in (-1e4, -710.0, 710.0, 1e4)]
+            assert not np.isnan(seconds).any(), text
 
 
 @given(st.floats(1e-300, 1.0))
@@ -171,7 +196,7 @@ def test_log1p_of_fraction_is_log1p(e):
 # --- Settings, errors, documentation ----------------------------------------------------------------------------------
 
 
-def test_a_name_with_settings():
+def test_resolve_reads_a_name_with_settings():
     assert LOSSES.resolve("huber") == LOSSES["huber"](1.35)
     assert LOSSES.resolve("huber:delta=2") == LOSSES["huber"](delta=2.0)
     assert [LOSSES.resolve(name) for name in ("quantile", "epsilon_insensitive", "tweedie")] == [
@@ -193,7 +218,7 @@ IMPOSSIBLE = "must be a finite number, 0 or less or 1 or more, not"
         ("squared:delta=2", "loss 'squared' has no setting 'delta' (it has: none)"),
         ("huber:delta=wide", "loss 'huber': delta='wide' is not a number"),
         ("huber:delta", "loss 'huber': delta='' is not a number"),
-        ("huber:delta=nan", "Huber: delta is a number, not nan"),
+        ("huber:delta=nan", "Huber: delta must be a number, not nan"),
         ("huber:delta=0", "huber: delta must be above 0, not 0.0"),
         ("huber:delta=-1", "huber: delta must be above 0, not -1.0"),
         (LOSSES["huber"], "loss: pass an instance, Huber(), not the class itself"),
@@ -208,13 +233,13 @@ IMPOSSIBLE = "must be a finite number, 0 or less or 1 or more, not"
         ("tweedie:power=inf", f"tweedie: power {IMPOSSIBLE} inf"),
     ],
 )
-def test_what_is_wrong_is_said(text, message):
+def test_error_names_the_loss_and_setting(text, message):
     with pytest.raises(OptionError) as caught:
         LOSSES.resolve(text)
     assert str(caught.value).startswith(message)
 
 
-def test_settings_are_numbers(name):
+def test_settings_must_be_numbers(name):
     loss = LOSSES[name]()
     for field in fields(loss):
         for wrong in (math.nan, "2", None, True):
@@ -222,7 +247,7 @@ def test_settings_are_numbers(name):
                 replace(loss, **{field.name: wrong})
 
 
-def test_the_docstring_has_a_formula_its_settings_and_a_source(name):
+def test_docstring_has_a_formula_the_settings_and_a_source(name):
     doc = LOSSES[name].__doc__
     formula = doc.partition("Source")[0]
     assert "Source: " in doc
@@ -232,5 +257,5 @@ def test_the_docstring_has_a_formula_its_settings_and_a_source(name):
         assert field.name in doc
 
 
-def test_a_loss_without_a_curvature_says_why(name):
-    assert hasattr(LOSSES[name], "curvature") != ("curvature" in LOSSES[name].__doc__)
+def test_docstring_tells_why_there_is_no_curvature(name):
+    assert (loss_traits(LOSSES[name]()).curvature is None) == ("curvature" in LOSSES[name].__doc__)

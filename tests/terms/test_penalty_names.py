@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastgd.errors import OptionError
-from fastgd.kernels.update_step import Metric, Stepper, update
+from fastgd.kernels.update_step import Preconditioner, Stepper, update
 from fastgd.objective.penalty_terms import value_of
 from fastgd.penalties import (
     MCP,
@@ -74,7 +74,7 @@ def test_prox_is_the_references(named, w, data):
 def test_compiled_derivative_and_prox_are_the_references(named, w, lr):
     term, l1, l2 = named
     params = w.copy()
-    update(params, np.zeros(len(w)), lr, 1, Stepper.make(SGD(), term, Metric.identity(len(w)), len(w)))
+    update(params, np.zeros(len(w)), lr, 1, Stepper.make(SGD(), term, Preconditioner.identity(len(w)), len(w)))
     assert params == close([reference.SGD().step(w_j, l2 * w_j, lr, l1) for w_j in w])
 
 
@@ -179,7 +179,7 @@ def test_words_are_read_as_the_same_term(term):
         (("elasticnet", 0.1, -0.5), "l1_ratio lies between 0 and 1, not -0.5"),
         (("elasticnet", 0.1, math.nan), "l1_ratio lies between 0 and 1, not nan"),
         (("elasticnet:l1=0.1", 0.1, None), "penalty 'elasticnet:l1=0.1' takes no alpha: leave alpha=0.1 out"),
-        (("none", 0.1, None), "penalty='none' with alpha=0.1 contradict each other: leave one out"),
+        (("none", 0.1, None), "penalty='none' and alpha=0.1 contradict each other: leave one out"),
         (("l2:alpha=1", 0.0, None), "penalty 'l2' has no settings after a colon: its strength is alpha"),
         (("none:", 0.1, None), "penalty 'none' has no settings after a colon"),
         (("mcp:alpha=0.1", 0.1, None), "penalty 'mcp:alpha=0.1' carries its own strength: leave alpha=0.1 out"),

@@ -267,7 +267,7 @@ def test_adaptive_asks_for_feedback(name):
         ("adaptive:factor=1", "adaptive: factor lies strictly between 0 and 1, not 1.0"),
         ("adaptive:patience=0", "adaptive: patience must be 1 epoch or more, not 0"),
         ("adaptive:tol=-1", "adaptive: tol must be a finite number, 0 or more, not -1.0"),
-        ("cosine:epochs=nan", "Cosine: epochs is a number, not nan"),
+        ("cosine:epochs=nan", "Cosine: epochs must be a number, not nan"),
         (SCHEDULES["cosine"], "schedule: pass an instance, Cosine(), not the class itself"),
         (0.1, "schedule: 0.1 is neither a name (constant, invscaling"),
     ],

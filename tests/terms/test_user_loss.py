@@ -1,4 +1,4 @@
-"""What is checked before a loss is used: one of the user's own by a trial, and the targets by what it allows."""
+"""Checks before a loss is used: a user's loss against finite differences, the targets against its domain."""
 
 from __future__ import annotations
 
@@ -11,23 +11,20 @@ from helpers.loss_cases import CASES, targets
 from fastgd.compile.term import term
 from fastgd.errors import DataError, OptionError
 from fastgd.fitting import fit
-from fastgd.losses import LOSSES, check_own_loss, check_targets
+from fastgd.losses import LOSSES, check_own_loss, check_targets, loss_traits
 
-# --- A loss of one's own is tried before it is used -------------------------------------------------------------------
+# --- Check of a user's loss ------------------------------------------------------------------------------------------
 
 
 @term
 class Asymmetric:
-    """Twice as dear above the target as below it: right, with a kink."""
+    """A correct loss with a kink: it rises twice as fast above the target as it falls below."""
 
     def value(self, y: float, z: float) -> float:
         return 2.0 * (z - y) if z > y else y - z
 
     def derivative(self, y: float, z: float) -> float:
         return 2.0 if z > y else -1.0
-
-    def mean(self, z: float) -> float:
-        return z
 
 
 @term
@@ -40,6 +37,12 @@ class WrongSign(Asymmetric):
 class SlightlyWrong(Asymmetric):
     def derivative(self, y: float, z: float) -> float:
         return 2.02 if z > y else -1.01
+
+
+@term
+class WrongSecond(Asymmetric):
+    def second_derivative(self, y: float, z: float) -> float:
+        return 1.0
 
 
 @term
@@ -57,21 +60,22 @@ class Fails(Asymmetric):
 @pytest.mark.parametrize(
     ("loss", "message"),
     [
-        (WrongSign(), r"loss WrongSign: derivative\(2, 0.3\) is 1, but value rises there by -1 for each unit of z"),
-        (SlightlyWrong(), r"loss SlightlyWrong: derivative\(2, 0.3\) is -1.01, but value rises there by -1 for each"),
-        (Nothing(), r"loss Nothing: value\(2, 0.3\) gives None, not a finite number"),
+        (WrongSign(), r"loss WrongSign: derivative\(2, 0.3\) is 1, but value changes there by -1 per unit of z"),
+        (SlightlyWrong(), r"loss SlightlyWrong: derivative\(2, 0.3\) is -1.01, but value changes there by -1 per unit"),
+        (WrongSecond(), r"loss WrongSecond: second_derivative\(2, 0.3\) is 1, but derivative changes there by 0 per"),
+        (Nothing(), r"loss Nothing: value\(2, 0.3\) returns None, not a finite number"),
         (Fails(), r"loss Fails: value\(2, 0.3\) fails with ValueError: math domain error"),
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_a_wrong_loss_of_ones_own_gets_a_sentence(loss, message):
+def test_error_names_the_wrong_method_of_a_users_loss(loss, message):
     with pytest.raises(OptionError, match="^" + message.replace("0.3", r"[-0-9.]+")):
         check_own_loss(loss, [2.0, -1.0])
     with pytest.raises(OptionError, match=f"^loss {type(loss).__name__}"):
         fit([[1.0], [2.0]], [1.0, 3.0], loss=loss, learning_rate=0.1)
 
 
-def test_a_right_loss_of_ones_own_passes_the_trial_and_so_does_every_one_of_ours():
+def test_check_accepts_a_correct_user_loss_and_every_built_in_loss():
     check_own_loss(Asymmetric(), [2.0, -1.0])
     for text in CASES:
         loss = LOSSES.resolve(text)
@@ -96,9 +100,9 @@ ALLOWED = {"any number": NUMBERS == NUMBERS, "0 or more": NUMBERS >= 0, "above 0
 
 
 @pytest.mark.parametrize("text", CASES)
-def test_what_a_loss_allows(text):
+def test_allows_agrees_with_domain(text):
     loss = LOSSES.resolve(text)
-    assert hasattr(loss, "allows") == hasattr(loss, "domain") == (text in DOMAINS)
+    assert loss_traits(loss).checks_targets == hasattr(loss, "domain") == (text in DOMAINS)
     if text in DOMAINS:
         assert loss.domain() == DOMAINS[text]
         assert loss.allows(NUMBERS).tolist() == ALLOWED[loss.domain()].tolist()
@@ -106,7 +110,7 @@ def test_what_a_loss_allows(text):
         assert not loss.allows(math.nan)
 
 
-def test_targets_outside_the_domain_get_a_sentence():
+def test_error_names_the_domain_and_the_first_target_outside_it():
     message = (
         "y must be 0 or more for the loss poisson, but has 2 other values, the first in row 3: -2.5; "
         "leave those rows out or take another loss"
@@ -120,12 +124,12 @@ def test_targets_outside_the_domain_get_a_sentence():
         check_targets(LOSSES["tweedie"](3.0), np.array([1.0, 0.0], dtype=np.float32))
 
 
-def test_a_row_of_several_outputs_is_found():
+def test_error_names_the_row_with_several_outputs():
     with pytest.raises(DataError, match="has 3 other values, the first in row 2: -7;"):
         check_targets(LOSSES["gamma"](), np.array([[1.0, 2.0], [3.0, -7.0], [-1.0, 0.0]]))
 
 
-def test_targets_within_the_domain_pass():
+def test_targets_within_the_domain_are_accepted():
     check_targets(LOSSES["squared"](), np.array([-1.0]))
     check_targets(LOSSES["phase_retrieval"](), np.array([-1.0]))
     check_targets(LOSSES["poisson"](), np.array([0.0, 3.0]))
@@ -166,7 +170,7 @@ class Wordless(Asymmetric):
         return y > 0
 
 
-def test_a_loss_of_ones_own_may_restrict_its_targets():
+def test_a_users_loss_may_restrict_its_targets():
     check_targets(Share(), np.array([0.0, 0.5, 1.0]))
     with pytest.raises(DataError, match=r"^y must be between 0 and 1 for the loss Share, but has 1 other value"):
         check_targets(Share(), np.array([0.0, 0.5, 1.5]))

@@ -7,7 +7,7 @@ import os
 from importlib import import_module
 from typing import Any
 
-from ...data.writers.whole_files import check_writable, write_whole
+from ...data.writers.atomic_files import check_writable, write_atomically
 from ...errors import FastgdError
 
 PICTURE_SUFFIXES = (".png", ".svg", ".pdf")
@@ -43,4 +43,4 @@ def save(figure: Any, path: str | os.PathLike[str]) -> None:
     suffix = os.path.splitext(os.fspath(path))[1].lower()
     content = io.BytesIO()
     figure.savefig(content, format=suffix[1:], dpi=DOTS_PER_INCH)
-    write_whole(path, content.getvalue())
+    write_atomically(path, content.getvalue())

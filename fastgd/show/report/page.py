@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...data.writers.whole_files import check_writable, write_whole
+from ...data.writers.atomic_files import check_writable, write_atomically
 from ...environment import environment
 from ...errors import DivergedError, FastgdError
 from .chart_style import Chart
@@ -72,7 +72,7 @@ def write_report(path: str | os.PathLike[str], report: Report) -> None:
     >>> fastgd.write_report("rules.html", report)  # doctest: +SKIP
     """
     check_report(path)
-    write_whole(path, page_of(report).encode("utf-8", "replace"))
+    write_atomically(path, page_of(report).encode("utf-8", "replace"))
 
 
 def page_of(report: Report) -> str:

@@ -1,23 +1,10 @@
-"""Losses: one class each, as scalar functions of the target y and the linear predictor z.
-
-``value(y, z)`` and ``derivative(y, z)``, its derivative in z (at a kink one of the subgradients, the one that
-scikit-learn takes), are compiled into the kernels; ``mean(z)`` turns a linear predictor into a prediction of y.
-
-``curvature()`` is the largest second derivative in z, from which learning rates follow; a loss without a largest
-one has no such method. ``allows(y)``, whether the loss is defined for y, and ``domain()``, the same in words, are
-there where not every number will do: `allows` takes an array as well as a number.
-
-``classifies``: y is -1 or +1, and mean(z) is z itself, the score, unless the loss is also ``probabilistic``: then
-mean(z) is the probability of +1. ``joint``: y is the number of a class and z has an element for each class; see
-`Softmax`. ``random_start``: the gradient of every row is 0 at zero weights. ``kinked``: the derivative jumps, so
-that the second one says nothing of it.
-"""
+"""Losses: one class each, as scalar functions of the target y and the linear predictor z. See `Loss`."""
 
 from __future__ import annotations
 
 # The order in which names are listed, wherever they are: the common ones first.
 # isort: off
-from .loss_protocol import LOSSES
+from .loss_protocol import LOSSES, Loss, LossTraits, loss_traits
 from .regression import (
     Squared,
     HalfSquared,
@@ -45,6 +32,8 @@ __all__ = [
     "Hinge",
     "Huber",
     "Logistic",
+    "Loss",
+    "LossTraits",
     "ModifiedHuber",
     "Perceptron",
     "PhaseRetrieval",
@@ -59,4 +48,5 @@ __all__ = [
     "check_targets",
     "is_squared",
     "log1p_of_fraction",
+    "loss_traits",
 ]

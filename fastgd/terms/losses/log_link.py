@@ -63,6 +63,9 @@ class Poisson:
     def derivative(self, y: float, z: float) -> float:
         return exp(z) - y
 
+    def second_derivative(self, y: float, z: float) -> float:
+        return exp(z)
+
     def mean(self, z: float) -> float:
         return exp(z)
 
@@ -92,6 +95,9 @@ class Gamma:
 
     def derivative(self, y: float, z: float) -> float:
         return 1.0 - times_exp(y, -z)
+
+    def second_derivative(self, y: float, z: float) -> float:
+        return times_exp(y, -z)
 
     def mean(self, z: float) -> float:
         return exp(z)
@@ -143,6 +149,9 @@ class Tweedie:
 
     def derivative(self, y: float, z: float) -> float:
         return difference_of_powers(1.0, y, self.power, z)
+
+    def second_derivative(self, y: float, z: float) -> float:
+        return difference_of_powers(2.0 - self.power, (1.0 - self.power) * y, self.power, z)
 
     def mean(self, z: float) -> float:
         return exp(z)

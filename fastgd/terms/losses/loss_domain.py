@@ -6,7 +6,8 @@ from typing import Any
 
 from ...errors import DataError, OptionError
 from ...wording import plural
-from .loss_protocol import LOSSES
+from ..registry import Members
+from .loss_protocol import LOSSES, Loss
 
 
 def check_targets(loss: Any, y: Any) -> None:
@@ -19,10 +20,10 @@ def check_targets(loss: Any, y: Any) -> None:
     OptionError
         When a user's loss does not say of each target whether it is allowed, or not in words what is.
     """
-    if not hasattr(loss, "allows"):
+    members, name = Members(loss, Loss), LOSSES.describe(loss)
+    if not members.has("allows"):
         return
-    name = LOSSES.describe(loss)
-    if not hasattr(loss, "domain"):
+    if not members.has("domain"):
         raise OptionError(f"loss {name} has allows(y), but no domain() that says in words what y must be")
     wrong = (~_allowed(loss, name, y)).nonzero()
     count = len(wrong[0])

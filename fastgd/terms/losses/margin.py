@@ -47,6 +47,10 @@ class Logistic:
         e = math.exp(-abs(margin))
         return -y * (e if margin > 0.0 else 1.0) / (1.0 + e)
 
+    def second_derivative(self, y: float, z: float) -> float:
+        e = math.exp(-abs(z))
+        return e / ((1.0 + e) * (1.0 + e))
+
     def mean(self, z: float) -> float:
         e = math.exp(-abs(z))
         return (1.0 if z > 0.0 else e) / (1.0 + e)
@@ -76,9 +80,6 @@ class Hinge:
     def derivative(self, y: float, z: float) -> float:
         return -y if y * z <= 1.0 else 0.0
 
-    def mean(self, z: float) -> float:
-        return z
-
 
 @LOSSES.enter("squared_hinge")
 @term
@@ -101,8 +102,8 @@ class SquaredHinge:
     def derivative(self, y: float, z: float) -> float:
         return -2.0 * y * max(1.0 - y * z, 0.0)
 
-    def mean(self, z: float) -> float:
-        return z
+    def second_derivative(self, y: float, z: float) -> float:
+        return 2.0 if y * z < 1.0 else 0.0
 
     def curvature(self) -> float:
         return 2.0
@@ -133,6 +134,9 @@ class ModifiedHuber:
     def derivative(self, y: float, z: float) -> float:
         return -2.0 * y * min(max(1.0 - y * z, 0.0), 2.0)
 
+    def second_derivative(self, y: float, z: float) -> float:
+        return 2.0 if -1.0 < y * z < 1.0 else 0.0
+
     def mean(self, z: float) -> float:
         return 0.5 * (1.0 + min(max(z, -1.0), 1.0))
 
@@ -160,6 +164,3 @@ class Perceptron:
 
     def derivative(self, y: float, z: float) -> float:
         return -y if y * z <= 0.0 else 0.0
-
-    def mean(self, z: float) -> float:
-        return z

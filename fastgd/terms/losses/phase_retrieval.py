@@ -27,5 +27,8 @@ class PhaseRetrieval:
     def derivative(self, y: float, z: float) -> float:
         return z * (z * z - y)
 
+    def second_derivative(self, y: float, z: float) -> float:
+        return 3.0 * z * z - y
+
     def mean(self, z: float) -> float:
         return z * z

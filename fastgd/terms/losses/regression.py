@@ -26,8 +26,8 @@ class Squared:
     def derivative(self, y: float, z: float) -> float:
         return 2.0 * (z - y)
 
-    def mean(self, z: float) -> float:
-        return z
+    def second_derivative(self, y: float, z: float) -> float:
+        return 2.0
 
     def curvature(self) -> float:
         return 2.0
@@ -49,8 +49,8 @@ class HalfSquared:
     def derivative(self, y: float, z: float) -> float:
         return z - y
 
-    def mean(self, z: float) -> float:
-        return z
+    def second_derivative(self, y: float, z: float) -> float:
+        return 1.0
 
     def curvature(self) -> float:
         return 1.0
@@ -87,8 +87,8 @@ class Huber:
     def derivative(self, y: float, z: float) -> float:
         return min(max(z - y, -self.delta), self.delta)
 
-    def mean(self, z: float) -> float:
-        return z
+    def second_derivative(self, y: float, z: float) -> float:
+        return 1.0 if abs(z - y) <= self.delta else 0.0
 
     def curvature(self) -> float:
         return 1.0
@@ -113,9 +113,6 @@ class Absolute:
 
     def derivative(self, y: float, z: float) -> float:
         return 1.0 if z > y else -1.0
-
-    def mean(self, z: float) -> float:
-        return z
 
 
 @LOSSES.enter("quantile")
@@ -143,9 +140,6 @@ class Quantile:
 
     def derivative(self, y: float, z: float) -> float:
         return -self.quantile if z <= y else 1.0 - self.quantile
-
-    def mean(self, z: float) -> float:
-        return z
 
 
 def _check_epsilon(loss: str, epsilon: float) -> None:
@@ -178,9 +172,6 @@ class EpsilonInsensitive:
         r = z - y
         return math.copysign(1.0, r) if abs(r) > self.epsilon else 0.0
 
-    def mean(self, z: float) -> float:
-        return z
-
 
 @LOSSES.enter("squared_epsilon_insensitive")
 @term
@@ -204,8 +195,8 @@ class SquaredEpsilonInsensitive:
         r = z - y
         return 2.0 * (r - min(max(r, -self.epsilon), self.epsilon))
 
-    def mean(self, z: float) -> float:
-        return z
+    def second_derivative(self, y: float, z: float) -> float:
+        return 2.0 if abs(z - y) > self.epsilon else 0.0
 
     def curvature(self) -> float:
         return 2.0

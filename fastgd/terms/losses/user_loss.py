@@ -1,4 +1,4 @@
-"""The trial of a user's loss, before any of it is compiled."""
+"""The check of a user's loss in plain Python, before anything is compiled."""
 
 from __future__ import annotations
 
@@ -8,36 +8,46 @@ from numbers import Real
 from typing import Any
 
 from ...errors import OptionError
+from .loss_protocol import loss_traits
 
-STEP = 1e-6  # of the finite differences that the derivative is held to
+STEP = 1e-6  # of the finite differences that derivatives are compared with
 
 
 def check_own_loss(loss: Any, targets: Iterable[float]) -> None:
-    """Try a user's loss as plain Python on a few targets: its derivative has to be that of its value.
+    """Check a user's loss at a few targets: each derivative must agree with finite differences.
 
     Raises
     ------
     OptionError
-        When a method fails, gives anything but a number, or the two contradict each other.
+        When a method fails, returns anything but a finite number, or is not the derivative of the other.
     """
-    name = type(loss).__qualname__
+    pairs = [("value", "derivative")]
+    if loss_traits(loss).has_second_derivative:
+        pairs.append(("derivative", "second_derivative"))
     for y in targets:
         for z in (y - 1.7, -0.6, 0.3, y + 0.9):
-            below, at, above = (_call(loss, name, "value", y, z + h) for h in (-STEP, 0.0, STEP))
-            slope = _call(loss, name, "derivative", y, z)
-            left, right = (at - below) / STEP, (above - at) / STEP
-            margin = 1e-3 * (abs(left) + abs(right)) + 1e-6 * (1.0 + abs(at))
-            if not min(left, right) - margin <= slope <= max(left, right) + margin:  # between the two at a kink
-                told = f"derivative({y:g}, {z:g}) is {slope:g}, but value rises there by {(left + right) / 2:g}"
-                raise OptionError(f"loss {name}: {told} for each unit of z; mend one of the two")
+            for function, derivative in pairs:
+                _check_derivative(loss, function, derivative, y, z)
 
 
-def _call(loss: Any, name: str, method: str, y: float, z: float) -> float:
+def _check_derivative(loss: Any, function: str, derivative: str, y: float, z: float) -> None:
+    below, at, above = (_call(loss, function, y, z + h) for h in (-STEP, 0.0, STEP))
+    stated = _call(loss, derivative, y, z)
+    left, right = (at - below) / STEP, (above - at) / STEP
+    margin = 1e-3 * (abs(left) + abs(right)) + 1e-6 * (1.0 + abs(at))
+    if not min(left, right) - margin <= stated <= max(left, right) + margin:  # at a kink, any number between the two
+        raise OptionError(
+            f"loss {type(loss).__qualname__}: {derivative}({y:g}, {z:g}) is {stated:g}, but {function} changes there "
+            f"by {(left + right) / 2:g} per unit of z; correct one of the two"
+        )
+
+
+def _call(loss: Any, method: str, y: float, z: float) -> float:
+    name = f"loss {type(loss).__qualname__}: {method}({y:g}, {z:g})"
     try:
         result = getattr(loss, method)(y, z)
     except Exception as error:
-        told = f"{type(error).__name__}: {error}"
-        raise OptionError(f"loss {name}: {method}({y:g}, {z:g}) fails with {told}") from error
+        raise OptionError(f"{name} fails with {type(error).__name__}: {error}") from error
     if isinstance(result, bool) or not isinstance(result, Real) or not math.isfinite(result):
-        raise OptionError(f"loss {name}: {method}({y:g}, {z:g}) gives {result!r}, not a finite number")
+        raise OptionError(f"{name} returns {result!r}, not a finite number")
     return float(result)

@@ -1,7 +1,4 @@
-"""Penalties: what a model pays for large weights, or for weights out of bounds; the intercept pays nothing.
-
-`protocol` says what a penalty is, `naming` which one a name stands for; the classes are in the other files.
-"""
+"""Penalties of large coefficients, and constraints on them; the intercept is never penalised. See `Penalty`."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from .elastic_net import ElasticNet
 from .group_lasso import GroupLasso
 from .nonconvex import MCP, SCAD
 from .penalty_names import NAMED, PENALTY_NAMES, describe_penalty, resolve_penalty
-from .penalty_protocol import PENALTIES, is_smooth
+from .penalty_protocol import PENALTIES, Penalty, PenaltyTraits, check_features, is_smooth, penalty_traits
 
 __all__ = [
     "MCP",
@@ -22,7 +19,11 @@ __all__ = [
     "ElasticNet",
     "GroupLasso",
     "NonNegative",
+    "Penalty",
+    "PenaltyTraits",
+    "check_features",
     "describe_penalty",
     "is_smooth",
+    "penalty_traits",
     "resolve_penalty",
 ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...compile.term import term
 from ...errors import OptionError
-from .penalty_protocol import PENALTIES, check_strength
+from .penalty_protocol import PENALTIES, check_strength, scale_within
 
 
 @PENALTIES.enter("box")
@@ -32,12 +32,22 @@ class Box:
                 return math.inf
         return 0.0
 
-    def derivative(self, w_j: float) -> float:
-        return 0.0
-
     def prox(self, v: Any, step: Any) -> None:
         for j in range(v.shape[0]):
             v[j] = min(max(v[j], self.lower), self.upper)
+
+    def no_conjugate(self) -> str:
+        bounded = -math.inf < self.lower and self.upper < math.inf
+        return "" if bounded else "the box is not bounded on both sides"
+
+    def fenchel_gap(self, w: Any, u: Any, factors: Any) -> float:
+        return float(((self.lower - w) * u).clip((self.upper - w) * u).sum())
+
+    def finite_conjugate(self) -> bool:
+        return True
+
+    def leaves_free(self, factors: Any) -> bool:
+        return False
 
 
 @PENALTIES.enter("nonnegative")
@@ -64,9 +74,15 @@ class NonNegative:
             total += self.alpha * w[j]
         return total
 
-    def derivative(self, w_j: float) -> float:
-        return 0.0
-
     def prox(self, v: Any, step: Any) -> None:
         for j in range(v.shape[0]):
             v[j] = max(v[j] - self.alpha * step[j], 0.0)
+
+    def no_conjugate(self) -> str:
+        return "" if self.alpha > 0 else "coefficients without an upper bound and without a penalty can grow for ever"
+
+    def fenchel_gap(self, w: Any, u: Any, factors: Any) -> float:
+        return float((w * (self.alpha * factors - u).clip(0.0)).sum())
+
+    def dual_scale(self, u: Any, factors: Any) -> float:
+        return scale_within(self.alpha * factors, u.clip(0.0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...compile.term import term
-from .penalty_protocol import PENALTIES, check_strength
+from .penalty_protocol import PENALTIES, check_strength, scale_within
 
 
 @PENALTIES.enter("elasticnet")
@@ -41,3 +41,21 @@ class ElasticNet:
             for j in range(v.shape[0]):
                 threshold = self.l1 * step[j]
                 v[j] -= min(max(v[j], -threshold), threshold)
+
+    def fenchel_gap(self, w: Any, u: Any, factors: Any) -> float:
+        import numpy as np
+
+        l1, l2 = self.l1 * factors, self.l2 * factors
+        within = np.clip(u, -l1, l1)
+        # u is the gradient of the penalty at (u - within) / l2.
+        beyond = (u - within - l2 * w) ** 2 / (2.0 * l2) if self.l2 > 0 else 0.0
+        return float(np.sum(beyond + np.abs(w) * (l1 - within * np.sign(w))))
+
+    def dual_scale(self, u: Any, factors: Any) -> float:
+        return 1.0 if self.l2 > 0 else scale_within(self.l1 * factors, abs(u))
+
+    def finite_conjugate(self) -> bool:
+        return self.l2 > 0
+
+    def leaves_free(self, factors: Any) -> bool:
+        return self.l1 + self.l2 == 0 or not (factors > 0).all()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...compile.term import term
 from ...errors import OptionError
-from .penalty_protocol import PENALTIES, check_strength
+from .penalty_protocol import PENALTIES, check_strength, scale_within
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,9 +54,6 @@ class GroupLasso:
             total += math.sqrt(sizes[g] * squares[g])
         return self.alpha * total
 
-    def derivative(self, w_j: float) -> float:
-        return 0.0
-
     def prox(self, v: Any, step: Any) -> None:
         groups = self.groups
         squares, sizes = self.squares_and_sizes(v)
@@ -75,3 +72,25 @@ class GroupLasso:
             squares[g] += w[j] * w[j]
             sizes[g] += 1.0
         return squares, sizes
+
+    def fenchel_gap(self, w: Any, u: Any, factors: Any) -> float:
+        import numpy as np
+
+        groups, (limits, norms_w, norms_u) = self.groups.astype(np.intp), self.limits_and_norms(factors, w, u)
+        apart = u / np.where(norms_u > 0, norms_u, 1.0)[groups] - w / np.where(norms_w > 0, norms_w, 1.0)[groups]
+        squares = np.bincount(groups, apart**2)  # |u||w| - u.w is |u||w| times half of it
+        return float(np.sum(norms_w * np.maximum(limits - norms_u, 0.0) + 0.5 * norms_w * norms_u * squares))
+
+    def dual_scale(self, u: Any, factors: Any) -> float:
+        return scale_within(*self.limits_and_norms(factors, u))
+
+    def leaves_free(self, factors: Any) -> bool:
+        return self.alpha == 0 or not (factors > 0).all()
+
+    def limits_and_norms(self, factors: Any, *vectors: Any) -> list[Any]:
+        """The largest norm of a subgradient in each group, then the norms of each vector there."""
+        import numpy as np
+
+        groups = self.groups.astype(np.intp)
+        limits = self.alpha * float(factors[0]) * np.sqrt(np.bincount(groups))
+        return [limits, *(np.sqrt(np.bincount(groups, vector**2)) for vector in vectors)]

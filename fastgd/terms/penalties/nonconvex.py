@@ -44,9 +44,6 @@ class MCP:
             total += t * (self.alpha - 0.5 * t / self.gamma)
         return total
 
-    def derivative(self, w_j: float) -> float:
-        return 0.0
-
     def prox(self, v: Any, step: Any) -> None:
         for j in range(v.shape[0]):
             size, s = abs(v[j]), step[j]
@@ -87,9 +84,6 @@ class SCAD:
             beyond = max(t - self.alpha, 0.0)
             total += self.alpha * t - 0.5 * beyond * beyond / (self.gamma - 1.0)
         return total
-
-    def derivative(self, w_j: float) -> float:
-        return 0.0
 
     def prox(self, v: Any, step: Any) -> None:
         for j in range(v.shape[0]):

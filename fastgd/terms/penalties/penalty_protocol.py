@@ -1,28 +1,119 @@
-"""What a penalty is to the kernels, and the vocabulary that all of them are entered in.
-
-A penalty is a smooth part, whose ``derivative`` joins the gradient before the update rule, plus a
-part that may have kinks, jumps or no finite value, which acts through its ``prox``:
-
-    prox(v, step) = argmin_x  sum_j (x_j - v_j)^2 / (2 step_j) + kinked part of x,    written into v
-
-``step`` holds a step size for each weight, since adaptive rules have one for each. Of several
-minimisers any will do, but it has to be the least of all, not just a local one, for every step. A
-step of 0 moves v just to the nearest point at which the penalty is finite.
-
-Python asks two things more, which a penalty states where they are false: whether it is
-``separable``, a sum of penalties of one weight each, and whether it is ``convex``. A penalty that
-fits only some data says so in ``check(n_features)``.
-"""
+"""The protocol of penalties: the members that a penalty must have, those that it may have, and their registry."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from ...errors import OptionError
-from ..registry import Vocabulary
+from ..registry import Members, Registry, cached_by_value
 
-PENALTIES = Vocabulary("penalty", {"value": ("w",), "derivative": ("w_j",), "prox": ("v", "step")})
+
+class Penalty(Protocol):
+    """A function of the coefficients w: a smooth part with a ``derivative``, plus a part that acts through a ``prox``.
+
+    A penalty must define ``value`` and ``prox``; the other members are optional. The second part may have kinks, jumps
+    or infinite values.
+    """
+
+    convex: ClassVar[bool] = True
+    separable: ClassVar[bool] = True  # a sum of functions of one coefficient each
+
+    def value(self, w: Any) -> float:
+        """The whole penalty at the coefficients w, an array."""
+        ...
+
+    def derivative(self, w_j: float) -> float:
+        """The derivative of the smooth part at one coefficient; it joins the gradient before the update rule."""
+        return 0.0
+
+    def prox(self, v: Any, step: Any) -> None:
+        """argmin_x sum_j (x_j - v_j)^2 / (2 step_j) + second part of the penalty at x, written into the array v.
+
+        ``step`` has a step size for each coefficient, as adaptive rules do. The minimum must be global for every step;
+        of several minimisers, any will do. A step of 0 moves v to the nearest point where the penalty is finite.
+        """
+        ...
+
+    def smooth(self) -> bool:
+        """Whether the second part is zero, so that ``prox`` does nothing."""
+        return False
+
+    def check(self, n_features: int) -> None:
+        """Raise an `OptionError` where the penalty does not fit data with so many features."""
+
+    # Duality gaps use the convex conjugate R*(u) = sup_w w.u - R(w) of the penalty R, by NumPy. The array ``factors``
+    # multiplies the penalty of each coefficient. A penalty that defines ``fenchel_gap`` has a gap.
+
+    def no_conjugate(self) -> str:
+        """Why R* is infinite for nearly every u, whatever the factors; empty where it is not."""
+        return ""
+
+    def fenchel_gap(self, w: Any, u: Any, factors: Any) -> float:
+        """R(w) + R*(u) - w.u >= 0, which is 0 exactly where u is a subgradient of R at w; R*(u) is finite.
+
+        It should be a sum of terms of one sign, which keeps its digits near 0. Source: Rockafellar, Convex analysis
+        (1970), theorem 23.5.
+        """
+        raise NotImplementedError
+
+    def dual_scale(self, u: Any, factors: Any) -> float:
+        """The largest c <= 1 for which R*(c u) is finite."""
+        return 1.0
+
+    def finite_conjugate(self) -> bool:
+        """Whether R*(u) is finite for every u, where all factors are positive."""
+        return False
+
+    def leaves_free(self, factors: Any) -> bool:
+        """Whether some coefficient has no penalty, so that R*(u) is infinite unless u_j = 0."""
+        return not (factors > 0).all()
+
+
+PENALTIES = Registry(
+    "penalty", Penalty, required=("value", "prox"), supplied=("derivative", "dual_scale", "leaves_free")
+)
+
+
+class PenaltyTraits(NamedTuple):
+    """The optional members of a penalty; see `Penalty`."""
+
+    smooth: bool
+    convex: bool
+    separable: bool
+    no_conjugate: str  # why there is no usable conjugate; empty where there is one
+    finite_conjugate: bool
+
+
+@cached_by_value
+def penalty_traits(penalty: Any) -> PenaltyTraits:
+    """The optional members of a penalty, with the defaults of `Penalty`."""
+    members = Members(penalty, Penalty)
+    convex = bool(members.get("convex"))
+    if not convex:
+        no_conjugate = "the penalty is not convex"
+    elif not members.has("fenchel_gap"):
+        no_conjugate = "the penalty has no method fenchel_gap(w, u, factors), which states its conjugate"
+    else:
+        no_conjugate = str(members.get("no_conjugate")())
+    return PenaltyTraits(
+        smooth=bool(members.get("smooth")()),
+        convex=convex,
+        separable=bool(members.get("separable")),
+        no_conjugate=no_conjugate,
+        finite_conjugate=bool(members.get("finite_conjugate")()),
+    )
+
+
+def check_features(penalty: Any, n_features: int) -> None:
+    """Raise an `OptionError` where the penalty does not fit data with so many features; see `Penalty.check`."""
+    Members(penalty, Penalty).get("check")(n_features)
+
+
+def scale_within(limits: Any, sizes: Any) -> float:
+    """The largest c <= 1 for which c times each size is at most its limit."""
+    largest = float((sizes / limits).max())
+    return 1.0 if largest <= 1.0 else 1.0 / largest
 
 
 def check_strength(penalty: str, name: str, value: float) -> None:
@@ -33,4 +124,4 @@ def check_strength(penalty: str, name: str, value: float) -> None:
 
 def is_smooth(penalty: Any) -> bool:
     """Whether the penalty has no part that acts through its prox."""
-    return bool(getattr(penalty, "smooth", lambda: False)())
+    return penalty_traits(penalty).smooth
