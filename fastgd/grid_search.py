@@ -20,6 +20,7 @@ from .solvers.options import check_whole
 from .terms.losses import LOSSES
 from .terms.penalties import describe_penalty, resolve_penalty
 from .training.progress import current_reporter
+from .wording import option
 
 SPAN = (-4.0, 4.0)
 # Maximum number of evaluations of all rounds, for example one round of 4 parameters with 22 cells each.
@@ -193,7 +194,7 @@ def count_evaluations(n_parameters: int, cells: int, rounds: int, keep: int) -> 
     per_round: int = cells**n_parameters
     total = per_round * (1 + (rounds - 1) * keep)
     if keep > per_round:
-        raise OptionError(f"keep={keep} is more than the {per_round} cells of the first round")
+        raise OptionError(f"{option('keep', keep)} is more than the {per_round} cells of the first round")
     if total > MAX_EVALUATIONS:
         raise OptionError(
             f"{n_parameters} parameters with {cells} cells each need {total:,} evaluations, and search does at most "
@@ -213,7 +214,8 @@ def _as_box(span: Any, objective: Objective) -> np.ndarray:
         box = np.zeros(0)
     if box.shape not in ((2,), (1, 2), (n_parameters, 2)):
         each = f"{n_parameters} pairs, the intercept last" if objective.fit_intercept else f"{n_parameters} pairs"
-        raise OptionError(f"span must be a pair of numbers (low, high), or a pair per parameter ({each}), not {span!r}")
+        pairs = f"a pair of numbers (low, high), or a pair per parameter ({each})"
+        raise OptionError(f"{option('span')} must be {pairs}, not {span!r}")
     box = np.broadcast_to(box, (n_parameters, 2)).copy()
     for low, high in box:
         if not (math.isfinite(high - low) and low < high):

@@ -27,6 +27,7 @@ from .terms.update_rules import RULES
 from .training.divergence_guard import divergence_limit
 from .training.progress import Reporter, current_reporter, reporting_to
 from .training.run import Run
+from .wording import option
 
 # The default rates go from SMALLEST to LARGEST times the automatic one, which covers slow progress and divergence.
 SMALLEST, LARGEST, N_RATES = 1e-4, 1e2, 24
@@ -39,11 +40,6 @@ TOLERANCE = 0.05
 # problems with many losses, rules and kinds of columns: with the same number of passes every suggestion reached 90 % of
 # the best gain, and with 40 times as many 2 diverged. With a margin of 2, 8 gained less, and 2 diverged too.
 MARGIN = 1.7
-
-UNSCALED_COLUMNS = (
-    "columns differ in scale or are far from zero, so no single rate suits all of them: use scale=True (--scale) here "
-    "and for training, or learning_rate='auto' (--learning-rate auto), which scales columns by itself"
-)
 
 
 @dataclass(frozen=True)
@@ -164,11 +160,11 @@ def _checked(rates: Sequence[float]) -> np.ndarray:
     try:
         values = np.unique(np.array([float(rate) for rate in rates]))
     except (TypeError, ValueError):
-        raise OptionError(f"rates must be a list of numbers, not {rates!r}") from None
+        raise OptionError(f"{option('rates')} must be a list of numbers, not {rates!r}") from None
     if not len(values):
-        raise OptionError("rates is empty: give at least one learning rate")
+        raise OptionError(f"{option('rates')} is empty: give at least one learning rate")
     for rate in values[~((values > 0) & (values < np.inf))]:
-        raise OptionError(f"rates must be finite and above 0, not {rate}")
+        raise OptionError(f"{option('rates')} must be finite and above 0, not {rate}")
     return values
 
 
@@ -189,7 +185,11 @@ def _rate_range(
                 lazy_steps=options.method in VARIANCE_REDUCED,
             )  # fmt: skip
             if describe_preconditioner(preconditioner) is not None:
-                remarks.append(UNSCALED_COLUMNS)
+                remarks.append(
+                    "columns differ in scale or are far from zero, so no single rate suits all of them: use "
+                    f"{option('scale', True)} here and for training, or leave the learning rate automatic, which "
+                    "scales columns by itself"
+                )
         if rates is None:
             rates = _rounded(automatic * np.geomspace(SMALLEST, LARGEST, N_RATES))
         if epochs is None:

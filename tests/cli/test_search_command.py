@@ -171,7 +171,7 @@ def test_one_span_applies_to_all_weights_and_may_be_negative():
     content = fastgd("search", "saddle", "--span", "-3:-1", "--json").json
     assert content["span"] == [[-3.0, -1.0]] * 2
     assert content["remarks"] == [
-        "the best cell is at the edge of the span of x1, x2: a wider span may hold a better one"
+        "the best cell is at the edge of the span of x1, x2: a wider span may have a better one"
     ]
 
 

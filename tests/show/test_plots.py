@@ -226,7 +226,7 @@ def test_saved_file_is_a_complete_image(suffix, tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-@pytest.mark.parametrize(("name", "message"), [("a.txt", "writes .png .svg .pdf"), ("a", "no suffix"),
+@pytest.mark.parametrize(("name", "message"), [("a.txt", "use .png, .svg or .pdf"), ("a", "no suffix"),
                                             ("b/a.png", "no folder"), ("a.png.gz", "not known")])  # fmt: skip
 def test_unwritable_file_is_refused(name, message, tmp_path):
     with pytest.raises(DataError, match=message):
@@ -260,7 +260,7 @@ assert "matplotlib" in sys.modules and "matplotlib.pyplot" not in sys.modules
     ("options", "message"),
     [
         ({"against": "days"}, "unknown axis 'days' .known: epoch, passes, seconds, step"),
-        ({"against": "step"}, "not by step; record every update with"),
+        ({"against": "step"}, "not by step; train with trace=.step. to record"),
         ({"curves": ["objectiv"]}, "unknown curve 'objectiv'"),
         ({"curves": ["validation_loss", "loss"]}, "has no validation_loss or loss, only objective and running_loss"),
         ({"scale": "cubic"}, "scale must be auto, log, linear"),

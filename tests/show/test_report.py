@@ -384,8 +384,8 @@ def test_landscape_of_large_data_is_omitted_with_a_reason(folder, monkeypatch):
     [
         (("--report", "a.txt"), "a.txt: the suffix '.txt' is not known; use .html"),
         (("--report", "no/a.html"), "no/a.html: there is no folder"),
-        (("--smooth", 0.9), "--smooth is of the picture of --plot: add --plot FILE.png, or --report FILE.html"),
-        (("--report", "a.html", "--smooth", 2), "--smooth: the smoothing factor"),
+        (("--smooth", 0.9), "--smooth needs a plot: add --plot FILE.png or --report FILE.html"),
+        (("--report", "a.html", "--smooth", 2), "--smooth must be from 0"),
     ],
 )  # fmt: skip
 def test_invalid_options_are_found_before_training(folder, monkeypatch, words, message):
