@@ -183,8 +183,8 @@ class Result:
 
     def _means(self, z: np.ndarray) -> np.ndarray:
         if isinstance(self.loss, str):
-            told = f"the model file has only the name of its user-defined loss, {self.loss}"
-            raise FastgdError(f"{told}: pass the loss to fastgd.load(path, loss=...)")
+            message = f"the model file has only the name of its user-defined loss, {self.loss}"
+            raise FastgdError(f"{message}: pass the loss to fastgd.load(path, loss=...)")
         from ..kernels.batch_gradient import apply_mean
         from ..kernels.outputs_gradient import apply_means
 
