@@ -36,12 +36,12 @@ def _check_not_negative(schedule: str, name: str, value: float) -> None:
 
 def _check_between(schedule: str, name: str, value: float) -> None:
     if not 0 < value < 1:
-        raise OptionError(f"{schedule}: {name} lies strictly between 0 and 1, not {value}")
+        raise OptionError(f"{schedule}: {name} must lie strictly between 0 and 1, not {value}")
 
 
 def _check_share(schedule: str, name: str, value: float) -> None:
     if not 0 <= value <= 1:
-        raise OptionError(f"{schedule}: {name} lies between 0 and 1, not {value}")
+        raise OptionError(f"{schedule}: {name} must lie between 0 and 1, not {value}")
 
 
 @SCHEDULES.enter("constant")
@@ -100,7 +100,7 @@ class Exponential:
 
 
 def half_wave(x: float) -> float:
-    """From 1 at x = 0 to 0 at x = 1 along half a cosine."""
+    """Half a cosine wave: from 1 at x = 0 to 0 at x = 1."""
     return 0.5 * (1.0 + math.cos(math.pi * x))
 
 
@@ -111,7 +111,7 @@ class Cosine:
     before ``warmup`` epochs, lr (0.01 + 0.99 epoch / warmup).
 
     Source: Loshchilov and Hutter, SGDR (2017), equation 5, without restarts; ``epochs`` is the length
-    of warmup and descent, that of the fit unless set, and ``final`` the fraction of lr that it ends at.
+    of warmup and descent, by default the length of the fit, and ``final`` the fraction of lr at the end.
     """
 
     epochs: float = 0.0
@@ -142,8 +142,8 @@ class OneCycle:
     another to lr / div_factor / final_div_factor.
 
     Source: Smith and Topin, Super-convergence (2019), with the numbers of PyTorch's OneCycleLR, whose
-    max_lr is lr. PyTorch ends each half a step early; here they end where they say. ``epochs`` is the
-    length of the fit unless set.
+    max_lr is lr. PyTorch ends each half one step early; here they end as stated. ``epochs`` is by default the
+    length of the fit.
     """
 
     epochs: float = 0.0
@@ -176,7 +176,7 @@ class Optimal:
     """1 / (alpha (t0 + t)), whatever lr; t0 = 1 / (alpha eta), eta = typical w / max(1, loss'(-typical w)) for y = 1.
 
     With typical w = alpha^(-1/4). Source: Bottou, Stochastic gradient descent tricks (2012), section 4.3, t0
-    as in scikit-learn's schedule of that name. ``alpha`` is the penalty's strength unless set.
+    as in scikit-learn's schedule of that name. ``alpha`` is by default the strength of the penalty.
     """
 
     alpha: float = 0.0
@@ -200,7 +200,7 @@ class Optimal:
 @SCHEDULES.enter("pegasos")
 @term
 class Pegasos:
-    """1 / (alpha (t + 1)), whatever lr; ``alpha`` is the penalty's strength unless set.
+    """1 / (alpha (t + 1)), whatever lr; ``alpha`` is by default the strength of the penalty.
 
     Source: Shalev-Shwartz, Singer, Srebro and Cotter, Pegasos: primal estimated sub-gradient solver for
     SVM (2011), figure 1, whose t counts from 1.
@@ -221,7 +221,7 @@ class Pegasos:
 
 def _strength(schedule: str, alpha: float) -> float:
     if not alpha > 0:
-        hint = f"give alpha, or say '{schedule}:alpha=0.0001'"
+        hint = f"give alpha, or write '{schedule}:alpha=0.0001'"
         raise OptionError(f"schedule '{schedule}' divides by the strength of the penalty, which is 0: {hint}")
     return alpha
 
@@ -232,8 +232,8 @@ class Adaptive:
     """lr, multiplied by ``factor`` whenever the best loss has improved by less than ``tol`` times it for
     ``patience`` epochs.
 
-    That is feedback, which the watch over the fit gives. Source: scikit-learn's schedule of that name, whose
-    factor is 0.2 as well; PyTorch's ReduceLROnPlateau.
+    The training loop does that, see `Schedule.feedback`. Source: scikit-learn's schedule of that name, with the same
+    factor 0.2; PyTorch's ReduceLROnPlateau.
     """
 
     factor: float = 0.2

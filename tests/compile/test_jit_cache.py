@@ -84,7 +84,7 @@ def generations(cache: Path) -> set[str]:
 # --- Found again, or compiled anew ----------------------------------------------------------------------------------
 
 
-def test_a_second_process_compiles_nothing(tmp_path, shared_cache):
+def test_second_process_compiles_nothing(tmp_path, shared_cache):
     script = """
         import json
         import numpy as np
@@ -103,7 +103,7 @@ def test_a_second_process_compiles_nothing(tmp_path, shared_cache):
     assert first["complaints"] == second["complaints"] == ""
 
 
-def test_editing_a_loss_compiles_that_loss_and_no_other(ask, package):
+def test_editing_a_loss_recompiles_only_that_loss(ask, package):
     for loss in ("squared", "half_squared"):
         assert ask(loss) == {"value": ANSWERS[loss], **COMPILED}
     edit(
@@ -121,7 +121,7 @@ def test_editing_a_loss_compiles_that_loss_and_no_other(ask, package):
     assert ask("half_squared") == {"value": 4.5, **LOADED}
 
 
-def test_editing_what_is_not_compiled_compiles_nothing_and_a_kernel_all(ask, package, tmp_path):
+def test_editing_a_kernel_recompiles_all_and_other_files_nothing(ask, package, tmp_path):
     assert ask("squared") == {"value": 9.0, **COMPILED}
     before = generations(tmp_path / "cache")
     for file in ("fitting.py", "terms/registry.py", "objective/problem.py", "data/table.py"):
@@ -142,7 +142,7 @@ def test_editing_what_is_not_compiled_compiles_nothing_and_a_kernel_all(ask, pac
 @pytest.mark.parametrize(
     "source", [path for pattern in jit_cache.SOURCES for path in sorted(HOME.glob(pattern))], ids=str
 )
-def test_every_source_of_machine_code_makes_a_generation(source, monkeypatch, package):
+def test_editing_any_source_makes_a_new_generation(source, monkeypatch, package):
     monkeypatch.setattr(jit_cache, "PACKAGE", package / "fastgd")
     before = jit_cache._generation()
     with (package / "fastgd" / source.relative_to(HOME)).open("a") as stream:
@@ -150,7 +150,7 @@ def test_every_source_of_machine_code_makes_a_generation(source, monkeypatch, pa
     assert jit_cache._generation() != before
 
 
-def test_editing_a_helper_in_another_file_compiles_its_callers(tmp_path, shared_cache):
+def test_editing_a_helper_in_another_file_recompiles_its_callers(tmp_path, shared_cache):
     (tmp_path / "helpers.py").write_text("from numba import njit\n@njit\ndef weigh(r):\n    return 2.0 * r\n")
     (tmp_path / "mine.py").write_text(
         "import helpers\nfrom fastgd.compile.term import term\nfrom fastgd.losses import HalfSquared\n\n@term\n"
@@ -192,7 +192,7 @@ def test_old_generations_are_pruned(find_folder, tmp_path):
     assert kept == {current.name, "another-programs", *newest}
 
 
-def test_the_first_writable_root_is_taken_and_without_one_there_is_a_warning(monkeypatch, find_folder, tmp_path):
+def test_first_writable_root_or_a_warning(monkeypatch, find_folder, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(jit_cache, "_roots", lambda: [tmp_path / "file" / "root", tmp_path / "second"])
     assert find_folder().parent == tmp_path / "second"
@@ -202,7 +202,7 @@ def test_the_first_writable_root_is_taken_and_without_one_there_is_a_warning(mon
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there the user's cache folder is found otherwise")
-def test_the_folder_is_the_users_or_numbas(package, tmp_path):
+def test_folder_is_numbas_or_the_users(package, tmp_path):
     """``NUMBA_CACHE_DIR`` where it is set, and then nothing is written anywhere else."""
     home = tmp_path / "home"
     home.mkdir()
@@ -216,7 +216,7 @@ def test_the_folder_is_the_users_or_numbas(package, tmp_path):
     assert sorted(package.rglob("*")) == before
 
 
-def test_without_a_writable_folder_all_works_with_one_warning(tmp_path):
+def test_no_writable_folder_gives_one_warning(tmp_path):
     (tmp_path / "file").write_text("")
     another = """
         X = np.ones((1, 1), np.float32)
@@ -248,14 +248,14 @@ def ask_anew(loss, y=0.0, z=3.0) -> tuple[float, int]:
         return fresh(loss, y, z), clock.count
 
 
-def test_a_kernel_is_one_file_and_is_loaded_again(folder):
+def test_each_kernel_is_one_file_and_is_loaded(folder):
     assert [ask_anew(Squared()), ask_anew(Squared())] == [(9.0, 1), (9.0, 0)]
     assert [ask_anew(HalfSquared()), ask_anew(HalfSquared())] == [(4.5, 1), (4.5, 0)]
     assert [ask_anew(Squared(), 0, 3), ask_anew(Squared(), 0, 3)] == [(9.0, 1), (9.0, 0)]
     assert len(list(folder.iterdir())) == len(list(folder.glob("*.kernel"))) == 3
 
 
-def test_flushing_drops_a_kernels_files_and_no_others(folder):
+def test_flush_deletes_the_files_of_one_kernel(folder):
     (folder / "other.kernel").write_bytes(b"")
     ask_anew(Squared())
     kernel(risk)._cache.flush()
@@ -284,14 +284,14 @@ def flipped(stored: bytes, percent: int) -> bytes:
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_file_is_compiled_anew_and_mended(damage, folder):
+def test_damaged_file_is_compiled_again_and_replaced(damage, folder):
     ask_anew(Squared())
     (path,) = folder.iterdir()
     path.write_bytes(damage(path.read_bytes()))
     assert [ask_anew(Squared()), ask_anew(Squared())] == [(9.0, 1), (9.0, 0)]
 
 
-def test_swapped_files_are_noticed(folder):
+def test_swapped_files_are_not_used(folder):
     ask_anew(Squared())
     (first,) = folder.iterdir()
     ask_anew(HalfSquared())
@@ -303,7 +303,7 @@ def test_swapped_files_are_noticed(folder):
     assert [ask_anew(Squared()), ask_anew(HalfSquared())] == [(9.0, 0), (4.5, 0)]
 
 
-def test_a_folder_in_the_place_of_a_file_is_passed_over(folder):
+def test_folder_in_place_of_a_file_is_ignored(folder):
     ask_anew(Squared())
     (path,) = folder.iterdir()
     path.unlink()
@@ -313,7 +313,7 @@ def test_a_folder_in_the_place_of_a_file_is_passed_over(folder):
     assert list(folder.iterdir()) == [path]  # no half-written file is left
 
 
-def test_a_folder_that_was_cleaned_away_is_made_again(folder, monkeypatch):
+def test_deleted_folder_is_created_again(folder, monkeypatch):
     monkeypatch.setattr(jit_cache, "cache_directory", lambda: folder / "gone")
     assert [ask_anew(Squared()), ask_anew(Squared())] == [(9.0, 1), (9.0, 0)]
 
@@ -329,13 +329,13 @@ class Large:
         return TABLE[int(z)] * self.factor
 
 
-def test_a_large_array_in_a_term_is_used_and_not_cached(folder):
+def test_term_with_a_large_array_is_not_cached(folder):
     """Machine code points to a large global array, and in another process there is nothing at that place."""
     assert [ask_anew(Large(4.0)), ask_anew(Large(5.0))] == [(12.0, 1), (15.0, 1)]
     assert not list(folder.iterdir())
 
 
-def test_the_file_of_a_term_that_is_gone_can_be_read(folder, monkeypatch):
+def test_file_of_an_unknown_term_can_be_read(folder, monkeypatch):
     """The files of a script's terms are about when another script runs."""
     ask_anew(Squared())
     (path,) = folder.iterdir()
@@ -345,7 +345,7 @@ def test_the_file_of_a_term_that_is_gone_can_be_read(folder, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGKILL")
-def test_a_kill_while_a_kernel_is_written(ask, package, tmp_path):
+def test_kill_while_a_kernel_is_written(ask, package, tmp_path):
     """Killed just before the file is renamed into place, or just after; numba's own cache returned old code then."""
     killed = """
         import os, signal
@@ -365,7 +365,7 @@ def test_a_kill_while_a_kernel_is_written(ask, package, tmp_path):
     assert ask("squared") == {"value": 9.0, **LOADED}
 
 
-def test_processes_that_compile_at_the_same_instant(tmp_path, shared_cache):
+def test_processes_that_compile_at_the_same_time(tmp_path, shared_cache):
     """Two terms, and one of them twice: numba's own cache had both write to one numbered file."""
     meet = """
         import os, time

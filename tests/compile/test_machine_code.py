@@ -51,12 +51,12 @@ def of_gradient(loss: str, dtype: str, by_blocks: bool) -> int:
 
 
 @pytest.mark.parametrize("dtype", PACKED)
-def test_the_gradient_of_wide_rows(dtype):
+def test_batch_gradient_of_wide_rows_is_vectorised(dtype):
     """The dots of two rows and their axpy."""
     assert of_gradient("half_squared", dtype, by_blocks=False) >= 3 * 4
 
 
-def test_the_gradient_of_narrow_rows():
+def test_batch_gradient_of_narrow_rows_is_vectorised():
     """The dots of four rows and the axpys of eight; and with them a logarithm and an exponential, by polynomials."""
     plain = of_gradient("half_squared", "float64", by_blocks=True)
     assert plain >= 4 + 8
@@ -64,14 +64,14 @@ def test_the_gradient_of_narrow_rows():
     assert of_gradient("logistic", "float64", by_blocks=True) >= plain + 12
 
 
-def test_sgd():
+def test_sgd_epoch_is_vectorised():
     """The dot of a row with the weights and with the row before, and the axpy."""
     X, order = np.ones((N, D)), np.arange(N)
     args = (LOSSES.resolve("half_squared"), 0.0, 1e-4, np.inf, np.zeros(D + 1), np.zeros(D), np.zeros(D), None)
     assert packed(sgd_epoch, "float64", X, Targets(np.ones(N)), order, np.ones(N), *args) >= 3 * 4
 
 
-def test_mini_batches():
+def test_minibatch_epoch_is_vectorised():
     """As the gradient of wide rows, in any order."""
     X, order = np.ones((N, D)), np.arange(N)
     stepper = Stepper.make(SGD(), ElasticNet(), Preconditioner.identity(D), D + 1)

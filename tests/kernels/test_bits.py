@@ -58,7 +58,7 @@ def bits(result: fastgd.Result) -> bytes:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_any_number_of_threads_gives_the_same_fit(shape, form, method, monkeypatch):
+def test_fit_has_the_same_bits_on_any_number_of_threads(shape, form, method, monkeypatch):
     for module in (fastgd.objective.problem, fastgd.solvers.steps):
         monkeypatch.setattr(module, "THREADED_FROM", PARALLEL_FROM)
     # Kernels, loss and rule are those of the next test, to compile them once.
@@ -77,7 +77,7 @@ def test_any_number_of_threads_gives_the_same_fit(shape, form, method, monkeypat
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("n_chunks", [1, 7])
-def test_a_kernel_and_its_serial_twin_give_the_same_bits(form, n_chunks):
+def test_parallel_kernels_and_serial_twins_have_the_same_bits(form, n_chunks):
     """A process that may not start threads runs the twin, and must not notice."""
     dense, y = data((4001, 12))
     X, _ = as_matrix(FORMS[form](dense))
@@ -111,7 +111,7 @@ def test_a_kernel_and_its_serial_twin_give_the_same_bits(form, n_chunks):
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("d", [5, 40])  # by blocks of rows, and by pairs
-def test_where_absent_weights_lie_changes_no_bit(d, seed):
+def test_address_of_an_empty_array_changes_no_bit(d, seed):
     """An array of no values has an address; results may lie behind it, where its values would be."""
     n = 2 * BLOCK_ROWS  # few rows, whose sums show their last bits
     random = np.random.default_rng(seed)
@@ -137,7 +137,7 @@ def test_where_absent_weights_lie_changes_no_bit(d, seed):
 
 @pytest.mark.parametrize("shuffle", [True, "full", False])
 @pytest.mark.parametrize("method", ["sgd", "minibatch"])
-def test_a_fit_can_be_repeated(method, shuffle):
+def test_repeated_fits_have_the_same_bits(method, shuffle):
     X, y = data(SHAPES["small"])
     first, second = (fastgd.fit(X, y, method=method, shuffle=shuffle, max_epochs=3, seed=5) for _ in range(2))
     assert bits(first) == bits(second)
@@ -147,7 +147,7 @@ in_the_other_process = "FASTGD_TEST_BITS" in os.environ
 
 
 @pytest.mark.skipif(in_the_other_process, reason="this is that process")
-def test_four_threads_in_a_process_that_has_them():
+def test_this_file_with_four_threads():
     """Run this file again where numba's pool has four threads, whatever the number of cores."""
     environment = {**os.environ, "NUMBA_NUM_THREADS": "4", "FASTGD_TEST_BITS": "1"}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]

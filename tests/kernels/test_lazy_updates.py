@@ -35,7 +35,7 @@ sizes = st.sampled_from([0.0, 1e-9, 1e-3, 0.0625, 0.5, 1.0, 3.0])
     decay=st.sampled_from([0.0, 1e-12, 1e-6, 0.01, 0.25, 0.9]),
     threshold=sizes,
 )
-def test_all_missed_steps_at_once(w, k, drift, decay, threshold):
+def test_missed_steps_in_closed_form_equal_single_steps(w, k, drift, decay, threshold):
     expected = naive(w, k, drift, decay, threshold)
     # Each step rounds the weight and what moves it; none of them makes an error larger.
     tolerance = 4e-16 * (k + 4) * (abs(w) + k * (abs(drift) + threshold))
@@ -56,7 +56,7 @@ CROSSINGS = {
 
 
 @pytest.mark.parametrize("name", CROSSINGS)
-def test_each_way_to_move(name):
+def test_every_case_of_the_closed_form(name):
     w, k, drift, decay, threshold = CROSSINGS[name]
     for sign in (1.0, -1.0):
         result = moved(sign * w, float(k), sign * drift, decay, threshold)
@@ -64,6 +64,6 @@ def test_each_way_to_move(name):
         assert (result == 0.0) == (naive(sign * w, k, sign * drift, decay, threshold) == 0.0)
 
 
-def test_what_is_not_a_number_stays_so():
+def test_nan_propagates():
     assert np.isnan(moved(np.nan, 5.0, 0.1, 0.1, 0.1))
     assert np.isnan(moved(1.0, 5.0, np.nan, 0.1, 0.1))

@@ -131,7 +131,7 @@ class Rounding:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_weights_are_laid_out_by_python_as_by_kernels(layout):
+def test_fill_and_load_have_the_same_layout(layout):
     X, params = LAYOUTS[layout](np.eye(2)), np.arange(6.0).reshape(2, 3)  # as many outputs as features
     by_python, by_kernels = (lay_out(X, 2, dtype_of(X)) for _ in range(2))
     fill(X, by_python, params[:, :2])
@@ -283,7 +283,7 @@ def test_minibatch_outputs_epoch(kind, layout, variant, data, batch_size, n_chun
 # Rates times l2 from nearly no decay to all of a weight at once, and beyond that, where weights change sign.
 @pytest.mark.parametrize("layout", ["dense float64", "csr float32"])
 @pytest.mark.parametrize("l1", [0.0, 0.02])
-def test_many_steps_with_every_decay_side_by_side(layout, l1):
+def test_many_steps_with_a_different_decay_per_output(layout, l1):
     """The scales are folded in again and again, whichever is the first to be small."""
     n, d, n_epochs, rate = 24, 5, 40, 0.125
     random = np.random.default_rng(3)
@@ -308,7 +308,7 @@ def test_many_steps_with_every_decay_side_by_side(layout, l1):
 
 @pytest.mark.parametrize("layout", ["dense float64", "csr float32"])
 @pytest.mark.parametrize("n_chunks", [1, 7])
-def test_a_kernel_and_its_serial_twin_give_the_same_bits(layout, n_chunks):
+def test_parallel_kernels_and_serial_twins_have_the_same_bits(layout, n_chunks):
     random = np.random.default_rng(2)
     n, d, K = 4001, 13, 5
     dense = random.normal(size=(n, d)) * (random.random((n, d)) < 0.6)
@@ -341,7 +341,7 @@ PLAIN_PYTHON = os.environ.get("NUMBA_DISABLE_JIT") == "1"
 
 @pytest.mark.skipif(not PLAIN_PYTHON, reason="the next test runs it where kernels are plain Python")
 @pytest.mark.parametrize("strengths", [(0.0, 0.0), (0.1, 0.1)])
-def test_sgd_touches_no_more_weights_on_wider_rows(strengths):
+def test_sgd_cost_depends_on_non_zeros_only(strengths):
     """What a row costs, counted in uses of weights, depends on its values and not on the number of columns."""
 
     class Counted(np.ndarray):
@@ -370,8 +370,8 @@ def test_sgd_touches_no_more_weights_on_wider_rows(strengths):
 
 
 @pytest.mark.skipif(PLAIN_PYTHON, reason="this is that process")
-def test_what_a_row_costs_as_plain_python():
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", "touches_no_more"]
+def test_sgd_cost_in_plain_python():
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", "sgd_cost_depends"]
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

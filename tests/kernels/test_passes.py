@@ -131,7 +131,7 @@ def test_row_norms(layout, variant, drawn, n_chunks, data):
 
 @pytest.mark.parametrize("shape", [(PARALLEL_FROM // 19, 20), (PARALLEL_FROM + 2001, 1), (41, PARALLEL_FROM // 40)])
 @layouts
-def test_data_large_enough_for_threads(layout, shape):
+def test_batch_gradient_of_data_large_enough_for_threads(layout, shape):
     random = np.random.default_rng(7)
     n, d = shape
     drawn = Drawn(random.integers(-64, 65, shape) / 16, random.normal(size=n), random.integers(-64, 65, d) / 256, 0.25)
@@ -149,7 +149,7 @@ def test_data_large_enough_for_threads(layout, shape):
 
 
 @given(st.integers(0, 10**10), st.integers(0, 10**7))
-def test_chunks_are_few_enough_and_large_enough(n_values, n_features):
+def test_chunk_count_bounds(n_values, n_features):
     count = chunk_count(n_values, n_features)
     assert 1 <= count <= 64
     assert count == 1 or n_values / count >= 1 << 15
@@ -178,7 +178,7 @@ def metrics(draw, d):
 
 @pytest.mark.parametrize("name", RULES)
 @given(data=st.data(), d=st.integers(1, 5), has_intercept=st.booleans())
-def test_update_steps_in_scaled_and_centred_variables(name, data, d, has_intercept):
+def test_update_in_scaled_and_centred_variables(name, data, d, has_intercept):
     random = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     l1, l2 = data.draw(st.sampled_from([(0.0, 0.0), (0.3, 0.0), (0.0, 0.5), (0.3, 0.5)]))
     preconditioner = data.draw(metrics(d))
@@ -225,7 +225,7 @@ def test_prox_mapping_norm(data, d, has_intercept, stepsize):
     assert (gradient == before[1]).all()
 
 
-def test_prox_mapping_norm_is_0_where_the_subgradient_holds_0():
+def test_prox_mapping_norm_is_zero_at_a_stationary_point():
     # w_1 = 0 with |g| <= l1; w_2 = 2 with g = -l1 - l2 w_2; and the intercept's slope is 0.
     params, gradient = np.array([0.0, 2.0, 0.7]), np.array([0.25, -1.5, 0.0])
     stepper = Stepper.make(SGD(), ElasticNet(l1=0.5, l2=0.5), Preconditioner.identity(2), 3)
@@ -263,7 +263,7 @@ def test_shuffle_blocks(n, block_size, window, seed):
 
 @share_of_examples(0.5)
 @given(st.sampled_from([0, 2**32 - 1]), st.integers(1, 40))
-def test_the_ends_of_the_random_numbers_stay_within_the_order(bits, n):
+def test_shuffle_blocks_with_extreme_random_numbers(bits, n):
     order = np.full(n, -1)
     shuffle_blocks(np.arange(n), 1, n, n, np.full(n, bits, np.uint32), order)
     assert sorted(order) == list(range(n))

@@ -109,7 +109,7 @@ def test_sgd_epoch(layout, drawn, strengths, has_intercept, seed):
 
 @layouts
 @given(drawn=problems(least_rows=2), strengths=penalties, data=st.data())
-def test_sgd_may_be_cut_into_calls(layout, drawn, strengths, data):
+def test_sgd_epoch_in_several_calls(layout, drawn, strengths, data):
     X, start, n = LAYOUTS[layout](drawn.X), starts(drawn, True), len(drawn.y)
     random = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     order, rates, cut = random.permutation(n), stable_rates(drawn, strengths[1], random), data.draw(st.integers(0, n))
@@ -120,7 +120,7 @@ def test_sgd_may_be_cut_into_calls(layout, drawn, strengths, data):
     assert parts_total == pytest.approx(total, rel=1e-4 if dtype_of(X) == np.float32 else 1e-11, abs=1e-6)
 
 
-def test_sgd_of_no_rows_changes_nothing():
+def test_sgd_epoch_of_no_rows():
     params, total, slope = run_sgd(np.ones((3, 2)), np.ones(3), [np.arange(0)], np.ones(0), 0.3, 0.5, [1.0, -2.0, 0.5])
     assert (params.tolist(), total, slope) == ([1.0, -2.0, 0.5], 0.0, 0.0)
 
@@ -132,7 +132,7 @@ DECAYS = [0.001, 0.3, 0.875, 1.0, 1.5, 1.9375]
 @layouts
 @pytest.mark.parametrize("decay", DECAYS)
 @pytest.mark.parametrize("l1", [0.0, 0.02])
-def test_many_steps_with_every_decay(layout, decay, l1):
+def test_many_sgd_steps_for_each_decay(layout, decay, l1):
     """The lazy scale is folded in again and again, and at once where it becomes 0; what l1 owes is paid before."""
     n, d, n_epochs, rate = 24, 5, 60, 0.125
     random = np.random.default_rng(3)
@@ -152,7 +152,7 @@ def test_many_steps_with_every_decay(layout, decay, l1):
 
 
 @layouts
-def test_l1_sets_weights_to_exactly_0(layout):
+def test_l1_makes_coefficients_exactly_zero(layout):
     random = np.random.default_rng(5)
     n, d = 60, 8
     dense = random.integers(-16, 17, (n, d)) / 16 * (random.random((n, d)) < 0.7)
@@ -167,7 +167,7 @@ def test_l1_sets_weights_to_exactly_0(layout):
 
 
 @pytest.mark.parametrize("l2", [0.0, 0.5, 8.0])
-def test_l1_above_every_gradient_leaves_nothing_but_the_intercept(l2):
+def test_l1_above_all_gradients_leaves_only_the_intercept(l2):
     random = np.random.default_rng(5)
     X, y = random.normal(size=(50, 3)), random.normal(size=50)
     params, _, _ = run_sgd(X, y, [np.arange(50)], np.full(50, 0.125), 50.0, l2, [0.1, -0.1, 0.2, 0.0])
@@ -175,7 +175,7 @@ def test_l1_above_every_gradient_leaves_nothing_but_the_intercept(l2):
     assert params[3] != 0.0
 
 
-def test_small_decay_in_float32_is_not_lost():
+def test_small_decay_in_float32_is_applied():
     # 1 - 1e-9 is 1 in float32; a million such steps shrink a weight by a thousandth all the same.
     n, rate, l2 = 1_000_000, 1e-3, 1e-6
     X, y = np.zeros((1, 1), np.float32), np.zeros(1)
@@ -237,7 +237,7 @@ def test_minibatch_epoch(layout, variant, drawn, batch_size, n_chunks, strengths
 @pytest.mark.parametrize("name", RULES)
 @share_of_examples(0.5)
 @given(drawn=problems(least_rows=2), batch_size=st.integers(1, 9), data=st.data())
-def test_minibatches_may_be_cut_into_calls_between_two_steps(name, drawn, batch_size, data):
+def test_minibatch_epoch_in_several_calls(name, drawn, batch_size, data):
     """The rule's state and the number of the step carry over, to the bit."""
     n, rule = len(drawn.y), RULES[name]()
     cut = batch_size * data.draw(st.integers(0, n // batch_size))
@@ -251,7 +251,7 @@ def test_minibatches_may_be_cut_into_calls_between_two_steps(name, drawn, batch_
 
 @layouts
 @given(drawn=problems(), strengths=penalties, has_intercept=st.booleans(), seed=st.integers(0, 2**32 - 1))
-def test_batches_of_one_row_are_sgd(layout, drawn, strengths, has_intercept, seed):
+def test_minibatches_of_one_row_equal_sgd(layout, drawn, strengths, has_intercept, seed):
     random = np.random.default_rng(seed)
     X, start = LAYOUTS[layout](drawn.X), starts(drawn, has_intercept)
     order, rates = random.permutation(len(drawn.y)), stable_rates(drawn, strengths[1], random)
@@ -266,7 +266,7 @@ def test_batches_of_one_row_are_sgd(layout, drawn, strengths, has_intercept, see
 
 
 @layouts
-def test_batches_large_enough_for_threads(layout):
+def test_minibatches_large_enough_for_threads(layout):
     random = np.random.default_rng(11)
     n, d, batch_size = 15_001, 20, PARALLEL_FROM // 19  # two whole batches and a short one
     dense = random.integers(-16, 17, (n, d)) / 16

@@ -82,7 +82,7 @@ def test_strength_and_weights_multiply_the_whole_penalty(name, weights):
 
 @pytest.mark.parametrize("options", [{"strength": 0.0}, {"weights": np.zeros(D)}])
 @pytest.mark.parametrize("name", RULES)
-def test_a_penalty_that_counts_nothing_does_nothing(name, options):
+def test_penalty_with_factor_zero_has_no_effect(name, options):
     assert (path(RULES[name](), ElasticNet(L1, L2), options) == path(RULES[name](), ElasticNet())).all()
 
 
@@ -95,7 +95,7 @@ def test_penalty_value(w):
     assert value_of(penalty, w, STRENGTH, WEIGHTS) == pytest.approx(STRENGTH * (each[0] + 3.0 * each[2]))
 
 
-def test_prox_mapping_norm_has_the_same_penalty():
+def test_prox_mapping_norm_uses_strength_and_weights():
     params, scales = np.array([1.0, -0.5, 0.0, 0.25]), STRENGTH * WEIGHTS
     gradient = gradients()[0]
     smooth = np.append(scales * L2 * params[:D], 0.0)
@@ -108,7 +108,7 @@ def test_prox_mapping_norm_has_the_same_penalty():
 
 
 @pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule_traits(rule()).decouples])
-def test_a_decoupled_penalty_shrinks_the_weights_themselves(name):
+def test_decoupled_penalty_decays_the_coefficients(name):
     """w <- w - lr strength weight l2 w for any preconditioner and gradient; the rest of the step is as without it."""
     params, gradient, lr = np.array([1.0, -0.5, 0.75, 0.25]), gradients()[0], 0.1
     with_it, without = params.copy(), params.copy()
@@ -137,7 +137,7 @@ def test_clip_factor_by_hand():
     assert factor(np.zeros(3), 1e-9) == pytest.approx(1e-3)  # here too, and 0 stays 0
 
 
-def test_a_clipped_nan_is_not_hidden():
+def test_clipping_keeps_nan():
     params = np.zeros(D + 1)
     gradient = np.array([1.0, math.nan, 0.0, 0.0])
     update(params, gradient, 0.1, 1, Stepper.make(SGD(), ElasticNet(), Preconditioner.identity(D), D + 1, clip=0.1))
@@ -146,7 +146,7 @@ def test_a_clipped_nan_is_not_hidden():
 
 @pytest.mark.parametrize("preconditioner", [Preconditioner.identity(D), METRIC], ids=["user's units", "scaled"])
 @pytest.mark.parametrize("name", RULES)
-def test_the_gradient_is_clipped_in_the_users_units_before_the_penalty_joins(name, preconditioner):
+def test_clipping_is_in_user_units_before_the_penalty(name, preconditioner):
     penalty, clip = ElasticNet(L1, L2), 1.5
     raw = gradients()
     norms = np.sqrt((raw**2).sum(axis=1))
@@ -159,7 +159,7 @@ def test_the_gradient_is_clipped_in_the_users_units_before_the_penalty_joins(nam
     )
 
 
-def test_a_gradient_stays_as_it_is():
+def test_update_does_not_change_the_gradient():
     gradient = gradients()[0]
     before = gradient.copy()
     stepper = Stepper.make(SGD(), ElasticNet(), METRIC, D + 1, clip=0.1)
@@ -175,14 +175,14 @@ def test_a_gradient_stays_as_it_is():
     [(ElasticNet(l2=L2), {"asgd", "schedule_free"}), (ElasticNet(l1=L1), {"asgd", "schedule_free", "nesterov"})],
     ids=["l2", "l1"],
 )
-def test_the_model_is_the_weights_themselves_but_for_rules_that_keep_it_apart(penalty, apart):
+def test_model_of_returns_params_unless_the_rule_has_a_model(penalty, apart):
     params = np.ones(D + 1)
     models = {name: model_of(params, Stepper.make(rule(), penalty, METRIC, D + 1)) for name, rule in RULES.items()}
     assert {name for name, model in models.items() if model is not params} == apart
 
 
 @pytest.mark.parametrize("p", [D, D + 1], ids=["no intercept", "intercept"])
-def test_a_mean_of_weights_is_their_mean_in_any_metric(p):
+def test_mean_does_not_depend_on_the_preconditioner(p):
     """asgd's model is the mean of the weights from step 2 on, in the user's units."""
     preconditioner = METRIC if p > D else METRIC._replace(shift=np.zeros(D))
     stepper, params = Stepper.make(RULES["asgd"](), ElasticNet(L1, L2), preconditioner, p), np.ones(p)
@@ -199,7 +199,7 @@ def test_a_mean_of_weights_is_their_mean_in_any_metric(p):
 
 
 @pytest.mark.parametrize("name", ["sgd", "nadam"])  # what takes least, and what takes most
-def test_a_step_has_the_same_bits_in_the_serial_twin(name):
+def test_parallel_and_serial_steps_have_the_same_bits(name):
     """Wherever the compiler puts it, clipping and centring included, it adds up in the same order."""
     random = np.random.default_rng(2)
     n, d = 4001, 13
@@ -221,7 +221,7 @@ def test_a_step_has_the_same_bits_in_the_serial_twin(name):
 # --- Arguments --------------------------------------------------------------------------------------------------------
 
 
-def test_a_stepper_is_of_one_type_to_numba_whatever_it_was_made_from():
+def test_stepper_has_one_numba_type_for_all_inputs():
     weights = np.ones(D, np.float32)
     weights.flags.writeable = False
     first = Stepper.make(SGD(), ElasticNet(), METRIC, D)

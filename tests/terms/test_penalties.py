@@ -112,7 +112,7 @@ def compiled(penalty, v, step, repeats):
 
 
 @given(w=vectors, data=st.data())
-def test_it_is_the_references(acting, expected, w, data):
+def test_value_and_derivative_equal_the_reference(acting, expected, w, data):
     step = data.draw(steps(acting))
     assert acting.value(w) == close(expected.value(w))
 
@@ -125,14 +125,14 @@ def test_it_is_the_references(acting, expected, w, data):
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_prox_is_the_references_point(acting, expected, step):
+def test_prox_equals_the_reference(acting, expected, step):
     v = np.array([-3.703, -1.31, -0.437, 0.059, 0.813, 2.171])  # no two weights are equally good for these
     for sign in (-1.0, 1.0):
         assert prox(acting, sign * v, step) == close(expected.prox(sign * v, [step] * D), tol=1e-13)
 
 
 @given(w=vectors, data=st.data())
-def test_compiled_it_is_the_same(acting, w, data):
+def test_compiled_and_plain_python_are_equal(acting, w, data):
     step, v = data.draw(steps(acting)), w.copy()
     value, slopes = compiled(acting, v, step, 1)
     assert value == close(acting.value(w))
@@ -170,7 +170,7 @@ BY_HAND = [  # penalty, w, value; v, step, prox
 
 
 @pytest.mark.parametrize(("text", "w", "value", "v", "step", "result"), BY_HAND)
-def test_by_hand(text, w, value, v, step, result):
+def test_value_and_prox_by_hand(text, w, value, v, step, result):
     term = resolve_penalty(text, 0.0, None)
     assert term.value(np.array(w, dtype=float)) == close(value)
     assert of_the_reference(term).value(w) == close(value)
@@ -179,7 +179,7 @@ def test_by_hand(text, w, value, v, step, result):
         assert of_the_reference(term).prox(v, step) == close(result)
 
 
-def test_every_penalty_is_worked_out_by_hand(case):
+def test_every_penalty_has_values_computed_by_hand(case):
     worked_out = {text.partition(":")[0] for text, *_ in BY_HAND}
     assert case[0] in worked_out, f"add values of {case[0]!r} to BY_HAND, worked out by hand"
 
@@ -190,7 +190,7 @@ def test_every_penalty_is_worked_out_by_hand(case):
 @pytest.mark.parametrize("strength", [1.0, 0.5])
 @pytest.mark.parametrize("step", STEPS[:-1])
 @pytest.mark.parametrize("term", OF_ONE_WEIGHT, ids=words)
-def test_no_weight_is_better_than_the_prox(term, step, strength):
+def test_prox_is_the_global_minimum_for_one_coefficient(term, step, strength):
     """Over a dense grid, and a finer one around its best point; a penalty taken twice is a step taken twice."""
 
     def penalties(x):
@@ -208,7 +208,7 @@ def test_no_weight_is_better_than_the_prox(term, step, strength):
 
 
 @pytest.mark.parametrize("v", [(0.4, -0.5), (1.0, -0.2), (2.0, 3.0), (0.0, 0.9), (0.0, 0.0)])
-def test_no_pair_of_weights_is_better_than_the_prox_of_their_group(v):
+def test_prox_is_the_global_minimum_for_a_group_of_two(v):
     term, step = GroupLasso(0.5, [0, 0]), 1.25
     x, y = np.meshgrid(np.linspace(-4, 4, 801), np.linspace(-4, 4, 801))
 
@@ -221,7 +221,7 @@ def test_no_pair_of_weights_is_better_than_the_prox_of_their_group(v):
 
 
 @given(w=vectors, data=st.data())
-def test_no_neighbours_are_better_than_the_prox(acting, w, data):
+def test_prox_is_a_local_minimum(acting, w, data):
     step = data.draw(steps(acting))
 
     def cost(x):
@@ -233,20 +233,20 @@ def test_no_neighbours_are_better_than_the_prox(acting, w, data):
 
 
 @given(v=vectors, u=vectors)
-def test_convex_ones_bring_no_two_points_further_apart(acting, v, u):
+def test_prox_of_a_convex_penalty_is_nonexpansive(acting, v, u):
     if getattr(acting, "convex", True):
         distance = np.linalg.norm(prox(acting, v, 0.75) - prox(acting, u, 0.75))
         assert distance <= np.linalg.norm(v - u) * (1 + 1e-14)
 
 
-def test_the_others_do(acting):
+def test_prox_of_a_nonconvex_penalty_is_not_nonexpansive(acting):
     v = np.linspace(-4, 4, 801)[:, None] * np.ones(D)
     results = np.array([prox(acting, v_k, 0.25) for v_k in v])
     expands = (np.abs(np.diff(results, axis=0)) > np.diff(v, axis=0) * (1 + 1e-9)).any()
     assert expands != getattr(acting, "convex", True)
 
 
-def test_separable_ones_are_a_sum_over_the_weights(acting):
+def test_separable_penalties_are_sums_over_the_coefficients(acting):
     w, step = np.array([-2.0, -0.45, 0.3, 0.5, 0.85, 3.0]), np.array([0.5, 0.25, 1.0, 2.0, 5.0, 0.125])
     alone = np.array([prox(acting, [w_j], s)[0] for w_j, s in zip(w, step, strict=True)])
     values = sum(acting.value(np.array([w_j])) for w_j in w)
@@ -255,7 +255,7 @@ def test_separable_ones_are_a_sum_over_the_weights(acting):
 
 
 @given(v=vectors)
-def test_a_step_of_zero_moves_nothing_that_is_allowed(acting, v):
+def test_prox_with_step_zero_keeps_feasible_coefficients(acting, v):
     allowed = prox(acting, v, 0.0)
     assert math.isfinite(acting.value(allowed))
     assert prox(acting, allowed, 0.0).tolist() == allowed.tolist()
@@ -264,13 +264,13 @@ def test_a_step_of_zero_moves_nothing_that_is_allowed(acting, v):
 
 
 @given(v=vectors, data=st.data())
-def test_the_prox_is_allowed(acting, v, data):
+def test_prox_is_feasible(acting, v, data):
     assert math.isfinite(acting.value(prox(acting, v, data.draw(steps(acting)))))
 
 
 @pytest.mark.parametrize("sign", [-1.0, 1.0])
 @pytest.mark.parametrize("term", [ElasticNet(l1=0.3), MCP(0.3), MCP(0.3, gamma=1.0), SCAD(0.3)], ids=words)
-def test_small_weights_become_exactly_zero_and_none_gets_the_other_sign(term, sign):
+def test_prox_makes_small_coefficients_exactly_zero_and_keeps_signs(term, sign):
     v = sign * np.array([0.0, 5e-324, 0.1, 0.3, 0.30000000000000004, 1 / 3])
     for step in (1.0, 0.999999999999, 1.000000000001):
         result = prox(term, v, step)
@@ -280,7 +280,7 @@ def test_small_weights_become_exactly_zero_and_none_gets_the_other_sign(term, si
         assert (np.abs(result) <= np.abs(v)).all()
 
 
-def test_a_group_is_zero_as_a_whole_or_not_at_all():
+def test_prox_makes_all_coefficients_of_a_group_zero_or_none():
     result = prox(GroupLasso(1.0, [0, 1, 0, 1, 2]), [1e-200, 2.0, -0.9, 0.1, -1e-200], 1.0)
     assert not np.signbit(result).any()
     assert result[[0, 2, 4]].tolist() == [0.0, 0.0, 0.0]  # sqrt(2) is above |(0, -0.9)|, though not above |(2, 0.1)|
@@ -291,7 +291,7 @@ def test_a_group_is_zero_as_a_whole_or_not_at_all():
 # --- What kernels need ------------------------------------------------------------------------------------------------
 
 
-def test_a_lost_weight_does_not_look_found_again(acting):
+def test_prox_keeps_nan(acting):
     """NaN must come through, or a fit that diverged would go on unseen."""
     w = np.array([0.0, math.nan, 0.25, math.nan, 0.5, 0.0])  # the others are allowed
     assert not math.isfinite(acting.value(w))
@@ -301,12 +301,12 @@ def test_a_lost_weight_does_not_look_found_again(acting):
     assert np.isnan(v[[1, 3]]).all()
 
 
-def test_no_weights_cost_nothing(acting):
+def test_penalty_of_no_coefficients_is_zero(acting):
     assert acting.value(np.zeros(0)) == 0.0
     assert acting.value(np.zeros(D)) == 0.0
 
 
-def test_it_takes_no_memory_but_for_the_sums_of_groups(acting):
+def test_compiled_methods_allocate_nothing_but_group_sums(acting):
     """Called for every batch: allocating would be a good part of its time."""
     _nrt_python.memsys_enable_stats()
     v, step = np.zeros(D), np.ones(D)
@@ -343,34 +343,34 @@ def test_it_takes_no_memory_but_for_the_sums_of_groups(acting):
         (lambda: GroupLasso(1.0, [[0], [1]]), "GroupLasso: groups is an array of numbers in one dimension"),
     ],
 )
-def test_what_is_wrong_is_said(made, message):
+def test_error_names_the_penalty_and_setting(made, message):
     with pytest.raises(OptionError) as caught:
         made()
     assert str(caught.value).startswith(message)
 
 
-def test_groups_are_of_as_many_features_as_the_data():
+def test_groups_must_have_a_number_per_feature():
     term = GroupLasso(1.0, [0, 0, 1])
     term.check(3)
     for wrong in (2, 4):
-        with pytest.raises(OptionError, match=f"groups numbers 3 features, but the data has {wrong}: give each"):
+        with pytest.raises(OptionError, match=f"groups has 3 numbers, but the data has {wrong} features: give"):
             term.check(wrong)
 
 
 @pytest.mark.parametrize("wrong", [-0.1, math.inf, math.nan, "0.1", None, True])
 @pytest.mark.parametrize("name", ["l1", "l2"])
-def test_strengths_are_finite_numbers(name, wrong):
+def test_strengths_must_be_finite_numbers(name, wrong):
     with pytest.raises(OptionError, match=f"(?i)elasticnet: {name} (must be|is) a .*number"):
         ElasticNet(**{name: wrong})
 
 
-def test_settings_are_numbers(acting):
+def test_settings_must_be_numbers(acting):
     for field in fields(acting):
         with pytest.raises(OptionError, match=field.name):
             replace(acting, **{field.name: math.nan})
 
 
-def test_the_docstring_has_a_formula_its_settings_and_a_source(acting):
+def test_docstring_has_a_formula_the_settings_and_a_source(acting):
     doc = type(acting).__doc__
     assert "Source: " in doc
     assert "w" in doc.partition("Source")[0]

@@ -85,7 +85,7 @@ def cells():
 
 
 @pytest.mark.parametrize(KINDS, cells())
-def test_every_update_in_a_cell_is_the_references(loss, method, layout, dtype):
+def test_updates_of_each_cell_equal_the_reference(loss, method, layout, dtype):
     batch_size = entry(BATCH_SIZES, "method", method)
     y, expected = expected_weights(loss, batch_size)
     result = fastgd.fit(
@@ -98,20 +98,20 @@ def test_every_update_in_a_cell_is_the_references(loss, method, layout, dtype):
     np.testing.assert_allclose(result.steps["weights"], expected, rtol=0, atol=tol)
 
 
-def test_the_table_has_every_loss_and_method_on_every_type_of_X():
+def test_table_covers_every_loss_method_layout_and_dtype():
     assert len(CELLS) == len(set(CELLS)) == len(LOSSES) * len(METHODS) * 4
     assert (set(CHOICES["loss"]), set(CHOICES["method"])) == (set(LOSSES), set(METHODS))
     table = MADE["page"]().rpartition("##")[2]
     assert table.count(" x ") == len(CELLS)
 
 
-def test_the_sample_holds_what_it_should():
+def test_sample_of_cells_covers_every_loss_and_method():
     assert {cell[0] for cell in SAMPLE} == set(LOSSES)
     assert {cell[1:] for cell in SAMPLE} == {cell[1:] for cell in CELLS}
     assert len(SAMPLE) < 30
 
 
-def test_the_page_is_what_the_script_writes(tmp_path):
+def test_page_is_up_to_date(tmp_path):
     def run(script, *arguments):
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         command = [sys.executable, str(script), *arguments]
@@ -144,13 +144,13 @@ def test_the_page_is_what_the_script_writes(tmp_path):
         ("`a * b_` * c", r"`a * b_` \* c"),
     ],
 )
-def test_formulas_are_no_markup(formula, written):
+def test_formulas_are_escaped_in_markdown(formula, written):
     assert MADE["escaped"](formula) == written
 
 
 @pytest.mark.skipif(PLAIN_PYTHON, reason="this is that process")
-def test_every_cell_as_plain_python():
-    command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", __file__, "-k", "in_a_cell"]
+def test_all_cells_in_plain_python():
+    command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", __file__, "-k", "updates_of_each_cell"]
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

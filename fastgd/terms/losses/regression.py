@@ -1,4 +1,4 @@
-"""Losses of the residual z - y, for targets that are any numbers."""
+"""Losses of the residual z - y, for real targets."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class HalfSquared:
 
 
 def is_squared(loss: object) -> bool:
-    """Whether a loss is a quadratic, everywhere the same."""
+    """Whether the loss is quadratic in z, with the same second derivative everywhere."""
     return isinstance(loss, (Squared, HalfSquared))
 
 
@@ -97,9 +97,9 @@ class Huber:
 @LOSSES.enter("absolute")
 @term
 class Absolute:
-    """|z - y|, whose best constant is the median of y; derivative at its kink: -1.
+    """|z - y|, whose best constant is the median of y; derivative at the kink: -1.
 
-    Its kink leaves it without a curvature. Source: Laplace, Mémoire sur la probabilité des causes (1774).
+    No curvature, because of the kink. Source: Laplace, Mémoire sur la probabilité des causes (1774).
     """
 
     kinked: ClassVar[bool] = True
@@ -118,9 +118,9 @@ class Absolute:
 @LOSSES.enter("quantile")
 @term
 class Quantile:
-    """quantile (y - z) where z <= y, else (1 - quantile) (z - y): the pinball loss; derivative at its kink: -quantile.
+    """quantile (y - z) where z <= y, else (1 - quantile) (z - y): the pinball loss; derivative at the kink: -quantile.
 
-    Its best constant is that quantile of y, for 0.5 the median. Its kink leaves it without a curvature.
+    Its best constant is this quantile of y, for 0.5 the median. No curvature, because of the kink.
     Source: Koenker and Bassett, Regression quantiles (1978).
     """
 
@@ -150,9 +150,9 @@ def _check_epsilon(loss: str, epsilon: float) -> None:
 @LOSSES.enter("epsilon_insensitive")
 @term
 class EpsilonInsensitive:
-    """max(0, |z - y| - epsilon): the loss of support vector regression; derivative at its kinks: 0.
+    """max(0, |z - y| - epsilon): the loss of support vector regression; derivative at the kinks: 0.
 
-    Its kinks leave it without a curvature. Source: Vapnik, The nature of statistical learning theory (1995).
+    No curvature, because of the kinks. Source: Vapnik, The nature of statistical learning theory (1995).
     """
 
     kinked: ClassVar[bool] = True

@@ -1,4 +1,4 @@
-"""The penalty behind none, l2, l1 and elasticnet: one class, so that kernels are compiled once for all four."""
+"""The penalty of the names none, l2, l1 and elasticnet: one class, so that kernels are compiled only once."""
 
 from __future__ import annotations
 
