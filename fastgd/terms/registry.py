@@ -29,7 +29,7 @@ def nearest(word: str, known: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    return "/".join(map(str, value.tolist())) if hasattr(value, "tolist") else str(value)
+    return str(value) if isinstance(value, (int, float)) else "/".join(map(str, value.tolist()))
 
 
 @functools.lru_cache(1024)

@@ -54,7 +54,7 @@ def test_value_and_gradient_equal_those_of_sklearn_glms(text):
     theirs = (y + 1) / 2 if text == "logistic" else y  # 0 and 1 for -1 and +1
     rise = peer.loss(y_true=theirs, raw_prediction=z) - peer.loss(y_true=theirs, raw_prediction=np.zeros_like(z))
     gradient = peer.gradient(y_true=theirs, raw_prediction=z)
-    means = peer.link.scale(z)
+    means = peer.link.inverse(z)
     for k in range(len(y)):
         at_zero = loss.value(y[k], 0.0)
         assert loss.value(y[k], z[k]) - at_zero == pytest.approx(rise[k], rel=1e-13, abs=1e-14 * (1 + abs(at_zero)))
