@@ -15,7 +15,7 @@ from numba.core.runtime import _nrt_python, rtsys
 
 from fastgd.compile.jit import COMPILE_OPTIONS
 from fastgd.errors import OptionError
-from fastgd.penalties import MCP, PENALTIES, SCAD, Box, ElasticNet, GroupLasso, NonNegative, resolve_penalty
+from fastgd.penalties import MCP, PENALTIES, SCAD, Box, ElasticNet, GroupLasso, NonNegative, penalty_traits, resolve_penalty
 
 # Terms of each registered class, for D weights, under which its every part acts; weights of 0 cost nothing.
 D = 6
@@ -28,7 +28,7 @@ ACTING = {
     "group_lasso": [GroupLasso(0.3, [1, 0, 2, 1, 0, 1])],
 }
 CASES = [(name, term) for name in PENALTIES for term in ACTING.get(name, [None])]
-OF_ONE_WEIGHT = [term for _, term in CASES if getattr(term, "separable", True)]
+OF_ONE_WEIGHT = [term for _, term in CASES if penalty_traits(term).separable]
 
 # Between and beyond the steps at which a prox changes: MCP's at gamma, SCAD's at gamma - 1 and gamma + 1.
 STEPS = [1 / 64, 0.25, 0.5, 0.75, 1.0, 1.25, 2.0, 2.6, 2.7, 3.0, 3.25, 4.0, 4.7, 9.0, 64.0, 1e9]
@@ -234,7 +234,7 @@ def test_prox_is_a_local_minimum(acting, w, data):
 
 @given(v=vectors, u=vectors)
 def test_prox_of_a_convex_penalty_is_nonexpansive(acting, v, u):
-    if getattr(acting, "convex", True):
+    if penalty_traits(acting).convex:
         distance = np.linalg.norm(prox(acting, v, 0.75) - prox(acting, u, 0.75))
         assert distance <= np.linalg.norm(v - u) * (1 + 1e-14)
 
@@ -243,15 +243,15 @@ def test_prox_of_a_nonconvex_penalty_is_not_nonexpansive(acting):
     v = np.linspace(-4, 4, 801)[:, None] * np.ones(D)
     results = np.array([prox(acting, v_k, 0.25) for v_k in v])
     expands = (np.abs(np.diff(results, axis=0)) > np.diff(v, axis=0) * (1 + 1e-9)).any()
-    assert expands != getattr(acting, "convex", True)
+    assert expands != penalty_traits(acting).convex
 
 
 def test_separable_penalties_are_sums_over_the_coefficients(acting):
     w, step = np.array([-2.0, -0.45, 0.3, 0.5, 0.85, 3.0]), np.array([0.5, 0.25, 1.0, 2.0, 5.0, 0.125])
     alone = np.array([prox(acting, [w_j], s)[0] for w_j, s in zip(w, step, strict=True)])
     values = sum(acting.value(np.array([w_j])) for w_j in w)
-    assert np.array_equal(prox(acting, w, step), alone) == getattr(acting, "separable", True)
-    assert (acting.value(w) == close(values)) == getattr(acting, "separable", True)
+    assert np.array_equal(prox(acting, w, step), alone) == penalty_traits(acting).separable
+    assert (acting.value(w) == close(values)) == penalty_traits(acting).separable
 
 
 @given(v=vectors)
@@ -340,7 +340,7 @@ def test_compiled_methods_allocate_nothing_but_group_sums(acting):
         (lambda: GroupLasso(1.0, [1, 2]), "group_lasso: groups must hold the whole numbers 0, 1, 2, ... without gaps"),
         (lambda: GroupLasso(1.0, [0, 0.5, 1]), "group_lasso: groups must hold the whole numbers 0, 1, 2, ... without"),
         (lambda: GroupLasso(1.0, [-1, 0]), "group_lasso: groups must hold the whole numbers 0, 1, 2, ... without gaps"),
-        (lambda: GroupLasso(1.0, [[0], [1]]), "GroupLasso: groups is an array of numbers in one dimension"),
+        (lambda: GroupLasso(1.0, [[0], [1]]), "GroupLasso: groups must be a one-dimensional array of numbers"),
     ],
 )
 def test_error_names_the_penalty_and_setting(made, message):
