@@ -19,7 +19,7 @@ UNIT = 2.0**-52  # twice the most that rounding to the nearest double changes, r
 
 @fastgd.term
 class Wave:
-    """Calls both, to be compiled."""
+    """Both functions, compiled."""
 
     def of(self, x: float) -> float:
         return math.exp(x)
@@ -44,9 +44,9 @@ def test_exp_error_is_at_most_two_units_in_the_last_place(span):
 
 @pytest.mark.parametrize("span", [1e-300, 1e-8, 0.3, 1.0])
 def test_log1p_of_fraction_error_is_at_most_two_units_in_the_last_place(span):
-    """As the logistic loss takes it."""
+    """log1p_of_fraction as in the logistic loss."""
     for e in map(float, np.random.default_rng(0).uniform(0, span, 500)):
-        with localcontext(prec=340):  # 1 + 1e-300 has so many digits
+        with localcontext(prec=340):  # the digits of 1 + 1e-300
             exact = (1 + Decimal(e)).ln()
             assert abs(Decimal(log1p_of_fraction(e)) - exact) <= exact * Decimal(2 * UNIT)
 

@@ -1,4 +1,4 @@
-"""How kernels are compiled: what fastmath must not break, the clock, the names."""
+"""Compilation of kernels: fastmath flags, the compile clock, names, binding to types."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def is_larger(a, b):
 
 @kernel
 def classify(x, out):
-    """What a watch or a loss may ask about a number; with fastmath=True all of it is assumed away."""
+    """Checks for NaN and infinity, which fastmath=True would remove."""
     out[0] = x != x
     out[1] = np.isnan(x)
     out[2] = np.isinf(x)
@@ -86,7 +86,7 @@ def test_compile_clock_counts_and_names_compilations():
     assert (clock.count, told) == (1, ["outer"])
     assert clock.seconds > 0
     seconds = clock.seconds
-    outer(1)  # another type, compiled when nobody listens
+    outer(1)  # another type, compiled while the clock does not listen
     assert (clock.count, clock.seconds) == (1, seconds)
 
 
@@ -151,7 +151,7 @@ ODD = np.frombuffer(b"\0" + SQUARE.tobytes(), np.float64, offset=1)
     ids=["double", "single", "integers", "by columns", "with gaps", "read-only", "not aligned"],
 )
 def test_bound_distinguishes_array_types(array):
-    """Told apart wrongly, it would be read as what came before."""
+    """A wrong type would be read as the previous one."""
     for other in (SQUARE, array, SQUARE[0], SQUARE[:1], SQUARE):
         assert bound(sum_of, other)(other) == other.sum()
         pair = Pair(SQUARE, other)

@@ -1,4 +1,4 @@
-"""Terms: their fields, what is said about wrong ones, and how they travel."""
+"""Terms: their fields, error messages, pickling, and import without numba."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_launches_keep_the_reference_count_of_an_array_field():
         ("table", [1.0, "a"]),
         ("table", [1j]),
         ("table", [1.0, float("nan")]),
-        ("table", [[1.0, 2.0], [3.0, 4.0]]),  # two dimensions in the place of one would overwrite the stack
+        ("table", [[1.0, 2.0], [3.0, 4.0]]),  # a two-dimensional array would overwrite the stack
     ],
 )
 def test_error_names_the_field(field, value):
@@ -207,7 +207,7 @@ def test_error_for_what_is_not_a_loss(loss, sentence):
     ],
 )
 def test_error_for_code_that_numba_cannot_compile(value, before, sentence, monkeypatch):
-    # It would find most of these as plain Python.
+    # The check in plain Python would find most of these errors first.
     monkeypatch.setattr(import_module("fastgd.fitting"), "check_own_loss", lambda *_: None)
     loss = loss_class(value, before=before)()
     with pytest.raises(OptionError) as caught:

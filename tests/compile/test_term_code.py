@@ -1,4 +1,4 @@
-"""The code of terms: when it counts as changed, and that the newest is what runs, wherever it is written."""
+"""The code of terms: the digest changes with the code, and the newest code runs, wherever it is defined."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_digest_includes_helpers_in_other_modules():
     def with_formula(formula: str) -> str:
         package, module = types.ModuleType("package"), types.ModuleType("package.module")
         package.module = module
-        module.package = package  # and back again, which must not go round for ever
+        module.package = package  # a cycle
         exec(f"from numba import njit\n@njit\ndef helper(r):\n    return {formula}", vars(module))
         return digest(loss_class("return package.module.helper(z - y)", package=package))
 
@@ -225,12 +225,12 @@ FIT = """
 
 @pytest.fixture(scope="module")
 def kernels(tmp_path_factory) -> dict[str, str]:
-    """A cache of compiled kernels for this file's subprocesses, so that the suite compiles in vain once at most."""
+    """A kernel cache for the subprocesses of this file."""
     return {"NUMBA_CACHE_DIR": str(tmp_path_factory.mktemp("kernels"))}
 
 
 def expected(factor: float) -> float:
-    """What `FIT` gives with `MINE`; the gradient, and so the step, is in proportion to the factor."""
+    """The result of `FIT` with `MINE`; the gradient, and so the step, is proportional to the factor."""
     X = np.random.default_rng(0).standard_normal((50, 3))
     y = X @ [1.0, 2.0, 3.0] + 0.5
     loss = Squared()
@@ -252,8 +252,8 @@ def test_loss_in_a_script_is_compiled_once(tmp_path, kernels):
     assert more == (0, 0, 0, 0)
     assert compiled[0] > 0
     assert compiled[1] == 0
-    assert compiled[2] == 3  # mean_loss, batch_gradient, curvatures (is it a minimum?), and nothing else
-    assert compiled[3] == 0  # the first version is still there
+    assert compiled[2] == 3  # mean_loss, batch_gradient, curvatures (of the check for a minimum), and no other kernel
+    assert compiled[3] == 0  # the first version is still cached
 
 
 @pytest.mark.parametrize("way", ["-c", "-", "-i"])
@@ -271,7 +271,7 @@ def test_loss_without_a_source_file(way, tmp_path, kernels):
 
 
 def test_rerun_notebook_cells_use_the_new_code(tmp_path, kernels):
-    """A loss, a helper or a constant is bound anew, with the old ones still about: the newest counts."""
+    """A loss, a helper or a constant is redefined while the old ones still exist: the newest is used."""
     cells = [
         """
         import json
@@ -300,5 +300,5 @@ def test_rerun_notebook_cells_use_the_new_code(tmp_path, kernels):
         f"for cell in {[dedent(cell) for cell in cells]!r}:\n    exec(compile(cell, '<cell>', 'exec'), globals())"
     )
     answers = [4.0, 40.0, 120.0, 7.0, 24.0, 12.0]  # (1 + 1 - 0)^2 times the factors, or plus the one
-    for _ in range(2):  # compiled, then from the disk, where nothing wrong may have been left
+    for _ in range(2):  # compiled, then loaded from disk
         assert json.loads(run(["-c", notebook], tmp_path, **kernels)) == answers

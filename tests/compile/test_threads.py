@@ -1,4 +1,4 @@
-"""How kernels are launched: from threads, after forks, on so many threads."""
+"""Launches of kernels: from several threads, after forks, on a given number of threads."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork her
 X = np.random.default_rng(0).standard_normal((2000, 5))
 W = np.arange(1.0, 6.0)
 
-# Launches in a process of its own; `settled(children)` fails where a forked child died or hangs.
+# Launches in another process; `settled(children)` fails if a forked child died or hangs.
 LAUNCH = """
     import multiprocessing, os, sys, threading, time
     import numpy as np
@@ -62,7 +62,7 @@ LAUNCH = """
 
 @pytest.fixture(scope="module")
 def launching(tmp_path_factory):
-    """Run a script after `LAUNCH`, on a threading layer; it must end by itself, and well."""
+    """Run a script after `LAUNCH` with a threading layer; it must end without an error."""
     cache = tmp_path_factory.mktemp("kernels")
 
     def launching(script: str, layer: str = "workqueue", **environment: str) -> str:
@@ -88,7 +88,7 @@ def launching(tmp_path_factory):
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_two_python_threads_launch_at_the_same_time(launching, layer):
-    """Of its own, numba's workqueue layer aborts the process then."""
+    """Without our lock, numba's workqueue layer aborts the process."""
     launching(
         """
         want = [launch(seed) for seed in range(2)]
@@ -125,7 +125,7 @@ def test_two_python_threads_fit_at_the_same_time():
 
 
 def test_two_python_threads_compile_a_new_loss_at_the_same_time(launching, tmp_path):
-    """The one must not compile with a type that the other is still making."""
+    """One thread must not compile with a type that the other has not completed."""
     launching(
         """
         together, got = threading.Barrier(2), []
@@ -142,7 +142,7 @@ def test_two_python_threads_compile_a_new_loss_at_the_same_time(launching, tmp_p
             worker.join()
         assert len(got) == 2 and got[0] == got[1], got
         """,
-        NUMBA_CACHE_DIR=str(tmp_path),  # where nothing is compiled yet
+        NUMBA_CACHE_DIR=str(tmp_path),  # an empty cache
     )
 
 
@@ -195,7 +195,7 @@ def blas_threads() -> list[int]:
 
 @pytest.mark.parametrize("method", ["gd", "sgd", "minibatch"])
 def test_blas_has_one_thread_during_a_fit(method):
-    """BLAS's threads spin for a while after each call, and take the cores away from the kernels."""
+    """BLAS threads spin for a while after each call, which slows the kernels down."""
     seen = []
     X @ W
     before = blas_threads()
@@ -213,7 +213,7 @@ def test_blas_has_one_thread_during_a_fit(method):
 @pytest.mark.parametrize("layer", LAYERS)
 @pytest.mark.parametrize("start", ["want = launch()", "with threads(1): pass"], ids=["launched", "threads started"])
 def test_forked_child_launches_kernels(launching, layer, start):
-    """GNU OpenMP kills a forked child at its first launch, workqueue's threads are gone in it."""
+    """GNU OpenMP kills a forked child at its first launch; the threads of workqueue do not exist in it."""
     launching(
         f"""
         {start}
@@ -275,7 +275,7 @@ def test_fork_while_another_thread_launches(launching, layer):
 
 @forks
 def test_fork_while_another_thread_compiles(launching):
-    """The child would wait for ever for numba's compiler lock, whose holder it has not got."""
+    """The child would wait for numba's compiler lock, which no thread of it holds."""
     launching(
         """
         from fastgd.compile.jit import CompileClock

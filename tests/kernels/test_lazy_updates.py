@@ -1,4 +1,4 @@
-"""Weights moved by all the steps they have missed: the closed form against the steps themselves."""
+"""Deferred steps of svrg and saga: the closed form against single steps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fastgd.kernels.lazy_updates import drifted, growth
 
 @kernel
 def moved(w, k, drift, decay, threshold):
-    """`drifted`, for Python to call."""
+    """`drifted`, called from Python."""
     return drifted(w, k, drift, decay, threshold, growth(k, decay))
 
 
@@ -37,7 +37,7 @@ sizes = st.sampled_from([0.0, 1e-9, 1e-3, 0.0625, 0.5, 1.0, 3.0])
 )
 def test_missed_steps_in_closed_form_equal_single_steps(w, k, drift, decay, threshold):
     expected = naive(w, k, drift, decay, threshold)
-    # Each step rounds the weight and what moves it; none of them makes an error larger.
+    # Each step rounds the coefficient and its change; no step increases an error.
     tolerance = 4e-16 * (k + 4) * (abs(w) + k * (abs(drift) + threshold))
     assert moved(w, float(k), drift, decay, threshold) == pytest.approx(expected, rel=0, abs=tolerance)
 

@@ -43,7 +43,7 @@ SGD = {
 
 
 def places(loss):
-    """Pairs of y and z, kinks among them, where e^z is no larger than a float can be."""
+    """Pairs of y and z, kinks included, for which e^z does not overflow."""
     return [(y, z) for y in targets(loss) for z in [*PREDICTORS, *kinks(loss, y)] if abs(z) < 100]
 
 

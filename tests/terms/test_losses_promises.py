@@ -40,7 +40,7 @@ def test_derivative_equals_differences_of_the_value(text, data):
     loss, h = LOSSES.resolve(text), 1e-4
     y, z = data.draw(st.sampled_from(targets(loss))), data.draw(ordinary)
     left, right, rounding = slopes(loss, y, z, h)
-    # Their mean but for h^2 times the third derivative; around a kink, between the two.
+    # The mean of the two, up to h^2 times the third derivative; around a kink, a number between them.
     tolerance = 0.51 * abs(right - left) + rounding + h * h * (1 + abs(z) + abs(left) + abs(right))
     assert loss.derivative(y, z) == pytest.approx((left + right) / 2, abs=tolerance)
 
@@ -59,7 +59,7 @@ def test_convex_losses_are_convex_with_second_differences_up_to_curvature(text, 
     loss = LOSSES.resolve(text)
     y, z, h = data.draw(st.sampled_from(targets(loss))), data.draw(ordinary), data.draw(st.floats(1e-3, 10))
     before, after = loss.derivative(y, z), loss.derivative(y, z + h)
-    # z + h is rounded, and so is an exponent.
+    # Rounding errors of z + h and of exponents.
     rounding = 2e-15 * (abs(y) + abs(z) + h + 60 * (abs(before) + abs(after)))
     if text not in NOT_CONVEX:
         assert after - before >= -rounding
@@ -83,7 +83,7 @@ def second_differences(loss, h):
 
 
 def test_curvature_is_attained_or_does_not_exist(loss):
-    # Otherwise automatic learning rates would be smaller than they need to be, or could not be had.
+    # Otherwise automatic learning rates would be too small, or not exist.
     if loss_traits(loss).curvature is not None:
         assert max(second_differences(loss, 1e-3)) == pytest.approx(loss.curvature(), rel=1e-6)
     else:
@@ -107,7 +107,7 @@ def test_mean_is_a_probability_or_the_minimiser_of_the_loss(loss):
         assert [loss.mean(1e4), loss.mean(-1e4)] == [1.0, 0.0]
         np.testing.assert_allclose(means + means[::-1], 1.0, rtol=1e-15)
         assert (np.diff(means) >= 0).all()
-        # Where the share of +1 is the mean, the derivatives of the two classes are in balance: Zhang (2004).
+        # If the share of +1 is the mean, the expected derivative is 0: Zhang (2004).
         inner = z[np.abs(z) <= 1]
         balance = [
             loss.mean(v) * loss.derivative(1.0, v) + (1 - loss.mean(v)) * loss.derivative(-1.0, v) for v in inner
@@ -127,7 +127,7 @@ def test_mean_is_a_probability_or_the_minimiser_of_the_loss(loss):
 
 
 def extremes(loss):
-    """Targets as small and as large as floats almost are, where such targets are allowed."""
+    """Very small and very large targets, if the loss allows them."""
     tried = [] if loss_traits(loss).classifies else [1e-300, -1e-300, 1e-10, 1e10, 1e280, -1e280]
     return [*targets(loss), *(y for y in tried if not loss_traits(loss).checks_targets or loss.allows(y))]
 

@@ -1,4 +1,4 @@
-"""Every registered penalty, against the reference, arithmetic done by hand, and what a penalty promises."""
+"""Every registered penalty against the reference and values computed by hand, and its properties."""
 
 from __future__ import annotations
 
@@ -15,9 +15,19 @@ from numba.core.runtime import _nrt_python, rtsys
 
 from fastgd.compile.jit import COMPILE_OPTIONS
 from fastgd.errors import OptionError
-from fastgd.penalties import MCP, PENALTIES, SCAD, Box, ElasticNet, GroupLasso, NonNegative, penalty_traits, resolve_penalty
+from fastgd.penalties import (
+    MCP,
+    PENALTIES,
+    SCAD,
+    Box,
+    ElasticNet,
+    GroupLasso,
+    NonNegative,
+    penalty_traits,
+    resolve_penalty,
+)
 
-# Terms of each registered class, for D weights, under which its every part acts; weights of 0 cost nothing.
+# Terms of each class for D coefficients, with settings for which all parts act; coefficients of 0 cost nothing.
 D = 6
 ACTING = {
     "elasticnet": [ElasticNet(l1=0.3, l2=0.2)],
@@ -30,7 +40,7 @@ ACTING = {
 CASES = [(name, term) for name in PENALTIES for term in ACTING.get(name, [None])]
 OF_ONE_WEIGHT = [term for _, term in CASES if penalty_traits(term).separable]
 
-# Between and beyond the steps at which a prox changes: MCP's at gamma, SCAD's at gamma - 1 and gamma + 1.
+# Steps below and above those at which a prox changes its form: gamma for MCP, gamma - 1 and gamma + 1 for SCAD.
 STEPS = [1 / 64, 0.25, 0.5, 0.75, 1.0, 1.25, 2.0, 2.6, 2.7, 3.0, 3.25, 4.0, 4.7, 9.0, 64.0, 1e9]
 
 
@@ -44,7 +54,7 @@ def words(value):
 
 @pytest.fixture(params=CASES, ids=lambda case: f"{case[0]} {words(case[1])}", scope="module")
 def case(request):
-    """(the name of a penalty, a term of it)."""
+    """The name of a penalty and a term."""
     name, term = request.param
     if term is None:
         pytest.fail(f"ACTING has no penalty {name!r}: add terms of it, with strengths under which they act")
@@ -75,7 +85,7 @@ vectors = st.lists(numbers, min_size=D, max_size=D).map(np.array)
 
 @st.composite
 def steps(draw, term):
-    """A step for each weight, equal within a group."""
+    """A step size for each coefficient, equal within a group."""
     drawn = np.array(draw(st.lists(st.sampled_from(STEPS), min_size=D, max_size=D)))
     return drawn[term.groups.astype(int)] if hasattr(term, "groups") else drawn
 
@@ -87,7 +97,7 @@ def prox(term, v, step):
 
 
 def smooth_part(term, x):
-    """The integral of the derivative from 0 to each weight, by Simpson's rule: exact up to cubics."""
+    """The integral of the derivative from 0 to each coefficient, by Simpson's rule, exact up to cubics."""
     slope = term.derivative
     return sum(x_j / 6 * (slope(0.0) + 4 * slope(x_j / 2) + slope(x_j)) for x_j in x)
 
@@ -101,7 +111,7 @@ def kinked_part(term, x):
 
 @numba.njit(**COMPILE_OPTIONS)
 def compiled(penalty, v, step, repeats):
-    """What kernels do with a penalty: the value, the sum of derivatives, and v is the prox."""
+    """The calls that kernels make: the value, the sum of derivatives, and the prox in v."""
     total, slopes = 0.0, 0.0
     for _ in range(repeats):
         total = penalty.value(v)
@@ -119,14 +129,14 @@ def test_value_and_derivative_equal_the_reference(acting, expected, w, data):
     def cost(x):
         return float(((x - w) ** 2 / (2 * step)).sum()) + kinked_part(acting, x)
 
-    # Where two weights are equally good, either will do.
+    # Of two minimisers, either is correct.
     ours, best = cost(prox(acting, w, step)), cost(np.array(expected.prox(w, step)))
     assert ours == pytest.approx(best, rel=1e-13, abs=1e-13)
 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_prox_equals_the_reference(acting, expected, step):
-    v = np.array([-3.703, -1.31, -0.437, 0.059, 0.813, 2.171])  # no two weights are equally good for these
+    v = np.array([-3.703, -1.31, -0.437, 0.059, 0.813, 2.171])  # no prox has two minimisers for these
     for sign in (-1.0, 1.0):
         assert prox(acting, sign * v, step) == close(expected.prox(sign * v, [step] * D), tol=1e-13)
 
@@ -191,7 +201,7 @@ def test_every_penalty_has_values_computed_by_hand(case):
 @pytest.mark.parametrize("step", STEPS[:-1])
 @pytest.mark.parametrize("term", OF_ONE_WEIGHT, ids=words)
 def test_prox_is_the_global_minimum_for_one_coefficient(term, step, strength):
-    """Over a dense grid, and a finer one around its best point; a penalty taken twice is a step taken twice."""
+    """On a dense grid, and on a finer one around its best point; twice the penalty is twice the step."""
 
     def penalties(x):
         return strength * np.array([kinked_part(term, np.array([x_j])) for x_j in x])
@@ -217,7 +227,7 @@ def test_prox_is_the_global_minimum_for_a_group_of_two(v):
 
     best = prox(term, v, step)
     assert cost(*best) <= cost(x, y).min() + 1e-14
-    assert cost(*best) >= cost(x, y).min() - 1e-3  # and the grid is fine enough to tell
+    assert cost(*best) >= cost(x, y).min() - 1e-3  # the grid is fine enough
 
 
 @given(w=vectors, data=st.data())
@@ -292,8 +302,8 @@ def test_prox_makes_all_coefficients_of_a_group_zero_or_none():
 
 
 def test_prox_keeps_nan(acting):
-    """NaN must come through, or a fit that diverged would go on unseen."""
-    w = np.array([0.0, math.nan, 0.25, math.nan, 0.5, 0.0])  # the others are allowed
+    """Otherwise a diverged fit would not be detected."""
+    w = np.array([0.0, math.nan, 0.25, math.nan, 0.5, 0.0])  # the others are feasible
     assert not math.isfinite(acting.value(w))
     assert np.isnan(prox(acting, w, 1.0)[[1, 3]]).all()
     v = w.copy()

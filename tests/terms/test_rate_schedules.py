@@ -1,4 +1,4 @@
-"""Every registered schedule, against the reference, PyTorch's schedulers and arithmetic done by hand."""
+"""Every registered schedule against the reference, PyTorch's schedulers and values computed by hand."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from fastgd.schedules import SCHEDULES, bind_schedule
 
 TORCH = json.loads((Path(__file__).parents[1] / "reference" / "torch_trajectories.json").read_text())
 
-# Settings other than a schedule's own; the reference calls them by the same names.
+# Settings other than the defaults; the reference has the same names.
 OTHER_SETTINGS = {
     "constant": {},
     "invscaling": {"power": 0.25},
@@ -193,7 +193,7 @@ def test_bind_sets_open_fields_from_the_fit():
     assert bind(text) == SCHEDULES["onecycle"](epochs=40.0, **rest)
     assert bind("pegasos", alpha=0.25) == SCHEDULES["pegasos"](alpha=0.25)
     assert bind("optimal:t0=7", alpha=0.25) == SCHEDULES["optimal"](alpha=0.25, t0=7.0)
-    # The first rate is (1 / sqrt(0.0625))^(1/2) = 2, and over 50 where the loss is as steep as that.
+    # The first rate is (1 / sqrt(0.0625))^(1/2) = 2, divided by 50 if the derivative of the loss is 50.
     assert bind("optimal", alpha=0.0625) == SCHEDULES["optimal"](alpha=0.0625, t0=8.0)
     assert bind("optimal", alpha=0.0625, loss=STEEP) == SCHEDULES["optimal"](alpha=0.0625, t0=400.0)
 
@@ -225,7 +225,7 @@ def test_error_for_a_warmup_as_long_as_the_fit():
 @pytest.mark.parametrize("loss", ["hinge", "log_loss"])
 @pytest.mark.parametrize("alpha", [1e-6, 1e-3, 0.5])
 def test_optimal_equals_sklearn(loss, alpha):
-    """On a row so small that every step has the slope of the first, the weight moves by a constant times the rate."""
+    """With a row so small that dloss_dz is constant, the coefficient changes by a constant times the rate."""
     x, slope = 1e-6, {"hinge": -1.0, "log_loss": -0.5}[loss]
     slopes = SimpleNamespace(derivative=lambda y, z: {"log_loss": -1 / (1 + math.exp(z))}.get(loss, -1.0))
     term = bind("optimal", alpha=alpha, loss=slopes)

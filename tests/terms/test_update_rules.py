@@ -1,4 +1,4 @@
-"""Every registered rule, against PyTorch, the reference, and what a rule promises; plain and through the kernel."""
+"""Every registered rule against PyTorch and the reference, and its properties; in plain Python and in the kernel."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from fastgd.rules import RULES, rule_traits
 
 TORCH = json.loads((Path(__file__).parents[1] / "reference" / "torch_trajectories.json").read_text())
 
-# What the reference, as PyTorch, calls a setting -> what it is called here.
+# Name of a setting in the reference and in PyTorch -> its name here.
 OUR_NAMES = {"momentum": "beta", "eps": "epsilon"}
 
-# Settings other than a rule's own, under the reference's names.
+# Settings other than the defaults, with the names of the reference.
 OTHER_SETTINGS = {
     "sgd": {},
     "momentum": {"momentum": 0.5},
@@ -44,7 +44,7 @@ OTHER_SETTINGS = {
     "asgd": {"lambd": 0.5, "alpha": 0.6, "t0": 3.0},
     "schedule_free": {"beta": 0.5},
 }
-NOT_IN_TORCH = ("lion", "schedule_free")  # so that the reference is written from the papers alone
+NOT_IN_TORCH = ("lion", "schedule_free")  # their reference follows the papers
 
 Rule = Any
 
@@ -58,14 +58,14 @@ def ours(name: str, settings: dict[str, float]) -> Rule:
 
 
 def expected(name: str, settings: dict[str, float]) -> Callable[[], Any]:
-    """Makes the reference's rule of that name."""
+    """The reference's rule of that name."""
     if name not in reference.RULES:
         pytest.fail(f"tests/reference_rules.py has no rule {name!r} to hold the new one to: write it from its formula")
     return partial(reference.RULES[name], **settings)
 
 
 class Plain:
-    """The rule's own methods, as Python, on each weight; l1 by its prox, l2 by its derivative."""
+    """The rule's methods in plain Python on each coefficient; l1 by its prox, l2 by its derivative."""
 
     def __init__(self, rule: Rule, n_weights: int, l1: float = 0.0, l2: float = 0.0) -> None:
         self.rule, self.l1, self.l2 = rule, l1, l2
@@ -127,7 +127,7 @@ def settings(request, name):
 
 
 def follow(record: dict[str, Any], move: Plain | Compiled) -> None:
-    """Hold every step to the record's."""
+    """Compare every step with the record."""
     problem = TORCH["problem"]
     w, lr, batch = problem["start"], problem["learning_rate"], problem["batch_size"]
     models = record.get("models", record["weights"])
@@ -184,7 +184,7 @@ def test_steps_equal_the_reference(name, settings, way, start, gradients, lr, l1
     for t, g in enumerate(gradients, 1):
         w = theirs.step(w, g, lr, l1)
         (v,) = move([v], [g], lr, t)
-        assert v == close(w, 1e-10)  # a momentum of 0.9 remembers ten roundings, and each step brings its own
+        assert v == close(w, 1e-10)  # momentum 0.9 adds the rounding errors of ten steps
         assert move.model([v]) == close([theirs.model(w, under_prox=l1 > 0)], 1e-10)
 
 
@@ -264,9 +264,9 @@ def test_nan_propagates(name, settings, way):
 def test_converges_to_the_optimum(name, settings, way, l1):
     # (w - 2)^2 / 2 + l1 |w|: w = 2 - l1; the second weight's (w - 0.1)^2 / 2 + 0.3 |w| ends at exactly 0
     move, w = way(ours(name, settings), 2, l1), [0.0, 0.0]
-    rate = 10.0 if name == "adadelta" else 0.3  # its first steps are as short as its epsilon
+    rate = 10.0 if name == "adadelta" else 0.3  # its first steps are of the size of epsilon
     for t in range(1, 3001):
-        # At a constant rate a running mean of squares forgets, and its rules circle the optimum.
+        # At a constant rate, rules with a running mean of squares oscillate around the optimum.
         w = move(w, [w[0] - 2.0, w[1] - 0.1], rate * 0.997**t, t)
     assert w[0] == pytest.approx(2.0 - l1, abs=1e-3)
     assert w[1] == pytest.approx(0.1 if l1 == 0 else 0.0, abs=1e-3)
@@ -275,7 +275,7 @@ def test_converges_to_the_optimum(name, settings, way, l1):
 
 @both_ways
 def test_stays_at_the_optimum(name, settings, way):
-    # The same optimum: the prox undoes each step, from the first on.
+    # The same optimum: the prox undoes each step.
     move, w = way(ours(name, settings), 2, 0.3), [1.7, 0.0]
     for t in range(1, 60):
         w = move(w, [w[0] - 2.0, w[1] - 0.1], 0.1, t)
@@ -319,7 +319,7 @@ def test_one_step_by_hand():
 
 @pytest.mark.parametrize("name", [name for name, rule in RULES.items() if hasattr(rule, "epsilon")])
 def test_smallest_epsilon_keeps_a_coefficient_without_gradient(name):
-    # A column of zeros has no gradient, and 0 / (sqrt(0) + 0) is not a number.
+    # The gradient of a column of zeros is 0, and 0 / (sqrt(0) + 0) is NaN.
     for epsilon in (1e-8, 1e-300, 0.0):
         with suppress(OptionError):
             rule = RULES[name](epsilon=epsilon)

@@ -1,8 +1,7 @@
-"""docs/vocabulary.md is what its script writes, and every cell of its last table is a fit held to the reference.
+"""docs/vocabulary.md is up to date, and a fit for every cell of its last table equals the reference.
 
-Compiled, all of them would take six minutes, so they run as plain Python, in the last test, which runs this file again
-under NUMBA_DISABLE_JIT=1. Compiled are a few: each loss once, each method on each type of X. The campaign compiles the
-others too.
+To compile all cells takes six minutes, so the last test runs this file in plain Python, with NUMBA_DISABLE_JIT=1. A
+sample of the cells is compiled: each loss once, and each method on each type of X. The campaign compiles all.
 """
 
 from __future__ import annotations
@@ -34,13 +33,13 @@ CELLS, METHODS = MADE["CELLS"], MADE["STEPPING"]
 
 KINDS = ("loss", "method", "layout", "dtype")
 CHOICES = {kind: list(dict.fromkeys(values)) for kind, values in zip(KINDS, zip(*CELLS, strict=True), strict=True)}
-# With kernels that other tests need too.
+# Cells whose kernels other tests need too.
 SAMPLE = [
     *((loss, "minibatch", "dense", "float64") for loss in CHOICES["loss"]),
     *(("huber", *rest) for rest in product(*(CHOICES[kind] for kind in KINDS[1:]))),
 ]
 
-# Seven rows, so that batches of three leave a short one; exact in float32.
+# Seven rows, so that the last batch of three is short; exact in float32.
 X = np.array(
     [[1.0, 0.25, -0.5], [-0.75, 0.5, 1.0], [0.0, 0.0, 0.0], [1.5, 0.0, 0.25], [-1.0, 1.0, -0.5], [0.5, -0.25, -1.25],
      [0.0, -1.0, 0.75]]
@@ -48,7 +47,7 @@ X = np.array(
 Y = np.array([1.5, -0.5, 0.25, 2.75, -2.25, -0.5, 1.0])
 CLASSES = np.array([1, 0, 1, 2, 0, 0, 2])
 BATCH_SIZES = {"gd": 7, "sgd": 1, "minibatch": 3}
-# A small rate, whose multiples do not bring a row to the kink of a loss exactly: there rounding would choose the side.
+# A small rate, with which no row reaches a kink exactly, where rounding would decide the derivative.
 RATE, EPOCHS, START = 0.03, 2, 0.5
 L1, L2 = 0.05, 0.15
 
@@ -60,7 +59,7 @@ def entry(table, kind, name):
 
 
 def expected_weights(loss, batch_size):
-    """The target, and the reference's weights after every update, coefficients before intercepts."""
+    """The target, and the reference's parameters after every update, coefficients before intercepts."""
     if not getattr(LOSSES[loss], "joint", False):
         y = targets_for(LOSSES[loss], Y)
         path = reference.minibatch(
@@ -79,7 +78,7 @@ def expected_weights(loss, batch_size):
 
 
 def cells():
-    """All, those that the sample leaves to the campaign marked as its own."""
+    """All cells; those outside the sample are marked as a campaign."""
     now = CELLS if PLAIN_PYTHON else SAMPLE
     return [pytest.param(*cell, marks=() if cell in now else pytest.mark.campaign) for cell in CELLS]
 
@@ -93,7 +92,7 @@ def test_updates_of_each_cell_equal_the_reference(loss, method, layout, dtype):
         penalty="elasticnet", alpha=L1 + L2, l1_ratio=L1 / (L1 + L2), learning_rate=RATE, max_epochs=EPOCHS,
         batch_size=batch_size if method == "minibatch" else "auto", start=START, shuffle=False, trace="step",
     )  # fmt: skip
-    # Weights and sums are of size 1, and no step enlarges an error: a few eps of X's dtype for each.
+    # Parameters and sums are of size 1, and no step increases an error: a few eps of X's dtype per step.
     tol = 200 * float(np.finfo(dtype).eps)
     np.testing.assert_allclose(result.steps["weights"], expected, rtol=0, atol=tol)
 
@@ -119,7 +118,7 @@ def test_page_is_up_to_date(tmp_path):
 
     done = run(SCRIPT, "--check")
     assert done.returncode == 0, done.stderr
-    # And elsewhere, where there is none yet, an old one, and the right one.
+    # In a folder without the page, with a current page, and with an old page.
     copy = tmp_path / SCRIPT.name
     copy.write_bytes(SCRIPT.read_bytes())
     assert run(copy, "--check").returncode == 1
