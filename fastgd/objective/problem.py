@@ -18,8 +18,7 @@ from ..data.target import as_columns, as_row_values, as_sample_weight, as_target
 from ..errors import DataError, OptionError
 from ..kernels.batch_gradient import batch_gradient, linear_predictor, mean_loss
 from ..kernels.minibatch_epoch import Workspace
-from ..kernels.outputs_gradient import Workspace as OutputsWorkspace
-from ..kernels.outputs_gradient import is_joint, outputs_gradient, outputs_mean_loss
+from ..kernels.outputs_gradient import OutputsWorkspace, is_joint, outputs_gradient, outputs_mean_loss
 from ..kernels.row_access import BLOCK_ROWS, CSR
 from ..kernels.row_targets import NONE, Targets
 from ..kernels.second_derivatives import mean_squares

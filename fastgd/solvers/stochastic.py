@@ -10,7 +10,7 @@ import numpy as np
 from ..compile.jit import of_fixed_types
 from ..data.row_order import RowOrder
 from ..kernels.minibatch_epoch import Workspace, minibatch_epoch, minibatch_outputs_epoch
-from ..kernels.outputs_gradient import Workspace as OutputsWorkspace
+from ..kernels.outputs_gradient import OutputsWorkspace
 from ..kernels.outputs_sgd_epoch import Each, LazyWeights, sgd_outputs_epoch
 from ..kernels.row_access import CSR
 from ..kernels.sgd_epoch import sgd_epoch

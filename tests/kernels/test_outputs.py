@@ -25,7 +25,7 @@ from fastgd.compile.jit import thread_pool_size, threads
 from fastgd.data.matrix import dtype_of, shape_of
 from fastgd.kernels.minibatch_epoch import minibatch_outputs_epoch
 from fastgd.kernels.output_blocks import fill, lay_out, load
-from fastgd.kernels.outputs_gradient import Workspace, outputs_gradient, outputs_mean_loss
+from fastgd.kernels.outputs_gradient import OutputsWorkspace, outputs_gradient, outputs_mean_loss
 from fastgd.kernels.outputs_sgd_epoch import Each, LazyWeights, sgd_outputs_epoch
 from fastgd.kernels.row_targets import NONE, Targets
 from fastgd.kernels.update_step import Preconditioner, Stepper
@@ -105,7 +105,7 @@ def several(draw, kind: str) -> Outputs:
 def workspace(X, outputs, n_parameters, n_chunks, block):
     """A workspace with blocks of ``block`` rows, filled with NaN."""
     K = len(outputs.b)
-    work = Workspace.make(X, K, n_parameters, n_chunks)
+    work = OutputsWorkspace.make(X, K, n_parameters, n_chunks)
     work = work._replace(Z=np.zeros((n_chunks, block, K), dtype_of(X)))
     for array in work:
         array[...] = np.nan
@@ -319,7 +319,7 @@ def test_parallel_kernels_and_serial_twins_have_the_same_bits(layout, n_chunks):
     params, loss = np.full((K, d + 1), 0.1), LOSS["each"]
 
     def run(gradient, mean_loss, epoch):
-        work = Workspace.make(X, K, d + 1, n_chunks)
+        work = OutputsWorkspace.make(X, K, d + 1, n_chunks)
         gradient(X, targets, params, d, loss, work, None)
         out = [work.gradient.tobytes(), work.losses.tobytes()]
         if layout == "csr float32":  # to compile the other kernels for it takes long

@@ -178,7 +178,9 @@ def test_update_does_not_change_the_gradient():
 )
 def test_model_of_returns_params_unless_the_rule_has_a_model(penalty, apart):
     params = np.ones(D + 1)
-    models = {name: model_of(params, Stepper.make(rule(), penalty, PRECONDITIONER, D + 1)) for name, rule in RULES.items()}
+    models = {
+        name: model_of(params, Stepper.make(rule(), penalty, PRECONDITIONER, D + 1)) for name, rule in RULES.items()
+    }
     assert {name for name, model in models.items() if model is not params} == apart
 
 
