@@ -44,7 +44,7 @@ def _check_share(schedule: str, name: str, value: float) -> None:
         raise OptionError(f"{schedule}: {name} must lie between 0 and 1, not {value}")
 
 
-@SCHEDULES.enter("constant")
+@SCHEDULES.register("constant")
 @term
 class Constant:
     """lr. Source: Cauchy (1847)."""
@@ -53,7 +53,7 @@ class Constant:
         return lr
 
 
-@SCHEDULES.enter("invscaling")
+@SCHEDULES.register("invscaling")
 @term
 class InverseScaling:
     """lr / (t + 1)^power. Source: Robbins and Monro (1951); scikit-learn's invscaling, which counts t from 1."""
@@ -68,7 +68,7 @@ class InverseScaling:
         return lr / math.pow(t + 1.0, self.power)
 
 
-@SCHEDULES.enter("step")
+@SCHEDULES.register("step")
 @term
 class StepDecay:
     """lr factor^floor(epoch / every). Source: PyTorch's StepLR."""
@@ -85,7 +85,7 @@ class StepDecay:
         return lr * math.pow(self.factor, math.floor(epoch / self.every))
 
 
-@SCHEDULES.enter("exponential")
+@SCHEDULES.register("exponential")
 @term
 class Exponential:
     """lr decay^epoch. Source: PyTorch's ExponentialLR, here with fractional epochs."""
@@ -104,7 +104,7 @@ def half_wave(x: float) -> float:
     return 0.5 * (1.0 + math.cos(math.pi * x))
 
 
-@SCHEDULES.enter("cosine")
+@SCHEDULES.register("cosine")
 @term
 class Cosine:
     """final lr + (1 - final) lr (1 + cos(pi min((epoch - warmup) / (epochs - warmup), 1))) / 2;
@@ -135,7 +135,7 @@ class Cosine:
         return type(self)(epochs=self.epochs or max_epochs, final=self.final, warmup=self.warmup)
 
 
-@SCHEDULES.enter("onecycle")
+@SCHEDULES.register("onecycle")
 @term
 class OneCycle:
     """From lr / div_factor up to lr by half a cosine in the first pct_start of ``epochs``, then down by
@@ -170,7 +170,7 @@ class OneCycle:
         return type(self)(self.epochs or max_epochs, self.pct_start, self.div_factor, self.final_div_factor)
 
 
-@SCHEDULES.enter("optimal")
+@SCHEDULES.register("optimal")
 @term
 class Optimal:
     """1 / (alpha (t0 + t)), whatever lr; t0 = 1 / (alpha eta), eta = typical w / max(1, loss'(-typical w)) for y = 1.
@@ -197,7 +197,7 @@ class Optimal:
         return type(self)(alpha, self.t0 or 1.0 / (alpha * first_rate))
 
 
-@SCHEDULES.enter("pegasos")
+@SCHEDULES.register("pegasos")
 @term
 class Pegasos:
     """1 / (alpha (t + 1)), whatever lr; ``alpha`` is by default the strength of the penalty.
@@ -226,7 +226,7 @@ def _strength(schedule: str, alpha: float) -> float:
     return alpha
 
 
-@SCHEDULES.enter("adaptive")
+@SCHEDULES.register("adaptive")
 @term
 class Adaptive:
     """lr, multiplied by ``factor`` whenever the best loss has improved by less than ``tol`` times it for

@@ -98,15 +98,15 @@ class Registry(Mapping[str, type]):
     def __len__(self) -> int:
         return len(self._classes)
 
-    def enter(self, name: str) -> Callable[[type[T]], type[T]]:
+    def register(self, name: str) -> Callable[[type[T]], type[T]]:
         """Decorator that registers a term class under ``name``."""
 
-        def enter(cls: type[T]) -> type[T]:
+        def register(cls: type[T]) -> type[T]:
             self.check_methods(cls)
             self._classes[name] = cls
             return cls
 
-        return enter
+        return register
 
     def name_of(self, value: object) -> str:
         """The name that the term's class is registered under; for a user's term, the name of its class."""

@@ -51,7 +51,7 @@ def _check_not_negative(rule: Any, *names: str) -> None:
             raise OptionError(f"{RULES.name_of(rule)}: {name} must be a finite number, 0 or more, not {value}")
 
 
-@RULES.enter("sgd")
+@RULES.register("sgd")
 @term
 class SGD:
     """w <- w - lr g. Source: Cauchy (1847); Robbins and Monro (1951)."""
@@ -60,7 +60,7 @@ class SGD:
         return -lr * g, lr, m, v, s
 
 
-@RULES.enter("momentum")
+@RULES.register("momentum")
 @term
 class Momentum:
     """m <- beta m + g; w <- w - lr m. With a prox: w+ = prox(w - lr g + beta (w - w-)).
@@ -87,7 +87,7 @@ class Momentum:
         return 2.0 * (1.0 + self.beta)
 
 
-@RULES.enter("nesterov")
+@RULES.register("nesterov")
 @term
 class Nesterov:
     """m <- beta m + g; w <- w - lr (g + beta m). The prox acts before the extrapolation, as in FISTA.
@@ -122,7 +122,7 @@ class Nesterov:
         return 2.0 * (1.0 + self.beta) / (1.0 + 2.0 * self.beta)
 
 
-@RULES.enter("adagrad")
+@RULES.register("adagrad")
 @term
 class AdaGrad:
     """v <- v + g^2; w <- w - lr g / (sqrt(v) + epsilon). Source: Duchi, Hazan and Singer (2011)."""
@@ -140,7 +140,7 @@ class AdaGrad:
         return -reach * g, reach, m, v, s
 
 
-@RULES.enter("rmsprop")
+@RULES.register("rmsprop")
 @term
 class RMSProp:
     """v <- rho v + (1 - rho) g^2; w <- w - lr g / (sqrt(v) + epsilon).
@@ -163,7 +163,7 @@ class RMSProp:
         return -reach * g, reach, m, v, s
 
 
-@RULES.enter("adam")
+@RULES.register("adam")
 @term
 class Adam:
     """m <- beta1 m + (1 - beta1) g; v <- beta2 v + (1 - beta2) g^2;
@@ -189,7 +189,7 @@ class Adam:
         return -reach * m / (1.0 - self.beta1**t), reach, m, v, s
 
 
-@RULES.enter("adamw")
+@RULES.register("adamw")
 @term
 class AdamW(Adam):
     """w <- w - lr (penalty's derivative at w), then Adam's step on the gradient of the loss alone.
@@ -202,7 +202,7 @@ class AdamW(Adam):
     decouples: ClassVar[bool] = True
 
 
-@RULES.enter("amsgrad")
+@RULES.register("amsgrad")
 @term
 class AMSGrad(Adam):
     """m, v as in Adam, with beta1 and beta2; s <- max(s, v);
@@ -220,7 +220,7 @@ class AMSGrad(Adam):
         return -reach * m / (1.0 - self.beta1**t), reach, m, v, s
 
 
-@RULES.enter("nadam")
+@RULES.register("nadam")
 @term
 class NAdam(Adam):
     """m, v as in Adam; mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2); P_t = mu_1 ... mu_t;
@@ -248,7 +248,7 @@ class NAdam(Adam):
         return -length * (now * g + later * m), length * (now + later * (1.0 - self.beta1**t)), m, v, s
 
 
-@RULES.enter("adadelta")
+@RULES.register("adadelta")
 @term
 class AdaDelta:
     """v <- rho v + (1 - rho) g^2; m = -g sqrt(s + epsilon) / sqrt(v + epsilon); w <- w + lr m;
@@ -277,7 +277,7 @@ class AdaDelta:
         return w, m, v, self.rho * s + (1.0 - self.rho) * m * m
 
 
-@RULES.enter("lion")
+@RULES.register("lion")
 @term
 class Lion:
     """c = beta1 m + (1 - beta1) g; w <- w - lr (sign(c) + penalty's derivative at w); m <- beta2 m + (1 - beta2) g.
@@ -312,7 +312,7 @@ class Lion:
         return w - moved + math.copysign(lr, moved), m, v, s
 
 
-@RULES.enter("asgd")
+@RULES.register("asgd")
 @term
 class ASGD:
     """eta = lr / (1 + lambd lr (t - 1))^alpha; w <- w - eta g; s <- s + (w - s) / max(1, t - 1 - t0).
@@ -341,7 +341,7 @@ class ASGD:
         return w if v == 0.0 else s
 
 
-@RULES.enter("schedule_free")
+@RULES.register("schedule_free")
 @term
 class ScheduleFree:
     """z <- z - lr g; x <- x + c (z - x), c = lr^2 / sum of all lr^2 so far; w <- (1 - beta) z + beta x.

@@ -37,7 +37,7 @@ def difference_of_powers(a: float, b: float, power: float, z: float) -> float:
     return first - second
 
 
-@LOSSES.enter("poisson")
+@LOSSES.register("poisson")
 @term
 class Poisson:
     """e^z - y z for y >= 0: Poisson regression, the negative log likelihood without log y!.
@@ -70,7 +70,7 @@ class Poisson:
         return exp(z)
 
 
-@LOSSES.enter("gamma")
+@LOSSES.register("gamma")
 @term
 class Gamma:
     """z + y e^(-z) for y > 0: half the gamma deviance without 1 + log y.
@@ -103,7 +103,7 @@ class Gamma:
         return exp(z)
 
 
-@LOSSES.enter("tweedie")
+@LOSSES.register("tweedie")
 @term
 class Tweedie:
     """e^((2 - power) z) / (2 - power) - y e^((1 - power) z) / (1 - power): half the Tweedie deviance plus terms of y.

@@ -22,7 +22,7 @@ def log1p_of_fraction(e: float) -> float:
     return 2.0 * s * (1.0 + q * tail)
 
 
-@LOSSES.enter("logistic")
+@LOSSES.register("logistic")
 @term
 class Logistic:
     """log(1 + exp(-y z)) for y in {-1, +1}: the negative log likelihood of logistic regression.
@@ -59,7 +59,7 @@ class Logistic:
         return 0.25
 
 
-@LOSSES.enter("hinge")
+@LOSSES.register("hinge")
 @term
 class Hinge:
     """max(0, 1 - y z) for y in {-1, +1}: the loss of the support vector machine; derivative at the kink: -y.
@@ -81,7 +81,7 @@ class Hinge:
         return -y if y * z <= 1.0 else 0.0
 
 
-@LOSSES.enter("squared_hinge")
+@LOSSES.register("squared_hinge")
 @term
 class SquaredHinge:
     """max(0, 1 - y z)^2 for y in {-1, +1}.
@@ -109,7 +109,7 @@ class SquaredHinge:
         return 2.0
 
 
-@LOSSES.enter("modified_huber")
+@LOSSES.register("modified_huber")
 @term
 class ModifiedHuber:
     """max(0, 1 - y z)^2 where y z >= -1, else -4 y z, for y in {-1, +1}; mean: (1 + z) / 2, clipped to [0, 1].
@@ -144,7 +144,7 @@ class ModifiedHuber:
         return 2.0
 
 
-@LOSSES.enter("perceptron")
+@LOSSES.register("perceptron")
 @term
 class Perceptron:
     """max(0, -y z) for y in {-1, +1}; derivative at the kink: -y, so that training can start at zero coefficients.

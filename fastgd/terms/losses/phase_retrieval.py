@@ -8,7 +8,7 @@ from ...compile.term import term
 from .loss_protocol import LOSSES
 
 
-@LOSSES.enter("phase_retrieval")
+@LOSSES.register("phase_retrieval")
 @term
 class PhaseRetrieval:
     """(z^2 - y)^2 / 4, for an intensity y = z^2, which does not tell the sign of z; mean: z^2.

@@ -10,7 +10,7 @@ from ...errors import OptionError
 from .loss_protocol import LOSSES
 
 
-@LOSSES.enter("squared")
+@LOSSES.register("squared")
 @term
 class Squared:
     """(z - y)^2, whose mean is the mean squared error. Source: Gauss, Theoria motus (1809)."""
@@ -33,7 +33,7 @@ class Squared:
         return 2.0
 
 
-@LOSSES.enter("half_squared")
+@LOSSES.register("half_squared")
 @term
 class HalfSquared:
     """(z - y)^2 / 2, which scikit-learn calls squared_error. Source: Gauss, Theoria motus (1809)."""
@@ -61,7 +61,7 @@ def is_squared(loss: object) -> bool:
     return isinstance(loss, (Squared, HalfSquared))
 
 
-@LOSSES.enter("huber")
+@LOSSES.register("huber")
 @term
 class Huber:
     """r^2 / 2 where |r| <= delta, else delta (|r| - delta / 2), with r = z - y.
@@ -94,7 +94,7 @@ class Huber:
         return 1.0
 
 
-@LOSSES.enter("absolute")
+@LOSSES.register("absolute")
 @term
 class Absolute:
     """|z - y|, whose best constant is the median of y; derivative at the kink: -1.
@@ -115,7 +115,7 @@ class Absolute:
         return 1.0 if z > y else -1.0
 
 
-@LOSSES.enter("quantile")
+@LOSSES.register("quantile")
 @term
 class Quantile:
     """quantile (y - z) where z <= y, else (1 - quantile) (z - y): the pinball loss; derivative at the kink: -quantile.
@@ -147,7 +147,7 @@ def _check_epsilon(loss: str, epsilon: float) -> None:
         raise OptionError(f"{loss}: epsilon must be a finite number, 0 or more, not {epsilon}")
 
 
-@LOSSES.enter("epsilon_insensitive")
+@LOSSES.register("epsilon_insensitive")
 @term
 class EpsilonInsensitive:
     """max(0, |z - y| - epsilon): the loss of support vector regression; derivative at the kinks: 0.
@@ -173,7 +173,7 @@ class EpsilonInsensitive:
         return math.copysign(1.0, r) if abs(r) > self.epsilon else 0.0
 
 
-@LOSSES.enter("squared_epsilon_insensitive")
+@LOSSES.register("squared_epsilon_insensitive")
 @term
 class SquaredEpsilonInsensitive:
     """max(0, |z - y| - epsilon)^2. Source: Ho and Lin, Large-scale linear support vector regression (2012)."""

@@ -9,7 +9,7 @@ from ...compile.term import term
 from .loss_protocol import LOSSES
 
 
-@LOSSES.enter("softmax")
+@LOSSES.register("softmax")
 @term
 class Softmax:
     """log(sum_k exp(z_k)) - z_y for the class number y, from 0: multinomial logistic regression.

@@ -10,7 +10,7 @@ from ...errors import OptionError
 from .penalty_protocol import PENALTIES, check_strength, scale_within
 
 
-@PENALTIES.enter("box")
+@PENALTIES.register("box")
 @term
 class Box:
     """0 where lower <= w_j <= upper for all j, else infinity; prox: the nearest point of the box.
@@ -50,7 +50,7 @@ class Box:
         return False
 
 
-@PENALTIES.enter("nonnegative")
+@PENALTIES.register("nonnegative")
 @term
 class NonNegative:
     """alpha sum_j w_j where w_j >= 0 for all j, else infinity; prox: max(v - step alpha, 0).

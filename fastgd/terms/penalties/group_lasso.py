@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 TINY = 1e-300  # in place of a sum of squares of 0, as a divisor
 
 
-@PENALTIES.enter("group_lasso")
+@PENALTIES.register("group_lasso")
 @term
 class GroupLasso:
     """alpha sum_g sqrt(d_g) |w_g|_2, where w_g are the d_g coefficients of group g: the group lasso.

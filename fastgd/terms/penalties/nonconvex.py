@@ -15,7 +15,7 @@ from ...errors import OptionError
 from .penalty_protocol import PENALTIES, check_strength
 
 
-@PENALTIES.enter("mcp")
+@PENALTIES.register("mcp")
 @term
 class MCP:
     """sum_j alpha t_j - t_j^2 / (2 gamma) with t_j = min(|w_j|, gamma alpha): the minimax concave penalty.
@@ -54,7 +54,7 @@ class MCP:
             v[j] -= shrinkage if v[j] > 0.0 else -shrinkage
 
 
-@PENALTIES.enter("scad")
+@PENALTIES.register("scad")
 @term
 class SCAD:
     """sum_j alpha t_j - max(t_j - alpha, 0)^2 / (2 (gamma - 1)) with t_j = min(|w_j|, gamma alpha).
