@@ -170,7 +170,7 @@ def in_scaled_variables(params, gradient, preconditioner, d):
 
 
 @st.composite
-def metrics(draw, d):
+def preconditioners(draw, d):
     shift = draw(st.lists(st.integers(-32, 32).map(lambda k: k / 8), min_size=d, max_size=d))
     inverse = draw(st.lists(st.sampled_from([0.0625, 0.5, 1.0, 3.0, 8.0]), min_size=d, max_size=d))
     return Preconditioner(np.array(shift), np.array(inverse))
@@ -181,7 +181,7 @@ def metrics(draw, d):
 def test_update_in_scaled_and_centred_variables(name, data, d, has_intercept):
     random = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     l1, l2 = data.draw(st.sampled_from([(0.0, 0.0), (0.3, 0.0), (0.0, 0.5), (0.3, 0.5)]))
-    preconditioner = data.draw(metrics(d))
+    preconditioner = data.draw(preconditioners(d))
     if not has_intercept:
         preconditioner.shift[:] = 0.0  # no centring without an intercept
     p = d + has_intercept
@@ -209,7 +209,7 @@ def test_update_in_scaled_and_centred_variables(name, data, d, has_intercept):
 def test_prox_mapping_norm(data, d, has_intercept, stepsize):
     random = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     l1, l2 = data.draw(st.sampled_from([(0.0, 0.0), (0.3, 0.0), (0.0, 0.5), (0.3, 0.5)]))
-    preconditioner, p = data.draw(metrics(d)), d + has_intercept
+    preconditioner, p = data.draw(preconditioners(d)), d + has_intercept
     params, gradient = random.normal(size=p) * (random.random(p) < 0.8), random.normal(size=p)
     u, _, slopes, slope = in_scaled_variables(params.tolist(), gradient.tolist(), preconditioner, d)
     total = slope**2
