@@ -1,20 +1,20 @@
-"""How fast fastgd is, beside the memory bus and beside its peers: a file for each question, asked by `fastgd bench`."""
+"""Benchmarks of fastgd, run by `fastgd bench`: one file per question, compared with memory bandwidth and peers."""
 
-# Each is a module with ``measure(scale) -> Table``. In the order in which they are asked: bandwidth first, since a
-# process that has compiled and allocated much measures less of it.
+# The questions: each is a module with ``measure(scale) -> Table``. They run in this order, bandwidth first, since a
+# process that has compiled and allocated much measures a lower bandwidth.
 QUESTIONS = {
-    "roofline": "how fast this machine reads memory",
-    "gradient": "the batch gradient, beside that and beside NumPy and PyTorch",
-    "threads": "the batch gradient on all threads, beside one",
-    "sgd": "an epoch of SGD, beside scikit-learn and Vowpal Wabbit",
-    "sparse": "SGD and gradient on sparse rows, beside scikit-learn and SciPy",
-    "minibatch": "mini-batches of 32 rows, beside PyTorch and NumPy",
-    "command": "a whole `fastgd run` on a file, beside a NumPy script",
-    "startup": "seconds until a command is done",
-    "outputs": "several outputs or models at once, beside NumPy and beside one",
-    "own_loss": "a loss of one's own, beside the same one built in",
-    "time_to_accuracy": "seconds to an optimum, beside every peer (half an hour)",
-    "methods": "seconds to an optimum, method auto beside each of the others (20 minutes)",
+    "roofline": "memory bandwidth of this machine",
+    "gradient": "batch gradient, compared with the bandwidth, NumPy and PyTorch",
+    "threads": "batch gradient on all threads, compared with one",
+    "sgd": "an epoch of SGD, compared with scikit-learn and Vowpal Wabbit",
+    "sparse": "SGD and gradient on sparse rows, compared with scikit-learn and SciPy",
+    "minibatch": "mini-batches of 32 rows, compared with PyTorch and NumPy",
+    "command": "a complete `fastgd run` on a file, compared with a NumPy script",
+    "startup": "seconds until a command has finished",
+    "outputs": "several outputs or models at once, compared with NumPy and one by one",
+    "own_loss": "a user-defined loss, compared with the same built-in loss",
+    "time_to_accuracy": "seconds to the optimum, compared with all peers (30 minutes)",
+    "methods": "seconds to the optimum, method auto compared with the others (20 minutes)",
 }
-# Asked unless others are named: those of the table of goals.
+# The default questions: those with goals, and the roofline.
 USUAL = ("roofline", "gradient", "threads", "sgd", "sparse", "minibatch", "command")

@@ -1,4 +1,4 @@
-"""Asks the questions and collects the answers."""
+"""Runs the benchmarks and collects their tables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def ask(
     begins: Callable[[str], None] = lambda _question: None,
     ends: Callable[[Table], None] = lambda _table: None,
 ) -> dict[str, Table]:
-    """The table of each, one after the other; ``begins`` and ``ends`` are told how far it is."""
+    """The table of each question; ``begins`` and ``ends`` are called before and after each."""
     answers = {}
     for question in questions:
         begins(question)
@@ -28,6 +28,6 @@ def ask(
 
 
 def as_json(answers: dict[str, Table]) -> dict[str, Any]:
-    """All of it, for programs."""
+    """Machine, tables and goals as JSON."""
     tables = {name: {"title": table.title, "records": table.records()} for name, table in answers.items()}
     return {"machine": describe(), **tables, "goals": against_goals(answers).records()}

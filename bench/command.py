@@ -1,4 +1,4 @@
-"""A whole ``fastgd run`` on a file, beside a script that does the same with NumPy."""
+"""Question: how fast is a complete ``fastgd run`` on a file, compared with the same in a NumPy script?"""
 
 from __future__ import annotations
 
@@ -35,11 +35,12 @@ print(w, b)
 
 
 def process(*words: str):
+    """A function that runs Python with these arguments."""
     return lambda: subprocess.run([sys.executable, *words], check=True, capture_output=True)
 
 
 def measure(scale: Scale) -> Table:
-    """Whole processes, kernels compiled."""
+    """Seconds of complete processes, with compiled kernels."""
     n = N_SAMPLES // 4 if scale.quick else N_SAMPLES
     title = f"{EPOCHS} epochs of mini-batch {BATCH} on a .npy of {n:,} x {WIDTH}, whole processes"
     table = Table(title, ("who", "seconds", "fastgd is times faster", "spread"))

@@ -1,4 +1,4 @@
-"""How long a solver takes to a target: the time of its whole fit with the fewest iterations that get there."""
+"""Time of a solver to a target objective: that of its shortest complete fit that reaches the target."""
 
 from __future__ import annotations
 
@@ -13,36 +13,38 @@ from typing import Any
 from .timing import PAUSE
 
 MOST_ITERATIONS = 4096
-ROUNDS = 3  # a short fit's time is the median of so many
-SHORT = 3.0
-# A fit may be slower by chance: only one that takes so many times as long as the fastest so far is beaten.
+# Fits shorter than SHORT seconds are timed ROUNDS times.
+ROUNDS, SHORT = 3, 3.0
+# A solver is slower than the fastest so far if it takes this many times as long.
 BEATEN = 1.2
-# The first steps of some solvers are all rejected; later, the same objective twice says that it has stopped by itself.
+# Relative difference of two objectives below which a solver has stopped by itself; not tested in its first iterations,
+# which some solvers reject.
 SAME, FIRST_REJECTED = 1e-15, 8
+# Fewer iterations do not predict the time per iteration.
 FEW = 4
 
 
 @dataclass(frozen=True)
 class Finish:
-    """One that reached the target: its fits, the seconds of the one that did, and how many iterations it had."""
+    """A fit that reached the target: its solver, seconds and iterations."""
 
     fits: Fits
     seconds: float
     iterations: int
 
     def again(self) -> object:
-        """That fit once more."""
+        """Repeat the fit."""
         return self.fits.solve(self.iterations)
 
 
 def settle() -> None:
-    """Spare what is there by now from being looked through before each fit, which takes longer than a short one."""
+    """Exclude existing objects from garbage collection, which takes longer than a short fit."""
     gc.collect()
     gc.freeze()
 
 
 class Fits:
-    """The fits of one solver: each number of iterations is tried once, whatever targets it is tried for."""
+    """The fits of one solver, by number of iterations; each is run once and reused for all targets."""
 
     def __init__(
         self,
@@ -57,13 +59,13 @@ class Fits:
         self._medians: dict[int, float] = {}
 
     def at(self, iterations: int) -> tuple[float, float]:
-        """The seconds of the fit, and the objective that it ends with: infinite where the solver gave up."""
+        """Seconds and final objective of a fit; an infinite objective if the solver failed."""
         if iterations not in self._known:
             self._known[iterations] = self._fit(iterations)
         return self._known[iterations]
 
     def seconds(self, iterations: int) -> float:
-        """The median of some fits, where they are short."""
+        """Median seconds of the fit; a long one is timed once."""
         if iterations not in self._medians:
             first = self.at(iterations)[0]
             again = ROUNDS - 1 if first < SHORT else 0
@@ -77,15 +79,15 @@ class Fits:
         began = time.perf_counter()
         try:
             outcome = self.solve(iterations)
-        except Exception:  # each solver has errors of its own for numbers that it cannot handle
+        except Exception:  # solvers raise various errors for numerical problems
             return time.perf_counter() - began, math.inf
         return time.perf_counter() - began, self._objective(outcome)
 
 
 def finish(fits: Fits, target: float, limit: float, to_beat: float = math.inf) -> Finish | None:
-    """The fit with the fewest iterations, to a tenth, that gets to ``target``, or None where it is given up.
+    """The fit with the fewest iterations, within 10 %, that reaches ``target``; None if the search is abandoned.
 
-    That is where the next fit would take all so far beyond ``limit`` seconds, or itself much longer than ``to_beat``.
+    It is abandoned if all fits together would exceed ``limit`` seconds, or the next fit ``to_beat`` by far.
     """
     reached = _first_to_reach(fits, target, limit, to_beat)
     if reached is None:
@@ -102,7 +104,7 @@ def finish(fits: Fits, target: float, limit: float, to_beat: float = math.inf) -
 
 
 def _first_to_reach(fits: Fits, target: float, limit: float, to_beat: float) -> tuple[int, int] | None:
-    """The last number of iterations tried that was too few, and the first that was not."""
+    """The largest number of iterations that was too few, and the first that was enough."""
     low, iterations, total, before = 0, 1, 0.0, math.inf
     while True:
         seconds, objective = fits.at(iterations)
@@ -120,7 +122,7 @@ def _first_to_reach(fits: Fits, target: float, limit: float, to_beat: float) -> 
 
 
 def _next(iterations: int, seconds: float, allowed: float, most: int) -> int:
-    """Twice as many, or as many as may take the seconds allowed; few tell little of what one of them takes."""
+    """The next number of iterations: twice as many, or as many as fit into ``allowed`` seconds."""
     if seconds > allowed:
         return 0
     affordable = iterations * allowed / seconds if iterations >= FEW else math.inf

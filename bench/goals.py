@@ -1,4 +1,4 @@
-"""What fastgd means to reach, as ratios, beside what one run measured: the table that `make bench` ends with."""
+"""Performance goals as ratios, compared with the measurements: the last table of `fastgd bench`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Goal:
-    """A number to reach, and one not to fall below, of all records of ``question`` that ``concerns`` says yes to."""
+    """A goal and a minimum for ``column`` in all records of ``question`` for which ``concerns`` is true."""
 
     what: str
     question: str
@@ -24,7 +24,7 @@ class Goal:
 
 
 def wide(record: Record, dtype: str, least: int, most: int, *losses: str) -> bool:
-    """Whether it is of large X, of that type, those widths and losses."""
+    """Whether the record is for large X of this type, these widths and losses."""
     large = record["MB"] > 50 and record["dtype"] == dtype
     return large and least <= record["d"] <= most and record["loss"] in (losses or ("half_squared", "logistic"))
 
@@ -74,7 +74,7 @@ GOALS = (
 
 
 def measured(answers: dict[str, Table]) -> Iterator[tuple[Goal, list[float]]]:
-    """Each goal with the numbers that concern it, those of questions that were not asked left out."""
+    """Each goal with its measured numbers; goals of questions that were not run are omitted."""
     for goal in GOALS:
         if goal.question in answers:
             records = answers[goal.question].records()
@@ -82,13 +82,13 @@ def measured(answers: dict[str, Table]) -> Iterator[tuple[Goal, list[float]]]:
 
 
 def verdict(goal: Goal, numbers: list[float]) -> str:
-    """By the worst of them."""
+    """Judged by the worst number."""
     worst = min(numbers)
-    return "reached" if worst >= goal.goal else "missed" if worst >= goal.floor else "below the least"
+    return "reached" if worst >= goal.goal else "missed" if worst >= goal.floor else "below the minimum"
 
 
 def against_goals(answers: dict[str, Table]) -> Table:
-    """From the worst number to the best of each goal."""
+    """A table of the goals, with the range of the measured numbers."""
     table = Table("Goals", ("what", "goal", "not below", "measured", ""))
     for goal, numbers in measured(answers):
         numbers = [number for number in numbers if number is not None]

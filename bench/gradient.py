@@ -1,16 +1,16 @@
-"""The batch gradient beside the roofline, NumPy's two products and PyTorch, for narrow X and for wide."""
+"""Question: how fast is the batch gradient, compared with the roofline, NumPy and PyTorch, for narrow and wide X?"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import numpy as np
+from fastgd.objective.evaluations import Evaluations
+from fastgd.objective.problem import Problem
 
 from fastgd.kernels.row_access import CSR
 from fastgd.kernels.row_targets import Targets
 from fastgd.losses import LOSSES
-from fastgd.objective.evaluations import Evaluations
-from fastgd.objective.problem import Problem
 from fastgd.penalties import ElasticNet
 
 from .roofline import fastest, readers
@@ -22,17 +22,17 @@ from .torch_peer import compiled_gradient, eager_gradient
 WIDTHS = (2, 4, 8, 16, 28, 54, 100, 200, 500, 2000)
 LOGISTIC = (2, 8, 28, 54, 100, 500)
 COLUMNS = ("dtype", "d", "loss", "MB", "GB/s", "of the roofline", "x NumPy", "x PyTorch", "x compiled", "spread")
-SMALL = 1_000_000  # bytes; in the caches
+SMALL = 1_000_000  # bytes; fits into the caches
 
 
 def gradient_of(X: np.ndarray | CSR, y: np.ndarray, loss: str) -> Callable[[], object]:
-    """The gradient at zero weights as `fit` takes it."""
+    """The gradient at zero, as `fit` computes it."""
     problem = Problem(X, Targets(y), LOSSES.resolve(loss), ElasticNet(), fit_intercept=False)
     return again(problem, problem.zeros())
 
 
 def again(problem: Problem, params: np.ndarray) -> Callable[[], object]:
-    """The gradient at ``params``, and not remembered from the last time."""
+    """The gradient at ``params``, computed again at every call."""
 
     def run() -> object:
         problem.evaluations = Evaluations()
@@ -42,7 +42,7 @@ def again(problem: Problem, params: np.ndarray) -> Callable[[], object]:
 
 
 def numpy_gradient(X: np.ndarray, y: np.ndarray, loss: str) -> Callable[[], object]:
-    """The two products, and between them what the loss needs, in the type of X."""
+    """The gradient with two matrix products, in the type of X."""
     y, w = y.astype(X.dtype), np.zeros(X.shape[1], X.dtype)
     if loss == "logistic":
         return lambda: X.T @ (-y / (1 + np.exp(y * (X @ w))))
@@ -50,6 +50,7 @@ def numpy_gradient(X: np.ndarray, y: np.ndarray, loss: str) -> Callable[[], obje
 
 
 def data(n: int, width: int, dtype: str, loss: str) -> tuple[np.ndarray, np.ndarray]:
+    """Random X and y."""
     random = np.random.default_rng(0)
     X = random.standard_normal((n, width), dtype=np.dtype(dtype).type)
     y = random.standard_normal(n)
@@ -57,6 +58,7 @@ def data(n: int, width: int, dtype: str, loss: str) -> tuple[np.ndarray, np.ndar
 
 
 def row(width: int, dtype: str, loss: str, size: int, rounds: int) -> tuple[object, ...]:
+    """The row of the table for one case."""
     X, y = data(size // (width * np.dtype(dtype).itemsize), width, dtype, loss)
     candidates = {
         "fastgd": gradient_of(X, y, loss),
@@ -73,7 +75,7 @@ def row(width: int, dtype: str, loss: str, size: int, rounds: int) -> tuple[obje
 
 
 def measure(scale: Scale) -> Table:
-    """Large X at each width, and small X for what a call costs."""
+    """Large X of each width, and small X for the overhead of a call."""
     title = "Batch gradient on all threads; x: times faster than that peer"
     size, rounds = scale.matrix_bytes, scale.rounds(15)
     cases = [(width, dtype, "half_squared", size) for dtype in ("float64", "float32") for width in scale.some(*WIDTHS)]

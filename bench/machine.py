@@ -1,4 +1,4 @@
-"""What the numbers were measured on, and with."""
+"""The machine and the package versions of a measurement."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import numba
 
 OURS = ("numba", "numpy", "scipy", "pyarrow")
-# The names that packages are installed under, and what their makers call them.
+# Distribution names of the peers, and their display names.
 PEERS = {
     "scikit-learn": "scikit-learn",
     "torch": "PyTorch",
@@ -25,7 +25,7 @@ PEERS = {
 
 @cache
 def version(package: str) -> str | None:
-    """The installed version, None where it is not."""
+    """The installed version; None if it is not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -37,7 +37,7 @@ def has(package: str) -> bool:
 
 
 def describe() -> dict[str, Any]:
-    """Processor, threads, versions."""
+    """Processor, threads and versions."""
     import llvmlite.binding as llvm
 
     from fastgd import __version__
@@ -53,12 +53,12 @@ def describe() -> dict[str, Any]:
         "python": platform.python_version(),
         "fastgd": __version__,
         "packages": {name: version(name) for name in OURS},
-        "peers": {said: version(package) for package, said in PEERS.items()},
+        "peers": {name: version(package) for package, name in PEERS.items()},
     }
 
 
 def processor() -> str:
-    """Its maker's name for it, where the system tells."""
+    """The model name of the processor, if the system provides it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -67,7 +67,7 @@ def processor() -> str:
 
 
 def in_words(machine: dict[str, Any]) -> str:
-    """`describe`, for people."""
+    """The facts of `describe` as text."""
     cores = f"{machine['cores']} cores, {machine['threads']} threads ({machine['threading_layer']})"
     packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
     peers = ", ".join(f"{name} {number}" for name, number in machine["peers"].items() if number)

@@ -1,4 +1,4 @@
-"""Mini-batches of 32 rows: fastgd beside the loops that people write in PyTorch and NumPy."""
+"""Question: how fast are mini-batches of 32 rows, compared with loops in PyTorch and NumPy?"""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def with_numpy(X: np.ndarray, y: np.ndarray) -> Callable[[int], object]:
 
 
 def measure(scale: Scale) -> Table:
-    """Nanoseconds a row, and times faster than each peer."""
+    """Nanoseconds per row, and the ratio to each peer."""
     title = f"Mini-batches of {BATCH} rows, {N_SAMPLES:,} x {WIDTH}, half_squared"
     table = Table(title, ("who", "ns a row", "fastgd is times faster", "spread"))
     X, y = linear(N_SAMPLES, WIDTH)

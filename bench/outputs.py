@@ -1,13 +1,13 @@
-"""Several outputs in one pass over X: softmax beside NumPy's two products, and models side by side beside one."""
+"""Question: how fast are several outputs in one pass over X? Softmax against NumPy, several models against one."""
 
 from __future__ import annotations
 
 import numpy as np
+from fastgd.objective.problem import Problem
 
 import fastgd
 from fastgd.kernels.row_targets import Targets
 from fastgd.losses import LOSSES
-from fastgd.objective.problem import Problem
 from fastgd.penalties import ElasticNet
 
 from .gradient import again
@@ -21,6 +21,7 @@ EPOCHS = 10
 
 
 def softmax(n_classes: int, dtype: str) -> dict[str, Timing]:
+    """Timings of the softmax gradient in fastgd and NumPy."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((N_SAMPLES, N_FEATURES), dtype=np.dtype(dtype).type)
     y = rng.integers(0, n_classes, N_SAMPLES)
@@ -41,6 +42,7 @@ def softmax(n_classes: int, dtype: str) -> dict[str, Timing]:
 
 
 def side_by_side(method: str) -> dict[str, Timing]:
+    """Timings of fitting ``MODELS`` models together, and one model."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((N_SAMPLES, N_FEATURES))
     y = X @ rng.standard_normal(N_FEATURES) + rng.standard_normal(N_SAMPLES)
@@ -54,7 +56,7 @@ def side_by_side(method: str) -> dict[str, Timing]:
 
 
 def measure(scale: Scale) -> Table:
-    """Milliseconds of a gradient of softmax, and of fits of one model and of several."""
+    """Milliseconds of softmax gradients, and of fits of several models."""
     table = Table(
         f"Several outputs, {N_SAMPLES:,} x {N_FEATURES}",
         ("what", "fastgd, ms", "beside", "its ms", "times faster", "spread"),

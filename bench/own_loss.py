@@ -1,4 +1,4 @@
-"""A loss of one's own beside the same one built in: epochs of each method, by turns."""
+"""Question: how fast is a user-defined loss, compared with the same built-in loss?"""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ N_SAMPLES, N_FEATURES, EPOCHS = 400_000, 28, 10
 
 @fastgd.term
 class MyHuber:
-    """As `Huber`, in a user's words."""
+    """`Huber` as a user would write it."""
 
     delta: float = 1.35
 
@@ -36,7 +36,7 @@ class MyHuber:
 
 @fastgd.term
 class MyPoisson:
-    """As `Poisson`."""
+    """`Poisson` as a user would write it."""
 
     def value(self, y: float, z: float) -> float:
         return math.exp(z) - y * z
@@ -64,7 +64,7 @@ def row(own: object, built_in: str, method: str, rounds: int) -> tuple[object, .
 
 
 def measure(scale: Scale) -> Table:
-    """Nanoseconds a row."""
+    """Nanoseconds per row."""
     title = f"A loss of one's own, {N_SAMPLES:,} x {N_FEATURES}"
     columns = ("loss", "method", "own, ns a row", "built in, ns a row", "own / built in", "spread")
     pairs, methods, rounds = (

@@ -1,6 +1,6 @@
-"""Other solvers of the same objective: each takes a `Race` and gives the weights after so many iterations.
+"""Other solvers of the same objective: each takes a `Race` and returns a function from iterations to the parameters.
 
-What a user can do once for many fits, as to lay X out as the solver wants it, is done before its time begins.
+Preparations that a user does once for many fits, such as converting X, are not timed.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import scipy.sparse as sp
 from . import optional_peers
 from .problems import HUBER_DELTA, Peer, Race, Solve, Weights
 
-# Solvers that need a matrix of n_features x n_features, or do not run on sparse rows.
-MOST_COLUMNS = 5_000
-# They have no iterations: one fit is all there is to try.
+# Limit for solvers that need a matrix of n_features x n_features or do not support sparse rows.
+MAX_COLUMNS = 5_000
+# Direct solvers, without iterations.
 DIRECT = ("Ridge cholesky", "Ridge svd")
 OPTIONAL: dict[str, Callable[[Race], dict[str, Peer]]] = {
     "skglm": optional_peers.skglm,
@@ -28,12 +28,12 @@ OPTIONAL: dict[str, Callable[[Race], dict[str, Peer]]] = {
 
 
 def solvers_of_scikit_learn(race: Race) -> dict[str, Peer]:
-    """Those that can solve it; first the ones that are fast on most problems, since they cut the others short."""
+    """The solvers of scikit-learn for this race; usually fast ones first, to limit the time of others."""
     return _of_scikit_learn(race) if missing("sklearn") is None else {}
 
 
 def other_peers(race: Race) -> dict[str, Peer]:
-    """Those of the packages that are there."""
+    """The solvers of the installed optional packages."""
     found: dict[str, Peer] = {}
     for package, peers in OPTIONAL.items():
         if missing(package) is None:
@@ -43,16 +43,16 @@ def other_peers(race: Race) -> dict[str, Peer]:
 
 @functools.cache
 def missing(package: str) -> str | None:
-    """Why it cannot be imported, if it cannot."""
+    """Why the package cannot be imported; None if it can."""
     try:
         importlib.import_module(package)
-    except Exception as error:  # built against another NumPy, a library that is not there, ...
+    except Exception as error:  # for example built for another NumPy, or a missing library
         return f"{package} ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
     return None
 
 
 def _of_scikit_learn(race: Race) -> dict[str, Peer]:
-    is_sparse, narrow = sp.issparse(race.X), race.X.shape[1] <= MOST_COLUMNS
+    is_sparse, narrow = sp.issparse(race.X), race.X.shape[1] <= MAX_COLUMNS
     found: dict[str, Peer] = {}
     if race.loss == "logistic":
         for solver in ("lbfgs", "newton-cholesky", "newton-cg", "liblinear", "sag", "saga"):
@@ -71,7 +71,7 @@ def _of_scikit_learn(race: Race) -> dict[str, Peer]:
 def _logistic(solver: str, race: Race) -> Solve:
     from sklearn.linear_model import LogisticRegression
 
-    # liblinear penalises the intercept, but the less the larger the constant that stands for it.
+    # liblinear penalises the intercept; the larger intercept_scaling, the smaller the effect.
     more = {"intercept_scaling": 100.0} if solver == "liblinear" else {}
     C = 1 / (race.alpha * race.n_samples)
     return lambda max_iter: _fitted(LogisticRegression(C=C, solver=solver, max_iter=max_iter, tol=1e-14, **more), race)
@@ -89,7 +89,7 @@ def _sgd(race: Race) -> Solve:
 
     model, settings = {
         "logistic": (SGDClassifier, {"loss": "log_loss", "alpha": race.alpha}),
-        "squared": (SGDRegressor, {"alpha": race.alpha / 2}),  # scikit-learn's loss is half of it
+        "squared": (SGDRegressor, {"alpha": race.alpha / 2}),  # scikit-learn's squared loss is half of fastgd's
         "huber": (SGDRegressor, {"loss": "huber", "epsilon": HUBER_DELTA, "alpha": race.alpha}),
     }[race.loss]
     return lambda max_iter: _fitted(model(max_iter=max_iter, tol=None, **settings), race)
@@ -97,6 +97,6 @@ def _sgd(race: Race) -> Solve:
 
 def _fitted(model: Any, race: Race) -> Weights:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that max_iter was reached is the point
+        warnings.simplefilter("ignore")  # reaching max_iter is intended
         model.fit(race.X, race.y)
     return model.coef_, model.intercept_

@@ -1,4 +1,4 @@
-"""The batch gradient against the roofline, and how many times faster than each peer: one picture."""
+"""A figure of the batch gradient against the roofline, and of the speed ratio to each peer."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from fastgd.show.plots.style import BLUE, GREEN, VERMILION, new_figure
 
 from .table import Table
 
-COLOURS = {"float64": BLUE, "float32": VERMILION}  # in grey they are told apart by their markers
+COLOURS = {"float64": BLUE, "float32": VERMILION}  # markers distinguish them without colour
 MARKERS = {("float64", "half_squared"): "o-", ("float32", "half_squared"): "s-", ("float64", "logistic"): "o--"}
 BAR = GREEN
 
 
 def draw(answers: dict[str, Table], path: str, machine: dict[str, Any]) -> None:
-    """Write the picture to ``path``, in the format that its ending says."""
+    """Write the figure to ``path``, in the format of its suffix."""
     figure = new_figure(12, 5)
     left, right = figure.subplots(1, 2)
     _speeds(left, answers)
@@ -44,7 +44,7 @@ def _ratios(axes: Any, answers: dict[str, Table]) -> None:
     for k, (_, ratio) in enumerate(bars):
         axes.text(ratio, k, f" {ratio:.3g}", va="center", fontsize=8)
     axes.axvline(1, color="black", linewidth=0.8)
-    axes.set(xscale="log", xlabel="times faster", title="Beside peers")
+    axes.set(xscale="log", xlabel="times faster", title="Compared with peers")
     axes.margins(x=0.15)
 
 

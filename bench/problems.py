@@ -1,4 +1,4 @@
-"""The problems that methods race on: data, loss and alpha, and what the objective is worth, in plain NumPy."""
+"""The problems of the races between solvers: data, loss, alpha, and the objective in NumPy."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import scipy.sparse as sp
 HUBER_DELTA = 1.35
 
 Weights = tuple[np.ndarray, Any]
-Solve = Callable[[int], Weights]  # from the most iterations it may take
+Solve = Callable[[int], Weights]  # from the maximum number of iterations
 
 
 @dataclass(frozen=True)
 class Race:
-    """Minimise the mean loss plus alpha / 2 |w|^2 over w and a free intercept; labels are -1 and +1."""
+    """Minimise the mean loss plus alpha / 2 |w|^2 over w and an unpenalised intercept; labels are -1 and +1."""
 
     name: str
     X: Any
@@ -52,11 +52,11 @@ class Race:
         return float(minimize_scalar(self._mean_loss).fun)
 
     def head(self, n: int = 2_000) -> Race:
-        """Its first rows."""
+        """A race on the first n rows."""
         return replace(self, X=self.X[:n], y=self.y[:n])
 
     def rescaled(self) -> Race:
-        """The same rows with each column in a unit of its own, from a thousandth to a thousand times as large."""
+        """The same race with each column multiplied by a random factor from 1e-3 to 1e3."""
         scale = 10.0 ** np.random.default_rng(3).uniform(-3, 3, self.X.shape[1])
         X = sp.csr_array(self.X @ sp.diags_array(scale)) if sp.issparse(self.X) else self.X * scale
         return replace(self, name=f"{self.name}, rescaled", X=X)
@@ -66,7 +66,7 @@ Peer = Callable[[Race], Solve]
 
 
 def autoregressive(n: int, d: int, rho: float, loss: str, alpha: float) -> Race:
-    """Columns of which each has the correlation ``rho`` with the one before."""
+    """A race on Gaussian columns; neighbouring columns have the correlation ``rho``."""
     random = np.random.default_rng(0)
     X = random.standard_normal((n, d))
     for j in range(1, d):
@@ -76,7 +76,7 @@ def autoregressive(n: int, d: int, rho: float, loss: str, alpha: float) -> Race:
 
 
 def sparse(n: int = 400_000, d: int = 47_000, values: int = 76, alpha: float | None = None) -> Race:
-    """Rows as those of rcv1: few columns in most rows, many in few, all rows of length 1."""
+    """A race on sparse rows like those of rcv1: most columns are rare, and all rows have norm 1."""
     random = np.random.default_rng(0)
     columns = (d * random.random(n * values) ** 3).astype(np.int32)
     indptr = np.arange(n + 1, dtype=np.int32) * values
@@ -97,7 +97,7 @@ def _target(random: np.random.Generator, z: np.ndarray, loss: str) -> np.ndarray
 
 
 def a9a(folder: str) -> Race:
-    """The census rows of LIBSVM's collection, 32,561 x 123, from a9a.svm.gz."""
+    """A race on a9a (census data) from the LIBSVM collection, 32,561 x 123, in a9a.svm.gz."""
     import fastgd
 
     table = fastgd.open(os.path.join(folder, "a9a.svm.gz"))
@@ -106,19 +106,20 @@ def a9a(folder: str) -> Race:
 
 
 def races(n: int = 500_000) -> Iterator[Race]:
-    """All problems, one at a time, each followed by its rescaled form, the largest with ``n`` rows.
+    """All races, each followed by its rescaled form; the largest have ``n`` rows.
 
-    a9a is among them where FASTGD_DATA says where it is; FASTGD_RACES takes those alone whose names contain it.
+    a9a is included if the environment variable FASTGD_DATA is the folder with its file. FASTGD_RACES selects the races
+    whose names contain it.
     """
     chosen = os.environ.get("FASTGD_RACES", "")
-    for race in _as_they_are(n):
+    for race in _unscaled(n):
         if chosen in race.name:
             yield race
         if chosen in f"{race.name}, rescaled":
             yield race.rescaled()
 
 
-def _as_they_are(n: int) -> Iterator[Race]:
+def _unscaled(n: int) -> Iterator[Race]:
     for loss in ("logistic", "squared", "huber"):
         yield autoregressive(n, 54, 0.6, loss, 1 / n)
         yield autoregressive(n, 54, 0.9, loss, 0.01 / n)
@@ -127,4 +128,4 @@ def _as_they_are(n: int) -> Iterator[Race]:
     if folder := os.environ.get("FASTGD_DATA"):
         yield a9a(folder)
     else:
-        print("a9a: not measured, since FASTGD_DATA names no folder with a9a.svm.gz", file=sys.stderr)
+        print("a9a: not measured; set FASTGD_DATA to the folder of a9a.svm.gz", file=sys.stderr)

@@ -1,7 +1,7 @@
-"""How fast this machine reads memory: the limit for kernels that use each value of X once.
+"""Question: how fast does this machine read memory? This limits kernels that use each value of X once.
 
-The roofline is the better of a sum in many streams and BLAS's ``X @ w`` (Williams, Waterman and Patterson, Roofline:
-an insightful visual performance model, 2009, draw the limit of arithmetic beside it).
+The roofline is the faster of a sum in several streams and BLAS's ``X @ w``. Source: Williams, Waterman and Patterson,
+Roofline: an insightful visual performance model (2009).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ WIDTH = 100  # of the matrix that X @ w reads
 
 @parallel_kernel
 def read(X, sums):
-    """Sum X in four streams for each of 64 chunks: reading, and as little else as can be."""
+    """Sum X in four streams for each of 64 chunks, which does little more than read."""
     n = X.shape[0]
     for c in prange(64):
         chunk = X[c * (n // 64) : (c + 1) * (n // 64)]
@@ -44,12 +44,12 @@ def readers(X: np.ndarray) -> dict[str, Callable[[], object]]:
 
 
 def fastest(timings: dict[str, Timing]) -> Timing:
-    """The better of the two."""
+    """The faster of the two."""
     return min(timings["sum"], timings["X @ w"], key=lambda timing: timing.median)
 
 
 def measure(scale: Scale) -> Table:
-    """GB/s of each way, in each type, on one thread and on all."""
+    """GB/s of both ways to read, for each type, on one thread and on all."""
     table = Table(
         f"Reading {scale.matrix_bytes / 1e6:.0f} MB, GB/s", ("dtype", "threads", "sum", "X @ w", "roofline", "spread")
     )

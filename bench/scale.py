@@ -1,4 +1,4 @@
-"""How large the benchmarks are: the full one, or a quick one for a first look."""
+"""The size of the benchmarks: full, or quick for a first impression."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Scale:
-    """``quick``: smaller data, fewer widths and rounds; its numbers are rough."""
+    """``quick``: smaller data, fewer widths and rounds, and so rough numbers."""
 
     quick: bool = False
 
     @property
     def matrix_bytes(self) -> int:
-        """Far more than any cache."""
+        """Size of X, much larger than the caches."""
         return 100_000_000 if self.quick else 200_000_000
 
     def rounds(self, usual: int) -> int:
+        """A third of the usual rounds if quick, at least 3."""
         return max(3, usual // 3) if self.quick else usual
 
     def some(self, *values: int) -> tuple[int, ...]:
-        """Every other one of them where a quick look is enough, the last always."""
+        """All values; if quick, every other one and the last."""
         return tuple(value for k, value in enumerate(values) if not self.quick or k % 2 or k == len(values) - 1)

@@ -1,4 +1,7 @@
-"""An epoch of SGD beside scikit-learn's and Vowpal Wabbit's: rows shuffled (not Vowpal Wabbit's), the loss summed."""
+"""Question: how fast is an epoch of SGD, compared with scikit-learn and Vowpal Wabbit?
+
+All compute the loss, and all but Vowpal Wabbit shuffle the rows.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,8 @@ from .vowpal_wabbit_peer import passes_over, write
 WIDTHS = (3, 10, 28, 54, 100, 500)
 VALUES = 20_000_000
 RATE, ALPHA = 1e-4, 1e-4
-# Vowpal Wabbit reads a file of its own. Every row takes as long as any other, so that a small one tells.
-ITS_WIDTH, ITS_ROWS = 54, 50_000
+# Size of the file for Vowpal Wabbit; a small one is enough, since all rows take the same time.
+VW_WIDTH, VW_ROWS = 54, 50_000
 COLUMNS = ("X", "loss", "fastgd, ns a row", "peer", "its ns a row", "times faster", "spread")
 
 Run = Callable[[int], object]
@@ -59,16 +62,16 @@ def linear(n: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     return X, X @ random.standard_normal(width) + random.standard_normal(n)
 
 
-def beside_vowpal_wabbit(rounds: int) -> tuple[object, ...]:
-    X, y = linear(ITS_ROWS, ITS_WIDTH)
+def compare_vowpal_wabbit(rounds: int) -> tuple[object, ...]:
+    X, y = linear(VW_ROWS, VW_WIDTH)
     with tempfile.TemporaryDirectory() as folder:
         write(X, y, Path(folder, "rows.vw"))
         theirs = passes_over(Path(folder, "rows.vw"), rate=RATE, l2=ALPHA)
-        return compare(f"{ITS_ROWS:,} x {ITS_WIDTH}", X, y, "squared", "Vowpal Wabbit", theirs, rounds)
+        return compare(f"{VW_ROWS:,} x {VW_WIDTH}", X, y, "squared", "Vowpal Wabbit", theirs, rounds)
 
 
 def measure(scale: Scale) -> Table:
-    """Beside each peer that is installed."""
+    """Compared with each installed peer."""
     table = Table("An epoch of SGD", COLUMNS)
     rounds = scale.rounds(7)
     if has("scikit-learn"):
@@ -78,5 +81,5 @@ def measure(scale: Scale) -> Table:
                 name = f"{len(X):,} x {width}"
                 table.rows.append(compare(name, X, y, loss, "scikit-learn", scikit_learn(X, y, loss), rounds))
     if has("vowpalwabbit"):
-        table.rows.append(beside_vowpal_wabbit(rounds))
+        table.rows.append(compare_vowpal_wabbit(rounds))
     return table

@@ -1,11 +1,11 @@
-"""Sparse rows, of the shape of rcv1: an epoch of SGD beside scikit-learn's, a gradient beside SciPy's products."""
+"""Question: how fast are SGD and the gradient on sparse rows like rcv1, compared with scikit-learn and SciPy?"""
 
 from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
 
-from fastgd.data.matrix import as_matrix
+from fastgd.data.feature_matrix import as_matrix
 
 from .gradient import gradient_of
 from .machine import has
@@ -18,7 +18,7 @@ N_SAMPLES, N_FEATURES, VALUES = 400_000, 47_000, 76
 
 
 def rows_like_rcv1(n: int) -> sp.csr_array:
-    """As many values in each row, in columns anywhere."""
+    """Sparse rows with ``VALUES`` values each, in random columns."""
     random = np.random.default_rng(0)
     indices = np.sort(random.integers(0, N_FEATURES, (n, VALUES)), axis=1).astype(np.int32).ravel()
     indptr = np.arange(n + 1, dtype=np.int32) * VALUES
@@ -38,7 +38,7 @@ def gradients(X: sp.csr_array, y: np.ndarray, rounds: int) -> dict[str, Timing]:
 
 
 def measure(scale: Scale) -> Table:
-    """Nanoseconds a stored value."""
+    """Nanoseconds per stored value."""
     n = N_SAMPLES // 4 if scale.quick else N_SAMPLES
     X, y = rows_like_rcv1(n), (np.random.default_rng(1).random(n) > 0.5).astype(float)
     title = f"Sparse rows, {n:,} x {N_FEATURES:,} with {VALUES} values each, logistic"

@@ -1,4 +1,4 @@
-"""How long one waits for a command: whole processes, by turns with the least that any such process can take."""
+"""Question: how many seconds does a command take? Complete processes, compared with the minimum for such a process."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ TRIVIAL = "import numba\n@numba.njit(cache=True)\ndef f(x):\n    return x + 1\nf
 
 
 def command(*words: str, cache: str | None = None):
+    """A function that runs Python with these arguments."""
     environment = {**os.environ, **({"NUMBA_CACHE_DIR": cache} if cache else {})}
     return lambda: subprocess.run([sys.executable, *words], check=True, capture_output=True, env=environment)
 
 
 def first_run() -> None:
-    """With nothing compiled: a fresh cache each time."""
+    """A run with an empty cache, which compiles all kernels."""
     with tempfile.TemporaryDirectory() as folder:
         command("-m", "fastgd_cli", "run", "--method", "minibatch", cache=folder)()
 
 
 def measure(scale: Scale) -> Table:
-    """Whole processes; "more" is beyond the one that it is beside."""
+    """Seconds of complete processes; "more" is the difference to the process in "beside"."""
     table = Table("Seconds until a command is done", ("command", "seconds", "beside", "its seconds", "more"))
     with tempfile.TemporaryDirectory() as folder:
         trivial = Path(folder, "trivial.py")
@@ -42,9 +43,9 @@ def measure(scale: Scale) -> Table:
             rounds=scale.rounds(9),
         )
     pairs = (("fastgd --help", "python -c pass"), ("fastgd run tutorial", "a script with one cached kernel"))
-    for name, least in pairs:
-        more = timings[name].less(timings[least]).median
-        table.rows.append((name, timings[name].median, least, timings[least].median, more))
+    for name, base in pairs:
+        more = timings[name].less(timings[base]).median
+        table.rows.append((name, timings[name].median, base, timings[base].median, more))
     first = in_turn({"first": first_run}, rounds=3)["first"]
     table.rows.append(("fastgd run --method minibatch, nothing compiled", first.median, None, None, None))
     return table

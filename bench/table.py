@@ -1,4 +1,4 @@
-"""What a question is answered with: a table for people, records for programs."""
+"""The table that answers a question, printed as text or as JSON records."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass
 class Table:
-    """Rows of numbers and words under ``columns``, which say their units; None is for what was not measured."""
+    """Rows of numbers and text. ``columns`` include the units; None means not measured."""
 
     title: str
     columns: tuple[str, ...]
@@ -23,7 +23,7 @@ class Table:
     def __str__(self) -> str:
         cells = [self.columns, *(tuple(map(shown, row)) for row in self.rows)]
         widths = [max(len(row[k]) for row in cells) for k in range(len(self.columns))]
-        # Words to the left, numbers to the right.
+        # Columns of text are left-aligned, numbers right-aligned.
         left = [all(isinstance(row[k], str) for row in self.rows) for k in range(len(self.columns))]
         lines = [
             "  ".join(c.ljust(w) if words else c.rjust(w) for c, w, words in zip(row, widths, left, strict=True))
@@ -32,13 +32,13 @@ class Table:
         return "\n".join([self.title, "", *map(str.rstrip, lines)])
 
 
-def told(table: Table) -> None:
-    """The last row on standard error, for who waits for a long table."""
+def print_last_row(table: Table) -> None:
+    """Print the last row to standard error, as progress of a long benchmark."""
     print("  ".join(map(shown, table.rows[-1])), file=sys.stderr, flush=True)
 
 
 def shown(value: Any) -> str:
-    """A cell: numbers to three digits, "-" for what was not measured."""
+    """A cell as text: numbers to three digits, "-" for None."""
     if value is None:
         return "-"
     if not isinstance(value, float):

@@ -1,4 +1,4 @@
-"""The batch gradient on all threads beside one."""
+"""Question: how fast is the batch gradient on all threads, compared with one?"""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ BYTES = 400_000_000
 
 
 def measure(scale: Scale) -> Table:
-    """Seconds on one thread over seconds on all of them."""
-    everyone = thread_pool_size()
+    """Seconds on one thread / seconds on all threads."""
+    all_threads = thread_pool_size()
     table = Table(
-        f"Batch gradient, {BYTES / 1e6:.0f} MB of float64, {everyone} threads beside 1",
-        ("d", "loss", "1 thread, ms", f"{everyone} threads, ms", "times faster", "spread"),
+        f"Batch gradient, {BYTES / 1e6:.0f} MB of float64, {all_threads} threads beside 1",
+        ("d", "loss", "1 thread, ms", f"{all_threads} threads, ms", "times faster", "spread"),
     )
     for width, loss in ((28, "half_squared"), (100, "half_squared"), (28, "logistic")):
         run = gradient_of(*data(BYTES // (8 * width), width, "float64", loss), loss)
@@ -26,7 +26,7 @@ def measure(scale: Scale) -> Table:
             with threads(count):
                 return run()
 
-        timings = in_turn({"one": lambda on=on: on(1), "all": lambda on=on: on(everyone)}, scale.rounds(9))
+        timings = in_turn({"one": lambda on=on: on(1), "all": lambda on=on: on(all_threads)}, scale.rounds(9))
         one, all_of_them = timings["one"], timings["all"]
         faster = all_of_them.times_faster_than(one)
         table.rows.append((width, loss, 1e3 * one.median, 1e3 * all_of_them.median, faster, all_of_them.spread))

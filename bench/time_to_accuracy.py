@@ -1,7 +1,7 @@
-"""Seconds until the objective is within a gap of its least value, with everything left at its default: against peers.
+"""Question: how many seconds to the optimum, with default options, compared with all peers?
 
-The gap is (F - F*) / (F of the best constant - F*). A solver's time is that of its whole fit with the fewest iterations
-that reach the gap; passes over X stand beside ours.
+The gap is (F - F*) / (F of the best constant model - F*). The time of a solver is that of its complete fit with the
+fewest iterations that reach the gap. For fastgd, the passes over X are reported too.
 """
 
 from __future__ import annotations
@@ -17,35 +17,35 @@ from .finish import MOST_ITERATIONS, Finish, Fits, finish, settle
 from .peers import DIRECT, OPTIONAL, missing, other_peers, solvers_of_scikit_learn
 from .problems import Peer, Race, races
 from .scale import Scale
-from .table import Table, told
+from .table import Table, print_last_row
 from .timing import Timing, in_turn
 
 GAPS = (1e-4, 1e-8)
-# All fits of a peer until one reaches a gap may take so many times as long as our one that did, within these seconds.
-# The smaller limits come first for all of them: the fastest is mostly found there, and spares the slow ones the rest.
+# All fits of a peer until one reaches a gap may take this many times the seconds of fastgd, from SHORTEST to LONGEST.
+# All peers are tried with the smaller limits first: they usually find the fastest, which then limits the others.
 PATIENCE = (6.0, 20.0, 60.0)
 SHORTEST, LONGEST = 3.0, 20.0
-# At last the fastest are timed in turn, for about so many seconds in all, and so many times each.
-TURNS_FOR, FEWEST_TURNS, MOST_TURNS = 8.0, 3, 7
+# Finally the fastest are timed in turn: about this many seconds in all, and the minimum and maximum number of rounds.
+TURN_SECONDS, MIN_TURNS, MAX_TURNS = 8.0, 3, 7
 
 
 def ours(race: Race, max_epochs: int, method: str = "auto", tol: float = 0) -> fastgd.Result:
     return fastgd.fit(race.X, race.y, loss=race.loss, alpha=race.alpha, method=method, max_epochs=max_epochs, tol=tol)
 
 
-def worth(race: Race, result: fastgd.Result) -> float:
+def objective(race: Race, result: fastgd.Result) -> float:
     return race.objective(result.coef, result.intercept)
 
 
-def least(race: Race) -> float:
-    """F*, from long runs of two methods."""
+def minimum(race: Race) -> float:
+    """F*, the minimum of long runs of two methods."""
     first = ours(race, 300, tol=1e-12)
     again = [ours(race, 300, "lbfgs", tol=1e-12)] if first.method != "lbfgs" else []
-    return min(worth(race, result) for result in (first, *again))
+    return min(objective(race, result) for result in (first, *again))
 
 
 def fits_of(peers: dict[str, Peer], race: Race) -> Iterator[Fits]:
-    """Each warmed up: what it imports and compiles, it does on a few rows."""
+    """The fits of each peer, after a fit of a few rows, in which it imports and compiles."""
     for name, peer in peers.items():
         with contextlib.suppress(Exception):
             peer(race.head())(1)
@@ -53,23 +53,23 @@ def fits_of(peers: dict[str, Peer], race: Race) -> Iterator[Fits]:
 
 
 def fastest_of(peers: list[Fits], targets: dict[float, float], us: dict[float, Finish | None]) -> dict[float, Finish]:
-    """The fastest at each gap."""
+    """The fastest peer at each gap."""
     settle()
     reached: dict[str, dict[float, Finish]] = {fits.name: {} for fits in peers}
     for times in PATIENCE:
         for fits in peers:
             for aim, target in targets.items():
-                # The slower of two to this gap may be the faster one to the next.
+                # The peer that is slower to this gap may be faster to the next.
                 to_beat = max(fastest(reached, a) for a in GAPS if a <= aim)
                 done = finish(fits, target, limit(us[aim], times), to_beat)
                 if done is not None:
-                    # What was given up on the way to a larger gap, as too slow then, has reached that one as well.
+                    # A fit that reached a smaller gap has reached the larger gaps at which the peer was abandoned.
                     reached[fits.name] |= {
                         a: done for a in GAPS if a == aim or (a > aim and a not in reached[fits.name])
                     }
     for name, finishes in reached.items():
-        said = [f"{aim:g} in {done.seconds:.3f} s ({done.iterations})" for aim, done in finishes.items()]
-        print(f"  {name}: {', '.join(said) or 'not reached, or not in time'}", file=sys.stderr)
+        parts = [f"{aim:g} in {done.seconds:.3f} s ({done.iterations})" for aim, done in finishes.items()]
+        print(f"  {name}: {', '.join(parts) or 'not reached, or not in time'}", file=sys.stderr)
     everyone = {aim: [them[aim] for them in reached.values() if aim in them] for aim in GAPS}
     return {aim: min(done, key=lambda one: one.seconds) for aim, done in everyone.items() if done}
 
@@ -85,15 +85,15 @@ def limit(us: Finish | None, times: float = PATIENCE[-1]) -> float:
 
 
 def rows(race: Race) -> Iterator[tuple[object, ...]]:
-    F, constant = least(race), race.of_constant
+    F, constant = minimum(race), race.of_constant
     targets = {aim: F + aim * (constant - F) for aim in GAPS}
     settle()
-    fits = Fits("fastgd", lambda k: ours(race, k), lambda result: worth(race, result))
+    fits = Fits("fastgd", lambda k: ours(race, k), lambda result: objective(race, result))
     us = {aim: finish(fits, target, LONGEST) for aim, target in targets.items()}
     known = fastest_of(list(fits_of(solvers_of_scikit_learn(race), race)), targets, us)
     others = fastest_of(list(fits_of(other_peers(race), race)), targets, us)
     default = fastgd.fit(race.X, race.y, loss=race.loss, alpha=race.alpha)
-    gap = f"{(worth(race, default) - F) / (constant - F):.0e}"
+    gap = f"{(objective(race, default) - F) / (constant - F):.0e}"
     for aim in GAPS:
         contenders = {"us": us[aim], "known": known.get(aim), "other": others.get(aim)}
         timings = turns({who: done for who, done in contenders.items() if done})
@@ -102,9 +102,9 @@ def rows(race: Race) -> Iterator[tuple[object, ...]]:
 
 
 def turns(contenders: dict[str, Finish]) -> dict[str, Timing]:
-    """Their fits again, in turn."""
+    """Time their fits again, in turn."""
     together = sum(done.seconds for done in contenders.values())
-    rounds = min(max(int(TURNS_FOR / together), FEWEST_TURNS), MOST_TURNS) if contenders else 0
+    rounds = min(max(int(TURN_SECONDS / together), MIN_TURNS), MAX_TURNS) if contenders else 0
     return in_turn({who: done.again for who, done in contenders.items()}, rounds)
 
 
@@ -120,7 +120,7 @@ def passes(result: fastgd.Result) -> float:
 
 
 def against(contenders: dict[str, Finish | None], timings: dict[str, Timing], who: str) -> tuple[object, ...]:
-    """The name of a peer, its seconds, and how many times faster we are."""
+    """The name of a peer, its seconds, and the speed ratio of fastgd to it."""
     peer, us = contenders[who], contenders["us"]
     if peer is None:
         return f"none in {limit(us):.0f} s", None, None
@@ -135,12 +135,12 @@ COLUMNS = (
 
 
 def measure(scale: Scale) -> Table:
-    """Whole fits, kernels compiled; each problem is printed on standard error as soon as it is done."""
+    """Complete fits with compiled kernels; each row is printed to standard error when it is done."""
     table = Table("Time to accuracy", COLUMNS)
     if absent := [why for package in OPTIONAL if (why := missing(package))]:
-        print(f"cannot be imported, and so not measured: {', '.join(absent)}", file=sys.stderr)
+        print(f"not measured, since they cannot be imported: {', '.join(absent)}", file=sys.stderr)
     for race in races(50_000 if scale.quick else 500_000):
         for row in rows(race):
             table.rows.append(row)
-            told(table)
+            print_last_row(table)
     return table

@@ -1,4 +1,4 @@
-"""Timing by turns: every candidate once a round, so that a drift of the machine's speed hits all alike."""
+"""Timing in turn: every candidate once per round, so that changes in the speed of the machine affect all equally."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-# Before each call: threads of other libraries spin after their last work, those of OpenBLAS for 2^26 cycles, and
-# would be in the way of whoever comes next.
+# Seconds of sleep before each call: threads of other libraries keep spinning after their last work (OpenBLAS for 2^26
+# cycles), which would slow down the next candidate.
 PAUSE = 0.1
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of one candidate in each round."""
+    """Seconds of a candidate in each round."""
 
     rounds: tuple[float, ...]
 
@@ -24,21 +24,21 @@ class Timing:
 
     @property
     def spread(self) -> float:
-        """Half the range between the quartiles, relative to the median."""
+        """Half the interquartile range, relative to the median."""
         low, _, high = statistics.quantiles(self.rounds, n=4)
         return (high - low) / 2 / self.median
 
     def times_faster_than(self, other: Timing) -> float:
-        """Median over the rounds of the other's time in units of this one's: pairs from one moment are compared."""
+        """Median over the rounds of other / self, each ratio from the same round."""
         return statistics.median(theirs / ours for ours, theirs in zip(self.rounds, other.rounds, strict=True))
 
     def less(self, other: Timing) -> Timing:
-        """Round by round, this one's seconds beyond the other's."""
+        """The difference self - other of each round."""
         return Timing(tuple(mine - theirs for mine, theirs in zip(self.rounds, other.rounds, strict=True)))
 
 
 def in_turn(candidates: Mapping[str, Callable[[], object]], rounds: int = 15) -> dict[str, Timing]:
-    """Time each candidate once a round, after one call of each that does not count."""
+    """Time each candidate once per round, after a call of each that is not timed."""
     seconds: dict[str, list[float]] = {name: [] for name in candidates}
     for run in candidates.values():
         run()
@@ -54,7 +54,7 @@ def in_turn(candidates: Mapping[str, Callable[[], object]], rounds: int = 15) ->
 def epochs_in_turn(
     candidates: Mapping[str, Callable[[int], object]], epochs: int = 4, rounds: int = 5
 ) -> dict[str, Timing]:
-    """Seconds of one epoch of each: what a run takes longer for ``epochs`` more, whatever it does besides."""
+    """Seconds per epoch of each: (run of 1 + ``epochs`` epochs - run of 1 epoch) / ``epochs``."""
     runs = {(name, n): lambda run=run, n=n: run(n) for name, run in candidates.items() for n in (1, 1 + epochs)}
     timings = in_turn(runs, rounds)
     longer = {name: timings[name, 1 + epochs].less(timings[name, 1]) for name in candidates}

@@ -1,4 +1,4 @@
-"""PyTorch, where it is installed: the gradient of all rows, and mini-batch steps, eager and compiled."""
+"""PyTorch, if it is installed: batch gradients, eager and compiled, and mini-batch steps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .machine import has
 
 @functools.cache
 def torch() -> Any:
-    """The package on as many threads as ours, or None."""
+    """The package, on as many threads as fastgd; None if it is not installed."""
     if not has("torch"):
         return None
     import torch as package
@@ -26,7 +26,7 @@ def torch() -> Any:
 
 
 def loss_of(X: Any, y: Any, w: Any, loss: str) -> Any:
-    """The mean loss, of labels -1 and +1 or of numbers."""
+    """The mean loss; labels of the logistic loss are -1 and +1."""
     if loss == "logistic":
         return torch().nn.functional.softplus(-y * (X @ w)).mean()
     return 0.5 * ((X @ w - y) ** 2).mean()
@@ -42,7 +42,7 @@ def eager_gradient(X: np.ndarray, y: np.ndarray, loss: str) -> Callable[[], obje
 
 
 def compiled_gradient(X: np.ndarray, y: np.ndarray, loss: str) -> Callable[[], object] | None:
-    """The gradient written out and compiled by `torch.compile`, which needs a C++ compiler."""
+    """An explicit gradient, compiled by `torch.compile`; None without a C++ compiler."""
     if torch() is None or not (shutil.which("g++") or shutil.which("clang++")):
         return None
     X_, y_ = torch().from_numpy(X), torch().from_numpy(y.astype(X.dtype))
@@ -63,7 +63,7 @@ def _compiled(loss: str) -> Any:
 
 
 def epochs_of_minibatches(X: np.ndarray, y: np.ndarray, batch: int, lr: float) -> Callable[[int], object] | None:
-    """The loop that its tutorials have: a batch, the loss, backward, a step of the optimizer."""
+    """The training loop of the PyTorch tutorials: batch, loss, backward, optimizer step."""
     if torch() is None:
         return None
     X_, y_ = torch().from_numpy(X), torch().from_numpy(y)

@@ -1,4 +1,4 @@
-"""``fastgd bench``: how fast the kernels are on this machine, beside its memory and beside other packages."""
+"""``fastgd bench``: the speed of fastgd, of this machine's memory and of other packages."""
 
 from __future__ import annotations
 
@@ -9,21 +9,25 @@ from fastgd.errors import OptionError
 
 from .console import remark
 from .options import json_option, quiet_option
+from .sections import SectionedCommand
 
-WORDS = "\n".join(f"  {name:<17} {what}" for name, what in QUESTIONS.items())
 
-
-@click.command(short_help="How fast it is on this machine, beside peers.", epilog=f"\b\nQuestions:\n{WORDS}")
+@click.command(
+    cls=SectionedCommand,
+    short_help="Measure the speed of fastgd and of other packages.",
+    lists={"Questions": QUESTIONS},
+)
 @click.argument("questions", nargs=-1, type=click.Choice([*QUESTIONS, "all"]), metavar="[QUESTION]...")
-@click.option("--quick", is_flag=True, help="Less data, fewer cases and rounds: rough numbers in some three minutes.")
-@click.option("--plot", type=click.Path(dir_okay=False), help="Draw a picture: .png, .svg or .pdf.")
+@click.option("--quick", is_flag=True, help="Less data, fewer cases and rounds: rough numbers in about three minutes.")
+@click.option("--plot", type=click.Path(dir_okay=False), help="Plot the results to this file: .png, .svg or .pdf.")
 @json_option
 @quiet_option
 def bench(questions: tuple[str, ...], quick: bool, plot: str | None, as_json: bool, quiet: bool) -> None:
-    """Measure how fast fastgd is on this machine: beside the speed of its memory, and beside other packages.
+    """Compare the speed of fastgd on this machine with the speed of its memory and with other packages.
 
-    Everything is timed in turn, by medians of several rounds; keep the machine quiet. Without a QUESTION, it asks those
-    that have goals, and ends with a table of them. What is not installed is not measured, and named.
+    Times are medians of several rounds, in which the candidates take turns; run nothing else meanwhile. Without a
+    QUESTION, all questions with goals are measured, followed by a table of the goals. Packages that are not installed
+    are named and left out.
     """
     from fastgd_bench import ask as asking
     from fastgd_bench.goals import against_goals
@@ -55,9 +59,9 @@ def bench(questions: tuple[str, ...], quick: bool, plot: str | None, as_json: bo
 
 
 def check_plot(path: str, questions: tuple[str, ...]) -> None:
-    """Before minutes of measuring."""
+    """Check the path before minutes of measuring."""
     from fastgd.show.plots import check_picture
 
     if missing := [name for name in USUAL if name not in questions]:
-        raise OptionError(f"--plot draws the usual questions; these were not asked: {', '.join(missing)}")
+        raise OptionError(f"--plot needs the questions that have goals; missing: {', '.join(missing)}")
     check_picture(path)

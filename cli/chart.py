@@ -1,4 +1,4 @@
-"""Pictures in a terminal: bars, lines of braille dots, sparklines. Only characters that standard output has."""
+"""Charts in a terminal: bars, curves of braille dots, sparklines; ASCII if standard output cannot encode them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 BLOCKS = "▏▎▍▌▋▊▉█"
 STEPS = "▁▂▃▄▅▆▇█"
-# The bit of each dot of a braille character, of four rows and two columns, above the character without any.
+# A braille character is BRAILLE plus the bits of its dots, in four rows and two columns.
 BRAILLE = 0x2800
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
-# From here on a logarithmic scale shows more, as in the pictures of matplotlib.
+# From this ratio of largest to smallest value on, a logarithmic scale shows more; the same as in the plots.
 LOGARITHMIC_FROM = 30.0
 
 
 def can_print(text: str) -> bool:
-    """Whether standard output has these characters."""
+    """Whether standard output can encode these characters."""
     try:
         text.encode(sys.stdout.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
@@ -28,7 +28,7 @@ def can_print(text: str) -> bool:
 
 
 def bar(share: float, longest: int, blocks: bool) -> str:
-    """So much of ``longest`` characters, in eighths of one where there are blocks for it."""
+    """A bar of ``share * longest`` characters, with ``blocks`` to an eighth of a character."""
     if not blocks:
         return "#" * round(share * longest)
     whole, eighths = divmod(round(share * longest * len(BLOCKS)), len(BLOCKS))
@@ -36,12 +36,12 @@ def bar(share: float, longest: int, blocks: bool) -> str:
 
 
 def is_logarithmic(values: np.ndarray) -> bool:
-    """Whether a logarithmic scale shows more of finite values than a linear one."""
+    """Whether finite values are better drawn on a logarithmic scale."""
     return bool(len(values) and values.min() > 0 and values.max() >= LOGARITHMIC_FROM * values.min())
 
 
 def sparkline(values: np.ndarray | Sequence[float], longest: int) -> str:
-    """A character for each value, or where there are more than ``longest`` for the mean of some neighbours."""
+    """One character per value; if there are more than ``longest``, one per mean of neighbouring values."""
     import numpy as np
 
     parts = np.array_split(np.asarray(values, np.float64), min(longest, len(values)))
@@ -55,7 +55,7 @@ def framed_chart(
     x: np.ndarray, y: np.ndarray, x_range: tuple[float, float], y_range: tuple[float, float], size: tuple[int, int],
     logarithmic: bool, braille: bool,
 ) -> list[str]:  # fmt: skip
-    """A curve with the ends of both ranges at its edges; ``size``: the columns of all, and the rows of the curve."""
+    """Lines of text with a curve and the limits of its axes; ``size`` is (columns in total, rows of the curve)."""
     import numpy as np
 
     top, bottom = (f"{limit:.5g}" for limit in reversed(y_range))
@@ -68,7 +68,7 @@ def framed_chart(
     rows = line_chart(x, y, x_range, y_range, (width, size[1]), braille)
     lines = [f"{name:>{margin}} {edge}{row}".rstrip() for name, row in zip(names, rows, strict=True)]
     first, last = x_range
-    left, right = f"{first if abs(first) > last / 1000 else 0:.4g}", f"{last:.4g}"  # the first microseconds are none
+    left, right = f"{first if abs(first) > last / 1000 else 0:.4g}", f"{last:.4g}"  # a start of microseconds is 0
     return [*lines, " " * (margin + 2) + left + right.rjust(width - len(left))]
 
 
@@ -76,12 +76,12 @@ def line_chart(
     x: np.ndarray, y: np.ndarray, x_range: tuple[float, float], y_range: tuple[float, float], size: tuple[int, int],
     braille: bool,
 ) -> list[str]:  # fmt: skip
-    """Lines of text, ``size`` being (columns, rows), with the curve through these finite points, x ascending."""
+    """Lines of text with a curve through finite points, x ascending; ``size`` is (columns, rows)."""
     import numpy as np
 
     across, down = (2, 4) if braille else (1, 1)
     n_columns, n_rows = size[0] * across, size[1] * down
-    # Points enough for every column of dots, with the curve's own ones, so that no peak is lost.
+    # The points of the curve, so that no peak is lost, and points in between for every column of dots.
     at = np.union1d(x, np.linspace(x[0], x[-1], 4 * n_columns)) if len(x) > 1 else x
     columns = _cells(at, x_range, n_columns)
     rows = n_rows - 1 - _cells(np.interp(at, x, y), y_range, n_rows)
@@ -90,7 +90,7 @@ def line_chart(
     for column in np.unique(columns):
         there = rows[columns == column]
         first, last = int(there.min()), int(there.max())
-        if before is not None:  # joined to the column to the left
+        if before is not None:  # connect to the column on the left
             first, last = min(first, before + 1), max(last, before - 1)
         dots[first : last + 1, column] = True
         before = int(there[-1])
@@ -102,7 +102,7 @@ def line_chart(
 
 
 def _cells(values: np.ndarray, limits: tuple[float, float], n: int) -> np.ndarray:
-    """Which of n equal parts of the range each value is in."""
+    """The index of each value among n equal parts of the range."""
     import numpy as np
 
     span = (limits[1] - limits[0]) or 1.0

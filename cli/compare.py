@@ -1,4 +1,4 @@
-"""``fastgd compare``: the table of which method is fast, which gets there first, and which passes saddles."""
+"""``fastgd compare``: a table of methods with their speed, time to a goal, and whether they leave a saddle point."""
 
 from __future__ import annotations
 
@@ -28,13 +28,16 @@ from .options import (
     tol_option,
 )
 from .pictures import OF_THE_OBJECTIVE, Pictures, plot_options
+from .sections import SectionedCommand
 
 if TYPE_CHECKING:
     from fastgd import Comparison, Table
     from fastgd.comparison import Entry
 
 
-@click.command(short_help="Methods side by side: speed, seconds to a goal, saddles.", epilog=DATA_HELP)
+@click.command(
+    cls=SectionedCommand, short_help="Compare methods: speed, time to a goal, saddle points.", epilog=DATA_HELP
+)
 @click.argument("data", default="linear")
 @table_options
 @click.option(
@@ -42,21 +45,22 @@ if TYPE_CHECKING:
     type=Names(),
     default=",".join(COMPARED),
     show_default=True,
-    help=f"Of {', '.join(METHODS)}, with commas between; minibatch:256 is batches of 256 rows.",
+    help=f"Methods, with commas between them: {', '.join(METHODS)}. minibatch:256 has batches of 256 rows.",
 )
 @click.option(
     "--rules",
     type=Names(),
     default="sgd",
     show_default=True,
-    help=f"Update rules of gd, sgd and minibatch, with commas between: {', '.join(RULES)}. {SETTINGS_HELP}",
+    help="Update rules for gd, sgd and minibatch, with commas between them: "
+    f"{', '.join(RULES)}. {SETTINGS_HELP} momentum:beta=0.8.",
 )
 @click.option(
     "--goal",
     type=float,
-    help="Objective whose epochs and seconds are counted.  [default: 99 % of the way to the lowest that any gets to]",
+    help="Objective to count epochs and seconds to.  [default: 99 % of the way to the lowest one found]",
 )
-@click.option("--repeats", type=int, default=3, show_default=True, help="How often each fit is timed.")
+@click.option("--repeats", type=int, default=3, show_default=True, help="Number of timed fits per method.")
 @penalty_options
 @rate_options
 @scale_option
@@ -71,24 +75,21 @@ def compare(
     methods: list[str], rules: list[str], goal: float | None, repeats: int, as_json: bool, quiet: bool,
     **options: Any,
 ) -> None:  # fmt: skip
-    """Fit DATA by several methods from one start, and measure each.
+    """Fit DATA by several methods from the same start, and measure each.
 
-    Rows a second are those of all passes over the data, on one thread and on all: batch gradient descent goes through
-    rows side by side, stochastic gradient descent one after the other. Which methods leave a saddle point is tried on
-    the built-in data set saddle.
+    Rows a second count all passes over the data, on one thread and on all threads: batch gradient descent processes
+    rows in parallel, stochastic gradient descent one after the other. Whether a method leaves a saddle point is
+    measured on the built-in data set saddle.
 
     \b
-    fastgd compare                                 a million rows, made on the spot
+    fastgd compare                                 an artificial data set of a million rows
     fastgd compare houses.csv --target price --methods gd,sgd,minibatch:64,auto
     fastgd compare diabetes --rules sgd,momentum,adam --plot curves.png
-    """  # noqa: D301  # click wants the character \b itself, before lines that it must not fill
+    """  # noqa: D301  # click does not rewrap lines after the character \b
     pictures = Pictures.take(options)
     pictures.check(trace_steps=False)
     import fastgd
 
-    from .own_loss import read_loss
-
-    options["loss"] = read_loss(options["loss"])
     with progress(f"reading {data}", quiet):
         table, seconds_read = read_table(data, target, drop, sample_weight, offset)
         options = fit_options(table, options)
@@ -105,34 +106,34 @@ def compare(
 
 
 def draw(found: Comparison, table: Table, pictures: Pictures, options: dict[str, Any]) -> None:
-    """The loss curves of all methods in one picture, their paths in another."""
+    """Plot the loss curves of all methods, and their paths over the objective."""
     import fastgd
     from fastgd.show.plots import save
 
     if pictures.plot is not None:
-        against, title = pictures.against or "seconds", f"{table.source}: methods side by side"
+        against, title = pictures.against or "seconds", f"{table.source}: comparison of methods"
         save(fastgd.plot_loss(found.runs, against=against, smooth=pictures.smooth, title=title), pictures.plot)
     wanted = {name: options[name] for name in OF_THE_OBJECTIVE if name in options}
     if pictures.plot_landscape is not None:
         seen = fastgd.landscape(table, results=found.runs, weights=pictures.plot_weights or None, **wanted)
-        title = f"{table.source}: the way of each method"
+        title = f"{table.source}: the path of each method"
         save(fastgd.plot_landscape(seen, surface=pictures.plot_3d, title=title), pictures.plot_landscape)
     if pictures.report is not None:
         from .report import comparison_report
 
-        title = f"{table.source}: methods side by side"
+        title = f"{table.source}: comparison of methods"
         fastgd.write_report(pictures.report, comparison_report(found, table, wanted, title, pictures.smooth))
 
 
 def columns(found: Comparison) -> tuple[str, ...]:
-    """What the table tells of each method."""
+    """The names of the table's columns."""
     count = found.n_threads
     speeds = ("rows a second",) if count == 1 else ("rows a second, 1 thread", f"{count} threads", "ratio")
     return ("method", *speeds, "epochs to goal", "seconds to goal", "objective", "leaves the saddle")
 
 
 def cells(entry: Entry, found: Comparison) -> tuple[str, ...]:
-    """A row of the table, in words."""
+    """The text of a method's row."""
     from .summary import large
 
     speeds = [large(speed) for speed in entry.rows_per_second.values()]
@@ -167,7 +168,7 @@ def print_comparison(table: Table, found: Comparison, pictures: Pictures) -> Non
 
 def print_json(table: Table, found: Comparison, seconds_read: float, pictures: Pictures) -> None:
     """The keys are a public contract."""
-    from .summary import echo_json
+    from .summary import echo_json, table_keys
 
     entries = [
         {
@@ -186,10 +187,7 @@ def print_json(table: Table, found: Comparison, seconds_read: float, pictures: P
         for entry in found.entries
     ]
     content = {
-        "data": table.source,
-        "n_samples": table.n_samples,
-        "n_features": table.n_features,
-        "target": table.target_name,
+        **table_keys(table),
         "goal": found.goal,
         "start": found.start,
         "n_threads": found.n_threads,

@@ -1,4 +1,4 @@
-"""What a person sees on standard error while fastgd works. rich is loaded only when there is something to draw."""
+"""Progress and remarks on standard error, tables on standard output. rich is imported only to draw a progress bar."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from fastgd.training.progress import Reporter, reporting_to
 
 
 def remark(text: str, quiet: bool = False) -> None:
-    """A line on standard error."""
+    """Print a line on standard error."""
     if not quiet:
         click.echo(text, err=True)
 
 
 class Bar(Reporter):
-    """A live line on a terminal: compilation, then passes over the data and the running loss."""
+    """Progress bar on a terminal: compilation, then passes over the data and the running loss."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -59,7 +59,7 @@ class Bar(Reporter):
 
 
 class Lines(Reporter):
-    """For a log file or a pipe: a line when kernels have to be compiled, and one about what is slow."""
+    """Progress for a log file or a pipe: a line at the first compilation, then one every 10 seconds."""
 
     SECONDS_BETWEEN = 10.0
 
@@ -76,7 +76,7 @@ class Lines(Reporter):
 
     def compiling(self, kernel: str) -> None:
         if not self._said_compiling:
-            remark("compiling kernels, once on this machine; this takes some seconds")
+            remark("compiling kernels, once on this machine; this takes a few seconds")
             self._said_compiling = True
 
     def advanced(self, passes: float, max_epochs: int, loss: float) -> None:
@@ -84,7 +84,7 @@ class Lines(Reporter):
             self._last = time.monotonic()
             remark(so_far(passes, max_epochs, loss) + self._held_out)
 
-    def validated(self, epoch: int, loss: float) -> None:  # as the reporter's
+    def validated(self, epoch: int, loss: float) -> None:
         self._held_out = f", validation {loss:.6g}"
 
 
@@ -94,7 +94,7 @@ def so_far(passes: float, max_epochs: int, loss: float) -> str:
 
 @contextmanager
 def progress(description: str, quiet: bool) -> Iterator[None]:
-    """Show on standard error how the work within the block comes along."""
+    """Show the progress of the block on standard error."""
     if quiet:
         yield
         return
@@ -109,7 +109,7 @@ def progress(description: str, quiet: bool) -> Iterator[None]:
 
 @contextmanager
 def counted(description: str, total: int, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """Show on standard error how far a known number of steps is: a bar, or a line each; told when a step begins."""
+    """Show the progress of ``total`` steps as a bar or a line each; call the yielded function as each step begins."""
     if quiet or not sys.stderr.isatty():
         done = count(1)
         yield lambda step: remark(f"{description} {next(done)} of {total}: {step}", quiet)
@@ -124,13 +124,13 @@ def counted(description: str, total: int, quiet: bool) -> Iterator[Callable[[str
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """A line for each row, its columns as wide as they must be: the first to the left, the others to the right."""
+    """A line for each row of a table; the first column is aligned to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows]
 
 
 def print_table(rows: list[tuple[str, str]]) -> None:
-    """Names and values in two columns on standard output; on a terminal long values wrap under their column."""
+    """Print names and values in two columns; on a terminal, long values wrap within their column."""
     margin = max(len(name) for name, _ in rows) + 2
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
     for name, value in rows:

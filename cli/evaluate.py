@@ -1,21 +1,24 @@
-"""``fastgd evaluate``: how good a model is on a table with known targets."""
+"""``fastgd evaluate``: metrics of a saved model on a table with known targets."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from .options import OWN_LOSS_HELP, json_option
+from fastgd.wording import plural
+
+from .options import json_option, saved_loss_option
 
 
-@click.command(short_help="How good a model is on a table with known targets.")
+@click.command(short_help="Measure a saved model on a table with known targets.")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data")
 @click.option("--target", help="Column with the true values, or several with commas between.  [default: the model's]")
 @click.option("--sample-weight", help="Column with the weight of each row, 0 or more.")
-@click.option("--offset", help="Column to add to the linear predictor of each row.  [default: the model's own]")
-@click.option("--loss", help=OWN_LOSS_HELP)
+@click.option("--offset", help="Column to add to the linear predictor of each row.  [default: the model's]")
+@saved_loss_option
 @json_option
 def evaluate(
     model: Path,
@@ -23,19 +26,19 @@ def evaluate(
     target: str | None,
     sample_weight: str | None,
     offset: str | None,
-    loss: str | None,
+    loss: Any,
     as_json: bool,
 ) -> None:
-    """Compare the predictions of MODEL, a file that `fastgd run --save` wrote, with the targets in DATA.
+    """Compare the predictions of MODEL, a file written by `fastgd run --save`, with the targets in DATA.
 
-    Prints R2, RMSE and MAE for a regression, and what goes with its loss: the pinball loss of a quantile, the
-    deviance of counts; accuracy, log loss and AUC for a classification.
+    Prints R2, RMSE and MAE for regression, with the pinball loss for quantiles and the deviance for counts and
+    amounts; accuracy, log loss and AUC for classification.
     """
     from fastgd.model.metrics import evaluate as metrics_of
 
     from .console import print_table
     from .models import load_model, open_for
-    from .summary import METRIC_NAMES, echo_json, in_words
+    from .summary import METRIC_NAMES, describe_target, echo_json
 
     result = load_model(model, loss)
     table = open_for(result, data, need_target=True, target=target, sample_weight=sample_weight, offset=offset)
@@ -45,7 +48,7 @@ def evaluate(
         return
     print_table(
         [
-            ("data", f"{table.source}: {table.n_samples:,} rows, {in_words(table.target_name)}"),
+            ("data", f"{table.source}: {plural(table.n_samples, 'row')}, {describe_target(table.target_name)}"),
             *((METRIC_NAMES[name], f"{value:.6g}") for name, value in metrics.items()),
         ]
     )

@@ -1,4 +1,4 @@
-"""``fastgd generate``: data to try things on."""
+"""``fastgd generate``: artificial data sets."""
 
 from __future__ import annotations
 
@@ -9,24 +9,28 @@ import click
 KINDS = ("linear", "logistic", "tutorial")
 
 
-@click.command(short_help="Write a made-up data set to try things on.")
+@click.command(short_help="Write an artificial data set.")
 @click.argument("kind", type=click.Choice(KINDS))
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--rows", type=click.IntRange(min=1), default=10_000, show_default=True, help="How many rows.")
+@click.option("--rows", type=click.IntRange(min=1), default=10_000, show_default=True, help="Number of rows.")
 @click.option(
-    "--features", type=click.IntRange(min=1), default=20, show_default=True, help="How many columns beside the target."
+    "--features",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="Number of columns without the target.",
 )
 @click.option(
     "--noise",
     type=click.FloatRange(min=0),
     default=1.0,
     show_default=True,
-    help="How much chance there is in the target.",
+    help="Standard deviation of the noise in the target.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed; the same gives the same data.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random numbers.")
 def generate(kind: str, out: Path, rows: int, features: int, noise: float, seed: int) -> None:
-    """Write a made-up data set of KIND to the file OUT (.csv, .tsv, .parquet, .npy, .npz, .svm, ...)."""
-    from fastgd.data.names import TABLE_SUFFIXES
+    """Write an artificial data set of KIND to the file OUT (.csv, .tsv, .parquet, .npy, .npz, .svm, ...)."""
+    from fastgd.data.file_formats import TABLE_SUFFIXES
     from fastgd.data.readers.generators import generate as draw
     from fastgd.data.writers.write_table import check_writable, write
 

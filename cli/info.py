@@ -1,4 +1,4 @@
-"""``fastgd info``: what a bug report or a benchmark should say about this installation."""
+"""``fastgd info``: versions and hardware, for bug reports and benchmarks."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import click
 from .options import json_option, quiet_option
 
 
-@click.command(short_help="Versions, processor, threads, compiled kernels.")
-@click.option("--warm-up", is_flag=True, help="First compile what most fits need, so that none of them has to.")
+@click.command(short_help="Show versions, processor, threads and compiled kernels.")
+@click.option("--warm-up", is_flag=True, help="First compile the kernels that most fits need.")
 @json_option
 @quiet_option
 def info(warm_up: bool, as_json: bool, quiet: bool) -> None:
-    """Show versions, processor, threads, and where compiled kernels are kept."""
+    """Show versions, processor, threads, and the folder of compiled kernels."""
     from .console import print_table, remark
     from .summary import echo_json
 
@@ -40,20 +40,20 @@ def info(warm_up: bool, as_json: bool, quiet: bool) -> None:
 
 
 def compile_usual(quiet: bool) -> str:
-    """Compile what is usual; in words, what that came to."""
-    from fastgd.warm_up import usual
+    """Compile the kernels that most fits need; return a message about it."""
+    from fastgd.warm_up import common_fits
 
     from .console import counted
 
-    began, kinds = time.perf_counter(), list(usual())
+    began, kinds = time.perf_counter(), list(common_fits())
     compiled = 0
     with counted("compiling", len(kinds), quiet) as begins:
         for kind in kinds:
             begins(kind.description)
             compiled += kind.compile()
     if not compiled:
-        return "nothing to compile: all of it was there"
-    return f"{compiled} kernels compiled in {time.perf_counter() - began:.0f} s"
+        return "nothing to compile: all kernels are in the cache"
+    return f"compiled {compiled} kernels in {time.perf_counter() - began:.0f} s"
 
 
 def gather() -> dict[str, Any]:

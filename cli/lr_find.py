@@ -1,4 +1,4 @@
-"""``fastgd lr-find``: what each of many learning rates comes to, and which one to take."""
+"""``fastgd lr-find``: train at many learning rates in one pass, and suggest one."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-
-from fastgd.wording import plural
 
 from .chart import BLOCKS, bar, can_print
 from .console import progress, remark
@@ -25,56 +23,60 @@ from .options import (
     table_options,
 )
 from .pictures import picture_type
+from .sections import SectionedCommand
 
 if TYPE_CHECKING:
     from fastgd import RateRange, Table
 
-METHODS = ("minibatch", "sgd", "gd")  # those that take a rate
+METHODS = ("minibatch", "sgd", "gd")  # the methods with a learning rate
 LONGEST_BAR = 40  # characters
 SUGGESTED, DIVERGES = "<- suggested", "<- diverges"
 
 
-@click.command(short_help="Try many learning rates in one pass, and say which to take.", epilog=DATA_HELP)
+@click.command(
+    cls=SectionedCommand, short_help="Try many learning rates in one pass and suggest one.", epilog=DATA_HELP
+)
 @click.argument("data", default="linear")
 @table_options
-@click.option("--method", type=click.Choice(METHODS), default="minibatch", show_default=True, help="How to descend.")
+@click.option(
+    "--method", type=click.Choice(METHODS), default="minibatch", show_default=True, help="Method to train with."
+)
 @penalty_options
 @rule_option
 @click.option(
     "--rates",
     type=Numbers(as_list=True),
-    help="Rates to try, with commas between.  [default: 24, from 1e-4 to 100 times the automatic one]",
+    help="Learning rates to try, with commas between them.  [default: 24, from 1e-4 to 100 times the automatic one]",
 )
 @step_options
-@click.option("--epochs", type=int, help="Passes over the data for each rate.  [default: 1, or for at least 50 steps]")
+@click.option(
+    "--epochs", type=int, help="Passes over the data for each rate.  [default: 1, or more for at least 50 steps]"
+)
 @start_options
-@click.option("--plot", type=picture_type, help="Draw it in this file as well: .png, .svg or .pdf.")
+@click.option("--plot", type=picture_type, help="Plot the losses to this file as well: .png, .svg or .pdf.")
 @json_option
 @quiet_option
 def lr_find(
     data: str, target: str | None, drop: list[str], sample_weight: str | None, offset: str | None,
     plot: Path | None, as_json: bool, quiet: bool, **options: Any,
 ) -> None:  # fmt: skip
-    """Train a model on DATA at each of many learning rates, all of them in one pass, and say which rate to take.
+    """Train a model on DATA at each of many learning rates, all in one pass, and suggest a rate.
 
-    For each rate there is a bar, as long as what is left of the loss after that pass: the whole of it at first, where
-    the rate is so small that nothing happens; next to nothing where the rate is good; and again all of it, with a > at
-    the end, where training diverges. Suggested is the middle of the good ones.
+    The bar of a rate is as long as the loss that is left after the pass: full where the rate is too small to change
+    anything, short where the rate is good, and full with a > at the end where training diverges. The suggested rate is
+    the middle of the good ones.
 
     \b
     fastgd lr-find houses.csv --target price
     fastgd lr-find higgs.tsv --target 0 --loss logistic --method sgd
     fastgd lr-find houses.csv --rates 0.001,0.01,0.1
-    """  # noqa: D301  # click wants the character \b itself, before lines that it must not fill
+    """  # noqa: D301  # click does not rewrap lines after the character \b
     if plot is not None:
         from fastgd.show.plots import check_picture
 
         check_picture(plot)
     import fastgd
 
-    from .own_loss import read_loss
-
-    options["loss"] = read_loss(options["loss"])
     with progress(f"reading {data}", quiet):
         table, seconds_read = read_table(data, target, drop, sample_weight, offset)
         options = fit_options(table, options)
@@ -95,7 +97,7 @@ def lr_find(
 
 
 def method_of(found: RateRange) -> str:
-    """In words."""
+    """The method and its settings."""
     batches = f", batches of {found.batch_size}" if found.method == "minibatch" else ""
     rule = f", rule {found.settings['rule']}" if found.settings["rule"] != "sgd" else ""
     return f"{found.method}{batches}{rule}"
@@ -103,14 +105,11 @@ def method_of(found: RateRange) -> str:
 
 def print_json(table: Table, found: RateRange, seconds_read: float, files: dict[str, str]) -> None:
     """The keys are a public contract."""
-    from .summary import echo_json
+    from .summary import echo_json, table_keys
 
     echo_json(
         {
-            "data": table.source,
-            "n_samples": table.n_samples,
-            "n_features": table.n_features,
-            "target": table.target_name,
+            **table_keys(table),
             "method": found.method,
             **found.settings,
             "batch_size": found.batch_size,
@@ -129,19 +128,17 @@ def print_json(table: Table, found: RateRange, seconds_read: float, files: dict[
 
 
 def print_range(table: Table, found: RateRange, files: dict[str, str]) -> None:
-    """A row for each rate, and the suggestion in words that can be pasted behind `fastgd run`."""
+    """Print a row for each rate, and the suggestion as options of `fastgd run`."""
     from rich.console import Console
     from rich.text import Text
 
     from .console import print_table
-    from .summary import in_words
+    from .summary import describe_data
 
     passes = "one pass over the data" if found.epochs == 1 else f"{found.epochs} passes over the data"
-    size = f"{plural(table.n_samples, 'row')} x {plural(table.n_features, 'column')}"
-    data = f"{table.source}: {size}, {in_words(table.target_name)}"
     print_table(
         [
-            ("data", data),
+            ("data", describe_data(table)),
             ("loss", f"{found.settings['loss']}, penalty {found.settings['penalty']}"),
             ("method", method_of(found)),
             ("training", f"{len(found.rates)} rates in {passes}, {found.seconds['fit']:.3g} s"),
@@ -158,9 +155,9 @@ def print_range(table: Table, found: RateRange, files: dict[str, str]) -> None:
 
 
 def picture(found: RateRange, width: int, blocks: bool) -> list[tuple[str, str]]:
-    """Lines of text, and the style of each: rate, loss, a bar as long as what is left of the loss, a mark.
+    """Lines of text with the style of each: rate, loss, a bar as long as the loss that is left, a mark.
 
-    The bars of losses above the start are as long as that of the start and end in >.
+    Bars of losses above the loss at the start are full and end in >.
     """
     import numpy as np
 
@@ -187,9 +184,9 @@ def picture(found: RateRange, width: int, blocks: bool) -> list[tuple[str, str]]
 
 
 def suggestion(found: RateRange) -> str:
-    """In options of `fastgd run` that a person can copy."""
+    """The suggested rate as options of `fastgd run`."""
     auto = f"(auto: {found.automatic:.3g})"
     if found.suggested is None:
-        return f"suggested: none, since no rate ends below the start; try smaller --rates   {auto}"
+        return f"suggested: none, since no rate lowers the loss; try smaller --rates   {auto}"
     options = f"--method {found.method} --learning-rate {found.suggested:g}{' --scale' * found.settings['scaled']}"
     return f"suggested: {options}   {auto}"

@@ -1,4 +1,4 @@
-"""The command ``fastgd``: its group, and how errors end it."""
+"""The command ``fastgd``: its subcommands, and the exit code and message of each error."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 
 from fastgd import __version__
 from fastgd.errors import DivergedError, FastgdError
+from fastgd.wording import speaking_in_flags
 
 from .bench import bench
 from .compare import compare
@@ -29,7 +30,7 @@ DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 def cli() -> None:
     """Gradient descent for linear and generalized linear models.
 
-    Start with `fastgd run`, which trains on a built-in data set, or `fastgd run FILE --target COLUMN`.
+    Start with `fastgd run`, which trains on an artificial data set, or with `fastgd run FILE --target COLUMN`.
     """
 
 
@@ -38,10 +39,11 @@ for command in (run, predict, evaluate, compare, search, lr_find, plot, generate
 
 
 def main() -> None:
-    """Run the command line; every failure is one sentence on standard error and an exit code."""
+    """Run the command line; every failure is one line on standard error and an exit code."""
     try:
-        code = cli.main(prog_name="fastgd", standalone_mode=False) or DONE
-        sys.stdout.flush()  # here, where a closed pipe can still be handled
+        with speaking_in_flags():
+            code = cli.main(prog_name="fastgd", standalone_mode=False) or DONE
+        sys.stdout.flush()  # here, so that a closed pipe is handled below
     except click.ClickException as error:
         error.show()
         code = WRONG
@@ -51,16 +53,16 @@ def main() -> None:
         code = _fail(str(error), FAILED)
     except FastgdError as error:
         code = _fail(str(error), WRONG)
-    except BrokenPipeError:  # the reader, `head` say, has seen enough
+    except BrokenPipeError:  # the reader, such as `head`, has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = DONE
     except MemoryError:
-        code = _fail("the data does not fit into memory: take fewer rows or columns, or float32", FAILED)
-    except Exception as error:  # a bug of ours: still no traceback, unless asked for
+        code = _fail("the data does not fit into memory: use fewer rows or columns, or float32", FAILED)
+    except Exception as error:  # a bug in fastgd: a traceback only on request
         if os.environ.get("FASTGD_TRACEBACK"):
             raise
         told = f"{type(error).__name__}: {error}".splitlines()[0]
-        code = _fail(f"an error in fastgd itself ({told}); FASTGD_TRACEBACK=1 shows where", FAILED)
+        code = _fail(f"internal error ({told}); set FASTGD_TRACEBACK=1 to see the traceback", FAILED)
     sys.exit(code)
 
 

@@ -1,23 +1,22 @@
-"""A saved model, and a table with the columns it wants."""
+"""Load a saved model, and a table with the columns that the model needs."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import fastgd
 from fastgd import Result, Table
 from fastgd.errors import OptionError
 
-from .own_loss import read_loss
 
-
-def load_model(path: Path, loss: str | None = None) -> Result:
-    """The model in a file; ``loss`` is for one that was fitted with a loss of the user's own."""
-    result = fastgd.load(path, loss=read_loss(loss))
+def load_model(path: Path, loss: Any = None) -> Result:
+    """The model in a file; ``loss`` is needed if it was trained with a loss of the user's own."""
+    result = fastgd.load(path, loss=loss)
     if isinstance(result.loss, str):
         raise OptionError(
-            f"{path}: was fitted with the loss {result.loss}, which fastgd does not have: name its file "
-            f"with --loss FILE.py:{result.loss}"
+            f"{path}: was trained with the loss {result.loss}, which is not part of fastgd: name its file with "
+            f"--loss FILE.py:{result.loss}"
         )
     return result
 
@@ -31,7 +30,7 @@ def open_for(
     sample_weight: str | None = None,
     offset: str | None = None,
 ) -> Table:
-    """DATA with the model's columns, by name where both have names; target and offset too, unless others are given."""
+    """A table with the model's columns, by name if both have names; target and offset default to the model's."""
     features = result.feature_names or tuple(map(str, range(result.n_features)))
     own = (result.target_name,) if isinstance(result.target_name, str) else result.target_name
     return fastgd.open(

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from fastgd.data.names import BUILTINS
+from fastgd.data import BUILTINS
+from fastgd.data.file_formats import TABLE_SUFFIXES
 from fastgd.losses import LOSSES
 from fastgd.penalties import PENALTY_NAMES
 from fastgd.rules import RULES
@@ -23,14 +24,16 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-OWN_LOSS_HELP = "The loss again, FILE.py:CLASS, of a model that was fitted with one of your own."
-SETTINGS_HELP = "Settings follow a colon, as in huber:delta=2."
+SETTINGS_HELP = "Settings follow a colon, as in"
 LARGE_FILE = 10_000_000  # bytes
-DATA_HELP = f"DATA is a file or one of the built-ins: {', '.join(BUILTINS)}."
+DATA_HELP = (
+    f"DATA is a file ({', '.join(TABLE_SUFFIXES)}; text also with .gz) or one of the built-in data sets: "
+    f"{', '.join(BUILTINS)}."
+)
 
 
 class AutoOr(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
-    """The word auto, or a number."""
+    """``auto`` or a number."""
 
     def __init__(self, number: type) -> None:
         self.number = number
@@ -47,7 +50,7 @@ class AutoOr(click.ParamType):  # type: ignore[type-arg]  # generic in newer ver
 
 
 class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
-    """One number, or several with commas between them; always a list with ``as_list``."""
+    """One number or several with commas between them; with ``as_list`` always a list."""
 
     name = "numbers"
 
@@ -65,7 +68,7 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer ve
 
 
 class ClassWeights(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
-    """The word balanced, or a weight for each of some labels."""
+    """``balanced``, or LABEL=WEIGHT with commas between several."""
 
     name = "class weights"
 
@@ -91,16 +94,27 @@ class Names(click.ParamType):  # type: ignore[type-arg]  # generic in newer vers
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+class Loss(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
+    """The name of a loss, with settings or without, or the user's own as FILE.py:CLASS."""
+
+    name = "loss"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from .own_loss import read_loss
+
+        return read_loss(value)
+
+
 def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")(function)
 
 
 def quiet_option(function: F) -> F:
-    return click.option("--quiet", "-q", is_flag=True, help="No progress and no remarks on standard error.")(function)
+    return click.option("--quiet", "-q", is_flag=True, help="Print no progress and no remarks.")(function)
 
 
 def together(*options: Callable[[F], F]) -> Callable[[F], F]:
-    """One decorator of several, in the order of the help text."""
+    """One decorator for several options."""
 
     def decorate(function: F) -> F:
         for option in reversed(options):
@@ -110,74 +124,91 @@ def together(*options: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
-# What the commands that train have in common, in the order in which `fastgd run --help` lists it.
+# The options that several commands have.
 table_options = together(
     click.option(
         "--target",
-        help="Column to predict: its name, or its index from 0; several with commas between them.  "
-        "[default: y, target or label, else the last]",
+        help="Column to predict, by its name or its index from 0; several with commas between them.  "
+        "[default: y, target or label, else the last column]",
     ),
-    click.option("--drop", type=Names(), default="", help="Columns not to use, with commas between them."),
+    click.option("--drop", type=Names(), default="", help="Columns to leave out, with commas between them."),
     click.option(
         "--loss",
-        help=f"One of {', '.join(LOSSES)}. {SETTINGS_HELP} Or your own: FILE.py:CLASS, with settings after another "
-        "colon.  [default: squared, or what a built-in wants]",
+        type=Loss(),
+        help=f"Loss function: {', '.join(LOSSES)}. {SETTINGS_HELP} huber:delta=2. FILE.py:CLASS is a loss of your own, "
+        "with settings after another colon.  [default: squared, or the built-in data set's own]",
     ),
     click.option("--sample-weight", help="Column with the weight of each row, 0 or more."),
     click.option(
         "--class-weight",
         type=ClassWeights(),
         metavar="balanced|LABEL=WEIGHT,...",
-        help="Weights of the classes; balanced makes up for their sizes.",
+        help="Weight of each class; balanced gives all classes the same total weight.",
     ),
     click.option("--offset", help="Column to add to the linear predictor of each row, such as the log of an exposure."),
+)
+saved_loss_option = click.option(
+    "--loss", type=Loss(), help="Loss of the model as FILE.py:CLASS, if it was trained with one of your own."
 )
 penalty_options = together(
     click.option(
         "--penalty",
-        help=f"What large weights cost: {', '.join(PENALTY_NAMES)}. Settings follow a colon, as in mcp:gamma=4.  "
-        "[default: l2 where alpha is above 0]",
+        help=f"Penalty on the coefficients: {', '.join(PENALTY_NAMES)}. {SETTINGS_HELP} mcp:gamma=4.  "
+        "[default: l2 if --alpha is above 0, else none]",
     ),
     click.option("--alpha", type=float, default=0.0, show_default=True, help="Strength of the penalty."),
-    click.option("--l1-ratio", type=float, help="Share of L1 in elasticnet.  [default: 0.15]"),
+    click.option("--l1-ratio", type=float, help="Share of L1 in elasticnet, from 0 to 1.  [default: 0.15]"),
     click.option(
         "--penalty-weights",
         type=Numbers(as_list=True),
-        help="How many times the penalty of each column counts, with commas between.",
+        help="Factor of the penalty for each column, with commas between them.  [default: 1 for all]",
     ),
 )
 rule_option = click.option(
-    "--rule", default="sgd", show_default=True, help=f"Update rule: {', '.join(RULES)}. {SETTINGS_HELP}"
+    "--rule",
+    default="sgd",
+    show_default=True,
+    help=f"Update rule: {', '.join(RULES)}. {SETTINGS_HELP} momentum:beta=0.8.",
 )
 rate_options = together(
-    click.option("--learning-rate", type=AutoOr(float), default="auto", show_default=True, help="Step size."),
     click.option(
-        "--schedule", default="constant", show_default=True, help=f"Of the learning rate: {', '.join(SCHEDULES)}."
+        "--learning-rate", type=AutoOr(float), default="auto", show_default=True, help="Step size; auto chooses one."
+    ),
+    click.option(
+        "--schedule",
+        default="constant",
+        show_default=True,
+        help=f"Schedule of the learning rate: {', '.join(SCHEDULES)}. {SETTINGS_HELP} step:every=5.",
     ),
 )
 scale_option = click.option(
     "--scale/--no-scale",
     default=None,
-    help="Step in scaled columns.  [default: where they differ much and the rate is auto]",
+    help="Take the steps in scaled columns; the model stays in the units of the data.  "
+    "[default: if columns differ much and the learning rate is auto]",
 )
 step_options = together(
-    click.option("--batch-size", type=AutoOr(int), default="auto", show_default=True, help="Rows a step of minibatch."),
+    click.option("--batch-size", type=AutoOr(int), default="auto", show_default=True, help="Rows per minibatch step."),
     scale_option,
 )
 epochs_option = click.option(
-    "--epochs", "max_epochs", type=int, default=100, show_default=True, help="Most passes over the data."
+    "--epochs", "max_epochs", type=int, default=100, show_default=True, help="Maximum number of passes over the data."
 )
 tol_option = click.option(
     "--tol",
     type=float,
-    help="Relative tolerance to stop at; 0 runs all epochs.  [default: 1e-4 with an auto rate, else 0]",
+    help="Relative tolerance for convergence; 0 runs all epochs.  "
+    "[default: 1e-4 if the learning rate is auto and there is no --gap-tol, else 0]",
 )
 no_intercept_option = click.option("--no-intercept", is_flag=True, help="Fit no intercept.")
-threads_option = click.option("--threads", "n_threads", type=int, help="Most threads to use.  [default: all]")
+threads_option = click.option("--threads", "n_threads", type=int, help="Maximum number of threads.  [default: all]")
 start_options = together(
-    click.option("--clip-norm", type=float, help="The longest a gradient may be; longer ones are shortened."),
+    click.option("--clip-norm", type=float, help="Maximum norm of a gradient; longer ones are shortened to it."),
     click.option(
-        "--start", type=Numbers(), help="Coefficients to start from: a number, or one for each column.  [default: 0]"
+        "--start",
+        type=Numbers(),
+        help="Coefficients to start from: one number for all, or one per column with commas between them.  "
+        "[default: 0]",
     ),
     no_intercept_option,
     click.option(
@@ -185,10 +216,10 @@ start_options = together(
         type=click.Choice(SHUFFLES),
         default="blocks",
         show_default=True,
-        help="Order of the rows in an epoch.",
+        help="Order of the rows in an epoch: random blocks, a full random permutation, or as they are.",
     ),
-    click.option("--no-shuffle", is_flag=True, help="Take the rows in order; short for --shuffle none."),
-    click.option("--seed", type=int, default=0, show_default=True, help="Seed of the shuffling."),
+    click.option("--no-shuffle", is_flag=True, help="The same as --shuffle none."),
+    click.option("--seed", type=int, default=0, show_default=True, help="Seed of all random numbers."),
     threads_option,
 )
 
@@ -196,12 +227,12 @@ start_options = together(
 def read_table(
     data: str, target: str | None, drop: list[str], sample_weight: str | None, offset: str | None
 ) -> tuple[Table, float]:
-    """The table that ``table_options`` ask for, and the seconds it took to read."""
+    """The table, and the seconds it took to read."""
     import fastgd
 
     loading = threading.Thread(target=_load_fit, daemon=True)
     if is_large(data):
-        loading.start()  # reading waits for the disk and for Arrow, which leave Python to others
+        loading.start()  # reading waits for the disk and for Arrow, which release the GIL
     began = time.perf_counter()
     table = fastgd.open(data, target=target, drop=drop, weight=sample_weight, offset=offset)
     seconds = time.perf_counter() - began
@@ -211,7 +242,7 @@ def read_table(
 
 
 def is_large(data: str) -> bool:
-    """Whether reading it takes as long as loading what training needs."""
+    """Whether reading the data takes about as long as loading numba and the kernels."""
     if data in ("linear", "logistic"):
         return True
     try:
@@ -221,7 +252,7 @@ def is_large(data: str) -> bool:
 
 
 def _load_fit() -> None:
-    """What training needs; if it cannot be loaded, training will say so."""
+    """Load what training needs; an error here is ignored, since training will raise it again."""
     with suppress(Exception):
         import fastgd.fitting  # noqa: F401
         from fastgd.compile.jit import get_ready
@@ -230,7 +261,7 @@ def _load_fit() -> None:
 
 
 def fit_options(table: Table, options: dict[str, Any]) -> dict[str, Any]:
-    """The options of `fastgd.fit`: what was given, else what the data set suggests, else fastgd's own defaults."""
+    """The options of `fastgd.fit`: those given, else the defaults of a built-in data set, else of `fastgd.fit`."""
     given = {name: value for name, value in options.items() if value is not None}
     if given.pop("no_intercept"):
         given["fit_intercept"] = False

@@ -1,4 +1,4 @@
-"""A loss of the user's own, named on the command line by its file and its class: ``my_losses.py:Cauchy:c=2``."""
+"""A loss of the user's own, given by its file, class and settings: ``my_losses.py:Cauchy:c=2``."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from fastgd.wording import hint
 OWN_LOSS = re.compile(r"(?P<file>.*\.py)(?::(?P<name>[^:]*))?(?::(?P<settings>.*))?")
 
 
-def read_loss(text: str | None) -> Any:
-    """The term that ``FILE.py:Class`` names; any other text as it is, for the library to read.
+def read_loss(text: str) -> Any:
+    """The term that ``FILE.py:Class`` names; other text is returned unchanged, for the library to read.
 
     Raises
     ------
     DataError
         When there is no such file.
     OptionError
-        When the file fails, or has no such term, or the term no such setting.
+        When the file raises an error, has no such term, or the term has no such setting.
     """
-    found = OWN_LOSS.fullmatch(text or "")
+    found = OWN_LOSS.fullmatch(text)
     if found is None:
         return text
     path, name = found["file"], found["name"]
@@ -51,14 +51,14 @@ def read_loss(text: str | None) -> Any:
 
 
 class _Uncached(SourceFileLoader):
-    """Reads the source each time, and leaves no ``__pycache__`` beside the user's files."""
+    """Reads the source each time and writes no ``__pycache__`` beside the user's files."""
 
     def path_stats(self, path: Any) -> Any:
         raise OSError(path)
 
 
 def _load(path: str) -> ModuleType:
-    """The file as a module, whose name is the same in every process: compiled kernels are found again by it."""
+    """The file as a module. Its name is the same in every process, so that compiled kernels are found in the cache."""
     check_readable(path)
     name = f"own_{Path(path).stem}"
     spec = spec_from_file_location(name, path, loader=_Uncached(name, path))
@@ -71,13 +71,13 @@ def _load(path: str) -> ModuleType:
             spec.loader.exec_module(module)
         except (Exception, SystemExit) as error:
             del sys.modules[name]
-            raise OptionError(f"{path}: {_described(path, error)}; mend it") from error
+            raise OptionError(f"{path}: {_described(path, error)}; fix the file") from error
     return module
 
 
 @contextmanager
 def _beside(path: str) -> Iterator[None]:
-    """Modules in the same folder can be imported, as in a script."""
+    """Allow imports from the folder of the file, as in a script."""
     folder = str(Path(path).resolve().parent)
     sys.path.insert(0, folder)
     try:
@@ -88,7 +88,7 @@ def _beside(path: str) -> Iterator[None]:
 
 
 def _described(path: str, error: BaseException) -> str:
-    """What went wrong in the file, and in which of its lines."""
+    """The error and the line of the file that caused it."""
     told = str(error) if isinstance(error, FastgdError) else f"{type(error).__name__}: {error}"
     if isinstance(error, SyntaxError):
         lines, told = [error.lineno] if error.filename == path else [], f"{type(error).__name__}: {error.msg}"

@@ -1,4 +1,4 @@
-"""``--plot`` and its like: the options, checked before any work, and the pictures after it."""
+"""The options for plots and reports: checked before training, drawn after it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fastgd import DivergedError, Interrupted, Result, Table
 
 AXES = ("epoch", "passes", "seconds", "step")
-# What `fastgd.landscape` takes of the options that `fastgd.fit` was given.
+# The options of `fastgd.fit` that `fastgd.landscape` takes as well.
 OF_THE_OBJECTIVE = (
     "penalty", "alpha", "l1_ratio", "class_weight", "penalty_weights", "validation", "n_threads",
 )  # fmt: skip
@@ -24,42 +24,42 @@ smooth_option = click.option(
     "--smooth",
     type=float,
     metavar="BETA",
-    help="Draw the exponentially weighted moving average in front of each curve; 0.9 averages over some 10 values.",
+    help="Also draw the exponentially weighted moving average of each curve; 0.9 averages over about 10 values.",
 )
 report_option = click.option(
     "--report",
     type=picture_type,
-    help="Write all of it into this file, .html: a page with charts to explore, which needs no network.",
+    help="Write a report with interactive charts to this file, .html; it needs no network.",
 )
 against_option = click.option(
     "--against",
     type=click.Choice(AXES),
-    help="What the loss is drawn against; step is of traces of --trace-steps.  [default: epoch]",
+    help="Horizontal axis of the loss curve; step needs --trace-steps.  [default: epoch]",
 )
 plot_options = together(
-    click.option("--plot", type=picture_type, help="Draw the loss curve in this file: .png, .svg or .pdf."),
+    click.option("--plot", type=picture_type, help="Plot the loss curve to this file: .png, .svg or .pdf."),
     against_option,
     smooth_option,
     click.option(
         "--plot-landscape",
         type=picture_type,
-        help="Draw the objective as contours in this file, with the path of the weights: over both weights where there "
-        "are two, else over the two main directions of the path.",
+        help="Plot contours of the objective and the path of the weights to this file: over both weights if there are "
+        "two, else over the two main directions of the path.",
     ),
     click.option(
         "--plot-weights",
         type=Names(),
         metavar="NAMES",
-        help="Draw it over these two weights, or over one: age,intercept.",
+        help="Axes of the landscape, two weights or one: age,intercept.",
     ),
-    click.option("--plot-3d", is_flag=True, help="Draw it as a surface instead of contours."),
+    click.option("--plot-3d", is_flag=True, help="Draw the landscape as a surface instead of contours."),
     report_option,
 )
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """The pictures of one run that are asked for."""
+    """The plots and the report that a command has to make."""
 
     plot: Path | None
     against: str | None
@@ -71,7 +71,7 @@ class Pictures:
 
     @classmethod
     def take(cls, options: dict[str, Any]) -> Pictures:
-        """Those of ``plot_options``, taken out of the options of a command."""
+        """Take the ``plot_options`` out of the options of a command."""
         return cls(**{name: options.pop(name) for name in cls.__dataclass_fields__})
 
     @property
@@ -80,20 +80,22 @@ class Pictures:
         return {name: path for name, path in named.items() if path is not None}
 
     def check(self, trace_steps: bool) -> None:
-        """Find out before training, not after, what is wrong."""
+        """Check the options before training."""
         if self.against is not None and self.plot is None:
-            raise click.UsageError("--against is of the picture of --plot: add --plot FILE.png")
+            raise click.UsageError("--against needs a plot: add --plot FILE.png")
         if self.smooth is not None and self.plot is None and self.report is None:
-            raise click.UsageError("--smooth is of the picture of --plot: add --plot FILE.png, or --report FILE.html")
+            raise click.UsageError("--smooth needs a plot: add --plot FILE.png or --report FILE.html")
         for flag, given in (("--plot-weights", self.plot_weights), ("--plot-3d", self.plot_3d)):
             if given and self.plot_landscape is None:
-                raise click.UsageError(f"{flag} is of the picture of --plot-landscape: add --plot-landscape FILE.png")
+                raise click.UsageError(f"{flag} needs a landscape: add --plot-landscape FILE.png")
         if self.against == "step" and not trace_steps:
             raise click.UsageError("--against step draws single updates: add --trace-steps")
         if self.plot_weights and len(set(self.plot_weights)) not in (1, 2):
             raise click.UsageError("--plot-weights takes one name or two, with a comma between them")
         if self.smooth is not None:
-            check_smooth(self.smooth)
+            from fastgd.show.smoothing import check_beta
+
+            check_beta(self.smooth)
         for name, path in self.files.items():
             from fastgd.show.plots import check_picture
             from fastgd.show.report import check_report
@@ -101,7 +103,7 @@ class Pictures:
             (check_report if name == "report" else check_picture)(path)
 
     def check_weights(self, table: Table, with_intercept: bool) -> None:
-        """The weights are there. Those of several outputs are known only when the outputs are."""
+        """Check the names of ``plot_weights``; for several outputs they are known only after training."""
         if not self.plot_weights or (table.y is not None and table.y.ndim > 1):
             return
         from fastgd.errors import OptionError
@@ -109,19 +111,19 @@ class Pictures:
 
         names = [*(table.feature_names or map(str, range(table.n_features)))] + ["intercept"] * with_intercept
         for name in self.plot_weights:
-            # With more than two classes there is a weight of each, called class:column.
+            # With more than two classes the weights are called class:column.
             if name not in names and ":" not in name:
                 raise OptionError(f"--plot-weights: there is no weight {name!r}: {hint(name, names)}")
 
     def draw(self, run: Result | DivergedError | Interrupted, table: Table, options: dict[str, Any]) -> None:
-        """Write them; ``options`` are what `fastgd.fit` was given."""
+        """Draw and write all files; ``options`` are the arguments of `fastgd.fit`."""
         if not self.files:
             return
         import fastgd
         from fastgd.show.plots import save
 
         result = run if isinstance(run, fastgd.Result) else run.result
-        shown = run if isinstance(run, fastgd.DivergedError) else result  # the error knows more of its last epoch
+        shown = run if isinstance(run, fastgd.DivergedError) else result  # the error has more of its last epoch
         title = title_of(result, table)
         if self.plot is not None:
             save(fastgd.plot_loss(shown, against=self.against or "epoch", smooth=self.smooth, title=title), self.plot)
@@ -135,18 +137,8 @@ class Pictures:
             fastgd.write_report(self.report, run_report(shown, table, wanted, title, self.smooth))
 
 
-def check_smooth(beta: float) -> None:
-    from fastgd.errors import OptionError
-    from fastgd.show.smoothing import check_beta
-
-    try:
-        check_beta(beta)
-    except OptionError as error:
-        raise OptionError(f"--smooth: {error}") from None
-
-
 def title_of(result: Result, table: Table) -> str:
-    """What was fitted and how, in a line or two."""
+    """Loss, penalty and method, in a line or two."""
     from fastgd.losses import LOSSES
 
     from .summary import describe_method

@@ -1,4 +1,4 @@
-"""``fastgd plot``: loss curves of runs, from the files that ``fastgd run --trace`` wrote."""
+"""``fastgd plot``: loss curves from the files that ``fastgd run --trace`` writes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .options import Names
-from .pictures import against_option, check_smooth, picture_type, smooth_option
+from .pictures import against_option, picture_type, smooth_option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,27 +17,34 @@ if TYPE_CHECKING:
 
 CURVES = ("objective", "running_loss", "validation_loss", "loss")
 SCALES = ("auto", "log", "linear")
-# Rows of text of a chart, where there is one and where there are several.
+# Rows of text per chart: of a single one, and of one among several.
 TALL, LOW = 12, 7
 WIDEST = 100
 COLOURS = ("blue", "red", "green", "magenta", "yellow", "cyan")
 
 
-@click.command(short_help="Draw the loss curves of runs, from their traces.")
+@click.command(short_help="Plot the loss curves of traces.")
 @click.argument("traces", nargs=-1, required=True, metavar="TRACE...")
-@click.option("--output", "-o", type=picture_type, help="Draw them in this file: .png, .svg or .pdf.")
+@click.option(
+    "--output",
+    "-o",
+    type=picture_type,
+    help="Plot to this file: .png, .svg or .pdf.  [default: a chart in the terminal]",
+)
 @against_option
 @smooth_option
-@click.option("--curves", type=Names(), help=f"Which ones: {', '.join(CURVES)}.  [default: of several traces one each]")
 @click.option(
-    "--scale", type=click.Choice(SCALES), default="auto", show_default=True, help="Of the loss; auto takes what suits."
+    "--curves",
+    type=Names(),
+    help=f"Curves to draw: {', '.join(CURVES)}.  [default: all of a single trace, one of each of several]",
 )
-@click.option("--title", help="Above the picture.  [default: the name of a single file]")
+@click.option("--scale", type=click.Choice(SCALES), default="auto", show_default=True, help="Scale of the loss axis.")
+@click.option("--title", help="Title of the plot.  [default: the name of a single file]")
 def plot(
     traces: tuple[str, ...], output: Path | None, against: str | None, smooth: float | None, curves: list[str] | None,
     scale: str, title: str | None,
 ) -> None:  # fmt: skip
-    """Draw the loss curves in some TRACE files, as `fastgd run --trace` writes them: in the terminal, or in a picture.
+    """Plot the loss curves of TRACE files, written by `fastgd run --trace`, in the terminal or to a file.
 
     \b
     fastgd run diabetes --method sgd --trace sgd.csv
@@ -46,11 +53,12 @@ def plot(
     fastgd plot sgd.csv gd.csv --against seconds -o both.png
     fastgd run tutorial --method sgd --trace steps.csv --trace-steps
     fastgd plot steps.csv --smooth 0.9 -o smooth.svg
-    """  # noqa: D301  # click wants the character \b itself, before lines that it must not fill
+    """  # noqa: D301  # click does not rewrap lines after the character \b
+    from fastgd.show.smoothing import check_beta
     from fastgd.show.trace_curves import read_trace
 
     if smooth is not None:
-        check_smooth(smooth)
+        check_beta(smooth)
     if output is not None:
         from fastgd.show.plots import check_picture
 
@@ -66,11 +74,11 @@ def plot(
         title = read[0].label
     options: dict[str, Any] = {"curves": curves or None, "smooth": smooth, "scale": scale, "title": title}
     save(plot_loss(named, against=against or "epoch", **options), output)
-    click.echo(f"drawn in {output}")
+    click.echo(f"plotted to {output}")
 
 
 def labels(paths: tuple[str, ...]) -> list[str]:
-    """The names of the files, with their folders where two are called the same; the same file is a curve once."""
+    """The names of the files, with their folders if two names are equal."""
     names = [Path(path).name for path in paths]
     return names if len(set(names)) == len(names) else list(paths)
 
@@ -78,7 +86,7 @@ def labels(paths: tuple[str, ...]) -> list[str]:
 def print_charts(
     traces: dict[str, Trace], against: str, names: list[str] | None, beta: float | None, scale: str
 ) -> None:
-    """A chart for each curve, one above the other on the same axes."""
+    """Print a chart for each curve, all with the same axes."""
     import numpy as np
     from rich.console import Console
     from rich.text import Text
@@ -94,7 +102,7 @@ def print_charts(
         drawn = [(label, x[y > 0], y[y > 0]) for label, x, y in drawn]
     drawn = [(label, x, y) for label, x, y in drawn if len(x)]
     if not drawn:
-        click.echo("there is no loss to draw that is finite" + " and above 0" * logarithmic)
+        click.echo("there is no finite loss" + " above 0" * logarithmic + " to draw")
         return
     limits = [(min(map(np.min, some)), max(map(np.max, some))) for some in list(zip(*drawn, strict=True))[1:]]
     console = Console(highlight=False, soft_wrap=True)
@@ -110,7 +118,7 @@ def print_charts(
 def points(
     traces: dict[str, Trace], against: str, names: list[str] | None, beta: float | None
 ) -> list[tuple[str, np.ndarray, np.ndarray]]:
-    """Of each curve what it is called, and the points that are finite."""
+    """The label of each curve with its finite points."""
     from dataclasses import replace
 
     import numpy as np

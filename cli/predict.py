@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import OWN_LOSS_HELP
+from .options import saved_loss_option
 
 if TYPE_CHECKING:
     from fastgd import Result, Table
@@ -17,24 +17,23 @@ if TYPE_CHECKING:
 @click.command(short_help="Predict the rows of a table with a saved model.")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data")
-@click.option("--offset", help="Column to add to the linear predictor of each row.  [default: the model's own]")
-@click.option("--loss", help=OWN_LOSS_HELP)
+@click.option("--offset", help="Column to add to the linear predictor of each row.  [default: the model's]")
+@saved_loss_option
 @click.option(
     "--output",
     "-o",
     type=click.Path(path_type=Path),
-    help="File to write (.csv, .tsv, .parquet, .npy, ...); else standard output.",
+    help="File to write (.csv, .tsv, .parquet, .npy, ...).  [default: standard output]",
 )
-def predict(model: Path, data: str, offset: str | None, loss: str | None, output: Path | None) -> None:
-    """Predict each row of DATA with MODEL, a file that `fastgd run --save` wrote.
+def predict(model: Path, data: str, offset: str | None, loss: Any, output: Path | None) -> None:
+    """Predict each row of DATA with MODEL, a file written by `fastgd run --save`.
 
-    Columns are found by their names, in whatever order they come; others, the target among them, are left
-    alone. Writes a column `prediction`, or for several targets `prediction_NAME` for each. A classification also
-    gets `probability`, that of the larger of two labels, or `probability_LABEL` for each of more, unless its loss
-    has no probabilities; for several targets `probability_NAME`.
+    Columns are found by name, in any order; other columns are ignored. Writes the column `prediction`, or
+    `prediction_NAME` for each of several targets. If the loss has probabilities, it also writes `probability` of
+    the larger of two labels, `probability_LABEL` for each of more labels, or `probability_NAME` for each target.
     """
-    from fastgd.data.names import COLUMN_SUFFIXES
-    from fastgd.data.writers.whole_files import check_writable
+    from fastgd.data.file_formats import COLUMN_SUFFIXES
+    from fastgd.data.writers.atomic_files import check_writable
 
     if output is not None:
         check_writable(output, COLUMN_SUFFIXES)
@@ -51,7 +50,7 @@ def predict(model: Path, data: str, offset: str | None, loss: str | None, output
 
 
 def predicted_columns(result: Result, table: Table) -> dict[str, Any]:
-    """Name -> values for each row."""
+    """The columns to write: predictions, and probabilities if the loss has them."""
     from fastgd.model.result import output_names
 
     names = output_names(result)

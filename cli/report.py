@@ -1,4 +1,4 @@
-"""``--report``: what the page says of one run, or of several side by side."""
+"""``--report``: the content of the page about a run or a comparison."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 COLUMNS_NAMED = 30
 CLASSES_COUNTED = 20
-# The surface is some hundred evaluations of F, on so many numbers each at most: a few seconds.
+# The landscape evaluates F a few hundred times, on at most this many numbers: a few seconds.
 MOST_NUMBERS = 5_000_000
 
 
 def run_report(
     run: Result | DivergedError, table: Table, asked: Mapping[str, Any], title: str, smooth: float | None
 ) -> Report:
-    """What ``fastgd run --report`` writes; ``asked`` are the options of `fastgd.fit` that `fastgd.landscape` takes."""
+    """The report of ``fastgd run``; ``asked`` are the arguments of `fastgd.fit` that `fastgd.landscape` takes."""
     result = run.result if isinstance(run, DivergedError) else run
     found, missing = surface({result.method: result}, table, asked)
     row = table_row(run, result)
@@ -59,7 +59,7 @@ def run_report(
 def comparison_report(
     found: Comparison, table: Table, asked: Mapping[str, Any], title: str, smooth: float | None
 ) -> Report:
-    """What ``fastgd compare --report`` writes."""
+    """The report of ``fastgd compare``."""
     results = {entry.label: entry.result for entry in found.entries if entry.result is not None}
     drawn, missing = surface(results, table, asked)
     some = next(iter(results.values()))
@@ -88,7 +88,7 @@ def comparison_report(
 
 
 def comparison_row(entry: Entry, found: Comparison) -> dict[str, Any]:
-    """The cells of a method by column."""
+    """The cells of a method's row, by column."""
     counts = sorted({1, found.n_threads})
     speeds = {f"rows a second, {plural(count, 'thread')}": entry.rows_per_second.get(count) for count in counts}
     return {
@@ -103,7 +103,7 @@ def comparison_row(entry: Entry, found: Comparison) -> dict[str, Any]:
 
 
 def command_line() -> str:
-    """The one that runs, as a shell takes it."""
+    """The command line of this process, quoted for a shell."""
     return shlex.join(["fastgd", *sys.argv[1:]])
 
 
@@ -117,7 +117,7 @@ def settings_of(result: Result, n_threads: int | None) -> dict[str, Any]:
 
 
 def table_row(run: Result | DivergedError, result: Result) -> dict[str, Any]:
-    """The cells of this run by column."""
+    """The cells of the run's row, by column."""
     return {
         "method": result.method,
         "learning rate": result.learning_rate,
@@ -134,7 +134,7 @@ def model_facts(run: Result | DivergedError, result: Result, table: Table) -> di
     facts: dict[str, Any] = dict(weight_rows(result))
     if isinstance(run, Result):
         metrics = training_metrics(table, result)
-        facts |= {f"{METRIC_NAMES[name]} on training": value for name, value in metrics.items()}
+        facts |= {f"{METRIC_NAMES[name]} on the training data": value for name, value in metrics.items()}
     return facts
 
 
@@ -158,7 +158,7 @@ def data_facts(table: Table) -> dict[str, Any]:
 
 
 def target_facts(y: np.ndarray | None) -> dict[str, Any]:
-    """How the target is spread, where it is a single one."""
+    """Statistics of the target, if it is a single one."""
     if y is None or y.ndim != 1:
         return {}
     values, counts = np.unique(y, return_counts=True)
@@ -166,27 +166,27 @@ def target_facts(y: np.ndarray | None) -> dict[str, Any]:
         shown = zip(values.tolist()[:CLASSES_COUNTED], counts.tolist(), strict=False)
         more = len(values) - CLASSES_COUNTED
         told = [f"{label(value)}: {count:,}" for value, count in shown]
-        return {"its values": [*told, *([f"and {more:,} more"] if more > 0 else [])]}
+        return {"target values": [*told, *([f"and {more:,} more"] if more > 0 else [])]}
     return {
-        "its mean": float(y.mean()),
-        "its standard deviation": float(y.std()),
-        "its least value": float(y.min()),
-        "its greatest value": float(y.max()),
+        "target mean": float(y.mean()),
+        "target standard deviation": float(y.std()),
+        "target minimum": float(y.min()),
+        "target maximum": float(y.max()),
     }
 
 
 def surface(results: Mapping[str, Result], table: Table, asked: Mapping[str, Any]) -> tuple[Landscape | None, str]:
-    """F around the paths, or why it is not drawn."""
+    """The landscape of F around the paths, or the reason why it is not drawn."""
     kept = {name: result for name, result in results.items() if result.path is not None}
     if not kept:
-        return None, "the weights of each epoch would be more than a million numbers, and were not kept."
+        return None, "the weights of all epochs are more than a million numbers and were not kept."
     n_outputs = next(iter(kept.values())).n_outputs
     numbers = table.X.size * n_outputs if n_outputs > 1 else 2 * table.n_samples
     if numbers > MOST_NUMBERS:
-        return None, "the data is large, and it would take long; fastgd run --plot-landscape FILE.svg draws it."
+        return None, "the data is large, so it would take long; fastgd run --plot-landscape FILE.svg draws it."
     from fastgd import landscape
 
     try:
         return landscape(table, results=kept, **asked), ""
-    except FastgdError as error:  # the rest of the page is there nevertheless
+    except FastgdError as error:  # the page is written without it
         return None, f"{error}."

@@ -1,4 +1,4 @@
-"""``fastgd run``: train a model, say how it went, keep it."""
+"""``fastgd run``: train a model, summarise it, save it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import click
 
 from fastgd.errors import FastgdError
 from fastgd.solvers.options import METHODS, ON_DIVERGENCE
+from fastgd.wording import plural
 
 from .console import progress, remark
 from .options import (
@@ -30,61 +31,71 @@ from .options import (
     tol_option,
 )
 from .pictures import Pictures, plot_options
+from .sections import SectionedCommand
 from .validation import FractionOrData, open_validation
 
 if TYPE_CHECKING:
     from fastgd import Result
 
 
-@click.command(short_help="Train a model, say how it went, keep it.", epilog=DATA_HELP)
+ON_DIVERGENCE_HELP = "; ".join(f"{name}: {what}" for name, what in ON_DIVERGENCE.items())
+
+
+@click.command(
+    cls=SectionedCommand, short_help="Train a model and summarise it.", epilog=DATA_HELP, lists={"Methods": METHODS}
+)
 @click.argument("data", default="linear")
 @table_options
-@click.option("--method", type=click.Choice(list(METHODS)), default="auto", show_default=True, help="How to descend.")
+@click.option(
+    "--method", type=click.Choice(list(METHODS)), default="auto", show_default=True, help="See Methods below."
+)
 @penalty_options
 @rule_option
 @rate_options
 @step_options
 @epochs_option
-@click.option("--max-seconds", type=float, help="Most seconds of training.")
+@click.option("--max-seconds", type=float, help="Maximum seconds of training, without compilation.")
 @tol_option
-@click.option("--gap-tol", type=float, help="Stop when the objective is proved to be within this of the optimum.")
 @click.option(
-    "--patience", type=int, default=5, show_default=True, help="Epochs without an improvement of tol before stopping."
+    "--gap-tol", type=float, help="Stop when the objective is proved to be within this distance of its minimum."
+)
+@click.option(
+    "--patience", type=int, default=5, show_default=True, help="Epochs without an improvement by --tol before stopping."
 )
 @click.option(
     "--validation",
     type=FractionOrData(),
-    help="Share of the rows to hold out, or data of its own: training stops when the loss there stops falling, "
-    "and the model is the best on it.",
+    help="Fraction of the rows to hold out, or another file: training stops when the loss on these rows stops falling, "
+    "and the model is the one with the lowest such loss.",
 )
 @click.option(
     "--average",
     type=int,
     default=0,
     show_default=True,
-    help="Average the weights after every step from this one on, 1 for all; of sgd and minibatch.",
+    help="For sgd and minibatch: average the weights over all steps from this one on; 0 averages none.",
 )
 @click.option(
     "--shards",
     type=int,
-    help="Parts of the rows that sgd steps through side by side, on as many threads, their weights averaged.",
+    help="For sgd: parts of the rows to process in parallel; their weights are averaged.",
 )
 @click.option(
     "--on-divergence",
     type=click.Choice(list(ON_DIVERGENCE)),
     default="auto",
     show_default=True,
-    help="Go on at a smaller rate, or stop; auto does the first with an auto rate.",
+    help=f"What to do when the loss grows ({ON_DIVERGENCE_HELP}).",
 )
 @start_options
-@click.option("--save", type=click.Path(path_type=Path), help="Keep the model in this file.")
+@click.option("--save", type=click.Path(path_type=Path), help="Save the model to this file.")
 @click.option(
     "--trace",
     "trace_file",
     type=click.Path(path_type=Path),
-    help="Write the trace, a row an epoch (.csv, .parquet, ...).",
+    help="Write the trace to this file, one row per epoch (.csv, .parquet, ...).",
 )
-@click.option("--trace-steps", is_flag=True, help="A row for every single update in the trace.")
+@click.option("--trace-steps", is_flag=True, help="Write one row per update instead.")
 @plot_options
 @json_option
 @quiet_option
@@ -96,20 +107,17 @@ def run(
     """Train a model on DATA by gradient descent.
 
     \b
-    fastgd run                                        a million rows, made on the spot
-    fastgd run houses.csv --target price              your own table
+    fastgd run                                        an artificial data set of a million rows
+    fastgd run houses.csv --target price              a table of your own
     fastgd run houses.csv --target price,rent         two targets at once
     fastgd run flats.csv --loss my.py:Cauchy:c=2      a loss of your own, a class in a file
     fastgd run tutorial --method gd --learning-rate 0.01 --start 1.0 --no-intercept
-    """  # noqa: D301  # click wants the character \b itself, before lines that it must not fill
+    """  # noqa: D301  # click does not rewrap lines after the character \b
     pictures = Pictures.take(options)
     pictures.check(trace_steps)
     check_outputs(save, trace_file, trace_steps, pictures)
     import fastgd
 
-    from .own_loss import read_loss
-
-    options["loss"] = read_loss(options["loss"])
     try:
         with progress(f"reading {data}", quiet):
             table, seconds_read = read_table(data, target, drop, sample_weight, offset)
@@ -121,9 +129,9 @@ def run(
     except (fastgd.Interrupted, fastgd.DivergedError) as ended:
         if ended.result is not None:
             if isinstance(ended, fastgd.DivergedError):
-                save = None  # its model is none
+                save = None  # a model that diverged is of no use
             draw = partial(pictures.draw, ended, table, options)
-            keep_what_there_is(ended.result, save, trace_file, draw, pictures.files)
+            keep_partial_outputs(ended.result, save, trace_file, draw, pictures.files)
         raise
     for text in table.remarks:
         remark(text, quiet)
@@ -138,13 +146,13 @@ def run(
 
 
 def check_outputs(save: Path | None, trace_file: Path | None, trace_steps: bool, pictures: Pictures) -> None:
-    """Find out before training, not after, that something cannot be written."""
+    """Check before training that all output files can be written."""
     if trace_steps and trace_file is None and pictures.plot is None:
         raise click.UsageError("--trace-steps needs a file to write to: add --trace FILE.csv or --plot FILE.png")
     if save is None and trace_file is None:
         return
-    from fastgd.data.names import COLUMN_SUFFIXES
-    from fastgd.data.writers.whole_files import check_writable
+    from fastgd.data.file_formats import COLUMN_SUFFIXES
+    from fastgd.data.writers.atomic_files import check_writable
 
     if save is not None:
         check_writable(save)
@@ -162,7 +170,7 @@ def write_outputs(result: Result, save: Path | None, trace_file: Path | None) ->
 
 
 def trace_columns(result: Result) -> dict[str, Any]:
-    """The trace as columns: gradients and weights get one for each coefficient of each output."""
+    """The trace as columns, with one for each coefficient of each output in gradients and weights."""
     from fastgd.model.result import output_names
 
     trace = result.trace if result.steps is None else result.steps
@@ -182,20 +190,20 @@ def trace_columns(result: Result) -> dict[str, Any]:
     return columns
 
 
-def keep_what_there_is(
+def keep_partial_outputs(
     result: Result,
     save: Path | None,
     trace_file: Path | None,
     draw: Callable[[], None],
     pictures: dict[str, Path],
 ) -> None:
-    """After Ctrl-C or a divergence: what can be kept is, and it is said."""
+    """After Ctrl-C or a divergence: write the outputs that there are, and name them."""
     write_outputs(result, save, trace_file)
     kept = [str(path) for path in (save, trace_file) if path is not None]
     try:
         draw()
         kept += map(str, pictures.values())
-    except FastgdError as error:  # it must not hide how training ended
+    except FastgdError as error:  # must not hide how training ended
         remark(str(error))
     where = f"; kept in {' and '.join(kept)}" if kept else ""
-    remark(f"stopped after {result.n_epochs} whole epoch{'' if result.n_epochs == 1 else 's'}{where}")
+    remark(f"stopped after {plural(result.n_epochs, 'complete epoch')}{where}")

@@ -1,4 +1,4 @@
-"""``fastgd search``: divide and conquer over a few weights, and a map of where it looked."""
+"""``fastgd search``: divide and conquer over a few weights, with a map of the cells."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from .options import (
     threads_option,
 )
 from .pictures import picture_type
+from .sections import SectionedCommand
 
 if TYPE_CHECKING:
     from fastgd import SearchResult, Table
@@ -50,27 +51,37 @@ class Spans(click.ParamType):  # type: ignore[type-arg]  # generic in newer vers
         return pairs
 
 
-@click.command(short_help="Search a few weights by divide and conquer.", epilog=DATA_HELP)
+@click.command(cls=SectionedCommand, short_help="Search a few weights by divide and conquer.", epilog=DATA_HELP)
 @click.argument("data", default="valleys")
 @table_options
 @penalty_options
 @click.option(
     "--span",
     type=Spans(),
-    help="Where to search: LO:HI for all weights, or one for each with commas between, the intercept's last.  "
+    help="Range to search: LO:HI for all weights, or one per weight with commas between them, the intercept last.  "
     "[default: -4:4]",
 )
-@click.option("--cells", type=int, default=4, show_default=True, help="Parts to cut each weight's span into.")
-@click.option("--rounds", type=int, default=3, show_default=True, help="How often to cut up the best cells.")
-@click.option("--keep", type=int, default=1, show_default=True, help="How many of the best cells to cut up each round.")
+@click.option(
+    "--cells", type=int, default=4, show_default=True, help="Number of parts to divide each weight's span into."
+)
+@click.option(
+    "--rounds",
+    type=int,
+    default=3,
+    show_default=True,
+    help="Number of rounds; each divides the best cells of the one before.",
+)
+@click.option(
+    "--keep", type=int, default=1, show_default=True, help="Number of best cells to divide in the next round."
+)
 @no_intercept_option
 @threads_option
-@click.option("--plot", type=picture_type, help="Draw the cells of all rounds in this file: .png, .svg or .pdf.")
+@click.option("--plot", type=picture_type, help="Plot the cells of all rounds to this file: .png, .svg or .pdf.")
 @click.option(
     "--plot-weights",
     type=Names(),
     metavar="NAMES",
-    help="Draw them over these two weights, or over one: age,intercept.  [default: the two of the widest span]",
+    help="Axes of the plot, two weights or one: age,intercept.  [default: the two weights with the widest span]",
 )
 @json_option
 @quiet_option
@@ -80,27 +91,24 @@ def search(
 ) -> None:  # fmt: skip
     """Search the weights of a model of DATA by divide and conquer.
 
-    The span of each weight is cut into cells, the loss evaluated in the middle of each, and the best cell cut up
-    again, round by round. That needs no gradient and no learning rate, and no valley holds it; but with each weight
-    there are --cells times as many to look at, and a valley narrower than a cell is missed.
+    The span of each weight is divided into cells, the loss is evaluated at the centre of each, and the best cells are
+    divided again, round by round. The search needs no gradient and no learning rate, and is not trapped in a local
+    minimum; but each further weight multiplies the evaluations by --cells, and a valley narrower than a cell is missed.
 
     \b
-    fastgd search valleys                          finds the valley that gd, greedy, does not
-    fastgd search valleys --cells 2 --rounds 6     is too coarse to see it
+    fastgd search valleys                          finds the deep valley, which gd misses
+    fastgd search valleys --cells 2 --rounds 6     is too coarse to find it
     fastgd search valleys --cells 2 --rounds 6 --keep 4 --plot cells.png
     fastgd search houses.csv --target price --drop city,rooms --span 0:900
-    """  # noqa: D301  # click wants the character \b itself, before lines that it must not fill
+    """  # noqa: D301  # click does not rewrap lines after the character \b
     if plot_weights and plot is None:
-        raise click.UsageError("--plot-weights is of the picture of --plot: add --plot FILE.png")
+        raise click.UsageError("--plot-weights needs a plot: add --plot FILE.png")
     if plot is not None:
         from fastgd.show.plots import check_picture
 
         check_picture(plot)
     import fastgd
 
-    from .own_loss import read_loss
-
-    options["loss"] = read_loss(options["loss"])
     with progress(f"reading {data}", quiet):
         table, seconds_read = read_table(data, target, drop, sample_weight, offset)
         found = fastgd.search(table, **search_options(table, options))
@@ -119,7 +127,7 @@ def search(
 
 
 def search_options(table: Table, options: dict[str, Any]) -> dict[str, Any]:
-    """The options of `fastgd.search`: what was given, else what the data set suggests of them."""
+    """The options of `fastgd.search`: those given, else the defaults of a built-in data set."""
     given = {name: value for name, value in options.items() if value is not None}
     if given.pop("no_intercept"):
         given["fit_intercept"] = False
@@ -129,7 +137,7 @@ def search_options(table: Table, options: dict[str, Any]) -> dict[str, Any]:
 
 def print_json(table: Table, found: SearchResult, seconds_read: float, files: dict[str, str]) -> None:
     """The keys are a public contract."""
-    from .summary import echo_json
+    from .summary import echo_json, table_keys
 
     rounds = [
         {
@@ -141,10 +149,7 @@ def print_json(table: Table, found: SearchResult, seconds_read: float, files: di
     ]
     echo_json(
         {
-            "data": table.source,
-            "n_samples": table.n_samples,
-            "n_features": table.n_features,
-            "target": table.target_name,
+            **table_keys(table),
             **found.settings,
             "span": found.span.tolist(),
             "cells": found.cells,
@@ -164,20 +169,19 @@ def print_json(table: Table, found: SearchResult, seconds_read: float, files: di
 
 
 def print_search(table: Table, found: SearchResult, files: dict[str, str]) -> None:
-    """What was found and at what cost, the best cell of each round, and of two weights a map."""
+    """Print the result and its cost, the best cell of each round, and for two weights a map."""
     from rich.console import Console
     from rich.text import Text
 
     from .console import print_table
-    from .summary import in_words
+    from .summary import describe_data
 
-    size = f"{plural(table.n_samples, 'row')} x {plural(table.n_features, 'column')}"
     names = weight_names(found)
     print_table(
         [
-            ("data", f"{table.source}: {size}, {in_words(table.target_name)}"),
+            ("data", describe_data(table)),
             ("loss", f"{found.settings['loss']}, penalty {found.settings['penalty']}"),
-            ("search", _in_words(found)),
+            ("search", _describe(found)),
             ("evaluations", _cost(found)),
             ("objective", f"{found.objective:.8g}"),
             ("weights", ", ".join(f"{name} {w:.6g}" for name, w in zip(names, weights(found), strict=True))),
@@ -211,22 +215,22 @@ def grid(cells: int, n_weights: int) -> str:
     return " x ".join([str(cells)] * n_weights) if n_weights <= 2 else f"{cells}^{n_weights}"
 
 
-def _in_words(found: SearchResult) -> str:
-    kept = "the best one of each is" if found.keep == 1 else f"the best {found.keep} of each are"
-    again = f", {kept} cut up in the next" if len(found.rounds) > 1 else ""
+def _describe(found: SearchResult) -> str:
+    kept = "the best cell is" if found.keep == 1 else f"the best {found.keep} cells are"
+    again = f", {kept} divided in the next" if len(found.rounds) > 1 else ""
     cells = grid(found.cells, len(found.span))
     return f"{plural(len(found.rounds), 'round')} of {cells} cells{again}; {found.seconds['fit']:.3g} s"
 
 
 def _cost(found: SearchResult) -> str:
-    """The saving is that of the lesson: against a grid of the cells of the last round all over the span."""
+    """The number of evaluations, and the number of a full grid with the cells of the last round."""
     whole = found.evaluations + found.evaluations_saved
     saved = f", so {found.evaluations_saved:,} are saved" if found.evaluations_saved > 0 else ""
     return f"{found.evaluations:,}; a full grid, {grid(found.resolution, len(found.span))}, takes {whole:,}{saved}"
 
 
 def round_lines(found: SearchResult) -> list[str]:
-    """The best cell of each round: its objective, its middle, its size."""
+    """The best cell of each round: its objective, centre and size."""
     rows = [("round", "objective", "best cell", "size")]
     for number, one in enumerate(found.rounds, 1):
         best = one.kept[0]
@@ -236,10 +240,10 @@ def round_lines(found: SearchResult) -> list[str]:
 
 
 def picture(found: SearchResult, names: list[str], shades: str) -> list[list[str]]:
-    """A map of two weights, the first to the right and the second up: the darker a cell, the lower its objective.
+    """A map of two weights, the first along x and the second along y: the darker a cell, the lower its objective.
 
-    Each place has the objective of the smallest cell about it that was evaluated and is no smaller than a place. Lines
-    are lists of parts, of which that of the best cell is `BEST`.
+    Each character cell of the map shows the smallest evaluated cell around it that is at least as large. Lines are
+    lists of parts; the best cell is the part `BEST`.
     """
     import numpy as np
 
@@ -267,7 +271,7 @@ def picture(found: SearchResult, names: list[str], shades: str) -> list[list[str
 
 
 def _ends(row: int, n: int, name: str, span: Any) -> list[str]:
-    """What stands before a line of the map: the ends of the second weight's span, and its name half way up."""
+    """The label of a line of the map: the limits of the second weight's span, and its name in the middle."""
     low, high = (f"{x:g}" for x in span)
     width = max(len(low), len(high), len(name))
     text = {n - 1: high, 0: low, n // 2: name}.get(row, "")

@@ -1,4 +1,4 @@
-"""What ``fastgd run`` prints when it is done."""
+"""The summary that ``fastgd run`` prints, as text or JSON."""
 
 from __future__ import annotations
 
@@ -24,19 +24,18 @@ from .validation import lowest_loss
 
 STOP_REASONS = {
     "tol": "the running loss no longer improves by more than the tolerance",
-    "gap_tol": "proved to be as near the optimum as --gap-tol asks",
-    "precision": "converged: what is left to gain is less than rounding",
-    "max_epochs": "all passes done that --epochs allows",
-    "max_seconds": "time is up",
+    "gap_tol": "converged: the objective is proved to be within --gap-tol of its minimum",
+    "precision": "converged: the possible improvement is below rounding error",
+    "max_seconds": "at the limit of --max-seconds",
     "validation": "the loss on the validation rows no longer improves",
-    "callback": "stopped by a callback",
+    "callback": "by a callback",
 }
 COEFFICIENTS_SHOWN = 10
 FEWEST_DRAWN, LONGEST_SPARKLINE = 4, 32
 OUTPUTS_SHOWN = 5
 COLUMNS_IN_JSON = 64
 COEFFICIENTS_IN_JSON = 1024  # of all outputs
-# Metrics on the training data are a pass over X and a sort: more rows than this tell no more.
+# Metrics on the training data take a pass over X and a sort; this many rows are enough.
 ROWS_MEASURED = 1_000_000
 METRIC_NAMES = {
     "r2": "R2",
@@ -53,7 +52,7 @@ METRIC_NAMES = {
 }
 
 
-def in_words(target_name: str | tuple[str, ...] | None) -> str:
+def describe_target(target_name: str | tuple[str, ...] | None) -> str:
     return f"targets {', '.join(target_name)}" if isinstance(target_name, tuple) else f"target {target_name}"
 
 
@@ -62,8 +61,18 @@ def describe_metrics(metrics: dict[str, float]) -> str:
 
 
 def describe_data(table: Table) -> str:
-    columns = f"{table.n_features:,} column{'s' if table.n_features > 1 else ''}"
-    return f"{table.source}: {table.n_samples:,} rows x {columns}, {in_words(table.target_name)}"
+    size = f"{plural(table.n_samples, 'row')} x {plural(table.n_features, 'column')}"
+    return f"{table.source}: {size}, {describe_target(table.target_name)}"
+
+
+def table_keys(table: Table) -> dict[str, Any]:
+    """The JSON keys about the data."""
+    return {
+        "data": table.source,
+        "n_samples": table.n_samples,
+        "n_features": table.n_features,
+        "target": table.target_name,
+    }
 
 
 def describe_loss(result: Result) -> str:
@@ -100,7 +109,7 @@ def print_summary(table: Table, result: Result, seconds_read: float, files: dict
         *_curve(result),
         ("gap", _gap(result)),
         *validation_rows(result),
-        ("on training", describe_metrics(training_metrics(table, result))),
+        ("metrics", f"{describe_metrics(training_metrics(table, result))} (training data)"),
         *weight_rows(result),
     ]
     rows += [("remark", text) for text in result.remarks]
@@ -112,26 +121,29 @@ def print_summary(table: Table, result: Result, seconds_read: float, files: dict
 def why_stopped(result: Result) -> str:
     if result.method not in ("sgd", "minibatch") and result.stop_reason == "tol":
         return "converged: the gradient is below the tolerance"
-    before = round(float(result.trace["passes"][0]))  # to measure the columns, or to find a learning rate
-    spent = f", {before} of them before training" if before and result.stop_reason == "max_epochs" else ""
-    return STOP_REASONS.get(result.stop_reason, result.stop_reason) + spent  # interrupted, say, in a report
+    if result.stop_reason != "max_epochs":
+        return STOP_REASONS.get(result.stop_reason, result.stop_reason)  # in a report also interrupted
+    before = round(float(result.trace["passes"][0]))
+    purpose = "measure the columns" if result.rate_reason == "given" else "choose the learning rate"
+    spent = f" ({before} of them to {purpose})" if before else ""
+    return f"at the limit of {plural(result.settings['max_epochs'], 'epoch')}{spent}"
 
 
 def _where_stopped(result: Result) -> list[tuple[str, str]]:
-    """What is no minimum, although the gradient is small there, and how to leave it."""
+    """A warning about a saddle point or a maximum, with a way to leave it."""
     if result.stationary == "saddle":
         another = "another --seed or --start" if result.method in ("sgd", "minibatch") else "--method sgd"
-        return [("beware", f"stopped at a saddle point: try {another}")]
-    return [("beware", "stopped at a maximum: try another --start")] if result.stationary == "maximum" else []
+        return [("warning", f"stopped at a saddle point: try {another}")]
+    return [("warning", "stopped at a maximum: try another --start")] if result.stationary == "maximum" else []
 
 
 def _curve(result: Result) -> list[tuple[str, str]]:
-    """The loss over the epochs at a glance, where there are enough of them and the terminal can draw it."""
+    """A sparkline of the loss over the epochs, if there are enough of them and the terminal can print it."""
     trace = as_trace(result)
     curve = next((trace.curves[name] for name in ("objective", "running_loss") if trace.is_complete(name)), None)
     if curve is None or not can_print(STEPS):
         return []
-    # The running loss begins after the first epoch, and has little to tell without where that began.
+    # The running loss begins after the first epoch; the objective at the start goes before it.
     values = curve.values if curve.name == "objective" else np.append(result.trace["objective"][0], curve.values)
     if len(values) < FEWEST_DRAWN or not np.isfinite(values).all():
         return []
@@ -142,16 +154,16 @@ def _curve(result: Result) -> list[tuple[str, str]]:
 
 def _gap(result: Result) -> str:
     if result.gap_bound is None:
-        return f"how far it is from the optimum is not known: {result.gap_note}"
+        return f"unknown: {result.gap_note}"
     return f"within {result.gap_bound:.2g} of the optimum (duality gap)"
 
 
 def describe_method(result: Result, with_reason: bool = True) -> str:
-    """The method and its settings; with the reason why it took its learning rate."""
+    """The method and its settings, with the reason for its learning rate."""
     settings = result.settings
     parts = [result.method]
     parts += [f"batches of {settings['batch_size']}"] if result.method == "minibatch" else []
-    parts += [f"{settings['shards']} shards side by side"] if settings["shards"] > 1 else []
+    parts += [f"{settings['shards']} shards in parallel"] if settings["shards"] > 1 else []
     parts += [f"rule {settings['rule']}"] if settings["rule"] != "sgd" else []
     why = f" ({result.rate_reason})" if with_reason and result.rate_reason not in ("", "given") else ""
     parts += [] if result.rate_reason == WHOLE_STEPS else [f"learning rate {result.learning_rate:.4g}{why}"]
@@ -160,7 +172,7 @@ def describe_method(result: Result, with_reason: bool = True) -> str:
 
 
 def weight_rows(result: Result) -> list[tuple[str, str]]:
-    """Coefficients and intercept, of several outputs those of the first few."""
+    """Coefficients and intercept; for several outputs, only of the first few."""
     names = result.feature_names or tuple(map(str, range(result.n_features)))
     with_intercept = result.settings["fit_intercept"]
     if result.coef.ndim == 1:
@@ -184,7 +196,7 @@ def _coefficients(names: tuple[str, ...], coef: np.ndarray) -> str:
 
 
 def _lesson(result: Result) -> list[tuple[str, str]]:
-    """The lesson's question, asked before training and after: what is y at x = 4?"""
+    """The prediction at x = 4, before and after training."""
     if result.path is None:
         return []
     before, after = (float(4.0 * weights[0] + weights[1]) for weights in (result.path[0], result.path[-1]))
@@ -201,10 +213,7 @@ def large(number: float) -> str:
 def print_json(table: Table, result: Result, seconds_read: float, files: dict[str, str]) -> None:
     """The keys are a public contract."""
     content = {
-        "data": table.source,
-        "n_samples": table.n_samples,
-        "n_features": table.n_features,
-        "target": table.target_name,
+        **table_keys(table),
         "method": result.method,
         "loss": LOSSES.name_of(result.loss),
         **{name: result.settings[name] for name in ("penalty", "rule", "schedule", "batch_size")},
@@ -237,7 +246,7 @@ def _fits_in_json(coef: np.ndarray) -> bool:
 
 
 def echo_json(content: dict[str, Any]) -> None:
-    """One object; what is not a number becomes null, which JSON has instead of NaN."""
+    """Print one JSON object; NaN and infinity become null."""
     click.echo(json.dumps(_without_nan(content), indent=2))
 
 

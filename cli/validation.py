@@ -1,4 +1,4 @@
-"""``--validation``: a share of the rows, or a file of its own."""
+"""``--validation``: a fraction of the rows, or another file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class FractionOrData(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
-    """A number, or what can be read as data."""
+    """A number, or the name of a file."""
 
     name = "fraction|data"
 
@@ -24,7 +24,7 @@ class FractionOrData(click.ParamType):  # type: ignore[type-arg]  # generic in n
 
 
 def open_validation(given: float | str | None, table: Table, sample_weight: str | None, offset: str | None) -> Any:
-    """What `fastgd.fit` takes: the fraction itself, or the file with the columns of the table to train on."""
+    """The argument of `fastgd.fit`: the fraction, or the file as a table with the columns of the training data."""
     if not isinstance(given, str):
         return given
     from fastgd import open as open_table
@@ -39,15 +39,15 @@ def open_validation(given: float | str | None, table: Table, sample_weight: str 
 
 
 def lowest_loss(result: Result) -> float:
-    """The loss on the rows to validate on that the model has; NaN where none was a number."""
+    """The validation loss of the model; NaN if all validation losses are."""
     losses = [loss for loss in result.trace["validation_loss"].tolist() if not isnan(loss)]
     return min(losses, default=nan)
 
 
 def describe(result: Result) -> list[tuple[str, str]]:
-    """A line on the rows to validate on, where there were some."""
+    """A line about the validation, if there was one."""
     if result.best_epoch is None:
         return []
     rows = f"{result.settings['validation_samples']:,} rows"
     where = "the start" if result.best_epoch == 0 else f"epoch {result.best_epoch}"
-    return [("validation", f"{rows}, lowest loss {lowest_loss(result):.6g} after {where}, which the model is from")]
+    return [("validation", f"{rows}, lowest loss {lowest_loss(result):.6g} after {where}: this is the model")]

@@ -1,15 +1,15 @@
 """Writes docs/tutorial.md and docs/pictures/ by running the commands of docs/tutorial.template.
 
-`python docs/make_tutorial.py` writes them; with --check it only compares, in a temporary folder.
+`python docs/make_tutorial.py` writes them; with --check it writes to a temporary folder and compares.
 
-A block of the template that begins with ```run holds one command. In the page the command stands in its place, and
-below it what it printed, standard error before standard output, as into a pipe. On the first line of a block may stand
+A block of the template that begins with ```run holds one command. The page shows the command and its output, standard
+error before standard output. Settings may follow on the first line of a block:
 
-    exit=1            the exit code that it must have, 0 unless given
-    only=data,coef    the lines of its answer that begin so; "..." stands for the others
+    exit=1            the exit code that the command must have, 0 unless given
+    only=data,coef    show the lines of the output that begin with these words, and "..." for the others
 
-Pictures that a command writes go to docs/pictures/. Left out is what depends on the run before: that kernels were
-compiled and how long it took, and how far a run had got.
+Pictures that a command writes go to docs/pictures/. Messages about compilation and progress are removed, because they
+depend on earlier runs.
 """
 
 from __future__ import annotations
@@ -30,30 +30,31 @@ TEMPLATE, PAGE, PICTURES = HERE / "tutorial.template", "tutorial.md", "pictures"
 ENVIRONMENT = {"COLUMNS": "80", "NO_COLOR": "1", "NUMBA_NUM_THREADS": "2"}
 
 BLOCK = re.compile(r"^```run([^\n]*)\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
-DEPENDS_ON_THE_RUN_BEFORE = re.compile(
+DEPENDS_ON_EARLIER_RUNS = re.compile(
     r"^(?:compiling kernels, |[\d.]+ of \d+ epochs).*\n|, compiling [\d.]+ s \(once on this machine\)", re.MULTILINE
 )
-# The pictures are small: so many pixels wide, in so many colours and greys; all that is less colourful is grey.
+# Pictures are reduced to WIDTH pixels and COLOURS + GREYS colours; a pixel whose channels differ by no more than
+# COLOURFUL counts as grey.
 WIDTH, COLOURS, GREYS = 800, 96, 32
 COLOURFUL = 24
 
 SPEED = r"[\d.]+(?: thousand| million| billion)?"
-# What differs from one run to the next, and is no more compared.
+# Timings differ between runs and are not compared.
 TIMINGS = [
     (re.compile(rf"in [\d.e-]+ s, {SPEED} rows a second; reading [\d.e-]+ s"), "in ... s"),
     (re.compile(r"([;,]) [\d.e-]+ s$", re.MULTILINE), r"\1 ... s"),
-    # Of a row of compare: two speeds and their ratio; and after the epochs, the seconds.
+    # In a row of `compare`: two speeds and their ratio, and the seconds after the epochs.
     (re.compile(rf" +{SPEED} +{SPEED} +[\d.]+ +(\d+|-) +(?:[\d.e-]+|-) +(?=\S+ +(?:yes|no)$)", re.MULTILINE), r" \1 "),
 ]
 NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?(?!\w)")
-# Rounding differs between processors and versions: numbers are equal to about three digits, and tiny ones are all 0.
+# Rounding differs between processors and versions: numbers are compared to about three digits; tiny ones count as 0.
 RELATIVE, TINY = 2e-3, 1e-6
-# Drawn from numbers, and next to the border between two characters as sensitive as they are.
+# Bars and curves drawn with characters; a difference in rounding can change a character.
 DRAWN = re.compile(r"[▏▎▍▌▋▊▉█▁▂▃▄▅▆▇\u2800-\u28ff]+")
 
 
 def fastgd(words: list[str]) -> tuple[str, int]:
-    """What a command prints, standard error first, and its exit code."""
+    """Run a command; return its output, standard error first, and its exit code."""
     from fastgd_cli.main import main
 
     out, err = TextIOWrapper(BytesIO(), encoding="utf-8", write_through=True), StringIO()
@@ -66,7 +67,7 @@ def fastgd(words: list[str]) -> tuple[str, int]:
     return err.getvalue() + out.buffer.getvalue().decode(), code
 
 
-def answer(command: str) -> tuple[str, int]:
+def output_of(command: str) -> tuple[str, int]:
     words = shlex.split(command)
     if words[0] == "cat":
         return Path(words[1]).read_text(encoding="utf-8"), 0
@@ -74,7 +75,7 @@ def answer(command: str) -> tuple[str, int]:
 
 
 def shortened(text: str, only: str | None) -> str:
-    """The lines that begin with one of these words; for those between, three dots."""
+    """The lines that begin with one of the words in ``only``, with "..." for the lines between them."""
     lines = text.splitlines()
     if only is not None:
         words = only.split(",")
@@ -84,24 +85,24 @@ def shortened(text: str, only: str | None) -> str:
 
 
 def block(settings: str, command: str) -> str:
-    """A command and its answer, as they stand in the page."""
+    """A command and its output, in Markdown."""
     options = dict(part.split("=") for part in settings.split())
-    printed, code = answer(command)
+    printed, code = output_of(command)
     if code != int(options.get("exit", 0)):
         sys.exit(f"{command}\nended with exit code {code}:\n{printed}")
-    text = shortened(DEPENDS_ON_THE_RUN_BEFORE.sub("", printed), options.get("only"))
+    text = shortened(DEPENDS_ON_EARLIER_RUNS.sub("", printed), options.get("only"))
     return f"```sh\n{command}\n```\n\n```text\n{text}\n```"
 
 
 def page() -> str:
-    """The page, from commands that run in the current folder."""
+    """The text of the page; its commands run in the current folder."""
     text = BLOCK.sub(lambda found: block(*found.groups()), TEMPLATE.read_text(encoding="utf-8"))
-    note = f"<!-- Written by python docs/{Path(__file__).name} from {TEMPLATE.name}: change that one. -->\n\n"
+    note = f"<!-- Written by python docs/{Path(__file__).name} from {TEMPLATE.name}; edit the template. -->\n\n"
     return note + text
 
 
 def make_small(path: Path, to: Path) -> None:
-    """A picture without what would make its file large or different each time."""
+    """Save a picture with fewer pixels and colours, so that its file is small and the same each time."""
     import numpy as np
     from PIL import Image
 
@@ -118,14 +119,14 @@ def make_small(path: Path, to: Path) -> None:
 
 
 def masked(text: str) -> str:
-    """Without timings; blanks, whose number depends on them, and what is drawn by characters are one."""
+    """The text without timings, with runs of blanks and drawings reduced to one character."""
     for pattern, instead in TIMINGS:
         text = pattern.sub(instead, text)
     return re.sub(r"[^\S\n]+", " ", DRAWN.sub("#", text))
 
 
 def differences(old: str, new: str) -> list[str]:
-    """Lines that say something else than before."""
+    """The lines that differ, old and new."""
     before, after = masked(old).splitlines(), masked(new).splitlines()
     if len(before) != len(after):
         return [f"{len(before)} lines before, {len(after)} now"]
@@ -133,7 +134,7 @@ def differences(old: str, new: str) -> list[str]:
 
 
 def same(before: str, after: str) -> bool:
-    """Two lines in which the words are equal and the numbers about so."""
+    """Whether the words of two lines are equal and the numbers about equal."""
     if NUMBER.sub("0", before) != NUMBER.sub("0", after):
         return False
     numbers = ([float(text.replace(",", "")) for text in NUMBER.findall(line)] for line in (before, after))
@@ -141,7 +142,7 @@ def same(before: str, after: str) -> bool:
 
 
 def write(folder: Path) -> None:
-    """The page and its pictures; what the commands write beside them is thrown away."""
+    """Write the page and its pictures into ``folder``; other files that the commands write are discarded."""
     with tempfile.TemporaryDirectory() as scratch, chdir(scratch):
         text = page()
         (folder / PICTURES).mkdir(parents=True, exist_ok=True)

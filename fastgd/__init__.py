@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .fitting import fit as fit
     from .grid_search import SearchResult as SearchResult
     from .grid_search import search as search
+    from .model.landscape import Landscape as Landscape
     from .model.result import Result as Result
     from .model.result import load as load
     from .rate_range import RateRange as RateRange
@@ -40,11 +41,10 @@ if TYPE_CHECKING:
     from .show.smoothing import smooth as smooth
     from .show.trace_curves import Trace as Trace
     from .show.trace_curves import read_trace as read_trace
-    from .surface import Landscape as Landscape
     from .surface import landscape as landscape
+    from .training.callbacks import State as State
     from .training.progress import Reporter as Reporter
     from .training.progress import reporting_to as reporting_to
-    from .training.watch import State as State
 
 _HOMES = {
     "Comparison": "comparison",
@@ -52,14 +52,14 @@ _HOMES = {
     "DivergedError": "errors",
     "FastgdError": "errors",
     "Interrupted": "errors",
-    "Landscape": "surface",
+    "Landscape": "model.landscape",
     "OptionError": "errors",
     "RateRange": "rate_range",
     "Report": "show.report.report_model",
     "Reporter": "training.progress",
     "Result": "model.result",
     "SearchResult": "grid_search",
-    "State": "training.watch",
+    "State": "training.callbacks",
     "Table": "data",
     "Trace": "show.trace_curves",
     "compare": "comparison",

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 
+from .data.training_data import RowOptions
 from .errors import Interrupted, OptionError
 from .fitting import pose
 from .model.result import Result
-from .objective.problem import Problem, RowOptions
+from .objective.objective import Objective
 from .solvers.options import Options
 from .terms.losses import LOSSES
 from .terms.penalties import ElasticNet, resolve_penalty
 from .training.run import Run
+from .training.run_result import result_of_output, settings_of
 
 
 def fit_path(
@@ -88,11 +89,13 @@ def fit_path(
     if getattr(options.schedule, "sets_rate", False) and len(set(strengths)) > 1:
         raise OptionError("this schedule sets the rates from alpha, so it goes with a single one: call fit for each")
     rows = RowOptions(sample_weight, class_weight, offset, penalty_weights)
-    single, described = pose(X, y, loss_term, whole, fit_intercept, rows)
-    run = Run(side_by_side(single, multiples, rates), options, None)
-    described["loss"] = loss_term
-    results = [run.result_of(k, settings=run.settings(term), **described) for k, term in enumerate(penalties)]
-    if run.watch.stop_reason == "interrupted":
+    posed = pose(X, y, loss_term, whole, fit_intercept, rows)
+    run = Run(side_by_side(posed.objective, multiples, rates), options, None)
+    described = posed.described | {"loss": loss_term}
+    results = [
+        result_of_output(run, k, settings=settings_of(run, term), **described) for k, term in enumerate(penalties)
+    ]
+    if run.loop.stop.reason == "interrupted":
         raise Interrupted(results)
     return results
 
@@ -124,15 +127,13 @@ def _numbers(name: str, values: Any) -> list[float]:
         raise OptionError(f"{name} is a list of numbers, not {values!r}") from None
 
 
-def side_by_side(single: Problem, multiples: list[float], rates: list[float] | None) -> Problem:
-    """The problem of all models: an output each, which share the target."""
+def side_by_side(single: Objective, multiples: list[float], rates: list[float] | None) -> Objective:
+    """F of all models: an output each, which share the target."""
     if single.several:
         raise OptionError("fit_path fits one target of numbers or two classes; for several call fit for each alpha")
-    targets = single.targets._replace(y=np.ascontiguousarray(single.targets.y[:, None]))
-    n_models = max(len(multiples), 2)  # one alone has company, since two are the fewest that are several
-    problem = replace(single, targets=targets, n_outputs=n_models, independent=True)
-    problem.strength[: len(multiples)] = multiples
-    problem.strength[len(multiples) :] = multiples[-1]
+    n_models = max(len(multiples), 2)  # a single model gets a copy beside it, since several outputs are two or more
+    strength, shares = np.full(n_models, multiples[-1]), np.ones(n_models)
+    strength[: len(multiples)] = multiples
     if rates is not None:
-        problem.rate_shares[: len(rates)] = np.array(rates) / max(rates)
-    return problem
+        shares[: len(rates)] = np.array(rates) / max(rates)
+    return single.side_by_side(strength, shares)

@@ -1,4 +1,4 @@
-"""`compare`: methods side by side from one start, how fast each goes through the rows and how soon it is at a goal."""
+"""`compare`: several methods on one problem: rows per second, and the time to reach an objective."""
 
 from __future__ import annotations
 
@@ -12,45 +12,46 @@ import numpy as np
 
 from .compile.jit import compile_error, thread_pool_size, threads
 from .data import open as open_table
+from .data.training_data import RowOptions
 from .errors import DivergedError, FastgdError, OptionError
 from .fitting import fit, pose
 from .model.result import Result
 from .objective.many_points import objectives_at
-from .objective.problem import Problem, RowOptions
+from .objective.objective import Objective
 from .solvers.options import COMPARED, METHODS, check_whole
 from .terms.losses import LOSSES
 from .terms.penalties import resolve_penalty
 from .terms.update_rules import RULES
 
-# Those that take an update rule.
+# Methods that use an update rule.
 WITH_RULE = ("gd", "sgd", "minibatch")
-# The default goal: so much of the way from F at the start to the lowest F that any of them has got to.
-SHARE_OF_THE_WAY = 0.99
-# Below this F has left the saddle of the built-in data, where it is 1/6, for the bottom of a valley, where it is 0.
-OUT_OF_THE_SADDLE = 0.01
+# The default goal is this share of the decrease from F at the start to the lowest F that any method reaches.
+GOAL_SHARE = 0.99
+# F of the built-in data ``saddle`` is 1/6 at the saddle point and 0 in the valleys; below this it has left the saddle.
+SADDLE_LEFT = 0.01
 
 
 @dataclass(frozen=True)
 class Entry:
-    """How one method fared.
+    """The measurements of one method.
 
     Attributes
     ----------
     label : method, batch size and rule, as in "minibatch 32, adam".
-    settings : what `fit` was given for it: "method", perhaps "batch_size" and "rule".
-    result : what it came to; of a run that diverged, what there was. Its trace has F after each epoch, wherever the
-        weights there were kept. None where the method does not take the problem.
-    error : why there is no model: the `DivergedError`, or the `OptionError` of a method that does not take the
+    settings : the options of `fit` for this method: "method", possibly "batch_size" and "rule".
+    result : the fitted model; after divergence, the last state. Its trace has F after each epoch, if the coefficients
+        were recorded. None if the method does not support the problem.
+    error : why there is no model: a `DivergedError`, or the `OptionError` of a method that does not support the
         problem; else None.
-    rows_per_second : for 1 thread and for all, by their number: the rows of all passes by the median of the seconds;
-        empty without a model.
-    speedup : the second of these divided by the first; NaN where there is one thread only.
-    epochs_to_goal, seconds_to_goal : after which epoch F is at the goal for the first time, and how long that took on
-        all threads, as its trace counts: from the first step, without checks and the choice of a learning rate before
-        it. None where it never is.
+    rows_per_second : by number of threads, 1 and all: rows of all passes / median of the seconds; empty without a
+        model.
+    speedup : rows per second on all threads / on one; NaN if there is only one.
+    epochs_to_goal, seconds_to_goal : the first epoch at which F reaches the goal, and the seconds until then on all
+        threads, counted as in the trace: from the first update, without choosing the learning rate. None if F does not
+        reach it.
     objective : F at the end; NaN without a model.
-    leaves_saddle : whether it finds a way down from the saddle point of the built-in data ``saddle``; None where it
-        does not take the problem.
+    leaves_saddle : whether the method escapes from the saddle point of the built-in data ``saddle``; None if it does
+        not support the problem.
     """
 
     label: str
@@ -74,15 +75,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `compare` found.
+    """The result of `compare`.
 
     Attributes
     ----------
     entries : an `Entry` for each method, in order.
-    goal : the F to reach; NaN where no method has a model.
+    goal : the F to reach; NaN if no method has a model.
     start : F at the start.
-    n_threads : what "all threads" are.
-    runs : by label the results, or how they diverged: for `plot_loss`, `landscape` and a `Report`.
+    n_threads : the number meant by "all threads".
+    runs : by label, the `Result` or `DivergedError` of each method, for `plot_loss`, `landscape` and `Report`.
     """
 
     entries: tuple[Entry, ...]
@@ -108,21 +109,20 @@ def compare(
     n_threads: int | None = None,
     **options: Any,
 ) -> Comparison:
-    """Fit one problem by several methods, from one start and with one seed, and measure each.
+    """Fit one problem with several methods, from the same start and seed, and measure each.
 
-    Every fit is done ``repeats`` times on all threads and on one, in turn; they go through the same weights, since the
-    bits do not depend on threads, and differ in seconds alone, of which the medians count. Compilation does not. Which
-    methods get away from a saddle point is tried on the built-in data ``saddle``.
+    Every fit is repeated ``repeats`` times on all threads and on one, in turn. The repetitions differ only in their
+    seconds, since results do not depend on the number of threads; the medians count, without compilation. Whether a
+    method escapes from a saddle point is tested on the built-in data ``saddle``.
 
     Parameters
     ----------
     methods : names of methods; "minibatch:256" is mini-batches of 256 rows.
-    rules : update rules, each for every one of gd, sgd and minibatch.
-    goal : the F whose epochs and seconds are counted; by default 99 % of the way from F at the start to the lowest F
-        that any of the methods has got to.
-    repeats : how often each is timed.
-    n_threads : what "all threads" are; as many as there are unless given.
-    options : all others are those of `fit`.
+    rules : update rules; each is combined with gd, sgd and minibatch.
+    goal : the F to reach; by default 99 % of the decrease from F at the start to the lowest F that any method reaches.
+    repeats : number of timed repetitions.
+    n_threads : number of "all threads"; by default as many as there are.
+    options : all other options of `fit`.
 
     Returns
     -------
@@ -131,7 +131,7 @@ def compare(
     Raises
     ------
     DataError, OptionError
-        As `fit` does; an OptionError for a method where none of them takes the problem.
+        As `fit`; also an OptionError if no method supports the problem.
     Interrupted
         On Ctrl-C.
 
@@ -147,26 +147,26 @@ def compare(
     all_threads = thread_pool_size()
     if n_threads is not None:
         all_threads = min(check_whole("n_threads", n_threads, 1), all_threads)
-    plans = [(label(settings), settings) for settings in _settings_of(methods, rules)]
+    plans = [(method_label(settings), settings) for settings in _settings_of(methods, rules)]
     runs = {name: _timed(X, y, settings, repeats, all_threads, options) for name, settings in plans}
     errors = [run for run in runs.values() if isinstance(run, OptionError)]
     if len(errors) == len(runs):
         raise errors[0]
-    problem = _problem(X, y, options)
+    objective = _objective(X, y, options)
     fits = {name: run for name, run in runs.items() if isinstance(run, _Timed)}
     with threads(all_threads), compile_error(), np.errstate(all="ignore"):
         for run in fits.values():
-            run.fill_objectives(problem)
-    begun = next((float(run.result.trace["objective"][0]) for run in fits.values()), math.nan)
+            run.fill_objectives(objective)
+    start = next((float(run.result.trace["objective"][0]) for run in fits.values()), math.nan)
     if goal is None:
         lowest = min((run.lowest for run in fits.values()), default=math.inf)
-        goal = begun - SHARE_OF_THE_WAY * (begun - lowest) if math.isfinite(lowest) else math.nan
+        goal = start - GOAL_SHARE * (start - lowest) if math.isfinite(lowest) else math.nan
     entries = [_entry(name, settings, runs[name], goal) for name, settings in plans]
-    return Comparison(tuple(entries), float(goal), begun, all_threads, dict(options))
+    return Comparison(tuple(entries), float(goal), start, all_threads, dict(options))
 
 
 def _settings_of(methods: Sequence[str], rules: Sequence[Any]) -> list[dict[str, Any]]:
-    """What `fit` is given for each row of the table."""
+    """The options of `fit` for each entry."""
     for rule in rules:
         RULES.resolve(rule)
     found = []
@@ -175,21 +175,21 @@ def _settings_of(methods: Sequence[str], rules: Sequence[Any]) -> list[dict[str,
         settings: dict[str, Any] = {"method": name}
         if size:
             if name != "minibatch" or not size.isdecimal() or int(size) == 0:
-                raise OptionError(f"{text!r} is no method: of batches one is minibatch:32, say")
+                raise OptionError(f"{text!r} is not a method; for batches use minibatch:SIZE, such as minibatch:32")
             settings["batch_size"] = int(size)
         elif name not in METHODS:
-            raise OptionError(f"unknown method {name!r} (known: {', '.join(METHODS)}, and minibatch:32, say)")
+            raise OptionError(f"unknown method {name!r} (known: {', '.join(METHODS)}, and minibatch:SIZE)")
         found += [{**settings, "rule": rule} for rule in rules] if name in WITH_RULE else [settings]
     if not found:
-        raise OptionError("there is nothing to compare: name at least one method and one rule")
-    names = [label(settings) for settings in found]
+        raise OptionError("nothing to compare: give at least one method and one rule")
+    names = [method_label(settings) for settings in found]
     if twice := next((name for name in names if names.count(name) > 1), None):
-        raise OptionError(f"{twice!r} is named twice")
+        raise OptionError(f"{twice!r} is given twice")
     return found
 
 
-def label(settings: Mapping[str, Any]) -> str:
-    """Method, batch size and rule, as far as they say something."""
+def method_label(settings: Mapping[str, Any]) -> str:
+    """Method, batch size and rule, without defaults, as in "minibatch 32, adam"."""
     batch = f" {settings['batch_size']}" if "batch_size" in settings else ""
     rule = settings.get("rule", "sgd")
     return f"{settings['method']}{batch}" + ("" if rule == "sgd" else f", {rule}")
@@ -197,7 +197,7 @@ def label(settings: Mapping[str, Any]) -> str:
 
 @dataclass
 class _Timed:
-    """A fit that was done several times, on one thread and on all of them."""
+    """A fit that was repeated on one thread and on all: the result of median time, and median seconds by threads."""
 
     result: Result
     error: DivergedError | None
@@ -205,29 +205,30 @@ class _Timed:
 
     @property
     def lowest(self) -> float:
+        """The lowest F of the trace; infinity after divergence."""
         values = self.result.trace["objective"]
         return float(np.nanmin(np.where(np.isfinite(values), values, np.nan))) if not self.error else math.inf
 
-    def fill_objectives(self, problem: Problem) -> None:
-        """F at each row of the trace, also where the fit itself did not look."""
+    def fill_objectives(self, objective: Objective) -> None:
+        """Evaluate F at the rows of the trace where the fit did not."""
         path, trace = self.result.path, self.result.trace.copy()
         missing = np.isnan(trace["objective"])
         if path is None or not missing.any():
             return
-        points = path[..., : problem.n_parameters][missing]
-        trace["objective"][missing] = objectives_at(problem, points)
+        points = path[..., : objective.n_parameters][missing]
+        trace["objective"][missing] = objectives_at(objective, points)
         self.result = replace(self.result, trace=trace)
 
 
 def _timed(
     X: Any, y: Any, settings: dict[str, Any], repeats: int, all_threads: int, options: dict[str, Any]
 ) -> _Timed | OptionError:
-    """The fits of one method; the error of one that does not take the problem."""
+    """Repeat the fit of one method; return its `OptionError` if it does not support the problem."""
     seconds: dict[int, list[float]] = {count: [] for count in sorted({1, all_threads})}
     runs: list[tuple[float, Result]] = []
     error: DivergedError | None = None
     with suppress(DivergedError, OptionError):
-        fit(X, y, **{**options, **settings, "max_epochs": 1}, n_threads=all_threads)  # compiles, or loads, the kernels
+        fit(X, y, **{**options, **settings, "max_epochs": 1}, n_threads=all_threads)  # compiles or loads the kernels
     for _ in range(repeats):
         for count in seconds:
             try:
@@ -246,6 +247,7 @@ def _timed(
 
 
 def _entry(name: str, settings: dict[str, Any], run: _Timed | OptionError, goal: float) -> Entry:
+    """The entry of one method."""
     saddle = _leaves_saddle(settings)
     if isinstance(run, OptionError):
         return Entry(name, settings, None, run, {}, None, None, saddle)
@@ -266,23 +268,23 @@ def _entry(name: str, settings: dict[str, Any], run: _Timed | OptionError, goal:
 
 
 def _leaves_saddle(settings: dict[str, Any]) -> bool | None:
-    """Tried from the start of the built-in data; its seven rows choose the size of mini-batches themselves."""
+    """Whether a fit escapes from the saddle point of the built-in data, which has 7 rows and its own batch size."""
     table = open_table("saddle")
-    tried = {name: value for name, value in settings.items() if name != "batch_size"}
+    options = {name: value for name, value in settings.items() if name != "batch_size"}
     try:
-        result = fit(table, **{**table.defaults, **tried})
+        result = fit(table, **{**table.defaults, **options})
     except DivergedError:
         return False
     except OptionError:
         return None
-    return result.objective < OUT_OF_THE_SADDLE
+    return result.objective < SADDLE_LEFT
 
 
-def _problem(X: Any, y: Any, options: dict[str, Any]) -> Problem:
-    """The problem that all of them fit, to evaluate F."""
+def _objective(X: Any, y: Any, options: dict[str, Any]) -> Objective:
+    """F that all methods minimise."""
     given = {name: options.get(name) for name in ("sample_weight", "class_weight", "offset", "penalty_weights")}
     rows = RowOptions(**given, validation=options.get("validation"), seed=int(options.get("seed", 0)))
     penalty = resolve_penalty(options.get("penalty"), options.get("alpha", 0.0), options.get("l1_ratio"))
 
     loss = LOSSES.resolve(options.get("loss", "squared"))
-    return pose(X, y, loss, penalty, options.get("fit_intercept", True), rows)[0]
+    return pose(X, y, loss, penalty, options.get("fit_intercept", True), rows).objective

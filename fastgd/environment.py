@@ -1,4 +1,4 @@
-"""What a bug report, a benchmark or a report of runs should say about where fastgd runs."""
+"""Versions, processor and threads of this process, for bug reports, benchmarks and reports of runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ INSTRUCTION_SETS = ("sse4.2", "avx", "avx2", "fma", "avx512f", "neon", "sve")
 
 
 def environment() -> dict[str, Any]:
-    """Versions, processor and threads, by name."""
+    """Versions, processor and threads by name."""
     from importlib.metadata import version
 
     import llvmlite.binding as llvm

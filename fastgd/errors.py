@@ -1,4 +1,4 @@
-"""The errors fastgd raises, each a sentence for the person who has to mend it."""
+"""The errors fastgd raises, each a sentence for the person who has to fix the problem."""
 
 from __future__ import annotations
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from .data.table import Table
-from .errors import DataError, Interrupted
+from .data.training_data import RowOptions, check_training_data
+from .errors import DataError, Interrupted, OptionError
 from .model.result import Result
-from .objective.problem import Problem, RowOptions, check_problem
+from .objective.objective import Objective
+from .objective.passes import PassCounter
 from .solvers.options import Options
 from .terms.losses import LOSSES, check_own_loss
 from .terms.penalties import resolve_penalty
+from .training.callbacks import State
 from .training.run import Run
-from .training.watch import State
+from .training.run_result import result_of, settings_of
 
 OWN_LOSS_TRIED_ON = 5  # targets
 
@@ -180,20 +183,35 @@ def fit(
         clip_norm, shuffle, seed, n_threads, trace, callbacks, average, on_divergence, shards,
     ).bound_to(loss_term, penalty_term, alpha)  # fmt: skip
     rows = RowOptions(sample_weight, class_weight, offset, penalty_weights, validation, options.seed)
-    problem, described = pose(X, y, loss_term, penalty_term, fit_intercept, rows)
-    run = Run(problem, options, start)
-    result = run.result(**described, loss=loss_term, settings=run.settings(penalty_term))
+    posed = pose(X, y, loss_term, penalty_term, fit_intercept, rows)
+    run = Run(posed.objective, options, start, validation=posed.validation)
+    result = result_of(run, **posed.described, loss=loss_term, settings=settings_of(run, penalty_term))
     if run.divergence is not None:
         raise run.divergence.error(result)
-    if run.watch.stop_reason == "interrupted":
+    if result.stop_reason == "interrupted":
         raise Interrupted(result)
     return result
 
 
-def pose(
-    X: Any, y: Any, loss: Any, penalty: Any, fit_intercept: bool, rows: RowOptions
-) -> tuple[Problem, dict[str, Any]]:
-    """The problem, and what a `Result` says of its columns: ``classes``, ``target_name`` and ``offset_name``."""
+class Posed(NamedTuple):
+    """F on the training rows and on the validation rows, and what a `Result` says of the columns.
+
+    ``described`` has ``classes``, ``target_name`` and ``offset_name``.
+    """
+
+    objective: Objective
+    validation: Objective | None
+    described: dict[str, Any]
+
+
+def pose(X: Any, y: Any, loss: Any, penalty: Any, fit_intercept: bool, rows: RowOptions) -> Posed:
+    """F for checked data.
+
+    Raises
+    ------
+    DataError, OptionError
+        See `check_training_data`.
+    """
     target_name = None
     if isinstance(X, Table):
         rows = rows.completed_by(X)
@@ -201,8 +219,17 @@ def pose(
             y, target_name = X.y, X.target_name
     if y is None:
         raise DataError("y is missing: give fit(X, y) the target, or a table opened with one")
-    problem, classes = check_problem(X, y, loss, penalty, fit_intercept, rows)
+    if fit_intercept not in (True, False):
+        raise OptionError(f"fit_intercept is True or False, not {fit_intercept!r}")
+    data = check_training_data(X, y, loss, penalty, rows)
+    objective = Objective(
+        data.rows, loss, penalty, bool(fit_intercept), data.n_outputs, penalty_weights=data.penalty_weights
+    )
+    validation = None
+    if data.validation is not None:
+        validation = objective.on(data.validation, PassCounter(data.validation.n_samples))
     if LOSSES.name_of(loss) not in LOSSES:
-        check_own_loss(loss, problem.output_target(0)[:OWN_LOSS_TRIED_ON].tolist())
+        check_own_loss(loss, objective.output_target(0)[:OWN_LOSS_TRIED_ON].tolist())
     offset_name = X.offset_name if isinstance(X, Table) and rows.offset is X.offset else None
-    return problem, {"classes": classes, "target_name": target_name, "offset_name": offset_name}
+    described = {"classes": data.classes, "target_name": target_name, "offset_name": offset_name}
+    return Posed(objective, validation, described)

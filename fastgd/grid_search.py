@@ -1,4 +1,4 @@
-"""`search`: divide and conquer over a few weights, a coarse grid refined round by round about its best cells."""
+"""`search`: grid search over a few parameters, refined round by round around the best cells (divide and conquer)."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from typing import Any, Literal
 import numpy as np
 
 from .compile.jit import CompileClock, compile_error, thread_pool_size, threads
-from .data.matrix import check_finite
+from .data.training_data import RowOptions
 from .errors import Interrupted, OptionError
 from .fitting import pose
 from .objective.many_points import objectives_at
-from .objective.problem import Problem, RowOptions
+from .objective.objective import Objective
 from .solvers.options import check_whole
 from .terms.losses import LOSSES
 from .terms.penalties import describe_penalty, resolve_penalty
 from .training.progress import current_reporter
 
 SPAN = (-4.0, 4.0)
-# What all rounds together may evaluate: one of four weights in 16 cells each, say, or of eight in 4.
-MOST_EVALUATIONS = 1 << 18
-# More cells of the last round along one weight have no centres of their own in float64.
-MOST_RESOLUTION = 1 << 48
+# Maximum number of evaluations of all rounds, for example one round of 4 parameters with 22 cells each.
+MAX_EVALUATIONS = 1 << 18
+# Maximum number of cells along one parameter; the centres of more cannot be distinguished in float64.
+MAX_RESOLUTION = 1 << 48
 
 
 @dataclass(frozen=True)
 class Round:
-    """The cells that one round evaluated, all of one size.
+    """The cells of one round, all of the same size.
 
     Attributes
     ----------
-    centres : array of shape (n_cells, n_weights).
-    size : array of shape (n_weights,), how long a cell is along each weight.
+    centres : array of shape (n_cells, n_parameters).
+    size : array of shape (n_parameters,), the size of a cell along each parameter.
     objectives : array of shape (n_cells,), F at the centres; infinity where it is not finite.
-    kept : the numbers of the best cells, best first, which the next round divides.
+    kept : indices of the best cells, best first, which the next round divides.
     """
 
     centres: np.ndarray
@@ -48,19 +48,19 @@ class Round:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What `search` found. As ``start`` of `fit` it is where to descend from.
+    """The result of `search`; can be passed to `fit` as ``start``.
 
     Attributes
     ----------
-    coef, intercept : the best centre of all rounds; the first of several as good. The intercept is 0 without one.
-    objective : F there, the penalty included.
-    evaluations : how often F was evaluated: cells^n_weights (1 + (rounds - 1) keep) times.
-    evaluations_saved : what one grid as fine as the last round, of resolution^n_weights cells, takes more.
-    resolution : how many cells of the last round the span has along each weight: cells^rounds.
-    rounds : a `Round` for each, in order.
-    span : array of shape (n_weights, 2), the least and the largest value of each weight, the intercept's last.
+    coef, intercept : the best centre of all rounds, the first one in a tie. The intercept is 0 without one.
+    objective : F there, penalty included.
+    evaluations : number of evaluations of F: cells^n_parameters (1 + (rounds - 1) keep).
+    evaluations_saved : how many more a single grid as fine as the last round needs: resolution^n_parameters in all.
+    resolution : number of cells of the last round along the span of each parameter: cells^rounds.
+    rounds : a `Round` for each round, in order.
+    span : array of shape (n_parameters, 2), lower and upper bound of each parameter, the intercept last.
     cells, keep : as given.
-    settings : loss and penalty in words, and whether there is an intercept.
+    settings : loss and penalty as text, and whether there is an intercept.
     seconds : {"compile": ..., "fit": ...}.
     """
 
@@ -101,27 +101,26 @@ def search(
     penalty_weights: Any = None,
     n_threads: int | None = None,
 ) -> SearchResult:
-    """Search a few weights by divide and conquer: no gradient, no learning rate, and valleys do not hold it.
+    """Search a few parameters by divide and conquer: without gradients and learning rates, and not trapped in valleys.
 
-    The span of each weight is cut into ``cells`` parts, and F (see `fit`) evaluated at the centre of each of the
-    cells^n_weights cells that this makes. The best ``keep`` of them are cut up in the same way, and so on. With one
-    kept of 4 x 4, two rounds of 16 evaluations resolve 256 cells, three the 4096 of a 64 x 64 grid. All evaluations of
-    a round take one pass over X together.
+    The span of each parameter is divided into ``cells`` parts, and F (see `fit`) is evaluated at the centre of each of
+    the cells^n_parameters cells. The best ``keep`` cells are divided in the same way, and so on. For two parameters, 4
+    cells and keep=1, two rounds of 16 evaluations resolve 256 cells, and three rounds the 4096 cells of a 64 x 64 grid.
+    A round takes one pass over X.
 
-    It looks only at centres: a minimum too narrow to lower F at the centre of a coarse cell is missed, and where
-    weights make up for each other, so may be one that is not. More ``cells`` see more, and a larger ``keep`` bets on
-    more than one cell.
+    F is evaluated at centres only. A minimum that is too narrow to lower F at the centre of a coarse cell is missed,
+    and so may be a wide one if parameters are correlated. Increase ``cells`` or ``keep`` to find it.
 
     Parameters
     ----------
-    span : the least and the largest value of every weight, (low, high), or a pair for each: those of the columns in
-        order, then that of the intercept if there is one.
-    cells : parts that each weight's span is cut into in a round, 2 or more.
-    rounds : how often; along each weight the last round resolves cells^rounds parts of the span.
-    keep : how many of the best cells the next round divides; at most those of one round, cells^n_weights.
-    fit_intercept : whether the model has an intercept, which is one more weight to search.
+    span : lower and upper bound of all parameters, (low, high), or a pair for each: the columns in order, then the
+        intercept if there is one.
+    cells : number of parts into which a round divides the span of each parameter, 2 or more.
+    rounds : number of rounds; the last resolves cells^rounds parts of each span.
+    keep : number of best cells that the next round divides, at most cells^n_parameters.
+    fit_intercept : whether the model has an intercept, which is one more parameter to search.
 
-    All other parameters are those of `fit`, for one target of numbers or of two classes.
+    All other parameters are as in `fit`, for one numeric target or two classes.
 
     Returns
     -------
@@ -130,8 +129,7 @@ def search(
     Raises
     ------
     DataError, OptionError, Interrupted
-        As `fit` does; an OptionError too where there are so many weights that it would take more than 262,144
-        evaluations.
+        As `fit`; also an OptionError if the search needs more than 262,144 evaluations.
 
     Examples
     --------
@@ -146,116 +144,119 @@ def search(
     cells, rounds, keep = check_whole("cells", cells, 2), check_whole("rounds", rounds, 1), check_whole("keep", keep, 1)
     n_threads = thread_pool_size() if n_threads is None else check_whole("n_threads", n_threads, 1)
     rows = RowOptions(sample_weight, class_weight, offset, penalty_weights)
-    problem, described = pose(X, y, loss_term, penalty_term, fit_intercept, rows)
-    if problem.several:
-        raise OptionError("search goes over the weights of one target, of numbers or of two classes, not of several")
-    evaluations = count_evaluations(problem.n_parameters, cells, rounds, keep)
-    box = _as_box(span, problem)
+    objective, _, described = pose(X, y, loss_term, penalty_term, fit_intercept, rows)
+    if objective.several:
+        raise OptionError("search needs one target, numeric or of two classes, not several outputs")
+    evaluations = count_evaluations(objective.n_parameters, cells, rounds, keep)
+    box = _as_box(span, objective)
     clock = CompileClock(current_reporter().compiling)
     began = time.perf_counter()
     n_threads = min(n_threads, thread_pool_size())
     with clock.listening(), threads(n_threads), compile_error():
-        done = _all_rounds(problem, box, cells, rounds, keep)
+        done = _all_rounds(objective, box, cells, rounds, keep)
     elapsed = time.perf_counter() - began
-    best = min(done, key=lambda one: one.objectives[one.kept[0]])  # the first of several as good
+    best = min(done, key=lambda one: one.objectives[one.kept[0]])  # the first one in a tie
     weights = best.centres[best.kept[0]]
-    d = problem.n_features
+    d = objective.n_features
     return SearchResult(
         coef=weights[:d].copy(),
-        intercept=float(weights[d]) if problem.fit_intercept else 0.0,
+        intercept=float(weights[d]) if objective.fit_intercept else 0.0,
         objective=float(best.objectives[best.kept[0]]),
         evaluations=evaluations,
-        evaluations_saved=cells ** (rounds * problem.n_parameters) - evaluations,
+        evaluations_saved=cells ** (rounds * objective.n_parameters) - evaluations,
         resolution=cells**rounds,
         rounds=tuple(done),
         span=box,
         cells=cells,
         keep=keep,
-        feature_names=problem.feature_names,
+        feature_names=objective.rows.feature_names,
         target_name=described["target_name"],
-        n_samples=problem.n_samples,
+        n_samples=objective.n_samples,
         settings={
             "loss": LOSSES.describe(loss_term),
             "penalty": describe_penalty(penalty_term),
-            "fit_intercept": problem.fit_intercept,
+            "fit_intercept": objective.fit_intercept,
         },
         seconds={"compile": clock.seconds, "fit": elapsed - clock.seconds},
-        remarks=_remarks(problem, weights, done[-1].size, box),
+        remarks=_remarks(objective, weights, done[-1].size, box),
     )
 
 
 def count_evaluations(n_weights: int, cells: int, rounds: int, keep: int) -> int:
-    """How often F is evaluated.
+    """The number of evaluations of F.
 
     Raises
     ------
     OptionError
-        Where that is too often, where more cells are to be kept than there are, or they become too small.
+        When there are too many, ``keep`` exceeds the number of cells, or cells become too small for float64.
     """
-    a_round: int = cells**n_weights
-    total = a_round * (1 + (rounds - 1) * keep)
-    if keep > a_round:
-        raise OptionError(f"keep={keep} is more than the {a_round} cells of the first round")
-    if total > MOST_EVALUATIONS:
+    per_round: int = cells**n_weights
+    total = per_round * (1 + (rounds - 1) * keep)
+    if keep > per_round:
+        raise OptionError(f"keep={keep} is more than the {per_round} cells of the first round")
+    if total > MAX_EVALUATIONS:
         raise OptionError(
-            f"{n_weights} weights cut into {cells} cells each take {total:,} evaluations, and search does at most "
-            f"{MOST_EVALUATIONS:,}: leave out columns or the intercept, take fewer cells, or descend with fit"
+            f"{n_weights} weights with {cells} cells each need {total:,} evaluations, and search does at most "
+            f"{MAX_EVALUATIONS:,}: use fewer columns, no intercept or fewer cells, or use fit"
         )
-    if cells**rounds > MOST_RESOLUTION:
-        raise OptionError(f"{rounds} rounds of {cells} cells divide the span beyond what float64 can tell apart")
+    if cells**rounds > MAX_RESOLUTION:
+        raise OptionError(f"{rounds} rounds of {cells} cells are too fine for float64: use fewer rounds or cells")
     return total
 
 
-def _as_box(span: Any, problem: Problem) -> np.ndarray:
-    """The least and the largest value of each weight, shape (n_weights, 2)."""
-    n_weights = problem.n_parameters
+def _as_box(span: Any, objective: Objective) -> np.ndarray:
+    """Lower and upper bound of each parameter, shape (n_parameters, 2)."""
+    n_weights = objective.n_parameters
     try:
         box = np.array(span, dtype=np.float64)
     except (TypeError, ValueError):
         box = np.zeros(0)
     if box.shape not in ((2,), (1, 2), (n_weights, 2)):
-        each = f"{n_weights} of them, the intercept's last" if problem.fit_intercept else f"{n_weights} of them"
-        raise OptionError(f"span is a pair of numbers, low and high, or a pair for each weight ({each}), not {span!r}")
+        each = f"{n_weights} pairs, the intercept last" if objective.fit_intercept else f"{n_weights} pairs"
+        raise OptionError(f"span must be a pair of numbers, low and high, or a pair per weight ({each}), not {span!r}")
     box = np.broadcast_to(box, (n_weights, 2)).copy()
     for low, high in box:
         if not (math.isfinite(high - low) and low < high):
-            raise OptionError(f"a span goes from a number to a larger one, not from {low:g} to {high:g}")
+            raise OptionError(f"a span must go from a finite number to a larger one, not from {low:g} to {high:g}")
     return box
 
 
-def _all_rounds(problem: Problem, box: np.ndarray, cells: int, rounds: int, keep: int) -> list[Round]:
-    """Cells are numbered along each weight, from 0 at its least value, so that no rounding adds up over the rounds."""
+def _all_rounds(objective: Objective, box: np.ndarray, cells: int, rounds: int, keep: int) -> list[Round]:
+    """Run the search. Cells have integer indices along each parameter, so no rounding errors add up over the rounds."""
     low, width = box[:, 0], box[:, 1] - box[:, 0]
-    within = np.indices((cells,) * len(box)).reshape(len(box), -1).T  # the cells of one cell
-    numbers = within
+    parts = np.indices((cells,) * len(box)).reshape(len(box), -1).T  # indices of the parts of a cell
+    indices = parts
     done: list[Round] = []
     for r in range(1, rounds + 1):
-        centres = low + width * ((numbers + 0.5) / cells**r)
+        centres = low + width * ((indices + 0.5) / cells**r)
         try:
-            objectives = _objectives(problem, centres, r, rounds)
+            objectives = _objectives(objective, centres, r, rounds)
         except KeyboardInterrupt:
             raise Interrupted(None) from None
-        kept = np.argsort(objectives, kind="stable")[:keep]  # of equal ones the first
+        kept = np.argsort(objectives, kind="stable")[:keep]  # the first ones in a tie
         if objectives[kept[0]] == np.inf:
-            check_finite(problem.X, problem.feature_names)
-            raise OptionError(f"the objective is finite in none of the {len(centres)} cells: take a smaller span")
+            objective.rows.check_finite()
+            raise OptionError(f"the objective is not finite in any of the {len(centres)} cells: use a smaller span")
         done.append(Round(centres, width / cells**r, objectives, kept))
-        numbers = (numbers[kept][:, None] * cells + within).reshape(-1, len(box))
+        indices = (indices[kept][:, None] * cells + parts).reshape(-1, len(box))
     return done
 
 
-def _objectives(problem: Problem, centres: np.ndarray, number: int, rounds: int) -> np.ndarray:
-    """F at the centres of a round, infinity where it is not finite."""
-    told = current_reporter()
-    values = objectives_at(problem, centres, lambda share: told.advanced(number - 1 + share, rounds, math.nan))
+def _objectives(objective: Objective, centres: np.ndarray, number: int, rounds: int) -> np.ndarray:
+    """F at the centres of round ``number``; infinity where it is not finite."""
+    reporter = current_reporter()
+    values = objectives_at(objective, centres, lambda share: reporter.advanced(number - 1 + share, rounds, math.nan))
     return np.where(np.isfinite(values), values, np.inf)
 
 
-def _remarks(problem: Problem, weights: np.ndarray, size: np.ndarray, box: np.ndarray) -> tuple[str, ...]:
-    """Where the best cell is the last one along a weight, F may fall on beyond it."""
-    names = [*(problem.feature_names or (f"coefficient {j}" for j in range(problem.n_features))), "the intercept"]
+def _remarks(objective: Objective, weights: np.ndarray, size: np.ndarray, box: np.ndarray) -> tuple[str, ...]:
+    """A remark if the best cell is at the edge of a span, since F may be lower beyond it."""
+    names = [
+        *(objective.rows.feature_names or (f"coefficient {j}" for j in range(objective.n_features))),
+        "the intercept",
+    ]
     edge = (weights - box[:, 0] < size) | (box[:, 1] - weights < size)
     at_edge = ", ".join(names[j] for j in np.flatnonzero(edge))
-    return (f"the best cell is at the edge of the span of {at_edge}: a wider span may hold a better one",) * bool(
+    return (f"the best cell is at the edge of the span of {at_edge}: a wider span may have a better one",) * bool(
         at_edge
     )

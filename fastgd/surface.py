@@ -1,4 +1,4 @@
-"""`landscape`: F over two weights, or over the plane that holds most of the paths of some fits."""
+"""`landscape`: F over two parameters, or over the principal plane of the paths of fits."""
 
 from __future__ import annotations
 
@@ -9,59 +9,45 @@ from typing import Any
 import numpy as np
 
 from .compile.jit import compile_error, thread_pool_size, threads
+from .data.row_source import MemoryRows
+from .data.training_data import RowOptions
 from .errors import DivergedError, OptionError
 from .fitting import pose
-from .kernels.row_targets import NONE
+from .model.landscape import Landscape
 from .model.result import Result, output_names
+from .objective.linear_predictor import predict_linear
 from .objective.many_points import mean_losses_at, objectives_at
-from .objective.problem import Problem, RowOptions, predict_linear
+from .objective.objective import Objective
 from .terms.penalties import resolve_penalty
 from .wording import hint
 
-# How far the picture reaches beyond the paths, of what they span.
+# The grid extends beyond the paths by this share of their extent, on each side.
 MARGIN = 0.3
-# A direction across the main one is shown at least this much of the main one's width.
+# Minimum extent of the second main direction, as a share of the first.
 NARROWEST = 0.15
-# Directions with less of the path than this are rounding.
+# Directions with a smaller share of the squared distances are rounding errors.
 TINY_SHARE = 1e-12
-# Of more rows fewer points are taken, which is some seconds of work as well.
+# Points of the grid in each direction: for a curve, and for contours, which are interpolated by splines. From MANY_ROWS
+# rows on there are fewer, since evaluating F on the grid takes seconds.
+CURVE_POINTS, PLANE_POINTS, FEWER_POINTS = 201, 31, 21
 MANY_ROWS = 200_000
-# Of longer paths so many points are kept, with both ends.
-MOST_PATH_POINTS = 400
-
-
-@dataclass(frozen=True)
-class Landscape:
-    """F on a grid over two directions in the space of the weights, or over one; and paths there.
-
-    Attributes
-    ----------
-    names : what each direction is.
-    grid : for each direction, coordinates in ascending order, 0 being the end of the first path: of a weight its value.
-    values : F on the grid, of shape (len(grid[1]), len(grid[0])), or (len(grid[0]),) for one direction.
-    paths : for each fit, by label, coordinates of shape (n_rows, n_directions); projected, where it leaves the plane.
-    heights : for each fit, F at these points of the plane, shape (n_rows,).
-    """
-
-    names: tuple[str, ...]
-    grid: tuple[np.ndarray, ...]
-    values: np.ndarray
-    paths: Mapping[str, np.ndarray]
-    heights: Mapping[str, np.ndarray]
+# Longer paths are thinned to this many points, with both ends.
+MAX_PATH_POINTS = 400
 
 
 @dataclass(frozen=True)
 class _Plane:
-    """Weights ``origin + coordinates @ directions``, flat; ``shift`` is what a coordinate of 0 is called.
+    """The points ``origin + coordinates @ directions`` of the flat parameter space.
 
-    ``whole_space`` says that its directions are no single weights, so that lengths along both are the same.
+    ``shift`` is added to coordinates when they are reported. ``same_units`` is set for main directions, whose lengths
+    can be compared, and not for single parameters.
     """
 
     names: tuple[str, ...]
     origin: np.ndarray
     directions: np.ndarray
     shift: np.ndarray
-    whole_space: bool
+    same_units: bool
 
 
 def landscape(
@@ -81,21 +67,22 @@ def landscape(
     validation: Any = None,
     n_threads: int | None = None,
 ) -> Landscape:
-    """F around the paths that some fits took, for `plot_landscape`.
+    """F around the paths of fits, for `plot_landscape`.
 
-    Over the weights that are named, all others being those at the end of the first path. Unless some are named: over
-    both weights where there are two, over the one where there is one, else over the two main directions of all paths
-    (those of the singular value decomposition of what separates their points from the end of the first; Li et al.,
-    Visualizing the loss landscape of neural nets, 2018). Paths that diverged do not count for where to look.
+    With ``weights``, F is taken over these parameters; all others keep their values at the end of the first path. By
+    default, F is taken over all parameters of a model with one or two, else over the two main directions of the paths:
+    the first right singular vectors of the differences between their points and the end of the first path (Li et al.,
+    Visualizing the loss landscape of neural nets, 2018). Paths that diverged do not influence the directions and limits
+    of the grid.
 
     Parameters
     ----------
     X, y, penalty, alpha, l1_ratio : as given to `fit`.
     sample_weight, class_weight, offset, penalty_weights, validation : the same.
-    results : a `Result`, or several of the same problem, in a list or by label; each with its ``path``.
-    weights : names or indices of one or two features; "intercept" is one too. Of several outputs "output:feature".
-    n_points : of the grid, in each direction; by default 31, or 21 for more than 200,000 rows, over one weight 201.
-    n_threads : most threads to use; all unless given.
+    results : a `Result`, or several for the same problem, in a list or in a dictionary by label.
+    weights : names or indices of one or two features, or "intercept"; "output:feature" for several outputs.
+    n_points : grid points in each direction; by default 31, or 21 above 200,000 rows; 201 over one parameter.
+    n_threads : maximum number of threads; by default all.
 
     Returns
     -------
@@ -104,7 +91,7 @@ def landscape(
     Raises
     ------
     DataError, OptionError
-        As `fit` does; and when a weight is not there, or the results are of another problem.
+        As `fit`; also for an unknown parameter, or results of another problem.
 
     Examples
     --------
@@ -117,27 +104,27 @@ def landscape(
     """
     named = _by_label(results)
     if n_points is not None and not (isinstance(n_points, int) and n_points >= 2):
-        raise OptionError(f"n_points is a whole number from 2 on, not {n_points!r}")
+        raise OptionError(f"n_points must be a whole number, 2 or more, not {n_points!r}")
     first = next(iter(named.values()))
     term = resolve_penalty(penalty, alpha, l1_ratio)
     rows = RowOptions(
         sample_weight, class_weight, offset, penalty_weights, validation, first.settings.get("seed", 0)
     )  # fmt: skip
     with_intercept = bool(first.settings.get("fit_intercept", True))
-    problem, _ = pose(X, y, first.loss, term, with_intercept, rows)
-    paths = {label: _flat_path(result, problem) for label, result in named.items()}
-    within = [path for label, path in paths.items() if named[label].stop_reason != "diverged"] or [*paths.values()]
+    objective = pose(X, y, first.loss, term, with_intercept, rows).objective
+    paths = {label: _flat_path(result, objective) for label, result in named.items()}
+    shown = [path for label, path in paths.items() if named[label].stop_reason != "diverged"] or [*paths.values()]
     n_threads = min(n_threads or thread_pool_size(), thread_pool_size())
     with threads(n_threads), compile_error(), np.errstate(all="ignore"):
-        plane = _plane(problem, first, within, weights)
+        plane = _plane(objective, first, shown, weights)
         inverse = np.linalg.pinv(plane.directions)
         at = {label: _thinned(path - plane.origin) @ inverse for label, path in paths.items()}
-        shown = np.concatenate([(path - plane.origin) @ inverse for path in within])
-        grid = _grid(shown, n_points or _enough_points(problem, plane), plane.whole_space)
-        objective = _objective_on(problem, plane)
+        extent = np.concatenate([(path - plane.origin) @ inverse for path in shown])
+        grid = _grid(extent, n_points or _default_points(objective, plane), plane.same_units)
+        value_at = _objective_on(objective, plane)
         mesh = np.meshgrid(*grid)
-        values = objective(np.column_stack([axis.ravel() for axis in mesh])).reshape(mesh[0].shape)
-        heights = {label: objective(points) for label, points in at.items()}
+        values = value_at(np.column_stack([axis.ravel() for axis in mesh])).reshape(mesh[0].shape)
+        heights = {label: value_at(points) for label, points in at.items()}
     return Landscape(
         plane.names,
         tuple(axis + shift for axis, shift in zip(grid, plane.shift, strict=True)),
@@ -148,6 +135,7 @@ def landscape(
 
 
 def _by_label(results: Any) -> dict[str, Result]:
+    """The results by label; without labels, by method."""
     if isinstance(results, Mapping):
         named = {str(label): result for label, result in results.items()}
     else:
@@ -158,58 +146,58 @@ def _by_label(results: Any) -> dict[str, Result]:
             named[label if label not in named else f"{label} {len(named) + 1}"] = result
     named = {label: run.result if isinstance(run, DivergedError) else run for label, run in named.items()}
     if not named or not all(isinstance(result, Result) for result in named.values()):
-        raise OptionError("a landscape is drawn around results: give one, a list of them, or a dictionary by label")
+        raise OptionError("results must be a result, a list of results, or a dictionary of results by label")
     return named
 
 
-def _flat_path(result: Result, problem: Problem) -> np.ndarray:
-    """Shape (n_rows, n_weights); of a fit whose path was too large to keep, its end alone."""
+def _flat_path(result: Result, objective: Objective) -> np.ndarray:
+    """The finite points of a path, shape (n_points, n_parameters); only the end if the path was too large to keep."""
     path = result.path
     if path is None:
         path = np.concatenate([result.coef, np.asarray(result.intercept)[..., None]], axis=-1)[None]
-    if path.shape[1:] != (*problem.zeros().shape[:-1], problem.n_features + 1):
+    if path.shape[1:] != (*objective.zeros().shape[:-1], objective.n_features + 1):
         raise OptionError(
-            f"the results are of another problem than X and y: {result.n_outputs} x {result.n_features} coefficients, "
-            f"not {problem.n_outputs} x {problem.n_features}"
+            f"the results do not belong to X and y: they have {result.n_outputs} x {result.n_features} coefficients, "
+            f"not {objective.n_outputs} x {objective.n_features}"
         )
-    flat = path[..., : problem.n_parameters].reshape(len(path), -1)
+    flat = path[..., : objective.n_parameters].reshape(len(path), -1)
     return np.asarray(flat[np.isfinite(flat).all(axis=1)])
 
 
 def _thinned(path: np.ndarray) -> np.ndarray:
-    if len(path) <= MOST_PATH_POINTS:
+    """At most ``MAX_PATH_POINTS`` points of a path, evenly spaced, with both ends."""
+    if len(path) <= MAX_PATH_POINTS:
         return path
-    return path[np.unique(np.linspace(0, len(path) - 1, MOST_PATH_POINTS).round().astype(np.intp))]
+    return path[np.unique(np.linspace(0, len(path) - 1, MAX_PATH_POINTS).round().astype(np.intp))]
 
 
-def weight_names(result: Result, problem: Problem) -> list[str]:
-    """Of every weight, in the order of the flat ones."""
+def _parameter_names(result: Result, objective: Objective) -> list[str]:
+    """Names of all parameters, in the order of the flat parameter vector."""
     features = [*(result.feature_names or map(str, range(result.n_features)))]
-    features += ["intercept"] if problem.fit_intercept else []
-    outputs = [f"{name}:" for name in output_names(result)] if problem.several else [""]
+    features += ["intercept"] if objective.fit_intercept else []
+    outputs = [f"{name}:" for name in output_names(result)] if objective.several else [""]
     return [f"{output}{feature}" for output in outputs for feature in features]
 
 
 # --- The plane ------------------------------------------------------------------------------------------------------
 
 
-def _plane(problem: Problem, first: Result, paths: list[np.ndarray], weights: Sequence[str | int] | None) -> _Plane:
-    origin = _flat_path(replace(first, path=None), problem)[-1]
-    names = weight_names(first, problem)
+def _plane(objective: Objective, first: Result, paths: list[np.ndarray], weights: Sequence[str | int] | None) -> _Plane:
+    origin = _flat_path(replace(first, path=None), objective)[-1]
+    names = _parameter_names(first, objective)
     if weights is None and len(names) <= 2:
         weights = names
     if weights is not None:
         chosen = [_position(weight, names) for weight in ([weights] if isinstance(weights, (str, int)) else weights)]
         if len(chosen) not in (1, 2) or len(set(chosen)) < len(chosen):
-            raise OptionError(
-                f"a landscape is over one weight or two different ones, not {', '.join(map(str, weights))}"
-            )
+            raise OptionError(f"a landscape needs one or two different weights, not {', '.join(map(str, weights))}")
         titles = [name if name.endswith("intercept") else f"weight of {name}" for name in (names[j] for j in chosen)]
         return _Plane(tuple(titles), origin, np.eye(len(names))[chosen], origin[chosen], False)
-    return _main_directions(problem, origin, np.concatenate([path - origin for path in paths]), paths[0][0])
+    return _main_directions(objective, origin, np.concatenate([path - origin for path in paths]), paths[0][0])
 
 
 def _position(weight: str | int, names: list[str]) -> int:
+    """Index of a parameter that is given by name or index."""
     if str(weight) in names:
         return names.index(str(weight))
     if isinstance(weight, int) and 0 <= weight < len(names):
@@ -217,14 +205,14 @@ def _position(weight: str | int, names: list[str]) -> int:
     raise OptionError(f"there is no weight {str(weight)!r}: {hint(str(weight), names)}")
 
 
-def _main_directions(problem: Problem, origin: np.ndarray, away: np.ndarray, start: np.ndarray) -> _Plane:
-    """The plane that holds most of ``away``, points around the origin."""
-    _, sizes, directions = np.linalg.svd(away, full_matrices=False)
+def _main_directions(objective: Objective, origin: np.ndarray, differences: np.ndarray, start: np.ndarray) -> _Plane:
+    """The plane of the two main directions of ``differences``, points relative to the origin."""
+    _, sizes, directions = np.linalg.svd(differences, full_matrices=False)
     shares = sizes**2 / max(float((sizes**2).sum()), np.finfo(np.float64).tiny)
     kept = [direction for direction, share in zip(directions[:2], shares, strict=False) if share > TINY_SHARE]
     titles = [f"main direction {k + 1} of the path ({100 * shares[k]:.3g} % of it)" for k in range(len(kept))]
-    # A straight path, or a single point, leaves directions open: first the way that F itself is steepest.
-    _, gradient = problem.gradient(start.reshape(problem.zeros().shape))
+    # A straight path or a single point has fewer than two: add the gradient at the start, then coordinate axes.
+    gradient = objective.evaluate(start.reshape(objective.zeros().shape)).gradient
     for candidate in (gradient.ravel().copy(), *np.eye(len(origin))):
         if len(kept) == 2:
             break
@@ -237,15 +225,15 @@ def _main_directions(problem: Problem, origin: np.ndarray, away: np.ndarray, sta
     return _Plane(tuple(titles), origin, directions, np.zeros(2), True)
 
 
-def _enough_points(problem: Problem, plane: _Plane) -> int:
-    """In each direction: for a curve, or for contours that are drawn by splines between them."""
+def _default_points(objective: Objective, plane: _Plane) -> int:
+    """Points of the grid in each direction."""
     if len(plane.directions) == 1:
-        return 201
-    return 31 if problem.n_samples <= MANY_ROWS else 21
+        return CURVE_POINTS
+    return PLANE_POINTS if objective.n_samples <= MANY_ROWS else FEWER_POINTS
 
 
 def _grid(points: np.ndarray, n_points: int, same_units: bool) -> tuple[np.ndarray, ...]:
-    """Coordinates around these points."""
+    """Coordinates of a grid that covers these points with a margin."""
     low, high = points.min(axis=0), points.max(axis=0)
     widths = high - low
     if same_units:
@@ -255,30 +243,29 @@ def _grid(points: np.ndarray, n_points: int, same_units: bool) -> tuple[np.ndarr
     return tuple(np.linspace(c - h, c + h, n_points) for c, h in zip(centre, half, strict=True))
 
 
-def _objective_on(problem: Problem, plane: _Plane) -> Callable[[np.ndarray], np.ndarray]:
-    """F at coordinates of shape (n, n_directions).
+def _objective_on(objective: Objective, plane: _Plane) -> Callable[[np.ndarray], np.ndarray]:
+    """The function from coordinates, shape (n, n_directions), to F.
 
-    On a plane the linear predictor of a row is one number at the origin and one for each direction: a problem of two
-    columns, however many there are.
+    The linear predictor of a row is affine in the coordinates, so F on the plane is an objective with a column per
+    direction, whatever the number of features.
     """
-    d, shape = problem.n_features, problem.zeros().shape
-    small: Problem | None = None
-    if not problem.several:
+    shape, small = objective.zeros().shape, None
+    if not objective.several:
 
-        def along(flat: np.ndarray) -> np.ndarray:
-            return predict_linear(problem.X, flat[:d], float(flat[d]) if problem.fit_intercept else 0.0)
+        def predictor(flat: np.ndarray) -> np.ndarray:
+            coef, intercept = objective.split(flat)
+            return predict_linear(objective.X, coef, float(intercept))
 
-        before = along(plane.origin) + (problem.targets.offset if len(problem.targets.offset) else 0.0)
-        columns = np.column_stack([along(direction) for direction in plane.directions]).astype(problem.dtype)
-        small = replace(
-            problem, X=columns, targets=problem.targets._replace(offset=before), fit_intercept=False,
-            feature_names=None, penalty_weights=NONE, rows=None, validation=None,
-        )  # fmt: skip
+        targets = objective.targets
+        at_origin = predictor(plane.origin) + (targets.offset if len(targets.offset) else 0.0)
+        columns = np.column_stack([predictor(direction) for direction in plane.directions]).astype(objective.dtype)
+        rows = MemoryRows(columns, targets._replace(offset=at_origin))
+        small = Objective(rows, objective.loss, objective.penalty, fit_intercept=False)
 
-    def objective(points: np.ndarray) -> np.ndarray:
-        points = (plane.origin + points @ plane.directions).reshape(-1, *shape)
+    def value_at(points: np.ndarray) -> np.ndarray:
+        params_at = (plane.origin + points @ plane.directions).reshape(-1, *shape)
         if small is None:
-            return objectives_at(problem, points)
-        return np.asarray(mean_losses_at(small, points) + [problem.penalty_at(params) for params in points])
+            return objectives_at(objective, params_at)
+        return mean_losses_at(small, points) + [float(objective.penalties(params).sum()) for params in params_at]
 
-    return objective
+    return value_at

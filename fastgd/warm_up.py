@@ -1,4 +1,4 @@
-"""Compiles ahead of time what most fits need, by fitting small problems of the usual kinds."""
+"""Compiles the kernels of common fits ahead of time, by running such fits on small data."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import numpy as np
 from .compile.jit import CompileClock
 from .fitting import fit
 
-# Rows that make a table small enough for one thread, and large enough for all of them.
+# Numbers of rows for which kernels run on one thread and on all.
 SMALL, LARGE = 200, 10_000
-# Columns that make rows short enough to go by blocks, and too long for that.
+# Numbers of columns for which kernels read several rows at a time and one row at a time.
 SHORT, LONG = 16, 48
 LOSSES = ("squared", "logistic")
 
 
 @dataclass(frozen=True)
-class Usual:
-    """A kind of fit: ``description``, for people, and what `fit` is given."""
+class CommonFit:
+    """A fit on random data: its description, the size of X and the options of `fit`."""
 
     description: str
     n_samples: int
@@ -30,10 +30,10 @@ class Usual:
     sparse: bool = False
 
     def compile(self) -> int:
-        """Fit it; how many kernels that had to compile."""
-        random = np.random.default_rng(0)
-        X: Any = random.standard_normal((self.n_samples, self.n_features))
-        z = X[:, 0] + random.standard_normal(self.n_samples)
+        """Run the fit; return the number of kernels that were compiled."""
+        rng = np.random.default_rng(0)
+        X: Any = rng.standard_normal((self.n_samples, self.n_features))
+        z = X[:, 0] + rng.standard_normal(self.n_samples)
         if self.sparse:
             from scipy import sparse
 
@@ -44,15 +44,17 @@ class Usual:
         return clock.count
 
 
-def usual() -> Iterator[Usual]:
-    """Dense float64 in any shape by any of the common methods, sparse rows, and three classes."""
+def common_fits() -> Iterator[CommonFit]:
+    """Dense float64 data of all shapes with the common methods, sparse rows, and three classes."""
     for loss, n in product(LOSSES, (LARGE, SMALL)):
         size = "large" if n == LARGE else "small"
         for method in ("auto", "minibatch", "sgd", "gd"):
-            yield Usual(f"{loss}, {method}, {size} tables", n, SHORT, {"loss": loss, "method": method})
+            yield CommonFit(f"{loss}, {method}, {size} tables", n, SHORT, {"loss": loss, "method": method})
     for loss in LOSSES:
-        yield Usual(f"{loss}, auto, long rows", LARGE, LONG, {"loss": loss})
-        yield Usual(f"{loss}, auto with l1", LARGE, SHORT, {"loss": loss, "penalty": "l1", "alpha": 0.01})
+        yield CommonFit(f"{loss}, auto, long rows", LARGE, LONG, {"loss": loss})
+        yield CommonFit(f"{loss}, auto with l1", LARGE, SHORT, {"loss": loss, "penalty": "l1", "alpha": 0.01})
         for method in ("auto", "sgd"):
-            yield Usual(f"{loss}, {method}, sparse rows", LARGE, LONG, {"loss": loss, "method": method}, sparse=True)
-    yield Usual("softmax, auto", LARGE, SHORT, {"loss": "softmax"})
+            yield CommonFit(
+                f"{loss}, {method}, sparse rows", LARGE, LONG, {"loss": loss, "method": method}, sparse=True
+            )
+    yield CommonFit("softmax, auto", LARGE, SHORT, {"loss": "softmax"})

@@ -1,10 +1,52 @@
-"""Small phrases that the messages of this room are built from."""
+"""Phrases that messages share, and how they spell options: as arguments in Python, as flags at the command line."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_flags_wanted = ContextVar("flags_wanted", default=False)
+_NO_VALUE = object()
+# Flags that are not the option's name with dashes for underscores.
+SHORT_FLAGS = {"max_epochs": "--epochs", "n_threads": "--threads", "weight": "--sample-weight"}
+VALUE_FLAGS = {"fit_intercept=False": "--no-intercept", "trace='step'": "--trace-steps"}
+
+
+@contextmanager
+def speaking_in_flags() -> Iterator[None]:
+    """Within the block, messages name options by their command-line flags."""
+    token = _flags_wanted.set(True)
+    try:
+        yield
+    finally:
+        _flags_wanted.reset(token)
+
+
+def for_reader(python: str, command_line: str) -> str:
+    """The text for Python, or within `speaking_in_flags` the text for the command line."""
+    return command_line if _flags_wanted.get() else python
+
+
+def option(name: str, value: object = _NO_VALUE) -> str:
+    """An option as the reader writes it: ``learning_rate=0.1`` in Python, ``--learning-rate 0.1`` at the command line.
+
+    Without a value only its name: ``learning_rate``, ``--learning-rate``.
+    """
+    flag = SHORT_FLAGS.get(name, f"--{name.replace('_', '-')}")
+    if value is _NO_VALUE:
+        return for_reader(name, flag)
+    text = f"{value:g}" if isinstance(value, float) else repr(value)
+    argument = f"{name}={text}"
+    if isinstance(value, bool):
+        typed = flag if value else flag.replace("--", "--no-")
+    elif isinstance(value, list):
+        typed = f"{flag} {comma_list(value)}"
+    else:
+        typed = f"{flag} {value if isinstance(value, str) else text}"
+    return for_reader(argument, VALUE_FLAGS.get(argument, typed))
 
 
 def quoted(names: Sequence[str], limit: int = 5) -> str:

@@ -17,6 +17,7 @@ N, D = 40, 4
 X = RANDOM.normal(size=(N, D)) * (RANDOM.random((N, D)) < 0.7)
 Y = X @ [1.0, -2.0, 0.0, 0.5] + 0.5 + 0.3 * RANDOM.normal(size=N)
 WEIGHT, OFFSET = RANDOM.integers(0, 3, N).astype(float), RANDOM.normal(size=N)
+del RANDOM  # tests draw from the fixture `rng`
 HUBER = "huber:delta=1.5"
 METHODS = {"gd": {}, "sgd": {}, "minibatch": {"batch_size": 8}}
 ALPHAS = [0.0, 1.0, 0.1, 0.5]

@@ -1,4 +1,4 @@
-"""`fastgd bench`: what it prints, what it says where a number is missing, its picture. Not how fast anything is."""
+"""`fastgd bench`: its tables, goals, plot and messages; no test of speed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SGD = ("X", "loss", "fastgd, ns a row", "peer", "its ns a row", "times faster", 
 
 
 def answers() -> dict[str, Table]:
-    """Made up."""
+    """Made-up tables of the default questions."""
     wide = [
         ("float64", d, "half_squared", 200.0, 12.0, part, 2.5, None, None, 0.1) for d, part in ((28, 0.8), (54, 0.95))
     ]
@@ -51,11 +51,11 @@ def answers() -> dict[str, Table]:
         ("x", "x"),
     ],
 )
-def test_numbers_are_shown_to_three_digits(value, text):
+def test_numbers_have_three_digits(value, text):
     assert shown(value) == text
 
 
-def test_a_table_has_words_to_the_left_and_numbers_to_the_right():
+def test_table_aligns_text_left_and_numbers_right():
     text = str(Table("T", ("a", "long column"), [("word", 1.0), ("w", None)]))
     assert text.splitlines() == [
         "T",
@@ -67,7 +67,7 @@ def test_a_table_has_words_to_the_left_and_numbers_to_the_right():
     ]
 
 
-def test_goals_are_judged_by_the_worst_number_and_by_what_concerns_them():
+def test_goals_are_judged_by_the_worst_of_their_records():
     found = {row[0]: row[3:] for row in goals.against_goals(answers()).rows}
     assert found["batch gradient, d 28 to 2000, float64, of the roofline"] == ("0.800 to 0.950", "missed")
     assert found["batch gradient against NumPy, float64, d 28 to 500"] == ("2.50", "reached")
@@ -78,19 +78,19 @@ def test_goals_are_judged_by_the_worst_number_and_by_what_concerns_them():
         numbers for goal, numbers in goals.measured(answers()) if goal.what == "the same, float32" and goal.goal == 0.5
     ]
     assert narrow == [[0.2]]
-    assert goals.verdict(goals.GOALS[0], [0.1]) == "below the least"
+    assert goals.verdict(goals.GOALS[0], [0.1]) == "below the minimum"
 
 
-def test_candidates_take_turns():
+def test_candidates_are_timed_in_turn():
     called = []
     timings = timing.in_turn({name: lambda name=name: called.append(name) for name in "ab"}, rounds=3)
-    assert "".join(called) == "ab" * 4  # the first does not count
+    assert "".join(called) == "ab" * 4  # the first call of each is not timed
     assert all(len(one.rounds) == 3 for one in timings.values())
     assert Timing((1.0, 2.0, 4.0)).times_faster_than(Timing((3.0, 4.0, 20.0))) == 3.0
     assert Timing((3.0, 5.0)).less(Timing((1.0, 1.0))).rounds == (2.0, 4.0)
 
 
-def test_the_picture_has_what_was_measured(tmp_path):
+def test_plot_is_drawn(tmp_path):
     plot.draw(answers(), str(tmp_path / "bench.svg"), machine.describe())
     drawn = ET.parse(tmp_path / "bench.svg")
     assert len(list(drawn.iter("{http://www.w3.org/2000/svg}path"))) > 30
@@ -98,7 +98,7 @@ def test_the_picture_has_what_was_measured(tmp_path):
     assert (tmp_path / "bench.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_bandwidth_of_this_machine_and_what_it_is():
+def test_json_has_the_machine_and_its_bandwidth():
     content = fastgd("bench", "roofline", "--quick", "--json", "--quiet").json
     assert content["machine"]["packages"]["numpy"] == np.__version__
     assert {record["dtype"] for record in content["roofline"]["records"]} == {"float64", "float32"}
@@ -106,7 +106,7 @@ def test_bandwidth_of_this_machine_and_what_it_is():
     assert content["goals"] == []
 
 
-def test_what_is_not_installed_is_named(monkeypatch):
+def test_missing_peers_are_named(monkeypatch):
     monkeypatch.setattr(machine, "version", lambda package: None if package == "torch" else "1.0")
     assert "\nnot installed  PyTorch" in machine.in_words(machine.describe())
 
@@ -115,31 +115,31 @@ def test_what_is_not_installed_is_named(monkeypatch):
     ("words", "sentence"),
     [
         (["roofline", "--plot", "a.png"], "these were not asked: gradient, threads"),
-        (["--plot", "a.txt"], "a.txt: the suffix '.txt' is not known; it writes .png .svg .pdf"),
+        (["--plot", "a.txt"], "a.txt: the suffix '.txt' is not known; use .png, .svg or .pdf"),
         (["--plot", "nowhere/a.png"], "nowhere/a.png: there is no folder"),
         (["speed"], "'speed' is not one of"),
     ],
 )
-def test_wrong_usage(words, sentence):
+def test_wrong_usage_is_refused(words, sentence):
     ran = fastgd("bench", *words)
     assert ran.code == 2
     assert sentence in ran.err
 
 
-def test_without_matplotlib_it_says_what_to_install(monkeypatch):
+def test_missing_matplotlib_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     ran = fastgd("bench", "--plot", "a.png")
     assert ran.code == 2
     assert "pip install 'fastgd[plot]'" in ran.err
 
 
-def test_every_question_is_a_file_and_the_usual_ones_are_those_with_goals():
+def test_every_question_is_a_module_and_the_default_ones_have_goals():
     for question in QUESTIONS:
         assert callable(importlib.import_module(f"fastgd_bench.{question}").measure)
     assert {goal.question for goal in goals.GOALS} | {"roofline"} == set(USUAL)
 
 
-def test_a_quick_look_takes_fewer_cases():
+def test_quick_scale_has_fewer_cases():
     assert Scale(quick=True).some(1, 2, 3, 4, 5) == (2, 4, 5)
     assert Scale().some(1, 2, 3) == (1, 2, 3)
     X = rows_like_rcv1(50)

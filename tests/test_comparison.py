@@ -1,4 +1,4 @@
-"""Methods side by side: every row of the table is a fit that can be repeated, and what is counted in it is true."""
+"""`compare`: each entry equals a fit, and its objectives, goals and speeds are correct; the command."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ import pytest
 from helpers.command_line import fastgd as command
 
 import fastgd
-from fastgd.comparison import label
+from fastgd.comparison import method_label
 from fastgd.compile.jit import thread_pool_size
 from fastgd.errors import DataError, OptionError
 
-random = np.random.default_rng(0)
-X = random.normal(size=(200, 3))
-Y = X @ [1.0, -2.0, 0.5] + 0.3 + 0.1 * random.normal(size=200)
+X, NOISE = np.random.default_rng(0).normal(size=(200, 3)), np.random.default_rng(1).normal(size=200)
+Y = X @ [1.0, -2.0, 0.5] + 0.3 + 0.1 * NOISE
 OPTIONS = {"alpha": 0.01, "max_epochs": 12, "seed": 3}
 METHODS = ["gd", "sgd", "minibatch:16", "auto"]
 
 
 def objective(params) -> float:
-    """F of the options above, in plain NumPy."""
+    """F with the options above, in NumPy."""
     return float(np.mean((X @ params[:3] + params[3] - Y) ** 2) + 0.005 * params[:3] @ params[:3])
 
 
@@ -30,7 +29,7 @@ def found():
     return fastgd.compare(X, Y, methods=METHODS, repeats=1, **OPTIONS)
 
 
-def test_each_row_is_a_fit(found):
+def test_each_entry_equals_a_fit(found):
     assert [entry.label for entry in found.entries] == ["gd", "sgd", "minibatch 16", "auto"]
     for entry, batch in zip(found.entries, ("auto", "auto", 16, "auto"), strict=True):
         alone = fastgd.fit(X, Y, method=entry.settings["method"], batch_size=batch, **OPTIONS)
@@ -40,13 +39,13 @@ def test_each_row_is_a_fit(found):
     assert list(found.runs) == [entry.label for entry in found.entries]
 
 
-def test_f_is_known_after_every_epoch(found):
+def test_objective_is_known_after_every_epoch(found):
     for entry in found.entries:
         trace = entry.result.trace
         assert trace["objective"] == pytest.approx([objective(params) for params in entry.result.path], rel=1e-10)
 
 
-def test_the_goal_and_when_it_is_reached(found):
+def test_goal_and_when_it_is_reached(found):
     paths = {entry.label: [objective(params) for params in entry.result.path] for entry in found.entries}
     lowest = min(map(min, paths.values()))
     assert found.start == pytest.approx(objective(np.zeros(4)))
@@ -59,7 +58,7 @@ def test_the_goal_and_when_it_is_reached(found):
     assert any(entry.epochs_to_goal for entry in found.entries)
 
 
-def test_a_goal_of_ones_own():
+def test_given_goal():
     low, high = (
         fastgd.compare(X, Y, methods=["gd"], repeats=1, goal=goal, **OPTIONS).entries[0] for goal in (-1.0, 1e9)
     )
@@ -67,7 +66,7 @@ def test_a_goal_of_ones_own():
     assert high.epochs_to_goal == 0
 
 
-def test_speeds_are_of_one_thread_and_of_all(found):
+def test_speeds_on_one_thread_and_on_all(found):
     for entry in found.entries:
         assert list(entry.rows_per_second) == sorted({1, thread_pool_size()})
         assert all(speed > 0 for speed in entry.rows_per_second.values())
@@ -79,18 +78,18 @@ def test_speeds_are_of_one_thread_and_of_all(found):
     assert math.isnan(alone.entries[0].speedup)
 
 
-def test_who_leaves_the_saddle(found):
+def test_which_methods_leave_the_saddle(found):
     assert [entry.leaves_saddle for entry in found.entries[:3]] == [False, True, True]
 
 
-def test_every_rule_for_those_that_take_one():
+def test_rules_are_combined_with_methods_that_use_one():
     found = fastgd.compare(X, Y, methods=["gd", "lbfgs"], rules=["sgd", "momentum"], repeats=1, **OPTIONS)
     assert [entry.label for entry in found.entries] == ["gd", "gd, momentum", "lbfgs"]
     alone = fastgd.fit(X, Y, method="gd", rule="momentum", **OPTIONS)
     assert found.entries[1].result.coef.tobytes() == alone.coef.tobytes()
 
 
-def test_one_that_diverges_is_a_row_of_its_own():
+def test_diverged_method_has_an_entry():
     found = fastgd.compare(X, Y, methods=["gd", "newton"], repeats=1, learning_rate=10.0, max_epochs=8)
     gd, newton = found.entries
     assert "diverged" in str(gd.error)
@@ -99,7 +98,7 @@ def test_one_that_diverges_is_a_row_of_its_own():
     assert newton.error is None or "learning_rate" in str(newton.error)
 
 
-def test_one_that_does_not_take_the_problem_says_why():
+def test_unsupported_method_has_the_reason():
     found = fastgd.compare(X, Y, methods=["gd", "lbfgs"], repeats=1, penalty="l1", **OPTIONS)
     assert found.entries[0].error is None
     assert found.entries[1].result is None
@@ -113,9 +112,9 @@ def test_one_that_does_not_take_the_problem_says_why():
     ("options", "error", "told"),
     [
         ({"methods": ["gdd"]}, OptionError, "unknown method 'gdd'"),
-        ({"methods": ["gd:4"]}, OptionError, "'gd:4' is no method"),
-        ({"methods": ["minibatch:0"]}, OptionError, "'minibatch:0' is no method"),
-        ({"methods": ["gd", "gd"]}, OptionError, "'gd' is named twice"),
+        ({"methods": ["gd:4"]}, OptionError, "'gd:4' is not a method"),
+        ({"methods": ["minibatch:0"]}, OptionError, "'minibatch:0' is not a method"),
+        ({"methods": ["gd", "gd"]}, OptionError, "'gd' is given twice"),
         ({"methods": []}, OptionError, "nothing to compare"),
         ({"rules": [], "methods": ["sgd"]}, OptionError, "nothing to compare"),
         ({"repeats": 0}, OptionError, "repeats"),
@@ -123,22 +122,22 @@ def test_one_that_does_not_take_the_problem_says_why():
         ({"sample_weight": [1.0]}, DataError, "sample_weight"),
     ],
 )
-def test_what_is_wrong_is_said(options, error, told):
+def test_invalid_options_are_refused(options, error, told):
     with pytest.raises(error, match=told):
         fastgd.compare(X, Y, **options)
 
 
-def test_labels():
-    assert label({"method": "minibatch", "batch_size": 8, "rule": "adam"}) == "minibatch 8, adam"
-    assert label({"method": "sgd", "rule": "sgd"}) == "sgd"
+def test_method_labels():
+    assert method_label({"method": "minibatch", "batch_size": 8, "rule": "adam"}) == "minibatch 8, adam"
+    assert method_label({"method": "sgd", "rule": "sgd"}) == "sgd"
 
 
-# --- The command ------------------------------------------------------------------------------------------------------
+# --- The command -----------------------------------------------------------------------------------------------------
 
 WORDS = ("compare", "diabetes", "--repeats", 1, "--epochs", 5, "--methods", "gd,sgd,minibatch:16", "--quiet")
 
 
-def test_the_table_has_a_line_for_each_method():
+def test_command_prints_a_row_for_each_method():
     lines = command(*WORDS).out.splitlines()
     head = next(number for number, line in enumerate(lines) if line.startswith("method "))
     assert "leaves the saddle" in lines[head]
@@ -147,7 +146,7 @@ def test_the_table_has_a_line_for_each_method():
     assert lines[0].startswith("data  diabetes: 442 rows x 10 columns")
 
 
-def test_json():
+def test_command_prints_json():
     content = command(*WORDS, "--json").json
     assert [entry["label"] for entry in content["entries"]] == ["gd", "sgd", "minibatch 16"]
     assert content["entries"][2]["batch_size"] == 16
@@ -157,14 +156,14 @@ def test_json():
     assert set(content["entries"][0]["rows_per_second"]) == {"1", str(content["n_threads"])}
 
 
-def test_a_diverged_method_is_said_below_the_table():
+def test_command_prints_divergence_below_the_table():
     ran = command(*WORDS[:-1], "--quiet", "--learning-rate", 1.0)
     assert ran.code == 0
     assert "diverged" in ran.out
     assert ran.out.splitlines()[-1].startswith("minibatch 16")
 
 
-def test_pictures(tmp_path):
+def test_command_draws_plots(tmp_path):
     curves, ways = tmp_path / "curves.svg", tmp_path / "ways.png"
     ran = command(*WORDS, "--plot", curves, "--plot-landscape", ways, "--plot-weights", "bmi,intercept")
     assert ran.code == 0
@@ -183,15 +182,15 @@ def test_pictures(tmp_path):
         (("--against", "step", "--plot", "a.png"), "--trace-steps"),
     ],
 )
-def test_wrong_usage_is_one_sentence(words, told):
+def test_command_reports_wrong_usage_in_one_sentence(words, told):
     ran = command("compare", "diabetes", *words)
     assert ran.code == 2
     assert told in ran.err
     assert "Traceback" not in ran.err
 
 
-def test_report(tmp_path):
-    """A row and a curve for each method, also for one that diverged; of one that does not take the problem, why."""
+def test_command_writes_a_report(tmp_path):
+    """A row and a curve for each method, also a diverged one, and the reasons of unsupported methods."""
     page = tmp_path / "all.html"
     words = ("--methods", "gd,newton,svrg", "--learning-rate", 1.0, "--loss", "absolute", "--report", page)
     ran = command("compare", "diabetes", "--repeats", 1, "--epochs", 3, "--quiet", *words)

@@ -1,4 +1,4 @@
-"""What `fit` takes for X, y and its options, and the one sentence that it has for what it cannot take."""
+"""The types of X, y and options that `fit` accepts, and its error message for each that it does not."""
 
 from __future__ import annotations
 
@@ -14,17 +14,21 @@ import scipy.sparse as sp
 
 import fastgd
 from fastgd import DataError, OptionError
-from fastgd.data.matrix import as_matrix
+from fastgd.data.feature_matrix import as_matrix
 from fastgd.kernels.row_access import CSR
 from fastgd.penalties import ElasticNet
 
-RANDOM = np.random.default_rng(3)
-# Whole numbers, many of them 0, that every type holds exactly.
-X = RANDOM.integers(0, 4, (24, 3)) * (RANDOM.random((24, 3)) < 0.7).astype(np.float64)
-Y = np.round(X @ [1, -2, 3] + RANDOM.normal(size=24) * 3)
+
+def small_integers(rng):
+    """X and y of integers, many of them 0, which every numeric type holds exactly."""
+    X = rng.integers(0, 4, (24, 3)) * (rng.random((24, 3)) < 0.7).astype(np.float64)
+    return X, np.round(X @ [1, -2, 3] + rng.normal(size=24) * 3)
+
+
+X, Y = small_integers(np.random.default_rng(3))
 LABELS = np.where(Y > 2.0, 1.0, -1.0)
 NAMES = ["a", "b", "c"]
-INDEX = RANDOM.permutation(24) + 100
+INDEX = np.random.default_rng(4).permutation(24) + 100
 
 
 def fit(X=X, y=Y, **options):
@@ -47,7 +51,7 @@ def with_long_indices(matrix):
 def with_duplicates(X):
     """Each value as the sum of two entries, in random order."""
     rows, columns = (part.astype(np.int32) for part in np.nonzero(X))
-    order = RANDOM.permutation(2 * len(rows))
+    order = np.random.default_rng(5).permutation(2 * len(rows))
     half = X[rows, columns] / 2
     double = [np.concatenate(pair)[order] for pair in ((half, half), (rows, rows), (columns, columns))]
     return sp.coo_array((double[0], (double[1], double[2])), X.shape)
@@ -113,7 +117,7 @@ def same(result, plain, tolerance=1e-13):
 
 
 @pytest.mark.parametrize("form", EXACT)
-def test_any_kind_of_X_gives_the_same_fit(form):
+def test_every_type_of_X_gives_the_same_fit(form):
     made, plain = EXACT[form](X), fit()
     result = fit(made)
     same(result, plain)
@@ -122,7 +126,7 @@ def test_any_kind_of_X_gives_the_same_fit(form):
 
 
 @pytest.mark.parametrize("form", [np.asarray, sp.csr_array, lambda X: pd.DataFrame(X, columns=NAMES)])
-def test_float32_stays_float32(form):
+def test_float32_is_not_converted_to_float64(form):
     made = form(X.astype(np.float32))
     result = fit(made)
     same(result, fit(), tolerance=1e-5)
@@ -131,8 +135,8 @@ def test_float32_stays_float32(form):
 
 
 @pytest.mark.parametrize("form", EXACT)
-def test_kernels_see_few_types(form):
-    """Each would be compiled anew."""
+def test_X_is_converted_to_few_types(form):
+    """Kernels are compiled once for each type."""
     matrix, _ = as_matrix(EXACT[form](X))
     if isinstance(matrix, CSR):
         assert (matrix.data.dtype, matrix.indptr.dtype) == (np.float64, np.int64)
@@ -142,21 +146,21 @@ def test_kernels_see_few_types(form):
         assert matrix.dtype.isnative
 
 
-def test_booleans():
+def test_booleans_are_taken_as_0_and_1():
     same(fit(X > 1, Y > 0), fit((X > 1).astype(np.float64), (Y > 0).astype(np.float64)))
 
 
-def test_a_memmap(tmp_path):
+def test_a_memmap_gives_the_same_fit(tmp_path):
     np.save(tmp_path / "X.npy", X)
     same(fit(np.load(tmp_path / "X.npy", mmap_mode="r")), fit())
 
 
 @pytest.mark.parametrize("form", FORMS_OF_Y)
-def test_any_kind_of_y_gives_the_same_fit(form):
+def test_every_type_of_y_gives_the_same_fit(form):
     same(fit(y=FORMS_OF_Y[form](Y)), fit(), tolerance=0)
 
 
-def test_frames_from_before_the_arrow_protocol(monkeypatch):
+def test_frames_without_the_arrow_protocol(monkeypatch):
     frame, series = pd.DataFrame(X, columns=NAMES), pd.Series(Y)
     monkeypatch.delattr(pd.DataFrame, "__arrow_c_stream__")
     monkeypatch.delattr(pd.Series, "__arrow_c_stream__")
@@ -165,7 +169,7 @@ def test_frames_from_before_the_arrow_protocol(monkeypatch):
     assert result.feature_names == tuple(NAMES)
 
 
-def test_a_table_from_open():
+def test_a_table_from_open_gives_the_fit_of_its_arrays():
     table = fastgd.open("diabetes")
     result = fastgd.fit(table, max_epochs=3)
     by_hand = fastgd.fit(table.X, table.y, max_epochs=3)
@@ -186,7 +190,7 @@ def arrays_of(X):
     [(form, "gd") for form in ["plain", "columns", "csr array", "csr, unsorted", "coo, duplicates", "pandas"]]
     + [("plain", "sgd"), ("plain", "minibatch"), ("csr array", "sgd")],
 )
-def test_nothing_of_the_callers_is_changed(form, method):
+def test_fit_does_not_change_the_callers_arrays(form, method):
     made, y, start = {"plain": np.copy, **EXACT}[form](X), Y.copy(), np.ones(3)
     before = copy.deepcopy([*arrays_of(made), y, start])
     result = fit(made, y, method=method, start=(start, 2.0), scale=True, learning_rate=1e-3, penalty="l1", alpha=0.1)
@@ -230,7 +234,7 @@ LABELS_OF_ANY_KIND = {
 
 
 @pytest.mark.parametrize("kind", LABELS_OF_ANY_KIND)
-def test_labels_of_any_kind(kind):
+def test_labels_of_every_type(kind):
     y, labels = LABELS_OF_ANY_KIND[kind]
     result, plain = fit(y=y, loss="logistic"), fit(y=LABELS, loss="logistic")
     assert result.coef.tobytes() == plain.coef.tobytes()
@@ -241,7 +245,7 @@ def test_labels_of_any_kind(kind):
     assert (result.predict_proba(X).argmax(axis=1) == (predicted == result.classes[1])).all()
 
 
-# --- what cannot be used ----------------------------------------------------------------------------------------------
+# --- errors ----------------------------------------------------------------------------------------------
 
 
 def but(array, place, value):
@@ -288,7 +292,7 @@ BAD_DATA = {
     "y, words": ({"y": WORDS}, "y holds words such as '(yes|no)'.*use loss='logistic'"),
     "y, complex": ({"y": Y + 0j}, "y holds complex128 values such as"),
     "y, constant": ({"y": np.full(24, 2.5)}, "y is 2.5 in every row: there is nothing to learn from a constant target"),
-    "one class": ({"y": ["a"] * 24, "loss": "logistic"}, "y is a in every row: there is nothing to tell apart"),
+    "one class": ({"y": ["a"] * 24, "loss": "logistic"}, "y is a in every row: a classification needs two classes"),
     "no classes": ({"y": Y + 0.5, "loss": "logistic"}, r"but y has \d+ different numbers \(.*\); for a regression use"),
 }  # fmt: skip
 
@@ -314,11 +318,11 @@ BAD_OPTIONS = {
     "rule": [(["addam"], "unknown rule 'addam'; did you mean 'adam'")],
     "schedule": [(["cosin"], "unknown schedule 'cosin'; did you mean 'cosine'")],
     "penalty": [(["elastic"], "unknown penalty 'elastic'; did you mean 'elasticnet'")],
-    "shuffle": [(["some", None], "shuffle is True, False or one of blocks, full, none, not {!r}$")],
-    "scale": [(["standard", None, 2], "scale is True, False or 'auto', not {!r}$")],
-    "trace": [(["row"], "trace is 'epoch' or 'step', not 'row'")],
+    "shuffle": [(["some", None], "shuffle must be True, False or one of blocks, full, none, not {!r}$")],
+    "scale": [(["standard", None, 2], "scale must be True, False or 'auto', not {!r}$")],
+    "trace": [(["row"], "trace must be 'epoch' or 'step', not 'row'")],
     "fit_intercept": [(["no", None, 2], "fit_intercept is True or False, not {!r}$")],
-    "callbacks": [([[3]], "functions of the state, and 3 cannot be called"), ([print, 3], "is a list of functions")],
+    "callbacks": [([[3]], "functions of the state, and 3 cannot be called"), ([print, 3], "a list of functions")],
     "start": [
         ([[1.0, 2.0], [[1.0, 2.0, 3.0]], [5.0]], "start has the shape .*, but the model has 3 coefficients"),
         ([np.nan, [1, 2, np.inf], ([1, 2, 3], np.nan)], "start holds NaN or infinity"),
@@ -332,15 +336,15 @@ TOGETHER = {
     "l1_ratio NaN": ({"penalty": "elasticnet", "l1_ratio": np.nan}, "l1_ratio must lie between 0 and 1, not nan"),
     "a term and alpha": ({"penalty": ElasticNet(0.1, 0.1), "alpha": 1.0}, "has its own strength: remove alpha"),
     "none and alpha": ({"penalty": "none", "alpha": 1.0}, "contradict each other: remove one"),
-    "sgd and batch_size": ({"method": "sgd", "batch_size": 2}, "takes one row a step.* use method 'minibatch'"),
-    "gd and batch_size": ({"method": "gd", "batch_size": 2}, "takes all rows in each.* use method 'minibatch'"),
+    "sgd and batch_size": ({"method": "sgd", "batch_size": 2}, "one row per step: .* take method='minibatch'"),
+    "gd and batch_size": ({"method": "gd", "batch_size": 2}, "all rows in each step: .* take method='minibatch'"),
     "start, no intercept": ({"start": ([1, 2, 3], 4.0), "fit_intercept": False}, "start has the intercept 4.0, but"),
     "start, one feature": ({"start": (1.0, 2.0)}, r"start has the shape \(2,\), but the model has 3 coefficients"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", BAD_DATA)
-def test_data_that_cannot_be_used(case):
+def test_error_for_bad_data(case):
     arguments, message = BAD_DATA[case]
     with pytest.raises(DataError, match=message) as caught:
         fit(**arguments)
@@ -357,7 +361,7 @@ def test_data_that_cannot_be_used(case):
         for value in values
     ],
 )
-def test_options_that_cannot_be_used(option, value, message):
+def test_error_for_a_bad_option(option, value, message):
     options = {"method": "minibatch", option: value}
     with pytest.raises(OptionError, match=message.format(value)) as caught:
         fit(**options)
@@ -366,7 +370,7 @@ def test_options_that_cannot_be_used(option, value, message):
 
 
 @pytest.mark.parametrize("case", TOGETHER)
-def test_options_that_cannot_go_together(case):
+def test_error_for_options_that_contradict_each_other(case):
     options, message = TOGETHER[case]
     with pytest.raises(OptionError, match=message):
         fit(**options)
@@ -374,7 +378,7 @@ def test_options_that_cannot_go_together(case):
 
 @fastgd.term
 class Hinge:
-    """A loss whose max() hides what is not a number."""
+    """A loss whose max() turns NaN into 0."""
 
     def value(self, y: float, z: float) -> float:
         return max(0.0, 1.0 - y * z)
@@ -386,12 +390,12 @@ class Hinge:
         return z
 
 
-def test_nan_in_X_is_told_though_the_loss_hides_it():
+def test_nan_in_X_is_found_although_the_loss_hides_it():
     with pytest.raises(DataError, match="X has 1 NaN or infinite value, the first in row 5, column 2"):
         fit(but(X, (4, 1), np.nan), LABELS, loss=Hinge())
 
 
-def test_numbers_and_booleans_of_numpy_are_as_good(tmp_path):
+def test_numpy_scalars_are_accepted_as_options(tmp_path):
     options = {"max_epochs": 4, "tol": 1e-3, "seed": 3, "fit_intercept": True, "scale": True, "shuffle": False}
     as_numpy = {name: np.array(value)[()] for name, value in options.items()} | {"tol": np.float32(1e-3)}
     result = fit(method="sgd", **as_numpy)

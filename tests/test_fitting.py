@@ -16,6 +16,7 @@ METHODS = ["gd", "sgd", "minibatch"]
 RANDOM = np.random.default_rng(11)
 X = RANDOM.normal(size=(23, 3)) * [0.5, 1.0, 2.0] + [0.0, 1.0, 0.0]
 Y = X @ [1.0, -2.0, 0.5] + 4.0 + 0.3 * RANDOM.normal(size=23)
+del RANDOM  # tests draw from the fixture `rng`
 LABELS = np.where(Y > 2.0, "big", "little")
 ALPHA, L1_RATIO = 0.3, 0.25
 BATCH = 5

@@ -1,4 +1,4 @@
-"""`search`: the cells, evaluations and best weights of a plain-Python one; the objective of `fit`; two valleys."""
+"""`search` compared with plain Python, its objective with that of `fit`, and the built-in data with two valleys."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from conftest import LAYOUTS, problems
+from fastgd.objective.problem import RowOptions, check_problem
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,30 +22,29 @@ from fastgd.data.readers import builtin_landscapes as landscapes
 from fastgd.kernels.losses_at_points import add_losses_of_many
 from fastgd.losses import LOSSES
 from fastgd.objective import many_points as objectives
-from fastgd.objective.problem import RowOptions, check_problem
 from fastgd.penalties import resolve_penalty
 
-searching = importlib.import_module("fastgd.grid_search")  # the module; the package's attribute is the function
+searching = importlib.import_module("fastgd.grid_search")
 PHASE = {"loss": "phase_retrieval", "fit_intercept": False}
 
 
-# --- Against plain Python ---------------------------------------------------------------------------------------------
+# --- Against plain Python --------------------------------------------------------------------------------------------
 
 
 def plain_search(objective, span, cells, rounds, keep):
-    """The rounds, each a list of (objective, middle of the cell), and the numbers of those kept, in exact fractions."""
+    """For each round: (objective, centre) of each cell, and the indices of the kept cells, in exact fractions."""
     boxes = [[(Fraction(low), Fraction(high)) for low, high in span]]
-    story = []
+    expected_rounds = []
     for _ in range(rounds):
         parts = []
         for box in boxes:
             sides = [[(a + (b - a) * k / cells, a + (b - a) * (k + 1) / cells) for k in range(cells)] for a, b in box]
             parts += [list(cell) for cell in itertools.product(*sides)]
         found = [(objective([(a + b) / 2 for a, b in cell]), [(a + b) / 2 for a, b in cell]) for cell in parts]
-        kept = sorted(range(len(found)), key=lambda k: found[k][0])[:keep]  # sorted is stable: of equal ones the first
-        story.append((found, kept))
+        kept = sorted(range(len(found)), key=lambda k: found[k][0])[:keep]  # sorted is stable: the first in a tie
+        expected_rounds.append((found, kept))
         boxes = [parts[k] for k in kept]
-    return story
+    return expected_rounds
 
 
 def plain_objective(X, y, alpha, intercept):
@@ -61,7 +61,7 @@ def plain_objective(X, y, alpha, intercept):
 
 @given(
     drawn=problems(least_rows=8, most_rows=8, most_features=2),
-    n=st.sampled_from([2, 4, 8]),  # which a mean divides by exactly
+    n=st.sampled_from([2, 4, 8]),  # powers of 2, by which float64 divides exactly
     cells=st.sampled_from([2, 4]),
     rounds=st.integers(1, 3),
     keep=st.integers(1, 4),
@@ -69,20 +69,20 @@ def plain_objective(X, y, alpha, intercept):
     low=st.sampled_from([-8.0, -2.0, 0.0]),
     alpha=st.sampled_from([0.0, 0.5]),
 )
-def test_cells_evaluations_and_best_are_those_of_plain_python(drawn, n, cells, rounds, keep, intercept, low, alpha):
-    """In numbers that float64 adds and multiplies exactly, so that ties are ties."""
+def test_cells_evaluations_and_best_equal_plain_python(drawn, n, cells, rounds, keep, intercept, low, alpha):
+    """With numbers that float64 adds and multiplies exactly, so that ties stay ties."""
     p = drawn.X.shape[1] + intercept
     keep = min(keep, cells**p)
     X, y = drawn.X[:n], drawn.y[:n]
-    y[0] = y[1] + 1.0  # a constant target is refused
+    y[0] = y[1] + 1.0  # `search` refuses a constant target
     span = [(low, low + 4.0)] * p
-    story = plain_search(plain_objective(X, y, alpha, intercept), span, cells, rounds, keep)
+    expected_rounds = plain_search(plain_objective(X, y, alpha, intercept), span, cells, rounds, keep)
     found = find(X, y, span=span, cells=cells, rounds=rounds, keep=keep, alpha=alpha, fit_intercept=intercept)
-    for one, (expected, kept) in zip(found.rounds, story, strict=True):
+    for one, (expected, kept) in zip(found.rounds, expected_rounds, strict=True):
         assert one.centres.tolist() == [[float(w) for w in middle] for _, middle in expected]
         assert one.objectives.tolist() == [float(value) for value, _ in expected]
         assert one.kept.tolist() == kept
-    everything = [cell for expected, _ in story for cell in expected]
+    everything = [cell for expected, _ in expected_rounds for cell in expected]
     best, weights = min(everything, key=lambda cell: cell[0])
     assert found.objective == float(best)
     assert [*found.coef, *[found.intercept] * intercept] == [float(w) for w in weights]
@@ -91,26 +91,26 @@ def test_cells_evaluations_and_best_are_those_of_plain_python(drawn, n, cells, r
 
 
 @given(drawn=problems(least_rows=2, most_rows=9, most_features=2), cells=st.integers(2, 5), keep=st.integers(1, 3))
-def test_any_number_of_cells_up_to_rounding(drawn, cells, keep):
+def test_any_number_of_cells_equals_plain_python_up_to_rounding(drawn, cells, keep):
     keep = min(keep, cells ** drawn.X.shape[1])
     drawn.y[0] = drawn.y[1] + 1.0
     span = [(-3.3, 1.7)] * drawn.X.shape[1]
-    story = plain_search(plain_objective(drawn.X, drawn.y, 0.0, False), span, cells, 2, keep)
+    expected_rounds = plain_search(plain_objective(drawn.X, drawn.y, 0.0, False), span, cells, 2, keep)
     found = find(drawn.X, drawn.y, span=(-3.3, 1.7), cells=cells, rounds=2, keep=keep, fit_intercept=False)
-    first, expected = found.rounds[0], story[0][0]
+    first, expected = found.rounds[0], expected_rounds[0][0]
     np.testing.assert_allclose(first.centres, [[float(w) for w in middle] for _, middle in expected], atol=1e-14)
     np.testing.assert_allclose(first.objectives, [float(value) for value, _ in expected], rtol=1e-12, atol=1e-13)
     np.testing.assert_allclose(first.size, 5.0 / cells)
     for child, one in zip(found.rounds[1].centres.reshape(keep, -1, len(span)), first.kept, strict=True):
-        assert (np.abs(child - first.centres[one]) < first.size / 2).all()  # the cells of a cell lie within it
+        assert (np.abs(child - first.centres[one]) < first.size / 2).all()  # the parts of a cell lie within it
         np.testing.assert_allclose(child.mean(axis=0), first.centres[one], atol=1e-14)
 
 
-# --- What is promised -------------------------------------------------------------------------------------------------
+# --- Resolution ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("rounds", "evaluations", "whole"), [(1, 16, 16), (2, 32, 256), (3, 48, 4096)])
-def test_two_weights_are_resolved_as_the_lesson_says(rounds, evaluations, whole):
+def test_two_parameters_are_resolved_by_16_evaluations_per_round(rounds, evaluations, whole):
     found = find(np.eye(2), [1.3, -2.1], rounds=rounds, fit_intercept=False)
     assert (found.evaluations, found.evaluations + found.evaluations_saved) == (evaluations, whole)
     assert [len(one.objectives) for one in found.rounds] == [16] * rounds
@@ -135,7 +135,7 @@ def test_the_optimum_lies_in_the_best_cell(d, cells, rounds, keep):
     assert found.evaluations == sum(len(one.objectives) for one in found.rounds)
 
 
-def test_each_weight_may_have_a_span_of_its_own_the_intercept_last():
+def test_each_parameter_may_have_its_own_span():
     X = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
     found = find(X, [105.2, 5.3, 5.1], span=[(0, 200), (0, 1), (4, 6)])
     first = found.rounds[0]
@@ -144,8 +144,8 @@ def test_each_weight_may_have_a_span_of_its_own_the_intercept_last():
     assert (first.centres.max(axis=0) == [175.0, 0.875, 5.75]).all()
 
 
-def test_where_weights_depend_on_each_other_the_optimum_may_lie_in_another_cell():
-    """As its docstring says; more kept cells find it."""
+def test_optimum_of_correlated_parameters_may_lie_in_another_cell():
+    """As the docstring of `search` says; keeping more cells finds it."""
     X, y = [[1.0], [2.0], [4.0]], [1.0, 0.5, -1.0]
     slope, intercept = np.polyfit([1.0, 2.0, 4.0], y, 1)
     one, two = (find(X, y, rounds=4, keep=keep) for keep in (1, 2))
@@ -155,7 +155,7 @@ def test_where_weights_depend_on_each_other_the_optimum_may_lie_in_another_cell(
     assert two.objective < one.objective / 2
 
 
-def test_it_is_where_a_fit_can_start_from():
+def test_fit_can_start_from_the_result():
     X = np.array([[1.0], [2.0], [3.0], [5.0]])
     found = find(X, [2.0, 4.5, 6.0, 11.0])
     result = fastgd.fit(X, [2.0, 4.5, 6.0, 11.0], method="gd", start=found)
@@ -166,19 +166,18 @@ def test_it_is_where_a_fit_can_start_from():
         fastgd.fit(X, [2.0, 4.5, 6.0, 11.0], fit_intercept=False, start=found)
 
 
-# --- The objective ----------------------------------------------------------------------------------------------------
+# --- The objective ---------------------------------------------------------------------------------------------------
 
 N = 300
-RANDOM = np.random.default_rng(3)
-X = RANDOM.integers(-16, 17, (N, 3)) / 8 * (RANDOM.random((N, 3)) < 0.8)
-Y = X @ [1.0, -2.0, 0.5] + 0.5 + RANDOM.integers(-8, 9, N) / 8
+X = np.random.default_rng(3).choice(np.append(np.arange(-16, 17) / 8, [0.0] * 8), (N, 3))
+Y = X @ [1.0, -2.0, 0.5] + 0.5 + np.random.default_rng(4).integers(-8, 9, N) / 8
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_it_is_that_of_a_fit_with_all_that_rows_and_features_may_have(layout):
+def test_objective_is_that_of_fit_with_weights_offset_and_penalty(layout, rng):
     data = LAYOUTS[layout](X)
     form = data if isinstance(data, np.ndarray) else sp.csr_array(X, dtype=data.data.dtype)
-    more = {"sample_weight": RANDOM.random(N), "offset": np.linspace(-1, 1, N), "penalty_weights": [1.0, 0.0, 2.0]}
+    more = {"sample_weight": rng.random(N), "offset": np.linspace(-1, 1, N), "penalty_weights": [1.0, 0.0, 2.0]}
     found = find(form, Y, loss="huber:delta=1.5", penalty="elasticnet", alpha=0.3, cells=3, rounds=2, **more)
     penalty = resolve_penalty("elasticnet", 0.3, None)
     rows = RowOptions(more["sample_weight"], None, more["offset"], more["penalty_weights"])
@@ -188,7 +187,7 @@ def test_it_is_that_of_a_fit_with_all_that_rows_and_features_may_have(layout):
         np.testing.assert_allclose(one.objectives, expected, rtol=1e-5 if "32" in layout else 1e-13)
 
 
-def test_labels_and_class_weights():
+def test_objective_with_class_weights():
     labels = np.where(Y > 0, "yes", "no")
     found = find(X, labels, loss="logistic", class_weight={"yes": 3.0, "no": 1.0})
     z = X @ found.coef + found.intercept
@@ -197,10 +196,10 @@ def test_labels_and_class_weights():
     assert found.objective == pytest.approx(expected, rel=1e-12)
 
 
-def test_a_loss_of_ones_own():
+def test_user_defined_loss():
     @fastgd.term
     class Tukey:
-        """Levels off: not convex."""
+        """A bounded loss, which is not convex."""
 
         c: float = 1.0
 
@@ -226,7 +225,7 @@ def test_equal_bits_on_any_number_of_threads(form):
         assert a.objectives.tobytes() == b.objectives.tobytes()
 
 
-def test_rows_go_by_several_calls_where_they_are_many(monkeypatch):
+def test_many_rows_are_split_into_several_calls(monkeypatch):
     whole = find(X, Y)
     monkeypatch.setattr(objectives, "PRODUCTS_A_CALL", 1)
     monkeypatch.setattr(objectives, "FEWEST_ROWS_A_CALL", 70)
@@ -240,33 +239,33 @@ def test_rows_go_by_several_calls_where_they_are_many(monkeypatch):
         np.testing.assert_allclose(a.objectives, b.objectives, rtol=1e-13)
 
 
-# --- What is not finite, and what makes no sense ----------------------------------------------------------------------
+# --- Values that are not finite, and invalid options -----------------------------------------------------------------
 
 
-def test_losses_that_are_not_finite_are_the_worst():
+def test_losses_that_are_not_finite_rank_last():
     found = find([[400.0], [1.0]], [1.0, 2.0], loss="poisson", fit_intercept=False, span=(-2, 6))
     assert np.isinf(found.rounds[0].objectives).tolist() == [False, False, True, True]
     assert found.objective < math.inf
     everything = find([[1e4], [1e4]], [1.0, 2.0], loss="poisson", fit_intercept=False, cells=2, keep=2, span=(-1, 3))
-    assert everything.evaluations == 2 + 4 + 4  # a cell that is kept is cut up, whatever its objective
+    assert everything.evaluations == 2 + 4 + 4  # a kept cell is divided, whatever its objective
 
 
-def test_none_finite_is_an_error_that_says_so():
-    with pytest.raises(OptionError, match="finite in none of the 4 cells: take a smaller span"):
+def test_error_if_no_cell_is_finite():
+    with pytest.raises(OptionError, match="not finite in any of the 4 cells: use a smaller span"):
         find([[1.0], [1.0]], [1.0, 2.0], loss="poisson", fit_intercept=False, span=(1e4, 2e4))
     with pytest.raises(DataError, match="NaN"):
         find([[1.0], [math.nan]], [1.0, 2.0])
 
 
-def test_weights_out_of_bounds_cost_infinitely_much():
+def test_infeasible_cells_are_infinite():
     found = find([[1.0], [1.0]], [-3.0, -2.0], penalty="nonnegative", fit_intercept=False)
     assert found.coef[0] > 0
 
 
-def test_a_best_cell_at_the_edge_is_remarked_on():
+def test_remark_if_the_best_cell_is_at_the_edge():
     found = find([[1.0, 0.0], [0.0, 1.0]], [9.0, 0.1], fit_intercept=False)
     assert found.remarks == (
-        "the best cell is at the edge of the span of coefficient 0: a wider span may hold a better one",
+        "the best cell is at the edge of the span of coefficient 0: a wider span may have a better one",
     )
     assert find(np.eye(2), [0.1, 0.2]).remarks == ()
 
@@ -278,24 +277,24 @@ def test_a_best_cell_at_the_edge_is_remarked_on():
         "rounds": ({"rounds": 0}, "rounds must be a whole number, 1 or more, not 0"),
         "keep": ({"keep": 0}, "keep must be a whole number, 1 or more, not 0"),
         "keep too many": ({"keep": 65}, "keep=65 is more than the 64 cells of the first round"),
-        "span": ({"span": 3}, "span is a pair of numbers"),
-        "spans": ({"span": [(0, 1), (0, 1)]}, "pair for each weight .3 of them, the intercept's last."),
-        "words": ({"span": ("a", "b")}, "span is a pair of numbers"),
-        "order": ({"span": (1, 0)}, "goes from a number to a larger one, not from 1 to 0"),
+        "span": ({"span": 3}, "span must be a pair of numbers"),
+        "spans": ({"span": [(0, 1), (0, 1)]}, "pair per weight .3 pairs, the intercept last."),
+        "words": ({"span": ("a", "b")}, "span must be a pair of numbers"),
+        "order": ({"span": (1, 0)}, "from a finite number to a larger one, not from 1 to 0"),
         "infinite": ({"span": (0, math.inf)}, "not from 0 to inf"),
-        "too many": ({"cells": 60}, "3 weights cut into 60 cells each take 648,000 evaluations, and search does at"),
-        "too small": ({"rounds": 30}, "30 rounds of 4 cells divide the span beyond what float64 can tell apart"),
+        "too many": ({"cells": 60}, "3 weights with 60 cells each need 648,000 evaluations, and search does at"),
+        "too small": ({"rounds": 30}, "30 rounds of 4 cells are too fine for float64"),
         "threads": ({"n_threads": 0}, "n_threads must be a whole number, 1 or more"),
         "loss": ({"loss": "hubr"}, "did you mean 'huber'"),
     }.values(),
 )
-def test_options_that_make_no_sense(options, message):
+def test_invalid_options_are_refused(options, message):
     with pytest.raises(OptionError, match=message):
         find(np.eye(2), [1.0, 2.0], **options)
 
 
-def test_many_columns_are_refused_before_anything_is_made():
-    with pytest.raises(OptionError, match="101 weights cut into 4 cells each take 1"):
+def test_many_columns_are_refused_without_allocating_cells():
+    with pytest.raises(OptionError, match="101 weights with 4 cells each need 1"):
         find(np.zeros((2, 100)), [1.0, 2.0])
 
 
@@ -306,7 +305,7 @@ def test_several_outputs_are_refused(y):
         find(X, y, loss=loss)
 
 
-def test_ctrl_c_ends_it(monkeypatch):
+def test_ctrl_c_raises_interrupted(monkeypatch):
     def interrupted(*args):
         raise KeyboardInterrupt
 
@@ -315,13 +314,13 @@ def test_ctrl_c_ends_it(monkeypatch):
         find(np.eye(2), [1.0, 2.0])
 
 
-# --- The built-in with two valleys ------------------------------------------------------------------------------------
+# --- The built-in data with two valleys ------------------------------------------------------------------------------
 
 WIDE, DEEP = (1.98276441, 1.37597091), (2.06300746, -3.54476637)
 
 
 def is_at(coef, place, within):
-    """At a place, or the opposite one, where phase retrieval has the same loss."""
+    """Whether coef is near ``place`` or -``place``, where the loss of phase retrieval is the same."""
     return min(np.abs(np.subtract(coef, place)).max(), np.abs(np.add(coef, place)).max()) <= within
 
 
@@ -329,7 +328,7 @@ def valleys(**options):
     return find(fastgd.open("valleys"), **PHASE, **options)
 
 
-def test_the_valleys_are_where_their_docstring_says():
+def test_valleys_are_where_their_docstring_says():
     table = fastgd.open("valleys")
     axis = np.linspace(-4, 4, 801)
     W = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1)
@@ -349,18 +348,18 @@ def test_the_valleys_are_where_their_docstring_says():
         assert text in landscapes.valleys.__doc__
 
 
-def test_greedy_descent_ends_in_the_wrong_valley_as_from_most_starts():
+def test_gradient_descent_ends_in_the_wrong_valley_from_most_starts():
     table = fastgd.open("valleys")
     result = fastgd.fit(table, **table.defaults, method="gd")
     assert is_at(result.coef, WIDE, 1e-4)
     starts = list(itertools.product(np.linspace(-3.9, 3.9, 9), repeat=2))
     ends = [fastgd.fit(table, **{**table.defaults, "start": np.array(s)}, method="gd").coef for s in starts]
     wide, deep = sum(is_at(w, WIDE, 1e-2) for w in ends), sum(is_at(w, DEEP, 1e-2) for w in ends)
-    assert wide + deep == len(starts) - 1  # at zero the gradient is zero: there is a maximum
+    assert wide + deep == len(starts) - 1  # the start at zero is a maximum, where the gradient is zero
     assert wide > deep
 
 
-def test_search_escapes_it():
+def test_search_finds_the_deep_valley():
     found = valleys()
     assert is_at(found.coef, DEEP, 8 / 64 * 1.5)
     table = fastgd.open("valleys")
@@ -369,8 +368,8 @@ def test_search_escapes_it():
     assert result.stationary == "minimum"
 
 
-def test_a_coarse_grid_misses_the_deep_valley_and_more_cells_or_more_kept_find_it():
-    """All at the same resolution, of 64 x 64."""
+def test_more_cells_or_more_kept_cells_find_the_deep_valley():
+    """All three have a resolution of 64 x 64."""
     assert is_at(valleys(cells=2, rounds=6).coef, WIDE, 0.1)
     assert is_at(valleys(cells=2, rounds=6, keep=4).coef, DEEP, 0.15)
     assert is_at(valleys(cells=8, rounds=2).coef, DEEP, 0.15)

@@ -1,31 +1,68 @@
-"""The README's commands and code run as they stand."""
+"""The commands and the code of the README and the guide run as they stand."""
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers.command_line import fastgd
 
 import fastgd as library
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
+README = (ROOT / "README.md").read_text("utf-8")
+GUIDE = (ROOT / "docs" / "guide.md").read_text("utf-8")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def blocks(language: str, page: str = README + GUIDE) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page, flags=re.DOTALL)
 
 
-def commands() -> list[list[str]]:
-    lines = [line.partition("#")[0].split() for block in blocks("sh") for line in block.splitlines()]
-    return [words[1:] for words in lines if words[:1] == ["fastgd"]]
+def commands() -> dict[str, int]:
+    """The command lines without ``fastgd``, each with its exit code: 1 where the comment beside it says so, else 0."""
+    lines = [line.partition("#") for block in blocks("sh") for line in block.splitlines() if line.startswith("fastgd")]
+    return {command.removeprefix("fastgd").strip(): int("exit code 1" in comment) for command, _, comment in lines}
 
 
-def test_the_two_commands_come_first_and_make_knows_them():
-    assert re.findall(r"^make (\w+)", blocks("sh")[0], flags=re.MULTILINE) == ["demo", "test"]
+def write_table(name: str, n_rows: int, numbers: str, **others: object) -> None:
+    """Write the columns ``others``, repeated to ``n_rows`` values, then the columns ``numbers`` of random numbers."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({column: np.resize(values, n_rows) for column, values in others.items()})
+    table = table.assign(**{column: rng.standard_normal(n_rows) for column in numbers.split()})
+    if name.endswith(".tsv"):
+        table.to_csv(name, sep="\t", index=False, header=False)
+    else:
+        table.to_csv(name, index=False)
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory):
+    """What each command printed, run in the order of the pages, beside tables of the names that they use."""
+    out = {}
+    with contextlib.chdir(tmp_path_factory.mktemp("readme")):
+        cuts = ["Ideal", "Good", "Fair"]
+        write_table("diamonds.csv", 200, "carat depth table price x y z", cut=cuts, color="E", clarity="SI2")
+        write_table("houses.csv", 300, "area bedrooms price")
+        write_table("iris.csv", 60, "a b", species=["setosa", "virginica", "versicolor"])
+        write_table("flats.csv", 60, "a b rent heating", households=[1, 2, 3])
+        write_table("claims.csv", 60, "a b log_years", count=[0, 1, 1, 3])
+        write_table("higgs.tsv", 200, "a b c", label=[0, 1, 1])
+        write_table("higgs-test.tsv", 100, "a b c", label=[0, 1])
+        write_table("higgs-new.tsv", 5, "a b c")
+        for command, code in commands().items():
+            ran = fastgd(*command.split())
+            assert ran.code == code, (command, ran.out, ran.err)
+            out[command] = ran.out
+        assert Path("predicted.csv").read_text().startswith("prediction")
+    return out
+
+
+def test_make_demo_and_make_test_come_first():
+    assert re.findall(r"^make (\w+)", blocks("sh", README)[0], flags=re.MULTILINE) == ["demo", "test"]
     makefile = (ROOT / "Makefile").read_text()
     assert "\ndemo:" in makefile
     assert "\ntest:" in makefile
@@ -33,37 +70,22 @@ def test_the_two_commands_come_first_and_make_knows_them():
     assert "make test" in (ROOT / ".ci" / "run").read_text()
 
 
-def write_table(path, features, **columns):
-    """A .csv with the columns a and b, and these."""
-    rows = zip(*features.T, *columns.values(), strict=True)
-    lines = [["a", "b", *columns], *([str(value) for value in row] for row in rows)]
-    Path(path).write_text("".join(",".join(line) + "\n" for line in lines))
+def test_every_command_runs(printed):
+    assert len(printed) > 30
 
 
-def test_the_commands_run(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    fastgd("generate", "linear", "houses.csv", "--rows", 300, "--features", 3)
-    Path("houses.csv").write_text(Path("houses.csv").read_text().replace("y", "price", 1))
-    rng = np.random.default_rng(0)
-    for name in ("higgs.tsv", "higgs-test.tsv"):
-        X = rng.standard_normal((200, 4))
-        np.savetxt(name, np.column_stack([X[:, 0] > 0, X]), delimiter="\t", fmt="%.4f")
-    features = rng.standard_normal((60, 2))
-    write_table("iris.csv", features, species=["setosa", "virginica", "versicolor"] * 20)
-    write_table("flats.csv", features, rent=features[:, 0], heating=features[:, 1], households=[1, 2, 3] * 20)
-    write_table("claims.csv", features, count=rng.poisson(1.0, 60), log_years=rng.standard_normal(60))
-    np.savetxt("new.csv", rng.standard_normal((5, 4)), delimiter=",", fmt="%.4f")
-    assert len(commands()) >= 9
-    for words in commands():
-        ran = fastgd(*words)
-        assert ran.code == 0, (words, ran.err)
-    assert Path("predicted.csv").read_text().startswith("prediction")
+def test_the_readme_shows_every_line_of_the_summary_in_order(printed):
+    def labels(text: str) -> list[str]:
+        return [line.split("  ")[0] for line in text.splitlines()]
+
+    command = next(command for command in printed if command.startswith("run diamonds.csv --target price"))
+    shown, actual = labels(blocks("text", README)[0]), labels(printed[command])
+    assert [label for label in shown if label in actual] == actual
 
 
 @pytest.mark.parametrize("number", range(len(blocks("python"))))
-def test_the_code_runs(number, tmp_path, monkeypatch):
+def test_the_code_runs(number, tmp_path, monkeypatch, rng):
     monkeypatch.chdir(tmp_path)
-    rng = np.random.default_rng(0)
     X, X_new = rng.standard_normal((100, 3)), rng.standard_normal((10, 3))
     names = {"fastgd": library, "X": X, "y": (X @ [1.0, 2.0, 3.0] > 0).astype(float), "X_new": X_new}
     exec(compile(blocks("python")[number], "README", "exec"), names)
@@ -71,7 +93,23 @@ def test_the_code_runs(number, tmp_path, monkeypatch):
         assert np.isfinite(result.coef).all()
 
 
-def test_it_names_every_term():
+def test_the_links_lead_somewhere():
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "CONTRIBUTING.md"):
+        for link, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", page.read_text("utf-8")):
+            target = page.parent / link if link else page
+            assert target.exists(), (page.name, link)
+            if anchor:
+                headings = re.findall(r"^#+ (.*)$", target.read_text("utf-8"), flags=re.MULTILINE)
+                assert anchor in [heading.lower().replace(" ", "-") for heading in headings], (page.name, anchor)
+
+
+def test_the_files_that_the_pages_name_exist():
+    for page in (ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")):
+        for name in re.findall(r"`([\w./]+(?:/|\.py|\.template))`", page.read_text("utf-8")):
+            assert (ROOT / name).exists() or (ROOT / "fastgd" / name).exists(), (page.name, name)
+
+
+def test_the_readme_names_every_term():
     from fastgd.losses import LOSSES
     from fastgd.penalties import PENALTY_NAMES
     from fastgd.rules import RULES

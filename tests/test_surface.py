@@ -1,4 +1,4 @@
-"""`landscape`: F on its grid beside F worked out in NumPy, paths where they belong, and the pictures of both."""
+"""`landscape` compared with F in NumPy, and `plot_landscape`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from fastgd import Landscape, OptionError
 from fastgd.show.plots import save
 from fastgd.show.plots.landscape_plot import level_labels, levels_of, refined
 
-RANDOM = np.random.default_rng(4)
 N = 40
-X = RANDOM.standard_normal((N, 3)) * [1.0, 2.0, 0.5]
-Y = X @ [1.0, -2.0, 0.5] + 0.3 + 0.1 * RANDOM.standard_normal(N)
+X, NOISE = np.random.default_rng(4).standard_normal((N, 3)) * [1.0, 2.0, 0.5], np.random.default_rng(5).normal(size=N)
+Y = X @ [1.0, -2.0, 0.5] + 0.3 + 0.1 * NOISE
 
 
 def fitted(X=X, y=Y, **options):
@@ -24,7 +23,7 @@ def fitted(X=X, y=Y, **options):
 
 
 def squared(params, X=X, y=Y, weight=None, offset=0.0, alpha=0.0):
-    """F of squared loss and an l2 penalty, for coefficients and an intercept."""
+    """F of the squared loss and an l2 penalty; ``params`` are coefficients and intercept."""
     weight = np.ones(len(y)) if weight is None else weight
     residual = X @ params[:3] + params[3] + offset - y
     return weight @ residual**2 / weight.sum() + alpha / 2 * params[:3] @ params[:3]
@@ -35,7 +34,7 @@ def on_grid(found, theta_at):
     return np.array([[theta_at(a, b) for a, b in zip(*row, strict=True)] for row in zip(first, second, strict=True)])
 
 
-def test_over_two_weights_that_are_named_the_others_stay_at_the_end_of_the_path():
+def test_named_parameters_vary_and_others_stay_at_the_end_of_the_path():
     result = fitted()
     found = fastgd.landscape(X, Y, results=result, weights=[1, "intercept"], n_points=5)
     assert found.names == ("weight of 1", "intercept")
@@ -53,10 +52,10 @@ LAYOUTS = {"dense": (lambda X: X, 1e-10), "float32": (lambda X: X.astype("f4"), 
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_over_the_main_directions_of_the_path(layout):
-    """With weights of rows, an offset and a penalty, which all are part of F."""
+def test_main_directions_of_the_path(layout, rng):
+    """With sample weights, an offset and a penalty, which are all part of F."""
     convert, tolerance = LAYOUTS[layout]
-    weight, offset = RANDOM.uniform(0.5, 2.0, N), RANDOM.standard_normal(N)
+    weight, offset = rng.uniform(0.5, 2.0, N), rng.standard_normal(N)
     given = {"sample_weight": weight, "offset": offset, "alpha": 0.3}
     result = fitted(convert(X), **given)
     found = fastgd.landscape(convert(X), Y, results=result, n_points=4, **given)
@@ -73,7 +72,7 @@ def test_over_the_main_directions_of_the_path(layout):
     np.testing.assert_allclose(found.values, on_grid(found, at), rtol=tolerance)
 
 
-def test_several_outputs_and_their_weights_by_name():
+def test_several_outputs_and_their_parameters_by_name():
     Y2 = np.column_stack([Y, X[:, 0]])
     result = fitted(y=Y2, alpha=0.1)
     found = fastgd.landscape(X, Y2, results=result, n_points=3, alpha=0.1, weights=["1:2"])
@@ -89,7 +88,7 @@ def test_several_outputs_and_their_weights_by_name():
     np.testing.assert_allclose(found.paths["gd"][:, 0], result.path[:, 1, 2], atol=1e-12)
 
 
-def test_one_weight_is_a_curve_and_two_are_a_plane():
+def test_one_parameter_is_a_curve_and_two_are_a_plane():
     x = X[:, :1]
     one = fitted(x, fit_intercept=False)
     assert fastgd.landscape(x, Y, results=one).values.shape == (201,)
@@ -97,7 +96,7 @@ def test_one_weight_is_a_curve_and_two_are_a_plane():
     assert (found.names, found.values.shape) == (("weight of 0", "intercept"), (31, 31))
 
 
-def test_the_picture_reaches_beyond_all_paths_but_not_after_one_that_diverged():
+def test_grid_covers_all_paths_except_diverged_ones():
     slow, fast = fitted(learning_rate=0.001), fitted(learning_rate=0.1)
     error = diverged([1.0], [], path=np.full((2, 4), 1e6) * [[0], [1]], coef=np.zeros(3), method="gd")
     runs = {"slow": slow, "fast": fast, "too fast": error}
@@ -111,7 +110,7 @@ def test_the_picture_reaches_beyond_all_paths_but_not_after_one_that_diverged():
 
 
 @pytest.mark.parametrize("rows", [1, 2])
-def test_a_straight_path_is_crossed_by_the_gradient_and_a_single_point_has_a_plane_too(rows):
+def test_straight_path_and_single_point_have_a_plane(rows):
     result = fitted()
     path = np.linspace(0.0, 1.0, rows)[:, None] * np.array([1.0, 1.0, 0.0, 0.0]) if rows > 1 else None
     run = diverged([1.0], [], path=path, coef=np.array([1.0, 1.0, 0.0]), method="gd", n_epochs=1).result
@@ -123,7 +122,7 @@ def test_a_straight_path_is_crossed_by_the_gradient_and_a_single_point_has_a_pla
     assert result.n_features == 3
 
 
-def test_long_paths_are_thinned_but_keep_both_ends():
+def test_long_paths_are_thinned_and_keep_both_ends():
     result = fitted(max_epochs=2000)
     found = fastgd.landscape(X, Y, results=result, weights=[0, 1], n_points=2)
     assert len(found.paths["gd"]) == 400
@@ -135,24 +134,24 @@ def test_long_paths_are_thinned_but_keep_both_ends():
     [
         ({"weights": ["age"]}, "there is no weight 'age'"),
         ({"weights": [4]}, "there is no weight '4'"),
-        ({"weights": [0, 1, 2]}, "one weight or two different ones"),
-        ({"weights": [0, 0]}, "one weight or two different ones"),
-        ({"n_points": 1}, "n_points is a whole number from 2 on"),
-        ({"results": []}, "a landscape is drawn around results"),
-        ({"results": [3]}, "a landscape is drawn around results"),
-        ({"X": X[:, :2]}, "another problem than X and y: 1 x 3 coefficients, not 1 x 2"),
+        ({"weights": [0, 1, 2]}, "one or two different weights"),
+        ({"weights": [0, 0]}, "one or two different weights"),
+        ({"n_points": 1}, "n_points must be a whole number, 2 or more"),
+        ({"results": []}, "results must be a result, a list"),
+        ({"results": [3]}, "results must be a result, a list"),
+        ({"X": X[:, :2]}, "do not belong to X and y: they have 1 x 3 coefficients, not 1 x 2"),
     ],
 )
-def test_what_cannot_be_drawn(options, told):
+def test_invalid_options_are_refused(options, told):
     with pytest.raises(OptionError, match=told):
         fastgd.landscape(**{"X": X, "y": Y, "results": fitted()} | options)
 
 
-# --- Pictures ---------------------------------------------------------------------------------------------------------
+# --- Plots -----------------------------------------------------------------------------------------------------------
 
 
 def made(shape=(6, 5), **changes):
-    """F = x^2 + 4 y^2, with two paths."""
+    """A landscape of F = x^2 + 4 y^2 with two paths."""
     x, y = np.linspace(-1.0, 1.0, shape[1]), np.linspace(-2.0, 2.0, shape[0])
     paths = {"gd": np.array([[-0.8, 1.5], [0.0, 0.0]]), "sgd": np.array([[-0.8, 1.5], [0.3, 0.2], [0.1, 0.0]])}
     values = x**2 + 4 * y[:, None] ** 2
@@ -162,7 +161,7 @@ def made(shape=(6, 5), **changes):
 
 
 @pytest.mark.parametrize("surface", [False, True])
-def test_a_picture_over_two_weights(surface, tmp_path):
+def test_plot_over_two_parameters(surface, tmp_path):
     figure = fastgd.plot_landscape(made(), surface=surface, title="houses")
     FigureCanvasAgg(figure)
     check_figure(figure)
@@ -180,7 +179,7 @@ def test_a_picture_over_two_weights(surface, tmp_path):
     check_file(tmp_path / "landscape.png")
 
 
-def test_a_picture_over_one_weight():
+def test_plot_over_one_parameter():
     x = np.linspace(-1.0, 1.0, 9)
     path, heights = {"gd": np.array([[-0.5], [0.0]])}, {"gd": np.array([0.25, 0.0])}
     found = made(names=("weight of a",), grid=(x,), values=x**2, paths=path, heights=heights)
@@ -192,14 +191,14 @@ def test_a_picture_over_one_weight():
     np.testing.assert_array_equal(drawn["gd"], [[-0.5, 0.0], [0.25, 0.0]])
 
 
-def test_between_the_points_of_the_grid_a_quadratic_is_exact():
+def test_interpolation_of_a_quadratic_is_exact():
     x, y, values = refined(made())
     assert len(x) > 4 * 5
     np.testing.assert_allclose(values, x**2 + 4 * y[:, None] ** 2, atol=1e-12)
 
 
-def test_splines_do_not_swing_beyond_what_is_known():
-    """Near the foot of a wall a spline swings below 0, where no squared loss is."""
+def test_interpolation_does_not_overshoot():
+    """Next to a jump, a spline undershoots below 0, where no squared loss is."""
     found = made()
     wall = np.where(found.grid[0] > 0.5, 100.0, 0.0) + np.zeros((len(found.grid[1]), 1))
     for lowest in (0.0, -1.0):
@@ -213,14 +212,14 @@ def test_splines_do_not_swing_beyond_what_is_known():
     [
         ([0.0, 0.0013246, 1.85612, 285.3], ["0", "0.00132", "1.86", "285"]),
         ([1.0, 12345.6, 987654.0], ["1", "12,300", "988,000"]),
-        ([2859.71, 2860.4, 2901.0], ["2859.7", "2860.4", "2901"]),  # as many more as tell them apart
+        ([2859.71, 2860.4, 2901.0], ["2859.7", "2860.4", "2901"]),  # more digits to distinguish them
     ],
 )
-def test_levels_are_told_to_three_digits(levels, labels):
+def test_labels_of_levels_have_three_digits(levels, labels):
     assert level_labels(np.array(levels)) == labels
 
 
-def test_values_that_are_not_finite_are_left_blank():
+def test_values_that_are_not_finite_are_blank():
     holed = made().values.copy()
     holed[0, 0] = np.inf
     assert refined(made(values=holed))[2] is holed
@@ -229,7 +228,7 @@ def test_values_that_are_not_finite_are_left_blank():
     FigureCanvasAgg(figure).draw()
 
 
-def test_contours_are_denser_where_f_is_small_and_none_where_it_is_flat():
+def test_contours_are_denser_where_f_is_small_and_absent_if_f_is_constant():
     levels = levels_of(np.arange(1000.0))
     assert (np.diff(np.diff(levels)) > 0).all()
     assert (levels[0], levels[-1]) == (0.0, 999.0)

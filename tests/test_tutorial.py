@@ -1,4 +1,4 @@
-"""docs/tutorial.md is what its script writes: the same words and numbers, timings aside, and real pictures."""
+"""docs/tutorial.md holds the words, numbers and pictures that docs/make_tutorial.py writes, except for timings."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from PIL import Image
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 SCRIPT = DOCS / "make_tutorial.py"
-MADE = runpy.run_path(str(SCRIPT))
+MAKE_TUTORIAL = runpy.run_path(str(SCRIPT))
 PAGE = (DOCS / "tutorial.md").read_text("utf-8")
-MOST_BYTES = 60_000
+MAX_PICTURE_BYTES = 60_000
 
 
 def run(script, *arguments):
@@ -28,7 +28,7 @@ def run(script, *arguments):
 
 
 def copied(folder, template=None):
-    """The script in a folder of its own, with the template of the tutorial or another."""
+    """A copy of the script in ``folder``, with the tutorial's template or another one."""
     script = Path(shutil.copy(SCRIPT, folder))
     text = (DOCS / "tutorial.template").read_text("utf-8") if template is None else template
     (folder / "tutorial.template").write_text(text, "utf-8")
@@ -37,29 +37,29 @@ def copied(folder, template=None):
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    """The folder of a tutorial that was written just now."""
+    """A folder into which the script has just written the tutorial."""
     folder = tmp_path_factory.mktemp("docs")
     done = run(copied(folder))
-    assert done.returncode == 0, done.stderr  # so every command has ended as the template claims
+    assert done.returncode == 0, done.stderr  # so every command had the exit code that the template states
     return folder
 
 
 # --- The page ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_page_is_what_the_commands_say(written):
-    told = MADE["differences"](PAGE, (written / "tutorial.md").read_text("utf-8"))
-    assert not told, "\n".join([*told, "run make docs"])
+def test_the_page_agrees_with_the_output_of_its_commands(written):
+    different = MAKE_TUTORIAL["differences"](PAGE, (written / "tutorial.md").read_text("utf-8"))
+    assert not different, "\n".join([*different, "run make docs"])
 
 
-def test_every_picture_is_named_and_real_and_small(written):
+def test_every_picture_is_used_and_small_and_not_blank(written):
     named = re.findall(r"!\[[^\]]+\]\((pictures/[\w.]+)\)", PAGE)
     assert len(named) == len(set(named)) > 10
     for folder in (DOCS, written):
         assert sorted(named) == sorted(f"pictures/{path.name}" for path in (folder / "pictures").iterdir())
         for name in named:
             path = folder / name
-            assert path.stat().st_size < MOST_BYTES
+            assert path.stat().st_size < MAX_PICTURE_BYTES
             with Image.open(path) as image:
                 image.load()
                 assert image.width == 800
@@ -69,7 +69,7 @@ def test_every_picture_is_named_and_real_and_small(written):
                 assert (255, 255, 255) in [colour for _, colour in colours]
 
 
-def test_a_picture_of_the_page_is_drawn_by_a_command_of_the_page():
+def test_every_picture_is_drawn_by_a_command_of_the_page():
     drawn = re.findall(r"(?:--plot|--plot-landscape|-o) (\w+\.png)", "\n".join(commands()))
     assert sorted(drawn) == sorted(path.name for path in (DOCS / "pictures").iterdir())
 
@@ -78,7 +78,7 @@ def commands():
     return re.findall(r"^```sh\n(.*?)\n```$", PAGE, flags=re.MULTILINE | re.DOTALL)
 
 
-def test_every_step_has_a_command_in_the_order_of_the_story():
+def test_every_step_has_a_command_and_the_steps_follow_the_lesson():
     steps = re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]
     assert [step.split(".")[0] for step in steps] == [str(k) for k in range(1, len(steps) + 1)]
     assert all("```sh\nfastgd " in step for step in steps)
@@ -90,24 +90,24 @@ def test_every_step_has_a_command_in_the_order_of_the_story():
     assert places == sorted(places)
 
 
-def test_it_says_what_the_lesson_says():
+def test_the_page_holds_the_results_of_the_lesson():
     for words in (
-        "predicts 4.0 before training, 7.99978 after it; the truth is 8",
-        "so 4,048 are saved",
-        "beware       stopped at a saddle point",
-        "fastgd: training diverged in epoch 8: the loss grew instead of falling",
+        "4.0 before training, 7.99978 after it",
+        "4,048",
+        "stopped at a saddle point",
+        "training diverged in epoch 8",
         "<- suggested",
         "(beta 0.9)",
     ):
         assert words in PAGE
 
 
-def test_what_depends_on_the_run_before_is_not_in_it():
+def test_the_page_does_not_mention_compilation_or_temporary_folders():
     assert "compiling" not in PAGE
     assert "/tmp" not in PAGE
 
 
-def test_it_is_found_and_made_with_the_other_page():
+def test_the_readme_links_to_the_page_and_make_docs_writes_it():
     assert "(docs/tutorial.md)" in (ROOT / "README.md").read_text("utf-8")
     rule = re.search(r"^docs:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text("utf-8"), flags=re.MULTILINE)
     assert rule
@@ -124,7 +124,7 @@ fastgd search tutorial --no-intercept --rounds 2 --plot a.png
 """
 
 
-def test_check_compares_and_changes_nothing(tmp_path):
+def test_check_reports_a_difference_and_writes_nothing(tmp_path):
     script = copied(tmp_path, SMALL.format(settings="only=objective,plot"))
     page = tmp_path / "tutorial.md"
     assert run(script, "--check").returncode == 1
@@ -142,7 +142,7 @@ def test_check_compares_and_changes_nothing(tmp_path):
     assert "takes --check or nothing, not --chek" in run(script, "--chek").stderr
 
 
-def test_a_command_that_ends_otherwise_than_it_should_ends_the_script(tmp_path):
+def test_an_unexpected_exit_code_ends_the_script(tmp_path):
     done = run(copied(tmp_path, SMALL.format(settings="exit=1")))
     assert done.returncode == 1
     assert "ended with exit code 0" in done.stderr
@@ -176,13 +176,13 @@ FAST_ROW = "sgd  950  1.2 billion   1.5  -  0.012   0.329711  yes"
         ("stopped      converged", "stopped      time is up", False),
     ],
 )
-def test_what_is_the_same_page(before, after, alike):
-    assert (not MADE["differences"](before, after)) == alike
+def test_differences_ignores_timings_and_rounding(before, after, alike):
+    assert (not MAKE_TUTORIAL["differences"](before, after)) == alike
 
 
-def test_what_depends_on_the_run_before_is_left_out():
+def test_messages_about_compilation_and_progress_are_removed():
     printed = (
         "compiling kernels, once on this machine; this takes some seconds\n1.0 of 5 epochs, loss 0.2\na 1\nin 2 s, "
     )
     printed += "compiling 1.2 s (once on this machine)\n"
-    assert MADE["DEPENDS_ON_THE_RUN_BEFORE"].sub("", printed) == "a 1\nin 2 s\n"
+    assert MAKE_TUTORIAL["DEPENDS_ON_EARLIER_RUNS"].sub("", printed) == "a 1\nin 2 s\n"

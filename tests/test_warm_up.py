@@ -1,4 +1,4 @@
-"""What is compiled ahead of time, and that nothing is left to compile after it."""
+"""`warm_up`: what it compiles, and that common runs compile nothing after it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fastgd import warm_up
 from fastgd.compile.jit import CompileClock
 
 
-class Kind:
+class StubFit:
     def __init__(self, description, compiled):
         self.description, self.compiled = description, compiled
 
@@ -22,28 +22,28 @@ class Kind:
         return self.compiled
 
 
-def test_a_kind_that_was_compiled_is_not_compiled_again():
-    kinds = {kind.description: kind for kind in warm_up.usual()}
-    kind = kinds["squared, gd, small tables"]
-    kind.compile()
+def test_compiled_fit_is_not_compiled_again():
+    fits = {fit.description: fit for fit in warm_up.common_fits()}
+    fit = fits["squared, gd, small tables"]
+    fit.compile()
     with CompileClock().listening() as clock:
-        assert kind.compile() == 0
+        assert fit.compile() == 0
     assert clock.count == 0
 
 
-def test_kinds_are_told_apart():
-    descriptions = [kind.description for kind in warm_up.usual()]
+def test_descriptions_are_unique():
+    descriptions = [fit.description for fit in warm_up.common_fits()]
     assert len(set(descriptions)) == len(descriptions)
 
 
-def test_the_command_counts_and_sums_up(monkeypatch):
-    monkeypatch.setattr(warm_up, "usual", lambda: [Kind("one kind", 2), Kind("another", 3)])
+def test_command_reports_progress_and_the_number_of_kernels(monkeypatch):
+    monkeypatch.setattr(warm_up, "common_fits", lambda: [StubFit("one kind", 2), StubFit("another", 3)])
     ran = fastgd("info", "--warm-up", "--json")
     assert ran.err.splitlines()[:2] == ["compiling 1 of 2: one kind", "compiling 2 of 2: another"]
-    assert ran.err.splitlines()[2].startswith("5 kernels compiled in ")
+    assert ran.err.splitlines()[2].startswith("compiled 5 kernels in ")
     assert "cache" in ran.json
     assert fastgd("info", "--warm-up", "--quiet").err == ""
-    monkeypatch.setattr(warm_up, "usual", lambda: [Kind("one kind", 0)])
+    monkeypatch.setattr(warm_up, "common_fits", lambda: [StubFit("one kind", 0)])
     assert "nothing to compile" in fastgd("info", "--warm-up").err
 
 
@@ -52,7 +52,7 @@ def test_the_command_counts_and_sums_up(monkeypatch):
     "words",
     ["", "--method minibatch", "--method sgd --epochs 1", "logistic", "diabetes", "diabetes --method gd --epochs 9"],
 )
-def test_after_it_a_run_compiles_nothing(words, tmp_path_factory):
+def test_run_after_warm_up_compiles_nothing(words, tmp_path_factory):
     folder = tmp_path_factory.getbasetemp() / "warmed-up"
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder)}
 

@@ -1,4 +1,4 @@
-"""The order of rows in each epoch, deterministic by (seed, epoch)."""
+"""The order of the rows in each epoch; it depends on the seed and the number of the epoch only."""
 
 from __future__ import annotations
 
@@ -10,29 +10,32 @@ from ..compile.jit import threads_in_use
 from ..kernels.row_access import AHEAD_BYTES
 from ..kernels.shuffle import shuffle_blocks
 
-# A block is what memory reads well in one go. A window of blocks fits a core's cache together with the next, which the
-# kernels fetch meanwhile.
+# Memory reads a block of this size efficiently. A window of blocks fits into a core's cache together with the next
+# window, which the kernels prefetch.
 BLOCK_BYTES = 1 << 14
-LARGEST_BLOCK = 64
+LARGEST_BLOCK = 64  # rows
 MOST_IN_WINDOW = 16  # blocks
-BLOCKS_A_CALL = 1 << 14
-# From so many rows on, the next epoch's order is made by another thread during this one.
-AHEAD_FROM = 1 << 16
+BLOCKS_A_CALL = 1 << 14  # bounds the time of one kernel call
+AHEAD_FROM = 1 << 16  # rows from which a second thread prepares the order of the next epoch
 
 
 def spread_rows(n_samples: int, size: int, seed: int) -> np.ndarray:
-    """The numbers of ``size`` random rows, in order: one from each of as many stretches of equal length."""
+    """The sorted indices of ``size`` random rows, one from each of ``size`` equal parts of the data."""
     bounds = np.arange(size + 1) * n_samples // size
     return bounds[:-1] + (np.random.default_rng(seed).random(size) * np.diff(bounds)).astype(np.int64)
 
 
 class RowOrder:
-    """Row numbers for epoch after epoch.
+    """The order of the rows of each epoch.
 
     Parameters
     ----------
-    shuffle : "none" (as they lie), "full" (a random permutation, a cache miss at every row) or "blocks"
-        (random blocks of rows, the rows shuffled within a window of blocks; all of them where the data is small).
+    n_samples : the number of rows.
+    row_bytes : the mean size of a row of X.
+    shuffle : "none" (the order of the data), "full" (a random permutation: a cache miss at every row) or "blocks"
+        (blocks of rows in random order, then the rows shuffled within each window of blocks; a full permutation where
+        the data fits into one window).
+    seed : of the orders of all epochs.
     """
 
     def __init__(self, n_samples: int, row_bytes: float, shuffle: str, seed: int) -> None:
@@ -43,10 +46,10 @@ class RowOrder:
         self.window = int(min(max(AHEAD_BYTES // max(self.block_size * row_bytes, 1), 1), MOST_IN_WINDOW))
         self._order = np.arange(n_samples)
         self._helper: threading.Thread | None = None
-        self._prepared = 0, self._order  # the number of an epoch, and its order
+        self._prepared = 0, self._order  # number of an epoch, its order
 
     def epoch(self, number: int) -> np.ndarray:
-        """The order of epoch ``number``, shape (n_samples,); not to be changed."""
+        """The row indices of epoch ``number``, shape (n_samples,); the caller must not change them."""
         if self.shuffle == "none":
             return self._order
         if self._helper is not None:

@@ -1,10 +1,10 @@
-"""A table ready to be fitted: features, target and what they are called."""
+"""`Table`: features and target, ready to be fitted, with their names."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,23 +16,29 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 
+def is_sparse(X: Any) -> bool:
+    """Whether X is a SciPy sparse matrix; asked without importing SciPy, which takes 0.1 s."""
+    module = sys.modules.get("scipy.sparse")
+    return module is not None and bool(module.issparse(X))
+
+
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Features and target, read and checked: finite numbers throughout, but for a target of labels.
+    """Features and target, read and checked: all values are finite numbers, except labels in the target.
 
     Attributes
     ----------
     X : (n_samples, n_features) C-contiguous float64 or float32, or a float64 CSR array.
-    y : (n_samples,) float64, or str labels; (n_samples, n_targets) for several targets, str labels all of them when one
-        has words; None when there is no target.
+    y : (n_samples,) float64 or str labels; (n_samples, n_targets) for several targets, all of them str labels if any of
+        them has labels; None without a target.
     feature_names : one name per column of ``X``.
-    target_name : what the target is called, a tuple for several, None when there is none.
-    source : where the data came from, for messages: a path or a built-in's name.
-    defaults : options that a built-in suggests for ``fit``, such as ``{"loss": "logistic"}``.
-    remarks : sentences worth showing to the user, such as which column was taken as the target.
-    sample_weight : (n_samples,) float64, the weight of each row; None when no column was named for it.
-    offset : (n_samples,) float64, what is added to the linear predictor of each row; None likewise.
-    offset_name : the column it was named as, so that a model can ask for it again.
+    target_name : the name of the target, a tuple of names for several targets, None without a target.
+    source : the path or the name of the built-in, for messages.
+    defaults : options of ``fit`` that a built-in suggests, such as ``{"loss": "logistic"}``.
+    remarks : sentences to show to the user, such as which column was taken as the target.
+    sample_weight : (n_samples,) float64, the weight of each row; None if no column was named for it.
+    offset : (n_samples,) float64, added to the linear predictor of each row; None if no column was named for it.
+    offset_name : the column that ``offset`` was read from, so that a model can ask for the same column again.
     """
 
     X: Array | sparse.csr_array
@@ -40,7 +46,7 @@ class Table:
     feature_names: tuple[str, ...]
     target_name: str | tuple[str, ...] | None
     source: str
-    defaults: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    defaults: Mapping[str, Any] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     sample_weight: Array | None = None
     offset: Array | None = None
@@ -56,6 +62,6 @@ class Table:
 
     def __repr__(self) -> str:
         kind = "dense" if isinstance(self.X, np.ndarray) else "sparse"
-        several = isinstance(self.target_name, tuple)
-        target = "no target" if self.target_name is None else f"target{'s' if several else ''} {self.target_name!r}"
+        plural = "s" if isinstance(self.target_name, tuple) else ""
+        target = "no target" if self.target_name is None else f"target{plural} {self.target_name!r}"
         return f"Table({self.source!r}, {self.n_samples:,} x {self.n_features:,} {kind} {self.X.dtype}, {target})"

@@ -166,7 +166,7 @@ def _means_of_losses(X: Any, _targets: Any, _theta: Any, _n_features: Any, _loss
     np.divide(work.sums.sum(axis=0), n_rows(X), out=work.losses)
 
 
-@threaded("work.sums", _means_of_losses, prepare=_load)
+@threaded("work.sums", _means_of_losses, prepare=_load_weights)
 def outputs_mean_loss(begin, end, X, targets, params, n_features, loss, work):
     """Mean loss of each output over all rows, into ``work.losses``."""
     n_samples = n_rows(X)

@@ -24,6 +24,11 @@ class Targets(NamedTuple):
     offset: np.ndarray = NONE
     one_vs_rest: bool = False
 
+    def take(self, chosen: np.ndarray) -> Targets:
+        """A copy of the targets, weights and offsets of some rows."""
+        weight, offset = (part[chosen] if len(part) else part for part in (self.weight, self.offset))
+        return self._replace(y=np.ascontiguousarray(self.y[chosen]), weight=weight, offset=offset)
+
     def every(self, step: int) -> Targets:
         """The targets of every ``step``-th row."""
         y = np.ascontiguousarray(self.y[::step])

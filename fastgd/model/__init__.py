@@ -1,1 +1,1 @@
-"""What a fit gives back: the fitted model, its file, and metrics of its predictions."""
+"""Results of fits: the fitted model and its file format, metrics of its predictions, landscapes."""

@@ -1,10 +1,11 @@
-"""What a fit gives back: the model, how it came about, and a file to keep it in."""
+"""`Result`, what `fit` returns: the fitted model, the record of its training, and its file format."""
 
 from __future__ import annotations
 
 import dataclasses
 import io
 import json
+import re
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -13,50 +14,57 @@ from typing import Any
 import numpy as np
 
 from ..compile.jit import compile_error
-from ..data.matrix import as_matrix, own_columns
-from ..data.target import as_row_values
+from ..data.feature_matrix import as_matrix, select_columns
+from ..data.sample_weights import as_row_values
 from ..errors import DataError, FastgdError
-from ..objective.problem import predict_linear
+from ..objective.linear_predictor import predict_linear
 from ..terms.losses import LOSSES
-from ..wording import label, plural
+from ..wording import label, option, plural
 
-FORMAT = "fastgd model 1"
+# Version of the model file. A release that adds or changes a field of `Result` raises it and keeps reading older files.
+FORMAT_VERSION = 1
+FORMAT_NAME = "fastgd model"
 
 
 @dataclass
 class Result:
-    """A fitted model and the story of its fit.
+    """A fitted model and the record of its training.
+
+    Two results are equal if all their fields are: arrays by value, with NaN equal to NaN. ``seconds`` and the column of
+    seconds in ``trace`` count too, so two runs of the same fit are not equal. A `Result` can be pickled.
 
     Attributes
     ----------
     coef : array of shape (n_features,), in the units of X; (n_outputs, n_features) for several outputs.
-    intercept : float, 0 without one; array of shape (n_outputs,) for several outputs.
-    objective : F at these weights, penalty included.
-    gap_bound : F is at most this far above its least value over all weights: proved by a duality gap, for least
-        squares without L1 on few columns exact, in both cases up to the rounding of float64 (of about 1e-14 F). F is
-        that of X as it is stored, which ``objective`` is to about 1e-7 where that is float32. None where no bound is
-        known, or the fit did not end by itself; ``gap_note`` says why.
-    n_epochs : whole passes over the data that training took.
-    converged : whether a stopping test was met, rather than a limit on epochs or time.
-    stop_reason : "tol", "gap_tol", "validation", "precision" (what is left to gain is less than F is rounded by),
+    intercept : float, 0 for a model without one; array of shape (n_outputs,) for several outputs.
+    objective : F at these coefficients, penalty included.
+    gap_bound : upper bound on F - F*, where F* is the minimum of F: a duality gap, or the exact difference for least
+        squares without L1 on few columns. Both hold up to rounding in float64, about 1e-14 F. F is taken on X as it is
+        stored; for a float32 X, ``objective`` agrees with it to about 1e-7. None if no bound is known or training was
+        cut short; ``gap_note`` gives the reason.
+    n_epochs : complete passes over the data during training.
+    converged : whether a stopping test was met before the limits on epochs and time.
+    stop_reason : "tol", "gap_tol", "validation", "precision" (the remaining gain is below the rounding error of F),
         "max_epochs", "max_seconds", "callback", "diverged" or "interrupted".
-    learning_rate, rate_reason : the step size, and why this one: given, from the data and how, or found by trial.
-    trace : structured array, a row for the start and one for each epoch: epoch, passes, seconds,
-        objective (NaN where it was not evaluated), running_loss (the mean loss of each row before its own
-        update), learning_rate, gradient_norm, validation_loss (the mean loss on the rows to validate on; NaN without).
-    path : array of shape (len(trace), n_features + 1), coefficients and intercept for each row of the
-        trace, or (len(trace), n_outputs, n_features + 1); None where that would be more than a million numbers.
-    steps : structured array, a row for each update, when asked for by ``trace="step"``: step, epoch, row (the
-        first row of its batch, -1 for all rows), loss before the update, learning_rate, gradient, weights.
-    classes : the labels of a classification in order, the second of two being the positive one; an array of shape
-        (n_outputs, 2) for several targets; None for a regression.
-    offset_name : the column of the table that held the offset; else None.
-    seconds : {"compile": ..., "fit": ...}; "fit" does not include "compile".
-    best_epoch : with rows to validate on, the epoch that the model is from, 0 for the start; else None.
-    stationary : what F has at these weights, where the gradient is small: "minimum" (of a convex F the optimum, else it
-        may be a local one), "saddle" (F falls one way and not every way) or "maximum"; None where it is not small, or
-        where that cannot be told (see `fastgd.objective.stationary_points`).
-    divergences : how often training diverged, went back to where it had not, and went on at a smaller learning rate.
+    learning_rate, rate_reason : the step size, and where it comes from: given, computed from the data, or found by
+        trial.
+    trace : structured array with a row for the start and one for each epoch: epoch, passes, seconds,
+        objective (NaN where it was not evaluated), running_loss (mean loss of the rows, each before its own update),
+        learning_rate, gradient_norm, validation_loss (mean loss of the validation rows; NaN without them).
+    path : coefficients and intercept for each row of the trace, shape (len(trace), n_features + 1) or
+        (len(trace), n_outputs, n_features + 1); None if that is more than a million numbers.
+    steps : structured array with a row for each update, if ``trace="step"``: step, epoch, row (the first row of the
+        batch, -1 for all rows), loss before the update, learning_rate, gradient, weights. Else None.
+    classes : the sorted labels of a classification, of two the second is the positive class; shape (n_outputs, 2) for
+        several targets. None for a regression.
+    offset_name : the table's offset column, or None.
+    seconds : {"compile": ..., "fit": ...}; "fit" excludes "compile".
+    best_epoch : with validation rows, the epoch that the model is from, 0 for the start. Else None.
+    stationary : kind of stationary point, if the gradient is small: "minimum" (the optimum of a convex F, else possibly
+        a local one), "saddle" or "maximum". None if the gradient is not small or the kind cannot be determined
+        (see `fastgd.objective.stationary_points`).
+    divergences : number of times that training diverged and was resumed from an earlier state with a smaller learning
+        rate.
     """
 
     coef: np.ndarray
@@ -86,6 +94,9 @@ class Result:
     divergences: int = 0
     stationary: str | None = None
 
+    def __eq__(self, other: object) -> bool:
+        return _equal(vars(self), vars(other)) if isinstance(other, Result) else NotImplemented
+
     @property
     def n_features(self) -> int:
         return int(self.coef.shape[-1])
@@ -100,13 +111,13 @@ class Result:
         Raises
         ------
         DataError
-            When X is not numeric or finite, has another number of columns than the model, or lacks one by name.
+            When X is not numeric or finite, differs from the model in its number of columns or lacks a named column.
         """
         matrix, names = as_matrix(X)
-        matrix = own_columns(matrix, names, self.feature_names, self.n_features)
+        matrix = select_columns(matrix, names, self.feature_names, self.n_features)
         z = predict_linear(matrix, self.coef, self.intercept)
         if offset is not None:
-            z += as_row_values("offset", offset, len(z)).reshape(-1, *[1] * (z.ndim - 1))
+            z += as_row_values(option("offset"), offset, len(z)).reshape(-1, *[1] * (z.ndim - 1))
         if not np.isfinite(z).all():
             wrong = np.flatnonzero(~np.isfinite(z.reshape(len(z), -1)).all(axis=1))
             where = f"{plural(len(wrong), 'row')}, the first in row {wrong[0] + 1}"
@@ -114,7 +125,7 @@ class Result:
         return z
 
     def predict(self, X: Any, *, offset: Any = None) -> np.ndarray:
-        """Predictions of y: labels of a classification, else the mean of y.
+        """Predictions of y: labels for a classification, else the mean of y.
 
         Shape (n_samples,), or (n_samples, n_outputs) for several targets.
         """
@@ -131,17 +142,17 @@ class Result:
     def predict_proba(self, X: Any, *, offset: Any = None) -> np.ndarray:
         """Probabilities of the classes, shape (n_samples, n_classes), in the order of ``classes``.
 
-        For one against the rest those of all classes are divided by their sum; for several targets the shape is
-        (n_samples, n_outputs), the probability of the larger label of each.
+        One-against-the-rest probabilities are divided by their sum over the classes. For several targets the shape is
+        (n_samples, n_outputs): for each target, the probability of its larger label.
 
         Raises
         ------
         FastgdError
-            When the model is not a classification, or its loss gives scores and no probabilities.
+            When the model is not a classification, or its loss has no probabilities.
         """
         if self.classes is None or not getattr(self.loss, "probabilistic", False):
-            lacks = "has no classes, so no" if self.classes is None else "gives scores, which are no"
-            raise FastgdError(f"a model with the loss {_describe(self.loss)['name']!r} {lacks} probabilities")
+            kind = "is no classification and has no" if self.classes is None else "gives scores, not"
+            raise FastgdError(f"a model with the loss {_describe(self.loss)['name']!r} {kind} probabilities")
         means = self._means(self.decision_function(X, offset=offset))
         if means.ndim == 1:
             return np.column_stack([1.0 - means, means])
@@ -150,25 +161,27 @@ class Result:
         return np.asarray(means / np.maximum(means.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny))
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the model to ``path``, whole or not at all; no part of the file is code.
+        """Write the model to ``path``. If writing fails, an existing file stays as it was.
 
-        The file is a zip of .npy arrays and a JSON header. A loss of your own is saved by name only.
+        The file is a zip of .npy arrays and a JSON header, and contains no code. A user-defined loss is saved by name
+        only.
         """
-        from ..data.writers.whole_files import write_whole
+        from ..data.writers.atomic_files import write_atomically
 
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         fields["loss"] = _describe(self.loss)
         arrays = {name: value for name, value in fields.items() if isinstance(value, np.ndarray)}
         rest = {name: value for name, value in fields.items() if name not in arrays}
-        header = {"format": FORMAT, "arrays": list(arrays), **rest}
+        header = {"format": f"{FORMAT_NAME} {FORMAT_VERSION}", "arrays": list(arrays), **rest}
         buffer = io.BytesIO()
         text = np.frombuffer(json.dumps(header).encode(), np.uint8)
         np.savez_compressed(buffer, header=text, **arrays, allow_pickle=False)
-        write_whole(path, buffer.getvalue())
+        write_atomically(path, buffer.getvalue())
 
     def _means(self, z: np.ndarray) -> np.ndarray:
-        if not hasattr(self.loss, "mean"):
-            raise FastgdError("the model was saved with a loss of its own: load it with fastgd.load(path, loss=...)")
+        if isinstance(self.loss, str):
+            told = f"the model file has only the name of its user-defined loss, {self.loss}"
+            raise FastgdError(f"{told}: pass the loss to fastgd.load(path, loss=...)")
         from ..kernels.batch_gradient import apply_mean
         from ..kernels.outputs_gradient import apply_means
 
@@ -178,7 +191,7 @@ class Result:
 
 
 def output_names(result: Result) -> tuple[str, ...]:
-    """One for each of several outputs: the label of a class, or the name of a target."""
+    """The name of each output: the label of a class, or the name of a target."""
     if result.classes is not None and result.classes.ndim == 1:
         return tuple(label(value) for value in result.classes.tolist())
     if isinstance(result.target_name, tuple):
@@ -191,41 +204,53 @@ def load(path: str | PathLike[str], *, loss: Any = None) -> Result:
 
     Parameters
     ----------
-    loss : the loss term, for a model that was fitted with a loss of your own.
+    loss : the loss term, for a model that was fitted with a user-defined loss.
 
     Raises
     ------
     DataError
-        When the file is missing, truncated, or not a fastgd model.
+        When the file is missing or damaged, is not a fastgd model, or was written by a newer version of fastgd.
     OptionError
-        When ``loss`` is not one.
+        When ``loss`` is not a loss.
     """
-    own = None if loss is None else LOSSES.resolve(loss)
+    given = None if loss is None else LOSSES.resolve(loss)
     try:
         content = Path(path).read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
         raise DataError(f"{path!s}: the model cannot be read ({getattr(error, 'strerror', error)})") from None
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-            if stored.zip.testzip() is not None:  # reading does not check what lies behind the end of an array
+            if stored.zip.testzip() is not None:  # np.load does not check the bytes after the end of an array
                 raise ValueError
             header = json.loads(stored["header"].tobytes())
-            if header.pop("format") != FORMAT:
-                raise DataError(f"{path}: a model of another version of fastgd; this one reads the format {FORMAT!r}")
+            _check_version(path, header.pop("format"))
             arrays = {name: stored[name] for name in header.pop("arrays")}
         described = header.pop("loss")
         for name in ("remarks", "feature_names", "target_name"):  # JSON has no tuples
             header[name] = tuple(header[name]) if isinstance(header[name], list) else header[name]
-        result = Result(**header, **arrays, loss=own or _restore(described))
+        result = Result(**header, **arrays, loss=given or _restore(described))
         _check(result)
     except DataError:
         raise
-    except Exception:  # zipfile, zlib, numpy and json have a dozen kinds for what a damaged file holds
-        raise DataError(f"{path}: not a fastgd model, or a damaged one; make it anew with fastgd run --save") from None
+    except Exception:  # zipfile, zlib, numpy and json raise a dozen kinds of error for damaged files
+        raise DataError(f"{path}: not a fastgd model, or damaged; write it again with fastgd run --save") from None
     return result
 
 
+def _check_version(path: str | PathLike[str], file_format: str) -> None:
+    """Raises `DataError` for a newer version than this one reads, `ValueError` if there is no version."""
+    version = re.fullmatch(rf"{FORMAT_NAME} ([1-9]\d*)", file_format)
+    if version is None:
+        raise ValueError
+    if int(version[1]) > FORMAT_VERSION:
+        raise DataError(
+            f"{path}: written by a newer version of fastgd (model format {version[1]}; this version reads up to "
+            f"{FORMAT_VERSION}); upgrade with pip install --upgrade fastgd"
+        )
+
+
 def _check(result: Result) -> None:
+    """Raises `ValueError` if the shapes or types of the fields do not fit together."""
     coef, intercept = result.coef, result.intercept
     if coef.ndim not in (1, 2) or coef.dtype != np.float64:
         raise ValueError
@@ -240,14 +265,32 @@ def _check(result: Result) -> None:
 
 
 def _describe(loss: Any) -> dict[str, Any]:
-    if isinstance(loss, str):  # a loss of the user's own, of which `load` knew the name only
+    """Name and settings of a loss, as JSON; no settings for a user-defined loss."""
+    if isinstance(loss, str):  # a user-defined loss, loaded from a file that has only its name
         return {"name": loss, "settings": None}
-    own = type(loss) not in LOSSES.values()
-    values = None if own else {f.name: getattr(loss, f.name) for f in dataclasses.fields(loss)}
+    user_defined = type(loss) not in LOSSES.values()
+    values = None if user_defined else {f.name: getattr(loss, f.name) for f in dataclasses.fields(loss)}
     return {"name": LOSSES.name_of(loss), "settings": values}
 
 
 def _restore(described: dict[str, Any]) -> Any:
-    """A loss of the vocabulary by name; one that is not in it stays its name, which predicts nothing."""
+    """The loss that `_describe` described; for a user-defined loss only its name, which cannot predict."""
     name, settings = described["name"], described["settings"]
     return name if settings is None else LOSSES[name](**settings)
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """Equality by value, NaN equal to NaN, also within arrays, dictionaries, lists and tuples."""
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        if a.shape != b.shape or a.dtype != b.dtype:
+            return False
+        if a.dtype.names:
+            return all(_equal(a[name], b[name]) for name in a.dtype.names)
+        return bool(((a == b) | ((a != a) & (b != b))).all())
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(_equal(a[key], b[key]) for key in a)
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(_equal, a, b))
+    return bool(a == b or (a != a and b != b))

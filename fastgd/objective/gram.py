@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..compile.jit import threads_in_use
-from ..data.matrix import as_scipy, shape_of
+from ..data.feature_matrix import as_scipy, shape_of
 from ..kernels.column_products import BLOCK_ROWS, GAP, TALL, WIDE, dense_products, sparse_products
 from ..kernels.row_access import CSR
 

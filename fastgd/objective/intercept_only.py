@@ -1,26 +1,25 @@
-"""What models lose that are a constant, an intercept alone: zero, and the best one."""
+"""Models that are an intercept alone: F at zero parameters, and the best such model. None of it reads X."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
-from ..data.matrix import without_columns
 from ..kernels.outputs_gradient import is_joint
 from ..terms.losses import is_squared
-from .problem import Problem
+from ..terms.penalties import ElasticNet
+from .objective import Objective
+from .passes import PassCounter
 
-# The best constant lies within ten spreads of the mean target; logits and logarithms within 10 of zero, or near it.
+# The best intercept lies within ten spreads of the mean target; logits and logarithms within 10 of zero, or near it.
 GRID = np.linspace(-10.0, 10.0, 21)
-# Around the best of those the slope is halved in on so often: to a millionth of a step of the grid.
-HALVINGS = 20
+# Bisections of the derivative around the best point of the grid: to a millionth of a step of the grid.
+BISECTIONS = 20
 
 
-def loss_at_zero(problem: Problem) -> float:
-    """Mean loss of a single output where all weights are zero, which takes no look at X."""
-    y, weight, offset = problem.targets.y, problem.targets.weight, problem.targets.offset
-    loss, n = problem.loss, problem.n_samples
+def loss_at_zero(objective: Objective) -> float:
+    """Mean loss of a single output where all parameters are zero."""
+    y, weight, offset = objective.targets.y, objective.targets.weight, objective.targets.offset
+    loss, n = objective.loss, objective.n_samples
     if getattr(loss, "classifies", False) and not len(offset):
         positive = float(np.count_nonzero(y > 0) if not len(weight) else weight[y > 0].sum()) / n
         return float((1.0 - positive) * loss.value(-1.0, 0.0) + positive * loss.value(1.0, 0.0))
@@ -28,40 +27,38 @@ def loss_at_zero(problem: Problem) -> float:
         residual = y - offset if len(offset) else y
         weighted = residual * weight if len(weight) else residual
         return float(loss.value(1.0, 0.0) * np.einsum("i,i", weighted, residual) / n)
-    bare = _bare(problem, 1)
-    return bare.gradient(bare.zeros())[0]
+    bare = _without_columns(objective, 1)
+    return bare.evaluate(bare.zeros()).loss
 
 
-def best_constant(problem: Problem) -> float:
-    """F of the best model that is an intercept alone, at zero weights."""
-    return float(best_intercepts(problem)[1].sum())
+def best_constant(objective: Objective) -> float:
+    """F of the best model with zero coefficients."""
+    return float(best_intercepts(objective)[1].sum())
 
 
-def best_intercepts(problem: Problem, every: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """The best intercept of each output at zero weights, and its mean loss there; zero where it has none.
+def best_intercepts(objective: Objective, every: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """The best intercept of each output at zero coefficients, and its mean loss; 0 where no intercept is fitted.
 
-    Shapes (n_outputs,); on one in ``every`` so many of the rows. It takes no look at X.
+    Shapes (n_outputs,); on every ``every``-th row.
     """
-    bare = _bare(problem, every)
-    if not problem.fit_intercept:
-        bare.gradient(bare.zeros())
-        return np.zeros(problem.n_outputs), bare.losses.copy()
-    if is_joint(problem.loss):
+    bare = _without_columns(objective, every)
+    if not objective.fit_intercept:
+        return np.zeros(objective.n_outputs), bare.evaluate(bare.zeros()).losses
+    if is_joint(objective.loss):
         best = _log_shares(bare)
-        bare.gradient(best[:, None])
-        return best, bare.losses.copy()
+        return best, bare.evaluate(best[:, None]).losses
 
-    def at(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        _, slopes = bare.gradient(z[:, None] if problem.several else z)
-        return np.nan_to_num(bare.losses, nan=np.inf), slopes.ravel().copy()
+    def at(b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        found = bare.evaluate(b[:, None] if objective.several else b)
+        return np.nan_to_num(found.losses, nan=np.inf), found.gradient.ravel()
 
-    targets = [bare.output_target(k) for k in range(problem.n_outputs)]
+    targets = [bare.output_target(k) for k in range(objective.n_outputs)]
     centre, spread = np.array([(y.mean(), y.std() or 1.0) for y in targets]).T
     tried = np.sort(np.concatenate([np.tile(GRID, (len(centre), 1)).T, centre + np.outer(GRID, spread)]), axis=0)
-    losses = np.array([at(z)[0] for z in tried])
-    best, outputs = losses.argmin(axis=0), np.arange(problem.n_outputs)
+    losses = np.array([at(b)[0] for b in tried])
+    best, outputs = losses.argmin(axis=0), np.arange(objective.n_outputs)
     low, high = (tried[np.clip(best + by, 0, len(tried) - 1), outputs] for by in (-1, 1))
-    for _ in range(HALVINGS):
+    for _ in range(BISECTIONS):
         middle = 0.5 * (low + high)
         rising = at(middle)[1] > 0
         low, high = np.where(rising, low, middle), np.where(rising, middle, high)
@@ -71,17 +68,22 @@ def best_intercepts(problem: Problem, every: int = 1) -> tuple[np.ndarray, np.nd
     return found, at(found)[0]
 
 
-def _log_shares(bare: Problem) -> np.ndarray:
-    """Of the classes: by these z softmax has them as its probabilities. A class of no rows counts for half a row."""
+def _log_shares(bare: Objective) -> np.ndarray:
+    """log of each class's share of the weights: softmax then gives these shares. A class without rows counts half a row."""
     weight = bare.targets.weight if len(bare.targets.weight) else None
     counts = np.bincount(bare.targets.y[:, 0].astype(np.intp), weight, bare.n_outputs)
     return np.log(np.maximum(counts, 0.5) / bare.n_samples)
 
 
-def _bare(problem: Problem, every: int) -> Problem:
-    """The problem without its columns, on one in ``every`` so many rows."""
-    targets = problem.targets.every(every) if every > 1 else problem.targets
-    X = without_columns(problem.X, len(targets.y))
-    bare = replace(problem, X=X, targets=targets, rows=None, validation=None, feature_names=None)
-    bare.parallel = problem.parallel  # a kernel that the problem's own gradient takes as well
-    return bare
+def _without_columns(objective: Objective, every: int) -> Objective:
+    """The mean loss as a function of the intercepts alone, on every ``every``-th row."""
+    rows = objective.rows.without_columns(every)
+    return Objective(
+        rows,
+        objective.loss,
+        ElasticNet(),
+        objective.fit_intercept,
+        objective.n_outputs,
+        passes=PassCounter(rows.n_samples),  # the targets alone are read
+        parallel=objective.parallel,  # the kernel that the gradient of all columns takes as well
+    )

@@ -1,198 +1,198 @@
-"""Rows drawn from the problem, on which the curvature of F is quick to see."""
+"""The Hessian of F on a sample of the rows, in scaled variables, with allowances for what a sample does not show."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ..data.matrix import as_scipy, squared, take_rows
+from ..data.feature_matrix import as_scipy, squared
 from ..kernels.column_moments import powers_of_columns
 from ..kernels.row_access import CSR
 from ..kernels.row_targets import Targets
 from ..kernels.second_derivatives import curvatures, curvatures_of_outputs
-from ..solvers.quasi_newton import Hessian
 from ..terms.losses import is_squared
+from .factored_hessian import FactoredHessian
 from .gram import CENTRED_ROWS, centred_blocks, gram
-from .problem import Problem, predict_linear
-from .scaled import Scaled
+from .linear_predictor import predict_linear
+from .scaled_objective import ScaledObjective
 
-# What a Hessian has on its diagonal at least, as a part of the largest there: columns may depend on each other.
-FLOOR = 1e-10
-# A Hessian of so many products of dense columns is made in float32, unless they depend on each other so nearly that
-# they would drown in rounding: where some combination of them, each of length one, has a square below this.
-ROUGH_FROM, DEPENDENT = 1 << 22, 1e-3
-# The losses of rows curve about as much where none does so more than so many times as much as they do in the mean.
-MOST_CURVED = 2.0
-# Where the losses of most rows are flat, as huber's are far beyond its delta, and fewer curve than so many times the
-# parameters, second derivatives are taken over steps so many times wider, and wider again.
-FEWEST_CURVED_ROWS, WIDER, WIDEST = 4, 4.0, 1e24
-# A column in which fewer rows of the sample than this do all the work says too little of itself.
-FEWEST_WORKING_ROWS, SOME_ROWS = 10, 256
+# Smallest entry of a Hessian's diagonal, as a part of the largest: columns may depend on each other.
+MIN_DIAGONAL = 1e-10
+# A Hessian of this many products of dense columns is made in float32, unless columns are so nearly dependent that the
+# result would drown in rounding: where a combination of columns, each of length one, has a square below `DEPENDENT`.
+FLOAT32_FROM, DEPENDENT = 1 << 22, 1e-3
+# The losses of all rows have about the same curvature where none has more than this many times the mean.
+MAX_CURVATURE_RATIO = 2.0
+# Where the losses of most rows are flat, as huber's far beyond its delta, and fewer rows have curvature than this many
+# times the parameters, second derivatives are taken over steps that are wider by a factor, and wider again.
+MIN_CURVED_ROWS, WIDER, WIDEST = 4, 4.0, 1e24
+# Minimum effective sample size of a column, (sum x^2)^2 / sum x^4, for its spread in the sample to count.
+MIN_EFFECTIVE_ROWS, FEW_ROWS = 10, 256
 
 
-class Sample:
-    """Rows X of the problem behind a `Scaled`, of these numbers; they may be all.
+class HessianSample:
+    """A sample of the rows of an objective, on which the curvature of F is quick to see; it may be all rows.
 
     Attributes
     ----------
-    scaled : the problem on these rows alone.
-    share : their part of all rows.
+    whole : F on all rows, in scaled variables.
+    scaled : F on the sample, in the same variables.
+    share : size of the sample as a part of all rows.
     """
 
-    def __init__(self, whole: Scaled, rows: np.ndarray, X: np.ndarray | CSR) -> None:
-        self.whole, self.rows = whole, rows
-        self.share = len(rows) / whole.problem.n_samples
-        self.scaled = whole if self.is_all else Scaled(_problem_on(whole.problem, rows, X), whole.stepper)
-        self.problem = self.scaled.problem
+    def __init__(self, whole: ScaledObjective, rows: Any) -> None:
+        self.whole = whole
+        self.share = rows.n_samples / whole.objective.n_samples
+        self.is_all = rows is whole.objective.rows
+        self.scaled = whole if self.is_all else whole.on(whole.objective.on(rows))
+        self.objective = self.scaled.objective
 
     @classmethod
-    def draw(cls, whole: Scaled, size: int, seed: int) -> Sample:
-        """Random rows, all where there are no more than ``size``."""
-        return cls(whole, *whole.problem.draw(size, seed))
+    def draw(cls, whole: ScaledObjective, size: int, seed: int) -> HessianSample:
+        """Random rows; all of them where there are at most ``size``."""
+        return cls(whole, whole.objective.rows.sample(size, seed)[1])
 
-    def every(self, step: int) -> Sample:
-        """One in so many of these rows."""
-        return Sample(self.whole, self.rows[::step], take_rows(self.problem.X, np.arange(0, len(self.rows), step)))
+    def every(self, step: int) -> HessianSample:
+        """Every ``step``-th row of the sample."""
+        return HessianSample(self.whole, self.objective.rows.take(np.arange(0, self.objective.n_samples, step)))
 
-    @property
-    def is_all(self) -> bool:
-        return self.share == 1.0
+    def hessian(self, params: np.ndarray) -> FactoredHessian:
+        """The Hessian of F in scaled variables, a block for each output; one pass over the sample.
 
-    def hessian(self, params: np.ndarray) -> Hessian:
-        """That of F in scaled variables.
-
-        What softmax's outputs have in common is left out.
+        The part of softmax's Hessian that couples its outputs is left out.
         """
+        self.objective.count_pass()
         n_outputs, p = self.scaled.shape
         curvature = self._curvatures(params)
         alike = bool((curvature == curvature[:, :1]).all())
         matrices = np.empty((n_outputs, p, p))
-        many = len(curvature) * p * p >= ROUGH_FROM and not isinstance(self.problem.X, CSR)
-        for rough in (True, False) if many else (False,):
-            matrices[:] = self._products(curvature[:, :1] if alike else curvature, rough)
-            np.einsum("kii->ki", matrices)[:] = self._filled_up(np.einsum("kii->ki", matrices), curvature)
-            hessian = Hessian(matrices)
-            if rough and independent(hessian):
+        large = len(curvature) * p * p >= FLOAT32_FROM and not self.objective.sparse
+        for in_float32 in (True, False) if large else (False,):
+            matrices[:] = self._products(curvature[:, :1] if alike else curvature, in_float32)
+            np.einsum("kii->ki", matrices)[:] = self._completed(np.einsum("kii->ki", matrices), curvature)
+            hessian = FactoredHessian.of(matrices)
+            if in_float32 and are_independent(hessian):
                 break
         return hessian
 
     def curvatures_at_zero(self, every: int) -> np.ndarray:
-        """The mean second derivative of one in so many rows' losses, in each output, at zero weights: (n_outputs,)."""
-        targets = self.problem.targets.every(every)
-        z = np.zeros((len(targets.y), self.problem.n_outputs))
+        """The mean second derivative of the losses of every ``every``-th row at zero parameters, (n_outputs,)."""
+        targets = self.objective.targets.every(every)
+        z = np.zeros((len(targets.y), self.objective.n_outputs))
         if len(targets.offset):
             z += targets.offset[:, None]
         return np.asarray(self._second_derivatives(z, targets).mean(axis=0))
 
     def curves_evenly(self, params: np.ndarray) -> bool:
-        """Whether the losses of all rows curve about as much."""
+        """Whether the losses of all rows have about the same curvature."""
         curvature = self._curvatures(params)
-        return bool(curvature.max() <= MOST_CURVED * curvature.mean())
+        return bool(curvature.max() <= MAX_CURVATURE_RATIO * curvature.mean())
 
     def diagonal(self, params: np.ndarray) -> np.ndarray:
-        """The Hessian's diagonal alone, (n_outputs, n_parameters)."""
-        curvature, problem = self._curvatures(params), self.problem
-        shift, scale, d = self.scaled.shift, self.scaled.scale, problem.n_features
-        X: Any = as_scipy(problem.X)
+        """The diagonal of the Hessian alone, (n_outputs, n_parameters); one pass over the sample."""
+        self.objective.count_pass()
+        curvature, objective = self._curvatures(params), self.objective
+        shift, scale, d = self.scaled.shift, self.scaled.scale, objective.n_features
+        X: Any = as_scipy(objective.X)
         mean = curvature.mean(axis=0)
         diagonal = np.empty(self.scaled.shape)
         diagonal[:, d:] = mean[:, None]
-        moments = (curvature.T @ squared(problem.X) - 2.0 * (curvature.T @ X) * shift) / problem.n_samples
+        moments = (curvature.T @ squared(objective.X) - 2.0 * (curvature.T @ X) * shift) / objective.n_samples
         diagonal[:, :d] = np.maximum(moments + np.outer(mean, shift**2), 0.0) * scale**2
-        return self._filled_up(diagonal, curvature)
+        return self._completed(diagonal, curvature)
 
     def curvature_along(self, params: np.ndarray, change: np.ndarray) -> float:
-        """The second derivative of F along a ``change`` of the scaled variables."""
+        """The second derivative of F along a ``change`` of the scaled variables; one pass over the sample."""
+        self.objective.count_pass()
         z = self._predictors(self.scaled.moved(np.zeros_like(params), change))
-        by_penalty = self.scaled.smooth_curvature() * change[:, : self.problem.n_features] ** 2
+        by_penalty = self.scaled.penalty_curvature() * change[:, : self.objective.n_features] ** 2
         return float((self._curvatures(params) * z**2).mean(axis=0).sum() + by_penalty.sum())
 
-    def _products(self, curvature: np.ndarray, rough: bool) -> np.ndarray:
+    def _products(self, curvature: np.ndarray, in_float32: bool) -> np.ndarray:
         """X' C X / n in scaled variables, the intercept a column of ones, for each column C of ``curvature``."""
-        problem, scaled = self.problem, self.scaled
-        shares = curvature / problem.n_samples
-        return gram(problem.X, shares, scaled.shift, problem.fit_intercept, scaled.scale, rough)
+        objective, scaled = self.objective, self.scaled
+        shares = curvature / objective.n_samples
+        return gram(objective.X, shares, scaled.shift, objective.fit_intercept, scaled.scale, in_float32)
 
     def _curvatures(self, params: np.ndarray) -> np.ndarray:
-        """Second derivatives of the rows' losses in their linear predictors, (n_rows, n_outputs)."""
-        problem = self.problem
-        if is_squared(problem.loss):  # the same everywhere
-            weight = problem.targets.weight if len(problem.targets.weight) else np.ones(problem.n_samples)
-            return np.outer(weight, np.full(problem.n_outputs, problem.loss.curvature()))
+        """Weighted second derivatives of the rows' losses in their linear predictors, (n_rows, n_outputs)."""
+        objective = self.objective
+        if is_squared(objective.loss):  # the same everywhere
+            return np.outer(objective.rows.weights, np.full(objective.n_outputs, objective.loss.curvature()))
         z = self._predictors(params)
-        if len(problem.targets.offset):
-            z += problem.targets.offset[:, None]
-        return self._second_derivatives(z, problem.targets)
+        if len(objective.targets.offset):
+            z += objective.targets.offset[:, None]
+        return self._second_derivatives(z, objective.targets)
 
     def _second_derivatives(self, z: np.ndarray, targets: Targets) -> np.ndarray:
-        """Of the rows' losses in z, (n_rows, n_outputs); of the losses made smooth, where most rows' are flat.
+        """Second derivatives of the losses at z, (n_rows, n_outputs); of smoothed losses where most are flat.
 
         Source: Huber, Robust statistics (1981), section 7.8, whose weights delta / |r| are such difference quotients.
         """
-        problem, out, work = self.problem, np.empty_like(z), np.zeros((3, self.problem.n_outputs))
-        enough, wider = FEWEST_CURVED_ROWS * problem.n_parameters * problem.n_outputs, 1.0
+        objective, out, work = self.objective, np.empty_like(z), np.zeros((3, self.objective.n_outputs))
+        enough, wider = MIN_CURVED_ROWS * objective.n_parameters * objective.n_outputs, 1.0
         while True:
-            if problem.several:
-                n_flat = curvatures_of_outputs(targets, z, problem.loss, wider, work[0], work[1], work[2], out)
+            if objective.several:
+                n_flat = curvatures_of_outputs(targets, z, objective.loss, wider, work[0], work[1], work[2], out)
             else:
-                n_flat = curvatures(targets, z[:, 0], problem.loss, 0.0, wider, out[:, 0])
+                n_flat = curvatures(targets, z[:, 0], objective.loss, 0.0, wider, out[:, 0])
             if np.count_nonzero(out) >= min(n_flat, enough) or wider >= WIDEST:
                 return out
             wider *= WIDER
 
     def _predictors(self, params: np.ndarray) -> np.ndarray:
         """Linear predictors without offsets, (n_rows, n_outputs)."""
-        problem, d = self.problem, self.problem.n_features
-        weights = np.atleast_2d(params)
+        coef, intercept = self.objective.split(np.atleast_2d(params))
         if not params.any():
-            return np.zeros((problem.n_samples, len(weights)))
-        intercept = weights[:, d] if problem.fit_intercept else np.zeros(len(weights))
-        return predict_linear(problem.X, weights[:, :d], intercept)
+            return np.zeros((self.objective.n_samples, len(coef)))
+        return predict_linear(self.objective.X, coef, intercept)
 
-    def _filled_up(self, diagonal: np.ndarray, curvature: np.ndarray) -> np.ndarray:
-        """A diagonal with what the sample does not show: the penalty, rare columns, and a floor."""
-        filled, d = diagonal.copy(), self.problem.n_features
+    def _completed(self, diagonal: np.ndarray, curvature: np.ndarray) -> np.ndarray:
+        """A diagonal with what the sample does not show: the penalty, rare columns, and a minimum."""
+        filled, d = diagonal.copy(), self.objective.n_features
         rare = self._rare_columns
         if len(rare):
-            filled[:, rare] = np.maximum(filled[:, rare], np.outer(curvature.mean(axis=0), self._moments(rare)))
-        filled[:, :d] += self.scaled.smooth_curvature()
-        return np.asarray(filled + FLOOR * np.maximum(filled.max(axis=1, keepdims=True), np.finfo(np.float64).tiny))
+            filled[:, rare] = np.maximum(filled[:, rare], np.outer(curvature.mean(axis=0), self._mean_squares(rare)))
+        filled[:, :d] += self.scaled.penalty_curvature()
+        largest = np.maximum(filled.max(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+        return np.asarray(filled + MIN_DIAGONAL * largest)
 
     @cached_property
     def _rare_columns(self) -> np.ndarray:
-        """Numbers of the columns that the sample says too little of."""
+        """Numbers of the columns whose spread the sample does not show."""
         if self.is_all:
             return np.zeros(0, np.intp)
-        X, shift = self.problem.X, self.scaled.shift
+        X, shift = self.objective.X, self.scaled.shift
         if isinstance(X, CSR):
-            return np.flatnonzero(working_rows(X, shift) < FEWEST_WORKING_ROWS)
-        some = X[:: max(len(X) // SOME_ROWS, 1)]  # will do for most columns
-        suspects = np.flatnonzero(working_rows(some, shift) < FEWEST_WORKING_ROWS)
-        return suspects[working_rows(X[:, suspects], shift[suspects]) < FEWEST_WORKING_ROWS]
+            return np.flatnonzero(effective_rows(X, shift) < MIN_EFFECTIVE_ROWS)
+        some = X[:: max(len(X) // FEW_ROWS, 1)]  # enough for most columns
+        suspects = np.flatnonzero(effective_rows(some, shift) < MIN_EFFECTIVE_ROWS)
+        return suspects[effective_rows(X[:, suspects], shift[suspects]) < MIN_EFFECTIVE_ROWS]
 
-    def _moments(self, columns: np.ndarray) -> np.ndarray:
-        """Mean squares of some columns over all rows, in scaled variables; of sparse ones a little more."""
-        problem, shift, scale = self.whole.problem, self.scaled.shift[columns], self.scaled.scale[columns]
-        if isinstance(problem.X, CSR):
-            return np.asarray((problem.mean_squares[columns] + shift**2) * scale**2)
-        return np.asarray((((problem.X[:, columns] - shift) * scale) ** 2).mean(axis=0))
-
-
-def independent(hessian: Hessian) -> bool:
-    """Whether no combination of columns, each of length one, is next to nothing: a Hessian has all their products."""
-    return all(
-        factor is not None and bool((np.diag(factor) ** 2 >= DEPENDENT * np.diag(matrix)).all())
-        for matrix, factor in zip(hessian.matrices, hessian.factors, strict=True)
-    )
+    def _mean_squares(self, columns: np.ndarray) -> np.ndarray:
+        """Mean squares of some columns over all rows, in scaled variables; for sparse columns an upper bound."""
+        whole, shift, scale = self.whole.objective, self.scaled.shift[columns], self.scaled.scale[columns]
+        if whole.sparse:
+            return np.asarray((whole.mean_squares[columns] + shift**2) * scale**2)
+        whole.count_pass(len(columns) / whole.n_features)
+        X: Any = whole.X
+        return np.asarray((((X[:, columns] - shift) * scale) ** 2).mean(axis=0))
 
 
-def working_rows(X: np.ndarray | CSR, shift: np.ndarray) -> np.ndarray:
-    """How many rows do the work in each column: n where all have the same size, 1 where one has it all.
+def are_independent(hessian: FactoredHessian) -> bool:
+    """Whether no combination of columns, each of length one, is next to nothing."""
+    if not hessian.positive_definite.all():
+        return False
+    pivots, diagonals = np.einsum("kii->ki", hessian.factors), np.einsum("kii->ki", hessian.matrices)
+    return bool((pivots**2 >= DEPENDENT * diagonals).all())
 
-    Sparse columns are taken as they are, dense ones from their ``shift``.
+
+def effective_rows(X: np.ndarray | CSR, shift: np.ndarray) -> np.ndarray:
+    """Effective sample size of each column, (sum x^2)^2 / sum x^4: n where all values have one size, 1 for one value.
+
+    Dense columns are taken about their ``shift``, sparse columns about zero.
     """
     squares, fourths = np.zeros((2, len(shift)))
     if isinstance(X, CSR):
@@ -205,14 +205,3 @@ def working_rows(X: np.ndarray | CSR, shift: np.ndarray) -> np.ndarray:
             block *= block
             fourths += ones[: len(block)] @ block
     return np.divide(squares**2, fourths, out=np.zeros_like(squares), where=fourths > 0)
-
-
-def _problem_on(problem: Problem, rows: np.ndarray, X: np.ndarray | CSR) -> Problem:
-    """The problem on some rows X, whose weights are taken as they are."""
-    targets = problem.targets
-    weight, offset = (part[rows] if len(part) else part for part in (targets.weight, targets.offset))
-    some = targets._replace(y=np.ascontiguousarray(targets.y[rows]), weight=weight, offset=offset)
-    part = replace(problem, X=X, targets=some)
-    part.strength[:], part.rate_shares[:] = problem.strength, problem.rate_shares
-    part.parallel = problem.parallel  # a few rows take no longer than to compile the kernel for one thread as well
-    return part

@@ -1,8 +1,8 @@
-"""Where a fit of what is not convex has stopped: at a minimum, a saddle point or a maximum; by the Hessian of F there.
+"""Whether training that is not convex has stopped at a minimum, a saddle point or a maximum, by the Hessian of F there.
 
 Where the gradient is zero, F falls along the eigenvectors of negative eigenvalues and rises along those of positive
-ones. The weights are scaled so that no unit of a column matters, which leaves the signs as they are (Sylvester's law of
-inertia). Source: Nocedal and Wright, Numerical optimization (2006), theorems 2.3 and 2.4.
+ones. The parameters are scaled so that the units of the columns do not matter; the signs of the eigenvalues stay as they
+are (Sylvester's law of inertia). Source: Nocedal and Wright, Numerical optimization (2006), theorems 2.3 and 2.4.
 """
 
 from __future__ import annotations
@@ -12,145 +12,150 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..data.matrix import as_scipy, squared
+from ..data.feature_matrix import as_scipy, squared
 from ..kernels.outputs_gradient import is_joint
 from ..kernels.second_derivatives import curvatures
-from ..solvers.steps import penalty_curvature
 from ..terms.penalties import is_smooth
 from .gram import gram
-from .problem import Problem, predict_linear
+from .linear_predictor import predict_linear
+from .objective import Objective
 
-# The whole Hessian for so many weights, and so many products; beyond, steps of Lanczos, each two passes over X.
-MOST_WEIGHTS, MOST_PRODUCTS, LANCZOS_STEPS = 500, 1 << 31, 40
-# Scaled so that its entries are at most 1, a Hessian has eigenvalues as small as this by rounding.
+# The whole Hessian up to this many parameters and products; beyond, this many steps of Lanczos, each two passes over X.
+MAX_PARAMETERS, MAX_PRODUCTS, LANCZOS_STEPS = 500, 1 << 31, 40
+# A Hessian scaled to entries of at most 1 has eigenvalues as small as this by rounding.
 FLAT = 1e-7
-# The gradient is small where a step of Newton's would gain no more than this part of what training has gained, or of F,
-# or of what a step as long as the weights would.
-SMALL, SMALL_OF_F, SMALL_OF_WEIGHTS = 1e-2, 1e-13, 1e-12
+# The gradient counts as small where a Newton step would gain no more than this part of what training has gained, or of F,
+# or of what a step as long as the parameters would gain.
+SMALL, SMALL_OF_F, SMALL_OF_PARAMS = 1e-2, 1e-13, 1e-12
 
 
-class Bend(NamedTuple):
-    """The least and the largest eigenvalue of a scaled Hessian; and what steps change by a quadratic model.
+class HessianSpectrum(NamedTuple):
+    """The smallest and the largest eigenvalue of a scaled Hessian H, and changes of F by a quadratic model.
 
-    ``gain`` is that of the step |H|^-1 g, ``reach`` of one as long as the weights: w |H| w / 2.
+    ``gain`` is the change by the step |H|^-1 g, ``reach`` the change by a step as long as the parameters, w |H| w / 2.
     """
 
-    least: float
+    smallest: float
     largest: float
     gain: float
     reach: float
 
 
-NOWHERE = Bend(np.nan, np.nan, np.nan, np.nan)
+NOT_FINITE = HessianSpectrum(np.nan, np.nan, np.nan, np.nan)
 
 
-def is_convex(problem: Problem) -> bool:
-    """Whether loss and penalty are known to be convex, so that F has no stationary point but its minimum."""
-    return bool(getattr(problem.loss, "convex", False)) and bool(getattr(problem.penalty, "convex", True))
+def is_convex(objective: Objective) -> bool:
+    """Whether loss and penalty are known to be convex, so that every stationary point of F is a minimum."""
+    return bool(getattr(objective.loss, "convex", False)) and bool(getattr(objective.penalty, "convex", True))
 
 
-def can_be_told(problem: Problem) -> bool:
+def has_second_derivatives(objective: Objective) -> bool:
     """Whether F has second derivatives to look at."""
-    # A loss of the user's own is taken to be smooth: were it linear in pieces, F would be flat, which tells nothing.
-    smooth = not getattr(problem.loss, "kinked", False)
-    return smooth and not is_joint(problem.loss) and is_smooth(problem.penalty)
+    # A user's loss counts as smooth: were it piecewise linear, F would look flat, which gives no answer.
+    smooth = not getattr(objective.loss, "kinked", False)
+    return smooth and not is_joint(objective.loss) and is_smooth(objective.penalty)
 
 
-def stationary(problem: Problem, params: np.ndarray, gained: float) -> str | None:
-    """What F has at ``params``: "minimum", "saddle" (F falls one way and not every way), "maximum", or None.
+def stationary(objective: Objective, params: np.ndarray, gained: float) -> str | None:
+    """The kind of stationary point at ``params``: "minimum", "saddle", "maximum", or None.
 
-    None where the gradient is not small, F has no second derivatives, or is so flat one way that they do not tell.
-    ``gained``: how far training has lowered F. It takes a few passes over X.
+    At a saddle point F falls along some directions and not along all. None where the gradient is not small, F has no
+    second derivatives, or F is so flat along a direction that they give no answer. ``gained`` is how far training has
+    lowered F. Takes a few passes over X.
     """
-    if not (can_be_told(problem) and np.isfinite(params).all()):
+    if not (has_second_derivatives(objective) and np.isfinite(params).all()):
         return None
     with np.errstate(all="ignore"):
-        loss, gradient = problem.gradient(params)
-        enough = max(SMALL * gained, SMALL_OF_F * abs(loss + problem.penalty_at(params)))
-        rows = zip(np.atleast_2d(params), np.atleast_2d(gradient), strict=True)
-        found = {_kind(_bend(problem, k, w, g), enough) for k, (w, g) in enumerate(rows)}
+        at = objective.evaluate(params)
+        enough = max(SMALL * gained, SMALL_OF_F * abs(at.objective))
+        rows = zip(np.atleast_2d(params), np.atleast_2d(at.gradient), strict=True)
+        found = {_kind(_spectrum(objective, k, w, g), enough) for k, (w, g) in enumerate(rows)}
     if len(found) == 1:
         return found.pop()
-    return None if None in found else "saddle"  # outputs are independent of each other: each bends its own way
+    return None if None in found else "saddle"  # the outputs do not depend on each other
 
 
-def _kind(bend: Bend, enough: float) -> str | None:
-    if not bend.gain <= max(enough, SMALL_OF_WEIGHTS * bend.reach):  # nor where it is NaN
+def _kind(spectrum: HessianSpectrum, enough: float) -> str | None:
+    if not spectrum.gain <= max(enough, SMALL_OF_PARAMS * spectrum.reach):  # nor where it is NaN
         return None
-    if bend.least < -FLAT:
-        return "maximum" if bend.largest < -FLAT else "saddle"
-    return "minimum" if bend.least > FLAT else None
+    if spectrum.smallest < -FLAT:
+        return "maximum" if spectrum.largest < -FLAT else "saddle"
+    return "minimum" if spectrum.smallest > FLAT else None
 
 
-def _bend(problem: Problem, k: int, params: np.ndarray, gradient: np.ndarray) -> Bend:
-    """How F bends in the weights of output k."""
-    d, p, n = problem.n_features, problem.n_parameters, problem.n_samples
-    slope, by_penalty = gradient.copy(), np.zeros(p)
-    by_penalty[:d] = penalty_curvature(problem)[k]
-    slope += by_penalty * params
-    curvature = _curvature(problem, k, params) / n
-    if p <= MOST_WEIGHTS and problem.n_values * p <= MOST_PRODUCTS:
-        return _by_eigenvalues(problem, curvature, by_penalty, params, slope)
-    return _by_lanczos(problem, curvature, by_penalty, params, slope)
+def _spectrum(objective: Objective, k: int, params: np.ndarray, gradient: np.ndarray) -> HessianSpectrum:
+    """The spectrum of the Hessian in the parameters of output k."""
+    d, p, n = objective.n_features, objective.n_parameters, objective.n_samples
+    by_penalty = np.zeros(p)
+    by_penalty[:d] = objective.penalty_curvature()[k]
+    gradient = gradient + by_penalty * params
+    weights = _second_derivatives(objective, k, params) / n
+    if p <= MAX_PARAMETERS and objective.n_values * p <= MAX_PRODUCTS:
+        return _by_eigenvalues(objective, weights, by_penalty, params, gradient)
+    return _by_lanczos(objective, weights, by_penalty, params, gradient)
 
 
-def _curvature(problem: Problem, k: int, params: np.ndarray) -> np.ndarray:
-    """The second derivative of each row's loss in its linear predictor, weighted."""
-    d, targets = problem.n_features, problem.targets
-    z = predict_linear(problem.X, params[:d], params[d] if problem.fit_intercept else 0.0)
+def _second_derivatives(objective: Objective, k: int, params: np.ndarray) -> np.ndarray:
+    """The weighted second derivative of each row's loss in its linear predictor."""
+    objective.count_pass(1.0 / objective.n_outputs)
+    d, targets = objective.n_features, objective.targets
+    z = predict_linear(objective.X, params[:d], params[d] if objective.fit_intercept else 0.0)
     z += targets.offset if len(targets.offset) else 0.0
     out = np.empty_like(z)
-    one = targets._replace(y=problem.output_target(k), one_vs_rest=False)
-    curvatures(one, z, problem.loss, -np.inf, 1.0, out)
+    one = targets._replace(y=objective.output_target(k), one_vs_rest=False)
+    curvatures(one, z, objective.loss, -np.inf, 1.0, out)
     return out
 
 
 def _by_eigenvalues(
-    problem: Problem, curvature: np.ndarray, by_penalty: np.ndarray, params: np.ndarray, slope: np.ndarray
-) -> Bend:
-    no_shift = np.zeros(problem.n_features)
-    parts = np.maximum(np.column_stack([curvature, -curvature]), 0.0)
-    up, down = gram(problem.X, parts, no_shift, problem.fit_intercept)
-    hessian = up - down + np.diag(by_penalty)
-    scale = _scale(np.diag(up) + np.diag(down) + by_penalty)
+    objective: Objective, weights: np.ndarray, by_penalty: np.ndarray, params: np.ndarray, gradient: np.ndarray
+) -> HessianSpectrum:
+    objective.count_pass(1.0 / objective.n_outputs)
+    no_shift = np.zeros(objective.n_features)
+    parts = np.maximum(np.column_stack([weights, -weights]), 0.0)
+    positive, negative = gram(objective.X, parts, no_shift, objective.fit_intercept)
+    hessian = positive - negative + np.diag(by_penalty)
+    scale = _scale(np.diag(positive) + np.diag(negative) + by_penalty)
     hessian = scale[:, None] * hessian * scale
     if not np.isfinite(hessian).all():
-        return NOWHERE
+        return NOT_FINITE
     values, vectors = np.linalg.eigh(hessian)
     sizes = np.maximum(np.abs(values), FLAT)
-    gain = 0.5 * float(((vectors.T @ (scale * slope)) ** 2 / sizes).sum())
+    gain = 0.5 * float(((vectors.T @ (scale * gradient)) ** 2 / sizes).sum())
     reach = 0.5 * float(((vectors.T @ (params / scale)) ** 2 * sizes).sum())
-    return Bend(float(values[0]), float(values[-1]), gain, reach)
+    return HessianSpectrum(float(values[0]), float(values[-1]), gain, reach)
 
 
 def _by_lanczos(
-    problem: Problem, curvature: np.ndarray, by_penalty: np.ndarray, params: np.ndarray, slope: np.ndarray
-) -> Bend:
-    """By products of the Hessian and a vector; the gain is that of a step along the gradient, which is no more."""
-    d, p, X = problem.n_features, problem.n_parameters, as_scipy(problem.X)
-    sizes = np.abs(curvature)
-    squares = squared(problem.X).T @ sizes if problem.sparse else np.einsum("i,ij,ij->j", sizes, X, X)
-    scale = _scale(np.append(squares, [np.abs(curvature).sum()] * (p - d)) + by_penalty)
+    objective: Objective, weights: np.ndarray, by_penalty: np.ndarray, params: np.ndarray, gradient: np.ndarray
+) -> HessianSpectrum:
+    """By products of the Hessian and vectors; the gain is that of a step along the gradient, a lower bound."""
+    d, p, X = objective.n_features, objective.n_parameters, as_scipy(objective.X)
+    sizes = np.abs(weights)
+    objective.count_pass(1.0 / objective.n_outputs)
+    squares = squared(objective.X).T @ sizes if objective.sparse else np.einsum("i,ij,ij->j", sizes, X, X)
+    scale = _scale(np.append(squares, [sizes.sum()] * (p - d)) + by_penalty)
 
     def times(v: np.ndarray) -> np.ndarray:
+        objective.count_pass(2.0 / objective.n_outputs)
         u = scale * v
-        z = curvature * (X @ u[:d].astype(problem.dtype) + u[d:].sum())
-        product = np.append(X.T @ z.astype(problem.dtype), [z.sum()] * (p - d)) + by_penalty * u
+        z = weights * (X @ u[:d].astype(objective.dtype) + u[d:].sum())
+        product = np.append(X.T @ z.astype(objective.dtype), [z.sum()] * (p - d)) + by_penalty * u
         return np.asarray(scale * product)
 
     values, errors = lanczos(times, p)
-    # The first is never below the least eigenvalue, so that it is negative is sure; that nothing is below it is not.
-    least = values[0] if values[0] < 0 or errors[0] < 0.5 * values[0] else 0.0
-    most = values[-1] if values[-1] > 0 or errors[-1] < -0.5 * values[-1] else 0.0
+    # The first value is never below the smallest eigenvalue, so a negative one is certain; that none is smaller is not.
+    smallest = values[0] if values[0] < 0 or errors[0] < 0.5 * values[0] else 0.0
+    largest = values[-1] if values[-1] > 0 or errors[-1] < -0.5 * values[-1] else 0.0
     size = max(FLAT, float(np.abs(values).max()))
-    gain, reach = float(np.linalg.norm(scale * slope)) ** 2 / size, float(np.linalg.norm(params / scale)) ** 2 * size
-    return Bend(float(least), float(most), 0.5 * gain, 0.5 * reach)
+    gain, reach = float(np.linalg.norm(scale * gradient)) ** 2 / size, float(np.linalg.norm(params / scale)) ** 2 * size
+    return HessianSpectrum(float(smallest), float(largest), 0.5 * gain, 0.5 * reach)
 
 
 def lanczos(times: Callable[[np.ndarray], np.ndarray], size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Some eigenvalues of a symmetric matrix of which ``times`` gives products, ascending, and how far off each may be.
+    """Some eigenvalues of a symmetric matrix, ascending, and how far off each may be; ``times`` multiplies by it.
 
-    Those at both ends come first. Source: Golub and Van Loan, Matrix computations (2013), section 10.1.
+    Both ends of the spectrum come first. Source: Golub and Van Loan, Matrix computations (2013), section 10.1.
     """
     steps = min(LANCZOS_STEPS, size)
     basis, diagonal, beside = np.zeros((steps, size)), np.zeros(steps), np.zeros(steps)
@@ -162,7 +167,7 @@ def lanczos(times: Callable[[np.ndarray], np.ndarray], size: int) -> tuple[np.nd
         for _ in range(2):  # twice is enough
             v -= basis[: k + 1].T @ (basis[: k + 1] @ v)
         beside[k] = np.linalg.norm(v)
-        if beside[k] <= FLAT**2 * np.abs(diagonal).max():  # these span all that the first vector has a part in
+        if beside[k] <= FLAT**2 * np.abs(diagonal).max():  # an invariant subspace is complete
             steps = k + 1
             break
     if not np.isfinite(diagonal).all():
@@ -173,5 +178,5 @@ def lanczos(times: Callable[[np.ndarray], np.ndarray], size: int) -> tuple[np.nd
 
 
 def _scale(sizes: np.ndarray) -> np.ndarray:
-    """What to multiply each weight's row and column by; of one that nothing depends on, by 1, which leaves it flat."""
+    """What scales each parameter's row and column of the Hessian; 1 for a parameter that nothing depends on."""
     return np.asarray(1.0 / np.sqrt(np.where(sizes > 0, sizes, 1.0)))

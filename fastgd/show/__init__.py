@@ -1,1 +1,1 @@
-"""Pictures, reports, and smoothed curves."""
+"""Plots, HTML reports, and smoothing of curves."""

@@ -1,4 +1,4 @@
-"""`smooth`: the exponentially weighted moving average of a noisy curve."""
+"""`smooth`: exponentially weighted moving average of a noisy curve."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from ..errors import OptionError
 
 
 def smooth(values: Any, beta: float = 0.9) -> np.ndarray:
-    """The exponentially weighted moving average of a series, with bias correction.
+    """Exponentially weighted moving average of a series, with bias correction.
 
         v_t = beta v_(t-1) + (1 - beta) x_t,   v_0 = 0,   smoothed_t = v_t / (1 - beta^t)
 
-    Each value is the weighted mean of all values up to there, the weight of each being ``beta`` times that of the next:
-    about the last 1 / (1 - beta) of them count. Without the correction the first values would be too small, since v
-    begins at zero. A NaN, which stands in a trace where nothing was evaluated, is a gap: it stays NaN, and the average
-    goes on behind it as if it were not there. Source: the moments of Kingma and Ba, Adam (2015), section 3.
+    smoothed_t is the weighted mean of x_1, ..., x_t with weights beta^(t - k), so about the last 1 / (1 - beta) values
+    count. The division corrects the bias of v_t towards its start at 0. A NaN (a value that was not evaluated) stays
+    NaN and is skipped by the average. Source: Kingma and Ba, Adam (2015), section 3.
 
     Parameters
     ----------
-    values : numbers of shape (n,), such as a column of `Result.trace` or `Result.steps`.
-    beta : how much of the average is kept at each step, from 0 (no smoothing) to less than 1.
+    values : array of shape (n,), such as a column of `Result.trace` or `Result.steps`.
+    beta : weight of the previous average, from 0 (no smoothing) to less than 1.
 
     Returns
     -------
@@ -32,7 +31,7 @@ def smooth(values: Any, beta: float = 0.9) -> np.ndarray:
     Raises
     ------
     OptionError
-        When beta is not such a number, or the values are not numbers in one dimension.
+        When beta is outside [0, 1), or values is not a one-dimensional array of numbers.
 
     Examples
     --------
@@ -44,23 +43,23 @@ def smooth(values: Any, beta: float = 0.9) -> np.ndarray:
     try:
         series = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):
-        raise OptionError("smooth takes a series of numbers") from None
+        raise OptionError("the values to smooth must be numbers") from None
     if series.ndim != 1:
-        raise OptionError(f"smooth takes a series of numbers in one dimension, not in {series.ndim}")
-    average, forgotten = 0.0, 1.0  # v_t and beta^t
+        raise OptionError(f"the values to smooth must be a one-dimensional array, not of {series.ndim} dimensions")
+    average, decay = 0.0, 1.0  # v_t and beta^t
     smoothed = np.empty_like(series)
     for t, value in enumerate(series.tolist()):
         if math.isnan(value):
             smoothed[t] = math.nan
             continue
         average = beta * average + (1.0 - beta) * value
-        forgotten *= beta
-        smoothed[t] = average / (1.0 - forgotten)
+        decay *= beta
+        smoothed[t] = average / (1.0 - decay)
     return smoothed
 
 
 def check_beta(beta: Any) -> None:
-    """Raises `OptionError` where ``beta`` cannot be one."""
+    """Raises `OptionError` if ``beta`` is not a number in [0, 1)."""
     number = isinstance(beta, (int, float, np.integer, np.floating)) and not isinstance(beta, bool)
     if not (number and 0.0 <= beta < 1.0):
-        raise OptionError(f"the beta of smoothing is a number from 0 to less than 1, such as 0.9, not {beta!r}")
+        raise OptionError(f"the smoothing factor must be from 0 to less than 1, such as 0.9, not {beta!r}")

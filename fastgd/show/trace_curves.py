@@ -1,4 +1,4 @@
-"""What a run went through, as curves to be drawn: from a `Result`, a `DivergedError`, or a file of ``--trace``."""
+"""Loss curves of a run, to be drawn: from a `Result`, a `DivergedError`, or a file written by ``--trace``."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from .smoothing import smooth
 if TYPE_CHECKING:
     from ..model.result import Result
 
-# What a curve may be drawn against, and what the axis is called.
+# The x axes of curves, and their labels.
 AXES: Mapping[str, str] = {
     "epoch": "epochs (passes over the rows)",
-    "passes": "passes over the rows, those for statistics and line searches included",
+    "passes": "passes over the rows, including statistics and line searches",
     "seconds": "seconds of training",
-    "step": "updates of the weights",
+    "step": "updates",
 }
-# The curves that a trace may have, and what they are called.
+# The curves of a trace, and their labels.
 CURVES: Mapping[str, str] = {
     "objective": "objective F",
     "running_loss": "running loss",
     "validation_loss": "validation loss",
-    "loss": "loss of each update's rows",
+    "loss": "batch loss",
 }
 
-STEPS_ADVICE = "; a trace of single updates, fastgd run --trace-steps or fit(trace='step'), knows it"
+STEPS_ADVICE = "; record every update with fit(trace='step') or fastgd run --trace-steps"
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A loss that changes in the course of a run.
+    """A loss in the course of a run.
 
     Attributes
     ----------
     name : one of ``CURVES``.
-    x : for each axis that it can be drawn against, one of ``AXES``, an array of shape (n,), ascending.
-    values : array of shape (n,), without NaN; infinity where the loss was not finite.
-    label : what a legend calls it.
-    complete : whether it has a value for each row of the trace, so that neighbours may be joined.
+    x : ascending coordinates, shape (n,), for each axis of ``AXES`` that is known.
+    values : array of shape (n,), without NaN; infinity if the loss was not finite.
+    label : its name in a legend.
+    complete : whether every row of the trace has a value, so that points may be joined by lines.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Curve:
     complete: bool = True
 
     def smoothed(self, beta: float) -> Curve:
-        """The same curve after `smooth`."""
+        """The curve with its values smoothed by `smooth`."""
         return replace(self, values=smooth(self.values, beta))
 
 
@@ -65,50 +65,50 @@ class Trace:
 
     Attributes
     ----------
-    label : what a legend calls the run.
-    curves : those that it has, by name.
-    usual : the names of those that tell the most, the first the most of all.
-    diverged : the epoch in which the run diverged; None where it did not, or where that is not known.
+    label : the name of the run in a legend.
+    curves : the curves by name.
+    default : names of the curves that are drawn by default, the most informative first.
+    diverged : the epoch in which the run diverged; None if it did not, or if that is not known.
     """
 
     label: str
     curves: Mapping[str, Curve]
-    usual: tuple[str, ...]
+    default: tuple[str, ...]
     diverged: int | None = None
 
     def is_complete(self, name: str) -> bool:
-        """Whether it has that curve, with a finite value for each row."""
+        """Whether that curve exists and has a finite value for every row."""
         return name in self.curves and self.curves[name].complete and bool(np.isfinite(self.curves[name].values).all())
 
     def chosen(self, names: Iterable[str] | None, axis: str, single: bool) -> list[Curve]:
-        """The curves of these names, to be drawn against an axis; by default the usual ones, of a run among several
-        only the first.
+        """The curves to draw against ``axis``: those of ``names``, or the default ones (only the first of them unless
+        ``single``).
 
         Raises
         ------
         OptionError
-            Where the run has none of these names, or none with such an axis.
+            When the run has none of these curves, or a curve has no such axis.
         """
         if axis not in AXES:
-            raise OptionError(f"curves are drawn against {', '.join(AXES)}, not {axis!r}")
+            raise OptionError(f"unknown axis {axis!r} (known: {', '.join(AXES)})")
         if names is None:
-            known = [name for name in self.usual if axis in self.curves[name].x]
-            names = (known or self.usual)[: None if single else 1]
+            known = [name for name in self.default if axis in self.curves[name].x]
+            names = (known or self.default)[: None if single else 1]
         names = tuple(names)
         if unknown := [name for name in names if name not in CURVES]:
-            raise OptionError(f"there is no curve {quoted(unknown)}; there are {quoted(tuple(CURVES))}")
+            raise OptionError(f"unknown curve {quoted(unknown)} (known: {quoted(tuple(CURVES))})")
         found = [self.curves[name] for name in names if name in self.curves]
         if not found:
-            raise OptionError(f"{self.label}: has no {' or '.join(names)}, but {' and '.join(self.curves)}")
+            raise OptionError(f"{self.label}: has no {' or '.join(names)}, only {' and '.join(self.curves)}")
         for curve in found:
             if axis not in curve.x:
-                told = f"{self.label}: the {curve.label} is known against {', '.join(curve.x)}, not against {axis}"
+                told = f"{self.label}: the {curve.label} is recorded by {', '.join(curve.x)}, not by {axis}"
                 raise OptionError(told + STEPS_ADVICE if axis == "step" else told)
         return found
 
 
 def as_traces(runs: Any) -> list[Trace]:
-    """The traces of one run or of several: results, errors of divergence or traces, alone, in a list or by label."""
+    """The traces of runs (`Result`, `DivergedError` or `Trace`): of one, of a list, or of a dictionary by label."""
     if isinstance(runs, Mapping):
         traces = [replace(as_trace(run), label=str(label)) for label, run in runs.items()]
     elif isinstance(runs, (list, tuple)):
@@ -116,68 +116,69 @@ def as_traces(runs: Any) -> list[Trace]:
     else:
         traces = [as_trace(runs)]
     if not traces:
-        raise OptionError("there is no run to draw: give at least one result or trace")
+        raise OptionError("no runs to draw: give at least one result or trace")
     return traces
 
 
 def as_trace(run: Any) -> Trace:
-    """The trace of one run; raises `OptionError` where it is none."""
+    """The trace of one run; raises `OptionError` if ``run`` is not a run."""
     if isinstance(run, Trace):
         return run
     result: Result | None = run.result if isinstance(run, DivergedError) else run
     columns = getattr(result, "trace", None)
     if result is None or not isinstance(columns, np.ndarray):
-        raise OptionError(f"curves are drawn of a Result, a DivergedError or a Trace, not of {type(run).__name__}")
+        raise OptionError(f"a run is a Result, a DivergedError or a Trace, not {type(run).__name__}")
     under_way = run.under_way if isinstance(run, DivergedError) else None
     curves = _curves_by_epoch(columns, under_way)
-    usual = _usual(curves, columns)
+    default = _default_names(curves, columns)
     if result.steps is not None and len(result.steps):
         curves |= _curves_by_step(result.steps)
-        usual = ("loss", "objective")
+        default = ("loss", "objective")
     diverged = None
     if result.stop_reason == "diverged":
         diverged = run.epoch if isinstance(run, DivergedError) else result.n_epochs + 1
-    return Trace(result.method, curves, usual, diverged)
+    return Trace(result.method, curves, default, diverged)
 
 
 def read_trace(path: str | os.PathLike[str]) -> Trace:
-    """The trace in a file that ``fastgd run --trace`` wrote, by epochs or by steps.
+    """Read a trace, by epochs or by updates, from a file that ``fastgd run --trace`` wrote.
 
     Raises
     ------
     DataError
-        When the file is missing or damaged, or holds something else.
+        When the file is missing or damaged, or is not a trace.
     """
     from ..data.readers.read_columns import read_columns
 
     columns = read_columns(path)
     by_step, by_epoch = {"step", "epoch", "loss"}, {"epoch", "passes", "seconds", "objective", "running_loss"}
-    usual: tuple[str, ...]
+    default: tuple[str, ...]
     if by_step <= set(columns):
-        curves, usual = _curves_by_step(columns), ("loss",)
+        curves, default = _curves_by_step(columns), ("loss",)
     elif by_epoch <= set(columns):
         curves = _curves_by_epoch(columns, None)
-        usual = _usual(curves, columns)
+        default = _default_names(curves, columns)
     else:
-        lacking = [name for name in ("epoch", "passes", "seconds", "objective", "running_loss") if name not in columns]
+        missing = [name for name in ("epoch", "passes", "seconds", "objective", "running_loss") if name not in columns]
         raise DataError(
-            f"{os.fspath(path)}: is no trace, since it has no column of numbers {quoted(lacking)}; "
-            "write one with fastgd run --trace FILE.csv"
+            f"{os.fspath(path)}: not a trace, since it has no numeric column {quoted(missing)}; "
+            "write a trace with fastgd run --trace FILE.csv"
         )
     if not curves:
-        raise DataError(f"{os.fspath(path)}: is a trace without any loss; write it again with fastgd run --trace")
-    return Trace(Path(path).name, curves, usual)
+        raise DataError(f"{os.fspath(path)}: the trace has no losses; write it again with fastgd run --trace")
+    return Trace(Path(path).name, curves, default)
 
 
-def _usual(curves: Mapping[str, Curve], columns: Any) -> tuple[str, ...]:
-    """F where it is known all along, else the running loss; and both of a method that makes many steps an epoch.
+def _default_names(curves: Mapping[str, Curve], columns: Any) -> tuple[str, ...]:
+    """Names of the curves to draw, the most informative first: F if known after every epoch, else the running loss.
 
-    The running loss of others, which know the norm of their gradient, is F an epoch later.
+    Methods with many updates an epoch get both. The others, which record a gradient norm, have a running loss that is F
+    one epoch earlier, so it is omitted.
     """
     names = [name for name in ("objective", "running_loss", "validation_loss") if name in curves]
     if names[:2] == ["objective", "running_loss"]:
         if len(curves["objective"].values) < 2:
-            names.remove("objective")  # a dot where the running loss begins
+            names.remove("objective")  # a single point at the start
         elif not curves["objective"].complete:
             names[:2] = ["running_loss", "objective"]
         elif _column(columns, "gradient_norm") is not None and np.isfinite(columns["gradient_norm"]).any():
@@ -186,13 +187,13 @@ def _usual(curves: Mapping[str, Curve], columns: Any) -> tuple[str, ...]:
 
 
 def _column(columns: Any, name: str) -> np.ndarray | None:
-    """A column of a structured array or of a mapping; None where it is not there."""
+    """A column of a structured array or a mapping; None if it is missing."""
     names = columns.dtype.names if isinstance(columns, np.ndarray) else columns
     return np.asarray(columns[name], np.float64) if name in names else None
 
 
 def _curves_by_epoch(columns: Any, under_way: np.ndarray | None) -> dict[str, Curve]:
-    """Of a trace with a row for each epoch; ``under_way`` are the blocks of the one in which training diverged."""
+    """Curves of a trace with a row for each epoch; ``under_way`` has the blocks of rows of the epoch that diverged."""
     curves = {}
     for name in ("objective", "running_loss", "validation_loss"):
         values = _column(columns, name)
@@ -203,24 +204,24 @@ def _curves_by_epoch(columns: Any, under_way: np.ndarray | None) -> dict[str, Cu
         known = ~np.isnan(values)
         x, values = {axis: at[known] for axis, at in x.items()}, values[known]
         if name == "running_loss" and under_way is not None:
-            if not len(values):  # it diverged in its first epoch: the loss of no rows yet is F at the start
+            if not len(values):  # it diverged in the first epoch: the curve begins with F at the start
                 x = {axis: np.asarray(columns[axis][:1], np.float64) for axis in x}
                 values = np.asarray(columns["objective"][:1], np.float64)
             x = {axis: np.append(at, under_way[axis]) for axis, at in x.items()}
             values = np.append(values, np.nan_to_num(under_way[name], nan=np.inf, posinf=np.inf))
         if len(values):
-            label = CURVES[name] if complete else f"{CURVES[name]}, where it was evaluated"
+            label = CURVES[name] if complete else f"{CURVES[name]} (where evaluated)"
             curves[name] = Curve(name, x, values, label, complete)
     return curves
 
 
 def _curves_by_step(columns: Any) -> dict[str, Curve]:
-    """Of a trace with a row for each update; the epoch counts parts of it, as the updates have done."""
+    """Curves of a trace with a row for each update; ``epoch`` is fractional: the share of its updates done so far."""
     step, epoch, values = (np.asarray(columns[name], np.float64) for name in ("step", "epoch", "loss"))
     known = ~np.isnan(values) & ~np.isnan(epoch) & ~np.isnan(step)
     step, epoch, values = step[known], epoch[known], values[known]
     if not len(values):
         return {}
-    sizes = np.unique(epoch, return_counts=True)[1]
-    done = np.concatenate([np.arange(1, size + 1) / sizes.max() for size in sizes])
+    counts = np.unique(epoch, return_counts=True)[1]
+    done = np.concatenate([np.arange(1, count + 1) / counts.max() for count in counts])
     return {"loss": Curve("loss", {"step": step, "epoch": epoch - 1.0 + done}, values, CURVES["loss"])}

@@ -1,51 +1,74 @@
-"""Batch gradient descent: one step an epoch on the gradient of all rows."""
+"""Batch gradient descent: one step a pass, along the gradient of all rows."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
 from ..compile.jit import of_fixed_types
-from ..kernels.update_step import keeps_model, model_of, update, update_outputs
-from ..objective.problem import Problem
-from ..training.watch import Watch
-from .local_rate import gd_by_local_rate
+from ..kernels.update_step import Stepper, keeps_model, model_of, update, update_outputs
+from ..objective.evaluation import Evaluation
+from ..objective.objective import Objective
 from .options import Options
 from .plan import Plan, make_stepper
-from .stationarity import all_small, mapping_norms, norms_at_zero
-from .steps import follows_curvature
+from .protocol import RowBlock, SolverBase, StepReport
+from .stationarity import mapping_norms, norms_at_zero
+from .step_size import StepSize
 
 
-def gd(problem: Problem, options: Options, plan: Plan, watch: Watch, params: np.ndarray) -> None:
-    """Change ``params`` by one step an epoch until the watch says stop. Source: Cauchy (1847).
+class GradientDescentState(NamedTuple):
+    """Parameters after ``t`` updates, F there, the memory m, v, s of the rule, and norms for the stopping test."""
 
-    The loss that an epoch's gradient comes with is F where the epoch began, so the trace costs nothing.
-    """
-    if follows_curvature(problem, options):
-        gd_by_local_rate(problem, options, plan, watch, params)
-        return
-    stepper = make_stepper(problem, options, plan)
-    move = of_fixed_types(update_outputs if problem.several else update)
-    apart = keeps_model(options.rule, problem.penalty)
-    at_zero = norms_at_zero(problem, options, plan.learning_rate, stepper, params)
-    for epoch in watch.epochs():
-        loss, gradient = problem.gradient(params)
-        if not apart:
-            watch.evaluate(loss + problem.penalty_at(params))
-        norms = mapping_norms(params, gradient, plan.learning_rate, stepper)
-        at_zero = norms if at_zero is None else at_zero
-        if options.tol and all_small(norms, at_zero, options.tol, problem.independent):
-            watch.stop("tol", converged=True)
-            break
-        if not apart and watch.certified(gradient):
-            break
-        rate = float(options.schedule.rate(plan.learning_rate, epoch - 1, float(epoch - 1))) * watch.rate_factor
-        move(params, gradient, rate, epoch, stepper)
-        if apart:
-            watch.follow(lambda: model_of(params, stepper))
-        watch.step(epoch, -1, loss, rate, gradient)
-        watch.tick(1.0, loss, rate)
-        watch.record(loss, rate, float(np.linalg.norm(norms)))
-        if apart:
-            watch.evaluate_if_small()
-            watch.certified()
-        watch.lower_if_stalled(loss)
+    params: np.ndarray
+    t: int
+    at: Evaluation
+    m: np.ndarray
+    v: np.ndarray
+    s: np.ndarray
+    norms: np.ndarray
+    reference_norms: np.ndarray
+
+
+class GradientDescent(SolverBase):
+    """params <- params - rate * gradient, by an update rule and the prox of the penalty. Source: Cauchy (1847)."""
+
+    def __init__(self, objective: Objective, options: Options, plan: Plan) -> None:
+        self.stepper = make_stepper(objective, options, plan)
+        self.keeps_model = keeps_model(options.rule, objective.penalty)
+        self.has_tol = bool(options.tol)
+        self.rate = plan.learning_rate
+        self.update = of_fixed_types(update_outputs if objective.several else update)
+
+    def init(self, objective: Objective, params: np.ndarray, start: Evaluation | None) -> GradientDescentState:
+        assert start is not None
+        norms = mapping_norms(params, start.gradient, self.rate, self.stepper)
+        far = self.has_tol and params.any()
+        reference = norms_at_zero(objective, self.rate, self.stepper) if far else norms
+        m, v, s = (np.zeros_like(self.stepper.m) for _ in range(3))
+        return GradientDescentState(params, 0, start, m, v, s, norms, reference)
+
+    def step(
+        self, objective: Objective, state: GradientDescentState, rows: RowBlock, step_size: StepSize
+    ) -> tuple[GradientDescentState, StepReport]:
+        rate = step_size.at(rows.epoch - 1, float(rows.epoch - 1))
+        before, gradient, params = state.at, state.at.gradient, state.params
+        self.update(params, gradient, rate, rows.epoch, self._stepper(state))
+        after = objective.evaluate(params)
+        norms = mapping_norms(params, after.gradient, self.rate, self.stepper)
+        state = state._replace(t=state.t + 1, at=after, norms=norms)
+        report = StepReport(before.losses, rate, lambda: gradient, seen=(after,))
+        return state, self._with_tests(state, report)
+
+    def report(self, state: GradientDescentState) -> StepReport:
+        return self._with_tests(state, super().report(state)._replace(seen=(state.at,)))
+
+    def _with_tests(self, state: GradientDescentState, report: StepReport) -> StepReport:
+        known = None if self.keeps_model and state.t else state.at
+        return report._replace(evaluation=known, norms=state.norms, reference_norms=state.reference_norms)
+
+    def params(self, state: GradientDescentState) -> np.ndarray:
+        return model_of(state.params, self._stepper(state)) if self.keeps_model and state.t else state.params
+
+    def _stepper(self, state: GradientDescentState) -> Stepper:
+        return self.stepper._replace(m=state.m, v=state.v, s=state.s)

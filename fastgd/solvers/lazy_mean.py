@@ -1,34 +1,39 @@
-"""The mean of the weights after each step, where a kernel keeps up their sum."""
+"""The mean of the parameters after each update, from the sums that the kernels of serial SGD keep up."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
 from ..kernels.averaging import LazySum, LazySums
-from ..objective.problem import Problem
-from .shards import Follow, apart
+from ..objective.objective import Objective
+from .aligned import aligned
 
 
-class LazyMean:
-    """The mean of the weights after step number ``begin`` and each later one, which becomes the model; 0 for none."""
+class LazyMean(NamedTuple):
+    """The sums, and the number of updates in them; ``sums`` is None where nothing is averaged."""
 
-    def __init__(self, problem: Problem, begin: int, follow: Follow) -> None:
-        self.begin, self.follow, self.count = begin, follow, 0
-        self.sums: LazySum | LazySums
-        if problem.several:
-            self.sums = apart(LazySums.make(problem.X, problem.n_outputs, problem.n_parameters))
-        else:
-            self.sums = apart(LazySum.make(problem.n_features, problem.n_parameters))
+    sums: LazySum | LazySums | None
+    n_updates: int
 
-    def sums_over(self, t: int, n_steps: int) -> LazySum | LazySums | None:
-        """What the kernel takes for the ``n_steps`` from number ``t`` on."""
-        if not self.begin:
-            return None
-        skip = min(max(self.begin - t, 0), n_steps)
-        self.count += n_steps - skip
-        if self.count:
-            self.follow(self.model)
-        return self.sums._replace(skip=skip)
+    @classmethod
+    def make(cls, objective: Objective, is_wanted: bool) -> LazyMean:
+        """A mean of nothing yet."""
+        if not is_wanted:
+            return cls(None, 0)
+        if objective.several:
+            return cls(aligned(LazySums.make(objective.X, objective.n_outputs, objective.n_parameters)), 0)
+        return cls(aligned(LazySum.make(objective.n_features, objective.n_parameters)), 0)
 
-    def model(self) -> np.ndarray:
-        return self.sums.total / self.count
+    def before_updates(self, begin: int, t: int, n_updates: int) -> LazyMean:
+        """Ready for ``n_updates`` after ``t`` others, of which those before number ``begin`` do not count."""
+        if self.sums is None:
+            return self
+        skip = min(max(begin - (t + 1), 0), n_updates)
+        return LazyMean(self.sums._replace(skip=skip), self.n_updates + n_updates - skip)
+
+    def value(self) -> np.ndarray:
+        """The mean."""
+        assert self.sums is not None
+        return self.sums.total / self.n_updates

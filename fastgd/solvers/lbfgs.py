@@ -1,35 +1,71 @@
-"""L-BFGS: quasi-Newton steps from a memory of the last few, for any number of columns."""
+"""L-BFGS: quasi-Newton steps from a memory of the last few steps, for any number of columns."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..objective.problem import Problem
-from ..objective.sampled_hessian import Sample
-from ..objective.scaled import Scaled
-from ..training.watch import Watch
-from .beginning import beginning
+from ..objective.column_statistics import SAMPLE_ROWS
+from ..objective.evaluation import Evaluation
+from ..objective.objective import Objective
+from ..objective.sampled_hessian import HessianSample
+from ..objective.scaled_objective import ScaledObjective
+from .curvature_models import LimitedMemory
+from .first_point import first_point
 from .options import Options
 from .plan import Plan, make_stepper
-from .quasi_newton import LimitedMemory, QuasiNewton, descend
-from .steps import SAMPLE_ROWS
+from .protocol import RowBlock, SolverBase, StepReport
+from .quasi_newton import WORTH_A_PASS, ArmijoSearch, QuasiNewtonState, report_of
+from .stationarity import norms_at_zero
+from .step_size import StepSize
 
 TINY = np.finfo(np.float64).tiny
 
 
-def lbfgs(problem: Problem, options: Options, plan: Plan, watch: Watch, params: np.ndarray) -> None:
-    """Change ``params`` by a step a pass, from the gradient of all rows and the changes of it that the last steps saw.
+class LBFGS(SolverBase):
+    """One step a pass, over the diagonal of a sample's Hessian.
 
-    Over the diagonal of a sample's Hessian. Source: Liu and Nocedal, On the limited memory BFGS method for large
-    scale optimization (1989).
+    Source: Liu and Nocedal, On the limited memory BFGS method for large scale optimization (1989).
     """
-    scaled = Scaled(problem, make_stepper(problem, options, plan))
-    sample = Sample.draw(scaled, SAMPLE_ROWS, options.seed)
-    start, at_start = beginning(scaled, sample, params, watch)
-    diagonal = sample.diagonal(start)
-    direction = -scaled.slope / diagonal
-    # The first step goes to the minimum along the slope, as far as the sample can tell.
-    length = sample.curvature_along(start, direction) / max(-float(np.vdot(scaled.slope, direction)), TINY)
-    watch.passes_before += 2.0 * sample.share
-    model = LimitedMemory.over_diagonal(diagonal, length or 1.0)
-    descend(QuasiNewton(scaled, start, model, plan.learning_rate), options, watch, params, at_start=at_start)
+
+    def __init__(self, objective: Objective, options: Options, plan: Plan) -> None:
+        self.scaled = ScaledObjective(objective, plan.preconditioner)
+        self.stepper = make_stepper(objective, options, plan)
+        self.search = ArmijoSearch(self.scaled, self.stepper, plan.learning_rate)
+        self.has_tol, self.seed = bool(options.tol), options.seed
+
+    def init(self, objective: Objective, params: np.ndarray, start: Evaluation | None) -> QuasiNewtonState:
+        sample = HessianSample.draw(self.scaled, SAMPLE_ROWS, self.seed)
+        at = first_point(self.scaled, sample, params, start)
+        diagonal = sample.diagonal(at.params)
+        direction = -at.gradient / diagonal
+        # The first step goes to the minimum along the direction, as far as the sample can tell.
+        length = sample.curvature_along(at.params, direction)
+        length /= max(-float(np.vdot(at.gradient, direction)), TINY)
+        state = self.search.start(at, LimitedMemory.over_diagonal(diagonal, length or 1.0))
+        reference = None
+        if self.has_tol and params.any():
+            reference = norms_at_zero(objective, 1.0 / state.model.largest, self.stepper)
+        return self.search.with_norms(state, reference)
+
+    def step(
+        self,
+        objective: Objective,
+        state: QuasiNewtonState,
+        rows: RowBlock,
+        step_size: StepSize,
+    ) -> tuple[QuasiNewtonState, StepReport]:
+        if state.t:
+            norm = float(np.linalg.norm(state.norms))
+            state = self.search.propose(state) if state.kept else state
+            if self.search.is_exhausted(state) and not norm <= WORTH_A_PASS * state.previous_norm:
+                return state, self.report(state)._replace(is_epoch=False, stop_reason="precision")
+            state = state._replace(previous_norm=norm)
+        length = state.length
+        state, tried = self.search.try_step(state)
+        state = self.search.with_norms(state._replace(t=state.t + 1), state.reference_norms)
+        return state, report_of(state, length, (tried,))
+
+    def report(self, state: QuasiNewtonState) -> StepReport:
+        if state.at is None:
+            return super().report(state)
+        return report_of(state, np.nan, (state.at,))

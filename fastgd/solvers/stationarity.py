@@ -1,33 +1,29 @@
-"""How near a stationary point is: the stopping test of the methods that know the whole gradient."""
+"""How near a stationary point is: norms of the proximal-gradient mapping."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ..kernels.update_step import Stepper
+from ..objective.objective import Objective
 from ..objective.penalty_terms import prox_mapping_norm
-from ..objective.problem import Problem
-from .options import Options
 
 
 def mapping_norms(params: np.ndarray, gradient: np.ndarray, rate: float, stepper: Stepper) -> np.ndarray:
-    """The norm of the proximal-gradient mapping for each output."""
+    """The norm of the proximal-gradient mapping of each output."""
     rows = zip(np.atleast_2d(params), np.atleast_2d(gradient), strict=True)
     return np.array([prox_mapping_norm(w, g, rate * stepper.rate[k], stepper, k) for k, (w, g) in enumerate(rows)])
 
 
-def all_small(norms: np.ndarray, at_zero: np.ndarray, tol: float, independent: bool) -> bool:
-    if independent:  # one that has diverged will not become small
-        return bool(((norms <= tol * at_zero) | ~np.isfinite(norms)).all())
-    return bool(np.linalg.norm(norms) <= tol * np.linalg.norm(at_zero))
+def all_small(norms: np.ndarray, reference: np.ndarray, tol: float, independent: bool) -> bool:
+    """Whether the norms are at most ``tol`` times the reference; of independent outputs each, diverged ones aside."""
+    if independent:
+        return bool(((norms <= tol * reference) | ~np.isfinite(norms)).all())
+    return bool(np.linalg.norm(norms) <= tol * np.linalg.norm(reference))
 
 
-def norms_at_zero(
-    problem: Problem, options: Options, rate: float, stepper: Stepper, params: np.ndarray
-) -> np.ndarray | None:
-    """The norms that ``tol`` is relative to; None where they come with the first gradient anyway, or are not needed."""
-    if not options.tol or not params.any():
-        return None
-    zero = np.zeros_like(params)
-    _, gradient = problem.gradient(zero)
-    return mapping_norms(zero, gradient, rate, stepper)
+def norms_at_zero(objective: Objective, rate: float, stepper: Stepper) -> np.ndarray:
+    """The norms at zero parameters, in a pass that only the stopping test needs."""
+    zero = objective.zeros()
+    with objective.passes.for_monitoring():
+        return mapping_norms(zero, objective.evaluate(zero).gradient, rate, stepper)

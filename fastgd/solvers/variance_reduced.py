@@ -1,220 +1,207 @@
-"""svrg and saga: steps a row whose noise vanishes at the optimum, so that a constant rate gets there."""
+"""svrg and saga: an update for each row whose noise vanishes at the optimum, so that a constant rate gets there."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
-from ..data.matrix import centred
-from ..data.row_order import RowOrder
+from ..data.feature_matrix import centred
 from ..kernels.outputs_gradient import is_joint
 from ..kernels.row_access import CSR
-from ..kernels.row_targets import Targets
 from ..kernels.variance_reduced_epoch import Drift, Pace, variance_reduced_epoch, variance_reduced_general
-from ..objective.problem import Problem
+from ..objective.evaluation import Evaluation
+from ..objective.objective import Objective
 from ..terms.penalties import ElasticNet
-from ..training.watch import Watch
 from .options import Options
 from .plan import Plan, make_stepper
+from .protocol import RowBlock, SolverBase, StepReport
+from .row_calls import row_gradient, rows_per_call
 from .stationarity import all_small, mapping_norms, norms_at_zero
-from .stochastic import ROW_OVERHEAD, VALUES_A_CALL, LastGradient
+from .step_size import StepSize
 
-# Of 1 to 3 passes of steps and rates of 1 / L_max to 1 / (4 L_max), tried on four kinds of data, these did well on all,
-# though none was the best everywhere: rows with heavy tails want rarer anchors, sparse ones larger rates.
-INNER_PASSES = 1
-# Those of a call are kept in a table of powers, for which they must not be too many.
-MOST_STEPS = 1 << 17
+# Passes of updates between two anchors of svrg. Of 1 to 3 passes and rates of 1 / L_max to 1 / (4 L_max), tried on four
+# kinds of data, these did well on all, though none was the best everywhere.
+PASSES_BETWEEN_ANCHORS = 1
+# Updates of a call: their decays are kept in a table of powers.
+MAX_UPDATES_PER_CALL = 1 << 17
 
 
-class Steps(Protocol):
-    """The steps of some rows, and the gradients of the past that correct them.
+class VarianceReducedState(NamedTuple):
+    """Parameters after ``t`` updates, and the gradients of the past that correct each update.
 
-    ``mean`` is the mean of those, shaped as the weights; ``rows_a_call`` how many rows a call may have.
+    ``row_derivatives`` holds dloss/dz of each row where its gradient was last made, (n_outputs, n_samples) or
+    (n_samples, n_outputs); ``mean_gradient`` is the mean of the gradients that they stand for. ``walks`` counts the
+    passes of updates, ``walks_at_anchor`` those before the last anchor, a pass that makes all gradients anew.
     """
 
-    mean: np.ndarray
-    rows_a_call: int
-    last: LastGradient
+    params: np.ndarray
+    t: int
+    row_derivatives: np.ndarray
+    mean_gradient: np.ndarray
+    walks: int = 0
+    walks_at_anchor: int = 0
+    needs_anchor: bool = True
+    reference_norms: np.ndarray | None = None
 
-    def anchor(self) -> float:
-        """Make all gradients anew, at the weights; return the mean loss there."""
 
-    def run(self, order: np.ndarray, rate: float, share: float) -> float:
-        """A step for each row; return the summed losses before each."""
+class LazyUpdates:
+    """Updates for penalties of the elastic net, one output after the other: on sparse rows they cost the non-zeros."""
 
-
-class _LazySteps:
-    """For penalties of the elastic net: on sparse rows a step costs their non-zeros. An output after the other."""
-
-    def __init__(self, problem: Problem, plan: Plan, params: np.ndarray) -> None:
-        self.problem, self.preconditioner, self.params = problem, plan.preconditioner, params
-        n, n_outputs = problem.n_samples, problem.n_outputs
-        # Steps subtract the shifts from dense rows themselves, but leave the columns alone that a sparse row lacks.
-        shift = plan.preconditioner.shift
-        self.X = centred(problem.X, shift) if isinstance(problem.X, CSR) and shift.any() else problem.X
-        self.mean = np.zeros_like(params)
-        self.tables = np.zeros((n_outputs, n))
-        self.last = LastGradient(problem)
-        self.rates = plan.shares * problem.rate_shares
-        values_a_row = (problem.n_values / n + ROW_OVERHEAD) * n_outputs
-        self.rows_a_call = max(1, min(int(VALUES_A_CALL / values_a_row), MOST_STEPS, n))
-        self.one = problem
-        if problem.several:
-            whole = problem.targets
-            targets = [Targets(problem.output_target(k), whole.weight, whole.offset) for k in range(n_outputs)]
-            self.one = Problem(problem.X, targets[0], problem.loss, problem.penalty, problem.fit_intercept)
-            self.targets = targets
-        else:
-            self.targets = [problem.targets]
+    def __init__(self, objective: Objective, plan: Plan) -> None:
+        shift, self.preconditioner = plan.preconditioner.shift, plan.preconditioner
+        # Updates subtract the shifts from dense rows themselves, and leave columns alone that a sparse row lacks.
+        self.X = centred(objective.X, shift) if isinstance(objective.X, CSR) and shift.any() else objective.X
+        self.rates = plan.output_rates
+        self.rows_per_call = min(rows_per_call(objective, 1), MAX_UPDATES_PER_CALL)
+        self.outputs = (
+            [objective.of_output(k) for k in range(objective.n_outputs)] if objective.several else [objective]
+        )
         self.drifts: list[Drift] = []
         self.rate = np.nan
 
-    def anchor(self) -> float:
-        params, mean, losses = np.atleast_2d(self.params), np.atleast_2d(self.mean), self.problem.losses
-        for k, targets in enumerate(self.targets):
-            self.one.targets = targets
-            loss, gradient = self.one.gradient(params[k], self.tables[k])
-            mean[k], losses[k] = gradient, loss
-        return float(losses.sum())
+    def empty_table(self, objective: Objective) -> np.ndarray:
+        return np.zeros((objective.n_outputs, objective.n_samples))
 
-    def run(self, order: np.ndarray, rate: float, share: float) -> float:
-        params, mean, total = np.atleast_2d(self.params), np.atleast_2d(self.mean), 0.0
-        self._set_rate(rate)
-        for k, (targets, table, drift) in enumerate(zip(self.targets, self.tables, self.drifts, strict=True)):
+    def anchor(self, params: np.ndarray, table: np.ndarray) -> list[Evaluation]:
+        """Evaluate each output at ``params`` and fill the table."""
+        rows = np.atleast_2d(params)
+        return [one.evaluate(rows[k], row_derivatives=table[k]) for k, one in enumerate(self.outputs)]
+
+    def run(
+        self, objective: Objective, state: VarianceReducedState, order: np.ndarray, rate: float, share: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """An update for each row: the summed losses before each, and how far the last derivatives moved."""
+        params, mean = np.atleast_2d(state.params), np.atleast_2d(state.mean_gradient)
+        self._set_rate(objective, rate, len(state.row_derivatives[0]))
+        total, moves = np.empty(objective.n_outputs), np.empty(objective.n_outputs)
+        for k, (one, drift) in enumerate(zip(self.outputs, self.drifts, strict=True)):
+            table = state.row_derivatives[k]
             before = table[order[-1]]
-            losses, slope = variance_reduced_epoch(
-                self.X, targets, order, table, share, self.problem.loss, params[k], mean[k], drift
+            losses, last = variance_reduced_epoch(
+                self.X, one.targets, order, table, share, objective.loss, params[k], mean[k], drift
             )
-            total += losses
-            self.last.row, self.last.slopes[k] = int(order[-1]), slope - before
-        return total
+            total[k], moves[k] = losses, last - before
+        return total, moves
 
-    def _set_rate(self, rate: float) -> None:
+    def _set_rate(self, objective: Objective, rate: float, n_samples: int) -> None:
         if rate == self.rate:
             return
-        self.rate = rate
-        problem, S = self.problem, self.drifts[0].S if self.drifts else None
-        l1, l2 = problem.penalty.l1 * problem.strength, problem.penalty.l2 * problem.strength
+        self.rate, S = rate, self.drifts[0].S if self.drifts else None
+        l1, l2 = objective.penalty.l1 * objective.strength, objective.penalty.l2 * objective.strength
+        most = min(self.rows_per_call, n_samples)
         self.drifts = []
         for k, share in enumerate(self.rates):
             pace = Pace(float(rate * share), float(l1[k]), float(l2[k]))
-            drift = Drift.make(problem.X, pace, self.preconditioner, problem.penalty_weights, self.rows_a_call, S)
+            drift = Drift.make(objective.X, pace, self.preconditioner, objective.penalty_weights, most, S)
             S = drift.S
             self.drifts.append(drift)
 
 
-class _GeneralSteps:
-    """For any penalty, and for losses of several outputs together: a step takes time for every weight."""
+class GeneralUpdates:
+    """Updates for any penalty, and for losses of all outputs together: each takes time for every parameter."""
 
-    def __init__(self, problem: Problem, options: Options, plan: Plan, params: np.ndarray) -> None:
-        self.problem, self.params = problem, params
-        n, n_outputs = problem.n_samples, problem.n_outputs
-        self.mean = np.zeros_like(params)
-        self.table = np.zeros((n, n_outputs))
-        self.last = LastGradient(problem)
-        self.stepper = make_stepper(problem, options, plan)
-        self.z, self.losses = np.zeros(n_outputs), np.zeros(n_outputs)
-        targets = problem.targets
-        self.targets = targets if problem.several else targets._replace(y=targets.y[:, None])
-        self.rows_a_call = max(1, min(int(VALUES_A_CALL / ((4 * problem.n_features + ROW_OVERHEAD) * n_outputs)), n))
+    def __init__(self, objective: Objective, options: Options, plan: Plan) -> None:
+        self.stepper = make_stepper(objective, options, plan)
+        self.z, self.losses = np.zeros(objective.n_outputs), np.zeros(objective.n_outputs)
+        targets = objective.targets
+        self.targets = targets if objective.several else targets._replace(y=targets.y[:, None])
+        work = 4 * objective.n_features * objective.n_outputs
+        self.rows_per_call = rows_per_call(objective, 1, values_per_update=work)
+        self.objective = objective
 
-    def anchor(self) -> float:
-        loss, self.mean[:] = self.problem.gradient(
-            self.params, self.table if self.problem.several else self.table[:, 0]
-        )
-        return loss
+    def empty_table(self, objective: Objective) -> np.ndarray:
+        return np.zeros((objective.n_samples, objective.n_outputs))
 
-    def run(self, order: np.ndarray, rate: float, share: float) -> float:
-        params, mean = np.atleast_2d(self.params), np.atleast_2d(self.mean)
-        before = self.table[order[-1]].copy()
+    def anchor(self, params: np.ndarray, table: np.ndarray) -> list[Evaluation]:
+        """Evaluate F at ``params`` and fill the table."""
+        return [self.objective.evaluate(params, row_derivatives=table if self.objective.several else table[:, 0])]
+
+    def run(
+        self, objective: Objective, state: VarianceReducedState, order: np.ndarray, rate: float, share: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """An update for each row: the summed losses before each, and how far the last derivatives moved."""
+        before = state.row_derivatives[order[-1]].copy()
         self.losses[:] = 0.0
         variance_reduced_general(
-            self.problem.X, self.targets, order, rate, self.table, share, self.problem.loss, params, mean,
-            self.stepper, self.z, self.losses,
+            objective.X, self.targets, order, rate, state.row_derivatives, share, objective.loss,
+            np.atleast_2d(state.params), np.atleast_2d(state.mean_gradient), self.stepper, self.z, self.losses,
         )  # fmt: skip
-        self.last.row, self.last.slopes = int(order[-1]), self.z - before
-        return float(self.losses.sum())
+        return self.losses.copy(), self.z - before
 
 
-def svrg(problem: Problem, options: Options, plan: Plan, watch: Watch, params: np.ndarray) -> None:
-    """Steps corrected by gradients at an anchor, which is made anew every few passes; see `variance_reduced_epoch`."""
-    _train(problem, options, plan, watch, params, is_saga=False)
-
-
-def saga(problem: Problem, options: Options, plan: Plan, watch: Watch, params: np.ndarray) -> None:
-    """Steps corrected by each row's gradient at its last visit; the first pass makes those of all rows at the start."""
-    _train(problem, options, plan, watch, params, is_saga=True)
-
-
-def _train(problem: Problem, options: Options, plan: Plan, watch: Watch, params: np.ndarray, is_saga: bool) -> None:
-    """Change ``params`` until the watch says stop. An epoch is a pass: one of steps, or one that makes an anchor.
+class VarianceReduced(SolverBase):
+    """svrg: every other pass is an anchor; saga: the first pass is one, and later each update renews its row's gradient.
 
     The stopping test needs the whole gradient, which comes with an anchor. saga makes one where the mean of its
-    gradients, from the weights of the last pass, looks small enough.
+    gradients, from the parameters of the last pass, looks small enough. Sources: see `variance_reduced_epoch`.
     """
-    lazy = isinstance(problem.penalty, ElasticNet) and not is_joint(problem.loss)
-    steps: Any = _LazySteps(problem, plan, params) if lazy else _GeneralSteps(problem, options, plan, params)
-    stepper = make_stepper(problem, options, plan)
-    at_zero = norms_at_zero(problem, options, plan.learning_rate, stepper, params)
-    orders = RowOrder(
-        problem.n_samples,
-        problem.n_values / problem.n_samples * problem.dtype.itemsize,
-        str(options.shuffle),
-        options.seed,
-    )
-    share = 1.0 / problem.n_samples if is_saga else 0.0
-    anchor_due, walks, walks_at_anchor = True, 0, 0
-    for epoch in watch.epochs():
-        rate = float(options.schedule.rate(plan.learning_rate, walks * problem.n_samples, float(epoch - 1)))
-        rate *= watch.rate_factor
-        # Without a pass of steps to follow, an anchor would be for nothing.
-        if anchor_due and watch.passes_left > 1:
-            loss = steps.anchor()
-            anchor_due, walks_at_anchor = False, walks
-            norms = mapping_norms(params, steps.mean, plan.learning_rate, stepper)
-            at_zero = norms if at_zero is None else at_zero
-            objective = loss + problem.penalty_at(params)
-            watch.evaluate(objective)
-            watch.tick(1.0, loss, rate)
-            watch.record(loss, rate, float(np.linalg.norm(norms)))
-            watch.evaluate(objective)
-            if options.tol and all_small(norms, at_zero, options.tol, problem.independent):
-                watch.stop("tol", converged=True)
-            else:
-                watch.certified(steps.mean)
-            continue
-        walks += 1
-        loss = _walk(options, watch, steps, orders.epoch(walks), rate, share, walks)
-        watch.record(loss, rate)
-        watch.evaluate_if_small()
-        watch.lower_if_stalled(loss)
-        if not is_saga:
-            anchor_due = walks - walks_at_anchor >= INNER_PASSES
-        elif options.tol and at_zero is not None:
-            norms = mapping_norms(params, steps.mean, plan.learning_rate, stepper)
-            anchor_due = all_small(norms, at_zero, options.tol, problem.independent)
 
+    rows_per_update = 1
 
-def _walk(
-    options: Options,
-    watch: Watch,
-    steps: Steps,
-    order: np.ndarray,
-    rate: float,
-    share: float,
-    walk: int,
-) -> float:
-    """A step for each row of ``order``; return the mean loss before each."""
-    n, total, by_step = len(order), 0.0, options.trace == "step"
-    rows_a_call = 1 if by_step else steps.rows_a_call
-    for start in range(0, n, rows_a_call):
-        rows = order[start : start + rows_a_call]
-        mean = steps.mean.copy() if by_step else steps.mean
-        losses = steps.run(rows, rate, share)
-        total += losses
-        done = start + len(rows)
-        if by_step:
-            watch.step((walk - 1) * n + done, int(rows[0]), losses, rate, steps.last.gradient() + mean)
-        watch.tick(done / n, total / done, rate)
-    return total / n
+    def __init__(self, objective: Objective, options: Options, plan: Plan) -> None:
+        self.is_saga, self.tol = plan.method == "saga", options.tol
+        lazy = isinstance(objective.penalty, ElasticNet) and not is_joint(objective.loss)
+        self.updates = LazyUpdates(objective, plan) if lazy else GeneralUpdates(objective, options, plan)
+        self.rows_per_call = self.updates.rows_per_call
+        self.stepper, self.rate = make_stepper(objective, options, plan), plan.learning_rate
+
+    def init(
+        self,
+        objective: Objective,
+        params: np.ndarray,
+        start: Evaluation | None,
+    ) -> VarianceReducedState:
+        reference = norms_at_zero(objective, self.rate, self.stepper) if self.tol and params.any() else None
+        table = self.updates.empty_table(objective)
+        return VarianceReducedState(params.copy(), 0, table, np.zeros_like(params), reference_norms=reference)
+
+    def order_number(self, state: VarianceReducedState, epoch: int, passes_left: float) -> int | None:
+        # Without a pass of updates to follow, an anchor would be for nothing.
+        return None if state.needs_anchor and passes_left > 1 else state.walks + 1
+
+    def step(
+        self, objective: Objective, state: VarianceReducedState, rows: RowBlock, step_size: StepSize
+    ) -> tuple[VarianceReducedState, StepReport]:
+        rate = step_size.at(state.walks * objective.n_samples, float(rows.epoch - 1))
+        if rows.order is None:
+            return self._anchor(objective, state, rate)
+        return self._update(objective, state, rows, rate)
+
+    def _anchor(
+        self, objective: Objective, state: VarianceReducedState, rate: float
+    ) -> tuple[VarianceReducedState, StepReport]:
+        found = self.updates.anchor(state.params, state.row_derivatives)
+        losses = np.concatenate([one.losses for one in found])
+        gradient = np.concatenate([one.gradient.ravel() for one in found]).reshape(state.params.shape)
+        at = Evaluation(state.params.copy(), losses, objective.penalties(state.params), gradient)
+        state.mean_gradient[...] = gradient
+        norms = mapping_norms(state.params, gradient, self.rate, self.stepper)
+        reference = norms if state.reference_norms is None else state.reference_norms
+        state = state._replace(needs_anchor=False, walks_at_anchor=state.walks, reference_norms=reference)
+        return state, StepReport(at.losses, rate, lambda: gradient, at, (at,), norms, reference)
+
+    def _update(
+        self, objective: Objective, state: VarianceReducedState, rows: RowBlock, rate: float
+    ) -> tuple[VarianceReducedState, StepReport]:
+        order, n = rows.order, objective.n_samples
+        assert order is not None
+        objective.passes.add(len(order))
+        mean = state.mean_gradient.copy()
+        losses, moves = self.updates.run(objective, state, order, rate, 1.0 / n if self.is_saga else 0.0)
+        state = state._replace(t=state.t + len(order))
+        if rows.start + len(order) >= n:
+            state = self._after_walk(objective, state._replace(walks=state.walks + 1))
+        i = int(order[-1])
+        report = StepReport(losses / len(order), rate, lambda: row_gradient(objective, i, moves) + mean)
+        return state, report
+
+    def _after_walk(self, objective: Objective, state: VarianceReducedState) -> VarianceReducedState:
+        """Whether the next pass is an anchor."""
+        if not self.is_saga:
+            return state._replace(needs_anchor=state.walks - state.walks_at_anchor >= PASSES_BETWEEN_ANCHORS)
+        if not self.tol or state.reference_norms is None:
+            return state
+        norms = mapping_norms(state.params, state.mean_gradient, self.rate, self.stepper)
+        small = all_small(norms, state.reference_norms, self.tol, objective.independent)
+        return state._replace(needs_anchor=small)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from ..compile.term import term
 from ..errors import OptionError
+from ..wording import option
 from .schedule_protocol import SCHEDULES, Schedule, ScheduleTraits, bind_schedule, schedule_traits
 
 __all__ = [
@@ -221,7 +222,7 @@ class Pegasos:
 
 def _strength(schedule: str, alpha: float) -> float:
     if not alpha > 0:
-        hint = f"give alpha, or write '{schedule}:alpha=0.0001'"
+        hint = f"give {option('alpha')}, or write '{schedule}:alpha=0.0001'"
         raise OptionError(f"schedule '{schedule}' divides by the strength of the penalty, which is 0: {hint}")
     return alpha
 

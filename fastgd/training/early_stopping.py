@@ -1,38 +1,48 @@
-"""The loss on rows that no step is taken for: the model that is best on them, and when to stop looking for a better."""
+"""The loss on rows that no step is taken for: the parameters that are best on them, and when to stop."""
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
-from ..objective.problem import Problem
+from ..objective.objective import Objective
 
 
-class EarlyStopping:
+class ValidationState(NamedTuple):
+    """The lowest validation loss so far, the row of the trace and the epoch it is from, and the parameters there.
+
+    ``row`` and ``epoch`` are -1 and 0, and ``params`` None, as long as no loss was finite; ``stalled`` counts epochs in a
+    row that have not improved on the best by ``tol`` of it.
+    """
+
+    best: float = math.inf
+    row: int = -1
+    epoch: int = 0
+    params: np.ndarray | None = None
+    stalled: int = 0
+
+
+class ValidationMonitor:
     """Follows the mean loss on the validation rows, without the penalty, over the rows of the trace.
 
     Source: Prechelt, Early stopping - but when? (1998), with the patience of scikit-learn, Keras and LightGBM.
-
-    Attributes
-    ----------
-    best : the lowest loss so far.
-    row, epoch : of the trace, where that was; -1 and 0 while no loss was finite.
-    weights : the model there; None while no loss was finite.
     """
 
-    def __init__(self, problem: Problem, tol: float) -> None:
-        self.problem, self.tol = problem, tol
-        self.best, self.row, self.epoch = math.inf, -1, 0
-        self.weights: np.ndarray | None = None
-        self.stalled = 0  # epochs in a row that have not improved on the best by ``tol`` of it
+    def __init__(self, objective: Objective, tol: float) -> None:
+        self.objective, self.tol = objective, tol
+        self.state = ValidationState()
 
     def look_at(self, params: np.ndarray, row: int, epoch: int) -> float:
-        """The loss of the model at a row of the trace."""
-        loss = self.problem.mean_loss(params)
-        # Any improvement will do where tol is 0.
-        improved = loss < self.best - (self.tol * abs(self.best) if self.weights is not None else 0.0)
-        self.stalled = 0 if improved else self.stalled + 1
-        if loss < self.best:
-            self.best, self.row, self.epoch, self.weights = loss, row, epoch, params.copy()
+        """The loss of the parameters at a row of the trace."""
+        loss = float(self.objective.mean_losses(params).sum())
+        state = self.state
+        # Any improvement counts where tol is 0.
+        improved = loss < state.best - (self.tol * abs(state.best) if state.params is not None else 0.0)
+        stalled = 0 if improved else state.stalled + 1
+        if loss < state.best:
+            self.state = ValidationState(loss, row, epoch, params.copy(), stalled)
+        else:
+            self.state = state._replace(stalled=stalled)
         return loss

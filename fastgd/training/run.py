@@ -1,8 +1,9 @@
-"""One run of one method, and what is left of it however it ends."""
+"""One run of one method on one objective, and what is left of it however it ends."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,265 +11,262 @@ import numpy as np
 
 from ..certificate.certificate import Certificate
 from ..compile.jit import CompileClock, compile_error, thread_pool_size, threads
-from ..data.matrix import check_finite
 from ..errors import DataError
-from ..model.result import Result
+from ..objective.evaluation import Evaluation
 from ..objective.intercept_only import loss_at_zero
-from ..objective.problem import Problem
+from ..objective.objective import Objective
+from ..objective.preconditioner import describe_preconditioner
 from ..objective.stationary_points import is_convex, stationary
-from ..solvers import RUN
+from ..solvers.method_choice import choose_method
 from ..solvers.newton import begins_on_sample
-from ..solvers.options import Options
-from ..solvers.plan import Plan, make_plan, settle
-from ..solvers.steps import describe_preconditioner
-from ..terms.penalties import describe_penalty
-from ..terms.rate_schedules import SCHEDULES
-from ..terms.update_rules import RULES
+from ..solvers.options import VARIANCE_REDUCED, Options
+from ..solvers.plan import Plan, make_plan
+from ..solvers.solver_choice import make_solver
+from ..solvers.starting_point import starting_point
+from ..solvers.step_size import SHRINK, StepSize
+from ..wording import option
+from .checkpoint import Checkpoint, fingerprint
 from .divergence import Divergence, explain
+from .divergence_guard import Diverged
+from .early_stopping import ValidationMonitor
+from .loop import TrainingLoop
 from .progress import current_reporter
-from .start import start_weights
-from .watch import Diverged, Stopped, Watch
 
-# An automatic rate at which training diverges is divided by this, and training goes on from before it did.
-SHRINK = 4.0
-MOST_SHRINKS = 16
+UNFINISHED = ("interrupted", "diverged")
 
 
 class Run:
-    """Train from the weights that ``start`` stands for (see `start_weights`).
+    """Train from the parameters that ``start`` stands for (see `starting_point`), or from a ``checkpoint``.
 
     Attributes
     ----------
+    plan : what was settled before the first step.
+    loop : the training loop at its end.
+    params, objectives : the model, and F of each output there.
+    at_start : F of each output at the start.
     seconds : {"compile": ..., "fit": ...}.
-    shrunk : how often an automatic rate was made smaller.
     divergence : what to tell the user where training diverged; else None.
-    gaps : how far each output is from its optimum at most, NaN where that is not known; see `Certificate.add`.
+    gaps : bounds on F - F* of each output, NaN where there is none; see `Certificate.add`.
     stationary : see `Result`.
     """
 
     plan: Plan
-    watch: Watch
+    loop: TrainingLoop
 
-    def __init__(self, problem: Problem, options: Options, start: Any, certify: bool = True) -> None:
-        self.problem, self.certify = problem, certify
-        self.options = options = settle(problem, options)
+    def __init__(
+        self,
+        objective: Objective,
+        options: Options,
+        start: Any,
+        *,
+        validation: Objective | None = None,
+        certify: bool = True,
+        checkpoint: Checkpoint | None = None,
+        after_call: Callable[[np.ndarray], None] = lambda _losses: None,
+        after_epoch: Callable[[Run], None] = lambda _run: None,
+    ) -> None:
+        self.objective, self.validation, self.certify = objective, validation, certify
+        self._after_call, self._after_epoch = after_call, after_epoch
+        self.options = choose_method(objective, options)
         self.remarks: list[str] = []
         self.divergence: Divergence | None = None
-        self.shrunk = 0
-        self.certificate = Certificate(problem, options.gap_tol is not None)
+        self.certificate = Certificate(objective, options.gap_tol is not None)
         if options.gap_tol is not None:
             self.certificate.require()
-        clock = CompileClock(current_reporter().compiling)
+        self.clock = CompileClock(current_reporter().compiling)
         began = time.perf_counter()
         n_threads = self._threads()
-        with clock.listening(), threads(n_threads), compile_error():
-            self.params = start_weights(start, problem, options.seed)
-            self._go(clock)
+        with (
+            self.clock.listening(),
+            threads(n_threads),
+            compile_error(),
+            np.errstate(all="ignore"),  # divergence is looked for, not stumbled over
+        ):
+            self._train(starting_point(start, objective, options.seed), checkpoint)
         elapsed = time.perf_counter() - began
-        self.seconds = {"compile": clock.seconds, "fit": elapsed - clock.seconds}
+        self.seconds = {"compile": self.clock.seconds, "fit": elapsed - self.clock.seconds}
 
     def _threads(self) -> int:
         wanted, size = self.options.n_threads, thread_pool_size()
         if wanted is not None and wanted > size:
-            self.remarks.append(f"n_threads={wanted} is more than the {size} threads there are; using {size}")
+            self.remarks.append(
+                f"{option('n_threads', wanted)} is more than the {size} threads there are; using {size}"
+            )
         return min(wanted or size, size)
 
-    def _go(self, clock: CompileClock) -> None:
-        problem = self.problem
-        with np.errstate(all="ignore"):  # divergence is looked for, not stumbled over
-            if self.options.method == "newton" and begins_on_sample(problem, self.params):
-                self.at_start = loss_at_zero(problem) + problem.penalties(self.params)
-            else:
-                if self.options.method not in ("sgd", "minibatch"):
-                    problem.gradient(self.params)  # theirs to begin with, and F comes with it
-                self.at_start = problem.objectives(self.params)
-            objective = float(self.at_start.sum())
-            if not np.isfinite(objective):
-                check_finite(problem.X, problem.feature_names)
-                raise DataError("the objective at the start is not finite: the values of X, y or start are too large")
-            self.plan = make_plan(problem, self.options)
-            if (wanted := self.options.shards or 1) > self.plan.shards:
-                self.remarks.append(f"shards={wanted} is more than the {self.plan.shards} rows: each is a shard")
-            self.watch = Watch(
-                problem, self.options, self.params, objective, self.plan.passes, lambda: clock.seconds, self.certificate
-            )
-            if (described := describe_preconditioner(self.plan.preconditioner)) is not None:
-                self.remarks.append(f"steps were taken with {described}; the model is in the units of the data")
-            self._descend()
-            self._take_best()
-            self._remark_on_average()
+    # --- Training ---------------------------------------------------------------------------------------------------
+
+    def _train(self, start: np.ndarray, checkpoint: Checkpoint | None) -> None:
+        known = self._evaluate_start(start)
+        self.plan = make_plan(self.objective, self.options)
+        if (wanted := self.options.shards or 1) > self.plan.shards:
+            self.remarks.append(f"shards={wanted} is more than the {self.plan.shards} rows: each is a shard")
+        if (described := describe_preconditioner(self.plan.preconditioner)) is not None:
+            self.remarks.append(f"steps were taken with {described}; the model is in the units of the data")
+        solver = make_solver(self.objective, self.options, self.plan)
+        self.loop = TrainingLoop(
+            self.objective,
+            self.options,
+            solver,
+            StepSize(self.options.schedule, self.plan.learning_rate),
+            at_start=float(self.at_start.sum()),
+            start=start,
+            certificate=self.certificate,
+            validation=self._monitor(),
+            compile_seconds=lambda: self.clock.seconds,
+            after_call=self._after_call,
+            after_epoch=lambda _loop: self._after_epoch(self),
+        )
+        try:
+            self._descend(known, checkpoint)
+        finally:
+            solver.close()
+        self._take_best()
+        self._remark_on_average()
+        with self.objective.passes.for_monitoring():
             self.gaps = self._certify()
             self.stationary = self._where_it_stopped()
-            if self.shrunk and not self.divergence:
-                times = "once" if self.shrunk == 1 else f"{self.shrunk} times"
-                self.remarks.append(
-                    f"training diverged {times}, went back to where it had not, and went on at a smaller learning rate"
-                )
+        shrinks = self.shrinks
+        if shrinks and not self.divergence:
+            times = "once" if shrinks == 1 else f"{shrinks} times"
+            self.remarks.append(
+                f"training diverged {times}, went back to where it had not, and went on at a smaller learning rate"
+            )
 
-    def _descend(self) -> None:
-        watch = self.watch
+    def _evaluate_start(self, start: np.ndarray) -> Evaluation | None:
+        """F at the start; its gradient too, for the methods that begin with it."""
+        objective, method, known = self.objective, self.options.method, None
+        with objective.passes.for_monitoring():
+            if method == "newton" and begins_on_sample(objective, start):
+                self.at_start = loss_at_zero(objective) + objective.penalties(start)
+            elif method in ("sgd", "minibatch", *VARIANCE_REDUCED):
+                self.at_start = objective.values(start)
+            else:
+                known = objective.evaluate(start)
+                self.certificate.see(known)
+                self.at_start = known.objectives
+        if not np.isfinite(self.at_start.sum()):
+            objective.rows.check_finite()
+            raise DataError("the objective at the start is not finite: the values of X, y or start are too large")
+        return known
+
+    def _monitor(self) -> ValidationMonitor | None:
+        if self.validation is None:
+            return None
+        assert self.options.tol is not None
+        return ValidationMonitor(self.validation, self.options.tol)
+
+    def _descend(self, known: Evaluation | None, checkpoint: Checkpoint | None) -> None:
+        loop = self.loop
         try:
-            while not self._trained():
-                watch.go_back()
-                self.plan = replace(self.plan, learning_rate=self.plan.learning_rate / SHRINK)
-                self.shrunk += 1
-            watch.evaluate(self.problem.objective(watch.model()))
-        except Stopped:
-            watch.evaluate(self.problem.objective(watch.model()))
+            if checkpoint is None:
+                loop.begin(known)
+            else:
+                self._restore(checkpoint)
+            self._run_to_the_end()
         except KeyboardInterrupt:
-            watch.stop("interrupted")
-            self._restore()
+            loop.interrupt("interrupted")
+            self._evaluate_end()
         except Diverged:
-            check_finite(self.problem.X, self.problem.feature_names)  # a loss with a max() in it may not have shown it
-            watch.stop("diverged")
-            epoch = min(watch.epoch + 1, self.options.max_epochs)
-            found = explain(self.problem, self.options, self.plan, watch.start, epoch)
-            self.divergence = replace(found, under_way=watch.under_way)
-            self._restore()
+            self.objective.rows.check_finite()  # a loss with a max() in it may not have shown it
+            epoch = min(loop.epoch + 1, self.options.max_epochs)
+            plan = replace(self.plan, learning_rate=loop.step_size.base_rate)
+            with self.objective.passes.for_monitoring():
+                found = explain(self.objective, self.options, plan, loop.start, epoch)
+            self.divergence = replace(found, under_way=loop.trace.under_way)
+            loop.interrupt("diverged")
+            self._evaluate_end()
+
+    def _run_to_the_end(self) -> None:
+        """Train; where training diverges at a rate that may be made smaller, go back and go on."""
+        loop = self.loop
+        while True:
+            try:
+                loop.run()
+                self._evaluate_end()
+                if not loop.is_cut_short:
+                    loop.guard.check_end(float(self.objectives.sum()), float(self.losses.sum()))
+                return
+            except Diverged:
+                if not (self.options.shrinks and loop.step_size.can_shrink and loop.may_go_on):
+                    raise
+                loop.go_back()
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        if checkpoint.fingerprint != fingerprint(self.objective, self.options):
+            raise DataError("the checkpoint is of other data or options: resume with those it was made with")
+        self.loop.restore(checkpoint)
+
+    def checkpoint(self) -> Checkpoint:
+        """Training as it is at the end of an epoch."""
+        return self.loop.checkpoint(fingerprint(self.objective, self.options))
+
+    @property
+    def shrinks(self) -> int:
+        """How often divergence has divided the learning rate."""
+        return self.loop.step_size.state.shrinks
+
+    @property
+    def params(self) -> np.ndarray:
+        return self.loop.params
+
+    # --- The end ----------------------------------------------------------------------------------------------------
+
+    def _evaluate_end(self) -> None:
+        """F at the model, entered in the last row of the trace."""
+        known, params = self.loop.known, self.params
+        if known is None:
+            with self.objective.passes.for_monitoring():
+                self.losses = self.objective.mean_losses(params)
+        else:
+            self.losses = known.losses
+        self.objectives = self.losses + self.objective.penalties(params)
+        self.loop.trace.set_objective(float(self.objectives.sum()))
+
+    @property
+    def best_row(self) -> int:
+        """The row of the trace that the model is from: where the validation loss is lowest, or the last one."""
+        validation = self.loop.validation
+        return -1 if validation is None else validation.state.row
+
+    def _take_best(self) -> None:
+        """With rows to validate on, take the parameters with the lowest loss on them, however training ended."""
+        validation = self.loop.validation
+        if validation is None or validation.state.params is None:
+            return
+        self.loop.params, self.loop.known = validation.state.params, None
+        with self.objective.passes.for_monitoring():
+            self.losses = self.objective.mean_losses(self.params)
+        self.objectives = self.losses + self.objective.penalties(self.params)
+        self.loop.trace.set_objective(float(self.objectives.sum()), self.best_row)
 
     def _certify(self) -> np.ndarray:
-        """The certificate of the model, where it is wanted, training came to an end of itself, and there can be one."""
-        unfinished = self.watch.stop_reason in ("interrupted", "diverged")
+        """Bounds on F - F* at the model, where they are wanted, training has ended by itself, and there can be some."""
+        unfinished = self.loop.stop.reason in UNFINISHED
         if unfinished or not self.certify or all(self.certificate.reasons):
             return np.full(len(self.certificate.reasons), np.nan)
-        return self.certificate.add(self.watch.model())
+        return self.certificate.add(self.params)
 
     def _where_it_stopped(self) -> str | None:
         """What F has at the model: of convex functions the stopping test says it, of others the Hessian."""
-        watch, problem = self.watch, self.problem
-        if watch.stop_reason in ("interrupted", "diverged") or not self.certify or problem.independent:
+        reason, objective = self.loop.stop.reason, self.objective
+        if reason in UNFINISHED or not self.certify or objective.independent:
             return None
-        if is_convex(problem):
-            by_gradient = watch.stop_reason == "tol" and self.plan.method not in ("sgd", "minibatch")
-            whole = watch.early is None  # else the model need not be the last
-            return "minimum" if whole and (by_gradient or watch.stop_reason in ("gap_tol", "precision")) else None
-        gained = float(self.at_start.sum()) - watch.rows[watch.best_row][3]
-        return stationary(problem, watch.model(), gained)
-
-    def _bound(self, gaps: np.ndarray, reason: str) -> dict[str, Any]:
-        """``gap_bound`` and ``gap_note`` of a result."""
-        gap = float(gaps.sum())
-        if np.isfinite(gap):
-            return {"gap_bound": gap}
-        unfinished = self.watch.stop_reason in ("interrupted", "diverged")
-        other = (
-            "training did not come to its end"
-            if unfinished
-            else "columns depend on each other so nearly that rounding hides it"
-        )
-        return {"gap_bound": None, "gap_note": reason or other}
-
-    def _trained(self) -> bool:
-        """Run the method to its end; False where it diverged at an automatic rate, which may be made smaller."""
-        try:
-            RUN[self.plan.method](self.problem, self.options, self.plan, self.watch, self.params)
-            objective = self.problem.objective(self.watch.model())
-            self.watch.check_end(objective, float(self.problem.losses.sum()))
-        except Diverged:
-            if not self.options.shrinks or self.shrunk == MOST_SHRINKS or self.watch.done:
-                raise
-            return False
-        return True
-
-    def _take_best(self) -> None:
-        """The model with the lowest loss on the rows to validate on, where there are some, however the run ended."""
-        watch = self.watch
-        if watch.early is not None:
-            watch.restore_best()
-            watch.evaluate(self.problem.objective(watch.model()), watch.best_row)
+        if is_convex(objective):
+            by_gradient = reason == "tol" and self.plan.method not in ("sgd", "minibatch")
+            is_last = self.loop.validation is None
+            return "minimum" if is_last and (by_gradient or reason in ("gap_tol", "precision")) else None
+        gained = float(self.at_start.sum()) - self.loop.trace.rows[self.best_row].objective
+        return stationary(objective, self.params, gained)
 
     def _remark_on_average(self) -> None:
-        begin, steps = int(self.options.average), self.watch.epoch * -(-self.problem.n_samples // self.plan.rows_a_step)
-        if begin > steps:
-            self.remarks.append(f"average={begin} is more than the {steps} steps there were, so nothing was averaged")
+        begin = int(self.options.average)
+        updates = self.loop.epoch * -(-self.objective.n_samples // self.plan.rows_per_update)
+        if begin > updates:
+            self.remarks.append(f"average={begin} is more than the {updates} steps there were, so nothing was averaged")
 
-    def _restore(self) -> None:
-        """Go back to the model of the trace's last row: the weights between two epochs may be half made."""
-        self.watch.restore()
-        self.watch.evaluate(self.problem.objective(self.params))
-
-    def result(self, **described: Any) -> Result:
-        """The model of all outputs; ``described`` are the fields of `Result` that a run does not know."""
-        problem, watch, d = self.problem, self.watch, self.problem.n_features
-        model = watch.model()
-        intercept = model[..., d] if problem.fit_intercept else np.zeros(model.shape[:-1])
-        return Result(
-            coef=model[..., :d].copy(),
-            intercept=intercept.copy() if problem.several else float(intercept),
-            objective=float(watch.rows[watch.best_row][3]),
-            n_epochs=watch.epoch,
-            converged=watch.converged,
-            stop_reason=watch.stop_reason,
-            method=self.plan.method,
-            learning_rate=self.plan.learning_rate,
-            rate_reason=self._rate_reason(),
-            trace=watch.trace,
-            path=self._path(),
-            steps=watch.step_trace if self.options.trace == "step" else None,
-            feature_names=problem.feature_names,
-            **self._bound(self.gaps, self.certificate.reason),
-            n_samples=problem.n_samples,
-            seconds=self.seconds,
-            remarks=tuple(self.remarks),
-            best_epoch=None if watch.early is None else watch.early.epoch,
-            divergences=self.shrunk,
-            stationary=self.stationary,
-            **described,
-        )
-
-    def result_of(self, k: int, **described: Any) -> Result:
-        """The model of output k alone, where outputs are models of their own."""
-        whole, problem = self.result(**described), self.problem
-        objective = float(problem.objectives(self.watch.model())[k])
-        trace = whole.trace.copy()
-        for name in ("objective", "running_loss", "gradient_norm"):
-            trace[name] = np.nan
-        trace["learning_rate"] *= self.plan.shares[k] * problem.rate_shares[k]
-        trace["objective"][[0, -1]] = self.at_start[k], objective
-        diverged = not np.isfinite(objective)
-        return replace(
-            whole,
-            coef=whole.coef[k].copy(),
-            intercept=float(whole.intercept[k]),
-            objective=objective,
-            **self._bound(self.gaps[k : k + 1], self.certificate.reasons[k]),
-            converged=whole.converged and not diverged,
-            stop_reason="diverged" if diverged else whole.stop_reason,
-            learning_rate=float(self.plan.learning_rate * self.plan.shares[k] * problem.rate_shares[k]),
-            trace=trace,
-            path=None if whole.path is None else np.ascontiguousarray(whole.path[:, k]),
-        )
-
-    def _path(self) -> np.ndarray | None:
-        """The models along the way, with a last column of zeros where there is no intercept."""
-        if self.watch.path is None:
-            return None
-        models = np.array(self.watch.path)
-        path = np.zeros((*models.shape[:-1], self.problem.n_features + 1))
-        path[..., : self.problem.n_parameters] = models
-        return path
-
-    def _rate_reason(self) -> str:
-        return self.plan.reason + (f", divided by {SHRINK**self.shrunk:g} since it diverged" if self.shrunk else "")
-
-    def settings(self, penalty: Any) -> dict[str, Any]:
-        """The options in words, to reproduce the run."""
-        options = self.options
-        return {
-            "penalty": describe_penalty(penalty),
-            "rule": RULES.describe(options.rule),
-            "schedule": SCHEDULES.describe(options.schedule),
-            "batch_size": self.plan.batch_size,
-            "fit_intercept": self.problem.fit_intercept,
-            "max_epochs": options.max_epochs,
-            "tol": options.tol,
-            "gap_tol": options.gap_tol,
-            "patience": options.patience,
-            "clip_norm": options.clip_norm,
-            "average": options.average,
-            "shards": self.plan.shards,
-            "on_divergence": options.on_divergence,
-            "validation_samples": 0 if self.problem.validation is None else self.problem.validation.n_samples,
-            "shuffle": options.shuffle,
-            "seed": options.seed,
-        }
+    @property
+    def rate_reason(self) -> str:
+        """Why the learning rate is what it is."""
+        divided = f", divided by {SHRINK**self.shrinks:g} since it diverged" if self.shrinks else ""
+        return self.plan.reason + divided

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from conftest import share_of_examples
+from fastgd.objective.problem import THREADED_FROM, RowOptions
 from helpers.optimum import KINKED, Small
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,6 @@ from fastgd.compile.jit import thread_pool_size, threads
 from fastgd.fitting import pose
 from fastgd.kernels.dual_sums import mean_product, slopes_at
 from fastgd.losses import LOSSES
-from fastgd.objective.problem import THREADED_FROM, RowOptions
 from fastgd.penalties import Box, ElasticNet, GroupLasso, NonNegative
 
 CONVEX = [name for name in LOSSES if name not in ("phase_retrieval", "softmax")]

@@ -1,8 +1,9 @@
-"""The commands, as a person types them."""
+"""The commands, run as from a shell."""
 
 from __future__ import annotations
 
 import csv
+import inspect
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import time
 import numpy as np
 import pytest
 from fastgd_cli.main import cli
+from fastgd_cli.sections import SECTIONS
 from helpers.command_line import fastgd
 
 import fastgd as library
@@ -26,7 +28,7 @@ LESSON = ("run", "tutorial", "--learning-rate", "0.01", "--epochs", "100", "--st
 
 @pytest.fixture
 def houses(tmp_path):
-    """A table with a word for a target name, its columns in no particular order."""
+    """A table whose target is named and is not the last column."""
     path = tmp_path / "houses.csv"
     rng = np.random.default_rng(0)
     size, rooms = rng.uniform(30, 200, 60), rng.integers(1, 7, 60)
@@ -38,7 +40,7 @@ def houses(tmp_path):
 
 @pytest.fixture
 def labelled(tmp_path):
-    """Two classes with words for labels."""
+    """A table of two classes labelled by words."""
     path = tmp_path / "labelled.csv"
     rng = np.random.default_rng(1)
     X = rng.standard_normal((200, 2))
@@ -56,7 +58,7 @@ class TestHelp:
         assert ran.out.startswith(f"Usage: fastgd {command}".rstrip())
         assert len(ran.out.splitlines()) > 6
 
-    def test_examples_stay_on_lines_of_their_own(self):
+    def test_examples_are_not_rewrapped(self):
         assert "\n  fastgd run houses.csv --target price  " in fastgd("run", "--help").out
 
     @pytest.mark.parametrize("word", [*METHODS, *LOSSES, *PENALTY_NAMES, *RULES, *SCHEDULES])
@@ -64,15 +66,24 @@ class TestHelp:
         assert word in " ".join(fastgd("run", "--help").out.split())
 
     def test_every_option_of_fit_has_a_flag(self):
-        import inspect
-
         flags = {flag.lstrip("-").replace("-", "_") for o in cli.commands["run"].params for flag in o.opts}
         listed = {"max_epochs": "epochs", "fit_intercept": "no_intercept", "n_threads": "threads"}
         # The data is the command's argument, and a function cannot be typed on a command line.
         options = set(inspect.signature(library.fit).parameters) - {"X", "y", "callbacks"}
         assert {listed.get(option, option) for option in options} <= flags
 
-    def test_every_option_has_a_sentence_of_help(self):
+    def test_every_option_of_fit_is_in_a_section_of_the_help(self):
+        listed = [name for names in SECTIONS.values() for name in names]
+        assert len(set(listed)) == len(listed)
+        options = {option.name for option in cli.commands["run"].params}
+        assert (options & set(inspect.signature(library.fit).parameters)) <= set(listed)
+        out = fastgd("run", "--help").out
+        places = [out.index(f"\n{title}:\n") for title in ("Data", "Model", "Descent", "Stopping", "Output", "Methods")]
+        assert places == sorted(places)
+        first = [out.index(f"\n  --{name} ") for name in ("target", "loss", "rule")]
+        assert places[0] < first[0] < places[1] < first[1] < places[2] < first[2] < places[3]
+
+    def test_every_option_has_a_help_text(self):
         for command in cli.commands.values():
             for option in command.params:
                 assert option.param_type_name == "argument" or option.help, (command.name, option.name)
@@ -80,7 +91,7 @@ class TestHelp:
     def test_version(self):
         assert fastgd("--version").out == f"fastgd {library.__version__}\n"
 
-    def test_help_needs_no_numba(self):
+    def test_help_imports_no_numba(self):
         check = (
             "import sys; import fastgd_cli.main; sys.exit(any(m in sys.modules for m in ('numba', 'numpy', 'rich')))"
         )
@@ -127,13 +138,13 @@ class TestLesson:
 
 
 class TestRun:
-    def test_json_has_the_promised_keys(self):
+    def test_json_has_the_documented_keys(self):
         content = fastgd("run", "diabetes", "--json").json
-        promised = {
+        documented = {
             "data", "n_samples", "n_features", "method", "loss", "epochs", "objective", "converged", "stop_reason",
             "learning_rate", "coef", "intercept", "gap_bound", "metrics", "samples_per_second", "seconds",
         }  # fmt: skip
-        assert promised <= set(content)
+        assert documented <= set(content)
         assert set(content["seconds"]) == {"read", "compile", "fit"}
         assert (content["n_samples"], content["n_features"], len(content["coef"])) == (442, 10, 10)
         assert content["metrics"]["r2"] > 0.5
@@ -142,12 +153,12 @@ class TestRun:
         fastgd("generate", "linear", tmp_path / "wide.npy", "--rows", 80, "--features", 65)
         assert fastgd("run", tmp_path / "wide.npy", "--json", "--epochs", 2).json["coef"] is None
 
-    def test_nothing_on_standard_output_but_the_result_and_quiet_is_quiet(self, houses):
+    def test_quiet_prints_only_the_result(self, houses):
         ran = fastgd("run", houses, "--target", "price", "--quiet", "--json")
         assert ran.err == ""
         assert ran.json["metrics"]["r2"] > 0.95
 
-    def test_says_which_column_it_took_as_the_target(self):
+    def test_the_default_target_is_named(self):
         assert "'progression'" in fastgd("run", "diabetes").err
 
     def test_options_reach_the_fit(self, houses):
@@ -162,7 +173,7 @@ class TestRun:
     def test_drop_leaves_a_column_out(self, houses):
         assert fastgd("run", houses, "--target", "price", "--drop", "rooms", "--json").json["n_features"] == 1
 
-    def test_gives_what_the_library_gives(self, houses):
+    def test_coefficients_are_those_of_the_library(self, houses):
         content = fastgd("run", houses, "--target", "price", "--method", "gd", "--json").json
         result = library.fit(library.open(houses, target="price"), method="gd")
         assert content["coef"] == result.coef.tolist()
@@ -226,7 +237,7 @@ class TestGenerate:
         "suffix", [".csv", ".tsv", ".csv.gz", ".parquet", ".feather", ".arrow", ".npy", ".npz", ".svm.gz"]
     )
     @pytest.mark.parametrize("kind", ["linear", "logistic"])
-    def test_what_it_writes_can_be_trained_on(self, kind, suffix, tmp_path):
+    def test_run_trains_on_the_written_file(self, kind, suffix, tmp_path):
         path = tmp_path / f"made{suffix}"
         assert fastgd("generate", kind, path, "--rows", 50, "--features", 3).code == 0
         loss = "logistic" if kind == "logistic" else "squared"
@@ -239,7 +250,7 @@ class TestGenerate:
         assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
 
 
-def test_info_says_what_a_bug_report_needs():
+def test_info_has_versions_and_threads():
     content = fastgd("info", "--json").json
     assert content["fastgd"] == library.__version__
     assert content["threads"] >= 1
@@ -248,7 +259,7 @@ def test_info_says_what_a_bug_report_needs():
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is sent as a POSIX signal")
-def test_ctrl_c_stops_at_once_keeps_the_model_and_says_so(tmp_path):
+def test_ctrl_c_stops_saves_the_model_and_says_so(tmp_path):
     model = tmp_path / "m.fastgd"
     words = ["run", "linear", "--method", "sgd", "--learning-rate", "1e-9", "--epochs", "1000000", "--save", str(model)]
     assert fastgd(*words[:-3], 1).code == 0  # compiled here, so that the process gets to work at once
@@ -268,14 +279,14 @@ def test_ctrl_c_stops_at_once_keeps_the_model_and_says_so(tmp_path):
     assert np.isfinite(library.load(model).coef).all()
 
 
-def test_a_closed_pipe_is_no_error(tmp_path):
+def test_a_closed_pipe_is_not_an_error(tmp_path):
     words = f"{sys.executable} -m fastgd_cli run tutorial --json | head -c 1"
     ran = subprocess.run(words, shell=True, capture_output=True, text=True, check=True)
     assert ran.stdout == "{"
     assert "Traceback" not in ran.stderr
 
 
-@pytest.mark.parametrize("module", ["fit", "term", "data.source", "result"])
-def test_public_names_are_not_hidden_by_the_files_they_are_in(module):
+@pytest.mark.parametrize("module", ["fitting", "compile.term", "data.table", "model.result"])
+def test_public_names_are_functions_after_their_modules_are_imported(module):
     check = f"import fastgd.{module}, fastgd; assert all(callable(f) for f in (fastgd.fit, fastgd.term, fastgd.open))"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

@@ -68,14 +68,14 @@ def test_a_row_for_each_rate_and_the_suggestion_last():
     assert "\x1b" not in ran.out
 
 
-def test_what_it_suggests_can_be_pasted_behind_run():
+def test_the_suggestion_works_with_run():
     last = fastgd("lr-find", "diabetes", "--scale", "--quiet").out.splitlines()[-1]
     options = last.removeprefix("suggested: ").partition("   ")[0].split()
     content = fastgd("run", "diabetes", *options, "--epochs", 4, "--json").json
     assert content["metrics"]["r2"] > 0.4
 
 
-def test_bars_are_what_is_left_of_the_loss():
+def test_bars_show_the_loss_that_is_left():
     lines = [line for line, _ in picture(found(), 80, blocks=True)]
     assert lines[0].split() == ["rate", "loss"]
     assert [line.count("█") for line in lines[1:]] == [40, 0, 5, 40]
@@ -83,32 +83,32 @@ def test_bars_are_what_is_left_of_the_loss():
     assert lines[4].endswith("█> <- diverges")
 
 
-def test_without_blocks_bars_are_ascii_and_narrow_where_the_terminal_is():
+def test_bars_are_ascii_without_blocks_and_fit_the_terminal():
     lines = [line for line, _ in picture(found(), 50, blocks=False)]
     assert all(line.isascii() and len(line) <= 50 for line in lines)
     assert lines[1].count("#") > 2 * lines[3].count("#") > 0
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.0, ""), (1 / 8, "▏"), (1.0, "█"), (1.5, "█▌"), (10.0, "█" * 10)])
-def test_bars_have_eighths(share, expected):
+def test_bars_have_eighths_of_a_character(share, expected):
     assert bar(share / 10, 10, blocks=True) == expected
 
 
-def test_colours_only_repeat_what_the_marks_say():
+def test_colours_match_the_marks():
     styles = [style for _, style in picture(found(), 80, blocks=True)]
     assert styles == ["bold", "", "bold green", "", "red"]
 
 
-def test_nothing_to_suggest_is_said():
+def test_summary_without_a_suggestion():
     nothing = found(losses=np.array([9.5, 10.0, 11.0, np.inf]), suggested=None, diverges_at=0.001)
     assert suggestion(nothing) == (
-        "suggested: none, since no rate ends below the start; try smaller --rates   (auto: 0.0123)"
+        "suggested: none, since no rate lowers the loss; try smaller --rates   (auto: 0.0123)"
     )
     lines = [line for line, _ in picture(nothing, 80, blocks=True)]
     assert lines[1].endswith("<- diverges")
 
 
-def test_a_terminal_without_utf8_gets_ascii():
+def test_output_is_ascii_without_utf8():
     out = io.TextIOWrapper(io.BytesIO(), encoding="ascii", write_through=True)
     words = ["fastgd", "lr-find", "tutorial", "--method", "gd", "--quiet"]
     with mock.patch.object(sys, "argv", words), redirect_stdout(out), pytest.raises(SystemExit) as ended:
@@ -120,7 +120,7 @@ def test_a_terminal_without_utf8_gets_ascii():
 # --- What it takes ----------------------------------------------------------------------------------------------------
 
 
-def test_json_has_the_promised_keys():
+def test_json_has_the_documented_keys():
     content = fastgd("lr-find", "tutorial", "--method", "gd", "--json").json
     assert set(content) == KEYS
     assert set(content["seconds"]) == {"read", "compile", "fit"}
@@ -167,7 +167,7 @@ def test_options_reach_the_range(labelled):
     assert (ran.json["penalty"], ran.json["n_features"], ran.err) == ("l2 0.1", 1, "")
 
 
-def test_a_loss_of_ones_own(tmp_path):
+def test_a_user_loss(tmp_path):
     (tmp_path / "my.py").write_text(
         "import fastgd\n\n\n@fastgd.term\nclass Half:\n    def value(self, y: float, z: float) -> float:\n"
         "        return 0.5 * (z - y) ** 2\n\n    def derivative(self, y: float, z: float) -> float:\n"
@@ -180,7 +180,7 @@ def test_a_loss_of_ones_own(tmp_path):
     assert content["loss"] == "Half"
 
 
-def test_its_options_are_those_of_run():
+def test_its_other_options_are_those_of_run():
     """But for what makes no sense when all rates run to the same end."""
     own, run = ({flag for o in cli.commands[name].params for flag in o.opts} for name in ("lr-find", "run"))
     assert own - run == {"--rates"}
@@ -190,7 +190,7 @@ def test_its_options_are_those_of_run():
 WRONG = {
     "a method": (("tutorial", "--method", "auto"), "'auto' is not one of"),
     "rates": (("tutorial", "--rates", "0.1,fast"), "'0.1,fast' is not a number"),
-    "no rates": (("tutorial", "--rates", "0.1,0"), "rates are numbers above 0, not 0.0"),
+    "no rates": (("tutorial", "--rates", "0.1,0"), "--rates are numbers above 0, not 0.0"),
     "epochs": (("tutorial", "--epochs", 0), "epochs must be a whole number, 1 or more, not 0"),
     "no file": (("nowhere.csv",), "nowhere.csv"),
     "a column": (("diabetes", "--target", "prize"), "prize"),
@@ -198,7 +198,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_what_is_wrong_is_one_sentence(what):
+def test_errors_are_one_sentence(what):
     words, message = WRONG[what]
     ran = fastgd("lr-find", *words)
     assert (ran.code, ran.out) == (2, "")

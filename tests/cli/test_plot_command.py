@@ -67,7 +67,7 @@ def test_a_run_draws_its_loss_and_its_landscape(folder):
     check_file(folder / "cost.svg")
 
 
-def test_what_a_run_draws_is_what_it_says(folder, monkeypatch):
+def test_summary_names_the_files_that_a_run_draws(folder, monkeypatch):
     seen = {}
     monkeypatch.setattr(library, "plot_loss", lambda run, **options: seen.update(run=run, **options) or Blank())
     monkeypatch.setattr(library, "landscape", lambda table, **options: seen.update(options) or None)
@@ -89,7 +89,7 @@ class Blank:
         file.write(b"picture")
 
 
-def test_one_that_diverges_says_so_and_draws_the_curve_up_to_there(folder):
+def test_a_diverging_run_draws_the_curve_up_to_the_divergence(folder):
     ran = fastgd(*TOO_FAST, "--plot", "loss.svg", "--plot-landscape", "land.png", "--save", "model.fastgd")
     assert ran.code == 1
     assert "kept in loss.svg and land.png\nfastgd: training diverged in epoch 2: the loss grew" in ran.err
@@ -98,24 +98,26 @@ def test_one_that_diverges_says_so_and_draws_the_curve_up_to_there(folder):
     assert not (folder / "model.fastgd").exists()
 
 
-def test_the_picture_is_of_the_last_epoch_too(folder, monkeypatch):
+def test_the_plot_includes_the_last_epoch(folder, monkeypatch):
     seen = {}
     monkeypatch.setattr(library, "plot_loss", lambda run, **options: seen.update(run=run) or Blank())
     assert fastgd(*TOO_FAST, "--plot", "a.png").code == 1
     assert isinstance(seen["run"], library.DivergedError)
 
 
-def test_a_picture_that_fails_does_not_hide_the_divergence(folder, monkeypatch):
+def test_an_error_of_the_plot_does_not_hide_the_divergence(folder, monkeypatch):
     def fail(*_, **__):
         raise library.DataError("a.png: cannot be written (no space left on device)")
 
     monkeypatch.setattr("fastgd.show.plots.save", fail)
     ran = fastgd(*TOO_FAST, "--plot", "a.png", "--trace", "a.csv")
     assert ran.code == 1
-    assert "no space left on device)\nstopped after 1 whole epoch; kept in a.csv\nfastgd: training diverged" in ran.err
+    assert (
+        "no space left on device)\nstopped after 1 complete epoch; kept in a.csv\nfastgd: training diverged" in ran.err
+    )
 
 
-def test_the_range_test_is_drawn_too(folder):
+def test_lr_find_plots_to_a_file(folder):
     ran = fastgd("lr-find", "tutorial", "--method", "gd", "--rates", "0.001,0.01,0.1,1", "--plot", "rates.png")
     assert ran.code == 0
     assert "\nplot      rates.png\n" in ran.out
@@ -129,11 +131,11 @@ WRONG = {
     "suffix": (("run", "--plot", "a.txt"), "a.txt: the suffix '.txt' is not known; it writes .png .svg .pdf"),
     "folder": (("run", "--plot-landscape", "no/a.png"), "no/a.png: there is no folder"),
     "lr-find": (("lr-find", "--plot", "a.txt"), "a.txt: the suffix '.txt' is not known"),
-    "smooth alone": (("run", "--smooth", 0.9), "--smooth is of the picture of --plot: add --plot FILE.png"),
-    "against alone": (("run", "--against", "seconds"), "--against is of the picture of --plot"),
-    "weights alone": (("run", "--plot-weights", "a"), "--plot-weights is of the picture of --plot-landscape"),
-    "3d alone": (("run", "--plot-3d", "--plot", "a.png"), "--plot-3d is of the picture of --plot-landscape"),
-    "beta": (("run", "--plot", "a.png", "--smooth", 1), "--smooth: the beta of smoothing is a number from 0"),
+    "smooth alone": (("run", "--smooth", 0.9), "--smooth needs a plot: add --plot FILE.png"),
+    "against alone": (("run", "--against", "seconds"), "--against needs a plot"),
+    "weights alone": (("run", "--plot-weights", "a"), "--plot-weights needs a landscape"),
+    "3d alone": (("run", "--plot-3d", "--plot", "a.png"), "--plot-3d needs a landscape"),
+    "beta": (("run", "--plot", "a.png", "--smooth", 1), "--smooth is a number from 0"),
     "steps": (("run", "--plot", "a.png", "--against", "step"), "--against step draws single updates: add --trace-st"),
     "three": (("run", "--plot-landscape", "a.png", "--plot-weights", "a,b,c"), "--plot-weights takes one name or two"),
     "no file": (("run", "--trace-steps"), "add --trace FILE.csv or --plot FILE.png"),
@@ -141,7 +143,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_what_is_wrong_is_said_before_any_work(what, folder, monkeypatch):
+def test_wrong_options_are_found_before_the_data_is_read(what, folder, monkeypatch):
     monkeypatch.setattr(library, "open", None)
     words, told = WRONG[what]
     ran = fastgd(*words)
@@ -149,7 +151,7 @@ def test_what_is_wrong_is_said_before_any_work(what, folder, monkeypatch):
     assert told in ran.err
 
 
-def test_a_weight_that_is_not_there_is_said_before_training(folder, monkeypatch):
+def test_an_unknown_weight_is_found_before_training(folder, monkeypatch):
     monkeypatch.setattr(library, "fit", None)
     ran = fastgd("run", "diabetes", "--plot-landscape", "a.png", "--plot-weights", "bmj,intercept", "--quiet")
     assert (ran.code, ran.err) == (2, "fastgd: --plot-weights: there is no weight 'bmj': did you mean 'bmi'?\n")
@@ -157,7 +159,7 @@ def test_a_weight_that_is_not_there_is_said_before_training(folder, monkeypatch)
 
 @pytest.mark.parametrize("words", [("run", "--plot", "a.png"), ("run", "--plot-landscape", "a.png"),
                                    ("lr-find", "--plot", "a.png"), ("plot", "gd.csv", "-o", "a.png")])  # fmt: skip
-def test_without_matplotlib_it_says_what_to_install(words, traces, monkeypatch):
+def test_error_without_matplotlib_says_what_to_install(words, traces, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     monkeypatch.setattr(library, "open", None)
     ran = fastgd(*words)
@@ -165,7 +167,7 @@ def test_without_matplotlib_it_says_what_to_install(words, traces, monkeypatch):
     assert ran.err == "fastgd: pictures are drawn by matplotlib, which is missing: pip install 'fastgd[plot]'\n"
 
 
-def test_the_summary_has_the_curve_at_a_glance(folder):
+def test_the_summary_has_a_sparkline(folder):
     lines = dict(line.split(maxsplit=1) for line in fastgd(*LESSON).out.splitlines())
     drawn, _, words = lines["curve"].partition("  ")
     assert words == "objective F by epochs, log scale"
@@ -191,7 +193,7 @@ def test_a_chart_in_the_terminal(traces):
     assert len(BRAILLE & set(ran.out)) > 3
 
 
-def test_several_are_drawn_on_the_same_axes(traces):
+def test_several_traces_have_the_same_axes(traces):
     ran = fastgd("plot", "gd.csv", "sgd.csv", "--against", "seconds", "--smooth", 0.2)
     heads = [line for line in ran.out.splitlines() if "csv" in line]
     assert heads == [f"{name}.csv: objective F, smoothed (beta 0.2), log scale" for name in ("gd", "sgd")]
@@ -201,7 +203,7 @@ def test_several_are_drawn_on_the_same_axes(traces):
     assert ran.out.splitlines()[-1] == "against seconds of training"
 
 
-def test_without_braille_it_is_ascii(traces, monkeypatch):
+def test_chart_is_ascii_without_braille(traces, monkeypatch):
     out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "argv", ["fastgd", "plot", "gd.csv"])
     from fastgd_cli.main import main
@@ -213,9 +215,9 @@ def test_without_braille_it_is_ascii(traces, monkeypatch):
     assert "8 |*" in out.buffer.getvalue().decode("ascii")
 
 
-def test_traces_into_a_picture(traces, monkeypatch):
+def test_plot_of_traces_to_a_file(traces, monkeypatch):
     ran = fastgd("plot", "gd.csv", "sgd.csv", "-o", "both.svg", "--scale", "linear", "--title", "mine & yours")
-    assert (ran.code, ran.out) == (0, "drawn in both.svg\n")
+    assert (ran.code, ran.out) == (0, "plotted to both.svg\n")
     check_file(traces / "both.svg")
     seen = {}
     monkeypatch.setattr(
@@ -231,7 +233,7 @@ def test_traces_into_a_picture(traces, monkeypatch):
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".csv.gz", ".parquet", ".feather", ".npy"])
-def test_what_run_writes_is_read_back(suffix, folder):
+def test_plot_reads_the_traces_of_run(suffix, folder):
     path = folder / f"trace{suffix}"
     assert fastgd(*LESSON, "--trace", path).code == 0
     table = library.open("tutorial")
@@ -242,7 +244,7 @@ def test_what_run_writes_is_read_back(suffix, folder):
     np.testing.assert_array_equal(found.curves["running_loss"].x["passes"], expected.trace["passes"][1:])
 
 
-def test_single_updates_are_read_back(folder):
+def test_plot_reads_traces_of_single_updates(folder):
     assert fastgd(*LESSON, "--trace", "steps.csv", "--trace-steps").code == 0
     found = read_trace("steps.csv")
     assert (found.usual, list(found.curves)) == (("loss",), ["loss"])
@@ -267,7 +269,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_a_file_that_is_no_trace_is_one_sentence(what, folder):
+def test_error_for_a_file_that_is_no_trace(what, folder):
     name, content, told = BAD[what]
     if content is not None:
         (folder / name).write_text(content)
@@ -276,7 +278,7 @@ def test_a_file_that_is_no_trace_is_one_sentence(what, folder):
     assert told in ran.err
 
 
-def test_arrays_without_names_are_no_trace(folder):
+def test_error_for_an_array_without_names(folder):
     np.save("a.npy", np.ones((3, 2)))
     assert "is no trace" in fastgd("plot", "a.npy").err
     np.save("b.npy", np.array([("x", 1.0)], [("epoch", "U3"), ("objective", "f8")]))
@@ -289,7 +291,7 @@ def test_arrays_without_names_are_no_trace(folder):
         (("--against", "step"), "gd.csv: the objective F is known against epoch, passes, seconds, not against step"),
         (("--curves", "loss"), "gd.csv: has no loss, but objective"),
         (("--curves", "los"), "there is no curve 'los'"),
-        (("--smooth", 2), "--smooth: the beta of smoothing"),
+        (("--smooth", 2), "--smooth is a number from 0 to less than 1"),
         (("-o", "a.txt"), "a.txt: the suffix '.txt' is not known"),
         (("--scale", "cubic"), "'cubic' is not one of"),
     ],
@@ -300,23 +302,21 @@ def test_wrong_usage_of_plot(words, told, traces):
     assert told in ran.err
 
 
-def test_losses_that_cannot_be_drawn(folder):
+def test_losses_that_are_not_finite(folder):
     write_trace(folder / "inf.csv", [np.inf, np.inf])
-    assert fastgd("plot", "inf.csv").out == "there is no loss to draw that is finite\n"
+    assert fastgd("plot", "inf.csv").out == "there is no finite loss to draw\n"
     write_trace(folder / "negative.csv", [-1.0, -2.0])
-    assert (
-        fastgd("plot", "negative.csv", "--scale", "log").out == "there is no loss to draw that is finite and above 0\n"
-    )
+    assert fastgd("plot", "negative.csv", "--scale", "log").out == "there is no finite loss above 0 to draw\n"
 
 
-def test_the_command_line_has_the_library_s_words():
+def test_choices_are_those_of_the_library():
     assert (tuple(AXES), tuple(CURVES), SCALES) == (CLI_AXES, CLI_CURVES, CLI_SCALES)
 
 
 # --- Charts -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_line_of_dots():
+def test_a_line_of_braille_dots():
     x, y = np.array([0.0, 1.0]), np.array([0.0, 1.0])
     (line,) = line_chart(x, y, (0.0, 1.0), (0.0, 1.0), (2, 1), braille=True)
     # Four dots across and four down: the diagonal, and nothing else.
@@ -324,19 +324,19 @@ def test_a_line_of_dots():
     assert line_chart(x, y, (0.0, 1.0), (0.0, 1.0), (3, 3), braille=False) == ["  *", " * ", "*  "]
 
 
-def test_no_peak_is_lost_and_no_line_is_broken():
+def test_a_peak_is_drawn_and_the_line_is_connected():
     y = np.zeros(1000)
     y[500] = 1.0
     lines = line_chart(np.arange(1000.0), y, (0.0, 999.0), (0.0, 1.0), (10, 5), braille=False)
     assert [line.count("*") for line in lines] == [1, 1, 1, 1, 10]
 
 
-def test_a_steep_line_is_not_broken_between_two_columns():
+def test_a_steep_line_is_connected_between_two_columns():
     lines = line_chart(np.array([0.0, 1.0]), np.array([0.0, 1.0]), (0.0, 1.0), (0.0, 1.0), (2, 40), braille=False)
     assert [line.count("*") for line in lines] == [1] * 40
 
 
-def test_the_edges_of_a_chart_say_its_ranges():
+def test_a_chart_shows_the_limits_of_its_axes():
     lines = framed_chart(np.array([0.0, 9.0]), np.array([1.0, 100.0]), (1e-6, 9.0), (1.0, 100.0), (40, 3), True, False)
     assert [line.split("|")[0] for line in lines[:3]] == ["100 ", "    ", "  1 "]
     assert lines[3].split() == ["0", "9"]

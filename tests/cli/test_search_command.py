@@ -37,13 +37,13 @@ def labelled(tmp_path):
 # --- What it prints ---------------------------------------------------------------------------------------------------
 
 
-def test_what_it_found_and_what_it_cost():
+def test_summary_has_the_result_and_its_cost():
     ran = fastgd("search", "--quiet")
     expected = library.search(library.open("valleys"), **PHASE)
     assert (ran.code, ran.err) == (0, "")
     lines = ran.out.splitlines()
     assert lines[0].split(maxsplit=1) == ["data", "valleys: 4 rows x 2 columns, target y"]
-    assert "3 rounds of 4 x 4 cells, the best one of each is cut up in the next;" in lines[2]
+    assert "3 rounds of 4 x 4 cells, the best cell is divided in the next;" in lines[2]
     assert lines[3].split(maxsplit=1)[1] == "48; a full grid, 64 x 64, takes 4,096, so 4,048 are saved"
     assert lines[4].split() == ["objective", f"{expected.objective:.8g}"]
     assert lines[5].split(maxsplit=1)[1] == "x1 {:g}, x2 {:g}".format(*expected.coef)
@@ -53,14 +53,14 @@ def test_what_it_found_and_what_it_cost():
     assert "\x1b" not in ran.out
 
 
-def test_what_it_found_can_be_pasted_behind_run():
+def test_the_start_it_prints_works_with_run():
     words = fastgd("search", "valleys", "--quiet").out.splitlines()[-1].partition("... ")[2].split()
     content = fastgd("run", "valleys", *words, "--json").json
     assert content["objective"] == pytest.approx(1.68, abs=0.001)
     assert fastgd("run", "valleys", "--json").json["objective"] == pytest.approx(5.34, abs=0.001)
 
 
-def test_the_rounds_show_how_the_cells_shrink():
+def test_a_line_for_each_round():
     lines = round_lines(library.search(library.open("valleys"), rounds=2, **PHASE))
     assert [line.split() for line in lines[1:]] == [
         ["1", "13", "(-1,", "3)", "2,", "2"],
@@ -74,7 +74,7 @@ def bowl(**options):
     return library.search(np.eye(2), [3.0, -1.0], fit_intercept=False, **{"rounds": 1, **options})
 
 
-def test_the_map_has_a_place_for_each_cell_the_first_weight_to_the_right_and_the_second_up():
+def test_the_map_has_the_first_weight_along_x_and_the_second_along_y():
     lines = picture(bowl(), ["a", "b"], "01234")
     assert [line[0] for line in lines[:4]] == [" 4 ", " b ", "   ", "-4 "]
     assert [line[-1] for line in lines[4:]] == ["    -4  a  4", " the best   00 low, blank high"]
@@ -86,16 +86,16 @@ def test_the_map_has_a_place_for_each_cell_the_first_weight_to_the_right_and_the
     assert (np.diff(np.array(levels)[order]) >= 0).all()  # the lower F, the darker
 
 
-def test_the_map_shows_the_smallest_cell_about_each_place():
+def test_the_map_shows_the_smallest_cell_around_each_place():
     lines = picture(bowl(rounds=2), ["a", "b"], string.ascii_letters)
     assert len(lines) == 16 + 2
     assert all(len("".join(line)) == len("".join(lines[0])) for line in lines[:16])
     outside = [line[2:14] for line in lines[:16]]  # three of four cells, left as they were
     assert all(places[k] == places[k - k % 4] for places in outside for k in range(12))
-    assert len({part for line in lines[8:12] for part in line[14:18]}) > 2  # the one that was cut up
+    assert len({part for line in lines[8:12] for part in line[14:18]}) > 2  # the cell that was divided
 
 
-def test_the_map_stays_small_and_bears_infinity():
+def test_the_map_has_a_maximum_size_and_allows_infinity():
     assert len(picture(bowl(rounds=5), ["a", "b"], "01234")) == 16 + 2
     found = bowl()
     holes = replace(found.rounds[0], objectives=np.where(found.rounds[0].objectives > 5, np.inf, 1.0))
@@ -105,7 +105,7 @@ def test_the_map_stays_small_and_bears_infinity():
     assert lines[0][2] == lines[0][3] != lines[1][4]  # far from the best F is infinite
 
 
-def test_other_numbers_of_weights_have_no_map():
+def test_a_map_is_only_for_two_weights():
     one = fastgd("search", "tutorial", "--no-intercept", "--quiet").out
     three = fastgd("search", "valleys", "--loss", "squared", "--quiet", "--keep", 2)
     assert "|" not in one
@@ -121,13 +121,13 @@ def test_an_intercept_is_a_weight_too():
     assert "so 4,048 are saved" in out
 
 
-def test_where_nothing_is_saved_nothing_is_claimed():
+def test_no_saving_is_claimed_if_there_is_none():
     out = fastgd("search", "valleys", "--rounds", 1, "--cells", 6, "--quiet").out
     assert "36; a full grid, 6 x 6, takes 36\n" in out
     assert "1 round of 6 x 6 cells;" in out
 
 
-def test_a_terminal_without_utf8_gets_ascii():
+def test_output_is_ascii_without_utf8():
     out = io.TextIOWrapper(io.BytesIO(), encoding="ascii", write_through=True)
     words = ["fastgd", "search", "--quiet"]
     with mock.patch.object(sys, "argv", words), redirect_stdout(out), pytest.raises(SystemExit) as ended:
@@ -139,7 +139,7 @@ def test_a_terminal_without_utf8_gets_ascii():
 # --- What it takes ----------------------------------------------------------------------------------------------------
 
 
-def test_json_has_the_promised_keys():
+def test_json_has_the_documented_keys():
     content = fastgd("search", "valleys", "--json").json
     assert set(content) == KEYS
     assert (content["evaluations"], content["evaluations_saved"], content["resolution"]) == (48, 4048, 64)
@@ -167,7 +167,7 @@ def test_options_reach_the_search(labelled):
     assert (ran.json["penalty"], ran.json["evaluations"], ran.err) == ("l2 0.1", 81, "")
 
 
-def test_one_span_is_for_all_and_may_be_negative():
+def test_one_span_applies_to_all_weights_and_may_be_negative():
     content = fastgd("search", "saddle", "--span", "-3:-1", "--json").json
     assert content["span"] == [[-3.0, -1.0]] * 2
     assert content["remarks"] == [
@@ -175,7 +175,7 @@ def test_one_span_is_for_all_and_may_be_negative():
     ]
 
 
-def test_its_options_are_those_of_run():
+def test_its_other_options_are_those_of_run():
     own, run = ({flag for o in cli.commands[name].params for flag in o.opts} for name in ("search", "run"))
     assert own - run == {"--span", "--cells", "--rounds", "--keep"}
     assert {"--target", "--loss", "--alpha", "--no-intercept", "--threads", "--json"} <= own
@@ -187,14 +187,14 @@ WRONG = {
     "order": (("--span", "4:-4"), "goes from a number to a larger one, not from 4 to -4"),
     "spans": (("--span", "0:1,0:1,0:1"), "a pair for each weight (2 of them)"),
     "cells": (("--cells", 1), "cells must be a whole number, 2 or more, not 1"),
-    "keep": (("--keep", 17), "keep=17 is more than the 16 cells of the first round"),
+    "keep": (("--keep", 17), "--keep 17 is more than the 16 cells of the first round"),
     "too many weights": (("diabetes",), "11 weights cut into 4 cells each take 12,582,912 evaluations"),
     "no file": (("nowhere.csv",), "nowhere.csv"),
 }
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_what_is_wrong_is_one_sentence(what):
+def test_errors_are_one_sentence(what):
     words, message = WRONG[what]
     ran = fastgd("search", *words)
     assert (ran.code, ran.out) == (2, "")

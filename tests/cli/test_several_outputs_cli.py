@@ -12,11 +12,17 @@ from helpers.command_line import fastgd
 import fastgd as library
 from fastgd.model.metrics import evaluate
 
-RANDOM = np.random.default_rng(7)
-A, B, OFFSET = RANDOM.normal(size=(3, 80))
-W = RANDOM.choice([0, 1, 2, 3], 80)
-PRICE, RENT = 2 * A - B + OFFSET + 0.1 * RANDOM.normal(size=80), A + 3 * B + OFFSET + 0.1 * RANDOM.normal(size=80)
-PET = np.array(["ant", "bee", "cat"])[np.digitize(A + 0.3 * RANDOM.normal(size=80), [-0.5, 0.5])]
+
+def noisy_columns(rng):
+    """Features a and b, an offset, weights, two numeric targets and one of three classes."""
+    a, b, offset = rng.normal(size=(3, 80))
+    weights = rng.choice([0, 1, 2, 3], 80)
+    price, rent = 2 * a - b + offset + 0.1 * rng.normal(size=80), a + 3 * b + offset + 0.1 * rng.normal(size=80)
+    pet = np.array(["ant", "bee", "cat"])[np.digitize(a + 0.3 * rng.normal(size=80), [-0.5, 0.5])]
+    return a, b, offset, weights, price, rent, pet
+
+
+A, B, OFFSET, W, PRICE, RENT, PET = noisy_columns(np.random.default_rng(7))
 BIG, OLD = np.where(B > 0, "yes", "no"), np.where(A + B > 0, 7, 3)
 COLUMNS = {"a": A, "b": B, "w": W, "o": OFFSET, "price": PRICE, "rent": RENT, "pet": PET, "big": BIG, "old": OLD}
 GD = ("--method", "gd", "--epochs", 50, "--quiet")
@@ -110,7 +116,7 @@ def test_several_targets_in_json(table):
     assert found["intercept"] == result.intercept.tolist()
 
 
-def test_one_output_in_json_is_as_it_was(table):
+def test_json_of_one_output_has_plain_lists(table):
     found = fastgd("run", table("a", "b", "price"), *GD, "--json").json
     assert (found["target"], found["n_outputs"], found["classes"]) == ("price", 1, None)
     assert np.shape(found["coef"]) == (2,)
@@ -125,15 +131,15 @@ def test_classes_in_json(table):
 
 
 @pytest.mark.parametrize(("n_targets", "n_features", "shown"), [(2, 64, True), (2, 65, False), (20, 60, False)])
-def test_few_coefficients_are_in_json(n_targets, n_features, shown, tmp_path):
-    np.save(tmp_path / "wide.npy", RANDOM.normal(size=(90, n_features + n_targets)))
+def test_json_has_coefficients_up_to_a_limit(n_targets, n_features, shown, tmp_path, rng):
+    np.save(tmp_path / "wide.npy", rng.normal(size=(90, n_features + n_targets)))
     target = ",".join(str(n_features + k) for k in range(n_targets))
     found = fastgd("run", tmp_path / "wide.npy", "--target", target, "--epochs", 2, "--quiet", "--json").json
     assert (found["coef"] is not None) == shown
     assert found["n_features"] == n_features
 
 
-def test_a_line_for_each_output(table):
+def test_summary_has_a_line_for_each_output(table):
     out = fastgd("run", table("a", "b", "price", "rent"), "--target", "price,rent", *GD).out
     assert "targets price, rent" in out
     for name in ("price", "rent"):
@@ -145,8 +151,8 @@ def test_a_line_for_each_output(table):
     assert "intercept" not in out
 
 
-def test_of_many_outputs_the_first_few(tmp_path):
-    np.save(tmp_path / "many.npy", RANDOM.normal(size=(90, 10)))
+def test_summary_shows_the_first_few_of_many_outputs(tmp_path, rng):
+    np.save(tmp_path / "many.npy", rng.normal(size=(90, 10)))
     out = fastgd("run", tmp_path / "many.npy", "--target", "3,4,5,6,7,8,9", "--epochs", 2).out
     assert out.count("coef of ") == 5
     assert "and the coefficients of 2 more outputs" in out
@@ -210,13 +216,13 @@ def test_predictions_of_several_labels(trained):
     assert found["prediction_old"] == np.where(floats(found["probability_old"]) > 0.5, "7", "3").tolist()
 
 
-def test_scores_have_no_probabilities(trained):
+def test_losses_without_probabilities(trained):
     data, model = trained(["a", "b", "pet"], "--loss", "squared_hinge")
     assert list(columns_of(fastgd("predict", model, data))) == ["prediction"]
     assert list(fastgd("evaluate", model, data, "--json").json["metrics"]) == ["accuracy", "auc"]
 
 
-def test_labels_of_numbers_in_names_of_columns(trained):
+def test_numeric_labels_in_column_names(trained):
     COLUMNS["kind"] = np.digitize(A, [-0.5, 0.5])
     data, model = trained(["a", "b", "kind"], "--loss", "logistic")
     found = columns_of(fastgd("predict", model, data))
@@ -263,8 +269,8 @@ def test_evaluate_on_another_target(trained):
     assert found["target"] == "rent"
 
 
-def test_every_metric_has_a_name_for_people(trained):
-    COLUMNS["many"] = RANDOM.poisson(np.exp(0.3 * A))
+def test_every_metric_has_a_display_name(trained, rng):
+    COLUMNS["many"] = rng.poisson(np.exp(0.3 * A))
     rate = ("--learning-rate", 0.05)
     for names, words in (
         (["a", "many"], ("--loss", "poisson", *rate)),
@@ -280,7 +286,7 @@ def test_every_metric_has_a_name_for_people(trained):
             assert "_" not in line, name
 
 
-def test_a_column_whose_name_has_a_comma_is_found_again(tmp_path):
+def test_a_column_name_may_contain_a_comma(tmp_path):
     data, model = tmp_path / "data.csv", tmp_path / "model.fastgd"
     rows = [f"{a:.3f},{b:.3f},{2 * a - b:.3f}" for a, b in zip(A, B, strict=True)]
     data.write_text("\n".join(['a,b,"a,b"', *rows]) + "\n")

@@ -1,4 +1,4 @@
-"""A loss of one's own in a file, by --loss FILE.py:Class."""
+"""A user's loss in a file: --loss FILE.py:Class."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_loss_from_a_file(folder, settings):
     assert found["loss"] == "Cauchy"
 
 
-def test_by_a_path_and_with_help_from_the_same_folder(folder, monkeypatch):
+def test_a_loss_by_its_path_that_imports_from_its_folder(folder, monkeypatch):
     other = folder / "other"
     other.mkdir()
     (folder / "my_losses.py").rename(other / "my-losses.py")
@@ -94,19 +94,19 @@ def test_by_a_path_and_with_help_from_the_same_folder(folder, monkeypatch):
     assert str(other) not in sys.path
 
 
-def test_nothing_is_left_beside_the_file(folder, monkeypatch):
+def test_no_file_is_written_beside_the_loss(folder, monkeypatch):
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     assert run("my_losses.py:Cauchy", "--epochs", 2).code == 0
     assert sorted(path.name for path in folder.iterdir()) == ["data.csv", "my_losses.py"]
 
 
-def test_an_edited_file_is_read_anew(folder):
+def test_an_edited_file_is_read_again(folder):
     before = run("my_losses.py:Cauchy", "--json").json["objective"]
     (folder / "my_losses.py").write_text(CAUCHY.replace("c: float = 1.0", "c: float = 3.0"))
     assert run("my_losses.py:Cauchy", "--json").json["objective"] != before
 
 
-def test_the_name_of_a_module_of_others_is_no_trouble(folder):
+def test_a_file_may_be_called_like_another_module(folder):
     (folder / "my_losses.py").rename(folder / "numpy.py")
     assert run("numpy.py:Cauchy", "--epochs", 2).code == 0
     assert sys.modules["numpy"] is np
@@ -128,7 +128,7 @@ def test_a_second_process_compiles_nothing(folder):
     assert again("my_losses.py:Cauchy:c=2") == (False, 0.0, kernels)
 
 
-def test_predict_and_evaluate_want_the_loss_again(folder):
+def test_predict_and_evaluate_need_the_loss(folder):
     assert run("my_losses.py:Cauchy:c=2", "--save", "m.fastgd").code == 0
     for command in ("predict", "evaluate"):
         refuse(fastgd(command, "m.fastgd", "data.csv"), "m.fastgd", "the loss Cauchy", "--loss FILE.py:Cauchy")
@@ -152,23 +152,23 @@ def test_predict_and_evaluate_want_the_loss_again(folder):
         ("my_losses.py:Cauchy:c=two", ["c='two' is not a number"]),
     ],
 )
-def test_one_sentence_about_what_is_named(folder, loss, parts):
+def test_error_for_a_wrong_name_is_one_sentence(folder, loss, parts):
     refuse(run(loss), *parts)
 
 
 @pytest.mark.parametrize(
     ("content", "parts"),
     [
-        (CAUCHY + "1 / 0\n", ["line 31: ZeroDivisionError: division by zero; mend it"]),
-        (CAUCHY.replace("math.log1p(", "math.log1p(("), ["line 13: SyntaxError: '(' was never closed; mend it"]),
-        ("import nonsense\n" + CAUCHY, ["line 1: ModuleNotFoundError: No module named 'nonsense'; mend it"]),
-        ("def f():\n    raise OSError('two\\nlines')\n\nf()\n", ["line 2: OSError: two; mend it"]),
-        ("import sys\nsys.exit(3)\n", ["line 2: SystemExit: 3; mend it"]),
-        (CAUCHY.replace("c: float", "c: complex"), ["line 6: Cauchy.c is annotated complex", "; mend it"]),
+        (CAUCHY + "1 / 0\n", ["line 31: ZeroDivisionError: division by zero; fix the file"]),
+        (CAUCHY.replace("math.log1p(", "math.log1p(("), ["line 13: SyntaxError: '(' was never closed; fix the file"]),
+        ("import nonsense\n" + CAUCHY, ["line 1: ModuleNotFoundError: No module named 'nonsense'; fix the file"]),
+        ("def f():\n    raise OSError('two\\nlines')\n\nf()\n", ["line 2: OSError: two; fix the file"]),
+        ("import sys\nsys.exit(3)\n", ["line 2: SystemExit: 3; fix the file"]),
+        (CAUCHY.replace("c: float", "c: complex"), ["line 6: Cauchy.c is annotated complex", "; fix the file"]),
         (CAUCHY.replace("def derivative", "def slope"), ["has no method derivative(self, y, z)"]),
         (CAUCHY.replace("2.0 * r /", "3.0 * r /"), ["derivative(", "correct one of the two"]),
     ],
 )
-def test_one_sentence_about_a_file_that_fails(folder, content, parts):
+def test_error_in_the_file_is_one_sentence(folder, content, parts):
     (folder / "my_losses.py").write_text(content)
     refuse(run("my_losses.py:Cauchy"), *parts)

@@ -140,6 +140,7 @@ def test_the_test_for_convergence_is_relative_to_zero_weights():
 
 BADLY_SCALED = random.normal(size=(60, 4)) * [10.0, 1.0, 0.2, 4.0] + [15.0, 0.0, 0.4, -5.0]
 TARGET = BADLY_SCALED @ [0.1, 2.0, -4.0, 0.0] + 3.0 + random.normal(size=60)
+del random  # tests draw from the fixture `rng`
 
 
 def standardised(X, centre):

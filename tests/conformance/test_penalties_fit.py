@@ -16,6 +16,7 @@ N = 80
 W = np.array([3.0, -2.0, 0.0, 0.0, 1.5, 0.0])
 X = rng.standard_normal((N, 6)) @ (np.eye(6) + 0.2)  # correlated columns
 Y = X @ W + 0.3 * rng.standard_normal(N)
+del rng  # tests draw from the fixture `rng`
 ROOT = math.sqrt(N)  # half the mean of squares is half the norm of (X w - y) / ROOT
 
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from fastgd.objective.problem import Problem
+from fastgd.solvers.steps import FEW_ROWS, SAMPLE_ROWS, choose_preconditioner, column_moments
 from scipy.optimize import minimize
 
 import fastgd
-from fastgd.data.matrix import as_matrix
+from fastgd.data.feature_matrix import as_matrix
 from fastgd.data.row_order import spread_rows
-from fastgd.data.target import normalized
+from fastgd.data.sample_weights import normalized
 from fastgd.kernels.row_targets import NONE, Targets
 from fastgd.losses import HalfSquared
-from fastgd.objective.problem import Problem
 from fastgd.penalties import ElasticNet
 from fastgd.solvers.options import Options
-from fastgd.solvers.steps import FEW_ROWS, SAMPLE_ROWS, choose_preconditioner, column_moments
 
 METHODS = {
     # method: (epochs, part of F at the start minus F* that may be left)

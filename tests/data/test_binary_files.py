@@ -1,4 +1,4 @@
-"""Binary tables: .npy, .npz, .parquet, .feather and .arrow."""
+"""The readers of .npy, .npz, .parquet, .feather and .arrow files, and their error messages."""
 
 from __future__ import annotations
 
@@ -7,22 +7,13 @@ import pickle
 import numpy as np
 import pyarrow as pa
 import pytest
-from pyarrow import feather, parquet
+from helpers.table_files import error_message, write_arrow
 from scipy import sparse
 
 from fastgd.data import open as open_table
 from fastgd.errors import DataError
 
 ARRAY = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
-
-
-def complaint(path, **options) -> str:
-    with pytest.raises(DataError) as caught:
-        open_table(path, **options)
-    message = str(caught.value)
-    assert message.startswith(f"{path}: ")
-    assert "\n" not in message
-    return message.removeprefix(f"{path}: ")
 
 
 def save(path, array, **arrays):
@@ -47,7 +38,7 @@ def save(path, array, **arrays):
     ],
 )
 @pytest.mark.parametrize(("target", "left"), [(None, [0, 1]), (0, [1, 2]), ("1", [0, 2])])
-def test_npy(tmp_path, array, dtype, target, left):
+def test_npy_of_any_type_becomes_contiguous_floats(tmp_path, array, dtype, target, left):
     table = open_table(save(tmp_path / "data.npy", array), target=target)
     assert table.X.dtype == dtype
     assert table.X.dtype.isnative
@@ -58,7 +49,7 @@ def test_npy(tmp_path, array, dtype, target, left):
     assert table.feature_names == tuple(map(str, left))
 
 
-def test_npy_to_predict_is_not_mapped(tmp_path):
+def test_npy_without_target_is_read_into_memory(tmp_path):
     path = save(tmp_path / "data.npy", ARRAY)
     table = open_table(path, need_target=False)
     assert not isinstance(table.X.base, np.memmap)
@@ -69,7 +60,7 @@ def test_npy_to_predict_is_not_mapped(tmp_path):
 @pytest.mark.parametrize(
     ("array", "expected"),
     [
-        (ARRAY[0], r"the array has 1 dimension, shape \(3,\); it takes 2, a row per sample"),
+        (ARRAY[0], r"the array has 1 dimension, shape \(3,\); it needs 2, with a row per sample"),
         (ARRAY[None], r"the array has 3 dimensions, shape \(1, 2, 3\)"),
         (ARRAY * 1j, r"holds complex numbers \(complex128\); keep the real part"),
         (ARRAY.astype(str), "holds values of type <U32, not numbers"),
@@ -88,31 +79,31 @@ def test_npy_to_predict_is_not_mapped(tmp_path):
         (np.array([[{}, 1]], object), "holds pickled Python objects, which are never loaded"),
     ],
 )
-def test_bad_npy(tmp_path, array, expected):
+def test_error_about_a_bad_npy(tmp_path, array, expected):
     with pytest.raises(DataError, match=expected):
         open_table(save(tmp_path / "data.npy", array))
 
 
 @pytest.mark.parametrize("suffix", ["npy", "npz", "parquet", "feather", "arrow"])
 @pytest.mark.parametrize("content", [b"hello, this is not it" * 20, b"\x93NUMPY", b"PAR1", b"PK\x03\x04junk"])
-def test_foreign_bytes(tmp_path, suffix, content):
+def test_error_about_a_file_of_another_format(tmp_path, suffix, content):
     path = tmp_path / f"data.{suffix}"
     path.write_bytes(content)
-    assert f"is not a whole .{suffix} file; it was cut short or is of another kind" in complaint(path)
+    assert error_message(path) == f"is not a complete .{suffix} file: truncated, or another format; write it again"
 
 
 @pytest.mark.parametrize("suffix", ["npy", "npz", "parquet", "feather", "arrow"])
-def test_empty_and_cut_short(tmp_path, suffix):
+def test_error_about_an_empty_or_truncated_file(tmp_path, suffix):
     path = tmp_path / f"data.{suffix}"
     path.write_bytes(b"")
-    assert complaint(path) == "is empty (0 bytes); write it again"
+    assert error_message(path) == "is empty (0 bytes); write it again"
     save_as(path, pa.table({"a": np.arange(1000.0), "y": np.arange(1000.0)}))
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    assert f"is not a whole .{suffix} file" in complaint(path)
+    assert f"is not a complete .{suffix} file" in error_message(path)
 
 
-class Bomb:
+class FailsWhenUnpickled:
     def __reduce__(self):
         return (pytest.fail, ("unpickled",))
 
@@ -120,15 +111,14 @@ class Bomb:
 @pytest.mark.parametrize("suffix", ["npy", "npz"])
 def test_a_pickle_is_never_loaded(tmp_path, suffix):
     path = tmp_path / f"data.{suffix}"
-    path.write_bytes(pickle.dumps(Bomb()))
-    complaint(path)
-    save(path, np.array([[Bomb()]], object)) if suffix == "npy" else save(
-        path, None, X=np.array([[Bomb()]], object), y=ARRAY
-    )
-    assert complaint(path).startswith("holds pickled Python objects, which are never loaded")
+    path.write_bytes(pickle.dumps(FailsWhenUnpickled()))
+    error_message(path)
+    objects = np.array([[FailsWhenUnpickled()]], object)
+    save(path, objects) if suffix == "npy" else save(path, None, X=objects, y=ARRAY)
+    assert error_message(path).startswith("holds pickled Python objects, which are never loaded")
 
 
-def test_npz_with_x_and_y(tmp_path):
+def test_npz_with_X_and_y(tmp_path):
     table = open_table(save(tmp_path / "data.npz", None, X=ARRAY, y=np.array([1, 2])))
     np.testing.assert_array_equal(table.X, ARRAY)
     np.testing.assert_array_equal(table.y, [1.0, 2.0])
@@ -151,17 +141,17 @@ def test_npz_with_x_and_y(tmp_path):
         ({"X": ARRAY, "y": ARRAY[:, 0], "feature_names": np.array(["a"])}, "has 1 feature name for 3 columns of X"),
         (
             {"X_data": [1.0], "X_indices": [7], "X_indptr": [0, 1], "X_shape": [1, 2], "y": [1.0]},
-            "is not a whole .npz file",
+            "is not a complete .npz file",
         ),
     ],
 )
-def test_bad_npz(tmp_path, arrays, expected):
+def test_error_about_a_bad_npz(tmp_path, arrays, expected):
     with pytest.raises(DataError, match=expected):
         open_table(save(tmp_path / "data.npz", None, **arrays))
 
 
 @pytest.mark.parametrize("layout", ["csr", "csc", "coo"])
-def test_scipy_sparse_npz(tmp_path, layout):
+def test_npz_of_scipy_sparse_becomes_csr(tmp_path, layout):
     sparse.save_npz(tmp_path / "data.npz", sparse.coo_array(ARRAY).asformat(layout))
     table = open_table(tmp_path / "data.npz", target=0)
     assert sparse.issparse(table.X)
@@ -172,16 +162,12 @@ def test_scipy_sparse_npz(tmp_path, layout):
 
 
 def save_as(path, table):
-    """The table in the format of the suffix; NumPy's without names."""
-    if path.suffix == ".parquet":
-        parquet.write_table(table, path)
-    elif path.suffix == ".feather":
-        feather.write_feather(table, str(path))
-    elif path.suffix == ".arrow":
-        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
-            writer.write_table(table)
-    else:
-        save(path, np.column_stack(table.columns)) if path.suffix == ".npy" else save(path, None, X=ARRAY, y=ARRAY)
+    """The table in the format of the suffix; without names in .npy, and another table in .npz."""
+    if path.suffix == ".npy":
+        return save(path, np.column_stack(table.columns))
+    if path.suffix == ".npz":
+        return save(path, None, X=ARRAY, y=ARRAY)
+    write_arrow(path, table)
     return path
 
 
@@ -190,7 +176,7 @@ def arrow_path(request, tmp_path):
     return tmp_path / f"data.{request.param}"
 
 
-def test_arrow_types(arrow_path):
+def test_numeric_arrow_types_become_floats(arrow_path):
     columns = {
         "int": pa.array([1, 2], pa.int8()),
         "bool": pa.array([True, False]),
@@ -208,7 +194,7 @@ def test_arrow_types(arrow_path):
 
 
 @pytest.mark.parametrize(("kinds", "dtype"), [(("f4", "f4"), np.float32), (("f4", "f8"), np.float64)])
-def test_float32_is_kept_when_all_is(arrow_path, kinds, dtype):
+def test_X_is_float32_if_all_columns_are(arrow_path, kinds, dtype):
     columns = {name: np.array([1, 2], kind) for name, kind in zip("ab", kinds, strict=True)}
     table = open_table(save_as(arrow_path, pa.table({**columns, "y": [1, 2]})))
     assert (table.X.dtype, table.y.dtype) == (dtype, np.float64)
@@ -225,29 +211,29 @@ def test_float32_is_kept_when_all_is(arrow_path, kinds, dtype):
         ({"a": [True, None], "y": [1, 2]}, "1 missing value, the first in row 2 (counted from 1), column 'a'"),
         (
             {"a": ["1", "x"], "y": [1, 2]},
-            "row 2 (counted from 1), column 'a': 'x' is not a number; mend the cell, or leave",
+            "row 2 (counted from 1), column 'a': 'x' is not a number; fix the value, or leave",
         ),
         (
             {"a": [[1], [2]], "y": [1, 2]},
             "row 1 (counted from 1), column 'a': '[1]' is not a number, and it is a column of",
         ),
         ({"a": pa.nulls(2), "y": [1, 2]}, "column 'a' has no values at all; leave the column out with --drop a"),
-        ({"a": [1, 2], "y": [[1], [2]]}, "column 'y' holds list<"),
+        ({"a": [1, 2], "y": [[1], [2]]}, "column 'y' has list<"),
         ({"a": pa.array([], pa.int8()), "y": pa.array([], pa.int8())}, "has columns but no rows"),
     ],
 )
-def test_bad_columns(arrow_path, columns, expected):
-    assert complaint(save_as(arrow_path, pa.table(columns))).startswith(expected)
+def test_error_about_bad_columns(arrow_path, columns, expected):
+    assert error_message(save_as(arrow_path, pa.table(columns))).startswith(expected)
 
 
-def test_duplicate_names(arrow_path):
+def test_error_about_duplicate_names(arrow_path):
     path = save_as(
         arrow_path, pa.Table.from_arrays([pa.array([1]), pa.array([2]), pa.array([3])], names=["a", "b", "a"])
     )
-    assert complaint(path).startswith("has the column 'a' more than once")
+    assert error_message(path).startswith("has the column 'a' more than once")
 
 
-def test_arrow_stream(tmp_path):
+def test_arrow_stream_format_is_read(tmp_path):
     path = tmp_path / "data.arrow"
     table = pa.table({"a": [1.0, 2.0], "y": [3, 4]})
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:

@@ -1,4 +1,4 @@
-"""svmlight files, compared with scikit-learn's reader."""
+"""The reader of svmlight files: compared with scikit-learn's, and its error messages."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import io
 
 import numpy as np
 import pytest
+from helpers.table_files import error_message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.datasets import dump_svmlight_file, load_svmlight_file
 
 from fastgd.data import open as open_table
-from fastgd.data.readers import svmlight
+from fastgd.data.readers import svmlight_files
 from fastgd.data.writers.write_table import write
 from fastgd.errors import DataError
 
@@ -24,7 +25,7 @@ def read(tmp_path, text: str | bytes, **options):
     return open_table(path, **options)
 
 
-def test_the_format(tmp_path):
+def test_labels_entries_comments_and_blank_lines(tmp_path):
     text = "# a file, caf\xe9\n+1 1:0.5 3:-2e1 # first\r\n\n  -1\t2:+7   \n0.5\n1 4:1\n"
     table = read(tmp_path, text.encode("latin-1"))
     np.testing.assert_array_equal(table.X.toarray(), [[0.5, 0, -20, 0], [0, 7, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1]])
@@ -34,7 +35,7 @@ def test_the_format(tmp_path):
     assert table.target_name == "label"
 
 
-def test_an_index_0_makes_it_count_from_0(tmp_path):
+def test_indices_count_from_0_if_one_is_0(tmp_path):
     table = read(tmp_path, "1 0:5 2:6\n0 1:7\n")
     assert table.feature_names == ("0", "1", "2")
     np.testing.assert_array_equal(table.X.toarray(), [[5, 0, 6], [0, 7, 0]])
@@ -53,10 +54,10 @@ def test_query_ids_are_ignored_with_a_remark(tmp_path):
 
 
 @pytest.mark.parametrize("block", [1, 7, 64])
-def test_blocks_make_no_difference(tmp_path, monkeypatch, block):
+def test_the_size_of_blocks_does_not_matter(tmp_path, monkeypatch, block):
     text = "\n1 1:0.5 3:-2 # one\n\n-1 2:7\n0 4:1 5:2\n# end\n1"
     whole = read(tmp_path, text)
-    monkeypatch.setattr(svmlight, "_BLOCK", block)
+    monkeypatch.setattr(svmlight_files, "_BLOCK", block)
     parts = read(tmp_path, text)
     np.testing.assert_array_equal(parts.X.toarray(), whole.X.toarray())
     np.testing.assert_array_equal(parts.y, whole.y)
@@ -68,11 +69,11 @@ def test_blocks_make_no_difference(tmp_path, monkeypatch, block):
     ("text", "expected"),
     [
         ("", "is empty (0 bytes)"),
-        ("# nothing\n\n", "holds no samples, only blank lines and comments"),
+        ("# nothing\n\n", "has no samples, only blank lines and comments"),
         ("1\n0\n", "has labels but no features"),
-        ("1 1:2\n\n1 1:2 2:x\n", "line 3: in '2:x' the value is not a number; mend it"),
-        ("1 1:2\n1 a:2\n", "line 2: in 'a:2' the index is not a whole number from 0 on"),
-        ("1 1:2\n1 -1:2\n", "line 2: in '-1:2' the index is not a whole number from 0 on"),
+        ("1 1:2\n\n1 1:2 2:x\n", "line 3: in '2:x' the value is not a number; fix it"),
+        ("1 1:2\n1 a:2\n", "line 2: in 'a:2' the index is not an integer of 0 or more"),
+        ("1 1:2\n1 -1:2\n", "line 2: in '-1:2' the index is not an integer of 0 or more"),
         ("1 1:2\n1 9999999999:2\n", "line 2: in '9999999999:2' the index is larger than 2,147,483,646"),
         ("1 1:2 3\n", "line 1: '3' is not of the form index:value"),
         ("1 1:2:3\n", "line 1: '1:2:3' is not of the form index:value"),
@@ -87,17 +88,16 @@ def test_blocks_make_no_difference(tmp_path, monkeypatch, block):
         (b"\x89PNG\r\n\x1a\n\x00", "line 1: the label '\ufffdPNG' is not a number"),
     ],
 )
-def test_bad_files(tmp_path, text, expected):
-    with pytest.raises(DataError) as caught:
-        read(tmp_path, text)
-    assert str(caught.value).startswith(f"{tmp_path / 'data.svm'}: {expected}")
+def test_error_names_the_line_and_token(tmp_path, text, expected):
+    path = tmp_path / "data.svm"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    assert error_message(path).startswith(expected)
 
 
-def test_truncated_gzip(tmp_path):
+def test_error_about_a_truncated_gzip(tmp_path):
     path = tmp_path / "data.svm.gz"
     path.write_bytes(gzip.compress(b"1 1:2\n" * 1000)[:-20])
-    with pytest.raises(DataError, match="ends too early; download or write it again"):
-        open_table(path)
+    assert error_message(path) == "is truncated; download or write it again"
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_truncated_gzip(tmp_path):
         ("134", "1 1:5 2:6 4:7 9:9\n", [5, 0, 7]),
     ],
 )
-def test_the_width_is_the_models(tmp_path, features, text, expected):
+def test_the_table_has_the_columns_of_the_model(tmp_path, features, text, expected):
     options = {"features": list(features), "target": "label", "need_target": False}
     if isinstance(expected, str):
         with pytest.raises(DataError, match=expected):
@@ -123,9 +123,9 @@ def test_the_width_is_the_models(tmp_path, features, text, expected):
     assert table.feature_names == tuple(features)
 
 
-def test_drop_and_target(tmp_path):
+def test_columns_can_be_dropped_but_not_be_targets(tmp_path):
     assert read(tmp_path, "1 1:5 2:6 3:7\n", drop=["2"]).feature_names == ("1", "3")
-    with pytest.raises(DataError, match="has its target apart, 'label'; do not name '1' as the target"):
+    with pytest.raises(DataError, match="stores its target 'label' apart from X; '1' cannot be one"):
         read(tmp_path, "1 1:5\n", target=1)
 
 
@@ -141,7 +141,7 @@ rows = st.lists(
 
 @settings(max_examples=60, deadline=None)
 @given(rows)
-def test_the_same_as_scikit_learn(tmp_path_factory, rows):
+def test_reads_what_scikit_learn_reads(tmp_path_factory, rows):
     path = tmp_path_factory.mktemp("svm") / "data.svm"
     lines = (" ".join([repr(y), *(f"{j + 1}:{value!r}" for j, value in sorted(x.items()))]) for y, x in rows)
     path.write_text("\n".join(lines) + "\n")
@@ -153,9 +153,9 @@ def test_the_same_as_scikit_learn(tmp_path_factory, rows):
     np.testing.assert_array_equal(table.X.data, X.data)
 
 
-def test_scikit_learn_reads_what_is_written_and_the_other_way_round(tmp_path):
+def test_exchange_of_files_with_scikit_learn(tmp_path, rng):
     X = sparse.random(50, 30, density=0.3, random_state=0, format="csr")
-    y = np.random.default_rng(0).normal(size=50)
+    y = rng.normal(size=50)
     write(tmp_path / "ours.svm.gz", X, y)
     X_theirs, y_theirs = load_svmlight_file(str(tmp_path / "ours.svm.gz"), n_features=30)
     np.testing.assert_array_equal(X_theirs.toarray(), X.toarray())

@@ -1,15 +1,20 @@
-"""Built-in data, generated data, tables in memory, and how sources are named."""
+"""Built-in and generated tables, data frames, the names of sources, and pickling of tables."""
 
 from __future__ import annotations
 
+import pickle
+
+import cloudpickle
 import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from helpers.table_files import error_message
 from scipy import sparse
 
-from fastgd.data import BUILTINS, from_frame, generate, to_arrays, to_target
+import fastgd
+from fastgd.data import BUILTINS, generate, to_arrays, to_target
 from fastgd.data import open as open_table
 from fastgd.errors import DataError, OptionError
 
@@ -22,7 +27,7 @@ LOSSES = {"logistic": "logistic", "saddle": "phase_retrieval", "valleys": "phase
 
 
 @pytest.mark.parametrize("name", BUILTINS)
-def test_builtins(name):
+def test_builtin_has_its_shape_loss_and_repr(name):
     table = open_table(name)
     assert table.X.shape == SHAPES[name]
     assert table.X.flags.c_contiguous
@@ -32,36 +37,36 @@ def test_builtins(name):
     assert repr(table).startswith(f"Table({name!r}, {SHAPES[name][0]:,} x ")
 
 
-def test_the_tutorial_is_the_lesson():
+def test_tutorial_has_the_points_of_the_lesson():
     table = open_table("tutorial")
     assert (table.X.tolist(), table.y.tolist()) == ([[1], [2], [3]], [2, 4, 6])
     assert (table.feature_names, table.target_name) == (("x",), "y")
     assert table.defaults == {"loss": "squared", "start": 1.0}
 
 
-def test_diabetes_is_scikit_learns():
+def test_diabetes_equals_scikit_learns():
     from sklearn.datasets import load_diabetes
 
     theirs = load_diabetes(scaled=False)
     table = open_table("diabetes")
-    np.testing.assert_allclose(table.X, theirs.data, rtol=1e-15)  # older versions are a last bit off
+    np.testing.assert_allclose(table.X, theirs.data, rtol=1e-15)  # older versions differ in the last bit
     np.testing.assert_array_equal(table.y, theirs.target)
     assert table.feature_names == tuple(theirs.feature_names)
     assert table.target_name == "progression"
     assert open_table("diabetes", target="bmi", drop=["sex"]).X.shape == (442, 9)
 
 
-def test_columns_of_a_builtin():
+def test_columns_of_a_builtin_can_be_chosen():
     assert open_table("tutorial", features=["x"], target="price", need_target=False).X.shape == (3, 1)
     with pytest.raises(DataError, match="tutorial: has no column 'z' to drop; there is 'x'"):
         open_table("tutorial", drop=["z"])
-    with pytest.raises(DataError, match="tutorial: has its target apart, 'y'; do not name 'x' as the target"):
+    with pytest.raises(DataError, match="tutorial: stores its target 'y' apart from X; 'x' cannot be one"):
         open_table("tutorial", target="x")
     with pytest.raises(DataError, match="diabetes: has no column 'bni' to be the target; did you mean 'bmi'"):
         open_table("diabetes", target="bni")
 
 
-def test_a_file_does_not_shadow_a_builtin(tmp_path, monkeypatch):
+def test_a_builtin_takes_precedence_over_a_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tutorial").write_text("not this")
     assert open_table("tutorial").source == "tutorial"
@@ -75,33 +80,37 @@ def test_a_file_does_not_shadow_a_builtin(tmp_path, monkeypatch):
             f"is neither a file nor a built-in data set ({NAMES}); did you mean 'tutorial'",
         ),
         ("xyzzy", f"is neither a file nor a built-in data set ({NAMES}); name a file with"),
-        ("data.docx", "the suffix '.docx' is not known; it reads .csv .tsv"),
+        ("data.docx", "the suffix '.docx' is not known; use .csv, .tsv"),
         ("data.parquet.gz", "the suffix '.gz' is not known"),
         ("plain", "the suffix '' is not known"),
         ("hoses.csv", "there is no such file; did you mean 'houses.csv'"),
         ("qqq.npz", "there is no such file; check the name and the folder"),
         ("nowhere/data.csv", "there is no folder 'nowhere'; check the path"),
-        ("folder", "is a folder, and folders are not read; name a file in it"),
-        ("folder.csv", "is a folder, and folders are not read; name a file in it"),
+        ("folder", "is a folder; name a file in it"),
+        ("folder.csv", "is a folder; name a file in it"),
     ],
 )
-def test_bad_sources(tmp_path, monkeypatch, name, expected):
+def test_error_about_a_path_suggests_a_name(tmp_path, monkeypatch, name, expected):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "plain").write_text("1,2\n")
     (tmp_path / "houses.csv").write_text("1,2\n")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder.csv").mkdir()
-    with pytest.raises(DataError) as caught:
-        open_table(name)
-    assert str(caught.value).startswith(f"{name}: {expected}")
+    assert error_message(name).startswith(expected)
 
 
-def test_one_string_is_no_list_of_names():
+@pytest.mark.parametrize("source", [3, None, np.eye(2)])
+def test_error_about_a_source_that_is_neither_a_path_nor_a_table(source):
+    with pytest.raises(DataError, match=r"^the table: cannot be read "):
+        open_table(source)
+
+
+def test_error_about_a_string_in_place_of_a_list_of_names():
     with pytest.raises(OptionError, match=r"take a list of names, not one string"):
         open_table("diabetes", drop="age")
 
 
-def test_linear_is_what_it_says():
+def test_generated_linear_target_has_the_noise_asked_for():
     table = generate("linear", 5000, 4, noise=0.5, seed=3)
     A = np.column_stack([np.ones(5000), table.X])
     _, residual, *_ = np.linalg.lstsq(A, table.y, rcond=None)
@@ -112,22 +121,18 @@ def test_linear_is_what_it_says():
     assert np.linalg.lstsq(np.column_stack([np.ones(50), exact.X]), exact.y, rcond=None)[1] < 1e-20
 
 
-def test_logistic_is_what_it_says():
-    weights = np.linalg.lstsq(*_exact_linear(), rcond=None)[0]
+def test_generated_labels_have_the_probabilities_of_a_logistic_model():
+    # The coefficients depend on the seed only, so that a linear table without noise gives them.
+    exact = generate("linear", 50, 2, noise=0.0, seed=5)
+    b, *w = np.linalg.lstsq(np.column_stack([np.ones(50), exact.X]), exact.y, rcond=None)[0]
     table = generate("logistic", 200_000, 2, seed=5)
-    z = table.X @ weights[1:] + weights[0]
-    for some in np.array_split(np.argsort(z), 10):
-        assert table.y[some].mean() == pytest.approx((1 / (1 + np.exp(-z[some]))).mean(), abs=0.02)
+    z = table.X @ w + b
+    for rows in np.array_split(np.argsort(z), 10):
+        assert table.y[rows].mean() == pytest.approx((1 / (1 + np.exp(-z[rows]))).mean(), abs=0.02)
     assert set(np.unique(table.y)) == {0.0, 1.0}
 
 
-def _exact_linear():
-    """The weights depend on the seed alone, so a linear table without noise tells them."""
-    table = generate("linear", 50, 2, noise=0.0, seed=5)
-    return np.column_stack([np.ones(50), table.X]), table.y
-
-
-def test_seeds_and_sizes():
+def test_generated_data_depend_on_the_seed_and_grow_by_rows():
     table = generate("linear", 40_000, 3, seed=1)
     np.testing.assert_array_equal(generate("linear", 40_000, 3, seed=1).X, table.X)
     np.testing.assert_array_equal(generate("logistic", 100, 3, seed=1).X, table.X[:100])
@@ -140,12 +145,12 @@ def test_seeds_and_sizes():
     ("arguments", "options", "expected"),
     [
         (("liner",), {}, "unknown kind of data 'liner'; did you mean 'linear'"),
-        (("linear", 0, 3), {}, "0 samples x 3 features make no table"),
-        (("linear",), {"noise": -1.0}, "noise=-1.0 makes no sense; take 0 or more"),
-        (("linear",), {"dtype": "int8"}, "dtype='int8' is not known; take float64 or float32"),
+        (("linear", 0, 3), {}, "a table needs 1 or more samples and features, not 0 x 3"),
+        (("linear",), {"noise": -1.0}, "noise must be finite and 0 or more, not -1.0"),
+        (("linear",), {"dtype": "int8"}, "dtype must be float64 or float32, not 'int8'"),
     ],
 )
-def test_bad_arguments_to_generate(arguments, options, expected):
+def test_error_about_an_argument_of_generate(arguments, options, expected):
     with pytest.raises(OptionError, match=expected):
         generate(*arguments, **options)
 
@@ -159,19 +164,24 @@ def frame(request):
     return FRAMES[request.param]
 
 
-def test_frames_are_arrays(frame):
+def test_a_frame_becomes_an_array_and_names(frame):
     X, names = to_arrays(frame(COLUMNS))
     np.testing.assert_array_equal(X, [[1, 1, 4], [2, 0, 5], [3, 1, 6]])
     assert (X.dtype, X.flags.c_contiguous, names) == (np.float64, True, ("a", "b", "c"))
     assert to_arrays(frame({"a": np.ones(2, np.float32)}))[0].dtype == np.float32
 
 
-def test_a_frame_with_its_target(frame):
-    table = from_frame(frame({**COLUMNS, "kind": ["u", "v", "u"]}), drop=["b"])
+def test_a_frame_becomes_a_table(frame):
+    table = open_table(frame({**COLUMNS, "kind": ["u", "v", "u"]}), drop=["b"])
     assert (table.feature_names, table.target_name) == (("a", "c"), "kind")
     assert table.y.tolist() == ["u", "v", "u"]
-    table = from_frame(frame(COLUMNS), target="a", features=["c", "b"])
+    table = open_table(frame(COLUMNS), target="a", features=["c", "b"])
     np.testing.assert_array_equal(table.X, [[4, 1], [5, 0], [6, 1]])
+
+
+def test_a_pandas_frame_without_the_arrow_protocol_becomes_a_table(monkeypatch):
+    monkeypatch.delattr(pd.DataFrame, "__arrow_c_stream__", raising=False)
+    assert open_table(pd.DataFrame(COLUMNS)).X.tolist() == [[1, 1], [2, 0], [3, 1]]
 
 
 @pytest.mark.parametrize(
@@ -183,7 +193,7 @@ def test_a_frame_with_its_target(frame):
         ),
         (
             {"a": ["1", "x"]},
-            "row 2 (counted from 1), column 'a': 'x' is not a number; mend the cell, or leave the column",
+            "row 2 (counted from 1), column 'a': 'x' is not a number; fix the value, or leave the column",
         ),
         (
             {"a": ["x", "y"]},
@@ -197,20 +207,20 @@ def test_a_frame_with_its_target(frame):
         ({"a": np.ones(0)}, "has 0 rows and 1 column; give it some"),
     ],
 )
-def test_bad_frames(frame, columns, expected):
+def test_error_about_a_frame_names_the_row_and_column(frame, columns, expected):
     with pytest.raises(DataError) as caught:
         to_arrays(frame(columns))
     assert str(caught.value).startswith(f"the table: {expected}")
-    assert "--drop" not in str(caught.value)
+    assert "drop=" not in str(caught.value)
 
 
-def test_a_pandas_index_is_no_feature():
+def test_a_pandas_index_is_not_a_feature():
     shuffled = pd.DataFrame(COLUMNS).iloc[[2, 0]]
     assert to_arrays(shuffled)[1] == ("a", "b", "c")
     assert to_arrays(pd.DataFrame(COLUMNS).set_index("a"))[1] == ("b", "c")
 
 
-def test_pandas_categories_and_nullable_columns():
+def test_pandas_categories_and_nullable_columns_become_numbers():
     data = pd.DataFrame({"a": pd.Categorical([3, 5]), "b": pd.array([1, 2], "Int64")})
     X, names = to_arrays(data)
     np.testing.assert_array_equal(X, [[3, 1], [5, 2]])
@@ -221,13 +231,13 @@ def test_pandas_categories_and_nullable_columns():
 @pytest.mark.parametrize(
     "data", [pd.DataFrame({"a": [1, "x", [2]]}), pd.DataFrame(np.ones((2, 2)), columns=["a", "a"])]
 )
-def test_odd_pandas_frames_are_one_sentence(data):
+def test_error_about_a_frame_that_arrow_cannot_convert(data):
     with pytest.raises(DataError, match=r"^the table: cannot be read") as caught:
         to_arrays(data)
     assert "\n" not in str(caught.value)
 
 
-def test_arrays_pass_through():
+def test_arrays_are_returned_unchanged_and_sparse_becomes_csr():
     array = np.ones((2, 2), order="F")
     assert to_arrays(array)[0] is array
     assert to_arrays(array)[1] is None
@@ -252,7 +262,7 @@ def test_arrays_pass_through():
         [1, 0, 2],
     ],
 )
-def test_targets_of_numbers(series):
+def test_numbers_become_a_float64_target(series):
     y = to_target(series)
     assert y.dtype == np.float64
     assert y.tolist() == [1, 0, 2]
@@ -272,7 +282,7 @@ def test_targets_of_numbers(series):
         ["u", "v"],
     ],
 )
-def test_targets_of_labels(series):
+def test_words_become_a_target_of_labels(series):
     y = to_target(series)
     assert y.dtype.kind == "U"
     assert y.tolist() == ["u", "v"]
@@ -287,6 +297,30 @@ def test_targets_of_labels(series):
         (pd.DataFrame({"a": [1], "b": [2]}), "y: has 2 columns; give the one that is the target"),
     ],
 )
-def test_bad_targets(series, expected):
+def test_error_about_a_target(series, expected):
     with pytest.raises(DataError, match=expected):
         to_target(series)
+
+
+# --- Pickling ---------------------------------------------------------------------------------------------------------
+
+TABLES = {
+    "built-in": lambda: open_table("tutorial"),
+    "file, with remarks": lambda: open_table("diabetes", weight="age", offset="bmi"),
+    "labels": lambda: open_table(pd.DataFrame({"a": [1.0, 2.0], "kind": ["u", "v"]})),
+    "sparse, without target": lambda: fastgd.Table(sparse.csr_array(np.eye(3)), None, ("a", "b", "c"), None, "here"),
+}
+
+
+@pytest.mark.parametrize("pickler", [pickle, cloudpickle])
+@pytest.mark.parametrize("kind", TABLES)
+def test_a_table_can_be_pickled(kind, pickler):
+    table = TABLES[kind]()
+    again = pickle.loads(pickler.dumps(table))
+    assert type(again) is fastgd.Table
+    dense, again_dense = (each.X.toarray() if sparse.issparse(each.X) else each.X for each in (table, again))
+    assert (again_dense.tobytes(), again_dense.dtype, repr(again)) == (dense.tobytes(), dense.dtype, repr(table))
+    for name in ("y", "sample_weight", "offset"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(table, name))
+    for name in ("feature_names", "target_name", "source", "defaults", "remarks", "offset_name"):
+        assert getattr(again, name) == getattr(table, name)

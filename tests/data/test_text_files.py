@@ -1,4 +1,4 @@
-"""Text tables: .csv and .tsv, what is read from them and what is said about bad ones."""
+"""The reader of .csv and .tsv files, and its error messages."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import re
 
 import numpy as np
 import pytest
+from helpers.table_files import error_message
 
 from fastgd.data import open as open_table
-from fastgd.errors import DataError
 
 
 @pytest.fixture
-def table(tmp_path):
-    """Write text or bytes to a file and return its path."""
+def text_file(tmp_path):
+    """A function that writes text or bytes to a file, compressed for .gz, and returns its path."""
 
     def write(content: str | bytes, name: str = "data.csv"):
         content = content.encode() if isinstance(content, str) else content
@@ -23,16 +23,6 @@ def table(tmp_path):
         return path
 
     return write
-
-
-def complaint(path, **options) -> str:
-    """The message about a file, which must start with its path and be one line."""
-    with pytest.raises(DataError) as caught:
-        open_table(path, **options)
-    message = str(caught.value)
-    assert message.startswith(f"{path}: ")
-    assert "\n" not in message
-    return message.removeprefix(f"{path}: ")
 
 
 X_EXPECTED = [[1.0, 2.5], [3.0, -4.0]]
@@ -52,9 +42,9 @@ X_EXPECTED = [[1.0, 2.5], [3.0, -4.0]]
     ids=["plain", "crlf", "no last line end", "bom", "quotes and blanks", "blank lines", "line end in the header"],
 )
 @pytest.mark.parametrize("name", ["data.csv", "data.tsv", "data.csv.gz", "data.tsv.gz"])
-def test_text_is_read(table, content, name):
+def test_forms_of_text_are_read(text_file, content, name):
     content = content.replace(",", "\t") if ".tsv" in name else content
-    read = open_table(table(content, name))
+    read = open_table(text_file(content, name))
     np.testing.assert_array_equal(read.X, X_EXPECTED)
     np.testing.assert_array_equal(read.y, [7.0, 8.0])
     assert read.X.dtype == read.y.dtype == np.float64
@@ -63,23 +53,23 @@ def test_text_is_read(table, content, name):
     assert read.target_name == "y"
 
 
-def test_without_header_columns_go_by_index(table):
-    read = open_table(table("1,2,3\n4,,6\n".replace(",,", ",5,")), target=0)
+def test_columns_without_header_are_named_by_index(text_file):
+    read = open_table(text_file("1,2,3\n4,,6\n".replace(",,", ",5,")), target=0)
     assert read.feature_names == ("1", "2")
     assert read.target_name == "0"
     np.testing.assert_array_equal(read.X, [[2, 3], [5, 6]])
 
 
-def test_an_empty_field_is_no_header(table):
-    assert "line 1, column '1'" in complaint(table("1,,3\n4,5,6\n"))
+def test_an_empty_field_does_not_make_a_header(text_file):
+    assert "line 1, column '1'" in error_message(text_file("1,,3\n4,5,6\n"))
 
 
-def test_a_bom_before_numbers_is_no_header(table):
-    assert open_table(table("\ufeff1,2\n3,4\n")).X.shape == (2, 1)
+def test_a_byte_order_mark_does_not_make_a_header(text_file):
+    assert open_table(text_file("\ufeff1,2\n3,4\n")).X.shape == (2, 1)
 
 
-def test_booleans_are_0_and_1(table):
-    read = open_table(table("a,b,y\nTrue,true,1\nFalse,false,0\n"))
+def test_booleans_become_0_and_1(text_file):
+    read = open_table(text_file("a,b,y\nTrue,true,1\nFalse,false,0\n"))
     np.testing.assert_array_equal(read.X, [[1, 1], [0, 0]])
 
 
@@ -92,51 +82,51 @@ def test_booleans_are_0_and_1(table):
         ("a,b,price", "price", "the target is the last column, 'price'"),
     ],
 )
-def test_default_target(table, header, name, remark):
-    read = open_table(table(f"{header}\n1,2,3\n4,5,6\n"))
+def test_default_target_and_its_remark(text_file, header, name, remark):
+    read = open_table(text_file(f"{header}\n1,2,3\n4,5,6\n"))
     assert read.target_name == name
     assert read.remarks == (remark,)
 
 
 @pytest.mark.parametrize("target", ["a", 0, "0", -3, "-3"])
-def test_target_by_name_or_index(table, target):
-    read = open_table(table("a,b,c\n1,2,3\n4,5,6\n"), target=target)
+def test_target_by_name_or_index(text_file, target):
+    read = open_table(text_file("a,b,c\n1,2,3\n4,5,6\n"), target=target)
     assert (read.target_name, read.feature_names) == ("a", ("b", "c"))
     np.testing.assert_array_equal(read.y, [1, 4])
 
 
-def test_a_name_goes_before_an_index(table):
-    assert open_table(table("a,b,0\n1,2,3\n4,5,6\n"), target="0").target_name == "0"
+def test_a_name_takes_precedence_over_an_index(text_file):
+    assert open_table(text_file("a,b,0\n1,2,3\n4,5,6\n"), target="0").target_name == "0"
 
 
-def test_labels_are_words(table):
-    read = open_table(table("a,kind\n1, cat\n2,dog \n3,cat\n"))
+def test_words_in_the_target_become_labels(text_file):
+    read = open_table(text_file("a,kind\n1, cat\n2,dog \n3,cat\n"))
     assert read.y.dtype.kind == "U"
     assert read.y.tolist() == ["cat", "dog", "cat"]
 
 
-def test_drop(table):
-    read = open_table(table("a,b,c\n1,x,3\n4,y,6\n"), drop=["b"])
+def test_dropped_columns_are_not_features(text_file):
+    read = open_table(text_file("a,b,c\n1,x,3\n4,y,6\n"), drop=["b"])
     assert read.feature_names == ("a",)
 
 
-def test_a_nameless_column_and_a_doubtful_header_are_remarked(table):
-    read = open_table(table(",a,y\n0,1,2\n1,3,4\n"))
+def test_remarks_about_a_column_without_name_and_a_doubtful_header(text_file):
+    read = open_table(text_file(",a,y\n0,1,2\n1,3,4\n"))
     assert read.feature_names == ("0", "a")
-    assert "the column without a name is called '0'" in read.remarks
-    read = open_table(table("5.1,3.5,setosa\n1,2,3\n"))
+    assert "the column without a name is named '0'" in read.remarks
+    read = open_table(text_file("5.1,3.5,setosa\n1,2,3\n"))
     assert "line 1 is taken as the header, though 2 of its 3 fields are numbers" in read.remarks
 
 
-def test_a_row_may_be_longer_than_a_block(table):
+def test_a_row_can_be_longer_than_a_block_of_pyarrow(text_file):
     n = 12_000  # of 100 bytes each, where pyarrow takes a MiB at a time
     row = ",".join(["0." + "1234567890" * 10] * n)
-    assert open_table(table(f"{row}\n{row}\n")).X.shape == (2, n - 1)
+    assert open_table(text_file(f"{row}\n{row}\n")).X.shape == (2, n - 1)
 
 
 BAD = {
     "empty": ("", "is empty (0 bytes); write it again"),
-    "blank": ("\n  \n\n", "holds only blank lines; write it again"),
+    "blank": ("\n  \n\n", "has only blank lines; write it again"),
     "header only": ("a,b\n", "has a header but no rows; write it again"),
     "duplicate": ("a,b,a\n1,2,3\n", "the header has 'a' more than once; rename"),
     "tabs": ("a\tb\n1\t2\n", "has only one column, but tabs in its first line; if they separate fields, name it .tsv"),
@@ -150,23 +140,23 @@ BAD = {
         + "...' has 399 characters; look for a quote that is not closed",
     ),
     "one column": ("a\n1\n", "no column is left for the features"),
-    "short row": ("a,b,c\n1,2,3\n\n4,5\n", "line 4 has 2 fields where the header has 3; mend the line"),
-    "long row": ("1,2\n3,4\n5,6,7\n", "line 3 has 3 fields where the first line has 2; mend the line"),
+    "short row": ("a,b,c\n1,2,3\n\n4,5\n", "line 4 has 2 fields where the header has 3; fix the line"),
+    "long row": ("1,2\n3,4\n5,6,7\n", "line 3 has 3 fields where the first line has 2; fix the line"),
     "long header": ("a,b,c,d\n1,2,3\n4,5,6\n", "line 2 has 3 fields where the header has 4"),
     "word": (
         "age,y\n1,2\n\nabc,4\n5,6\n",
-        "line 4, column 'age': 'abc' is not a number; mend the cell, or leave the column out with --drop age",
+        "line 4, column 'age': 'abc' is not a number; fix the value, or leave the column out with --drop age",
     ),
     "word after a quoted line end": ('n,age,y\n"1\n",1,2\n2,abc,4\n', "line 4, column 'age': 'abc'"),
-    "several words": ("age,y\n1,2\n?,4\n-,6\n", "line 3, column 'age': '?' is not a number; mend the 2 such cells, or"),
-    "decimal comma": ('a,y\n"1,5",2\n2,3\n', "line 2, column 'a': '1,5' is not a number; mend the cell"),
+    "several words": ("age,y\n1,2\n?,4\n-,6\n", "line 3, column 'age': '?' is not a number; fix the 2 such values, or"),
+    "decimal comma": ('a,y\n"1,5",2\n2,3\n', "line 2, column 'a': '1,5' is not a number; fix the value"),
     "column of words": (
         "sex,age,y\nmale,1,2\nfemale,3,4\n",
-        "line 2, column 'sex': 'male' is not a number, and it is a column of words; leave it out with --drop sex",
+        "line 2, column 'sex': 'male' is not a number, and it is a column of words; leave it out with drop=['sex']",
     ),
     "columns of words": (
         "a,b,my day,y\n,x,2020-01-01,1\nu,v,2020-01-02,2\n",
-        "line 3, column 'a': 'u' is not a number, and 3 columns hold words or dates throughout; "
+        "line 3, column 'a': 'u' is not a number, and 3 columns have only words or dates; "
         'leave the columns out with --drop "a,b,my day"',
     ),
     "dates": (
@@ -175,7 +165,7 @@ BAD = {
     ),
     "missing": (
         "a,b,y\n1,2,3\n4,,6\n, ,9\n",
-        "3 missing values, the first in line 3, column 'b' (2 columns have some); "
+        "3 missing values, the first in line 3, column 'b' (in 2 columns); "
         "fill them in, or leave the columns out with --drop a,b",
     ),
     "one missing": (
@@ -185,7 +175,7 @@ BAD = {
     "nan": ("a,b,y\n1,2,3\n4, nan ,6\n", "1 missing value, the first in line 3, column 'b'"),
     "nothing in a column": (
         "a,b,y\n1,,3\n4,,6\n",
-        "column 'b' has no values at all; leave the column out with --drop b",
+        "column 'b' has no values at all; leave the column out with drop=['b']",
     ),
     "infinite": ("a,b,y\n1,2,3\n4,-inf,6\n", "1 infinite value, the first in line 3, column 'b'; replace them, or"),
     "overflow": ("a,b,y\n1,2,3\n4,1e999,6\n", "1 infinite value, the first in line 3, column 'b'"),
@@ -207,13 +197,13 @@ BAD = {
 
 
 @pytest.mark.parametrize(("content", "expected"), BAD.values(), ids=BAD.keys())
-def test_bad_text(table, content, expected):
-    assert complaint(table(content)).startswith(expected)
+def test_error_names_the_line_and_column(text_file, content, expected):
+    assert error_message(text_file(content)).startswith(expected)
 
 
-def test_the_line_is_right_in_a_compressed_file_too(table):
-    path = table("\n\na,y\n" + "1,2\n" * 1000 + "x,3\n", "data.csv.gz")
-    assert complaint(path).startswith("line 1,004, column 'a': 'x'")
+def test_error_names_the_line_of_a_compressed_file(text_file):
+    path = text_file("\n\na,y\n" + "1,2\n" * 1000 + "x,3\n", "data.csv.gz")
+    assert error_message(path).startswith("line 1,004, column 'a': 'x'")
 
 
 @pytest.mark.parametrize(
@@ -225,31 +215,31 @@ def test_the_line_is_right_in_a_compressed_file_too(table):
         ({"drop": ["wieght"]}, "has no column 'wieght' to drop; did you mean 'Weight' or 'height'?"),
         ({"drop": ["age"], "target": "age"}, "column 'age' is both the target and to be dropped"),
         ({"drop": ["age", "height", "price"]}, "no column is left for the features"),
-        ({"features": ["age", "u", "v"]}, "2 of the model's 3 columns are not there: 'u' and 'v'; add what is missing"),
+        ({"features": ["age", "u", "v"]}, "2 of the model's 3 columns are missing: 'u' and 'v'; add what is missing"),
         ({"features": ["age"], "target": "age"}, "column 'age' is both the target and one of the model's features"),
     ],
 )
-def test_bad_choice_of_columns(table, options, expected):
-    path = table("age,height,price,Weight\n1,2,3,4\n5,6,7,8\n")
-    assert complaint(path, **options).startswith(expected)
+def test_error_about_the_choice_of_columns(text_file, options, expected):
+    path = text_file("age,height,price,Weight\n1,2,3,4\n5,6,7,8\n")
+    assert error_message(path, **options).startswith(expected)
 
 
-def test_features_by_name_whatever_the_order(table):
-    path = table("c,extra,y,a\n1,word,3,4\n5,word,7,8\n")
+def test_features_are_found_by_name_in_any_order(text_file):
+    path = text_file("c,extra,y,a\n1,word,3,4\n5,word,7,8\n")
     read = open_table(path, features=["a", "c"], target="y")
     np.testing.assert_array_equal(read.X, [[4, 1], [8, 5]])
     np.testing.assert_array_equal(read.y, [3, 7])
     assert read.feature_names == ("a", "c")
 
 
-def test_to_predict_the_target_may_be_missing_or_have_gaps(table):
+def test_prediction_needs_no_target_and_ignores_an_incomplete_one(text_file):
     options = {"features": ["a"], "target": "y", "need_target": False}
-    read = open_table(table("a,b\n1,2\n3,4\n"), **options)
+    read = open_table(text_file("a,b\n1,2\n3,4\n"), **options)
     assert (read.y, read.target_name) == (None, None)
-    read = open_table(table("a,y\n1,2\n3,\n"), **options)
+    read = open_table(text_file("a,y\n1,2\n3,\n"), **options)
     assert read.y is None
     assert "the target 'y' has missing values and is not used" in read.remarks
-    assert open_table(table("a,y\n1,2\n3,4\n"), **options).y.tolist() == [2, 4]
+    assert open_table(text_file("a,y\n1,2\n3,4\n"), **options).y.tolist() == [2, 4]
 
 
 @pytest.mark.parametrize(
@@ -264,28 +254,27 @@ def test_to_predict_the_target_may_be_missing_or_have_gaps(table):
         ("0,1,9,3,4", "134", "0", False, [1, 3, 4]),
         ("1,3,4", "134", "0", False, [1, 3, 4]),
         ("0,1,3,4", "134", "0", True, [1, 3, 4]),
-        ("0,1,2,3,4", "123", "0", False, "has 4 features, but the model was fitted with 3; drop what is too much"),
+        ("0,1,2,3,4", "123", "0", False, "has 4 features, but the model was fitted with 3; drop the others"),
         ("0,1", "123", "0", False, "has 1 feature, but the model was fitted with 3; add what is missing"),
         ("1,2,3,0", ["a", "b", "c"], "y", False, "has 4 features, but the model was fitted with 3"),
         ("1,9,3,4", "134", "0", False, "has 4 features, but the model was fitted with 3"),
     ],
 )
-def test_features_of_a_table_without_header(table, row, features, target, need_target, expected):
-    path = table(f"{row}\n{row}\n")
+def test_features_of_a_model_in_a_table_without_header(text_file, row, features, target, need_target, expected):
+    path = text_file(f"{row}\n{row}\n")
     options = {"features": list(features), "target": target, "need_target": need_target}
     if isinstance(expected, str):
-        assert complaint(path, **options).startswith(expected)
+        assert error_message(path, **options).startswith(expected)
         return
     read = open_table(path, **options)
     np.testing.assert_array_equal(read.X, [expected] * 2)
     assert read.feature_names == tuple(features)
 
 
-def test_damaged_compression(table, tmp_path):
-    rng = np.random.default_rng(0)
+def test_error_about_damaged_compression(text_file, rng):
     text = "a,y\n" + "".join(f"{u},{v}\n" for u, v in rng.normal(size=(5000, 2)))
-    path = table(text, "data.csv.gz")
+    path = text_file(text, "data.csv.gz")
     path.write_bytes(path.read_bytes()[:-5000])
-    assert re.search("cut short or damaged|ends too early", complaint(path))
+    assert re.search("is truncated", error_message(path))
     path.write_bytes(b"a,y\n1,2\n")
-    assert complaint(path).startswith("is not a gzip file, whatever its name says")
+    assert error_message(path).startswith("is not a gzip file, despite its name; rename it or compress it again")

@@ -1,4 +1,4 @@
-"""What is written is read back the same, and a file is there whole or not at all."""
+"""The writers: what they write reads back the same, and a failed write leaves the old file."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 from scipy import sparse
 
 from fastgd.data import open as open_table
-from fastgd.data.writers.whole_files import replacing
-from fastgd.data.writers.write_table import check_writable, write, write_columns, write_whole
+from fastgd.data.writers.atomic_files import atomic_file
+from fastgd.data.writers.write_table import check_writable, write, write_atomically, write_columns
 from fastgd.errors import DataError
 
 TEXT = [".csv", ".tsv", ".svm", ".svmlight", ".libsvm", ".csv.gz", ".tsv.gz", ".svm.gz"]
@@ -21,15 +21,15 @@ BINARY = [".parquet", ".feather", ".arrow", ".npy", ".npz"]
 NAMES = ("age", "price, in $", 'the "best"')
 
 
-def numbers(n: int = 200, d: int = 3):
-    rng = np.random.default_rng(0)
-    X = rng.standard_normal((n, d)) * 10.0 ** rng.integers(-200, 200, (n, d))
-    return X, rng.standard_normal(n)
+@pytest.fixture
+def numbers(rng):
+    """X and y of 200 rows with magnitudes from 1e-200 to 1e200."""
+    return rng.standard_normal((200, 3)) * 10.0 ** rng.integers(-200, 200, (200, 3)), rng.standard_normal(200)
 
 
 @pytest.mark.parametrize("suffix", TEXT + BINARY)
-def test_round_trip(tmp_path, suffix):
-    X, y = numbers()
+def test_numbers_are_read_back_exactly(tmp_path, suffix, numbers):
+    X, y = numbers
     path = tmp_path / f"data{suffix}"
     write(path, X, y, NAMES)
     table = open_table(path)
@@ -42,7 +42,7 @@ def test_round_trip(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".feather", ".arrow", ".npy", ".npz"])
-def test_float32_round_trip(tmp_path, suffix):
+def test_float32_is_read_back_as_float32(tmp_path, suffix):
     X = np.array([[0.1, 0.2], [0.3, 0.4]], np.float32)
     path = tmp_path / f"data{suffix}"
     write(path, X, np.array([1, 2], np.float32))
@@ -52,7 +52,7 @@ def test_float32_round_trip(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".npz", ".svm", ".parquet"])
-def test_sparse_round_trip(tmp_path, suffix):
+def test_sparse_X_is_read_back_exactly(tmp_path, suffix):
     X = sparse.random(40, 9, density=0.4, random_state=0, format="csr")
     write(tmp_path / f"data{suffix}", X, np.arange(40.0))
     table = open_table(tmp_path / f"data{suffix}")
@@ -61,31 +61,31 @@ def test_sparse_round_trip(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv.gz", ".parquet", ".feather", ".arrow", ".npz"])
-def test_labels_round_trip(tmp_path, suffix):
+def test_labels_are_read_back_exactly(tmp_path, suffix):
     labels = np.array(["cat", "d,og", 'a "fox"', "été"])
     write(tmp_path / f"data{suffix}", np.eye(4), labels, target_name="y")
     assert open_table(tmp_path / f"data{suffix}").y.tolist() == labels.tolist()
 
 
-def test_without_target(tmp_path):
+def test_a_table_without_target_is_written(tmp_path):
     write(tmp_path / "data.csv", np.eye(2), names=["a", "b"])
     assert (tmp_path / "data.csv").read_text() == "a,b\n1,0\n0,1\n"
 
 
-def test_many_rows_are_written_in_blocks(tmp_path, monkeypatch):
+def test_blocks_of_rows_are_all_written(tmp_path, monkeypatch, numbers):
     import fastgd.data.writers.write_table as module
     from fastgd.data.writers import write_svmlight
 
     monkeypatch.setattr(module, "_ROWS", 7)
     monkeypatch.setattr(write_svmlight, "_ENTRIES", 10)
-    X, y = numbers()
+    X, y = numbers
     for name in ("data.csv", "data.svm"):
         write(tmp_path / name, X, y)
         np.testing.assert_array_equal(open_table(tmp_path / name).y, y)
 
 
-def test_the_same_table_gives_the_same_bytes(tmp_path):
-    X, y = numbers()
+def test_equal_tables_give_equal_bytes(tmp_path, numbers):
+    X, y = numbers
     for name in ("a.csv.gz", "b.csv.gz"):
         write(tmp_path / name, X, y)
     assert (tmp_path / "a.csv.gz").read_bytes() == (tmp_path / "b.csv.gz").read_bytes()
@@ -97,19 +97,19 @@ def test_the_same_table_gives_the_same_bytes(tmp_path):
         (
             "data.svm",
             {"y": np.array(["u", "v"])},
-            ".svm holds no labels of words; write .csv, .parquet or .npz instead",
+            ".svm cannot hold labels in words; write .csv, .parquet or .npz instead",
         ),
-        ("data.npy", {"y": np.array(["u", "v"])}, ".npy holds no labels of words"),
+        ("data.npy", {"y": np.array(["u", "v"])}, ".npy cannot hold labels in words"),
         ("data.csv", {"y": np.ones(3)}, r"y has shape \(3,\) for 2 rows of X"),
         ("data.csv", {"names": ["a"]}, "1 name for 2 features; give one for each"),
         ("data.csv", {"y": np.ones(2), "names": ["x", "y"]}, "'y' is both the target and a feature"),
-        ("data.xls", {}, "the suffix '.xls' is not known; it writes .csv"),
+        ("data.xls", {}, "the suffix '.xls' is not known; use .csv"),
         ("data.npy.gz", {}, "the suffix '.gz' is not known"),
         ("data", {}, "there is no suffix to tell the format"),
         ("nowhere/data.csv", {}, r"there is no folder '.*nowhere'; make it first"),
     ],
 )
-def test_what_cannot_be_written(tmp_path, name, arguments, expected):
+def test_error_about_a_table_or_path_that_cannot_be_written(tmp_path, name, arguments, expected):
     with pytest.raises(DataError, match=expected):
         write(tmp_path / name, np.eye(2), **arguments)
     assert list(tmp_path.iterdir()) == []
@@ -120,7 +120,7 @@ def columns():
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".csv.gz", ".parquet", ".feather", ".arrow"])
-def test_write_columns(tmp_path, suffix):
+def test_columns_are_read_back_exactly(tmp_path, suffix):
     path = tmp_path / f"trace{suffix}"
     write_columns(path, columns())
     if suffix == ".csv":
@@ -132,7 +132,7 @@ def test_write_columns(tmp_path, suffix):
     np.testing.assert_array_equal(table.y, [0.1, 1e-9])
 
 
-def test_write_columns_as_npy(tmp_path):
+def test_columns_in_npy_are_a_structured_or_a_plain_array(tmp_path):
     write_columns(tmp_path / "trace.npy", columns())
     rows = np.load(tmp_path / "trace.npy", allow_pickle=False)
     assert rows.dtype.names == ("epoch", "loss", "note")
@@ -141,27 +141,27 @@ def test_write_columns_as_npy(tmp_path):
     np.testing.assert_array_equal(np.load(tmp_path / "one.npy"), [0, 1, 2])
 
 
-def test_a_failure_leaves_what_was_there(tmp_path):
+def test_a_failed_write_leaves_the_old_file(tmp_path):
     path = tmp_path / "data.csv"
-    path.write_text("precious")
+    path.write_text("old")
     with pytest.raises(pa.ArrowInvalid):
         write_columns(path, {"a": np.arange(3), "b": np.arange(2)})
-    with pytest.raises(TypeError), replacing(path) as file:
+    with pytest.raises(TypeError), atomic_file(path) as file:
         file.writelines([b"half of", "it"])
-    assert path.read_text() == "precious"
+    assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_full_disk_is_one_sentence(tmp_path):
+def test_error_about_a_full_disk(tmp_path):
     path = tmp_path / "data.csv"
     expected = r"data\.csv: cannot be written \(No space left on device\); nothing was changed"
-    with pytest.raises(DataError, match=expected), replacing(path):
+    with pytest.raises(DataError, match=expected), atomic_file(path):
         raise OSError(28, "No space left on device")
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights there")
-def test_a_link_stays_a_link(tmp_path):
+def test_a_symbolic_link_stays_a_link(tmp_path):
     (tmp_path / "real.csv").write_text("old")
     (tmp_path / "link.csv").symlink_to(tmp_path / "real.csv")
     write(tmp_path / "link.csv", np.eye(1), names=["a"])
@@ -169,29 +169,29 @@ def test_a_link_stays_a_link(tmp_path):
     assert (tmp_path / "real.csv").read_text() == "a\n1\n"
 
 
-def test_write_whole_takes_any_suffix(tmp_path):
+def test_write_atomically_takes_any_suffix(tmp_path):
     for name in ("model.fastgd", "plain.gz"):
-        write_whole(tmp_path / name, b"bytes")
+        write_atomically(tmp_path / name, b"bytes")
         assert (tmp_path / name).read_bytes() == b"bytes"
 
 
-def test_check_writable(tmp_path, monkeypatch):
+def test_check_writable_names_the_obstacle(tmp_path, monkeypatch):
     check_writable(tmp_path / "data.anything")
     check_writable("data.csv", (".csv",))
     with pytest.raises(DataError, match="is a folder; name a file in it"):
         check_writable(tmp_path)
     with pytest.raises(DataError, match=r"there is no folder '.*nowhere'; make it first"):
         check_writable(tmp_path / "nowhere" / "data.csv")
-    with pytest.raises(DataError, match=r"the suffix '\.txt' is not known; it writes \.csv, and \.csv with \.gz"):
+    with pytest.raises(DataError, match=r"the suffix '\.txt' is not known; use \.csv \(text also with \.gz\)"):
         check_writable(tmp_path / "data.txt", (".csv",))
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    with pytest.raises(DataError, match="may not be written; choose another or change its permissions"):
+    with pytest.raises(DataError, match="is not writable; choose another or change its permissions"):
         check_writable(tmp_path / "data.csv")
 
 
-def test_the_names_import_nothing_heavy():
+def test_listing_the_builtins_imports_no_heavy_package():
     code = (
-        "import sys, fastgd.data.names, fastgd.data; list(fastgd.data.BUILTINS);"
+        "import sys, fastgd.data.file_formats, fastgd.data; list(fastgd.data.BUILTINS);"
         "heavy = {'numpy', 'pyarrow', 'scipy', 'numba'} & set(sys.modules); assert not heavy, heavy;"
         "fastgd.data.open; heavy = {'pandas', 'polars', 'sklearn', 'numba'} & set(sys.modules); assert not heavy, heavy"
     )

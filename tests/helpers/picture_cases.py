@@ -1,4 +1,4 @@
-"""Hand-made runs for the tests of pictures, and what a file that holds a picture is."""
+"""Hand-made runs for the tests of plots, and checks of figures and image files."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import numpy as np
+from fastgd.training.watch import STEP_FIELDS, TRACE_DTYPE, UNDER_WAY_DTYPE
 from PIL import Image
 
+import fastgd.fitting  # noqa: F401  # fastgd.training cannot be imported before fastgd.solvers
 from fastgd import DivergedError, Result
 from fastgd.losses import LOSSES
-from fastgd.training.watch import STEP_FIELDS, TRACE_DTYPE, UNDER_WAY_DTYPE
 
 NAN = float("nan")
 
 
 def result(objective, running=None, norms=NAN, **changes):
-    """A run whose trace has these numbers; each epoch took half a second, and one and a quarter passes."""
+    """A `Result` whose trace has these values; each epoch took half a second and 1.25 passes."""
     n = len(objective)
     trace = np.zeros(n, TRACE_DTYPE)
     trace["epoch"] = np.arange(n)
@@ -34,26 +35,26 @@ def result(objective, running=None, norms=NAN, **changes):
 
 
 def steps(losses, epoch):
-    """The updates of a run, for ``steps``."""
+    """`Result.steps` with these losses and epochs."""
     rows = np.zeros(len(losses), [*STEP_FIELDS, ("gradient", np.float64, (2,)), ("weights", np.float64, (2,))])
     rows["step"], rows["epoch"], rows["loss"] = np.arange(1, len(losses) + 1), epoch, losses
     return rows
 
 
 def diverged(objective, blocks, **changes):
-    """The error of a run that ended in ``blocks``: epoch and running loss after each."""
+    """A `DivergedError` whose last epoch has these ``blocks``, pairs of epoch and running loss."""
     run = result(objective, stop_reason="diverged", converged=False, **changes)
     rows = [(epoch, 1.25 * epoch, 0.5 * epoch, loss) for epoch, loss in blocks]
-    return DivergedError("too fast", run, epoch=len(objective), under_way=np.array(rows, UNDER_WAY_DTYPE))
+    return DivergedError("too large a rate", run, epoch=len(objective), under_way=np.array(rows, UNDER_WAY_DTYPE))
 
 
 def lines(axes):
-    """The curves in a picture by label: x and y."""
+    """The lines of a figure by label: arrays of x and y."""
     return {line.get_label(): np.array(line.get_data()) for line in axes.get_lines()}
 
 
 def check_file(path: Path) -> None:
-    """A whole picture of its kind, in which something is drawn."""
+    """Assert that the file is a complete image of its type and is not blank."""
     if path.suffix == ".png":
         with Image.open(path) as image:
             image.load()
@@ -68,7 +69,7 @@ def check_file(path: Path) -> None:
 
 
 def check_figure(figure) -> None:
-    """No axes are empty or without words, and no word lies outside the picture."""
+    """Assert that all axes have data and labels, and that nothing lies outside the figure."""
     figure.canvas.draw()
     renderer = figure.canvas.get_renderer()
     assert figure.axes

@@ -1,4 +1,4 @@
-"""A hand-made report, hostile names in every place where a name can be."""
+"""A hand-made report with hostile names (HTML, scripts, templates) wherever a name can occur."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def landscape():
 
 
 def report(**changes):
-    """Three runs: a smooth one, a noisy one under a hostile name, and one that diverged in its third epoch."""
+    """A report of three runs: smooth, noisy under a hostile name, and diverged in the third epoch."""
     values = {
         "title": f"the lesson {SCRIPT}",
         "command": f"fastgd compare '{IMAGE}'",

@@ -6,16 +6,17 @@ import os
 import subprocess
 import sys
 
-import numpy as np
-import pytest
-import scipy.sparse as sp
-
-import fastgd
 import fastgd.objective.problem
 import fastgd.solvers.steps
 import fastgd.solvers.stochastic
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from fastgd.objective.problem import PARALLEL_FROM, row_blocks
+
+import fastgd
 from fastgd.compile.jit import thread_pool_size, threads
-from fastgd.data.matrix import as_matrix, dtype_of
+from fastgd.data.feature_matrix import as_matrix, dtype_of
 from fastgd.kernels.batch_gradient import batch_gradient, linear_predictor, mean_loss, row_norms
 from fastgd.kernels.dual_sums import slopes_at
 from fastgd.kernels.minibatch_epoch import Workspace, minibatch_epoch
@@ -23,7 +24,6 @@ from fastgd.kernels.row_access import BLOCK_ROWS
 from fastgd.kernels.row_targets import Targets
 from fastgd.kernels.update_step import Preconditioner, Stepper
 from fastgd.losses import LOSSES
-from fastgd.objective.problem import PARALLEL_FROM, row_blocks
 from fastgd.penalties import ElasticNet
 from fastgd.rules import RULES
 

@@ -22,7 +22,7 @@ from reference import outputs as reference_outputs
 from reference.losses import Huber, Softmax
 
 from fastgd.compile.jit import thread_pool_size, threads
-from fastgd.data.matrix import dtype_of, shape_of
+from fastgd.data.feature_matrix import dtype_of, shape_of
 from fastgd.kernels.minibatch_epoch import minibatch_outputs_epoch
 from fastgd.kernels.output_blocks import fill, lay_out, load
 from fastgd.kernels.outputs_gradient import OutputsWorkspace, outputs_gradient, outputs_mean_loss

@@ -13,17 +13,17 @@ import numpy as np
 import pytest
 import reference
 from conftest import LAYOUTS, Drawn, problems, share_of_examples
+from fastgd.objective.problem import PARALLEL_FROM, Problem, chunk_count, predict_linear, row_blocks
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fastgd.data.matrix import dtype_of
+from fastgd.data.feature_matrix import dtype_of
 from fastgd.kernels.batch_gradient import batch_gradient, linear_predictor, mean_loss, row_norms
 from fastgd.kernels.row_targets import Targets
 from fastgd.kernels.shuffle import shuffle_blocks
 from fastgd.kernels.update_step import Preconditioner, Stepper, model_of, update
 from fastgd.losses import LOSSES
 from fastgd.objective.penalty_terms import prox_mapping_norm
-from fastgd.objective.problem import PARALLEL_FROM, Problem, chunk_count, predict_linear, row_blocks
 from fastgd.penalties import ElasticNet
 from fastgd.rules import RULES, SGD
 

@@ -1,4 +1,4 @@
-"""The metrics of one target, held to scikit-learn's, with and without weights."""
+"""Metrics of one target, with and without weights, compared with scikit-learn's."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ weighted = st.booleans()
 
 
 def weights(random, n, weighted):
-    """Whole, broken and zero weights, but not zero throughout."""
+    """Whole, fractional and zero weights, at least one above zero; None for no weights."""
     return np.append(random.choice([0.0, 0.5, 1.0, 3.0], n - 1), 1.0) if weighted else None
 
 
 @given(n=sizes, seed=seeds, scale=st.sampled_from([1e-6, 1.0, 1e6]), offset=st.sampled_from([0.0, 10.0]), w=weighted)
-def test_regression(n, seed, scale, offset, w):
+def test_regression_metrics(n, seed, scale, offset, w):
     random = np.random.default_rng(seed)
     y = scale * (random.normal(size=n) + offset)
     predicted = y + random.choice([0.1, 10]) * scale * random.normal(size=n)
@@ -57,7 +57,7 @@ def test_deviance(n, seed, power, w):
         assert found == pytest.approx(expected, rel=1e-9)
 
 
-def test_the_deviances_with_a_name():
+def test_poisson_and_gamma_deviance():
     y, predicted = np.array([1.0, 2.0, 5.0]), np.array([1.5, 1.0, 4.0])
     assert scores.deviance(y, predicted, None, 1.0) == pytest.approx(theirs.mean_poisson_deviance(y, predicted))
     assert scores.deviance(y, predicted, None, 2.0) == pytest.approx(theirs.mean_gamma_deviance(y, predicted))
@@ -65,17 +65,17 @@ def test_the_deviances_with_a_name():
 
 
 @given(n=sizes, value=st.floats(-1e6, 1e6), w=weighted)
-def test_nothing_is_explained_of_a_constant_target(n, value, w):
-    """The mean of equal numbers is often another number."""
+def test_r2_of_a_constant_target_is_nan(n, value, w):
+    """The mean of equal numbers is often a different number, because of rounding."""
     y, predicted = np.full(n, value), np.arange(n, dtype=np.float64)
     weight = None
-    if w:  # constant but for a row that does not count
+    if w:  # constant except for a row of weight 0
         y, predicted, weight = np.append(y, 7.0), np.append(predicted, 1.0), np.append(np.full(n, 0.3), 0.0)
     assert math.isnan(scores.r2(y, predicted, weight))
     assert math.isfinite(scores.rmse(y, predicted, weight))
 
 
-def test_a_spread_too_small_for_a_number():
+def test_r2_is_nan_if_the_spread_underflows():
     assert math.isnan(scores.r2(np.array([0.0, 1e-200]), np.zeros(2), None))
 
 

@@ -1,4 +1,4 @@
-"""The metrics of a model, by its loss and its target, held to scikit-learn's."""
+"""`evaluate`: the metrics of each loss and kind of target, compared with scikit-learn's."""
 
 from __future__ import annotations
 
@@ -15,14 +15,18 @@ import fastgd
 from fastgd import DataError
 from fastgd.model.metrics import evaluate
 
-RANDOM = np.random.default_rng(4)
-X = RANDOM.normal(size=(60, 3))
-Y = X @ [1.0, -2.0, 0.5] + RANDOM.normal(size=60)
-WEIGHT = RANDOM.choice([0.0, 0.5, 2.0], 60)
-OFFSET = RANDOM.normal(size=60)
+
+def normal(seed, *shape):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+X = normal(4, 60, 3)
+Y = X @ [1.0, -2.0, 0.5] + normal(5, 60)
+WEIGHT = np.random.default_rng(6).choice([0.0, 0.5, 2.0], 60)
+OFFSET = normal(7, 60)
 WORDS = np.where(Y > 0, "up", "down")
 PETS = np.array(["ant", "bee", "cat"])[np.digitize(Y, [-1.0, 1.0])]
-COUNTS = RANDOM.poisson(np.exp(0.5 * Y))
+COUNTS = np.random.default_rng(8).poisson(np.exp(0.5 * Y))
 WEIGHTED = pytest.mark.parametrize("weight", [None, WEIGHT], ids=["unweighted", "weighted"])
 
 
@@ -31,7 +35,7 @@ def fit(y, loss="squared", X=X):
 
 
 SQUARES = np.column_stack([Y, Y**2])
-LABELS = np.column_stack([Y > 0, X[:, 0] + RANDOM.normal(size=60) > 0.5]).astype(int)
+LABELS = np.column_stack([Y > 0, X[:, 0] + normal(9, 60) > 0.5]).astype(int)
 MANY = np.arange(60) % 12
 MODELS = {
     "numbers": (Y,),
@@ -48,15 +52,15 @@ MODELS = {
 
 @cache
 def trained(name):
-    """One of the MODELS, when it is first asked for: a fit at import would be made in every process of the tests."""
+    """One of the MODELS, fitted when it is first used, so that importing this file fits nothing."""
     return fit(*MODELS[name])
 
 
-# --- Regressions ------------------------------------------------------------------------------------------------------
+# --- Regressions -----------------------------------------------------------------------------------------------------
 
 
 @WEIGHTED
-def test_a_regression(weight):
+def test_regression_metrics(weight):
     found, predicted = evaluate(trained("numbers"), X, Y, sample_weight=weight), trained("numbers").predict(X)
     assert found == {
         "r2": pytest.approx(theirs.r2_score(Y, predicted, sample_weight=weight)),
@@ -65,7 +69,7 @@ def test_a_regression(weight):
     }
 
 
-def test_whatever_holds_the_target():
+def test_targets_may_be_lists_series_frames_or_objects():
     found = evaluate(trained("numbers"), X, Y)
     for y in (Y.tolist(), Y[:, np.newaxis], pd.Series(Y, index=np.arange(60)[::-1]), Y.astype(object)):
         assert evaluate(trained("numbers"), X, y) == found
@@ -75,7 +79,7 @@ def test_whatever_holds_the_target():
 
 
 @WEIGHTED
-def test_the_mean_over_several_targets(weight):
+def test_several_targets_give_the_mean_of_each_metric(weight):
     found, predicted = evaluate(trained("squares"), X, SQUARES, sample_weight=weight), trained("squares").predict(X)
     assert found == {
         "r2": pytest.approx(theirs.r2_score(SQUARES, predicted, sample_weight=weight)),
@@ -85,7 +89,7 @@ def test_the_mean_over_several_targets(weight):
 
 
 @WEIGHTED
-def test_an_offset_is_part_of_the_prediction(weight):
+def test_offset_is_added_to_the_prediction(weight):
     found = evaluate(trained("numbers"), X, Y, sample_weight=weight, offset=OFFSET)
     predicted = trained("numbers").predict(X) + OFFSET
     assert found["rmse"] == pytest.approx(theirs.root_mean_squared_error(Y, predicted, sample_weight=weight))
@@ -93,7 +97,7 @@ def test_an_offset_is_part_of_the_prediction(weight):
 
 @WEIGHTED
 @pytest.mark.parametrize(("loss", "power"), [("poisson", 1.0), ("gamma", 2.0), ("tweedie:power=1.2", 1.2)])
-def test_counts_and_amounts(loss, power, weight):
+def test_metrics_of_poisson_gamma_and_tweedie(loss, power, weight):
     y = COUNTS + 0.5 * (power == 2)
     model = fit(y, loss, 0.3 * X)
     found, predicted = evaluate(model, 0.3 * X, y, sample_weight=weight), model.predict(0.3 * X)
@@ -104,7 +108,7 @@ def test_counts_and_amounts(loss, power, weight):
     assert found["mae"] == pytest.approx(theirs.mean_absolute_error(y, predicted, sample_weight=weight))
 
 
-def test_several_counts():
+def test_deviance_of_several_targets_is_the_mean():
     y = np.column_stack([COUNTS, COUNTS[::-1]])
     model = fit(y, "poisson", 0.3 * X)
     found, predicted = evaluate(model, 0.3 * X, y)["deviance"], model.predict(0.3 * X)
@@ -113,7 +117,7 @@ def test_several_counts():
 
 
 @WEIGHTED
-def test_a_quantile(weight):
+def test_metrics_of_a_quantile(weight):
     model = fit(Y, "quantile:quantile=0.8")
     found, predicted = evaluate(model, X, Y, sample_weight=weight), model.predict(X)
     assert found == {
@@ -123,15 +127,15 @@ def test_a_quantile(weight):
 
 
 @pytest.mark.parametrize("loss", ["half_squared", "huber", "absolute", "epsilon_insensitive"])
-def test_other_losses_of_numbers(loss):
+def test_metrics_of_other_regression_losses(loss):
     assert list(evaluate(fit(Y, loss), X, Y)) == ["r2", "rmse", "mae"]
 
 
-# --- Classifications --------------------------------------------------------------------------------------------------
+# --- Classifications -------------------------------------------------------------------------------------------------
 
 
 @WEIGHTED
-def test_two_classes(weight):
+def test_metrics_of_two_classes(weight):
     found = evaluate(trained("words"), X, WORDS, sample_weight=weight)
     predicted, probability = trained("words").predict(X), trained("words").predict_proba(X)
     assert found == {
@@ -144,7 +148,7 @@ def test_two_classes(weight):
 
 
 @WEIGHTED
-def test_three_classes(weight):
+def test_metrics_of_three_classes(weight):
     found = evaluate(trained("pets"), X, PETS, sample_weight=weight)
     probability, weights = trained("pets").predict_proba(X), {"sample_weight": weight}
     assert found == {
@@ -158,7 +162,7 @@ def test_three_classes(weight):
 @pytest.mark.parametrize(
     ("y", "loss"), [(WORDS, "hinge"), (WORDS, "squared_hinge"), (WORDS, "perceptron"), (PETS, "hinge")]
 )
-def test_scores_that_are_no_probabilities(loss, y, weight):
+def test_losses_without_probabilities_have_no_log_loss(loss, y, weight):
     model = fit(y, loss)
     found, z = evaluate(model, X, y, sample_weight=weight), model.decision_function(X)
     assert list(found) == ["accuracy", "auc"]
@@ -170,7 +174,7 @@ def test_scores_that_are_no_probabilities(loss, y, weight):
 
 @WEIGHTED
 @pytest.mark.parametrize("y", [WORDS, PETS], ids=["two", "three"])
-def test_softmax(y, weight):
+def test_metrics_of_softmax(y, weight):
     model = fit(y, "softmax")
     found, probability = evaluate(model, X, y, sample_weight=weight), model.predict_proba(X)
     scores = probability[:, 1] if len(model.classes) == 2 else probability
@@ -180,14 +184,14 @@ def test_softmax(y, weight):
     assert found["accuracy"] == pytest.approx(theirs.accuracy_score(y, model.predict(X), sample_weight=weight))
 
 
-def test_modified_huber_has_probabilities():
+def test_modified_huber_has_a_log_loss():
     model = fit(WORDS, "modified_huber")
     found = evaluate(model, X, WORDS)["log_loss"]
     assert found == pytest.approx(theirs.log_loss(WORDS, model.predict_proba(X)))
 
 
 @WEIGHTED
-def test_several_labels(weight):
+def test_metrics_of_several_labels(weight):
     found = evaluate(trained("labels"), X, LABELS, sample_weight=weight)
     predicted, probability = trained("labels").predict(X), trained("labels").predict_proba(X)
     weights = {"sample_weight": weight}
@@ -204,29 +208,29 @@ def test_several_labels(weight):
 
 
 @WEIGHTED
-def test_an_offset_in_a_classification(weight):
+def test_offset_in_a_classification(weight):
     found = evaluate(trained("words"), X, WORDS, sample_weight=weight, offset=OFFSET)
     probability = trained("words").predict_proba(X, offset=OFFSET)
     assert found["log_loss"] == pytest.approx(theirs.log_loss(WORDS, probability, sample_weight=weight))
     assert found["accuracy"] == pytest.approx(np.average((probability[:, 1] > 0.5) == (Y > 0), weights=weight))
 
 
-def test_numbers_for_labels():
+def test_labels_may_be_numbers_or_booleans():
     found = evaluate(trained("words"), X, WORDS)
     one_two, zero_one = fit((Y > 0) + 1, "logistic"), fit((Y > 0) + 0, "logistic")
     assert evaluate(one_two, X, (Y > 0) + 1) == evaluate(one_two, X, (Y > 0) + 1.0) == found
     assert evaluate(zero_one, X, Y > 0) == found
 
 
-def test_a_label_of_rows_that_do_not_count():
-    """A fit leaves rows of weight 0 out, and may never have seen their labels."""
+def test_unknown_label_of_rows_with_weight_zero_is_ignored():
+    """`fit` drops rows of weight 0, so the model may not know their labels."""
     y, weight = np.where(np.arange(60) == 5, "new", WORDS), np.where(np.arange(60) == 5, 0.0, 1.0)
     model = fastgd.fit(X, y, loss="logistic", sample_weight=weight, method="gd", max_epochs=20)
     found = evaluate(model, X, y, sample_weight=weight)
     assert found == evaluate(model, np.delete(X, 5, axis=0), np.delete(y, 5))
 
 
-def test_rows_of_a_single_class():
+def test_auc_of_a_single_class_is_nan():
     some = WORDS == "up"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -247,7 +251,7 @@ def test_rows_of_a_single_class():
         ("many", MANY + 1, "y holds the label 12, but the model knows only 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, "),
         ("labels", LABELS + 1, "y holds the label 2, but the model knows only 0 and 1"),
         ("labels", LABELS[:, 0], "y has 1 columns, but the model predicts 2; they must match"),
-        ("numbers", WORDS, "y holds words, but the model predicts numbers"),
+        ("numbers", WORDS, "y has text values, but the model predicts numbers"),
         ("numbers", Y[:-1], "X has 60 rows but y has 59 values; they must match"),
         ("numbers", Y[:1], "X has 60 rows but y has 1 values; they must match"),
         ("numbers", [np.nan, *Y[1:]], "y has 1 NaN or infinite value, the first in row 1"),
@@ -256,19 +260,19 @@ def test_rows_of_a_single_class():
         ("counts", Y, "y must be 0 or more for the loss poisson"),
     ],
 )  # fmt: skip
-def test_targets_that_do_not_fit_the_model(model, y, message):
+def test_targets_of_another_kind_are_refused(model, y, message):
     with pytest.raises(DataError, match=message):
         evaluate(trained(model), X, y)
 
 
-def test_weights_that_are_none():
+def test_invalid_weights_are_refused():
     with pytest.raises(DataError, match="sample_weight has 1 negative value, the first in row 1"):
         evaluate(trained("numbers"), X, Y, sample_weight=[-1.0] + [1.0] * 59)
     with pytest.raises(DataError, match="sample_weight must hold a number for each of the 60 rows"):
         evaluate(trained("numbers"), X, Y, sample_weight=[1.0] * 59)
 
 
-def test_a_row_with_a_gap_is_not_predicted_as_if_there_were_none():
+def test_predict_refuses_rows_with_nan():
     model = fastgd.fit([[1.0], [2.0], [3.0]], [0, 1, 1], loss="logistic", method="gd", max_epochs=3)
     with pytest.raises(fastgd.DataError, match="NaN or infinite values in 1 row, the first in row 2; fill them in"):
         model.predict([[1.0], [np.nan]])

@@ -7,14 +7,14 @@ from math import floor
 
 import numpy as np
 import pytest
+from fastgd.objective.evaluations import MOST_POINTS, MOST_VALUES, Evaluations
+from fastgd.objective.problem import RowOptions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastgd.data.row_order import spread_rows
 from fastgd.fitting import pose
 from fastgd.losses import LOSSES
-from fastgd.objective.evaluations import MOST_POINTS, MOST_VALUES, Evaluations
-from fastgd.objective.problem import RowOptions
 from fastgd.penalties import ElasticNet
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from fastgd.objective.problem import Problem
+from fastgd.objective.scaled import Scaled
 from scipy.optimize import minimize
 
 import fastgd
@@ -11,9 +13,7 @@ from fastgd.kernels.row_targets import Targets
 from fastgd.kernels.second_derivatives import curvatures, curvatures_of_outputs
 from fastgd.kernels.update_step import Preconditioner, Stepper
 from fastgd.losses import LOSSES
-from fastgd.objective.problem import Problem
 from fastgd.objective.sampled_hessian import Sample
-from fastgd.objective.scaled import Scaled
 from fastgd.penalties import ElasticNet
 from fastgd.rules import SGD
 from fastgd.solvers.quasi_newton import LimitedMemory, QuasiNewton
@@ -23,6 +23,7 @@ N, D, DELTA, ALPHA = 300, 4, 1.35, 1e-3
 X = random.normal(size=(N, D))
 FAR = 1e4 + 50.0 * X[:, 0] + random.normal(size=N)  # everywhere thousands of deltas from 0, with and without an order
 SIDES = np.where(random.random(N) < 0.5, 1e3, -1e3) + 50.0 * X[:, 0]
+del random  # tests draw from the fixture `rng`
 
 
 def least_objective(y):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import fastgd.objective.gram
 from fastgd.compile.jit import thread_pool_size, threads
-from fastgd.data.matrix import as_matrix
+from fastgd.data.feature_matrix import as_matrix
 from fastgd.kernels.column_products import BLOCK_ROWS, PANEL
 from fastgd.objective.gram import CHUNK_ROWS, gram
 

@@ -7,6 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from fastgd.objective.problem import RowOptions
+from fastgd.objective.scaled import Scaled
+from fastgd.solvers.beginning import beginning
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import logsumexp
 
@@ -15,12 +18,9 @@ from fastgd.fitting import pose
 from fastgd.kernels.update_step import Preconditioner, Stepper
 from fastgd.losses import LOSSES
 from fastgd.objective.intercept_only import best_constant, best_intercepts, loss_at_zero
-from fastgd.objective.problem import RowOptions
 from fastgd.objective.sampled_hessian import Sample
-from fastgd.objective.scaled import Scaled
 from fastgd.penalties import ElasticNet
 from fastgd.rules import SGD
-from fastgd.solvers.beginning import beginning
 
 random = np.random.default_rng(21)
 N, D = 240, 4
@@ -98,6 +98,7 @@ def test_of_some_rows():
 # --- Methods that begin there -----------------------------------------------------------------------------------------
 
 MANY = random.normal(size=(20_000, D))
+del random  # tests draw from the fixture `rng`
 OPTIONS = {"loss": "poisson", "alpha": 1e-3}
 
 
@@ -117,8 +118,8 @@ def least_of_poisson(X, y):
 
 @pytest.mark.parametrize("method", ["newton", "lbfgs"])
 @pytest.mark.parametrize("rows", [X, MANY], ids=["few", "many"])  # all of them in newton's Hessian, and a sample
-def test_counts_of_thousands_take_few_passes(rows, method):
-    y = random.poisson(3000 * np.exp(rows @ [0.3, -0.2, 0.1, 0.0])).astype(float)
+def test_counts_of_thousands_take_few_passes(rng, rows, method):
+    y = rng.poisson(3000 * np.exp(rows @ [0.3, -0.2, 0.1, 0.0])).astype(float)
     result = fastgd.fit(rows, y, method=method, tol=1e-7, **OPTIONS)
     assert result.converged
     assert result.objective == pytest.approx(least_of_poisson(rows, y), rel=1e-10)

@@ -21,6 +21,7 @@ COUNTS = RANDOM.poisson(np.exp(np.clip(Y, -2, 2))).astype(float)
 CLASSES = TARGETS.argmax(axis=1)
 WEIGHT = RANDOM.integers(0, 4, N).astype(float)
 OFFSET = RANDOM.normal(size=N)
+del RANDOM  # tests draw from the fixture `rng`
 HUBER = "huber:delta=1.5"
 
 PROBLEMS = {
@@ -198,10 +199,10 @@ def test_an_offset_moves_the_target_of_a_regression(y, method):
 
 
 @pytest.mark.parametrize("sample_weight", [None, WEIGHT])
-def test_an_exposure_makes_rates_of_counts(sample_weight):
+def test_an_exposure_makes_rates_of_counts(rng, sample_weight):
     """exp(z + log e) for counts y has the gradient of exp(z) for rates y / e that count e times."""
     linear_model = pytest.importorskip("sklearn.linear_model")
-    exposure, counts = RANDOM.uniform(0.5, 3.0, N), 1.0 + COUNTS
+    exposure, counts = rng.uniform(0.5, 3.0, N), 1.0 + COUNTS
     s = np.ones(N) if sample_weight is None else sample_weight
     result = fit(
         counts, "poisson", offset=np.log(exposure), sample_weight=sample_weight, learning_rate="auto",
@@ -246,7 +247,7 @@ BAD = {
     "class weight True": ({"y": CLASSES, "loss": "softmax", "class_weight": {0: True}}, OptionError, "not True"),
     "a list": ({"y": CLASSES, "loss": "softmax", "class_weight": [1, 2, 3]}, OptionError, "'balanced' or a dict"),
     "another word": ({"y": CLASSES, "loss": "softmax", "class_weight": "equal"}, OptionError, "'balanced' or a dict"),
-    "a regression": ({"class_weight": "balanced"}, OptionError, "class_weight goes with a classification of one"),
+    "a regression": ({"class_weight": "balanced"}, OptionError, "class_weight needs a classification with one"),
     "several targets": (
         {"y": TARGETS > 0, "loss": "logistic", "class_weight": "balanced"}, OptionError, "classification of one target",
     ),

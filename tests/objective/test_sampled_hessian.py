@@ -7,22 +7,22 @@ import importlib
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from fastgd.objective.problem import Problem, RowOptions
+from fastgd.objective.scaled import Scaled
+from fastgd.solvers.steps import FEWEST_SAMPLE_ROWS, SAMPLE_ROWS, SAMPLE_ROWS_FOR_SQUARED, sample_size
 
 import fastgd
 import fastgd.objective.gram
-from fastgd.data.matrix import as_matrix
+from fastgd.data.feature_matrix import as_matrix
 from fastgd.fitting import pose
 from fastgd.kernels.update_step import Preconditioner, Stepper
 from fastgd.losses import LOSSES
 from fastgd.objective import sampled_hessian as sampled
 from fastgd.objective.intercept_only import loss_at_zero
-from fastgd.objective.problem import Problem, RowOptions
 from fastgd.objective.sampled_hessian import Sample, independent, working_rows
-from fastgd.objective.scaled import Scaled
 from fastgd.penalties import ElasticNet
 from fastgd.rules import SGD
 from fastgd.solvers.quasi_newton import Dense, Hessian, LimitedMemory
-from fastgd.solvers.steps import FEWEST_SAMPLE_ROWS, SAMPLE_ROWS, SAMPLE_ROWS_FOR_SQUARED, sample_size
 
 newton = importlib.import_module("fastgd.solvers.newton")  # under its name the package has the function
 shortfall = newton.shortfall
@@ -50,18 +50,19 @@ def exact_hessian(X, params, shift, inverse):
 
 @pytest.mark.parametrize("rough", [False, True])
 def test_the_hessian_is_that_of_the_textbook(rough, monkeypatch):
+    rng = np.random.default_rng(1)  # difference quotients are less exact where a row's curvature changes fast
     monkeypatch.setattr(sampled, "ROUGH_FROM", 0 if rough else 1 << 60)
     monkeypatch.setattr(fastgd.objective.gram, "FEW_PRODUCTS", 0)
-    params, shift, inverse = random.normal(size=D + 1), random.normal(size=D), 2.0 ** random.integers(-3, 3, D)
+    params, shift, inverse = rng.normal(size=D + 1), rng.normal(size=D), 2.0 ** rng.integers(-3, 3, D)
     found = sample_of(X, shift=shift, inverse=inverse).hessian(params).matrices[0]
     off = np.abs(found / exact_hessian(X, params, shift, inverse) - 1).max()
     assert off < (1e-4 if rough else 1e-7)  # curvatures are difference quotients
     assert (off > 1e-9) or not rough
 
 
-def test_columns_that_rounding_would_drown_are_summed_in_float64(monkeypatch):
+def test_columns_that_rounding_would_drown_are_summed_in_float64(rng, monkeypatch):
     monkeypatch.setattr(fastgd.objective.gram, "FEW_PRODUCTS", 0)
-    near = np.column_stack([X, X[:, 0] + 1e-5 * random.normal(size=N)])
+    near = np.column_stack([X, X[:, 0] + 1e-5 * rng.normal(size=N)])
     params = np.zeros(D + 2)
     precise = [sample_of(near, l2=l2).hessian(params).matrices for l2 in (1e-8, 1e-2)]
     monkeypatch.setattr(sampled, "ROUGH_FROM", 0)
@@ -80,11 +81,11 @@ def test_only_dense_columns_are_tried_in_float32(form, times, monkeypatch):
 
 
 @pytest.mark.parametrize(("n_rows", "among"), [(300, 600), (300, 3000), (600, 3000), (300, 300)])
-def test_steps_by_a_sample_are_as_long_as_comes_nearest_to_newtons(n_rows, among):
+def test_steps_by_a_sample_are_as_long_as_comes_nearest_to_newtons(rng, n_rows, among):
     """Of all lengths t, E |(1 - t S^-1 H) e|^2 in the norm of H is least at E tr S^-1 H / E tr (S^-1 H)^2."""
     p, sums = 60, np.zeros(2)
     for _ in range(20):
-        rows = random.normal(size=(among, p))
+        rows = rng.normal(size=(among, p))
         product = np.linalg.solve(rows[:n_rows].T @ rows[:n_rows] / n_rows, rows.T @ rows / among)
         sums += np.trace(product), np.trace(product @ product)
     assert shortfall(n_rows, among, p) == pytest.approx(sums[1] / sums[0], rel=0.03)
@@ -133,6 +134,7 @@ BIG = random.normal(size=(MANY, 200))
 SCORE = BIG[:, 0] - BIG[:, 1]
 NUMBERS = BIG @ np.arange(1.0, 201.0) + np.random.default_rng(1).normal(size=MANY)
 YES = np.where(SCORE + random.logistic(size=MANY) > 0, "yes", "no")
+del random  # tests draw from the fixture `rng`
 
 
 @pytest.fixture
@@ -232,9 +234,9 @@ def test_values_that_are_no_numbers_are_named(passes, form, where, value):
 )
 @pytest.mark.parametrize("loss", ["logistic", "huber", "squared", "half_squared"])
 @pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
-def test_the_loss_at_zero(form, loss, rows):
-    y = LABELS if getattr(LOSSES.resolve(loss), "classifies", False) else random.poisson(2.0, N).astype(float)
-    values = {"sample_weight": random.integers(1, 4, N).astype(float), "offset": random.normal(size=N)}
+def test_the_loss_at_zero(rng, form, loss, rows):
+    y = LABELS if getattr(LOSSES.resolve(loss), "classifies", False) else rng.poisson(2.0, N).astype(float)
+    values = {"sample_weight": rng.integers(1, 4, N).astype(float), "offset": rng.normal(size=N)}
     problem = posed(form(X), y, loss, **{name: values[name] for name in rows})
     assert loss_at_zero(problem) == pytest.approx(problem.mean_loss(problem.zeros()), rel=1e-14)
 
@@ -253,6 +255,7 @@ def test_least_squares_begins_at_the_minimum_of_the_sample():
 @pytest.mark.parametrize("loss", ["logistic", "squared"])
 def test_a_step_from_there_is_newtons_by_the_sample_and_shorter(loss, monkeypatch):
     monkeypatch.setattr(newton, "ALIKE", 0.0)  # so that the Hessian is made there
+    monkeypatch.setattr(sampled, "ROUGH_FROM", 1 << 60)  # and in float64
     y = NUMBERS if loss == "squared" else np.where(YES == "yes", 1.0, -1.0)
     problem = posed(BIG, y, loss)
     rows, _ = problem.draw(sample_size(problem, "newton"), 0)
@@ -343,9 +346,9 @@ def test_no_pass_may_be_left_where_the_minimum_of_the_sample_is_no_better_than_t
         assert result.objective <= result.trace["objective"][0]
 
 
-def test_a_look_leaves_what_was_asked_last():
+def test_a_look_leaves_what_was_asked_last(rng):
     problem = posed(X, LABELS)
-    here, there = random.normal(size=(2, D + 1))
+    here, there = rng.normal(size=(2, D + 1))
     loss, gradient = problem.gradient(here)
     gradient = gradient.copy()
     problem.look(there)

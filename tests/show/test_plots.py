@@ -1,4 +1,4 @@
-"""Pictures: the data behind their lines, what is written on them, and that their files are real."""
+"""Plots: the data of their lines, their labels, and their files."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def axes_of(figure):
     return figure.axes[0]
 
 
-# --- Loss curves ------------------------------------------------------------------------------------------------------
+# --- Loss curves -----------------------------------------------------------------------------------------------------
 
 
-def test_a_run_of_many_steps_an_epoch_has_its_objective_and_its_running_loss():
+def test_stochastic_run_has_objective_and_running_loss():
     axes = axes_of(fastgd.plot_loss(result(FALLING, RUNNING)))
     drawn = lines(axes)
     assert list(drawn) == ["objective F", "running loss"]
@@ -39,16 +39,16 @@ def test_a_run_of_many_steps_an_epoch_has_its_objective_and_its_running_loss():
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("epochs (passes over the rows)", "loss")
 
 
-def test_the_running_loss_of_a_step_an_epoch_is_left_out():
+def test_full_batch_run_has_no_running_loss():
     drawn = lines(axes_of(fastgd.plot_loss(result(FALLING, [NAN, *FALLING[:-1]], norms=1.0))))
     assert list(drawn) == ["objective F"]
 
 
-def test_an_objective_known_at_both_ends_is_two_points_beside_the_running_loss():
+def test_objective_known_at_both_ends_is_two_points():
     figure = fastgd.plot_loss(result([8.0, NAN, NAN, 1.0], RUNNING, validation=[7.0, 5.0, 3.0, 2.0]))
     drawn = lines(axes_of(figure))
-    assert list(drawn) == ["running loss", "objective F, where it was evaluated", "validation loss"]
-    np.testing.assert_array_equal(drawn["objective F, where it was evaluated"], [[0, 3], [8.0, 1.0]])
+    assert list(drawn) == ["running loss", "objective F (where evaluated)", "validation loss"]
+    np.testing.assert_array_equal(drawn["objective F (where evaluated)"], [[0, 3], [8.0, 1.0]])
     (points,) = [line for line in figure.axes[0].get_lines() if "evaluated" in line.get_label()]
     assert points.get_linestyle() == "None"
 
@@ -56,13 +56,13 @@ def test_an_objective_known_at_both_ends_is_two_points_beside_the_running_loss()
 @pytest.mark.parametrize(
     ("against", "factor", "label"), [("passes", 1.25, "passes over the rows"), ("seconds", 0.5, "seconds of training")]
 )
-def test_what_it_is_drawn_against(against, factor, label):
+def test_x_axis(against, factor, label):
     axes = axes_of(fastgd.plot_loss(result(FALLING, norms=1.0), against=against))
     np.testing.assert_array_equal(lines(axes)["objective F"][0], factor * np.arange(4))
     assert axes.get_xlabel().startswith(label)
 
 
-def test_several_runs_are_a_curve_each_unlike_in_colour_dashes_and_markers():
+def test_several_runs_differ_in_colour_dashes_and_markers():
     runs = {"gd": result(FALLING, norms=1.0), "sgd": result([8.0, 3.0], [NAN, 5.0]), "auto": result([8.0, 0.5])}
     axes = axes_of(fastgd.plot_loss(runs, title="side by side"))
     drawn = lines(axes)
@@ -83,19 +83,19 @@ def test_several_runs_are_a_curve_each_unlike_in_colour_dashes_and_markers():
         ([8.0, -0.1], "auto", "linear"), ([8.0, 4.0], "log", "log"), ([8.0, 0.1], "linear", "linear"),
     ],
 )  # fmt: skip
-def test_the_scale_is_logarithmic_where_that_shows_more(values, scale, expected):
+def test_scale_is_logarithmic_if_losses_span_decades(values, scale, expected):
     axes = axes_of(fastgd.plot_loss(result(values, norms=1.0), scale=scale))
     assert axes.get_yscale() == expected
     assert (axes.get_ylim()[0] == 0) == (expected == "linear" and min(values) >= 0)
 
 
-def test_there_is_room_for_a_long_title_and_long_numbers():
+def test_long_titles_and_numbers_fit_into_the_figure():
     words = "a setting with very many options, each of them long " * 9
     axes = axes_of(fastgd.plot_loss(result([-8e-9, -4e12], norms=1.0), title=words))
     assert axes.get_title(loc="left").split() == words.split()
 
 
-def test_the_raw_curve_is_behind_the_smoothed_one():
+def test_raw_curve_is_drawn_behind_the_smoothed_one():
     axes = axes_of(fastgd.plot_loss(result(FALLING, norms=1.0), smooth=0.5))
     raw, smoothed = axes.get_lines()
     np.testing.assert_array_equal(raw.get_ydata(), FALLING)
@@ -105,29 +105,29 @@ def test_the_raw_curve_is_behind_the_smoothed_one():
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["objective F, smoothed (beta 0.5)"]
 
 
-def test_single_updates_are_smoothed_and_the_objective_beside_them_is_not():
+def test_batch_losses_are_smoothed_and_the_objective_is_not():
     losses, epoch = [9.0, 7.0, 6.0, 8.0, 2.0, 4.0], [1, 1, 1, 2, 2, 2]
     run = result([8.0, 4.0, 1.0], [NAN, 7.3, 4.7], steps=steps(losses, epoch))
     drawn = lines(axes_of(fastgd.plot_loss(run, smooth=0.9)))
-    np.testing.assert_allclose(drawn["loss of each update's rows, smoothed (beta 0.9)"][0], np.arange(1, 7) / 3)
-    np.testing.assert_array_equal(drawn["loss of each update's rows, smoothed (beta 0.9)"][1], fastgd.smooth(losses))
+    np.testing.assert_allclose(drawn["batch loss, smoothed (beta 0.9)"][0], np.arange(1, 7) / 3)
+    np.testing.assert_array_equal(drawn["batch loss, smoothed (beta 0.9)"][1], fastgd.smooth(losses))
     assert drawn["objective F"][1].tolist() == [8.0, 4.0, 1.0]
     axes = axes_of(fastgd.plot_loss(run, against="step"))
-    np.testing.assert_array_equal(lines(axes)["loss of each update's rows"], [[1, 2, 3, 4, 5, 6], losses])
-    assert axes.get_xlabel() == "updates of the weights"
+    np.testing.assert_array_equal(lines(axes)["batch loss"], [[1, 2, 3, 4, 5, 6], losses])
+    assert axes.get_xlabel() == "updates"
 
 
-# --- Divergence -------------------------------------------------------------------------------------------------------
+# --- Divergence ------------------------------------------------------------------------------------------------------
 
 
-def test_a_run_that_diverged_is_drawn_up_to_there():
+def test_diverged_run_ends_in_a_cross():
     error = diverged([8.0, 9.0], [(1.5, 20.0), (1.75, 300.0)], running=[NAN, 8.5])
     drawn = lines(axes_of(fastgd.plot_loss(error)))
     np.testing.assert_array_equal(drawn["running loss"], [[1, 1.5, 1.75], [8.5, 20.0, 300.0]])
-    np.testing.assert_array_equal(drawn["diverged in epoch 2, the loss being 300"], [[1.75], [300.0]])
+    np.testing.assert_array_equal(drawn["diverged in epoch 2, loss 300"], [[1.75], [300.0]])
 
 
-def test_one_that_diverged_at_once_begins_at_the_start():
+def test_run_that_diverged_in_its_first_epoch_begins_at_the_start():
     drawn = lines(axes_of(fastgd.plot_loss(diverged([8.0], [(0.05, 11.0), (0.1, 90.0)]))))
     np.testing.assert_array_equal(drawn["running loss"], [[0, 0.05, 0.1], [8.0, 11.0, 90.0]])
     assert "objective F" not in drawn
@@ -136,12 +136,12 @@ def test_one_that_diverged_at_once_begins_at_the_start():
 @pytest.mark.parametrize(
     ("loss", "told"),
     [
-        (1e85, "the loss being 1e+85 (far above)"),
-        (math.inf, "the loss no longer finite"),
-        (math.nan, "the loss no longer finite"),
+        (1e85, "loss 1e+85 (above the plot)"),
+        (math.inf, "loss not finite"),
+        (math.nan, "loss not finite"),
     ],
 )
-def test_what_exploded_does_not_press_the_rest_flat(loss, told):
+def test_exploded_losses_are_cut_off(loss, told):
     axes = axes_of(fastgd.plot_loss(diverged([8.0], [(0.5, 20.0), (1.0, loss)])))
     drawn = lines(axes)
     np.testing.assert_array_equal(drawn[f"diverged in epoch 1, {told}"], [[1.0], [8000.0]])
@@ -149,7 +149,7 @@ def test_what_exploded_does_not_press_the_rest_flat(loss, told):
     assert axes.get_ylim()[1] < 1e6
 
 
-def test_among_others_the_one_that_diverged_has_the_cross_and_it_is_explained_once():
+def test_diverged_runs_among_others_have_one_legend_entry():
     runs = {"good": result(FALLING, norms=1.0), "a": diverged([8.0], [(1.0, 99.0)]), "b": diverged([8.0, 30.0], [])}
     axes = axes_of(fastgd.plot_loss(runs))
     crosses = [line for line in axes.get_lines() if line.get_marker() == "X"]
@@ -158,14 +158,14 @@ def test_among_others_the_one_that_diverged_has_the_cross_and_it_is_explained_on
     assert [text.get_text() for text in axes.get_legend().get_texts()].count("diverged") == 1
 
 
-def test_a_result_alone_knows_that_it_diverged_too():
+def test_trace_of_a_result_has_the_epoch_of_divergence():
     assert as_trace(diverged([8.0, 9.0], []).result).diverged == 2
     assert as_trace(result(FALLING)).diverged is None
 
 
 @pytest.mark.parametrize(("method", "rate"), [("sgd", 0.6), ("gd", 1.5)])
-def test_a_real_divergence_has_the_blocks_of_its_last_epoch(method, rate):
-    X = np.random.default_rng(0).standard_normal((60, 2))
+def test_diverged_error_has_the_blocks_of_its_last_epoch(method, rate, rng):
+    X = rng.standard_normal((60, 2))
     with pytest.raises(fastgd.DivergedError) as caught:
         fastgd.fit(X, X @ [1.0, 2.0], method=method, learning_rate=rate, max_epochs=40)
     under_way, trace = caught.value.under_way, caught.value.result.trace
@@ -178,16 +178,16 @@ def test_a_real_divergence_has_the_blocks_of_its_last_epoch(method, rate):
     assert not under_way["running_loss"][-1] <= 10 * trace["objective"][0]
 
 
-# --- The range test ---------------------------------------------------------------------------------------------------
-
-
-def test_among_others_a_curve_of_another_kind_says_so():
+def test_legend_names_the_kinds_of_loss_if_they_differ():
     runs = {"gd": result(FALLING, norms=1.0), "sgd": result([8.0, NAN, NAN, 1.0], RUNNING)}
     axes = axes_of(fastgd.plot_loss(runs))
     assert (list(lines(axes)), axes.get_ylabel()) == (["gd: objective F", "sgd: running loss"], "loss")
 
 
-def test_the_range_test():
+# --- Learning-rate range ---------------------------------------------------------------------------------------------
+
+
+def test_plot_of_a_learning_rate_range():
     found = RateRange(
         rates=np.array([0.001, 0.01, 0.1, 1.0]), losses=np.array([9.0, 1.0, 2.0, np.inf]), suggested=0.01,
         diverges_at=1.0, start_loss=9.5, automatic=0.0123, method="gd", batch_size=3, epochs=4, settings={}, seconds={},
@@ -197,7 +197,7 @@ def test_the_range_test():
     np.testing.assert_array_equal(drawn["loss after training"][0], found.rates)
     np.testing.assert_array_equal(drawn["loss after training"][1], [9.0, 1.0, 2.0, NAN])
     assert drawn["far above the start, or diverged"][0].tolist() == [1.0]
-    for label, rate in (("suggested, 0.01", 0.01), ("automatic, 0.0123", 0.0123), ("diverges from 1 on", 1.0)):
+    for label, rate in (("suggested, 0.01", 0.01), ("automatic, 0.0123", 0.0123), ("diverges from 1", 1.0)):
         assert set(drawn[label][0]) == {rate}
     assert set(drawn["loss at the start, 9.5"][1]) == {9.5}
     assert (axes.get_xscale(), axes.get_xlabel()) == ("log", "learning rate")
@@ -205,7 +205,7 @@ def test_the_range_test():
     assert axes.get_title(loc="left") == "houses"
 
 
-def test_a_range_test_in_which_no_rate_is_good():
+def test_plot_of_a_learning_rate_range_without_a_suggestion():
     found = RateRange(
         rates=np.array([1.0, 10.0]), losses=np.array([np.inf, np.inf]), suggested=None, diverges_at=1.0, start_loss=9.5,
         automatic=0.0123, method="gd", batch_size=3, epochs=1, settings={}, seconds={},
@@ -215,11 +215,11 @@ def test_a_range_test_in_which_no_rate_is_good():
     assert not any(label.startswith("suggested") for label in drawn)
 
 
-# --- Files ------------------------------------------------------------------------------------------------------------
+# --- Files -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("suffix", [*PICTURE_SUFFIXES, ".PNG"])
-def test_files_are_real(suffix, tmp_path):
+def test_saved_file_is_a_complete_image(suffix, tmp_path):
     path = tmp_path / f"loss{suffix}"
     save(fastgd.plot_loss(result(FALLING, RUNNING)), path)
     check_file(path if suffix != ".PNG" else path.rename(tmp_path / "loss.png"))
@@ -228,21 +228,21 @@ def test_files_are_real(suffix, tmp_path):
 
 @pytest.mark.parametrize(("name", "told"), [("a.txt", "writes .png .svg .pdf"), ("a", "no suffix"),
                                             ("b/a.png", "no folder"), ("a.png.gz", "not known")])  # fmt: skip
-def test_files_that_cannot_be_written(name, told, tmp_path):
+def test_unwritable_file_is_refused(name, told, tmp_path):
     with pytest.raises(DataError, match=told):
         check_picture(tmp_path / name)
 
 
-def test_without_matplotlib_it_says_what_to_install(monkeypatch, tmp_path):
+def test_missing_matplotlib_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     for draw in (lambda: check_picture(tmp_path / "a.png"), lambda: fastgd.plot_loss(result(FALLING))):
         with pytest.raises(FastgdError, match=r"pip install 'fastgd\[plot\]'"):
             draw()
 
 
-def test_matplotlib_is_imported_when_it_is_used_and_its_state_is_left_alone():
+def test_matplotlib_is_imported_on_first_use_and_pyplot_never():
     script = """
-import sys, fastgd, fastgd.show.plots, fastgd.landscape, fastgd.show.trace_curves
+import sys, fastgd, fastgd.show.plots, fastgd.surface, fastgd.show.trace_curves
 assert "matplotlib" not in sys.modules
 import numpy as np
 from fastgd.show.trace_curves import Curve, Trace
@@ -259,17 +259,17 @@ assert "matplotlib" in sys.modules and "matplotlib.pyplot" not in sys.modules
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"against": "days"}, "curves are drawn against epoch, passes, seconds, step, not 'days'"),
-        ({"against": "step"}, "not against step; a trace of single updates"),
-        ({"curves": ["objectiv"]}, "there is no curve 'objectiv'"),
-        ({"curves": ["validation_loss", "loss"]}, "has no validation_loss or loss, but objective and running_loss"),
-        ({"scale": "cubic"}, "the scale of a picture is auto, log, linear"),
-        ({"smooth": 1.0}, "the beta of smoothing"),
-        ({"runs": []}, "there is no run to draw"),
-        ({"runs": 3}, "not of int"),
-        ({"runs": fastgd.DivergedError("no result")}, "not of DivergedError"),
+        ({"against": "days"}, "unknown axis 'days' .known: epoch, passes, seconds, step"),
+        ({"against": "step"}, "not by step; record every update with"),
+        ({"curves": ["objectiv"]}, "unknown curve 'objectiv'"),
+        ({"curves": ["validation_loss", "loss"]}, "has no validation_loss or loss, only objective and running_loss"),
+        ({"scale": "cubic"}, "scale must be auto, log, linear"),
+        ({"smooth": 1.0}, "the smoothing factor"),
+        ({"runs": []}, "no runs to draw"),
+        ({"runs": 3}, "not int"),
+        ({"runs": fastgd.DivergedError("no result")}, "not DivergedError"),
     ],
 )
-def test_what_cannot_be_drawn(options, told):
+def test_invalid_options_are_refused(options, told):
     with pytest.raises(OptionError, match=told):
         fastgd.plot_loss(**{"runs": result(FALLING, RUNNING)} | options)

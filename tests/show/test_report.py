@@ -1,4 +1,4 @@
-"""A report: what is on the page, whatever the columns are called; and what `fastgd run --report` puts there."""
+"""Reports: the page, its charts and their controls, hostile names, files, and `fastgd run --report`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ plotly = pytest.importorskip("plotly.graph_objects", reason="plotly is not insta
 
 
 class Page(HTMLParser):
-    """Elements, texts by element, and scripts of a page."""
+    """The elements of a page, their texts by tag, and its scripts."""
 
     def __init__(self, text):
         super().__init__(convert_charrefs=True)
@@ -63,20 +63,20 @@ def page():
     return Page(page_of(report()))
 
 
-# --- The page ---------------------------------------------------------------------------------------------------------
+# --- The page --------------------------------------------------------------------------------------------------------
 
 
-def test_it_is_whole_html_that_says_what_it_is(page):
+def test_page_is_complete_html_with_title_and_headings(page):
     assert page.open == []
     assert page.all("html") == [{"lang": "en"}]
     assert page.texts["title"] == page.texts["h1"] == [f"the lesson {SCRIPT}"]
     assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in page.all("meta")
     assert {"charset": "utf-8"} in page.all("meta")
     assert page.texts["code"] == [f"fastgd compare '{IMAGE}'"]
-    assert page.texts["h2"] == ["Runs", "Loss", "Surface", "Settings", "Data", "Model", "Made with", "Remarks"]
+    assert page.texts["h2"] == ["Runs", "Loss", "Landscape", "Settings", "Data", "Model", "Environment", "Remarks"]
 
 
-def test_the_table_has_its_rows_and_says_what_its_cells_are_of(page):
+def test_table_has_rows_and_headers_with_scope(page):
     heads = [attributes.get("scope") for attributes in page.all("th")]
     assert heads[:6] == ["col"] * 3 + ["row"] * 3
     assert set(heads) == {"row", "col"}
@@ -89,21 +89,21 @@ def test_the_table_has_its_rows_and_says_what_its_cells_are_of(page):
     assert page.texts["li"] == [IMAGE, SCRIPT]
 
 
-def test_numbers_stand_to_the_right_and_long_texts_get_room():
+def test_columns_of_numbers_and_long_text_have_css_classes():
     rows = [("a", 1, "text", "a text that is too long"), ("b", None, 2, "")]
     page = Page(page_of(Report("t", columns="wxyz", rows=rows, environment={})))
     assert [cell.get("class") for cell in page.all("td")] == ["number", None, "words"] * 2
     assert [cell.get("class") for cell in page.all("th")][1:4] == ["number", None, "words"]
 
 
-def test_hostile_names_are_text(page):
+def test_hostile_names_are_escaped(page):
     assert "img" not in page.tags
     assert page.tags.count("script") == 3
     assert not [name for attributes in page.attributes for name in attributes if name.startswith("on")]
-    assert json.loads(page.scripts[0]).keys() == {"curves", "surface"}
+    assert json.loads(page.scripts[0]).keys() == {"curves", "landscape"}
 
 
-def test_the_browser_is_told_to_run_these_scripts_only_and_to_load_nothing(page):
+def test_content_security_policy_allows_only_the_scripts_of_the_page(page):
     assert page.all("script") == [{"type": "application/json", "id": "charts"}, {}, {}]
     policy = next(meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy")
     rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
@@ -118,23 +118,23 @@ def test_the_browser_is_told_to_run_these_scripts_only_and_to_load_nothing(page)
         assert attributes.get("href", "data:,") == "data:,"
 
 
-def test_what_went_wrong_comes_first(page):
+def test_failures_come_before_the_table(page):
     at = page.tags.index("table")
     before = dict(zip(page.tags[:at], page.attributes[:at], strict=True))
     assert before["p"] == {"class": "failure", "role": "alert"}
     assert page.texts["strong"] == [f"{SCRIPT}:"]
-    assert " too fast" in page.texts["p"]
+    assert " too large a rate" in page.texts["p"]
 
 
-def test_parts_without_content_are_left_out():
+def test_empty_sections_are_omitted():
     page = Page(page_of(Report("nothing", environment={})))
     assert (page.texts["h1"], "h2" in page.texts, page.tags.count("script")) == (["nothing"], False, 1)
     assert "script-src 'none'" in page_of(Report("nothing"))
     told = Page(page_of(Report("nothing", environment={}, no_landscape="<too large>")))
-    assert (told.texts["h2"], "Not drawn: <too large>" in told.texts["p"]) == (["Surface"], True)
+    assert (told.texts["h2"], "Not drawn: <too large>" in told.texts["p"]) == (["Landscape"], True)
 
 
-def test_where_it_was_made_is_found_out_unless_given():
+def test_environment_of_this_process_is_the_default():
     facts = library.environment.environment()
     assert facts["fastgd"] == library.__version__
     page = Page(page_of(Report("nothing")))
@@ -149,11 +149,11 @@ def test_where_it_was_made_is_found_out_unless_given():
         ([1, "a"], "1, a"), ([], "none"), ({"a": 1}, "a 1"),
     ],
 )  # fmt: skip
-def test_values_are_readable(value, text):
+def test_values_as_text(value, text):
     assert shown(value) == text
 
 
-# --- Its charts -------------------------------------------------------------------------------------------------------
+# --- Charts ----------------------------------------------------------------------------------------------------------
 
 
 def lines(chart):
@@ -166,12 +166,12 @@ def chosen(chart, name):
     return {choice["label"]: choice for choice in choices}
 
 
-def test_plotly_knows_all_that_is_asked_of_it():
+def test_plotly_accepts_the_charts():
     for chart in (loss_chart(report().runs, 0.9), landscape_chart(landscape())):
         plotly.Figure(data=chart["data"], layout=chart["layout"])  # raises for what it does not know
 
 
-def test_the_curves_are_those_of_the_runs():
+def test_chart_has_the_curves_of_the_runs():
     chart = loss_chart({"gd": result(OBJECTIVE), "sgd": result(NOISY)}, 0.5)
     both = "lines+markers"
     assert lines(chart) == [("gd", both, True), ("gd", both, False), ("sgd", both, True), ("sgd", both, False)]
@@ -182,99 +182,99 @@ def test_the_curves_are_those_of_the_runs():
     assert chart["layout"]["yaxis"]["title"]["text"] == "objective F"
 
 
-def test_the_controls_change_what_they_say():
+def test_controls_change_scale_smoothing_and_x_axis():
     chart = loss_chart({"gd": result(OBJECTIVE), "sgd": result(NOISY)}, 0.5)
-    assert [control["name"] for control in chart["controls"]] == ["Scale", "Smoothing", "Against"]
-    assert list(chosen(chart, "Scale")) == ["linear", "logarithmic"]  # the one it has comes first
+    assert [control["name"] for control in chart["controls"]] == ["Scale", "Smoothing", "x axis"]
+    assert list(chosen(chart, "Scale")) == ["linear", "logarithmic"]  # the chart's own scale comes first
     assert chart["layout"]["yaxis"]["type"] == "linear"
     assert chosen(chart, "Scale")["logarithmic"]["layout"]["yaxis.type"] == "log"
     smoothing = chosen(chart, "Smoothing")
     assert smoothing["off"]["traces"]["visible"] == [True, False, True, False]
     assert smoothing["on (beta 0.5)"]["traces"]["visible"] == [True] * 4
     assert smoothing["on (beta 0.5)"]["traces"]["showlegend"] == [False, True, False, True]
-    against = chosen(chart, "Against")
+    against = chosen(chart, "x axis")
     assert against["seconds"]["traces"]["x"][2] == [0, 0.5, 1, 1.5, 2]
     assert against["epochs"]["traces"]["x"][2] == [0, 1, 2, 3, 4]
 
 
-def test_decades_are_drawn_on_a_logarithmic_scale_unless_there_are_none():
+def test_scale_is_logarithmic_for_decades_and_absent_for_negative_losses():
     assert loss_chart({"gd": result([1.0, 1e-3])}, 0.9)["layout"]["yaxis"]["type"] == "log"
     assert [control["name"] for control in loss_chart({"gd": result([-1.0, -2.0])}, 0.9)["controls"]] == [
-        "Smoothing", "Against",
+        "Smoothing", "x axis",
     ]  # fmt: skip
 
 
-def test_a_run_that_diverged_ends_in_a_cross_within_the_chart():
+def test_diverged_run_ends_in_a_cross_within_the_chart():
     run = diverged([8.0, 16.0], [(1.5, float("inf"))], running=[np.nan, 16.0])
     chart = loss_chart({"fast": run}, 0.9)
     cross = chart["data"][-1]
     assert (cross["marker"]["symbol"], cross["x"], cross["y"]) == ("x", [1.5], [16000.0])
-    assert cross["name"] == "fast diverged in epoch 2, the loss no longer<br>finite"
+    assert cross["name"] == "fast diverged in epoch 2, loss not finite"
     assert all(value is not None for line in chart["data"] for value in line["y"])
 
 
-def test_single_updates_are_known_by_epochs_alone_and_thinned():
-    losses = np.random.default_rng(0).random(3 * MOST_POINTS)
+def test_batch_losses_are_thinned_and_have_no_seconds(rng):
+    losses = rng.random(3 * MOST_POINTS)
     run = result([1.0, 0.5], steps=steps(losses, np.ones(len(losses))))
     chart = loss_chart({"sgd": run}, 0.9)
-    assert lines(chart)[:2] == [("loss of each update's rows", "lines+markers", v) for v in (True, False)]
+    assert lines(chart)[:2] == [("batch loss", "lines+markers", v) for v in (True, False)]
     assert [len(line["y"]) for line in chart["data"]] == [MOST_POINTS, MOST_POINTS, 2]
     assert (chart["data"][0]["y"][0], chart["data"][0]["y"][-1]) == pytest.approx((losses[0], losses[-1]), rel=1e-6)
-    assert [len(x) for x in chosen(chart, "Against")["seconds"]["traces"]["x"]] == [0, 0, 2]
+    assert [len(x) for x in chosen(chart, "x axis")["seconds"]["traces"]["x"]] == [0, 0, 2]
 
 
-def test_the_surface_shows_the_valley_and_the_paths():
+def test_landscape_chart_has_contours_and_paths():
     chart = landscape_chart(landscape())
-    ground, *paths = chart["data"]
-    z = np.array(ground["z"])
-    assert z.shape == (len(ground["y"]), len(ground["x"])) == (33, 33)
+    contours, *paths = chart["data"]
+    z = np.array(contours["z"])
+    assert z.shape == (len(contours["y"]), len(contours["x"])) == (33, 33)
     assert np.unravel_index(z.argmin(), z.shape) == (16, 16)
-    assert (ground["customdata"][32][0], z.max()) == (pytest.approx(8.0), 13)
-    assert ground["colorbar"]["ticktext"][0] == "0"
+    assert (contours["customdata"][32][0], z.max()) == (pytest.approx(8.0), 13)
+    assert contours["colorbar"]["ticktext"][0] == "0"
     assert chart["layout"]["xaxis"]["range"] == [-2, 2]
     assert [path["y"] for path in paths[:3]] == [[1, 0.5, 0.25, 0.125, 0], [1, 0.5, 0.25, 0.125, 0], [0]]
     assert [(path["label"], path["walked"], path["head"]) for path in chart["paths"]] == [("gd", 2, 3), (IMAGE, 5, 6)]
     assert chart["paths"][0]["heights"] == ["8", "2", "0.5", "0.125", "0"]
 
 
-def test_of_one_weight_the_surface_is_a_curve():
+def test_landscape_chart_of_one_parameter_is_a_curve():
     x = np.linspace(-1, 1, 5)
     found = Landscape(("w",), (x,), x**2, {"gd": np.array([[1.0], [0.5]])}, {"gd": np.array([1.0, 0.25])})
     chart = landscape_chart(found)
     assert chart["data"][0]["y"] == [1, 0.25, 0, 0.25, 1]
     assert (chart["paths"][0]["x"], chart["paths"][0]["y"]) == ([1, 0.5], [1, 0.25])
-    assert "grounds" not in chart
+    assert "backgrounds" not in chart
     assert Page(page_of(Report("one weight", landscape=found))).open == []
 
 
-def test_what_is_not_finite_is_a_gap_on_the_surface():
+def test_values_that_are_not_finite_are_gaps_in_the_contours():
     found = landscape()
     values = np.array(found.values)
     values[0, 0] = np.inf
-    ground = landscape_chart(dataclasses.replace(found, values=values))["data"][0]
-    assert (ground["z"][0][0], ground["customdata"][0][0]) == (None, None)
+    contours = landscape_chart(dataclasses.replace(found, values=values))["data"][0]
+    assert (contours["z"][0][0], contours["customdata"][0][0]) == (None, None)
 
 
-def test_names_in_charts_are_text():
-    """Plotly takes <b>, &lt; and %{...} for more than text."""
+def test_names_in_charts_are_escaped():
+    """plotly interprets <b>, &lt; and %{...}."""
     assert chart_text(IMAGE) == "&lt;img src=x onerror=alert(1)&gt;"
     assert chart_text(TEMPLATE) == "&#37;{y} &amp;lt;b&amp;gt; $x$"
     assert chart_text("word " * 20).count("<br>") == 2
     chart = loss_chart({IMAGE: result(OBJECTIVE), "b": result(NOISY)}, 0.9)
     assert chart["data"][0]["name"] == chart_text(IMAGE)
-    surface = landscape_chart(landscape())
-    assert surface["layout"]["xaxis"]["title"]["text"] == chart_text(f"weight of {IMAGE}")
-    assert surface["layout"]["yaxis"]["title"]["text"] == chart_text(TEMPLATE)
-    assert {line["name"] for line in surface["data"][4:]} == {chart_text(IMAGE)}
+    chart = landscape_chart(landscape())
+    assert chart["layout"]["xaxis"]["title"]["text"] == chart_text(f"weight of {IMAGE}")
+    assert chart["layout"]["yaxis"]["title"]["text"] == chart_text(TEMPLATE)
+    assert {line["name"] for line in chart["data"][4:]} == {chart_text(IMAGE)}
 
 
-def test_data_for_the_charts_cannot_end_its_element():
+def test_json_cannot_end_its_script_element():
     content = {SCRIPT: ["<!--", "&lt;"]}
     assert not {"<", ">", "&"} & set(json_in_html(content))
     assert json.loads(json_in_html(content)) == content
 
 
-# --- Files ------------------------------------------------------------------------------------------------------------
+# --- Files -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -283,14 +283,14 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_it_is_written_whole_or_not_at_all(folder, monkeypatch):
+def test_report_is_written_completely_or_not_at_all(folder, monkeypatch):
     library.write_report("a.html", report())
     assert Path("a.html").read_text(encoding="utf-8") == page_of(report())
-    with pytest.raises(OptionError, match="curves are drawn of"):
+    with pytest.raises(OptionError, match="a run is a Result"):
         library.write_report("b.html", report(runs={"a": 3}))
-    with pytest.raises(OptionError, match="beta"):
+    with pytest.raises(OptionError, match="smoothing factor"):
         library.write_report("b.html", report(smooth=1.0))
-    with pytest.raises(DataError, match="it writes"):
+    with pytest.raises(DataError, match="is not known; use"):
         library.write_report("b.pdf", report())
     monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(DataError, match="No space left"):
@@ -298,7 +298,7 @@ def test_it_is_written_whole_or_not_at_all(folder, monkeypatch):
     assert [path.name for path in folder.iterdir()] == ["a.html"]
 
 
-def test_names_that_are_no_unicode_do_not_stop_it(folder):
+def test_invalid_unicode_is_replaced(folder):
     library.write_report("a.html", Report("\udcff", settings={"a\0b": "\udcff"}))
     assert "<h1>?</h1>" in Path("a.html").read_text(encoding="utf-8")
 
@@ -311,44 +311,44 @@ def without_plotly(monkeypatch):
     monkeypatch.setitem(sys.modules, "plotly", None)
 
 
-def test_without_plotly_it_says_how_to_get_it(folder, without_plotly):
-    with pytest.raises(FastgdError, match=re.escape("plotly, which is missing: pip install 'fastgd[report]'")):
+def test_missing_plotly_says_what_to_install(folder, without_plotly):
+    with pytest.raises(FastgdError, match=re.escape("plotly, which is not installed: pip install 'fastgd[report]'")):
         library.write_report("a.html", report())
     ran = fastgd("run", "tutorial", "--report", "a.html")
-    assert (ran.code, ran.err) == (2, "fastgd: reports are drawn by plotly, which is missing: "
+    assert (ran.code, ran.err) == (2, "fastgd: reports need plotly, which is not installed: "
                                       "pip install 'fastgd[report]'\n")  # fmt: skip
     assert not list(folder.iterdir())
 
 
-# --- fastgd run -------------------------------------------------------------------------------------------------------
+# --- fastgd run ------------------------------------------------------------------------------------------------------
 
 
 LESSON = ("run", "tutorial", "--method", "gd", "--learning-rate", 0.01, "--start", 1.0, "--epochs", 30)
 
 
-def test_a_run_reports_all_there_is_to_know(folder):
+def test_run_writes_a_report(folder):
     ran = fastgd(*LESSON, "--report", "a.html", "--smooth", 0.5, "--alpha", 0.25, "--json")
     assert ran.json["report"] == "a.html"
     page = Page(Path("a.html").read_text(encoding="utf-8"))
     command = f"fastgd {' '.join(map(str, LESSON))} --report a.html --smooth 0.5 --alpha 0.25 --json"
     assert page.texts["code"] == [command]
     assert page.texts["h1"] == ["tutorial: squared loss, penalty l2 0.25, gd, learning rate 0.01"]
-    facts = dict(zip(page.texts["th"][9:], page.texts["td"][7:], strict=True))  # behind the table
+    facts = dict(zip(page.texts["th"][9:], page.texts["td"][7:], strict=True))  # after the cells of the table
     assert page.texts["td"][:2] == ["0.01", "30"]
-    assert {name: facts[name] for name in ("max_epochs", "seed", "rows", "names", "target", "its greatest value")} == {
-        "max_epochs": "30", "seed": "0", "rows": "3", "names": "x", "target": "y", "its greatest value": "6",
+    assert {name: facts[name] for name in ("max_epochs", "seed", "rows", "names", "target", "target maximum")} == {
+        "max_epochs": "30", "seed": "0", "rows": "3", "names": "x", "target": "y", "target maximum": "6",
     }  # fmt: skip
     assert facts["intercept"] == f"{ran.json['intercept']:.6g}"
-    assert facts["R2 on training"] == f"{ran.json['metrics']['r2']:.6g}"
+    assert facts["R2 on the training data"] == f"{ran.json['metrics']['r2']:.6g}"
     charts = json.loads(page.scripts[0])
-    assert len(charts["curves"]["data"][0]["y"]) == len(charts["surface"]["paths"][0]["x"]) == 31
+    assert len(charts["curves"]["data"][0]["y"]) == len(charts["landscape"]["paths"][0]["x"]) == 31
     assert list(chosen(charts["curves"], "Smoothing")) == ["off", "on (beta 0.5)"]
-    assert charts["surface"]["layout"]["xaxis"]["title"]["text"] == "weight of x"
+    assert charts["landscape"]["layout"]["xaxis"]["title"]["text"] == "weight of x"
     assert charts["curves"]["data"][0]["y"][-1] == pytest.approx(ran.json["objective"], rel=1e-6)
-    assert float(charts["surface"]["paths"][0]["heights"][-1]) == pytest.approx(ran.json["objective"], rel=1e-5)
+    assert float(charts["landscape"]["paths"][0]["heights"][-1]) == pytest.approx(ran.json["objective"], rel=1e-5)
 
 
-def test_one_that_diverges_is_reported_up_to_there(folder):
+def test_diverged_run_is_reported(folder):
     ran = fastgd("run", "tutorial", "--method", "gd", "--learning-rate", 1, "--report", "a.html")
     assert ran.code == 1
     assert "kept in a.html\nfastgd: training diverged in epoch 2" in ran.err
@@ -358,8 +358,8 @@ def test_one_that_diverges_is_reported_up_to_there(folder):
     assert json.loads(page.scripts[0])["curves"]["data"][-1]["marker"]["symbol"] == "x"
 
 
-def test_one_that_is_interrupted_is_reported_too(folder, monkeypatch):
-    """At Ctrl-C `fit` raises with what there is."""
+def test_interrupted_run_is_reported(folder, monkeypatch):
+    """At Ctrl-C `fit` raises an error with the result so far."""
     whole = library.fit
 
     def interrupted(table, **options):
@@ -371,7 +371,7 @@ def test_one_that_is_interrupted_is_reported_too(folder, monkeypatch):
     assert "interrupted" in Page(Path("a.html").read_text(encoding="utf-8")).texts["td"]
 
 
-def test_a_large_landscape_is_not_drawn_and_the_page_says_why(folder, monkeypatch):
+def test_landscape_of_large_data_is_omitted_with_a_reason(folder, monkeypatch):
     monkeypatch.setattr("fastgd_cli.report.MOST_NUMBERS", 5)
     assert fastgd(*LESSON, "--report", "a.html").code == 0
     page = Page(Path("a.html").read_text(encoding="utf-8"))
@@ -382,14 +382,14 @@ def test_a_large_landscape_is_not_drawn_and_the_page_says_why(folder, monkeypatc
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--report", "a.txt"), "a.txt: the suffix '.txt' is not known; it writes .html"),
+        (("--report", "a.txt"), "a.txt: the suffix '.txt' is not known; use .html"),
         (("--report", "no/a.html"), "no/a.html: there is no folder"),
         (("--smooth", 0.9), "--smooth is of the picture of --plot: add --plot FILE.png, or --report FILE.html"),
-        (("--report", "a.html", "--smooth", 2), "--smooth: the beta of smoothing"),
+        (("--report", "a.html", "--smooth", 2), "--smooth: the smoothing factor"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_found_before_training(folder, monkeypatch, words, message):
-    monkeypatch.setattr(library, "fit", lambda *_, **__: pytest.fail("it trained"))
+def test_invalid_options_are_found_before_training(folder, monkeypatch, words, message):
+    monkeypatch.setattr(library, "fit", lambda *_, **__: pytest.fail("trained first"))
     ran = fastgd(*LESSON, *words)
     assert ran.code == 2
     assert message in ran.err

@@ -1,6 +1,6 @@
-"""A report in a browser: it loads without errors and without the network, and its controls do what they say.
+"""Reports in a browser: they load without errors and without the network, and their controls work.
 
-With the Chromium and the chromedriver of this machine; where there is none, nothing is tested.
+Needs Chromium and chromedriver; skipped without them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def address(tmp_path_factory):
 
 @pytest.fixture
 def page(browser, address):
-    """The page, fresh, on a light screen of 1000 x 800."""
+    """The page, newly loaded, in light mode at 1000 x 800 pixels."""
     look(browser, "light")
     browser.get_log("browser")
     browser.get_log("performance")
@@ -63,7 +63,7 @@ def look(browser, colours, width=1000):
 
 
 def wait_for(browser, script):
-    """Until the script gives something true; that."""
+    """Wait until the script returns a true value, and return it."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         if found := browser.execute_script(script):
@@ -73,7 +73,7 @@ def wait_for(browser, script):
 
 
 def choose(browser, label):
-    """Click on a choice by its label."""
+    """Click the choice with this label."""
     for option in browser.find_elements("css selector", "fieldset label"):
         if option.text == label:
             option.click()
@@ -89,7 +89,7 @@ def texts(browser, selector):
     return [element.get_property("textContent") for element in browser.find_elements("css selector", selector)]
 
 
-def test_it_loads_without_errors_and_asks_nobody_for_anything(page, address):
+def test_page_loads_without_errors_and_without_requests(page, address):
     assert page.get_log("browser") == []
     messages = [json.loads(entry["message"])["message"] for entry in page.get_log("performance")]
     urls = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
@@ -97,8 +97,8 @@ def test_it_loads_without_errors_and_asks_nobody_for_anything(page, address):
     assert [url for url in urls if url != address and not url.startswith("data:")] == []
 
 
-def test_it_may_not_ask_anybody(page):
-    """An exception to the rule above would be a violation of the page's own policy."""
+def test_requests_are_blocked(page):
+    """The content security policy of the page blocks requests."""
     script = (
         "const done = arguments[arguments.length - 1]; const image = new Image();"
         "document.addEventListener('securitypolicyviolation', (event) => done(event.violatedDirective));"
@@ -107,23 +107,23 @@ def test_it_may_not_ask_anybody(page):
     assert page.execute_async_script(script) == "img-src"
 
 
-def test_the_table_has_the_rows(page):
+def test_table_has_the_rows(page):
     rows = page.find_elements("css selector", "#runs tbody tr")
     cells = [[cell.text for cell in row.find_elements("css selector", "th, td")] for row in rows]
     assert cells == [["gd", "4", "0.5"], [IMAGE, "4", "2"], [SCRIPT, "2", NOTHING]]
 
 
-def test_hostile_names_stay_text(page):
+def test_hostile_names_are_text(page):
     assert page.find_elements("css selector", "main img, .chart img") == []
     assert len(page.find_elements("tag name", "script")) == 3
     assert page.title == f"the lesson {SCRIPT}"
     assert texts(page, "#curves .legendtext")[:2] == ["gd", IMAGE]
-    assert texts(page, "#surface .xtitle") == [f"weight of {IMAGE}"]
-    assert texts(page, "#surface .ytitle") == [TEMPLATE]
+    assert texts(page, "#landscape .xtitle") == [f"weight of {IMAGE}"]
+    assert texts(page, "#landscape .ytitle") == [TEMPLATE]
     assert f"{IMAGE}: 1" in page.find_element("id", "where").text
 
 
-def test_the_scale_changes(page):
+def test_control_changes_the_scale(page):
     scale = "return document.getElementById('curves')._fullLayout.yaxis.type"
     ticks = texts(page, "#curves .ytick")
     choose(page, "logarithmic" if page.execute_script(scale) == "linear" else "linear")
@@ -131,7 +131,7 @@ def test_the_scale_changes(page):
     assert texts(page, "#curves .ytick") != ticks
 
 
-def test_smoothing_shows_other_curves_in_front(page):
+def test_control_shows_smoothed_curves_in_front(page):
     assert trace(page, "curves", 1, "visible") is False
     drawn = "return document.querySelectorAll('#curves .scatterlayer .trace').length"
     before = page.execute_script(drawn)
@@ -144,7 +144,7 @@ def test_smoothing_shows_other_curves_in_front(page):
     assert trace(page, "curves", 0, "opacity") == 1
 
 
-def test_the_losses_against_seconds(page):
+def test_control_changes_the_x_axis(page):
     assert texts(page, "#curves .xtitle") == ["epochs (passes over the rows)"]
     assert trace(page, "curves", 0, "x") == [0, 1, 2, 3, 4]
     choose(page, "seconds")
@@ -152,14 +152,14 @@ def test_the_losses_against_seconds(page):
     assert trace(page, "curves", 0, "x") == [0, 0.5, 1, 1.5, 2]
 
 
-def test_the_mouse_shows_values(page):
+def test_hover_shows_values(page):
     layer = page.find_element("css selector", "#curves .nsewdrag")
     webdriver.ActionChains(page).move_to_element(layer).perform()
     wait_for(page, "return document.querySelectorAll('#curves .hoverlayer .legendtext').length >= 2")
     assert any("gd" in text for text in texts(page, "#curves .hoverlayer .legendtext"))
 
 
-def test_the_mouse_shows_smoothed_values_when_smoothing_is_on(page):
+def test_hover_shows_smoothed_values_if_smoothing_is_on(page):
     choose(page, "on (beta 0.9)")
     wait_for(page, "return document.getElementById('curves').data[1].visible")
     layer = page.find_element("css selector", "#curves .nsewdrag")
@@ -170,36 +170,36 @@ def test_the_mouse_shows_smoothed_values_when_smoothing_is_on(page):
     assert len(names) == len(set(names)) >= 2
 
 
-def test_the_paths_are_walked_step_by_step(page):
+def test_buttons_move_along_the_paths(page):
     def heads():
-        return [trace(page, "surface", k, "x") for k in (3, 6)]
+        return [trace(page, "landscape", k, "x") for k in (3, 6)]
 
     where = page.find_element("id", "where")
     assert heads() == [[0], [0]]
     assert where.text.splitlines() == ["step 4 of 4, F there:", "gd: 0", f"{IMAGE}: 1"]
     page.find_element("id", "back").click()
-    assert wait_for(page, "return document.getElementById('surface').data[3].x[0] === 0.25")
-    assert trace(page, "surface", 2, "x") == [2, 1, 0.5, 0.25]
-    assert trace(page, "surface", 1, "x") == [2, 1, 0.5, 0.25, 0]  # where it goes from there
-    assert heads()[1] == [0]  # it was there before
+    assert wait_for(page, "return document.getElementById('landscape').data[3].x[0] === 0.25")
+    assert trace(page, "landscape", 2, "x") == [2, 1, 0.5, 0.25]
+    assert trace(page, "landscape", 1, "x") == [2, 1, 0.5, 0.25, 0]  # the whole path
+    assert heads()[1] == [0]  # the shorter path has already ended
     for _ in range(3):
         page.find_element("id", "back").click()
     assert where.text.splitlines() == ["step 0 of 4, F there:", "gd: 8", f"{IMAGE}: 8"]
-    assert page.find_elements("css selector", "#surface .contourlayer .contourfill path")
+    assert page.find_elements("css selector", "#landscape .contourlayer .contourfill path")
 
 
-def test_play_walks_to_the_end_and_stops(page):
+def test_play_runs_to_the_end_and_stops(page):
     button = page.find_element("id", "play")
     button.click()
     assert (button.text, button.get_attribute("aria-pressed")) == ("Pause", "true")
     seen = set()
     end = time.monotonic() + PATIENCE
     while button.text == "Pause" and time.monotonic() < end:
-        seen.add(trace(page, "surface", 3, "x")[0])
+        seen.add(trace(page, "landscape", 3, "x")[0])
         time.sleep(0.02)
     assert button.text == "Play"
     assert {1, 0.5} & seen
-    assert trace(page, "surface", 3, "x") == [0]
+    assert trace(page, "landscape", 3, "x") == [0]
 
 
 def test_play_can_be_paused(page):
@@ -212,30 +212,30 @@ def test_play_can_be_paused(page):
 
 
 def luminance(browser, selector, name):
-    """Of a colour, from 0 to 255."""
+    """Luminance of a colour, from 0 to 255."""
     colour = browser.execute_script(f"return getComputedStyle(document.querySelector('{selector}')).{name}")
     red, green, blue = map(float, colour[colour.index("(") + 1 : -1].split(",")[:3])
     return 0.2 * red + 0.7 * green + 0.1 * blue
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
-def test_text_shows_on_its_ground_in_the_light_and_in_the_dark(page, colours):
+def test_text_has_contrast_in_light_and_dark_mode(page, colours):
     look(page, "dark" if colours == "light" else "light")
     look(page, colours)  # while the page is open
-    scale = "document.getElementById('surface').data[0].colorscale[0][1]"
+    scale = "document.getElementById('landscape').data[0].colorscale[0][1]"
     wait_for(page, f"return {scale} === '{'#ffffff' if colours == 'light' else '#16181b'}'")
-    ground = luminance(page, "body", "backgroundColor")
-    assert (ground > 200) == (colours == "light")
-    assert (ground < 50) == (colours == "dark")
+    background = luminance(page, "body", "backgroundColor")
+    assert (background > 200) == (colours == "light")
+    assert (background < 50) == (colours == "dark")
     for selector, name in [
         ("body", "color"), ("#curves .xtitle", "fill"), ("#curves .legendtext", "fill"),
-        ("#surface .ytick text", "fill"), ("thead th", "color"), (".failure strong", "color"),
+        ("#landscape .ytick text", "fill"), ("thead th", "color"), (".failure strong", "color"),
     ]:  # fmt: skip
-        assert abs(luminance(page, selector, name) - ground) > 100, selector
+        assert abs(luminance(page, selector, name) - background) > 100, selector
 
 
 @pytest.mark.parametrize("width", [1000, 400])
-def test_nothing_runs_out_of_the_page(page, width):
+def test_page_fits_the_width(page, width):
     look(page, "light", width)
     wait_for(page, f"return document.querySelector('#curves .main-svg').clientWidth <= {width}")
     assert page.execute_script("return document.documentElement.scrollWidth") <= width

@@ -1,4 +1,4 @@
-"""The picture of a search: which cells are drawn where and how dark, their outlines, and the file."""
+"""`plot_search`: positions, shades and outlines of the cells, files, and the command."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def axes_of(figure):
 
 
 def meshes(axes):
-    """Of each block of cells: the edges along both weights, and F in them, the second weight first."""
+    """For each block of cells: the edges along both parameters, and F in the cells, the second parameter first."""
     found = []
     for mesh in axes.collections:
         if isinstance(mesh, QuadMesh):
@@ -43,10 +43,10 @@ def meshes(axes):
     return found
 
 
-# --- Two weights ------------------------------------------------------------------------------------------------------
+# --- Two parameters --------------------------------------------------------------------------------------------------
 
 
-def test_each_round_has_its_cells_at_their_places_and_sizes():
+def test_cells_have_the_positions_and_sizes_of_their_round():
     axes = axes_of(library.plot_search(bowl()))
     (x, y, coarse), (x_fine, y_fine, fine) = meshes(axes)
     np.testing.assert_allclose(x, [-4, -2, 0, 2, 4])
@@ -60,7 +60,7 @@ def test_each_round_has_its_cells_at_their_places_and_sizes():
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("weight of 0", "weight of 1")
 
 
-def test_the_lower_the_lighter_and_later_rounds_lie_on_top():
+def test_lower_cells_are_lighter_and_later_rounds_are_on_top():
     axes = axes_of(library.plot_search(bowl()))
     coarse, fine = axes.collections
     shades = np.concatenate([mesh.get_facecolors()[:, 0] for mesh in (coarse, fine)])
@@ -70,7 +70,7 @@ def test_the_lower_the_lighter_and_later_rounds_lie_on_top():
     assert coarse.get_zorder() < fine.get_zorder()
 
 
-def test_the_best_cells_of_each_round_are_outlined_each_round_in_its_own_way():
+def test_best_cells_are_outlined_in_the_style_of_their_round():
     found = bowl(keep=2)
     axes = axes_of(library.plot_search(found))
     boxes = [(patch.get_xy(), patch.get_width(), to_hex(patch.get_edgecolor())) for patch in axes.patches]
@@ -82,11 +82,11 @@ def test_the_best_cells_of_each_round_are_outlined_each_round_in_its_own_way():
     assert [(pytest.approx(place), width, colour) for place, width, colour in boxes] == expected
     assert len({str(patch.get_linestyle()) for patch in axes.patches}) == 2
     words = [text.get_text() for text in axes.figure.legends[0].get_texts()]
-    assert words == ["best 2 cells of round 1", "best 2 cells of round 2", "the best"]
-    np.testing.assert_allclose(lines(axes)["the best"].ravel(), found.coef)
+    assert words == ["best 2 cells of round 1", "best 2 cells of round 2", "best"]
+    np.testing.assert_allclose(lines(axes)["best"].ravel(), found.coef)
 
 
-def test_the_colour_bar_has_its_unit_and_three_digits():
+def test_colour_bar_has_a_label_and_three_digits():
     bar = axes_of(library.plot_search(bowl())).figure.axes[1]
     assert bar.get_ylabel() == "objective F"
     texts = [text.get_text() for text in bar.get_yticklabels()]
@@ -94,26 +94,26 @@ def test_the_colour_bar_has_its_unit_and_three_digits():
     assert max(len(text.strip("0.").replace(".", "")) for text in texts) <= 3
 
 
-def test_of_three_weights_a_cell_shows_the_lowest_in_it():
-    X = np.random.default_rng(0).standard_normal((40, 2))
+def test_cell_shows_the_lowest_objective_over_the_third_parameter(rng):
+    X = rng.standard_normal((40, 2))
     found = library.search(X, X @ [1.0, 2.0] + 3.0, span=[(-4, 4), (-2, 2), (-4, 4)], rounds=1)
     axes = axes_of(library.plot_search(found))
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("weight of 0", "intercept")  # the widest
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("weight of 0", "intercept")  # the two of the widest span
     (_, _, values), = meshes(axes)  # fmt: skip
     cube = found.rounds[0].objectives.reshape(4, 4, 4)
     np.testing.assert_array_equal(values, cube.min(axis=1).T)
-    assert axes.figure.axes[1].get_ylabel() == "objective F, the lowest over the other weights"
+    assert axes.figure.axes[1].get_ylabel() == "objective F, lowest over the other weights"
 
 
-def test_blocks_that_lie_over_each_other_have_the_lowest_on_top():
-    X = np.random.default_rng(0).standard_normal((40, 3))
+def test_overlapping_blocks_have_the_lowest_on_top(rng):
+    X = rng.standard_normal((40, 3))
     found = library.search(X, X @ [1.0, 2.0, 3.0], fit_intercept=False, keep=3)
     lowest = [block.min() for _, block in lowest_in_blocks(found.rounds[2], 4, [0, 1])]
     assert len(lowest) == 3
     assert lowest == sorted(lowest, reverse=True)
 
 
-def test_weights_by_name_or_number_in_either_order():
+def test_parameters_by_name_or_index_in_either_order():
     for weights in (["1", "0"], [1, 0]):
         axes = axes_of(library.plot_search(bowl(rounds=1), weights=weights))
         assert (axes.get_xlabel(), axes.get_ylabel()) == ("weight of 1", "weight of 0")
@@ -125,15 +125,15 @@ def test_weights_by_name_or_number_in_either_order():
 @pytest.mark.parametrize(
     ("weights", "told"),
     [(["x"], "there is no weight 'x'"), ([2], "there is no weight 2"), ([-1], "there is no weight -1"),
-     ([0, 0], "two different ones"), ([], "one weight or two")],
+     ([0, 0], "one or two different weights"), ([], "one or two different weights")],
 )  # fmt: skip
-def test_weights_that_cannot_be_drawn(weights, told):
+def test_invalid_parameters_are_refused(weights, told):
     with pytest.raises(OptionError, match=told):
         library.plot_search(bowl(), weights=weights)
 
 
-def test_what_is_not_finite_is_dark_and_said():
-    X = np.random.default_rng(0).standard_normal((50, 2))
+def test_cells_that_are_not_finite_are_dark_and_in_the_legend(rng):
+    X = rng.standard_normal((50, 2))
     found = library.search(X, np.exp(X[:, 0]), loss="poisson", span=(-400, 400), fit_intercept=False)
     axes = axes_of(library.plot_search(found))
     holes = axes.collections[0].get_array().mask
@@ -144,15 +144,15 @@ def test_what_is_not_finite_is_dark_and_said():
     assert "not finite" not in lines(axes_of(library.plot_search(bowl())))
 
 
-def test_where_F_is_the_same_everywhere_there_is_no_bar():
+def test_constant_objective_has_no_colour_bar():
     found = library.search(np.zeros((3, 2)), [1.0, 2.0, 3.0], fit_intercept=False, rounds=1)
     assert len(axes_of(library.plot_search(found)).figure.axes) == 1
 
 
-# --- One weight -------------------------------------------------------------------------------------------------------
+# --- One parameter ---------------------------------------------------------------------------------------------------
 
 
-def test_cells_of_one_weight_are_lines_at_the_height_of_F():
+def test_cells_of_one_parameter_are_lines_at_the_height_of_F():
     found = library.search([[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0], fit_intercept=False, rounds=2)
     axes = axes_of(library.plot_search(found))
     drawn = lines(axes)
@@ -163,27 +163,27 @@ def test_cells_of_one_weight_are_lines_at_the_height_of_F():
     np.testing.assert_allclose(widths, [[2.0] * 4, [0.5] * 4])
     assert all(isinstance(c, LineCollection) for c in axes.collections)
     assert axes.get_yscale() == "log"
-    np.testing.assert_allclose(drawn["the best"].ravel(), [found.coef[0], found.objective])
+    np.testing.assert_allclose(drawn["best"].ravel(), [found.coef[0], found.objective])
 
 
-# --- Files and the command --------------------------------------------------------------------------------------------
+# --- Files and the command -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("suffix", PICTURE_SUFFIXES)
-def test_files_are_real(suffix, tmp_path):
+def test_saved_file_is_a_complete_image(suffix, tmp_path):
     path = tmp_path / f"cells{suffix}"
     save(library.plot_search(bowl(rounds=3)), path)
     check_file(path)
 
 
-def test_many_cells_are_an_image_within_a_small_file(tmp_path):
+def test_many_cells_are_stored_as_an_image(tmp_path):
     path = tmp_path / "cells.svg"
     save(library.plot_search(bowl(cells=70, rounds=1)), path)
     assert "<image" in path.read_text()
     assert path.stat().st_size < 150_000
 
 
-def test_the_command_draws_it(tmp_path, monkeypatch):
+def test_command_draws_the_plot(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ran = fastgd("search", "valleys", "--plot", "cells.png", "--quiet")
     assert (ran.code, ran.err) == (0, "")
@@ -193,7 +193,7 @@ def test_the_command_draws_it(tmp_path, monkeypatch):
     check_file(tmp_path / "cells.svg")
 
 
-def test_the_command_draws_the_weights_that_are_named(tmp_path, monkeypatch):
+def test_command_draws_the_named_parameters(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     seen = {}
     real = library.plot_search
@@ -208,11 +208,11 @@ def test_the_command_draws_the_weights_that_are_named(tmp_path, monkeypatch):
     [
         (("--plot", "a.txt"), "a.txt"),
         (("--plot", "nowhere/a.png"), "no folder"),
-        (("--plot-weights", "x1"), "--plot-weights is of the picture of --plot"),
+        (("--plot-weights", "x1"), "--plot-weights needs a plot"),
         (("--plot", "a.png", "--plot-weights", "x3"), "there is no weight 'x3'"),
     ],
 )
-def test_what_the_command_cannot_draw(words, told, tmp_path, monkeypatch):
+def test_command_refuses_invalid_plots(words, told, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ran = fastgd("search", "valleys", *words)
     assert (ran.code, ran.out) == (2, "")
@@ -220,6 +220,6 @@ def test_what_the_command_cannot_draw(words, told, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_that_cannot_be_written_is_told_before_any_work(monkeypatch):
+def test_command_checks_the_file_before_any_work(monkeypatch):
     monkeypatch.setattr(library, "search", lambda *_, **__: pytest.fail("it searched first"))
     assert fastgd("search", "valleys", "--plot", "a.txt").code == 2

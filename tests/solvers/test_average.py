@@ -24,6 +24,7 @@ RANDOM = np.random.default_rng(11)
 N, D = 23, 4
 X = RANDOM.integers(-16, 17, (N, D)) * (RANDOM.random((N, D)) < 0.7) / 16
 Y = X @ [1.5, -2.0, 0.0, 0.5] + 0.7 + 0.3 * RANDOM.normal(size=N)
+del RANDOM  # tests draw from the fixture `rng`
 LABELS = np.array(["ant", "bee", "cat"])[np.digitize(Y, [0.4, 1.0])]
 SIZES = {"sgd": 1, "minibatch": 5}
 EPOCHS = 3
@@ -303,11 +304,11 @@ def test_none_at_all():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "gd"}, "average goes with the methods sgd and minibatch, .* and not with 'gd': leave it out"),
-        ({"method": "svrg"}, "and not with 'svrg'"),
-        ({"rule": "asgd"}, "rule 'asgd' makes the model from the weights of its steps in a way of its own here"),
-        ({"rule": "schedule_free"}, "rule 'schedule_free' makes the model"),
-        ({"rule": "nesterov", "penalty": "l1", "alpha": 0.1}, "rule 'nesterov' makes the model"),
+        ({"method": "gd"}, "average is for the methods sgd and minibatch, .* not for 'gd': leave it out"),
+        ({"method": "svrg"}, "not for 'svrg'"),
+        ({"rule": "asgd"}, "rule 'asgd' keeps a model apart from the weights .* leave average out"),
+        ({"rule": "schedule_free"}, "rule 'schedule_free' keeps a model apart"),
+        ({"rule": "nesterov", "penalty": "l1", "alpha": 0.1}, "rule 'nesterov' keeps a model apart"),
     ],
 )
 def test_what_has_no_mean(options, message):

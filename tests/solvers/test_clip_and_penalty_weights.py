@@ -31,6 +31,7 @@ N, D = 30, 5
 X = RANDOM.normal(size=(N, D)) * (RANDOM.random((N, D)) < 0.7)
 TARGETS = X @ np.array([[2.0, 0.0, -1.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0, 0.5], [1.0, 1.0, 1.0, 0.0, -2.0]]).T
 TARGETS += 1.0 + 0.3 * RANDOM.normal(size=(N, 3))
+del RANDOM  # tests draw from the fixture `rng`
 Y = TARGETS[:, 0]
 FACTORS = [0.0, 1.0, 2.0, 0.5, 3.0]
 BATCH = {"gd": N, "sgd": 1, "minibatch": 6}

@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 import reference
 import scipy.sparse as sp
+from fastgd.objective.problem import Problem
+from fastgd.solvers.steps import SAMPLE_ROWS, choose_preconditioner
 from hypothesis import given
 from hypothesis import strategies as st
 from reference.variance_reduced import walk
 from scipy.optimize import minimize
 
 import fastgd
-from fastgd.data.matrix import as_matrix, as_scipy, centred
+from fastgd.data.feature_matrix import as_matrix, as_scipy, centred
 from fastgd.data.row_order import spread_rows
 from fastgd.kernels.row_targets import NONE, Targets
 from fastgd.losses import HalfSquared
-from fastgd.objective.problem import Problem
 from fastgd.penalties import Box, ElasticNet, NonNegative
 from fastgd.solvers.options import Options
-from fastgd.solvers.steps import SAMPLE_ROWS, choose_preconditioner
 
 methods = pytest.mark.parametrize("method", ["svrg", "saga"])
 N, RARE, FAR = 300, 8, 3
@@ -103,6 +103,7 @@ CASES = {
     "nonnegative": {"l1": 0.05, "lower": 0.0},
     "box": {"lower": -0.5, "upper": 0.25},
 }
+del random  # tests draw from the fixture `rng`
 
 
 def fitted(rows, method, case, y=None, start=None, **options):

@@ -29,6 +29,7 @@ BATCH_SIZES = {"gd": N_SAMPLES, "sgd": 1, "minibatch": 5}
 random = np.random.default_rng(20)
 X = random.integers(-16, 17, (N_SAMPLES, N_FEATURES)) / 16
 Y = X @ [1.5, -2.0, 0.0, 0.5] + 0.7 + 0.3 * random.normal(size=N_SAMPLES)
+del random  # tests draw from the fixture `rng`
 LABELS = np.where(Y > 0.5, 1.0, -1.0)
 
 methods = pytest.mark.parametrize("method", BATCH_SIZES)
@@ -197,7 +198,7 @@ def test_gd_records_the_norm_of_its_gradient():
 
 @methods
 def test_too_large_a_rate_diverges_and_says_so(method):
-    message = r"diverged in epoch \d+: .*learning rate 50 is above 0\.\d+.* Try learning_rate=0\.\d+"
+    message = r"diverged in epoch \d+: .*learning rate 50 is too large: rates up to 0\.\d+ .* Try learning_rate=0\.\d+"
     with pytest.raises(DivergedError, match=message) as caught:
         fit(method, learning_rate=50.0, max_epochs=100)
     left = caught.value.result

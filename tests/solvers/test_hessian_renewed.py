@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from fastgd.objective.problem import RowOptions
+from fastgd.solvers.steps import SAMPLE_ROWS, sample_size
 
 import fastgd
 from fastgd.data.row_order import spread_rows
 from fastgd.fitting import pose
 from fastgd.losses import LOSSES
-from fastgd.objective.problem import RowOptions
 from fastgd.objective.sampled_hessian import Sample
 from fastgd.penalties import ElasticNet
-from fastgd.solvers.steps import SAMPLE_ROWS, sample_size
 
 random = np.random.default_rng(2)
 N, D = 60_000, 10
@@ -21,6 +21,7 @@ HEAVY = X.copy()
 HEAVY[:, 3] = random.standard_t(1.2, size=N)
 COUNTS = random.poisson(np.exp(np.clip(X[:, 0] + 0.1 * HEAVY[:, 3], -5, 5)))
 YES = X[:, 0] - X[:, 1] + random.logistic(size=N) > 0
+del random  # tests draw from the fixture `rng`
 OUTLYING = X.copy()
 UNSEEN = np.setdiff1d(np.arange(N), spread_rows(N, SAMPLE_ROWS, 0))[::2000]  # by the first sample
 OUTLYING[UNSEEN, 0] = 60.0  # not that more was counted there

@@ -37,6 +37,7 @@ AMOUNTS = random.gamma(2.0, np.exp(SIGNAL))
 CLAIMS = np.array([random.gamma(2.0, 1.0, int(count)).sum() for count in COUNTS])  # many of them 0
 
 WEIGHTS = {"unweighted": None, "weighted": np.where(np.arange(N) % 7, random.uniform(0.2, 3.0, N), 0.0)}
+del random  # tests draw from the fixture `rng`
 layouts = pytest.mark.parametrize("layout", [np.asarray, csr_array], ids=["dense", "csr"])
 weights = pytest.mark.parametrize("weight", WEIGHTS.values(), ids=WEIGHTS)
 

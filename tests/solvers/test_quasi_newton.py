@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from fastgd.solvers.steps import SAMPLE_ROWS
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
@@ -17,7 +18,6 @@ from fastgd.losses import LOSSES
 from fastgd.penalties import Box, ElasticNet
 from fastgd.rules import SGD
 from fastgd.solvers.quasi_newton import Dense, Hessian, LimitedMemory, lower_factor, solver_of
-from fastgd.solvers.steps import SAMPLE_ROWS
 
 random = np.random.default_rng(5)
 N, D = 300, 5
@@ -30,6 +30,7 @@ COUNTS = random.poisson(np.exp(np.clip(SCORE, -3, 3) / 2)).astype(float)
 AMOUNTS = np.exp(SCORE / 2) * random.gamma(2.0, 1.0, size=N) + 1e-3
 CLASSES = np.digitize(SCORE + random.normal(size=N), [-1.0, 1.0])
 WEIGHT, OFFSET = random.integers(1, 4, N).astype(float), random.normal(size=N) / 3
+del random  # tests draw from the fixture `rng`
 
 # Value of each loss, in NumPy and by itself.
 VALUES = {
@@ -48,9 +49,9 @@ METHODS = ("newton", "lbfgs")
 
 
 @pytest.mark.parametrize("least", [1.0, -1.0])
-def test_a_hessian_is_solved_even_where_rounding_has_made_it_indefinite(least):
-    vectors = np.linalg.qr(random.normal(size=(4, 4)))[0]
-    hessian, b = vectors * [least, 1.0, 2.0, 3.0] @ vectors.T, random.normal(size=4)
+def test_a_hessian_is_solved_even_where_rounding_has_made_it_indefinite(rng, least):
+    vectors = np.linalg.qr(rng.normal(size=(4, 4)))[0]
+    hessian, b = vectors * [least, 1.0, 2.0, 3.0] @ vectors.T, rng.normal(size=4)
     np.testing.assert_allclose(hessian @ solver_of(hessian, lower_factor(hessian))(b), b, rtol=1e-12)
 
 
@@ -153,10 +154,10 @@ def test_on_few_rows_its_steps_are_those_of_newton():
     assert result.stop_reason == "precision"
 
 
-def test_many_rows_take_few_passes_and_a_sample():
+def test_many_rows_take_few_passes_and_a_sample(rng):
     n = 4 * SAMPLE_ROWS
-    big = random.normal(size=(n, 4))
-    y = np.where(big @ [1.0, 2.0, 0.0, -1.0] + random.logistic(size=n) > 0, 1.0, -1.0)
+    big = rng.normal(size=(n, 4))
+    y = np.where(big @ [1.0, 2.0, 0.0, -1.0] + rng.logistic(size=n) > 0, 1.0, -1.0)
     result = fastgd.fit(big, y, loss="logistic", alpha=1e-4, tol=1e-9)
     assert result.method == "newton"
     assert result.n_epochs <= 8
@@ -171,12 +172,12 @@ def test_many_rows_take_few_passes_and_a_sample():
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
-def test_a_column_that_the_sample_does_not_know(method, form):
+def test_a_column_that_the_sample_does_not_know(rng, method, form):
     """A handful of rows have values in it, and large ones: a Hessian of sampled rows alone would step into the blue."""
     n = 4 * SAMPLE_ROWS
-    big = np.column_stack([random.normal(size=n), np.zeros(n)])
-    big[random.choice(n, 12, replace=False), 1] = 100.0
-    y = big[:, 0] + 0.05 * big[:, 1] + random.normal(size=n)
+    big = np.column_stack([rng.normal(size=n), np.zeros(n)])
+    big[rng.choice(n, 12, replace=False), 1] = 100.0
+    y = big[:, 0] + 0.05 * big[:, 1] + rng.normal(size=n)
     result = fastgd.fit(form(big), y, method=method, tol=1e-8)
     assert result.n_epochs <= 12
     best = np.linalg.lstsq(np.column_stack([big, np.ones(n)]), y, rcond=None)[0]
@@ -227,10 +228,10 @@ def test_limited_memory_is_bfgs(seed, pairs):
     assert promised == pytest.approx(slope @ H @ slope)
 
 
-def test_dense_learns_what_a_step_showed():
-    A = random.normal(size=(4, 4))
+def test_dense_learns_what_a_step_showed(rng):
+    A = rng.normal(size=(4, 4))
     model = Dense((A @ A.T + np.eye(4))[None])
-    s, y = random.normal(size=4), random.normal(size=4)
+    s, y = rng.normal(size=4), rng.normal(size=4)
     y *= np.sign(s @ y)
     model.learn(s[None], y[None])
     np.testing.assert_allclose(model.hessian[0] @ s, y)
@@ -282,8 +283,8 @@ SECOND = {
 
 @pytest.mark.parametrize("least", [0.0, -np.inf])
 @pytest.mark.parametrize("loss", SECOND)
-def test_curvatures(loss, least):
-    z, weight = random.normal(size=40) * 3, random.random(40)
+def test_curvatures(rng, loss, least):
+    z, weight = rng.normal(size=40) * 3, rng.random(40)
     y = LABELS[:40] if loss == "logistic" else COUNTS[:40]
     out = np.empty(40)
     curvatures(Targets(y, weight), z, LOSSES[loss](), least, 1.0, out)
@@ -291,8 +292,8 @@ def test_curvatures(loss, least):
     np.testing.assert_allclose(out, wanted, rtol=1e-6, atol=1e-8)
 
 
-def test_curvatures_of_softmax():
-    z, weight, out = random.normal(size=(20, 3)), random.random(20), np.empty((20, 3))
+def test_curvatures_of_softmax(rng):
+    z, weight, out = rng.normal(size=(20, 3)), rng.random(20), np.empty((20, 3))
     y = CLASSES[:20, None].astype(float)
     curvatures_of_outputs(Targets(y, weight), z, LOSSES["softmax"](), 1.0, *np.zeros((3, 3)), out)
     p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
@@ -301,7 +302,7 @@ def test_curvatures_of_softmax():
 
 @pytest.mark.parametrize("n_chunks", [1, 3])
 def test_mean_squares(n_chunks):
-    from fastgd.data.matrix import as_matrix
+    from fastgd.data.feature_matrix import as_matrix
 
     for form in (np.asarray, sp.csr_array):
         matrix, out = as_matrix(form(X))[0], np.empty(D)
@@ -356,7 +357,7 @@ def test_auto(X, y, options, method):
         ({"method": "newton", "clip_norm": 1.0}, "leave clip_norm out"),
         ({"method": "lbfgs", "batch_size": 10}, "leave batch_size out"),
         ({"method": "newton", "loss": "absolute"}, "has kinks"),
-        ({"method": "newton", "penalty": "scad", "alpha": 0.1}, "convex penalties"),
+        ({"method": "newton", "penalty": "scad", "alpha": 0.1}, "needs a convex penalty"),
         ({"method": "lbfgs", "penalty": "l1", "alpha": 0.1}, "without kinks"),
         ({"method": "lbfgs", "average": True}, "average"),
     ],
@@ -367,10 +368,10 @@ def test_what_makes_no_sense_is_refused(options, told):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_same_bits_on_any_number_of_threads(method):
+def test_same_bits_on_any_number_of_threads(rng, method):
     n = 40_000
-    big = random.normal(size=(n, 6))
-    y = np.where(big[:, 0] + random.normal(size=n) > 0, 1.0, -1.0)
+    big = rng.normal(size=(n, 6))
+    y = np.where(big[:, 0] + rng.normal(size=n) > 0, 1.0, -1.0)
     one, two = (fastgd.fit(big, y, loss="logistic", method=method, n_threads=k, alpha=1e-3) for k in (1, 2))
     assert one.path.tobytes() == two.path.tobytes()
     assert one.objective == two.objective

@@ -7,14 +7,15 @@ import math
 
 import numpy as np
 import pytest
+from fastgd.solvers.local_rate import following
 from helpers.command_line import fastgd as command
 
 import fastgd
-from fastgd.solvers.local_rate import following
 
 random = np.random.default_rng(0)
 X = random.normal(size=(60, 3))
 Y = X @ [1.0, -1.0, 0.5] + 0.1 * random.normal(size=60)
+del random  # tests draw from the fixture `rng`
 ROWS = np.column_stack([X, np.ones(60)])
 EIGENVALUE = np.linalg.eigvalsh(ROWS.T @ ROWS / 60)[-1]
 LONGEST = (ROWS**2).sum(axis=1).max()
@@ -54,9 +55,9 @@ def test_the_rate_and_why(options, rate, reason):
 
 
 @pytest.mark.parametrize(("n", "batch"), [(2, 1), (7, 2), (60, 20), (95, 31), (96, 32), (300, 32)])
-def test_a_batch_is_at_most_a_third_of_the_rows(n, batch):
+def test_a_batch_is_at_most_a_third_of_the_rows(rng, n, batch):
     """Unless told otherwise: of all rows it would be gd by another name."""
-    data, target = random.normal(size=(n, 2)), random.normal(size=n)
+    data, target = rng.normal(size=(n, 2)), rng.normal(size=n)
     assert fastgd.fit(data, target, method="minibatch", max_epochs=1).settings["batch_size"] == batch
 
 

@@ -152,7 +152,7 @@ LABELS_OF_ANY_KIND = {
     "floats": (CLASSES.astype(float), [0.0, 1.0, 2.0, 3.0]),
     "uint8": (CLASSES.astype(np.uint8), [0, 1, 2, 3]),
     "a column": (CLASSES[:, np.newaxis], [0, 1, 2, 3]),
-    "pandas": (pd.Series(WORDS[CLASSES], index=RANDOM.permutation(N)), list(WORDS)),
+    "pandas": (pd.Series(WORDS[CLASSES], index=np.arange(N)[::-1]), list(WORDS)),
     "categories": (pd.Series(WORDS[CLASSES], dtype="category"), list(WORDS)),
     "polars": (pl.Series(WORDS[CLASSES].tolist()), list(WORDS)),
     "days": (np.array(["2020-01-01", "2020-01-02", "2021-01-01", "2022-02-02"], "M8[D]")[CLASSES], None),
@@ -191,8 +191,8 @@ def test_targets_with_labels_of_their_own():
 # --- What a model gives -----------------------------------------------------------------------------------------------
 
 
-def test_scores_predictions_and_probabilities():
-    new = RANDOM.normal(size=(6, D))
+def test_scores_predictions_and_probabilities(rng):
+    new = rng.normal(size=(6, D))
     for y, loss in ((TARGETS, LOSS), (CLASSES, "logistic"), (CLASSES, "softmax"), (TWO, "logistic")):
         result = fit(y, loss)
         z = new @ result.coef.T + result.intercept
@@ -214,9 +214,9 @@ def test_the_offset_joins_every_output():
 
 
 def test_probabilities_are_for_losses_that_have_them():
-    with pytest.raises(fastgd.FastgdError, match="has no classes, so no probabilities"):
+    with pytest.raises(fastgd.FastgdError, match="is no classification and has no probabilities"):
         fit(TARGETS).predict_proba(X)
-    with pytest.raises(fastgd.FastgdError, match="gives scores, which are no probabilities"):
+    with pytest.raises(fastgd.FastgdError, match="gives scores, not probabilities"):
         replace(fit(CLASSES, "logistic"), loss=fastgd.losses.LOSSES["hinge"]()).predict_proba(X)
 
 
@@ -303,10 +303,11 @@ FORMS = {
     "columns": np.asfortranarray,
     "float32": lambda y: y.astype(np.float32),
     "objects": lambda y: y.astype(object),
-    "pandas": lambda y: pd.DataFrame(y, columns=NAMES, index=RANDOM.permutation(N)),
+    "pandas": lambda y: pd.DataFrame(y, columns=NAMES, index=np.arange(N)[::-1]),
     "polars": lambda y: pl.DataFrame(y, schema=NAMES),
     "arrow": lambda y: pa.table(dict(zip(NAMES, y.T, strict=True))),
 }
+del RANDOM  # tests draw from the fixture `rng`
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -340,7 +341,7 @@ BAD = {
     ),
     "numbers": (TARGETS[:, 0], "logistic", DataError, "y has 43 different numbers .*; for a regression use"),
     "numbers for softmax": (TARGETS[:, 0], "softmax", DataError, "for a regression use loss='squared'"),
-    "one class": (["a"] * N, "softmax", DataError, "y is a in every row: there is nothing to tell apart"),
+    "one class": (["a"] * N, "softmax", DataError, "y is a in every row: a classification needs two classes"),
     "one class of several": (np.column_stack([TWO[:, 0], 0 * CLASSES]), "logistic", DataError, "column 2 of y is 0 in"),
     "a constant target": (np.column_stack([TARGETS[:, 0], 0 * CLASSES]), LOSS, DataError, "column 2 of y is 0 in"),
     "numbers of several": (TARGETS, "logistic", DataError, "but column 1 of y has 43 different numbers"),

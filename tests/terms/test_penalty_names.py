@@ -179,7 +179,7 @@ def test_description_resolves_to_the_same_term(term):
         (("elasticnet", 0.1, -0.5), "l1_ratio must lie between 0 and 1, not -0.5"),
         (("elasticnet", 0.1, math.nan), "l1_ratio must lie between 0 and 1, not nan"),
         (("elasticnet:l1=0.1", 0.1, None), "penalty 'elasticnet:l1=0.1' has no alpha: remove alpha=0.1"),
-        (("none", 0.1, None), "penalty='none' with alpha=0.1 contradict each other: remove one"),
+        (("none", 0.1, None), "penalty='none' and alpha=0.1 contradict each other: remove one"),
         (("l2:alpha=1", 0.0, None), "penalty 'l2' has no settings after a colon: its strength is alpha"),
         (("none:", 0.1, None), "penalty 'none' has no settings after a colon"),
         (("mcp:alpha=0.1", 0.1, None), "penalty 'mcp:alpha=0.1' has its own strength: remove alpha=0.1"),

@@ -7,13 +7,13 @@ import re
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from fastgd.training.watch import Watch
 
 import fastgd
 from fastgd import DivergedError
 from fastgd.data.table import Table
 from fastgd.losses import LOSSES
 from fastgd.solvers import stochastic
-from fastgd.training.watch import Watch
 
 METHODS = ["gd", "sgd", "minibatch"]
 methods = pytest.mark.parametrize("method", METHODS)
@@ -98,8 +98,8 @@ def test_what_it_says(form):
     assert [year.mean, year.spread] == pytest.approx([X[:, 3].mean(), X[:, 3].std()])
     assert 0.9 < income.typical < 1.2
     assert re.fullmatch(
-        r"training diverged in epoch 2: the loss grew instead of falling, since the learning rate 1 is above \S+, "
-        r"up to which it is sure to be stable \(2 / L\)\. "
+        r"training diverged in epoch 2: the loss grew instead of falling\. The learning rate 1 is too large: "
+        r"rates up to \S+ \(2/L\) are stable\. "
         r"Columns '2' \(spread \d\d,\d00\) and '4' \(mean 2,010, spread "
         r"\d\.\d+\) are the cause, while half of the others are no larger than 1\.?\d*\. "
         rf"Try learning_rate={error.suggested_rate:g} or 'auto', which also scales the columns",

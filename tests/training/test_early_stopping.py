@@ -19,6 +19,7 @@ D = 30
 TRUE = np.where(np.arange(D) < 3, 1.0, 0.0)
 X, X_VAL = RANDOM.normal(size=(20, D)), RANDOM.normal(size=(40, D))
 Y, Y_VAL = X @ TRUE + 2 * RANDOM.normal(size=20), X_VAL @ TRUE + 2 * RANDOM.normal(size=40)
+del RANDOM  # tests draw from the fixture `rng`
 RATES = {"gd": 0.02, "sgd": 0.004, "minibatch": 0.01}
 
 each_method = pytest.mark.parametrize("method", RATES)
@@ -262,7 +263,11 @@ def test_a_share_to_validate_on(files, tmp_path):
 
 @pytest.mark.parametrize(
     ("validation", "words"),
-    [("2", "validation is a fraction"), ("nowhere.csv", "--validation: nowhere.csv"), ("diabetes", "--validation: ")],
+    [
+        ("2", "must be a fraction"),
+        ("nowhere.csv", "--validation: nowhere.csv"),
+        ("diabetes", "--validation: "),
+    ],
 )
 def test_what_a_person_gets_wrong(files, validation, words):
     ran = command("run", files[0], *GD, "--validation", validation)

@@ -1,4 +1,4 @@
-"""Arrays as tables: columns by position, and a target that stands apart from the features."""
+"""Tables from arrays whose columns go by position, with the target as a separate array."""
 
 from __future__ import annotations
 
@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...wording import quoted
+from ...wording import label, quoted
 from ..table import Array, Table
 from .column_roles import Roles, find_roles
 from .feature_columns import choose_features
 from .missing_values import check_finite
 from .origin import Origin
 from .request import Request
-from .target_columns import called
 
 if TYPE_CHECKING:
     from scipy import sparse
 
 
-def apart_table(
+def table_from_arrays(
     X: Array | sparse.csr_array,
     y: Array | None,
     names: Sequence[str],
@@ -29,20 +28,18 @@ def apart_table(
     request: Request,
     origin: Origin,
 ) -> Table:
-    """A table from (n_samples, n_columns) ``X``, of which the request may leave columns out, and ``y``.
+    """A table from (n_samples, n_columns) ``X``, without the columns that the request leaves out, and ``y``.
 
-    ``target_names`` has one for each column of ``y``.
+    ``target_names`` has one name for each column of ``y``; ``headed`` says whether the source named the columns of X.
 
     Raises
     ------
     DataError
-        When the request names another target, or columns that are not there; for values that are not finite.
+        If the request names another target or columns that do not exist, or a value is not finite.
     """
-    if request.features is None and not _is_apart(request.target, target_names):
-        raise origin.error(
-            f"has its target apart, {quoted(target_names)}; do not name {request.target!r} as the target"
-        )
-    roles = find_roles(names, headed, request, origin, target_apart=True)
+    if request.features is None and not _are_targets(request.target, target_names):
+        raise origin.error(f"stores its target {quoted(target_names)} apart from X; {request.target!r} cannot be one")
+    roles = find_roles(names, headed, request, origin, separate_target=True)
     features, feature_names = choose_features(names, headed, request, roles, origin)
     chosen = take_columns(X, features)
     check_finite(chosen, [names[j] for j in features], origin)
@@ -50,23 +47,23 @@ def apart_table(
         chosen,
         y,
         feature_names,
-        None if y is None else called(target_names),
+        None if y is None else target_name(target_names),
         origin.source,
         **row_values(X, names, roles, origin),
     )
 
 
-def _is_apart(target: str | tuple[str, ...] | None, target_names: Sequence[str]) -> bool:
-    """Whether what is asked for as the target is what stands apart."""
+def _are_targets(target: str | tuple[str, ...] | None, target_names: Sequence[str]) -> bool:
+    """Whether the target that the caller asks for, if any, is the separate one."""
     parts = target.split(",") if isinstance(target, str) else target
     return parts is None or tuple(parts) == tuple(target_names)
 
 
 def row_values(array: Array | sparse.csr_array, names: Sequence[str], roles: Roles, origin: Origin) -> dict[str, Any]:
-    """What some columns say about each row, finite numbers, by the `Table`'s name for it."""
-    values = {role: column_of(array, j) for role, j in roles.of_rows.items()}
+    """The weight and offset of each row, finite numbers, keyed by the attribute of `Table`."""
+    values = {role: column_of(array, j) for role, j in roles.row_columns.items()}
     for role, column in values.items():
-        check_finite(column[:, np.newaxis], [names[roles.of_rows[role]]], origin.of_role(role))
+        check_finite(column[:, np.newaxis], [names[roles.row_columns[role]]], origin.of_role(role))
     return values
 
 
@@ -78,12 +75,12 @@ def column_of(array: Array | sparse.csr_array, j: int) -> Array:
 
 
 def take_columns(array: Array | sparse.csr_array, columns: tuple[int, ...]) -> Array | sparse.csr_array:
-    """These columns, as C-contiguous float32 or float64, or as float64 CSR; a mapped file is copied to memory."""
+    """These columns as C-contiguous float32 or float64, or as float64 CSR; a memory map is copied into memory."""
     first, last = columns[0], columns[-1]
-    in_a_row = columns == tuple(range(first, last + 1))
-    chosen: Any = slice(first, last + 1) if in_a_row else list(columns)
+    consecutive = columns == tuple(range(first, last + 1))
+    chosen: Any = slice(first, last + 1) if consecutive else list(columns)
     if not isinstance(array, np.ndarray):
-        whole = in_a_row and len(columns) == array.shape[1]
+        whole = consecutive and len(columns) == array.shape[1]
         picked: Any = array if whole else array[:, chosen]
         from scipy import sparse
 
@@ -91,3 +88,23 @@ def take_columns(array: Array | sparse.csr_array, columns: tuple[int, ...]) -> A
     single = array.dtype.kind == "f" and array.dtype.itemsize == 4
     X: Array = np.ascontiguousarray(array[:, chosen], dtype=np.float32 if single else np.float64)
     return np.array(X) if isinstance(array, np.memmap) else X
+
+
+def stack_targets(targets: Sequence[Array]) -> Array:
+    """One target (n_rows,) unchanged; several as (n_rows, n_targets), all of them str labels if any of them is."""
+    if len(targets) == 1:
+        return targets[0]
+    has_labels = any(target.dtype.kind == "U" for target in targets)
+    return np.column_stack([_as_labels(target) for target in targets] if has_labels else targets)
+
+
+def target_name(names: Sequence[str]) -> str | tuple[str, ...] | None:
+    """The ``target_name`` of a `Table` with these targets."""
+    return tuple(names) if len(names) > 1 else next(iter(names), None)
+
+
+def _as_labels(target: Array) -> Array:
+    """Each number as a label: its shortest exact decimal, without a decimal point if it is an integer."""
+    values, inverse = np.unique(target, return_inverse=True)
+    labels: Array = np.array([label(value) for value in values.tolist()])[inverse]
+    return labels

@@ -1,4 +1,4 @@
-"""Which columns of a table are no features: targets, the weight of each row, the offset of each row."""
+"""The columns of a table that are not features: targets, and the weight and offset of each row."""
 
 from __future__ import annotations
 
@@ -15,36 +15,39 @@ TARGET_NAMES = ("y", "target", "label")
 
 @dataclass(frozen=True)
 class Roles:
-    """Positions of columns: ``aside`` those that are no features, among them targets that cannot be used."""
+    """Positions of columns, and remarks for the user.
+
+    ``targets`` is empty if one of several targets is missing; ``not_features`` has the others all the same.
+    """
 
     targets: tuple[int, ...]
-    of_rows: dict[str, int]
-    aside: frozenset[int]
+    row_columns: dict[str, int]
+    not_features: frozenset[int]
     remarks: tuple[str, ...]
 
 
 def find_roles(
-    names: Sequence[str], headed: bool, request: Request, origin: Origin, *, target_apart: bool = False
+    names: Sequence[str], headed: bool, request: Request, origin: Origin, *, separate_target: bool = False
 ) -> Roles:
-    """The columns among ``names`` that the request wants for something else than features.
+    """The columns among ``names`` that the request uses as targets, weight or offset.
 
-    With ``target_apart`` there is no target among them. To predict, targets may be missing: they are used when all
-    of them are there.
+    With ``separate_target`` no column is a target. Where the request does not need targets (prediction), they may be
+    missing, and are used only if all of them exist.
 
     Raises
     ------
     DataError
-        For a name that is not there, and for a column that is wanted for two things.
+        If a name does not exist, or a column has two roles.
     """
     for name in request.drop:
         if name not in names:
             raise origin.error(f"has no column {name!r} to drop; {hint(name, names)}")
-    of_rows = {role: _required(names, name, in_words(role), origin) for role, name in request.of_rows.items()}
-    found, remarks = _find_targets(names, headed, request, of_rows.values(), origin) if not target_apart else ([], ())
-    there = [j for j in found if j is not None]
-    _check_one_claim_each(names, headed, request, there, of_rows, origin)
-    targets = tuple(there) if len(there) == len(found) else ()
-    return Roles(targets, of_rows, frozenset([*there, *of_rows.values()]), remarks)
+    rows = {role: _required(names, name, in_words(role), origin) for role, name in request.row_columns.items()}
+    found, remarks = ((), ()) if separate_target else _find_targets(names, headed, request, rows.values(), origin)
+    present = [j for j in found if j is not None]
+    _check_one_role_each(names, headed, request, present, rows, origin)
+    targets = tuple(present) if len(present) == len(found) else ()
+    return Roles(targets, rows, frozenset([*present, *rows.values()]), remarks)
 
 
 def in_words(role: str) -> str:
@@ -54,8 +57,8 @@ def in_words(role: str) -> str:
 def _find_targets(
     names: Sequence[str], headed: bool, request: Request, taken: Collection[int], origin: Origin
 ) -> tuple[Sequence[int | None], tuple[str, ...]]:
-    """Where each target is, None for one that is missing and need not be there; and what is worth saying."""
-    if _is_without_target(len(names) - len(taken), headed, request):
+    """The position of each target, None for a missing one that is not needed; and remarks for the user."""
+    if _has_features_only(len(names) - len(taken), headed, request):
         return (), ()
     if request.target is None:
         if not request.need_target:
@@ -69,21 +72,21 @@ def _find_targets(
 
 
 def _target_names(names: Sequence[str], target: str | tuple[str, ...]) -> tuple[str, ...]:
-    """One by one; a string with commas stands for several, unless a column is called so."""
+    """A string with commas is split into several names, unless a column has that name."""
     if isinstance(target, tuple):
         return target
     parts = tuple(part.strip() for part in target.split(",") if part.strip())
     return parts if len(parts) > 1 and position(names, target) is None else (target,)
 
 
-def _is_without_target(n_columns: int, headed: bool, request: Request) -> bool:
-    """A table without header to predict on that holds the features and nothing else."""
+def _has_features_only(n_columns: int, headed: bool, request: Request) -> bool:
+    """Whether this is a table for prediction, without a header, with just the columns of the model's features."""
     width = n_columns - len(request.drop)
     return not (headed or request.need_target or request.features is None) and width == len(request.features)
 
 
 def position(names: Sequence[str], name: str) -> int | None:
-    """Where a column is, by its name or else by its index, which may count from the end as in Python."""
+    """The position of a column given by name, or else by index; a negative index counts from the end."""
     if name in names:
         return names.index(name)
     if re.fullmatch(r"-?\d+", name) and -len(names) <= int(name) < len(names):
@@ -96,46 +99,46 @@ def _required(names: Sequence[str], name: str, role: str, origin: Origin) -> int
     if found is not None:
         return found
     if re.fullmatch(r"-?\d+", name):
-        there = f"it has {plural(len(names), 'column')}, counted from 0"
-        raise origin.error(f"has no column {name} to be the {role}; {there}")
+        columns = f"it has {plural(len(names), 'column')}, counted from 0"
+        raise origin.error(f"has no column {name} to be the {role}; {columns}")
     raise origin.error(f"has no column {name!r} to be the {role}; {hint(name, names)}")
 
 
 def _default_target(names: Sequence[str], request: Request, taken: Collection[int], origin: Origin) -> tuple[int, str]:
-    unwanted = {*request.drop, *(request.features or ())}
-    left = [j for j, name in enumerate(names) if name not in unwanted and j not in taken]
-    if not left:
+    excluded = {*request.drop, *(request.features or ())}
+    candidates = [j for j, name in enumerate(names) if name not in excluded and j not in taken]
+    if not candidates:
         raise origin.error("no column is left to be the target; add one, or drop fewer columns")
     for known in TARGET_NAMES:
-        for j in left:
+        for j in candidates:
             if names[j].lower() == known:
                 return j, f"the target is the column {names[j]!r}"
-    return left[-1], f"the target is the last column, {names[left[-1]]!r}"
+    return candidates[-1], f"the target is the last column, {names[candidates[-1]]!r}"
 
 
-def _check_one_claim_each(
+def _check_one_role_each(
     names: Sequence[str],
     headed: bool,
     request: Request,
     targets: Sequence[int],
-    of_rows: Mapping[str, int],
+    row_columns: Mapping[str, int],
     origin: Origin,
 ) -> None:
-    claimed: dict[int, str] = {}
-    for j, claim in _claims(names, headed, request, targets, of_rows):
-        if j in claimed and claimed[j] == claim:
-            raise origin.error(f"column {names[j]!r} is named twice as {claim}; name it once")
-        if j in claimed:
-            raise origin.error(f"column {names[j]!r} is both {claimed[j]} and {claim}; decide for one")
-        claimed[j] = claim
+    roles: dict[int, str] = {}
+    for j, role in _roles_in_words(names, headed, request, targets, row_columns):
+        if j in roles and roles[j] == role:
+            raise origin.error(f"column {names[j]!r} is named twice as {role}; name it once")
+        if j in roles:
+            raise origin.error(f"column {names[j]!r} is both {roles[j]} and {role}; choose one")
+        roles[j] = role
 
 
-def _claims(
-    names: Sequence[str], headed: bool, request: Request, targets: Sequence[int], of_rows: Mapping[str, int]
+def _roles_in_words(
+    names: Sequence[str], headed: bool, request: Request, targets: Sequence[int], row_columns: Mapping[str, int]
 ) -> Iterator[tuple[int, str]]:
-    """Which column is wanted for what; without a header, a model's features have names that mean little."""
+    """(position, role) of each column that the request names; features only by name, not by index without a header."""
     yield from ((j, "the target") for j in targets)
-    yield from ((j, f"the {in_words(role)}") for role, j in of_rows.items())
+    yield from ((j, f"the {in_words(role)}") for role, j in row_columns.items())
     yield from ((names.index(name), "to be dropped") for name in dict.fromkeys(request.drop))
     if headed and request.features:
         features = set(request.features)

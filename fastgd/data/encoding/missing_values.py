@@ -1,4 +1,4 @@
-"""Missing and infinite values: found fast when there are none, and described well when there are some."""
+"""Checks for missing and infinite values, with messages that name the first one."""
 
 from __future__ import annotations
 
@@ -15,21 +15,16 @@ from .origin import Origin
 if TYPE_CHECKING:
     from scipy import sparse
 
-_BLOCK = 1 << 18  # values looked at together, so that the mask stays in cache
+_BLOCK = 1 << 18  # values checked together, so that the mask stays in cache
 
 
 def check_finite(X: Array | sparse.csr_array, names: Sequence[str], origin: Origin) -> None:
-    """Every feature of every row is a finite number.
-
-    Parameters
-    ----------
-    X : (n_rows, n_columns) floats, dense or CSR.
-    names : the columns' names.
+    """Check that every value of X, dense or CSR, is a finite number; ``names`` has one name per column.
 
     Raises
     ------
     DataError
-        With how many values are missing or else infinite, the first row and column, and what to do.
+        With the number of missing (or else infinite) values, the row and column of the first, and what to do.
     """
     values = X if isinstance(X, np.ndarray) else X.data
     if _all_finite(values):
@@ -38,11 +33,11 @@ def check_finite(X: Array | sparse.csr_array, names: Sequence[str], origin: Orig
         found = np.nonzero(test(values))
         if len(found[0]):
             rows, columns = found if isinstance(X, np.ndarray) else _coordinates(X, found[0])
-            raise _described(word, rows, columns, X.shape[0], names, origin)
+            raise _error(word, rows, columns, X.shape[0], names, origin)
 
 
 def check_finite_target(y: Array, name: str, origin: Origin) -> None:
-    """As ``check_finite``, for the (n_rows,) target, which cannot be left out."""
+    """Check that every value of the (n_rows,) target is a finite number; raises as `check_finite` does."""
     if _all_finite(y):
         return
     for word, test in (("missing", np.isnan), ("infinite", np.isinf)):
@@ -63,18 +58,18 @@ def _all_finite(values: Array) -> bool:
 
 
 def _coordinates(X: sparse.csr_array, entries: Array) -> tuple[Array, Array]:
-    """Rows and columns of stored entries."""
+    """The rows and columns of stored entries."""
     return np.searchsorted(X.indptr, entries, side="right") - 1, X.indices[entries]
 
 
-def _described(word: str, rows: Array, columns: Array, n_rows: int, names: Sequence[str], origin: Origin) -> DataError:
+def _error(word: str, rows: Array, columns: Array, n_rows: int, names: Sequence[str], origin: Origin) -> DataError:
     counts = np.bincount(columns, minlength=len(names))
-    whole = [names[j] for j in np.flatnonzero(counts == n_rows).tolist()]
-    if whole and word == "missing":
-        told = f"column {whole[0]!r} has" if len(whole) == 1 else f"{plural(len(whole), 'column')} have"
-        return origin.error(f"{told} no values at all; {origin.leave_out(whole)}")
+    empty = [names[j] for j in np.flatnonzero(counts == n_rows).tolist()]
+    if empty and word == "missing":
+        subject = f"column {empty[0]!r} has" if len(empty) == 1 else f"{plural(len(empty), 'column')} have"
+        return origin.error(f"{subject} no values at all; {origin.leave_out(empty)}")
     affected = [names[j] for j in np.flatnonzero(counts).tolist()]
-    others = f" ({len(affected):,} columns have some)" if len(affected) > 1 else ""
+    others = f" (in {len(affected):,} columns)" if len(affected) > 1 else ""
     advice = "fill them in" if word == "missing" else "replace them"
     return origin.error(
         f"{plural(len(rows), f'{word} value')}, the first in {origin.place(int(rows[0]))}, "

@@ -1,4 +1,4 @@
-"""Where rows came from, so that a message can point at the place to mend."""
+"""The source of a table, for error messages that name the file, the row and what to do."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ...errors import DataError
-from ...wording import comma_list
+from ...wording import option
 
-_LONGEST_HINT = 30  # columns; a longer list helps nobody
+_MAX_LISTED = 30  # columns listed after --drop
 
 
 def row_number(row: int) -> str:
-    """A row of an array or frame, in words."""
+    """How a message names a row of an array or data frame."""
     return f"row {row + 1:,} (counted from 1)"
 
 
 @dataclass(frozen=True)
 class Origin:
-    """A source's name, how its rows are pointed at, and how its columns are left out.
+    """What a message says about a source: its name, the place of a row, and how to leave a column out.
 
     Parameters
     ----------
-    source : the file as the user named it, or the name of a built-in.
-    place : from a row, counted from 0, to words such as "line 7".
-    from_file : whether ``--drop`` leaves columns out; in memory the caller does.
-    instead : the advice in place of leaving a column out, where that is none.
+    source : the path as the user wrote it, or the name of a built-in.
+    place : maps a row, counted from 0, to words such as "line 7".
+    from_file : whether the advice mentions ``--drop``; the columns of a table in memory are dropped by the caller.
+    instead : the advice for a column that cannot be left out.
     """
 
     source: str
@@ -37,14 +37,14 @@ class Origin:
         return DataError(f"{self.source}: {message}")
 
     def of_role(self, role: str) -> Origin:
-        """For messages about the column that is, say, the weight of each row."""
+        """The origin for messages about the column with this role, such as ``sample_weight``."""
         return replace(self, instead=f"name another column as the {role.replace('_', ' ')}")
 
     def leave_out(self, names: Sequence[str], noun: str = "column") -> str:
-        """The advice to do without these columns."""
+        """The advice to leave these columns out."""
         if self.instead is not None:
             return self.instead
         advice = f"leave the {noun}{'s' if len(names) > 1 else ''} out"
-        if not self.from_file or len(names) > _LONGEST_HINT:
+        if not self.from_file or len(names) > _MAX_LISTED:
             return advice
-        return f"{advice} with --drop {comma_list(names)}"
+        return f"{advice} with {option('drop', names)}"

@@ -1,27 +1,26 @@
-"""What the caller asks of a table, whatever it is read from."""
+"""The columns that the caller of ``open`` asks for, in any format."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from ...errors import OptionError
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the caller asks of a table; see ``open`` for the meaning.
+    """The arguments of ``open``, checked.
 
-    A ``target`` of one string may stand for several columns, with commas between them; in a tuple each is one column.
-    ``of_rows``: the columns that say something about each row, by the `Table`'s name for it.
+    ``target``: one string, which may name several columns separated by commas, or a tuple of column names.
+    ``row_columns``: the columns with the weight or offset of each row, keyed by the attribute of `Table`.
     """
 
     target: str | tuple[str, ...] | None = None
     drop: tuple[str, ...] = ()
     features: tuple[str, ...] | None = None
     need_target: bool = True
-    of_rows: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    row_columns: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -33,18 +32,18 @@ class Request:
         weight: str | int | None,
         offset: str | int | None,
     ) -> Request:
-        """The request that the arguments of ``open`` make.
+        """The request for the arguments of ``open``.
 
         Raises
         ------
         OptionError
-            For one string where a list of names is wanted, and for a list without names.
+            For a string in place of a list of names, and for an empty list of targets.
         """
         if isinstance(drop, str) or isinstance(features, str):
             raise OptionError("drop and features take a list of names, not one string; write ['age'] for 'age'")
         several = tuple(map(str, target)) if isinstance(target, Iterable) and not isinstance(target, str) else None
         if several == ():
-            raise OptionError("target is a list without names; name a column, or leave it out")
+            raise OptionError("target is an empty list; name a column, or leave target out")
         return cls(
             None if target is None else several or str(target),
             tuple(drop),
@@ -53,7 +52,7 @@ class Request:
             {role: str(name) for role, name in (("sample_weight", weight), ("offset", offset)) if name is not None},
         )
 
-    def beside_features(self) -> tuple[str, ...]:
-        """What it calls the columns that are no features."""
+    def other_columns(self) -> tuple[str, ...]:
+        """The names of the columns that are not features: targets, weight and offset."""
         targets = self.target.split(",") if isinstance(self.target, str) else self.target or ()
-        return (*targets, *self.of_rows.values())
+        return (*targets, *self.row_columns.values())

@@ -1,1 +1,1 @@
-"""Tables in: files, data frames, built-in and generated data."""
+"""Readers, which make a `Table` of a file, a data frame, built-in or generated data."""

@@ -1,4 +1,4 @@
-"""Arrow's binary tables: .parquet, .feather and .arrow."""
+"""Reader of .parquet, .feather and .arrow files."""
 
 from __future__ import annotations
 
@@ -11,50 +11,46 @@ import pyarrow as pa
 
 from ...errors import DataError
 from ...wording import quoted
-from ..encoding.column_tables import Frame
+from ..encoding.column_source import ColumnSource
 from ..encoding.origin import Origin
-from .files import check_not_empty, reading
+from .files import check_not_empty, invalid_file, reading
 
 
-def read_arrow(path: str, suffix: str) -> Frame:
-    """The columns' names, and on demand the columns, of a Parquet, Feather or Arrow file.
+def read_arrow(path: str, suffix: str) -> ColumnSource:
+    """The columns of a Parquet, Feather or Arrow file, read on demand.
 
     Raises
     ------
     DataError
-        For a file that is not of its format, is cut short, has duplicate names or no rows.
+        For a file that has another format, is truncated, or has duplicate column names or no rows.
     """
     check_not_empty(path)
-    names, read = _guarded(path, suffix, _OPEN[suffix], path)
+    names, read = _call_arrow(path, suffix, _OPEN[suffix], path)
     origin = Origin(path)
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise origin.error(f"has the column {quoted(repeated)} more than once; rename these columns")
-    return Frame(tuple(names), True, origin, partial(_with_rows, path, suffix, read))
+    return ColumnSource(tuple(names), True, origin, partial(_with_rows, path, suffix, read))
 
 
 def _with_rows(path: str, suffix: str, read: Callable[[Sequence[str]], Any], wanted: Sequence[str]) -> Any:
-    table = _guarded(path, suffix, read, wanted)
+    table = _call_arrow(path, suffix, read, wanted)
     if len(table) == 0:
         raise DataError(f"{path}: has columns but no rows; write it again")
     return table
 
 
-def _guarded(path: str, suffix: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call ``function``; whatever Arrow finds wrong with the file becomes one sentence."""
+def _call_arrow(path: str, suffix: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call ``function``; an error of Arrow about the file becomes a DataError."""
     try:
         return function(*arguments)
     except pa.ArrowException:
-        raise _foreign(path, suffix) from None
+        raise invalid_file(path, suffix) from None
     except OSError as error:
-        if error.errno is None:  # Arrow's own; with a number it is the system's, and the file may be sound
-            raise _foreign(path, suffix) from None
+        if error.errno is None:  # Arrow's own error; one with a number is the system's, and the file may be valid
+            raise invalid_file(path, suffix) from None
         with reading(path):
             raise
-
-
-def _foreign(path: str, suffix: str) -> DataError:
-    return DataError(f"{path}: is not a whole {suffix} file; it was cut short or is of another kind, so write it again")
 
 
 def _open_parquet(path: str) -> tuple[list[str], Callable[[Sequence[str]], Any]]:
@@ -78,7 +74,7 @@ def _open_feather(path: str) -> tuple[list[str], Callable[[Sequence[str]], Any]]
 
 
 def _open_arrow(path: str) -> tuple[list[str], Callable[[Sequence[str]], Any]]:
-    """The file format, or else the stream format, of Arrow's inter-process communication."""
+    """Arrow's file format, or else its stream format."""
     with pa.OSFile(path) as file:
         try:
             table = pa.ipc.open_file(file).read_all()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 
-from ..encoding.array_tables import apart_table
+from ..encoding.array_tables import table_from_arrays
 from ..encoding.origin import Origin
 from ..encoding.request import Request
 from ..table import Table
@@ -15,12 +14,12 @@ from .generators import generate, tutorial
 
 
 def load(name: str, request: Request) -> Table:
-    """A built-in by its name in ``names.BUILTINS``, with the columns that the request asks for."""
+    """The built-in of this name (a key of ``BUILTINS``), with the columns that the request asks for."""
     if name == "diabetes":
         return _diabetes(request)
     makers = {"linear": _linear, "logistic": _logistic, "tutorial": tutorial, "saddle": saddle, "valleys": valleys}
     table = makers[name]()
-    chosen = apart_table(table.X, table.y, table.feature_names, True, ("y",), request, Origin(name))
+    chosen = table_from_arrays(table.X, table.y, table.feature_names, True, ("y",), request, Origin(name))
     return replace(chosen, defaults=table.defaults)
 
 
@@ -35,12 +34,12 @@ def _logistic() -> Table:
 def _diabetes(request: Request) -> Table:
     """442 patients: age, sex, body mass index, blood pressure, six blood serum measurements, and disease progression.
 
-    In the units they were measured in. Source: the public data of B. Efron, T. Hastie, I. Johnstone and R. Tibshirani,
-    "Least Angle Regression", Annals of Statistics 32 (2004) 407-499.
+    All in the original units. Source: the public data of B. Efron, T. Hastie, I. Johnstone and R. Tibshirani, "Least
+    Angle Regression", Annals of Statistics 32 (2004) 407-499.
     """
-    from ..encoding.column_tables import frame_table
-    from .text import read_text
+    from ..encoding.column_source import table_from_columns
+    from .text_files import read_text
 
-    frame = read_text(str(Path(__file__).with_name("diabetes.csv")), ".csv", gzipped=False)
-    frame = replace(frame, origin=replace(frame.origin, source="diabetes"))
-    return replace(frame_table(frame, request), defaults=MappingProxyType({"loss": "squared"}))
+    source = read_text(str(Path(__file__).with_name("diabetes.csv")), ".csv", gzipped=False)
+    source = replace(source, origin=replace(source.origin, source="diabetes"))
+    return replace(table_from_columns(source, request), defaults={"loss": "squared"})

@@ -1,4 +1,4 @@
-"""Tables in memory: pandas, polars and pyarrow, all by Arrow's PyCapsule protocol; none of them is imported for it."""
+"""Reader of pandas, polars and pyarrow tables, all through the Arrow PyCapsule protocol, without importing them."""
 
 from __future__ import annotations
 
@@ -12,50 +12,30 @@ import pyarrow as pa
 
 from ...errors import DataError
 from ...wording import plural
-from ..encoding.column_tables import Frame, frame_table
-from ..encoding.columns import matrix, target_array
+from ..encoding.arrow_columns import numeric_array, target_array
+from ..encoding.column_source import ColumnSource, table_from_columns
 from ..encoding.origin import Origin
 from ..encoding.request import Request
-from ..sparse import is_sparse
-from ..table import Array, Table
+from ..table import Array, Table, is_sparse
 
 TABLE = Origin("the table", from_file=False)
 TARGET = Origin("y", from_file=False)
 
 
-def from_frame(
-    frame: Any,
-    *,
-    target: str | int | Sequence[str | int] | None = None,
-    drop: Sequence[str] = (),
-    features: Sequence[str] | None = None,
-    need_target: bool = True,
-    weight: str | int | None = None,
-    offset: str | int | None = None,
-) -> Table:
-    """A table from a data frame that holds features and target, as ``open`` makes one from a file.
-
-    Parameters
-    ----------
-    frame : pandas or polars DataFrame, pyarrow Table, or whatever exports an Arrow stream.
-    target, drop, features, need_target, weight, offset : as in ``open``.
+def read_frame(frame: Any, request: Request) -> Table:
+    """A table from a pandas or polars DataFrame, a pyarrow Table, or any object that exports an Arrow stream.
 
     Raises
     ------
     DataError
         One sentence that names the row (counted from 1) and the column.
     """
-    return read_frame(frame, Request.of(target, drop, features, need_target, weight, offset))
-
-
-def read_frame(frame: Any, request: Request) -> Table:
-    """As `from_frame`, which see."""
     table = _arrow_table(frame)
-    return frame_table(Frame(tuple(table.column_names), True, TABLE, partial(_select, table)), request)
+    return table_from_columns(ColumnSource(tuple(table.column_names), True, TABLE, partial(_select, table)), request)
 
 
 def to_arrays(X: Any) -> tuple[Any, tuple[str, ...] | None]:
-    """Features from whatever holds them.
+    """The features as an array, and the names of the columns.
 
     Parameters
     ----------
@@ -63,13 +43,13 @@ def to_arrays(X: Any) -> tuple[Any, tuple[str, ...] | None]:
 
     Returns
     -------
-    (n_samples, n_features) array, and the columns' names. A frame gives C-contiguous float64, or float32 when all of
-    it is float32; sparse gives CSR; an array comes back as it is, without names, and is for the caller to check.
+    (n_samples, n_features) array and names. A frame becomes C-contiguous float64, or float32 if all its columns are
+    float32. A sparse matrix becomes CSR, without names. An array is returned unchanged and unchecked, without names.
 
     Raises
     ------
     DataError
-        For words and missing values in a frame, with row (counted from 1) and column.
+        For words and missing values in a frame, with the row (counted from 1) and the column.
     """
     if is_sparse(X):
         from scipy import sparse
@@ -81,20 +61,20 @@ def to_arrays(X: Any) -> tuple[Any, tuple[str, ...] | None]:
     table = _arrow_table(X)
     if len(table) == 0 or table.num_columns == 0:
         raise TABLE.error(f"has {plural(len(table), 'row')} and {plural(table.num_columns, 'column')}; give it some")
-    return matrix(table, TABLE), tuple(table.column_names)
+    return numeric_array(table, TABLE), tuple(table.column_names)
 
 
 def to_target(y: Any) -> Array:
-    """A target from a Series, an Arrow array, a frame of one column, or a sequence.
+    """The target as an array, from a Series, an Arrow array, a frame of one column, or a sequence.
 
     Returns
     -------
-    Float64 or str labels: (n_samples,) from anything with one dimension; a numeric array keeps its shape.
+    (n_samples,) float64 or str labels; a NumPy array keeps its shape.
 
     Raises
     ------
     DataError
-        For missing values with their row (counted from 1), and for values of mixed types.
+        For missing values, with the row of the first (counted from 1), and for values of mixed types.
     """
     if isinstance(y, np.ndarray) and y.dtype.kind != "O":
         return y if y.dtype.kind == "U" else y.astype(np.float64, copy=False)
@@ -102,19 +82,21 @@ def to_target(y: Any) -> Array:
 
 
 def to_targets(y: Any) -> list[Array]:
-    """Each column of a frame as `to_target` makes it; a single one from anything with one dimension."""
-    if getattr(y, "ndim", 1) == 2 or isinstance(y, pa.Table) or hasattr(y, "columns"):
-        return [to_target(column) for column in _arrow_table(y).columns]
-    return [to_target(y)]
+    """Each column of a frame, or the only one of anything else, as an array; see `to_target`."""
+    return [to_target(column) for column in _arrow_table(y).columns] if _has_columns(y) else [to_target(y)]
 
 
 def is_frame(X: Any) -> bool:
-    """Whether ``X`` has named columns: it exports an Arrow stream, or is a frame from before that protocol."""
+    """Whether ``X`` has named columns: it exports an Arrow stream, or is a frame older than that protocol."""
     return hasattr(X, "__arrow_c_stream__") or hasattr(X, "to_arrow") or _is_pandas(X)
 
 
 def _is_pandas(obj: Any) -> bool:
     return type(obj).__module__.partition(".")[0] == "pandas"
+
+
+def _has_columns(y: Any) -> bool:
+    return getattr(y, "ndim", 1) == 2 or isinstance(y, pa.Table) or hasattr(y, "columns")
 
 
 def _select(table: Any, wanted: Sequence[str]) -> Any:
@@ -124,7 +106,7 @@ def _select(table: Any, wanted: Sequence[str]) -> Any:
 
 
 def _by_protocol(obj: Any, convert: Callable[[Any], Any]) -> Any:
-    """Arrow data from ``obj``; polars before 1.3 exports none but converts itself."""
+    """``obj`` as Arrow data; polars before 1.3 has no Arrow stream but a method ``to_arrow``."""
     if isinstance(obj, (pa.Table, pa.ChunkedArray)):
         return obj
     if hasattr(obj, "__arrow_c_stream__") or not hasattr(obj, "to_arrow"):
@@ -133,18 +115,18 @@ def _by_protocol(obj: Any, convert: Callable[[Any], Any]) -> Any:
 
 
 def _arrow_table(frame: Any) -> Any:
-    """A pyarrow Table with distinct names, without a pandas index."""
+    """The frame as a pyarrow Table with unique names, without the index of pandas."""
     try:
         table = _by_protocol(frame, pa.table)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise TABLE.error(f"cannot be read ({_first_line(error)}); give columns of one type each") from None
     metadata = (table.schema.metadata or {}).get(b"pandas")
     if metadata is not None:
-        # pandas exports the index that a shuffle or a split leaves as one more column, which is no feature.
+        # pandas exports the index that a shuffle or a split leaves behind as one more column.
         index = {name for name in json.loads(metadata)["index_columns"] if isinstance(name, str)}
         table = table.select([name for name in table.column_names if name not in index])
     if len(set(table.column_names)) < table.num_columns:
-        raise TABLE.error("has columns of the same name; rename them")
+        raise TABLE.error("has several columns of one name; rename them")
     return table
 
 
@@ -152,7 +134,7 @@ def _arrow_column(y: Any) -> Any:
     try:
         if isinstance(y, pa.Array):
             return pa.chunked_array([y])
-        if getattr(y, "ndim", 1) == 2 or isinstance(y, pa.Table) or hasattr(y, "columns"):
+        if _has_columns(y):
             return _only_column(_arrow_table(y))
         values = _by_protocol(y, _values)
         return values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
@@ -163,7 +145,7 @@ def _arrow_column(y: Any) -> Any:
 
 
 def _values(y: Any) -> Any:
-    """A pyarrow array of a Series or a sequence; pyarrow's own way with pandas is the one all its versions have."""
+    """A Series or a sequence as a pyarrow array; ``pa.array`` converts pandas in all versions of both."""
     if hasattr(y, "__arrow_c_stream__") and not _is_pandas(y):
         return pa.chunked_array(y)
     return pa.array(y if _is_pandas(y) else list(y), from_pandas=True)

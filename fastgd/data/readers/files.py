@@ -1,4 +1,4 @@
-"""Opening files: every way in which that fails becomes one sentence."""
+"""Opening files for reading; every failure becomes a DataError with one sentence."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from ...wording import near
 
 @contextmanager
 def reading(path: str) -> Iterator[None]:
-    """Turn what goes wrong while a file is read into a DataError that names it."""
+    """Turn an error while the file is read into a DataError that names the file."""
     try:
         yield
     except PermissionError:
-        raise DataError(f"{path}: may not be read; check its permissions") from None
+        raise DataError(f"{path}: cannot be read: permission denied; change its permissions") from None
     except gzip.BadGzipFile:
-        raise DataError(f"{path}: is not a gzip file, whatever its name says; rename it or compress it again") from None
+        raise DataError(f"{path}: is not a gzip file, despite its name; rename it or compress it again") from None
     except EOFError:
-        raise DataError(f"{path}: ends too early; download or write it again") from None
+        raise DataError(f"{path}: is truncated; download or write it again") from None
     except zlib.error:
         raise DataError(f"{path}: is damaged; download or write it again") from None
     except csv.Error as error:
-        raise DataError(f"{path}: is not a table of text ({error}); look for a quote that is not closed") from None
+        raise DataError(f"{path}: is not delimited text ({error}); look for a quote that is not closed") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}); check the file and its disk") from None
 
 
 def check_readable(path: str) -> None:
-    """The file is there and is a file.
+    """Check that the path is an existing file.
 
     Raises
     ------
     DataError
-        Naming the nearest files of the same folder when it is missing.
+        For a folder or a missing file, with the files of similar names in the same folder.
     """
     if os.path.isdir(path):
-        raise DataError(f"{path}: is a folder, and folders are not read; name a file in it")
+        raise DataError(f"{path}: is a folder; name a file in it")
     if os.path.exists(path):
         return
     folder = Path(path).parent
@@ -61,22 +61,27 @@ def check_not_empty(path: str) -> None:
         raise DataError(f"{path}: is empty (0 bytes); write it again")
 
 
+def invalid_file(path: str, suffix: str) -> DataError:
+    """The error for a file that is not of the format that its suffix says."""
+    return DataError(f"{path}: is not a complete {suffix} file: truncated, or another format; write it again")
+
+
 def open_bytes(path: str, gzipped: bool) -> IO[Any]:
     """The file's bytes, decompressed."""
     if gzipped:
-        return cast(IO[bytes], gzip.open(path, "rb"))  # an IO in all but name
+        return cast(IO[bytes], gzip.open(path, "rb"))  # a GzipFile has the methods of IO[bytes]
     return builtins.open(path, "rb")
 
 
 def open_text(path: str, gzipped: bool) -> IO[Any]:
-    """The file's text, line ends as they are, without a byte order mark; bytes that are not UTF-8 as surrogates."""
+    """The file's text: line ends unchanged, no byte order mark, bytes that are not UTF-8 as surrogates."""
     if gzipped:
         return gzip.open(path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="")
     return builtins.open(path, encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
 def not_utf8(path: str, gzipped: bool) -> DataError:
-    """Which line of a file is not UTF-8; looked for only when it is already known that one is not."""
+    """The error that names the first line that is not UTF-8, for a file that is known to have one."""
     with reading(path), open_bytes(path, gzipped) as file:
         for number, line in enumerate(file, 1):
             if number == 1 and line[:2] in (b"\xff\xfe", b"\xfe\xff"):

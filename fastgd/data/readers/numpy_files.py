@@ -1,4 +1,4 @@
-"""NumPy's files: .npy with the target as a column, .npz with X and y, and scipy.sparse's .npz. Nothing is unpickled."""
+"""Reader of .npy (the target is a column), .npz (arrays X and y) and scipy.sparse's .npz; nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ import numpy as np
 
 from ...errors import DataError
 from ...wording import plural, quoted
-from ..encoding.array_tables import apart_table, column_of, row_values, take_columns
+from ..encoding.array_tables import column_of, row_values, stack_targets, table_from_arrays, take_columns, target_name
 from ..encoding.column_roles import find_roles
 from ..encoding.feature_columns import choose_features, index_names
 from ..encoding.missing_values import check_finite, check_finite_target
 from ..encoding.origin import Origin
 from ..encoding.request import Request
-from ..encoding.target_columns import called, side_by_side
 from ..table import Array, Table
-from .files import check_not_empty, reading
+from .files import check_not_empty, invalid_file, reading
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -29,23 +28,23 @@ _SPARSE_KEYS = {"format", "shape", "data"}
 
 
 def read_npy(path: str, request: Request) -> Table:
-    """An array of (n_samples, n_columns) numbers whose columns go by their index."""
+    """A table from an array of (n_samples, n_columns) numbers, whose columns are named by index."""
     check_not_empty(path)
     try:
         with reading(path):
             array = np.lib.format.open_memmap(path, mode="r")
     except ValueError as error:
-        raise _foreign(path, error) from None
+        raise _invalid(path, error) from None
     return _from_columns(array, Origin(path), request)
 
 
 def read_npz(path: str, request: Request) -> Table:
-    """The arrays X and y, X perhaps in CSR parts, or one matrix that ``scipy.sparse.save_npz`` wrote."""
+    """A table from the arrays X (dense, or the parts of a CSR) and y, or from a file of ``scipy.sparse.save_npz``."""
     check_not_empty(path)
     origin = Origin(path)
     try:
         with reading(path):
-            if not zipfile.is_zipfile(path):  # np.load would take it for a pickle
+            if not zipfile.is_zipfile(path):  # np.load would try to unpickle it
                 raise zipfile.BadZipFile
         with reading(path), np.load(path, allow_pickle=False) as archive:
             keys = set(archive.files)
@@ -57,11 +56,11 @@ def read_npz(path: str, request: Request) -> Table:
     except DataError:
         raise
     except (ValueError, zipfile.BadZipFile, KeyError, NotImplementedError) as error:
-        raise _foreign(path, error) from None
+        raise _invalid(path, error) from None
 
 
 def _from_keys(archive: Any, keys: set[str], origin: Origin, request: Request) -> Table:
-    """A table from X, y and, where there, ``feature_names``."""
+    """A table from the arrays X, y and, if present, ``feature_names``."""
     if keys >= set(_CSR_PARTS):
         data, indices, indptr, shape = (archive[key] for key in _CSR_PARTS)
         n_rows, n_columns = map(int, shape)
@@ -79,20 +78,20 @@ def _from_keys(archive: Any, keys: set[str], origin: Origin, request: Request) -
     names = tuple(map(str, archive["feature_names"])) if headed else index_names(X.shape[1])
     if len(names) != X.shape[1]:
         raise origin.error(
-            f"has {plural(len(names), 'feature name')} for {plural(X.shape[1], 'column')} of X; mend one"
+            f"has {plural(len(names), 'feature name')} for {plural(X.shape[1], 'column')} of X; give one for each"
         )
     y = _target(archive["y"], X.shape[0], origin) if "y" in keys else None
     target_names = ("y",) if y is None or y.ndim == 1 else tuple(f"y{k}" for k in range(y.shape[1]))
-    arrays = {role: name for role, name in request.of_rows.items() if name in keys.difference(_TABLE_KEYS)}
-    columns = {role: name for role, name in request.of_rows.items() if role not in arrays}
-    table = apart_table(X, y, names, headed, target_names, replace(request, of_rows=columns), origin)
+    arrays = {role: name for role, name in request.row_columns.items() if name in keys.difference(_TABLE_KEYS)}
+    columns = {role: name for role, name in request.row_columns.items() if role not in arrays}
+    table = table_from_arrays(X, y, names, headed, target_names, replace(request, row_columns=columns), origin)
     n = X.shape[0]
     values: Any = {role: _row_values(archive[name], name, n, origin.of_role(role)) for role, name in arrays.items()}
     return replace(table, **values)
 
 
 def _from_columns(array: Array | sparse.csr_array, origin: Origin, request: Request) -> Table:
-    """A table from one matrix, in which the target is a column."""
+    """A table from one array, in which the target is a column."""
     _check_numbers(array, origin)
     names = index_names(array.shape[1])
     roles = find_roles(names, False, request, origin)
@@ -104,9 +103,9 @@ def _from_columns(array: Array | sparse.csr_array, origin: Origin, request: Requ
         check_finite_target(column, names[j], origin)
     return Table(
         X,
-        side_by_side(y) if y else None,
+        stack_targets(y) if y else None,
         feature_names,
-        called([names[j] for j in roles.targets]),
+        target_name([names[j] for j in roles.targets]),
         origin.source,
         remarks=roles.remarks,
         **row_values(array, names, roles, origin),
@@ -120,7 +119,7 @@ def _check_numbers(array: Array | sparse.csr_array, origin: Origin) -> None:
         raise origin.error(f"holds values of type {array.dtype}, not numbers; save an array of float64")
     if array.ndim != 2:
         raise origin.error(
-            f"the array has {plural(array.ndim, 'dimension')}, shape {array.shape}; it takes 2, a row per sample"
+            f"the array has {plural(array.ndim, 'dimension')}, shape {array.shape}; it needs 2, with a row per sample"
         )
     if array.shape[0] == 0:
         raise origin.error("has no rows; write it again")
@@ -154,7 +153,7 @@ def _row_values(values: Array, name: str, n_samples: int, origin: Origin) -> Arr
 
 
 def _csr(matrix: Any, origin: Origin) -> sparse.csr_array:
-    """A sound CSR array: kernels follow its indices without looking."""
+    """The matrix as CSR with valid indices, which the kernels do not check."""
     if matrix.dtype.kind not in "biuf":
         _check_numbers(matrix, origin)
     from scipy import sparse
@@ -165,8 +164,7 @@ def _csr(matrix: Any, origin: Origin) -> sparse.csr_array:
     return X
 
 
-def _foreign(path: str, error: Exception) -> DataError:
+def _invalid(path: str, error: Exception) -> DataError:
     if "bject" in str(error):  # NumPy's words: "Object arrays", "Python objects in dtype"
         return DataError(f"{path}: holds pickled Python objects, which are never loaded; save an array of numbers")
-    suffix = path[-4:].lower()
-    return DataError(f"{path}: is not a whole {suffix} file; it was cut short or is of another kind, so write it again")
+    return invalid_file(path, path[-4:].lower())

@@ -1,4 +1,4 @@
-"""``open``: a table from a file or from a built-in data set."""
+"""``open``: a table from a file, a built-in data set or a data frame."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 
 from ...errors import DataError
 from ...wording import near
+from .. import BUILTINS
 from ..encoding.request import Request
-from ..names import BUILTINS, SVMLIGHT_SUFFIXES, TABLE_SUFFIXES, TEXT_SUFFIXES, known_suffix, split_suffix
+from ..file_formats import SVMLIGHT_SUFFIXES, TABLE_SUFFIXES, TEXT_SUFFIXES, known_suffix, listed, split_suffix
 from ..table import Table
 from .files import check_readable
 
@@ -29,21 +30,21 @@ def open(  # noqa: A001  # the public name: fastgd.open
 
     Parameters
     ----------
-    source : the name of a built-in (``linear``, ``logistic``, ``tutorial``, ``diabetes``), or a file: .csv .tsv
-        .parquet .feather .arrow .npy .npz .svm .svmlight .libsvm, text ones also with .gz; ``./linear`` is a file.
-        Or a pandas, polars or Arrow table.
-    target : the target's name or index, or several: a list of them, or one string with commas between them, unless a
-        column is called so. By default the column called y, target or label, or else the last one.
-    drop : names of columns not to use.
-    features : take exactly these columns in this order, as a model asks for them. Columns without names are taken
-        in order when there are just as many.
+    source : the name of a built-in (``linear``, ``logistic``, ``tutorial``, ``saddle``, ``valleys``, ``diabetes``);
+        or a path: .csv .tsv .parquet .feather .arrow .npy .npz .svm .svmlight .libsvm, text formats also with .gz
+        (``./linear`` is a path); or a pandas, polars or Arrow table.
+    target : the name or index of the target. For several targets a list, or one string with commas, unless a column
+        has that name. The default is the column named y, target or label, or else the last column.
+    drop : names of columns to leave out.
+    features : use exactly these columns in this order, as a model does for prediction. Columns without names are
+        matched by position if there are as many.
     need_target : whether a missing target is an error.
-    weight, offset : names or indices of the columns that hold the weight of each row and the offset of its linear
-        predictor; they are no features then. In .npz either may be an array of its own.
+    weight, offset : names or indices of the columns with the weight of each row and the offset of its linear
+        predictor; they are not features. In .npz each may also be a separate array.
 
     Returns
     -------
-    A ``Table`` of (n_samples, n_features) features, and (n_samples,) targets or labels, or (n_samples, n_targets).
+    A ``Table``: features (n_samples, n_features), and targets or labels (n_samples,) or (n_samples, n_targets).
 
     Raises
     ------
@@ -60,7 +61,7 @@ def open(  # noqa: A001  # the public name: fastgd.open
 
 
 def _open(source: Any, request: Request) -> Table:
-    if hasattr(source, "__arrow_c_stream__"):
+    if not isinstance(source, (str, os.PathLike)):
         from .data_frames import read_frame
 
         return read_frame(source, request)
@@ -74,7 +75,7 @@ def _open(source: Any, request: Request) -> Table:
 
 
 def _check_source(path: str) -> None:
-    """A file that is there and whose suffix is known."""
+    """Check that the path is an existing file with a known suffix."""
     suffix, _ = split_suffix(path)
     known = known_suffix(path)
     if not suffix and not os.path.exists(path):
@@ -84,29 +85,26 @@ def _check_source(path: str) -> None:
     if known or os.path.isdir(path):
         check_readable(path)
     if not known:
-        raise DataError(
-            f"{path}: the suffix {os.path.splitext(path)[1]!r} is not known; "
-            f"it reads {' '.join(TABLE_SUFFIXES)}, and {' '.join(TEXT_SUFFIXES)} with .gz"
-        )
+        raise DataError(f"{path}: the suffix {os.path.splitext(path)[1]!r} is not known; use {listed(TABLE_SUFFIXES)}")
 
 
 def _read(path: str, request: Request) -> Table:
-    """Each reader is imported only when its kind of file is read."""
+    """Read the file; each reader is imported only for its own formats."""
     suffix, gzipped = split_suffix(path)
     if suffix in SVMLIGHT_SUFFIXES:
-        from .svmlight import read_svmlight
+        from .svmlight_files import read_svmlight
 
         return read_svmlight(path, gzipped, request)
     if suffix in (".npy", ".npz"):
         from .numpy_files import read_npy, read_npz
 
         return read_npy(path, request) if suffix == ".npy" else read_npz(path, request)
-    from ..encoding.column_tables import frame_table
+    from ..encoding.column_source import table_from_columns
 
     if suffix in TEXT_SUFFIXES:
-        from .text import read_text
+        from .text_files import read_text
 
-        return frame_table(read_text(path, suffix, gzipped), request)
+        return table_from_columns(read_text(path, suffix, gzipped), request)
     from .arrow_files import read_arrow
 
-    return frame_table(read_arrow(path, suffix), request)
+    return table_from_columns(read_arrow(path, suffix), request)

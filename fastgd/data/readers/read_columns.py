@@ -1,4 +1,4 @@
-"""Named columns of numbers out of a file, as ``write_columns`` puts them there."""
+"""Reader of named columns of numbers, such as a trace that ``write_columns`` wrote."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import numpy as np
 
 from ...errors import DataError
 from ...wording import quoted
-from ..encoding.column_tables import Frame
+from ..encoding.column_source import ColumnSource
 from ..encoding.feature_columns import index_names
-from ..names import COLUMN_SUFFIXES, TEXT_SUFFIXES, known_suffix, split_suffix
+from ..file_formats import COLUMN_SUFFIXES, TEXT_SUFFIXES, known_suffix, listed, split_suffix
 from ..table import Array
-from .files import check_readable, reading
+from .files import check_readable, invalid_file, reading
 
 
 def read_columns(path: str | os.PathLike[str]) -> dict[str, Array]:
-    """The columns of numbers in a file; those of words are left out, and a cell without a number is NaN.
+    """The numeric columns of a file, missing values as NaN; columns with words are left out.
 
     Parameters
     ----------
-    path : .csv .tsv (also with .gz) .parquet .feather .arrow .npy; the last with a structured array.
+    path : .csv .tsv (also with .gz) .parquet .feather .arrow .npy (a structured array, or an array of numbers).
 
     Returns
     -------
@@ -29,19 +29,17 @@ def read_columns(path: str | os.PathLike[str]) -> dict[str, Array]:
     Raises
     ------
     DataError
-        When the file is missing, damaged or of another kind.
+        If the file is missing, damaged or has another format.
     """
     path = os.fspath(path)
     suffix, gzipped = split_suffix(path)
     check_readable(path)
     if not known_suffix(path, COLUMN_SUFFIXES):
-        raise DataError(
-            f"{path}: is no file of columns by its suffix; those are {' '.join(COLUMN_SUFFIXES)}, text also with .gz"
-        )
+        raise DataError(f"{path}: is not a file of columns by its suffix; use {listed(COLUMN_SUFFIXES)}")
     if suffix == ".npy":
         return _structured(path)
     if suffix in TEXT_SUFFIXES:
-        from .text import read_text
+        from .text_files import read_text
 
         return _columns(read_text(path, suffix, gzipped))
     from .arrow_files import read_arrow
@@ -49,13 +47,13 @@ def read_columns(path: str | os.PathLike[str]) -> dict[str, Array]:
     return _columns(read_arrow(path, suffix))
 
 
-def _columns(frame: Frame) -> dict[str, Array]:
+def _columns(source: ColumnSource) -> dict[str, Array]:
     import pyarrow as pa
 
-    from ..encoding.columns import as_numbers, plain
+    from ..encoding.arrow_columns import as_numbers, decode_dictionary
 
-    table = frame.read(frame.names)
-    numbers = {name: as_numbers(plain(table.column(name))) for name in frame.names}
+    table = source.read(source.names)
+    numbers = {name: as_numbers(decode_dictionary(table.column(name))) for name in source.names}
     return {name: column.cast(pa.float64()).to_numpy() for name, column in numbers.items() if column is not None}
 
 
@@ -64,11 +62,11 @@ def _structured(path: str) -> dict[str, Array]:
         try:
             rows = np.load(path, allow_pickle=False)
         except (ValueError, EOFError):
-            raise DataError(f"{path}: is not a whole .npy file of numbers; write it again") from None
+            raise invalid_file(path, ".npy") from None
     if rows.dtype.names is None:
         columns = rows.reshape(len(rows), -1).T if rows.ndim else rows.reshape(1, 1)
         return {name: column.astype("f8") for name, column in zip(index_names(len(columns)), columns, strict=True)}
-    wordy = [name for name in rows.dtype.names if rows.dtype[name].kind not in "biuf"]
-    if wordy:
-        raise DataError(f"{path}: the column {quoted(wordy)} holds no numbers; write it again")
+    not_numeric = [name for name in rows.dtype.names if rows.dtype[name].kind not in "biuf"]
+    if not_numeric:
+        raise DataError(f"{path}: the column {quoted(not_numeric)} is not numeric; write it again")
     return {name: rows[name].astype("f8") for name in rows.dtype.names}

@@ -1,1 +1,1 @@
-"""Tables out, each file whole or not at all."""
+"""Writers of tables and columns to files, which replace a file completely or not at all."""

@@ -1,4 +1,4 @@
-"""svmlight text from arrays, joined by pyarrow's string kernels."""
+"""Writer of svmlight text, through pyarrow's string kernels."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from scipy import sparse
 
 from ..table import Array
 
-_ENTRIES = 1 << 20  # entries turned into text at a time
+_ENTRIES = 1 << 20  # entries formatted at a time
 
 
 def write_svmlight(file: IO[Any], X: Array | sparse.csr_array, y: Array | None) -> None:
-    """Write (n_samples, n_features) ``X`` with indices from 1, zeros left out; without ``y`` every label is 0."""
+    """Write (n_samples, n_features) ``X`` with indices from 1 and without zeros; without ``y`` every label is 0."""
     labels = np.zeros(X.shape[0]) if y is None else y
     per_row = X.shape[1] if isinstance(X, np.ndarray) else X.nnz / max(1, X.shape[0])
     step = max(1, int(_ENTRIES / max(1.0, per_row)))

@@ -1,4 +1,4 @@
-"""Tables into files, by suffix; each is there whole or not at all."""
+"""Writers of tables and named columns; the suffix of the path decides the format, and each write is atomic."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import pyarrow as pa
 from ...errors import DataError
 from ...wording import plural
 from ..encoding.feature_columns import index_names
-from ..names import COLUMN_SUFFIXES, SVMLIGHT_SUFFIXES, split_suffix
+from ..file_formats import COLUMN_SUFFIXES, SVMLIGHT_SUFFIXES, split_suffix
 from ..table import Array
-from .whole_files import check_writable, replacing, write_whole
+from .atomic_files import atomic_file, check_writable, write_atomically
 from .write_svmlight import write_svmlight
 
 if TYPE_CHECKING:
     from scipy import sparse
 
-__all__ = ["check_writable", "write", "write_columns", "write_text", "write_whole"]
+__all__ = ["check_writable", "write", "write_atomically", "write_columns", "write_text"]
 
-_ROWS = 1 << 16  # rows turned into text at a time
+_ROWS = 1 << 16  # rows formatted at a time
 
 
 def write(
@@ -39,22 +39,24 @@ def write(
 
     Parameters
     ----------
-    path : .csv .tsv .parquet .feather .arrow .npy .npz .svm .svmlight .libsvm, the text ones also with .gz.
-        The target is the last column; .npz holds X (CSR in parts), y and feature_names; svmlight has no names.
+    path : .csv .tsv .parquet .feather .arrow .npy .npz .svm .svmlight .libsvm, text formats also with .gz.
+        The target is the last column; .npz has arrays X (the parts of a CSR), y and feature_names; svmlight has no
+        names.
     X : (n_samples, n_features) numbers, dense or CSR.
     y : (n_samples,) numbers or str labels; svmlight and .npy hold numbers only.
     names : one per feature, by default their indices.
+    target_name : the name of the target's column.
 
     Raises
     ------
     DataError
-        When the path cannot be written, or the format cannot hold the table. What was there before stays then.
+        If the path cannot be written, or the format cannot hold the table. An existing file is then unchanged.
     """
     suffix, _ = split_suffix(path)
     names = index_names(X.shape[1]) if names is None else tuple(map(str, names))
     _check_table(os.fspath(path), suffix, X, y, names, target_name)
     if suffix in (".npz", *SVMLIGHT_SUFFIXES):
-        with replacing(path) as file:
+        with atomic_file(path) as file:
             if suffix == ".npz":
                 _write_npz(file, X, y, names)
             else:
@@ -62,11 +64,11 @@ def write(
         return
     dense = X if isinstance(X, np.ndarray) else X.toarray()
     if suffix == ".npy":
-        with replacing(path) as file:
+        with atomic_file(path) as file:
             np.save(file, dense if y is None else np.column_stack([dense, y]), allow_pickle=False)
         return
     columns = {name: dense[:, j] for j, name in enumerate(names)}
-    with replacing(path) as file:
+    with atomic_file(path) as file:
         _write_arrow(file, suffix, columns if y is None else {**columns, target_name: y})
 
 
@@ -75,17 +77,17 @@ def write_columns(path: str | os.PathLike[str], columns: Mapping[str, Array]) ->
 
     Parameters
     ----------
-    path : .csv .tsv (also with .gz) .parquet .feather .arrow .npy; the last holds a structured array, or a plain one
-        when there is a single column.
+    path : .csv .tsv (also with .gz) .parquet .feather .arrow .npy (a structured array, or a plain one for a single
+        column).
     columns : name -> (n_rows,) numbers or strings.
 
     Raises
     ------
     DataError
-        When the path cannot be written. What was there before stays then.
+        If the path cannot be written. An existing file is then unchanged.
     """
     suffix, _ = split_suffix(path)
-    with replacing(path, COLUMN_SUFFIXES) as file:
+    with atomic_file(path, COLUMN_SUFFIXES) as file:
         if suffix != ".npy":
             _write_arrow(file, suffix, columns)
         else:
@@ -103,7 +105,7 @@ def _check_table(
     if y.shape != (X.shape[0],):
         raise DataError(f"{path}: y has shape {y.shape} for {plural(X.shape[0], 'row')} of X; give one value per row")
     if y.dtype.kind == "U" and suffix in (".npy", *SVMLIGHT_SUFFIXES):
-        raise DataError(f"{path}: {suffix} holds no labels of words; write .csv, .parquet or .npz instead")
+        raise DataError(f"{path}: {suffix} cannot hold labels in words; write .csv, .parquet or .npz instead")
     if target_name in names and suffix not in (".npy", ".npz", *SVMLIGHT_SUFFIXES):
         raise DataError(f"{path}: {target_name!r} is both the target and a feature; give the target another name")
 
@@ -146,7 +148,7 @@ def _write_arrow(file: IO[Any], suffix: str, columns: Mapping[str, Array]) -> No
 
 
 def write_text(file: IO[Any], delimiter: str, columns: Mapping[str, Array]) -> None:
-    """Columns as text into an open binary file, under a header; each number in the fewest digits that give it back."""
+    """Write columns as text with a header to an open binary file; each number as its shortest exact decimal."""
     from pyarrow import csv as arrow_csv
 
     header = io.StringIO()

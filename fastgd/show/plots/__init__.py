@@ -1,7 +1,7 @@
-"""Pictures of runs, with matplotlib: loss curves, the range test of learning rates, searches, and landscapes of F.
+"""Plots with matplotlib: loss curves, learning-rate ranges, grid searches and landscapes.
 
-Each function gives a matplotlib Figure, which a notebook shows and `save` writes. matplotlib is imported only when one
-is called, and none of its global state is touched.
+Each function returns a matplotlib Figure, which a notebook displays and `save` writes to a file. matplotlib is imported
+by the first plot; its global state (pyplot) is not used.
 """
 
 from .loss_plot import plot_loss

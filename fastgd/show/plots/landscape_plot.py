@@ -1,4 +1,4 @@
-"""`plot_landscape`: F over two weights as contours or as a surface, over one as a curve, with the paths of fits."""
+"""`plot_landscape`: F over two parameters as contours or a surface, over one as a curve, with the paths of fits."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from typing import Any
 
 import numpy as np
 
-from ...surface import Landscape
-from .style import GREY, frame, new_figure, number, style, thinned, wrapped
+from ...model.landscape import Landscape
+from .style import GREY, frame, marker_interval, new_figure, number, style, wrapped
 
 N_LEVELS = 14
-REFINED = 8
-# The darkest of the greys behind the paths, of black.
+# Points of the interpolated grid per point of the grid, in each direction.
+REFINEMENT = 8
+# The darkest grey of the contours: 0 is white, 1 is black.
 DARKEST = 0.5
 
 
 def plot_landscape(found: Landscape, *, surface: bool = False, title: str | None = None) -> Any:
-    """Draw F over the plane of a landscape, with the path of each fit from its start (a ring) to its end (a star).
+    """Plot F over the plane of a landscape, with the path of each fit from its start (a ring) to its end (a star).
 
-    Contours are nearer to each other in value where F is small, so that the valley shows whatever is around it: each
-    is a quantile of F over the picture.
+    The contour levels are quantiles of F over the plane, denser where F is small, so that a narrow valley is visible.
 
     Parameters
     ----------
-    found : what `fastgd.landscape` gave; over one weight F is drawn as a curve.
-    surface : a surface in three dimensions instead of contours.
-    title : above the picture.
+    found : the result of `fastgd.landscape`; over one parameter F is drawn as a curve.
+    surface : draw a surface in three dimensions instead of contours.
+    title : title of the figure.
 
     Returns
     -------
@@ -58,9 +58,7 @@ def _curve(found: Landscape) -> Any:
 
 
 def levels_of(values: np.ndarray, power: int = 2) -> np.ndarray:
-    """Where contours are: ascending values of F, with a ``power`` above 1 denser where F is small; empty where F is the
-    same everywhere.
-    """
+    """Contour levels: ascending quantiles of F, denser where F is small if ``power`` > 1; empty if F is constant."""
     finite = values[np.isfinite(values)]
     if not len(finite):
         return np.empty(0)
@@ -69,7 +67,7 @@ def levels_of(values: np.ndarray, power: int = 2) -> np.ndarray:
 
 
 def level_labels(levels: np.ndarray) -> list[str]:
-    """Numbers to three significant digits, or to as many more as it takes to tell each from the next."""
+    """The levels to three significant digits, or to more if needed to distinguish them."""
     for digits in range(3, 17):
         rounded = [float(f"{level:.{digits}g}") for level in levels]
         if len(set(rounded)) == len(rounded):
@@ -78,17 +76,18 @@ def level_labels(levels: np.ndarray) -> list[str]:
 
 
 def light_greys() -> Any:
-    """From white, where F is lowest, to a grey on which lines and words still show."""
+    """Colour map from white, for the lowest F, to a grey on which lines and text are readable."""
     from matplotlib.colors import LinearSegmentedColormap
 
     light = 1.0 - DARKEST * np.linspace(0.0, 1.0, 32)
     return LinearSegmentedColormap.from_list("light greys", np.column_stack([light, light, light]))
 
 
-def refined(found: Landscape, times: int = REFINED) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Grid and values for contours that do not break up in a narrow valley: between the points by cubic splines, which
-    are exact where F is quadratic, but held to the values on the grid and the paths, lest a loss seem to fall below
-    0; the grid itself where F is not finite everywhere.
+def refined(found: Landscape, times: int = REFINEMENT) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Grid and values for smooth contours: interpolated by cubic splines, which are exact for a quadratic F.
+
+    Interpolated values are clipped to the range of the known ones, since a spline may overshoot below the minimum of F.
+    The original grid if F is not finite everywhere.
     """
     x, y = found.grid
     if not np.isfinite(found.values).all() or min(len(x), len(y)) < 4:
@@ -140,13 +139,13 @@ def _surface(found: Landscape) -> Any:
 
 
 def _path(axes: Any, coordinates: tuple[np.ndarray, ...], label: str, k: int) -> None:
-    """A line with a ring at its start and a star at its end, cased in white so that it shows on any ground."""
+    """A line from a ring to a star, with a white outline so that it is visible on any background."""
     from matplotlib.patheffects import withStroke
 
     look = style(k)
-    casing = [withStroke(linewidth=4.0, foreground="white")]
-    line = {"color": look.colour, "linestyle": look.dashes, "linewidth": 2.0, "path_effects": casing, "zorder": 4}
-    mark = {"marker": look.marker, "markersize": 4.5, "markevery": thinned(len(coordinates[0]))}
+    outline = [withStroke(linewidth=4.0, foreground="white")]
+    line = {"color": look.colour, "linestyle": look.dashes, "linewidth": 2.0, "path_effects": outline, "zorder": 4}
+    mark = {"marker": look.marker, "markersize": 4.5, "markevery": marker_interval(len(coordinates[0]))}
     axes.plot(*coordinates, label=label, **line, **mark)
     ends = {"linestyle": "none", "color": look.colour, "markeredgecolor": "black", "zorder": 5}
     axes.plot(*(values[:1] for values in coordinates), marker="o", markersize=9, **{**ends, "color": "white"})
@@ -154,7 +153,7 @@ def _path(axes: Any, coordinates: tuple[np.ndarray, ...], label: str, k: int) ->
 
 
 def _legend(axes: Any) -> None:
-    """The paths, and what their ends look like."""
+    """Legend of the paths, their starts and their ends."""
     from matplotlib.lines import Line2D
 
     handles, _ = axes.get_legend_handles_labels()

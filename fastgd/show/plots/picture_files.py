@@ -1,4 +1,4 @@
-"""Files of pictures: what can be written is found out before any work, and they are there whole or not at all."""
+"""Image files: checked before any work, and written completely or not at all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from importlib import import_module
 from typing import Any
 
-from ...data.writers.whole_files import check_writable, write_whole
+from ...data.writers.atomic_files import check_writable, write_atomically
 from ...errors import FastgdError
 
 PICTURE_SUFFIXES = (".png", ".svg", ".pdf")
@@ -15,21 +15,21 @@ DOTS_PER_INCH = 150
 
 
 def need_matplotlib() -> None:
-    """Raises `FastgdError` with the command that installs matplotlib, where it is not there."""
+    """Raises `FastgdError` with the command that installs matplotlib, if it is not installed."""
     try:
-        for name in ("matplotlib", "matplotlib.figure"):  # a stray folder can pass for the first
+        for name in ("matplotlib", "matplotlib.figure"):  # a directory called matplotlib would pass for the first
             import_module(name)
     except ImportError:
-        raise FastgdError("pictures are drawn by matplotlib, which is missing: pip install 'fastgd[plot]'") from None
+        raise FastgdError("plots need matplotlib, which is not installed: pip install 'fastgd[plot]'") from None
 
 
 def check_picture(path: str | os.PathLike[str]) -> None:
-    """A picture can be drawn and written there.
+    """Check that a plot can be drawn and written to ``path``.
 
     Raises
     ------
     DataError
-        When the suffix is not one of ``PICTURE_SUFFIXES``, or there is no folder that may be written.
+        When the suffix is not one of ``PICTURE_SUFFIXES``, or the folder is missing or not writable.
     FastgdError
         When matplotlib is not installed.
     """
@@ -38,9 +38,9 @@ def check_picture(path: str | os.PathLike[str]) -> None:
 
 
 def save(figure: Any, path: str | os.PathLike[str]) -> None:
-    """Write a figure as .png, .svg or .pdf, whole or not at all; raises as `check_picture`."""
+    """Write a figure as .png, .svg or .pdf, completely or not at all; raises what `check_picture` does."""
     check_picture(path)
     suffix = os.path.splitext(os.fspath(path))[1].lower()
     content = io.BytesIO()
     figure.savefig(content, format=suffix[1:], dpi=DOTS_PER_INCH)
-    write_whole(path, content.getvalue())
+    write_atomically(path, content.getvalue())

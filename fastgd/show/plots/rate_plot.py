@@ -1,4 +1,4 @@
-"""`plot_rate_range`: what each of many learning rates came to."""
+"""`plot_rate_range`: the loss after training at each of many learning rates."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from .style import BLUE, GREEN, GREY, LOGARITHMIC_FROM, ORANGE, VERMILION, frame
 if TYPE_CHECKING:
     from ...rate_range import RateRange
 
-# Losses are shown up to so many times what lies between the best one and the start, above the start.
+# The y axis ends this share of (start - best loss) above the start.
 HEADROOM = 0.35
 
 
 def plot_rate_range(found: RateRange, *, title: str | None = None) -> Any:
-    """Draw the loss after training at each learning rate, the rate to take and the point of divergence.
+    """Plot the loss after training at each learning rate, the suggested rate and the divergence threshold.
 
-    Rates that end far above the start, or diverge, are triangles at the upper edge.
+    Rates that end far above the start, or diverge, are triangles at the upper edge of the plot.
 
     Parameters
     ----------
-    found : what `fastgd.learning_rate_range` gave.
-    title : above the picture.
+    found : the result of `fastgd.learning_rate_range`.
+    title : title of the figure.
 
     Returns
     -------
@@ -55,9 +55,7 @@ def plot_rate_range(found: RateRange, *, title: str | None = None) -> Any:
         axes.axvline(found.suggested, color=GREEN, linestyle="-", linewidth=2, label=f"suggested, {found.suggested:g}")
     axes.axvline(found.automatic, color=ORANGE, linestyle="--", label=f"automatic, {found.automatic:.3g}")
     if found.diverges_at is not None:
-        axes.axvline(
-            found.diverges_at, color=VERMILION, linestyle="-.", label=f"diverges from {found.diverges_at:g} on"
-        )
+        axes.axvline(found.diverges_at, color=VERMILION, linestyle="-.", label=f"diverges from {found.diverges_at:g}")
     axes.set_ylim(top=highest)
     passes = "1 pass" if found.epochs == 1 else f"{found.epochs} passes"
     axes.set(xlabel="learning rate", ylabel=f"objective F after {passes} over the rows")

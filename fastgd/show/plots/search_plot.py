@@ -1,4 +1,4 @@
-"""`plot_search`: the cells that divide and conquer looked at, round by round."""
+"""`plot_search`: the cells of a grid search, round by round."""
 
 from __future__ import annotations
 
@@ -10,30 +10,28 @@ import numpy as np
 from ...errors import OptionError
 from ...wording import hint
 from .landscape_plot import level_labels, levels_of, light_greys
-from .style import LOGARITHMIC_FROM, Style, frame, new_figure, style, thinned, wrapped
+from .style import LOGARITHMIC_FROM, Style, frame, marker_interval, new_figure, style, wrapped
 
 if TYPE_CHECKING:
     from ...grid_search import Round, SearchResult
 
-# Of more cells in a picture, those of .svg and .pdf are drawn as an image, lest the file be huge.
+# Number of cells above which .svg and .pdf contain them as an image, to limit the size of the file.
 MOST_SHAPES = 4096
-# What is not finite is darker than all other cells.
+# Colour of cells where F is not finite, darker than all others.
 NOT_FINITE = "#303030"
 
 
 def plot_search(found: SearchResult, *, weights: Sequence[str | int] | None = None, title: str | None = None) -> Any:
-    """Draw the cells of each round of a search at their size, the lighter the lower F is, and a star at the best.
+    """Plot the cells of each round of a search, lighter for lower F, with a star at the best.
 
-    The best cells of each round, which the next one cut up, have an outline of their own. Of more than two weights two
-    are drawn, and a cell shows the lowest F that was found in it, whatever the other weights were. Of one weight the
-    cells are lines as long as they are wide, at the height of F.
+    The best cells of each round, which the next round divides, are outlined. Over more than two parameters, two are
+    drawn, and a cell shows the lowest F over the others. Over one parameter, a cell is a horizontal line at F.
 
     Parameters
     ----------
-    found : what `fastgd.search` gave.
-    weights : names or indices of one or two weights, "intercept" being one too; by default the two of the widest span,
-        the first ones of equal ones.
-    title : above the picture.
+    found : the result of `fastgd.search`.
+    weights : names or indices of one or two features, or "intercept"; by default the two of the widest span.
+    title : title of the figure.
 
     Returns
     -------
@@ -42,7 +40,7 @@ def plot_search(found: SearchResult, *, weights: Sequence[str | int] | None = No
     Raises
     ------
     OptionError
-        When there is no such weight.
+        When there is no such parameter.
     FastgdError
         When matplotlib is not installed.
 
@@ -65,35 +63,36 @@ def plot_search(found: SearchResult, *, weights: Sequence[str | int] | None = No
 
 
 def _weight_names(found: SearchResult) -> list[str]:
-    """Of the columns, and of the intercept if there is one."""
+    """Names of the features, and "intercept" if there is one."""
     names = list(found.feature_names or map(str, range(len(found.coef))))
     return [*names, "intercept"] if found.settings["fit_intercept"] else names
 
 
 def _widest(found: SearchResult) -> list[int]:
-    """One weight or two, in their order."""
+    """Indices of the two parameters of the widest span, in order; of one if there is only one."""
     width = found.span[:, 1] - found.span[:, 0]
     return sorted(np.argsort(-width, kind="stable")[:2].tolist())
 
 
 def _chosen(weights: Sequence[str | int], names: list[str]) -> list[int]:
-    places = []
+    """Indices of the named parameters."""
+    indices = []
     for weight in weights:
         if isinstance(weight, str) and weight in names:
-            places.append(names.index(weight))
+            indices.append(names.index(weight))
         elif isinstance(weight, int) and 0 <= weight < len(names):
-            places.append(weight)
+            indices.append(weight)
         else:
             raise OptionError(f"there is no weight {weight!r}: {hint(str(weight), names)}")
-    if len(set(places)) != len(places) or len(places) not in (1, 2):
-        raise OptionError(f"a search is drawn over one weight or two different ones, not over {list(weights)}")
-    return places
+    if len(set(indices)) != len(indices) or len(indices) not in (1, 2):
+        raise OptionError(f"plot_search needs one or two different weights, not {list(weights)}")
+    return indices
 
 
 def lowest_in_blocks(one: Round, cells: int, shown: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each cell that a round cut up, the parts along the weights shown: where it begins, and the lowest F in each.
+    """For each cell that the round divided: its lower corner, and the lowest F of each part along the shown parameters.
 
-    Those with the lowest F come last, so that they are drawn over the others where they differ in other weights only.
+    Cells with lower F come later, to be drawn over cells that differ in other parameters only.
     """
     n_weights = one.centres.shape[1]
     others = tuple(j for j in range(n_weights) if j not in shown)
@@ -114,13 +113,14 @@ def _best_weights(found: SearchResult) -> np.ndarray:
 
 
 def _label(number: int, one: Round) -> str:
+    """Legend entry of the best cells of a round."""
     cells = "best cell" if len(one.kept) == 1 else f"best {len(one.kept)} cells"
     return f"{cells} of round {number}"
 
 
 def _star(axes: Any, x: float, y: float) -> None:
     look = {"marker": "*", "markersize": 11, "color": "white", "markeredgecolor": "black", "zorder": 6}
-    axes.plot([x], [y], linestyle="none", label="the best", **look)
+    axes.plot([x], [y], linestyle="none", label="best", **look)
 
 
 def _legend(figure: Any, n_rounds: int) -> None:
@@ -128,14 +128,14 @@ def _legend(figure: Any, n_rounds: int) -> None:
 
 
 def _cells(found: SearchResult, shown: tuple[int, int]) -> Any:
-    """Over two weights."""
+    """Cells over two parameters, as coloured rectangles."""
     from matplotlib.colors import BoundaryNorm
 
     figure = new_figure(8.0, 6.5)
     axes = figure.subplots()
     blocks = [lowest_in_blocks(one, found.cells, shown) for one in found.rounds]
-    drawn = np.concatenate([lowest.ravel() for some in blocks for _, lowest in some])
-    levels = levels_of(drawn, power=1)  # the rounds themselves look closer where F is low: the shades need not
+    drawn = np.concatenate([lowest.ravel() for of_round in blocks for _, lowest in of_round])
+    levels = levels_of(drawn, power=1)  # no need for denser levels: later rounds are finer where F is low
     greys = light_greys().with_extremes(bad=NOT_FINITE)
     look: dict[str, Any] = {"cmap": greys, "norm": BoundaryNorm(levels, greys.N) if len(levels) else None}
     look |= {"edgecolors": "white", "linewidth": 0.5} if len(drawn) <= MOST_SHAPES else {"rasterized": True}
@@ -151,29 +151,29 @@ def _cells(found: SearchResult, shown: tuple[int, int]) -> Any:
     _star(axes, *_best_weights(found)[list(shown)])
     axes.set(xlim=found.span[shown[0]], ylim=found.span[shown[1]])
     if len(levels):
-        some = "" if len(found.span) == 2 else ", the lowest over the other weights"
-        bar = figure.colorbar(mesh, ax=axes, spacing="uniform", ticks=levels, label=f"objective F{some}")
+        over_others = "" if len(found.span) == 2 else ", lowest over the other weights"
+        bar = figure.colorbar(mesh, ax=axes, spacing="uniform", ticks=levels, label=f"objective F{over_others}")
         bar.ax.set_yticklabels(level_labels(levels), fontsize=8)
     _legend(figure, len(found.rounds))
     return figure
 
 
 def _outline(axes: Any, one: Round, shown: tuple[int, int], label: str, look: Style) -> None:
-    """Around the best cells of a round, cased in white so that they show on any ground."""
+    """Outline the best cells of a round, with a white border so that it is visible on any background."""
     from matplotlib.patches import Rectangle
     from matplotlib.patheffects import withStroke
 
     size = one.size[list(shown)]
     line: dict[str, Any] = {"edgecolor": look.colour, "linestyle": look.dashes, "linewidth": 2.0, "fill": False}
-    casing = [withStroke(linewidth=3.6, foreground="white")]
+    border = [withStroke(linewidth=3.6, foreground="white")]
     for k, cell in enumerate(one.kept):
         corner = one.centres[cell][list(shown)] - size / 2
         name = label if k == 0 else None
-        axes.add_patch(Rectangle(corner, *size, label=name, zorder=4, path_effects=casing, clip_on=False, **line))
+        axes.add_patch(Rectangle(corner, *size, label=name, zorder=4, path_effects=border, clip_on=False, **line))
 
 
 def _lines(found: SearchResult, shown: int) -> Any:
-    """Over one weight."""
+    """Cells over one parameter, as horizontal lines."""
     figure = new_figure()
     axes = figure.subplots()
     finite = np.concatenate([one.objectives[np.isfinite(one.objectives)] for one in found.rounds])
@@ -188,7 +188,7 @@ def _lines(found: SearchResult, shown: int) -> Any:
         axes.hlines(heights, middles - size / 2, middles + size / 2, colors=look.colour, linestyles=look.dashes, lw=1.5)
         mark: dict[str, Any] = {
             "marker": look.marker,
-            "markevery": thinned(len(middles)) if len(middles) > MOST_SHAPES else 1,
+            "markevery": marker_interval(len(middles)) if len(middles) > MOST_SHAPES else 1,
         }
         mark |= {"linestyle": "none", "color": look.colour, "markersize": 5.5}
         axes.plot(middles, heights, label=f"cells of round {r + 1}", **mark)

@@ -1,4 +1,4 @@
-"""How pictures look: colours that the colour-blind tell apart, and lines that differ in print without colours."""
+"""The style of plots: colours for the colour-blind, and line styles that differ without colour."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from typing import Any, NamedTuple
 
 from .picture_files import need_matplotlib
 
-# Of Okabe and Ito, Color universal design (2008), but for yellow, which is lost on white.
+# The palette of Okabe and Ito, Color universal design (2008), without yellow, which is too faint on white.
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000",
 )  # fmt: skip
 COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 DASHES: tuple[Any, ...] = ("-", "--", "-.", (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5, 1, 1.5)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-MARKERS_A_LINE = 12
+MARKERS_PER_LINE = 12
 GREY = "#606060"
-# A logarithmic scale is worth it where the largest value is so many times the smallest.
+# Ratio of the largest to the smallest value from which a scale is logarithmic.
 LOGARITHMIC_FROM = 30.0
 
 
 class Style(NamedTuple):
-    """Of one line among several; colours, dashes and markers come round at different lengths."""
+    """Style of one line among several. Colours, dashes and markers repeat with different periods."""
 
     colour: str
     dashes: Any
@@ -28,12 +28,12 @@ class Style(NamedTuple):
 
 
 def style(k: int) -> Style:
-    """Of line k."""
+    """Style of line k."""
     return Style(COLOURS[k % len(COLOURS)], DASHES[k % len(DASHES)], MARKERS[k % len(MARKERS)])
 
 
 def new_figure(width: float = 8.0, height: float = 5.0) -> Any:
-    """An empty figure, in inches, that makes room for its labels."""
+    """An empty figure, size in inches, whose layout fits its labels."""
     need_matplotlib()
     from matplotlib.figure import Figure
 
@@ -41,24 +41,24 @@ def new_figure(width: float = 8.0, height: float = 5.0) -> Any:
 
 
 def wrapped(text: str, width: int = 80) -> str:
-    """A title that does not run out of the picture."""
+    """The text in lines of at most ``width`` characters."""
     import textwrap
 
     return "\n".join(textwrap.wrap(text, width, break_long_words=True))
 
 
 def number(value: float, digits: int = 5) -> str:
-    """To so many digits, without a power of ten where a person reads it more easily."""
+    """The value to ``digits`` significant digits, without an exponent below 1e9."""
     return f"{value:,.0f}" if 10.0 ** (digits - 1) <= abs(value) < 1e9 else f"{value:.{digits}g}"
 
 
-def thinned(n: int) -> int:
-    """Every how many points there is a marker, of n."""
-    return max(1, -(-n // MARKERS_A_LINE))
+def marker_interval(n: int) -> int:
+    """Interval between the markers of a line of n points."""
+    return max(1, -(-n // MARKERS_PER_LINE))
 
 
 def frame(axes: Any) -> None:
-    """Light lines behind what is drawn, and no box around it."""
+    """Light grid lines in the background, and no top and right spines."""
     axes.grid(True, color="#d9d9d9", linewidth=0.6)
     axes.set_axisbelow(True)
     for side in ("top", "right"):

@@ -1,4 +1,4 @@
-"""A report of runs: one HTML page that needs nothing but itself, with charts by plotly."""
+"""HTML reports of runs: one self-contained page with plotly charts."""
 
 from .page import check_report, write_report
 from .report_model import Report

@@ -1,4 +1,4 @@
-"""How the charts of a report look, and what is the same for all of them; each is plain data for plotly."""
+"""The style and common layout of the charts of a report. A chart is plain data for plotly."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from typing import Any
 
 from ..plots.style import COLOURS
 
-# Black, the last colour of pictures on white, is lost on a dark page.
+# Plots end with black, which is invisible on a dark page.
 LINE_COLOURS = (*COLOURS[:-1], "#8c8c8c")
 DASHES = ("solid", "dash", "dashdot", "dot", "longdashdot")
 SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x")
-MARKERS_A_LINE = 12
-# How much shows of what is behind: a curve behind its smoothed self, a path behind the walk.
-BEHIND = 0.35
+MARKERS_PER_LINE = 12
+# Opacity of the raw curve behind a smoothed one, and of the path behind its animation.
+BACKGROUND_OPACITY = 0.35
 
 Chart = dict[str, Any]
 
 
 def look(k: int) -> tuple[str, str, str]:
-    """Colour, dashes and symbol of line k; they come round at different lengths."""
+    """Colour, dashes and symbol of line k; they repeat with different periods."""
     return LINE_COLOURS[k % len(LINE_COLOURS)], DASHES[k % len(DASHES)], SYMBOLS[k % len(SYMBOLS)]
 
 
 def layout(x_title: str, y_title: str, **more: Any) -> Chart:
-    """What all charts share. The colours of text and lines are the page's, in its style sheet."""
+    """The layout that all charts share. Colours of text and axes come from the style sheet of the page."""
     axis: Chart = {
         "automargin": True,
         "zeroline": False,
@@ -43,7 +43,7 @@ def layout(x_title: str, y_title: str, **more: Any) -> Chart:
 
 
 def control(name: str, *choices: tuple[str, Chart, Chart]) -> Chart:
-    """Alternatives, the first of them chosen: for each its label, and what it changes in the traces and the layout."""
+    """A choice among alternatives, initially the first; each has a label and its changes of traces and layout."""
     return {
         "name": name,
         "choices": [{"label": label, "traces": traces, "layout": layout} for label, traces, layout in choices],

@@ -1,4 +1,4 @@
-"""The loss curves of a report, and the controls that change how they are drawn."""
+"""The loss curves of a report, with controls for scale, smoothing and x axis."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ import numpy as np
 
 from ..plots.loss_plot import highest_shown, spans_decades
 from ..trace_curves import AXES, CURVES, Curve, Trace, as_traces
-from .chart_style import BEHIND, MARKERS_A_LINE, Chart, control, layout, look
+from .chart_style import BACKGROUND_OPACITY, MARKERS_PER_LINE, Chart, control, layout, look
 from .page_text import chart_numbers, chart_text
 
-# Longer curves are thinned: a screen has no more columns, and a page of millions of numbers opens slowly.
+# Points per curve; longer curves are thinned, since a page with millions of numbers opens slowly.
 MOST_POINTS = 4000
-# What a reader may draw the losses against.
-AGAINST = ("epoch", "seconds")
+# The x axes that the reader can choose.
+X_AXES = ("epoch", "seconds")
 
 
 @dataclass
 class _Lines:
-    """The lines of the chart so far. ``top`` is as high as it goes."""
+    """The lines of the chart so far; values above ``top`` are drawn at ``top``."""
 
     top: float
     drawn: list[Chart] = field(default_factory=list)
-    # For each line: whether it is another one's smoothed self, whether it has one, and x for each axis.
+    # For each line: whether it is a smoothed curve, whether it has a smoothed curve, and its x for each axis.
     smoothed: list[bool] = field(default_factory=list)
     has_smoothed: list[bool] = field(default_factory=list)
-    x: dict[str, list[list[float | None]]] = field(default_factory=lambda: {axis: [] for axis in AGAINST})
+    x: dict[str, list[list[float | None]]] = field(default_factory=lambda: {axis: [] for axis in X_AXES})
     n_curves: int = 0
 
     def add(self, curve: Curve, line: Chart, *, smoothed: bool = False, has_smoothed: bool = False) -> None:
@@ -41,7 +41,7 @@ class _Lines:
         self.has_smoothed.append(has_smoothed)
 
     def add_curve(self, curve: Curve, name: str, beta: float | None) -> None:
-        """A curve, and its smoothed self, which is not shown at first; without ``beta`` it has none."""
+        """Add a curve, and its smoothed curve, initially hidden, unless ``beta`` is None."""
         line = _line(name, curve.complete, self.n_curves)
         self.add(curve, line, has_smoothed=beta is not None)
         if beta is not None:
@@ -49,40 +49,41 @@ class _Lines:
         self.n_curves += 1
 
     def add_end(self, trace: Trace, curves: Sequence[Curve]) -> None:
-        """A cross where the run diverged."""
+        """Add a cross where the run diverged."""
         last = max(curves, key=lambda curve: float(curve.x["epoch"][-1]))
         end = replace(last, x={axis: at[-1:] for axis, at in last.x.items()}, values=last.values[-1:])
         self.add(end, _cross(trace, float(last.values[-1]), self.n_curves - 1))
 
 
 def loss_chart(runs: Mapping[str, object], beta: float) -> Chart:
-    """The losses of some runs, with controls for the scale, smoothing and what they are drawn against."""
+    """The losses of the runs, with controls for scale, smoothing and x axis."""
     traces = as_traces(runs)
     single = len(traces) == 1
     chosen = [(trace, trace.chosen(None, "epoch", single)) for trace in traces]
-    curves = [curve for _, some in chosen for curve in some]
+    curves = [curve for _, of_run in chosen for curve in of_run]
     kinds = {curve.name for curve in curves}
     lines = _Lines(highest_shown(curves))
-    for trace, some in chosen:
-        for curve in some:
+    for trace, of_run in chosen:
+        for curve in of_run:
             name = curve.label if single else trace.label if len(kinds) == 1 else f"{trace.label}: {curve.label}"
-            noisy = curve.complete and not (curve.name == "objective" and "loss" in kinds)  # beside single updates
+            # Next to batch losses, which are noisy, the objective needs no smoothing.
+            noisy = curve.complete and not (curve.name == "objective" and "loss" in kinds)
             lines.add_curve(curve, name, beta if noisy else None)
         if trace.diverged is not None:
-            lines.add_end(trace, some)
-    around = layout(AXES["epoch"], CURVES[kinds.pop()] if len(kinds) == 1 else "loss", hovermode="x unified")
-    controls = [*_scales(curves, around), *_smoothing(lines, beta), *_axes(lines)]
-    return {"data": lines.drawn, "layout": around, "controls": controls}
+            lines.add_end(trace, of_run)
+    chart_layout = layout(AXES["epoch"], CURVES[kinds.pop()] if len(kinds) == 1 else "loss", hovermode="x unified")
+    controls = [*_scales(curves, chart_layout), *_smoothing(lines, beta), *_axes(lines)]
+    return {"data": lines.drawn, "layout": chart_layout, "controls": controls}
 
 
 def thinned(n: int) -> np.ndarray:
-    """Which of n points are drawn, both ends among them."""
+    """Indices of the points that are drawn, of n, including both ends."""
     return np.unique(np.linspace(0, n - 1, min(n, MOST_POINTS)).round().astype(np.intp))
 
 
 def _line(name: str, complete: bool, k: int) -> Chart:
     colour, dash, symbol = look(k)
-    mark = {"color": colour, "symbol": symbol, "size": 7, "maxdisplayed": MARKERS_A_LINE if complete else 0}
+    mark = {"color": colour, "symbol": symbol, "size": 7, "maxdisplayed": MARKERS_PER_LINE if complete else 0}
     return {
         "name": chart_text(name), "mode": "lines+markers" if complete else "markers",
         "line": {"color": colour, "dash": dash, "width": 2}, "marker": mark, "hovertemplate": "%{y:.6g}",
@@ -90,7 +91,7 @@ def _line(name: str, complete: bool, k: int) -> Chart:
 
 
 def _cross(trace: Trace, loss: float, k: int) -> Chart:
-    height = f"the loss being {loss:.3g}" if np.isfinite(loss) else "the loss no longer finite"
+    height = f"loss {loss:.3g}" if np.isfinite(loss) else "loss not finite"
     mark = {"color": look(k)[0], "symbol": "x", "size": 13, "line": {"width": 1, "color": "#8c8c8c"}}
     told = f"{trace.label} diverged in epoch {trace.diverged}, {height}"
     return {
@@ -99,11 +100,11 @@ def _cross(trace: Trace, loss: float, k: int) -> Chart:
     }  # fmt: skip
 
 
-# --- What a reader may change -----------------------------------------------------------------------------------------
+# --- Controls --------------------------------------------------------------------------------------------------------
 
 
-def _scales(curves: Sequence[Curve], around: Chart) -> list[Chart]:
-    """The scale that shows the most comes first, and is that of the chart."""
+def _scales(curves: Sequence[Curve], chart_layout: Chart) -> list[Chart]:
+    """Choice of the scale; the first, which the chart has, is logarithmic if the losses span decades."""
     finite = [replace(curve, values=curve.values[np.isfinite(curve.values)]) for curve in curves]
     values = np.concatenate([curve.values for curve in finite])
     from_zero = bool((values >= 0).all())
@@ -113,7 +114,7 @@ def _scales(curves: Sequence[Curve], around: Chart) -> list[Chart]:
     ]
     if spans_decades(finite):
         scales.reverse()
-    around["yaxis"] |= {
+    chart_layout["yaxis"] |= {
         "type": scales[0][2]["yaxis.type"], "exponentformat": scales[0][2]["yaxis.exponentformat"],
         "rangemode": "tozero" if from_zero else "normal",
     }  # fmt: skip
@@ -121,26 +122,28 @@ def _scales(curves: Sequence[Curve], around: Chart) -> list[Chart]:
 
 
 def _smoothing(lines: _Lines, beta: float) -> list[Chart]:
+    """Choice of raw or smoothed curves."""
     if not any(lines.smoothed):
         return []
-    shown = [not own for own in lines.smoothed]
-    # With smoothing on, the curves behind lose their names, in the legend and under the mouse.
-    in_front = [not behind for behind in lines.has_smoothed]
-    told = [line["hovertemplate"] for line in lines.drawn]  # without it hoverinfo counts
+    shown = [not smoothed for smoothed in lines.smoothed]
+    # With smoothing on, raw curves are left out of the legend and of the hover labels.
+    in_front = [not has_smoothed for has_smoothed in lines.has_smoothed]
+    templates = [line["hovertemplate"] for line in lines.drawn]  # an empty template leaves it to hoverinfo
     off = {
         "visible": shown, "showlegend": shown, "opacity": [1.0] * len(shown), "hoverinfo": ["all"] * len(shown),
-        "hovertemplate": told,
+        "hovertemplate": templates,
     }  # fmt: skip
     on = {
         "visible": [True] * len(shown), "showlegend": in_front,
-        "opacity": [1.0 if front else BEHIND for front in in_front],
+        "opacity": [1.0 if front else BACKGROUND_OPACITY for front in in_front],
         "hoverinfo": ["all" if front else "skip" for front in in_front],
-        "hovertemplate": [text if front else "" for text, front in zip(told, in_front, strict=True)],
+        "hovertemplate": [text if front else "" for text, front in zip(templates, in_front, strict=True)],
     }  # fmt: skip
     return [control("Smoothing", ("off", off, {}), (f"on (beta {beta:g})", on, {}))]
 
 
 def _axes(lines: _Lines) -> list[Chart]:
+    """Choice of the x axis."""
     if not any(lines.x["seconds"]):
         return []
     labels = {"epoch": "epochs", "seconds": "seconds"}
@@ -148,4 +151,4 @@ def _axes(lines: _Lines) -> list[Chart]:
         (labels[axis], {"x": columns}, {"xaxis.title.text": AXES[axis], "xaxis.autorange": True})
         for axis, columns in lines.x.items()
     ]
-    return [control("Against", *choices)]
+    return [control("x axis", *choices)]

@@ -1,5 +1,5 @@
 "use strict";
-// Draws the charts of a report with plotly, and does what its controls ask for. All texts come as data.
+// Draws the charts of a report with plotly and connects its controls. All text comes from the data.
 (() => {
   const charts = JSON.parse(document.getElementById("charts").textContent);
   const config = {
@@ -20,40 +20,40 @@
     });
   }
 
-  if (charts.surface) walk(charts.surface.paths);
-  if (charts.surface?.grounds) follow(charts.surface.grounds);
+  if (charts.landscape) animate(charts.landscape.paths);
+  if (charts.landscape?.backgrounds) matchPage(charts.landscape.backgrounds);
 
-  // The ground of the surface is that of the page: light or dark, and on paper always light.
-  function follow(grounds) {
+  // The contours match the page: light or dark, and always light in print.
+  function matchPage(backgrounds) {
     const dark = matchMedia("(prefers-color-scheme: dark)");
-    const paint = (page) => Plotly.restyle("surface", { colorscale: [grounds[page]] }, [0]);
-    const as_page = () => paint(dark.matches ? "dark" : "light");
-    dark.addEventListener("change", as_page);
+    const paint = (page) => Plotly.restyle("landscape", { colorscale: [backgrounds[page]] }, [0]);
+    const matchScreen = () => paint(dark.matches ? "dark" : "light");
+    dark.addEventListener("change", matchScreen);
     addEventListener("beforeprint", () => paint("light"));
-    addEventListener("afterprint", as_page);
-    as_page();
+    addEventListener("afterprint", matchScreen);
+    matchScreen();
   }
 
-  // The paths, step by step: each run stands at its last point once it has got there.
-  function walk(paths) {
-    const place = document.getElementById("surface");
+  // Shows the paths step by step; a shorter run stays at its last point.
+  function animate(paths) {
+    const place = document.getElementById("landscape");
     const slider = document.getElementById("step");
     const button = document.getElementById("play");
     const last = Number(slider.max);
     let timer = null;
 
-    function stand(step) {
+    function show(step) {
       slider.value = step;
-      const x = [], y = [], traces = [], told = [`step ${step} of ${last}, F there:`];
+      const x = [], y = [], traces = [], lines = [`step ${step} of ${last}, F there:`];
       for (const path of paths) {
         const end = Math.min(step, path.x.length - 1);
         x.push(path.x.slice(0, end + 1), [path.x[end]]);
         y.push(path.y.slice(0, end + 1), [path.y[end]]);
         traces.push(path.walked, path.head);
-        told.push(`${path.label}: ${path.heights[end]}`);
+        lines.push(`${path.label}: ${path.heights[end]}`);
       }
-      document.getElementById("where").textContent = told.join("\n");
-      Plotly.restyle(place, { x, y }, traces); // Plotly.animate would take the contours away
+      document.getElementById("where").textContent = lines.join("\n");
+      Plotly.restyle(place, { x, y }, traces); // Plotly.animate would remove the contours
     }
 
     function stop() {
@@ -64,23 +64,23 @@
     }
 
     function play() {
-      if (Number(slider.value) >= last) stand(0);
+      if (Number(slider.value) >= last) show(0);
       button.textContent = "Pause";
       button.setAttribute("aria-pressed", "true");
       timer = setInterval(() => {
-        stand(Number(slider.value) + 1);
+        show(Number(slider.value) + 1);
         if (Number(slider.value) >= last) stop();
       }, Math.min(500, Math.max(40, 8000 / last)));
     }
 
-    const stepped = (change) => () => {
+    const stepBy = (change) => () => {
       stop();
-      stand(Math.min(last, Math.max(0, Number(slider.value) + change)));
+      show(Math.min(last, Math.max(0, Number(slider.value) + change)));
     };
     button.addEventListener("click", () => (timer === null ? play() : stop()));
-    document.getElementById("back").addEventListener("click", stepped(-1));
-    document.getElementById("on").addEventListener("click", stepped(1));
-    slider.addEventListener("input", stepped(0));
-    stand(last);
+    document.getElementById("back").addEventListener("click", stepBy(-1));
+    document.getElementById("forward").addEventListener("click", stepBy(1));
+    slider.addEventListener("input", stepBy(0));
+    show(last);
   }
 })();

@@ -1,4 +1,4 @@
-"""`write_report`: the page of a report, one file that holds all it needs and asks nobody for anything."""
+"""`write_report`: a report as one self-contained HTML file that loads nothing from the network."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...data.writers.whole_files import check_writable, write_whole
+from ...data.writers.atomic_files import check_writable, write_atomically
 from ...environment import environment
 from ...errors import DivergedError, FastgdError
 from .chart_style import Chart
@@ -19,22 +19,22 @@ from .page_text import escaped, is_number, json_in_html, shown
 from .report_model import Report
 
 SUFFIXES = (".html",)
-# Characters from which on a cell of the table wraps.
-LONG = 16
+# Characters above which a table cell is wrapped.
+LONG_TEXT = 16
 
 
 def need_plotly() -> None:
-    """Raises `FastgdError` with the command that installs plotly, where it is not there."""
+    """Raises `FastgdError` with the command that installs plotly, if it is not installed."""
     _plotly_script()
 
 
 def check_report(path: str | os.PathLike[str]) -> None:
-    """A report can be drawn and written there.
+    """Check that a report can be written to ``path``.
 
     Raises
     ------
     DataError
-        When the file is not to be .html, or there is no folder that may be written.
+        When the suffix is not .html, or the folder is missing or not writable.
     FastgdError
         When plotly is not installed.
     """
@@ -43,22 +43,22 @@ def check_report(path: str | os.PathLike[str]) -> None:
 
 
 def write_report(path: str | os.PathLike[str], report: Report) -> None:
-    """Write a report of runs as one HTML page, whole or not at all.
+    """Write a report as one HTML page, completely or not at all.
 
-    The page holds its charts and plotly.js itself (about 5 MB) and may not load anything: it works without a network,
-    and looks the same in ten years. It is light or dark as the reader's system is.
+    The page contains its charts and plotly.js (about 5 MB) and loads nothing else, so it works offline. It follows the
+    light or dark mode of the reader's system.
 
     Parameters
     ----------
     path : the file, .html.
-    report : what to tell.
+    report : the content of the page.
 
     Raises
     ------
     DataError
         When the file cannot be written.
     OptionError
-        When one of the runs is none, or beta cannot be one.
+        When one of the runs is not a run, or ``smooth`` is outside [0, 1).
     FastgdError
         When plotly is not installed.
 
@@ -72,16 +72,16 @@ def write_report(path: str | os.PathLike[str], report: Report) -> None:
     >>> fastgd.write_report("rules.html", report)  # doctest: +SKIP
     """
     check_report(path)
-    write_whole(path, page_of(report).encode("utf-8", "replace"))
+    write_atomically(path, page_of(report).encode("utf-8", "replace"))
 
 
 def page_of(report: Report) -> str:
-    """The whole page."""
+    """The HTML of the page."""
     charts: dict[str, Chart] = {}
     if report.runs:
         charts["curves"] = loss_chart(report.runs, report.smooth)
     if report.landscape is not None:
-        charts["surface"] = landscape_chart(report.landscape)
+        charts["landscape"] = landscape_chart(report.landscape)
     own = Path(__file__).parent
     scripts = [_plotly_script(), (own / "page.js").read_text(encoding="utf-8")] if charts else []
     parts = [
@@ -100,16 +100,17 @@ def page_of(report: Report) -> str:
 
 
 def _plotly_script() -> str:
+    """The source of plotly.js, safe inside a script element."""
     try:
         from plotly.offline import get_plotlyjs
     except ImportError:
-        raise FastgdError("reports are drawn by plotly, which is missing: pip install 'fastgd[report]'") from None
-    # What a browser hashes for the policy has its line ends, and no script may end its element early.
+        raise FastgdError("reports need plotly, which is not installed: pip install 'fastgd[report]'") from None
+    # Browsers normalise line ends before they hash a script for the policy; "</script" would end the element.
     return str(get_plotlyjs()).replace("\r\n", "\n").replace("</script", "<\\/script")
 
 
 def _policy(scripts: list[str]) -> str:
-    """The browser runs these scripts and no other, and asks no network for anything; plotly.js sets styles."""
+    """Content security policy: only these scripts run, nothing is loaded; plotly.js may set styles."""
     hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
     allowed = " ".join(f"'sha256-{code}'" for code in hashes) or "'none'"
     rules = (
@@ -119,7 +120,7 @@ def _policy(scripts: list[str]) -> str:
     return f'<meta http-equiv="Content-Security-Policy" content="{"; ".join(rules)}">'
 
 
-# --- Its parts --------------------------------------------------------------------------------------------------------
+# --- Sections --------------------------------------------------------------------------------------------------------
 
 
 def _sections(report: Report, charts: Mapping[str, Chart]) -> list[str]:
@@ -127,16 +128,16 @@ def _sections(report: Report, charts: Mapping[str, Chart]) -> list[str]:
         _facts("Settings", report.settings),
         _facts("Data", report.data),
         _facts("Model", report.model),
-        _facts("Made with", _flat(environment() if report.environment is None else report.environment)),
+        _facts("Environment", _flat(environment() if report.environment is None else report.environment)),
     ]
     return [
         f"<header>\n<h1>{escaped(report.title)}</h1>",
-        f"<p>To repeat it:</p>\n<pre><code>{escaped(report.command)}</code></pre>" if report.command else "",
+        f"<p>To reproduce it:</p>\n<pre><code>{escaped(report.command)}</code></pre>" if report.command else "",
         "</header>",
         *_failures(report.runs),
         _table(report) if report.columns else "",
         _curves(charts["curves"]) if "curves" in charts else "",
-        _surface(charts.get("surface"), report.no_landscape),
+        _landscape(charts.get("landscape"), report.no_landscape),
         '<div class="facts">',
         *facts,
         "</div>",
@@ -145,7 +146,7 @@ def _sections(report: Report, charts: Mapping[str, Chart]) -> list[str]:
 
 
 def _failures(runs: Mapping[str, Any]) -> list[str]:
-    """What went wrong, before all else."""
+    """The messages of runs that diverged, at the top of the page."""
     named = [(label, run) for label, run in runs.items() if isinstance(run, DivergedError)]
     return [
         f'<p class="failure" role="alert"><strong>{escaped(label)}:</strong> {escaped(str(error))}</p>'
@@ -167,10 +168,10 @@ def _table(report: Report) -> str:
 
 
 def _kind(column: Sequence[Any]) -> str:
-    """The class of a column's cells: numbers stand to the right, long texts need room."""
+    """CSS class of the cells of a column: numbers are right-aligned, long text gets a wider column."""
     if column and all(is_number(value) or value is None for value in column):
         return ' class="number"'
-    return ' class="words"' if any(len(shown(value)) > LONG for value in column) else ""
+    return ' class="words"' if any(len(shown(value)) > LONG_TEXT for value in column) else ""
 
 
 def _cells(row: Sequence[Any], kinds: Sequence[str]) -> str:
@@ -189,7 +190,7 @@ def _curves(chart: Chart) -> str:
 
 
 def _control(chart: str, k: int, control: Chart) -> str:
-    """Radio buttons: choice c of control k, the first of them chosen."""
+    """Radio buttons for the choices of control k, the first one selected."""
     name = f"{chart}-{k}"
     choices = "".join(
         f'<label><input type="radio" name="{name}" data-chart="{chart}" data-control="{k}" value="{c}"'
@@ -199,26 +200,27 @@ def _control(chart: str, k: int, control: Chart) -> str:
     return f"<fieldset><legend>{escaped(control['name'])}</legend>{choices}</fieldset>"
 
 
-def _surface(chart: Chart | None, missing: str) -> str:
+def _landscape(chart: Chart | None, missing: str) -> str:
     if chart is None:
-        return f"<section>\n<h2>Surface</h2>\n<p>Not drawn: {escaped(missing)}</p>\n</section>" if missing else ""
+        return f"<section>\n<h2>Landscape</h2>\n<p>Not drawn: {escaped(missing)}</p>\n</section>" if missing else ""
     last = max(len(path["x"]) for path in chart["paths"]) - 1
     return (
-        '<section>\n<h2>Surface</h2>\n<div class="controls player">\n'
+        '<section>\n<h2>Landscape</h2>\n<div class="controls player">\n'
         '<button type="button" id="play" aria-pressed="false">Play</button>\n'
         '<button type="button" id="back" aria-label="one step back">\N{LEFTWARDS ARROW}</button>\n'
-        '<button type="button" id="on" aria-label="one step on">\N{RIGHTWARDS ARROW}</button>\n'
+        '<button type="button" id="forward" aria-label="one step forward">\N{RIGHTWARDS ARROW}</button>\n'
         f'<input type="range" id="step" min="0" max="{last}" value="{last}" aria-label="step of the paths">\n'
         "</div>\n"
-        '<div id="surface" class="chart" role="img" aria-label="The objective and the paths of the weights"></div>\n'
+        '<div id="landscape" class="chart" role="img" aria-label="The objective and the paths of the runs"></div>\n'
         '<output id="where" for="step"></output>\n'
-        '<p class="hint">The objective F, and the weights on their way from the start to the star; each '
-        "step is an epoch, or of long runs one of 400 equal parts. Where there are more weights than those drawn, F is "
-        "that of the surface below a path.</p>\n</section>"
+        '<p class="hint">The objective F, and the paths of the runs from the start to the star; a step is an epoch, '
+        "or 1/400 of a longer run. If the model has more parameters than are drawn, F is the value of the landscape at "
+        "the projected path.</p>\n</section>"
     )
 
 
 def _facts(title: str, facts: Mapping[str, Any]) -> str:
+    """A section with a table of names and values; empty without facts."""
     if not facts:
         return ""
     rows = "\n".join(
@@ -228,7 +230,7 @@ def _facts(title: str, facts: Mapping[str, Any]) -> str:
 
 
 def _flat(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of a mapping among the facts beside the others."""
+    """The facts with nested mappings flattened."""
     flat: dict[str, Any] = {}
     for name, value in facts.items():
         flat |= value if isinstance(value, Mapping) else {str(name).replace("_", " "): value}

@@ -1,4 +1,4 @@
-"""Values as they stand on a page: readable, and never taken for HTML, whatever a column is called."""
+"""Values as text on a page: readable, and escaped, so that no name is taken for HTML."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 
-# A number in a page is for a person to read; the trace has all of its digits.
+# Significant digits in tables and charts; the trace has all digits.
 DIGITS = 6
 CHART_DIGITS = 7
-# Characters in a line of a chart.
+# Characters per line of text in a chart.
 LINE_LENGTH = 44
 NOTHING = "\N{EN DASH}"
 
 
 def shown(value: Any) -> str:
-    """A value in words; not yet escaped."""
+    """A value as text, not escaped."""
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or (isinstance(value, float) and math.isnan(value)):
@@ -43,21 +43,18 @@ def is_number(value: Any) -> bool:
 
 
 def escaped(value: Any) -> str:
-    """A value as HTML that shows it, in an attribute in double quotes too."""
+    """A value as HTML text, also valid inside a double-quoted attribute."""
     return html.escape(shown(value))
 
 
 def chart_text(text: Any) -> str:
-    """A text that plotly shows as it is, in lines that a phone has room for.
-
-    Plotly takes some tags, entities and %{...} for more than text.
-    """
+    """Text for plotly, with its markup (tags, entities and %{...}) escaped, in lines short enough for a phone."""
     lines = textwrap.wrap(str(text), LINE_LENGTH) or [""]
     return "<br>".join(html.escape(line, quote=False).replace("%{", "&#37;{") for line in lines)
 
 
 def chart_number(value: float) -> float | None:
-    """To as many digits as a chart can show; None, which is a gap, where it is no finite number."""
+    """The value to ``CHART_DIGITS`` digits; None, which plotly draws as a gap, if it is not finite."""
     return float(f"{value:.{CHART_DIGITS}g}") if math.isfinite(value) else None
 
 
@@ -66,6 +63,6 @@ def chart_numbers(values: Iterable[float]) -> list[float | None]:
 
 
 def json_in_html(content: Any) -> str:
-    """JSON that can stand in a script element: nothing in it can end the element or begin another."""
+    """JSON for a script element, escaped so that it cannot end the element or begin another."""
     text = json.dumps(content, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -1,4 +1,4 @@
-"""`Report`: what a page tells of some runs."""
+"""`Report`: the content of an HTML report."""
 
 from __future__ import annotations
 
@@ -6,29 +6,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...surface import Landscape
+from ...model.landscape import Landscape
 
 
 @dataclass(frozen=True)
 class Report:
-    """What `write_report` makes a page of. All of it but the title may be left out, and so is its part of the page.
+    """The content of an HTML report, for `write_report`. All attributes except the title are optional.
 
-    Values are text, numbers, booleans, None, or lists of these. None of them is taken for HTML, wherever it comes from.
+    Values are text, numbers, booleans, None, or lists of these; they are escaped on the page.
 
     Attributes
     ----------
-    title : of the page.
-    command : how to repeat what it shows: a command line, or a call in Python.
-    settings : what was asked for, by name; with the seed.
-    data : facts of the data, by name.
-    columns, rows : the table, a row for each run; the first column names it.
-    runs : for the loss curves, by label: a `Result`, a `DivergedError`, whose message is shown as well, or a `Trace`.
-    model : facts of what was found, by name, such as coefficients.
-    landscape : F around the paths of the runs, to be walked step by step.
-    no_landscape : why there is none.
+    title : title of the page.
+    command : how to reproduce the runs: a command line or Python code.
+    settings : the settings of the runs by name, including the seed.
+    data : facts about the data by name.
+    columns, rows : a table with a row for each run; the first column is the name of the run.
+    runs : the runs whose loss curves are drawn, by label: `Result`, `DivergedError` (its message is shown too) or
+        `Trace`.
+    model : facts about the fitted model by name, such as its coefficients.
+    landscape : F around the paths of the runs, which the reader can follow step by step.
+    no_landscape : why there is no landscape.
     remarks : sentences.
-    environment : versions, processor, threads; those of this process unless given.
-    smooth : the beta of `fastgd.smooth` for the curves when smoothing is switched on.
+    environment : versions, processor and threads by name; by default those of this process.
+    smooth : the ``beta`` of `fastgd.smooth` for smoothed curves.
     """
 
     title: str

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...compile.term_code import field_kinds
 from ...errors import OptionError
+from ...wording import option
 from ..registry import nearest
 from . import constraints, nonconvex  # noqa: F401  # they register their classes
 from .elastic_net import ElasticNet
@@ -53,20 +54,21 @@ def resolve_penalty(penalty: Any, alpha: Any, l1_ratio: Any) -> Any:
         no strength or has it set already, or an ``l1_ratio`` for any penalty but elasticnet.
     """
     if not _is_number_up_to(sys.float_info.max, alpha):
-        raise OptionError(f"alpha must be a finite number, 0 or more, not {alpha}")
+        raise OptionError(f"{option('alpha')} must be a finite number, 0 or more, not {alpha}")
     alpha = float(alpha)
     if l1_ratio is not None and penalty != "elasticnet":
-        raise OptionError("l1_ratio goes with penalty='elasticnet' only")
+        raise OptionError(f"{option('l1_ratio')} goes with {option('penalty', 'elasticnet')} only")
     if l1_ratio is not None and not _is_number_up_to(1.0, l1_ratio):
-        raise OptionError(f"l1_ratio must lie between 0 and 1, not {l1_ratio}")
+        raise OptionError(f"{option('l1_ratio')} must lie between 0 and 1, not {l1_ratio}")
     if penalty is None:
         penalty = "l2" if alpha > 0 else "none"
     if not isinstance(penalty, str):
         if alpha != 0:
-            raise OptionError("the penalty term has its own strength: remove alpha")
+            raise OptionError(f"the penalty term has its own strength: remove {option('alpha')}")
         return PENALTIES.resolve(penalty)
     if penalty == "none" and alpha != 0:
-        raise OptionError(f"penalty='none' with alpha={alpha} contradict each other: remove one")
+        given = f"{option('penalty', 'none')} and {option('alpha', alpha)}"
+        raise OptionError(f"{given} contradict each other: remove one")
     if penalty in NAMED:
         return NAMED[penalty](alpha, 0.15 if l1_ratio is None else l1_ratio)
     return _with_settings(penalty, alpha)
@@ -77,14 +79,14 @@ def _with_settings(text: str, alpha: float) -> Any:
     if name not in PENALTY_NAMES:
         raise OptionError(f"unknown penalty {name!r}{nearest(name, PENALTY_NAMES)} (known: {', '.join(PENALTY_NAMES)})")
     if name not in PENALTIES:
-        raise OptionError(f"penalty {name!r} has no settings after a colon: its strength is alpha")
+        raise OptionError(f"penalty {name!r} has no settings after a colon: its strength is {option('alpha')}")
     name, settings = PENALTIES.parse(text)
     if "alpha" in field_kinds(PENALTIES[name]):
         if alpha != 0 and "alpha" in settings:
-            raise OptionError(f"penalty {text!r} has its own strength: remove alpha={alpha}")
+            raise OptionError(f"penalty {text!r} has its own strength: remove {option('alpha', alpha)}")
         settings.setdefault("alpha", alpha)
     elif alpha != 0:
-        raise OptionError(f"penalty {text!r} has no alpha: remove alpha={alpha}")
+        raise OptionError(f"penalty {text!r} has no alpha: remove {option('alpha', alpha)}")
     return PENALTIES.make(name, settings)
 
 

@@ -1,0 +1,72 @@
+"""Tables from named columns that are read on demand: text, Arrow files and data frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...wording import quoted
+from ..table import Table
+from .array_tables import stack_targets, target_name
+from .arrow_columns import numeric_array, target_array
+from .column_roles import find_roles
+from .feature_columns import choose_features
+from .origin import Origin
+from .request import Request
+
+
+@dataclass(frozen=True)
+class ColumnSource:
+    """Columns of one length; ``read`` returns the columns with the given names as a pyarrow Table."""
+
+    names: tuple[str, ...]
+    headed: bool
+    origin: Origin
+    read: Callable[[Sequence[str]], Any]
+    remarks: tuple[str, ...] = ()
+
+
+def table_from_columns(source: ColumnSource, request: Request) -> Table:
+    """Choose the columns, read only these, and convert them to arrays.
+
+    Raises
+    ------
+    DataError
+        For a column that does not exist, words among the features, and missing or infinite values.
+    """
+    names, origin = source.names, source.origin
+    roles = find_roles(names, source.headed, request, origin)
+    positions, feature_names = choose_features(names, source.headed, request, roles, origin)
+    features, targets = [names[j] for j in positions], [names[j] for j in roles.targets]
+    row_columns = {role: names[j] for role, j in roles.row_columns.items()}
+    columns = source.read([*features, *targets, *row_columns.values()])
+    X = numeric_array(columns.select(features), origin)
+    remarks = (*source.remarks, *roles.remarks)
+    gaps = [] if request.need_target else [name for name in targets if _has_gaps(columns.column(name))]
+    if gaps:
+        noun, has = ("target", "has") if len(gaps) == 1 else ("targets", "have")
+        remarks += (f"the {noun} {quoted(gaps)} {has} missing values and {'is' if has == 'has' else 'are'} not used",)
+    y = None if gaps or not targets else [target_array(columns.column(name), name, origin) for name in targets]
+    return Table(
+        X,
+        None if y is None else stack_targets(y),
+        feature_names,
+        target_name(targets),
+        origin.source,
+        remarks=remarks,
+        **_row_values(columns, row_columns, origin),
+    )
+
+
+def _has_gaps(column: Any) -> bool:
+    """Whether values are missing; a target that is not needed is then not used."""
+    import pyarrow.compute as pc
+
+    return bool(pc.any(pc.is_null(column, nan_is_null=True), min_count=0).as_py())
+
+
+def _row_values(columns: Any, row_columns: dict[str, str], origin: Origin) -> dict[str, Any]:
+    """The weight and offset of each row as (n_rows,) float64, keyed by the attribute of `Table`."""
+    numbers = {role: numeric_array(columns.select([name]), origin.of_role(role)) for role, name in row_columns.items()}
+    return {role: column.ravel().astype("f8", copy=False) for role, column in numbers.items()}

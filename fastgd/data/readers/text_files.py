@@ -1,0 +1,138 @@
+"""Reader of .csv and .tsv files, through pyarrow."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from ...errors import DataError
+from ...wording import plural, quoted
+from ..encoding.column_source import ColumnSource
+from ..encoding.feature_columns import index_names
+from ..encoding.origin import Origin
+from .files import check_not_empty, not_utf8, reading
+from .text_records import TextFile, first_ragged, line_of, records
+
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity|nan)|na|n/a|null|", re.IGNORECASE)
+_LATE_QUOTES = re.compile(r'^\s+"(.*)"\s*$', re.DOTALL)  # the csv module keeps quotes that follow a blank
+_FIELD_BYTES = 128  # an upper bound for most fields: a row must fit into one of pyarrow's blocks
+
+
+def read_text(path: str, suffix: str, gzipped: bool) -> ColumnSource:
+    """The columns of delimited text, read on demand.
+
+    Raises
+    ------
+    DataError
+        For a file that is empty, is not UTF-8 text, or has duplicate column names.
+    """
+    check_not_empty(path)
+    file = TextFile(path, DELIMITERS[suffix], gzipped)
+    line, first = next(records(file), (0, []))
+    if not first:
+        raise DataError(f"{path}: has only blank lines; write it again")
+    if any("\udc80" <= letter <= "\udcff" for field in first for letter in field):
+        raise not_utf8(path, gzipped)
+    numbers = [_NUMBER.fullmatch(field.strip()) is not None for field in first]
+    headed = not all(numbers)
+    origin = Origin(path, partial(line_of, file, headed=headed))
+    _check_delimiter(first, origin)
+    names = _names(first, origin) if headed else index_names(len(first))
+    return ColumnSource(
+        names=names,
+        headed=headed,
+        origin=origin,
+        read=partial(_read_columns, file, line - 1, headed, names),
+        remarks=_remarks(first, names, numbers, line) if headed else (),
+    )
+
+
+def _names(first: Sequence[str], origin: Origin) -> tuple[str, ...]:
+    # A column without a name is named by its index: many programs write row numbers this way.
+    names = tuple(_LATE_QUOTES.sub(r"\1", field).strip() or str(j) for j, field in enumerate(first))
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise origin.error(
+            f"the header has {quoted(repeated)} more than once; rename these columns, or add a header if it has none"
+        )
+    return names
+
+
+def _remarks(first: Sequence[str], names: Sequence[str], numbers: Sequence[bool], line: int) -> tuple[str, ...]:
+    nameless = [name for name, field in zip(names, first, strict=True) if not field.strip()]
+    remarks = [f"the column without a name is named {name!r}" for name in nameless]
+    n_numbers = sum(numbers) - len(nameless)
+    if 2 * n_numbers > len(first):
+        remarks.append(f"line {line} is taken as the header, though {n_numbers} of its {len(first)} fields are numbers")
+    return tuple(remarks)
+
+
+def _check_delimiter(first: Sequence[str], origin: Origin) -> None:
+    if len(first) > 1:
+        return
+    for mark, name, advice in (
+        ("\t", "tabs", "name it .tsv"),
+        (";", "semicolons", "save it with commas"),
+        (",", "commas", "name it .csv"),
+    ):
+        if mark in first[0]:
+            raise origin.error(f"has only one column, but {name} in its first line; if they separate fields, {advice}")
+    if len(first[0].split()) > 1 and all(map(_NUMBER.fullmatch, first[0].split())):
+        raise origin.error("has only one column, of numbers with blanks between them; save it with commas")
+
+
+def _read_columns(file: TextFile, blank_lines: int, headed: bool, names: Sequence[str], wanted: Sequence[str]) -> Any:
+    """The wanted columns as a pyarrow Table, each with the type that pyarrow infers from the whole column."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    ragged: list[str] = []
+
+    def on_ragged(row: Any) -> str:
+        if not row.text.strip():  # a line of blanks
+            return "skip"
+        ragged.append(row.text)
+        return "error"
+
+    with reading(file.path), pa.input_stream(file.path, compression="gzip" if file.gzipped else None) as stream:
+        try:
+            table = csv.read_csv(
+                stream,
+                csv.ReadOptions(
+                    column_names=list(names),
+                    skip_rows=blank_lines,
+                    skip_rows_after_names=int(headed),
+                    block_size=max(1 << 20, _FIELD_BYTES * len(names)),
+                ),
+                csv.ParseOptions(delimiter=file.delimiter, newlines_in_values=True, invalid_row_handler=on_ragged),
+                csv.ConvertOptions(include_columns=list(wanted), strings_can_be_null=True),
+            )
+        except pa.ArrowInvalid as error:
+            raise _invalid_text(file, headed, len(names), bool(ragged), error) from None
+        except OSError as error:
+            if not file.gzipped or error.errno is not None:
+                raise
+            raise DataError(
+                f"{file.path}: the compressed data is truncated or damaged; download or write it again"
+            ) from None
+    if any(pa.types.is_binary(kind) for kind in table.schema.types):
+        raise not_utf8(file.path, file.gzipped)
+    if table.num_rows == 0:
+        raise DataError(f"{file.path}: has a header but no rows; write it again")
+    return table
+
+
+def _invalid_text(file: TextFile, headed: bool, width: int, ragged: bool, error: Exception) -> DataError:
+    found = first_ragged(file, width) if ragged else None
+    if found is None:
+        return DataError(f"{file.path}: is not a regular table ({error}); look for a quote that is not closed")
+    line, n_fields = found
+    model = "the header" if headed else "the first line"
+    return DataError(
+        f"{file.path}: line {line:,} has {plural(n_fields, 'field')} where {model} has {width}; "
+        "fix the line (a field that contains the separator needs quotes)"
+    )

@@ -1,0 +1,39 @@
+"""Passes over the rows, counted where they are made, in fractions of all rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class PassCounter:
+    """Counts how often the rows of a data set are read.
+
+    Attributes
+    ----------
+    training : passes that training takes: steps, line searches, statistics, samples. ``max_epochs`` bounds these.
+    monitoring : passes that only tell how training is going: F for the trace, certificates, the kind of a stationary
+        point.
+    """
+
+    def __init__(self, n_samples: int) -> None:
+        self.n_samples = n_samples
+        self.training, self.monitoring = 0.0, 0.0
+        self._is_monitoring = False
+
+    def add(self, n_rows: float) -> None:
+        """Count that so many rows were read once."""
+        passes = n_rows / self.n_samples
+        if self._is_monitoring:
+            self.monitoring += passes
+        else:
+            self.training += passes
+
+    @contextmanager
+    def for_monitoring(self) -> Iterator[None]:
+        """Within the block, passes count as monitoring."""
+        before, self._is_monitoring = self._is_monitoring, True
+        try:
+            yield
+        finally:
+            self._is_monitoring = before

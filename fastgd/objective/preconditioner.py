@@ -1,0 +1,101 @@
+"""The variables that steps are taken in: columns scaled and, with an intercept, centred where their units differ much."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..kernels.row_access import CSR
+from ..kernels.update_step import Preconditioner
+from .column_statistics import column_moments
+from .objective import Objective
+
+# Columns whose spreads differ by less than this factor, and whose means are no further from 0 than this many spreads, are
+# left as they are.
+SCALE_TOLERANCE = 4.0
+# The same for serial SGD on sparse rows; and no scaling where there are more columns than this many times the values of a
+# row, since steps in scaled variables touch every weight.
+SPARSE_TOLERANCE, VERY_SPARSE = 100.0, 16
+# svrg and saga centre sparse columns whose mean is more than this many spreads from 0. Such a column is stored in most
+# rows, so that most steps touch its weight anyway. In trials with l1 on 5 and 40 normal columns around 1, 2 and 4 spreads,
+# logistic loss took 1.2 to 1.9, 1.7 to 6.6 and 3.9 to over 12 times as many passes without centring.
+FAR_FROM_ZERO = 1.0
+
+
+def choose_preconditioner(
+    objective: Objective, *, only_if_different: bool, serial_steps: bool = False, lazy_steps: bool = False,
+    for_hessian: bool = False,
+) -> Preconditioner:  # fmt: skip
+    """Scale and shift of each column such that u_j = w_j sqrt(spread_j^2 + l2_j / c) has curvature c or less.
+
+    c is the largest curvature of the loss (1 where there is none) and l2_j the curvature of the penalty of w_j: a column
+    so small that its penalty counts for more than its values is scaled by the penalty.
+
+    Parameters
+    ----------
+    only_if_different : leave the columns as they are where their spreads and means are about alike.
+    serial_steps : steps of serial SGD, which on sparse rows cost the non-zeros of a row: scale only where rows are not
+        very sparse and columns differ greatly.
+    lazy_steps : steps of svrg and saga. They scale sparse columns by their largest values, since the spread of a column
+        with few values would make its rows, and with them L_max, huge; and centre only columns far from zero.
+    """
+    identity = Preconditioner.identity(objective.n_features)
+    sparse_steps = serial_steps and objective.sparse and only_if_different
+    if sparse_steps and objective.n_features > VERY_SPARSE * objective.n_values / objective.n_samples:
+        return identity
+    tolerance = SPARSE_TOLERANCE if sparse_steps else SCALE_TOLERANCE
+    lazy = lazy_steps and objective.sparse
+    if lazy:
+        shift = _far_means(objective) if objective.fit_intercept else identity.shift
+        spread, far = _largest_values(objective, shift), bool(shift.any())
+    else:
+        mean, spread = column_moments(objective, objective.fit_intercept, for_hessian=for_hessian)
+        shift = mean if objective.fit_intercept else identity.shift
+        far = bool((np.abs(shift[spread > 0]) > tolerance * spread[spread > 0]).any())
+    size = np.sqrt(spread**2 + objective.penalty_curvature().max(axis=0) / _curvature(objective))
+    varying = size[spread > 0]
+    if not len(varying):
+        return identity
+    if objective.fit_intercept:
+        varying = np.append(varying, 1.0)  # the intercept is a column of ones
+    alike = only_if_different and varying.max() / varying.min() <= tolerance
+    if alike and lazy:
+        return Preconditioner(shift, identity.scale)  # where no column is scaled, all weights decay at one rate
+    if alike and not far:
+        return identity
+    # Powers of two, so that going to the scaled variables and back is exact.
+    return Preconditioner(shift, np.exp2(-np.round(np.log2(np.where(size > 0, size, 1.0)))))
+
+
+def describe_preconditioner(preconditioner: Preconditioner) -> str | None:
+    """What was done to the columns, for the summary; None where steps were taken in the user's own units."""
+    did = {"scaled": (preconditioner.scale != 1).any(), "centred": preconditioner.shift.any()}
+    return "columns " + " and ".join(word for word, done in did.items() if done) if any(did.values()) else None
+
+
+def is_identity(preconditioner: Preconditioner) -> bool:
+    """Whether steps are taken in the user's own units."""
+    return bool((preconditioner.scale == 1).all()) and not preconditioner.shift.any()
+
+
+def _curvature(objective: Objective) -> float:
+    return float(getattr(objective.loss, "curvature", lambda: 1.0)())
+
+
+def _far_means(objective: Objective) -> np.ndarray:
+    """The means of the sparse columns that are `FAR_FROM_ZERO` for their spread; 0 for all others."""
+    mean, spread = column_moments(objective, centred=True, absent=False)
+    return np.where((spread > 0) & (np.abs(mean) > FAR_FROM_ZERO * spread), mean, 0.0)
+
+
+def _largest_values(objective: Objective, shift: np.ndarray) -> np.ndarray:
+    """The largest |x_ij - shift_j| of each sparse column."""
+    X = objective.X
+    assert isinstance(X, CSR)
+    objective.count_pass()
+    largest = np.zeros(objective.n_features)
+    if not shift.any():
+        np.maximum.at(largest, X.indices, np.abs(X.data))
+        return largest
+    np.maximum.at(largest, X.indices, np.abs(X.data - shift[X.indices]))
+    absent = np.bincount(X.indices, minlength=objective.n_features) < objective.n_samples
+    return np.where(absent, np.maximum(largest, np.abs(shift)), largest)

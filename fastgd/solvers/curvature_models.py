@@ -1,0 +1,137 @@
+"""What a quasi-Newton method assumes of the curvature of F: values that each step updates.
+
+Both models offer `change`, the step to try and the decrease of F that its gradient promises; `updated`, after a step;
+`scaled_by`, for a curvature that is larger by a factor; and `self_scaling_from_now`, which takes the size of the
+curvature from the steps and only its shape from the model.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..kernels.second_derivatives import minimise_quadratic
+from ..kernels.update_step import Stepper
+from ..objective.factored_hessian import FactoredHessian
+from ..objective.scaled_objective import ScaledEvaluation
+
+# Pairs of a step and a change of gradient are used if their curvature is more than rounding.
+MIN_CURVATURE = 1e-10
+MAX_SWEEPS, SWEEP_TOLERANCE = 200, 1e-10
+MEMORY = 20
+
+
+class DenseCurvature(NamedTuple):
+    """The Hessian of each output, (n_outputs, n_parameters, n_parameters), with a BFGS update for every step.
+
+    For penalties with kinks: coordinate descent finds the minimum of quadratic plus penalty. Source: Lee, Sun and
+    Saunders, Proximal Newton-type methods for minimizing composite functions (2014); the update is that of Broyden,
+    Fletcher, Goldfarb and Shanno (1970), Nocedal and Wright, Numerical optimization (2006), 6.19; self-scaling is from
+    Oren and Luenberger, Self-scaling variable metric algorithms (1974).
+    """
+
+    hessian: np.ndarray
+    largest: float  # on the diagonals at first
+    self_scaling: bool = False
+
+    @classmethod
+    def of(cls, hessian: FactoredHessian) -> DenseCurvature:
+        return cls(hessian.matrices, hessian.largest)
+
+    def change(self, at: ScaledEvaluation, stepper: Stepper) -> tuple[np.ndarray, float]:
+        change, d = np.empty_like(at.gradient), len(stepper.before)
+        for k, (hessian, params) in enumerate(zip(self.hessian, np.atleast_2d(at.params), strict=True)):
+            args = (k, MAX_SWEEPS, SWEEP_TOLERANCE, change[k])
+            minimise_quadratic(hessian, at.gradient[k].copy(), params[:d].copy(), stepper, *args)
+        # At the minimum of the model, gradient and kinked penalty together promise at least this decrease.
+        return change, float(np.einsum("ki,kij,kj->", change, self.hessian, change))
+
+    def updated(self, step: np.ndarray, gradient_change: np.ndarray) -> DenseCurvature:
+        for hessian, s, y in zip(self.hessian, step, gradient_change, strict=True):
+            if (curvature := float(s @ y)) > MIN_CURVATURE * float(np.linalg.norm(s) * np.linalg.norm(y)):
+                product = hessian @ s
+                if self.self_scaling:
+                    factor = curvature / float(s @ product)
+                    hessian *= factor
+                    product *= factor
+                hessian += np.outer(y, y) / curvature - np.outer(product, product) / float(s @ product)
+        return self
+
+    def scaled_by(self, factor: float) -> DenseCurvature:
+        return self._replace(hessian=self.hessian * factor)
+
+    def self_scaling_from_now(self) -> DenseCurvature:
+        return self._replace(self_scaling=True)
+
+
+class Pair(NamedTuple):
+    """A step, the change of gradient along it, and their product."""
+
+    step: np.ndarray
+    gradient_change: np.ndarray
+    curvature: float
+
+
+class LimitedMemory(NamedTuple):
+    """The last few steps and their changes of gradient, over a Hessian or a diagonal: for smooth penalties.
+
+    ``hessian`` or ``diagonal``, (n_outputs, n_parameters), is the model without memory; ``length`` multiplies it.
+    Source: Liu and Nocedal, On the limited memory BFGS method for large scale optimization (1989).
+    """
+
+    hessian: FactoredHessian | None
+    diagonal: np.ndarray | None
+    largest: float  # on the diagonals
+    length: float = 1.0
+    self_scaling: bool = False
+    pairs: tuple[Pair, ...] = ()
+
+    @classmethod
+    def over_hessian(cls, hessian: FactoredHessian) -> LimitedMemory:
+        return cls(hessian, None, hessian.largest)
+
+    @classmethod
+    def over_diagonal(cls, diagonal: np.ndarray, length: float) -> LimitedMemory:
+        """``length`` is right for the first step."""
+        return cls(None, diagonal, float(diagonal.max()), length, self_scaling=True)
+
+    def change(self, at: ScaledEvaluation, stepper: Stepper) -> tuple[np.ndarray, float]:
+        direction = -at.gradient
+        shares = []
+        for s, y, curvature in reversed(self.pairs):
+            shares.append(_dot(s, direction) / curvature)
+            direction -= shares[-1] * y
+        direction = self._solve(direction) / self.length
+        for (s, y, curvature), share in zip(self.pairs, reversed(shares), strict=True):
+            direction += (share - _dot(y, direction) / curvature) * s
+        return direction, -_dot(at.gradient, direction)
+
+    def updated(self, step: np.ndarray, gradient_change: np.ndarray) -> LimitedMemory:
+        curvature = _dot(step, gradient_change)
+        if not curvature > MIN_CURVATURE * float(np.linalg.norm(step) * np.linalg.norm(gradient_change)):
+            return self
+        pairs = (*self.pairs, Pair(step, gradient_change, curvature))[-MEMORY:]
+        length = self.length
+        if self.self_scaling:
+            length = _dot(gradient_change, self._solve(gradient_change)) / curvature
+        return self._replace(pairs=pairs, length=length)
+
+    def scaled_by(self, factor: float) -> LimitedMemory:
+        return self._replace(length=self.length * factor)
+
+    def self_scaling_from_now(self) -> LimitedMemory:
+        return self._replace(self_scaling=True)
+
+    def _solve(self, gradient: np.ndarray) -> np.ndarray:
+        if self.hessian is not None:
+            return self.hessian.solve(gradient)
+        assert self.diagonal is not None
+        return np.asarray(gradient / self.diagonal)
+
+
+CurvatureModel = DenseCurvature | LimitedMemory
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.vdot(a, b))

@@ -1,0 +1,82 @@
+"""Learning rates that are stable for the data: from the smoothness of the loss, or by trial where it has none."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..kernels.update_step import Preconditioner
+from ..objective.objective import Objective
+from ..objective.smoothness import smoothness, squared_norms
+from ..terms.losses import LOSSES
+from ..terms.rate_schedules import Constant
+from ..terms.update_rules import SGD
+from .options import VARIANCE_REDUCED, Options
+from .rate_search import searched_rates
+
+
+class Rates(NamedTuple):
+    """A learning rate for each output, shape (n_outputs,), and in words why."""
+
+    values: np.ndarray
+    reason: str
+
+
+def stable_rates(objective: Objective, options: Options, preconditioner: Preconditioner, batch_size: int) -> Rates:
+    """Rates that are stable for updates on ``batch_size`` rows, for each output.
+
+    For adaptive rules the default of the rule. For losses without a largest curvature a rate found by trial, see
+    `rate_search`; for gd where it `follows_curvature`, a first rate that suits a curvature of 1. For all others 1 / L
+    for all rows at once, and (1 - beta) / (2 L_B) for batches, with L and L_B from `smoothness` and the beta of momentum,
+    whose steps are in the end 1 / (1 - beta) times as long.
+
+    Raises
+    ------
+    DataError
+        Where the squares of X are not finite.
+    """
+    default = getattr(options.rule, "default_rate", None)
+    if default is not None:
+        return Rates(np.full(objective.n_outputs, float(default)), "the default of the rule")
+    if getattr(objective.loss, "curvature", None) is None:
+        norms = squared_norms(objective, preconditioner)
+        if follows_curvature(objective, options):
+            first = np.array([1.0 / max(float(norms.mean()), np.finfo(np.float64).tiny)])
+            return Rates(first, "at first; then set at each step from the curvature that the steps have met")
+        return Rates(*searched_rates(objective, options, preconditioner, batch_size, norms))
+    constants, symbol, source = smoothness(objective, preconditioner, batch_size)
+    whole = batch_size >= objective.n_samples > 1
+    damping = 1.0 if whole else _damping(options)
+    factor = 1.0 if whole else 2.0
+    safe = damping / factor
+    # Where X is all zeros and there is no intercept, every rate does the same: nothing.
+    values = safe / np.where(constants > 0, constants, safe)
+    divisor = symbol if whole else f"({factor:g} {symbol})"
+    return Rates(values, f"{damping:.3g} / {divisor}, {symbol} = {constants.min():.4g} from {source}")
+
+
+def follows_curvature(objective: Objective, options: Options) -> bool:
+    """Whether gd sets its rate at each step, see `adaptive_gd`: plain steps at an automatic rate, for one output and a
+    smooth loss without a largest curvature.
+    """
+    loss = objective.loss
+    smooth = not hasattr(loss, "curvature") and not getattr(loss, "kinked", False) and LOSSES.name_of(loss) in LOSSES
+    plain = isinstance(options.rule, SGD) and isinstance(options.schedule, Constant) and not objective.several
+    return options.method == "gd" and options.learning_rate == "auto" and plain and smooth
+
+
+def stable_limit(options: Options, whole: bool) -> float:
+    """The c for which rates up to c / L_B are stable; for the whole gradient of a quadratic it is exact.
+
+    For batches the steps of momentum add up, noise included.
+    """
+    if whole:
+        return float(getattr(options.rule, "stable_limit", lambda: 2.0)())
+    if options.method in VARIANCE_REDUCED:
+        return 0.5
+    return 2.0 * _damping(options)
+
+
+def _damping(options: Options) -> float:
+    return float(getattr(options.rule, "damping", lambda: 1.0)())

@@ -1,0 +1,66 @@
+"""Which method ``method="auto"`` takes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ..objective.objective import Objective
+from ..terms.losses import LOSSES
+from ..terms.penalties import is_smooth
+from ..terms.rate_schedules import SCHEDULES
+from .options import Options
+
+# Below this many rows a batch is most of the data, and the exact gradient costs next to nothing.
+GD_BELOW_ROWS = 256
+# Hessians of this many values, times a few thousand rows, are made in the time of some passes.
+MAX_HESSIAN_VALUES = 2_000_000
+
+
+def choose_method(objective: Objective, options: Options) -> Options:
+    """The options with the method chosen, where the user left it open.
+
+    - sgd where ``shards`` are given;
+    - where the user asks for steps along the gradient (by a rule, schedule, learning_rate, batch_size, clip_norm or
+      average, or a trace of single updates), and where F is not convex (phase_retrieval, mcp, scad) or has penalties of
+      groups: minibatch, or gd below 256 rows;
+    - for losses with kinks (hinge, absolute, quantile, ..., and a user's loss without `curvature`): the same with the
+      schedule adaptive, since at a constant rate the noise would stay;
+    - up to 2 million values of all Hessians, n_outputs x n_parameters^2: newton, except for a smooth penalty with more
+      parameters than rows;
+    - beyond: lbfgs for a smooth penalty. For one with kinks saga, or on sparse rows svrg, since with few values in a row
+      a look into saga's table costs as much as the update; with an l2 part, as elasticnet has, gd, since updates for
+      single rows would decay the weights of each row each time.
+    """
+    if options.method != "auto":
+        return options
+    if options.shards is not None:
+        return replace(options, method="sgd")
+    if not options.leaves_steps_open or not has_useful_curvature(objective):
+        few = objective.n_samples < GD_BELOW_ROWS and options.batch_size == "auto" and not options.average
+        options = replace(options, method="gd" if few else "minibatch")
+        if is_kinked(objective.loss) and options.leaves_steps_open:
+            options = replace(options, schedule=SCHEDULES["adaptive"]())
+        return options
+    smooth, p = is_smooth(objective.penalty), objective.n_parameters
+    if objective.n_outputs * p * p <= MAX_HESSIAN_VALUES and not (smooth and p > objective.n_samples):
+        return replace(options, method="newton")
+    if smooth:
+        return replace(options, method="lbfgs")
+    if not objective.sparse:
+        return replace(options, method="saga")
+    curved = hasattr(objective.loss, "curvature") and bool((objective.penalty_curvature() > 0.0).all())
+    return replace(options, method="gd" if curved else "svrg")
+
+
+def is_kinked(loss: Any) -> bool:
+    """Whether second derivatives say nothing of a loss; assumed of a user's loss unless it states a curvature."""
+    own = LOSSES.name_of(loss) not in LOSSES
+    return bool(getattr(loss, "kinked", False)) or (own and not hasattr(loss, "curvature"))
+
+
+def has_useful_curvature(objective: Objective) -> bool:
+    """Whether a quadratic model of F leads to its minimum."""
+    loss, penalty = objective.loss, objective.penalty
+    convex = not getattr(loss, "random_start", False) and getattr(penalty, "convex", True)
+    return convex and not is_kinked(loss) and getattr(penalty, "separable", True)

@@ -1,0 +1,63 @@
+"""The parameters that a fit starts from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import OptionError
+from ..objective.objective import Objective
+from ..wording import option
+
+
+def default_start(objective: Objective, seed: int) -> np.ndarray:
+    """Zero, or random normal coefficients for a loss whose gradient is zero there: a saddle point, or a maximum."""
+    params = objective.zeros()
+    if getattr(objective.loss, "random_start", False):
+        coef, _ = objective.split(params)
+        coef[:] = np.random.default_rng(seed).standard_normal(coef.shape)
+    objective.project(params)
+    return params
+
+
+def starting_point(start: Any, objective: Objective, seed: int) -> np.ndarray:
+    """The parameters that ``start`` (see `fit`) stands for, within the bounds of the penalty.
+
+    Raises
+    ------
+    OptionError
+        Where it has another shape than the parameters, or is not finite.
+    """
+    if start is None:
+        return default_start(objective, seed)
+    params = objective.zeros()
+    _fill(params, start, objective)
+    objective.project(params)
+    return params
+
+
+def _fill(params: np.ndarray, start: Any, objective: Objective) -> None:
+    d = objective.n_features
+    coef: Any = start
+    intercept: Any = 0.0
+    if hasattr(start, "coef") and hasattr(start, "intercept"):  # a Result, or a SearchResult
+        coef, intercept = start.coef, start.intercept
+    elif isinstance(start, tuple) and len(start) == 2 and np.ndim(start[0]) == params.ndim == np.ndim(start[1]) + 1:
+        coef, intercept = start
+    try:
+        coef, intercept = np.asarray(coef, dtype=np.float64), np.asarray(intercept, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise OptionError(f"{option('start')} must be coefficients, (coefficients, intercept) or a Result") from None
+    if coef.shape not in ((), params[..., :d].shape):
+        wanted = f"{objective.n_outputs} x {d} coefficients" if objective.several else f"{d} coefficients"
+        raise OptionError(f"start has the shape {coef.shape}, but the model has {wanted}")
+    if intercept.shape not in ((), params.shape[:-1]):
+        raise OptionError(f"start has {intercept.size} intercepts, but the model has {objective.n_outputs}")
+    params[..., :d] = coef
+    if objective.fit_intercept:
+        params[..., d] = intercept
+    elif intercept.any():
+        raise OptionError(f"{option('start')} has the intercept {intercept}, but the model is fitted without one")
+    if not np.isfinite(params).all():
+        raise OptionError(f"{option('start')} holds NaN or infinity")

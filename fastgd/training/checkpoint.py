@@ -1,0 +1,152 @@
+"""A fit that can go on in another process: the states of solver and loop, written to bytes and read again."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..certificate.certificate import CertificateState
+from ..errors import DataError
+from ..kernels.averaging import LazySum, LazySums, Mean
+from ..objective.evaluation import Evaluation
+from ..objective.factored_hessian import FactoredHessian
+from ..objective.objective import Objective
+from ..objective.scaled_objective import ScaledEvaluation
+from ..solvers import (
+    adaptive_gd,
+    curvature_models,
+    gd,
+    lazy_mean,
+    minibatch,
+    quasi_newton,
+    sgd,
+    sharded_sgd,
+    step_size,
+    variance_reduced,
+)
+from ..solvers.options import Options
+from ..solvers.step_size import StepSizeState
+from .divergence_guard import GuardState
+from .early_stopping import ValidationState
+from .trace import TraceState
+
+FORMAT = "fastgd checkpoint 1"
+
+
+class LoopState(NamedTuple):
+    """What the loop and its observers know at the end of an epoch."""
+
+    epoch: int
+    training_passes: float
+    monitoring_passes: float
+    step_size: StepSizeState
+    trace: TraceState
+    guard: GuardState
+    validation: ValidationState | None
+    certificate: CertificateState
+
+
+class Checkpoint(NamedTuple):
+    """Training at the end of an epoch. ``fingerprint`` names the data and the options that it goes with."""
+
+    fingerprint: str
+    solver: Any
+    loop: Any
+
+    def to_bytes(self) -> bytes:
+        """A zip of .npy arrays and a JSON description; no part of it is code."""
+        arrays: list[np.ndarray] = []
+        described = {"format": FORMAT, "content": _describe(tuple(self), arrays)}
+        text = np.frombuffer(json.dumps(described).encode(), np.uint8)
+        buffer = io.BytesIO()
+        named: dict[str, Any] = {f"array_{k}": array for k, array in enumerate(arrays)}
+        np.savez(buffer, description=text, **named)
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Checkpoint:
+        """Read what `to_bytes` wrote.
+
+        Raises
+        ------
+        DataError
+            Where it is damaged, or was written by a newer version of fastgd.
+        """
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+                described = json.loads(stored["description"].tobytes())
+                if described["format"] != FORMAT:
+                    raise DataError(
+                        f"a checkpoint of the format {described['format']!r}; this version reads {FORMAT!r}"
+                    )
+                arrays = [stored[f"array_{k}"] for k in range(len(stored.files) - 1)]
+            return cls(*_rebuild(described["content"], arrays, _state_classes()))
+        except DataError:
+            raise
+        except Exception:  # zipfile, numpy and json have many kinds of errors for damaged files
+            raise DataError("not a fastgd checkpoint, or a damaged one") from None
+
+
+def fingerprint(objective: Objective, options: Options) -> str:
+    """A digest of the shape and targets of the data and of the options, but for those that say when to stop."""
+    kept = {
+        name: value
+        for name, value in vars(options).items()
+        if name not in ("max_epochs", "max_seconds", "n_threads", "callbacks")
+    }
+    digest = hashlib.sha256(repr((sorted(kept.items()), objective.loss, objective.penalty)).encode())
+    digest.update(repr((objective.n_samples, objective.n_features, objective.n_outputs, objective.dtype)).encode())
+    for part in objective.targets[:3]:
+        digest.update(np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def copied(value: Any) -> Any:
+    """A copy of a state, arrays included."""
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if isinstance(value, tuple):
+        parts = map(copied, value)
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    return value
+
+
+def _describe(value: Any, arrays: list[np.ndarray]) -> Any:
+    """A value as JSON; arrays are put into the list and named by their index."""
+    if isinstance(value, np.ndarray):
+        arrays.append(value)
+        return {"array": len(arrays) - 1}
+    if isinstance(value, tuple):
+        kind = type(value).__name__ if hasattr(value, "_fields") else "tuple"
+        return {"kind": kind, "parts": [_describe(part, arrays) for part in value]}
+    if isinstance(value, np.generic):
+        return value.item()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"a state holds arrays and numbers, not {type(value).__name__}")
+
+
+def _rebuild(described: Any, arrays: list[np.ndarray], classes: dict[str, type]) -> Any:
+    if not isinstance(described, dict):
+        return described
+    if "array" in described:
+        return arrays[described["array"]]
+    parts = [_rebuild(part, arrays, classes) for part in described["parts"]]
+    return tuple(parts) if described["kind"] == "tuple" else classes[described["kind"]](*parts)
+
+
+def _state_classes() -> dict[str, type]:
+    """The named tuples that states are made of, by name."""
+    classes: Iterable[type] = (
+        CertificateState, LazySum, LazySums, Mean, Evaluation, FactoredHessian, ScaledEvaluation,
+        adaptive_gd.AdaptiveState, curvature_models.DenseCurvature, curvature_models.LimitedMemory,
+        curvature_models.Pair, gd.GradientDescentState, lazy_mean.LazyMean, minibatch.MinibatchState,
+        quasi_newton.QuasiNewtonState, sgd.SerialState, sharded_sgd.ShardedState, step_size.StepSizeState,
+        variance_reduced.VarianceReducedState, GuardState, ValidationState, LoopState, TraceState,
+    )  # fmt: skip
+    return {cls.__name__: cls for cls in classes}

@@ -1,0 +1,287 @@
+"""The training loop: it drives every solver, epoch by epoch, and its observers record and stop it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..certificate.certificate import Certificate
+from ..data.row_order import RowOrder
+from ..objective.evaluation import Evaluation
+from ..objective.objective import Objective
+from ..solvers.options import VARIANCE_REDUCED, Options
+from ..solvers.protocol import RowBlock, Solver, StepReport
+from ..solvers.step_size import StepSize
+from .checkpoint import Checkpoint, LoopState, copied
+from .divergence_guard import DivergenceGuard
+from .early_stopping import ValidationMonitor
+from .progress import current_reporter
+from .stop_rules import (
+    Callbacks,
+    EpochEnd,
+    GapTolerance,
+    GradientTolerance,
+    LossStalls,
+    SolverHasConverged,
+    Stop,
+    StopRule,
+    TimeLimit,
+    ValidationPatience,
+)
+from .trace import TraceRecorder, TraceRow
+
+# On X with fewer values F is evaluated after every epoch; on larger X at the start and the end only, unless it is known.
+EVALUATE_EVERY_EPOCH_BELOW = 1 << 17
+
+
+class TrainingLoop:
+    """Trains by one solver from one starting point.
+
+    Attributes
+    ----------
+    params : the parameters to report: the model.
+    known : F and its gradient at the model, where they are known.
+    stop : why training ended.
+    is_cut_short : whether it ended within an epoch.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        options: Options,
+        solver: Solver,
+        step_size: StepSize,
+        *,
+        at_start: float,
+        start: np.ndarray,
+        certificate: Certificate,
+        validation: ValidationMonitor | None = None,
+        compile_seconds: Callable[[], float] = lambda: 0.0,
+        after_call: Callable[[np.ndarray], None] = lambda _losses: None,
+        after_epoch: Callable[[TrainingLoop], None] = lambda _loop: None,
+    ) -> None:
+        self.objective, self.options, self.solver, self.step_size = objective, options, solver, step_size
+        self.at_start, self.start, self.certificate, self.validation = at_start, start.copy(), certificate, validation
+        self.after_call, self.after_epoch, self._compile_seconds = after_call, after_epoch, compile_seconds
+        self.trace = TraceRecorder(start, options.trace == "step", objective.rows.positions)
+        self.guard = DivergenceGuard(objective, at_start, bool(getattr(options.schedule, "sets_rate", False)))
+        self.time_limit = TimeLimit(options.max_seconds, lambda: self.seconds)
+        self.orders = RowOrder(objective.n_samples, objective.rows.row_bytes, str(options.shuffle), options.seed)
+        self.rules = self._stop_rules()
+        self.epoch, self.stop = 0, Stop("max_epochs")
+        self.state: Any = None
+        self.params: np.ndarray = start.copy()
+        self.known: Evaluation | None = None
+        self._is_done, self.is_cut_short = False, False
+        self._began = time.perf_counter() - compile_seconds()
+
+    def _stop_rules(self) -> Sequence[StopRule]:
+        options, tol = self.options, float(self.options.tol or 0.0)
+        stochastic = options.method in ("sgd", "minibatch")
+        rules: list[StopRule] = [SolverHasConverged(), GradientTolerance(tol, self.objective.independent)]
+        if options.gap_tol is not None:
+            rules.append(GapTolerance(options.gap_tol, self.certificate, options.method in VARIANCE_REDUCED))
+        by_loss = tol if stochastic and self.validation is None else 0.0
+        rules.append(LossStalls(self.step_size, by_loss, options.patience, options.method in VARIANCE_REDUCED))
+        if self.validation is not None:
+            rules.append(ValidationPatience(self.validation, options.patience))
+        return [*rules, Callbacks(self.objective, options.callbacks), self.time_limit]
+
+    # --- Running ----------------------------------------------------------------------------------------------------
+
+    def begin(self, known: Evaluation | None) -> None:
+        """Make the solver's first state and the first row of the trace; ``known`` is F at the start, if evaluated."""
+        self.known = known
+        row = TraceRow(0, self.objective.passes.training, self.seconds, self.at_start)
+        self.trace.append(self._validated(row, self.start), self.start)
+        self.state = self.solver.init(self.objective, self.start.copy(), known)
+        self._look_for_end(EpochEnd(self.solver.report(self.state), row, self.params, is_start=True))
+
+    def run(self) -> None:
+        """Train until a rule says stop; raises `Diverged`."""
+        passes, longest = self.objective.passes, self.options.max_epochs
+        while not self._is_done and (self.epoch == 0 or passes.training + 1 <= longest + 1e-9):
+            self._run_epoch()
+
+    @property
+    def passes_left(self) -> float:
+        """How many of ``max_epochs`` there are yet to run."""
+        return self.options.max_epochs - self.objective.passes.training
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether an epoch is left."""
+        return not self._is_done and self.passes_left > 0
+
+    def _run_epoch(self) -> None:
+        number = self.solver.order_number(self.state, self.epoch + 1, self.passes_left)
+        report = self._pass() if number is None else self._updates(self.orders.epoch(number))
+        if report is None:
+            return
+        self._set_params(report.evaluation)
+        for seen in report.seen:
+            self.certificate.see(seen)
+        if report.is_epoch:
+            self.epoch += 1
+            self._record(report)
+        end = EpochEnd(report, self.trace.rows[-1], self.params)
+        self._look_for_end(end)
+        if report.is_epoch:
+            self.after_epoch(self)
+
+    def _pass(self) -> StepReport:
+        """A step on all rows."""
+        self.state, report = self.solver.step(
+            self.objective, self.state, RowBlock(None, self.epoch + 1), self.step_size
+        )
+        if report.is_epoch:
+            if self.trace.by_update:
+                params = self.state.params
+                self.trace.add_update(
+                    self.epoch + 1, self.epoch + 1, -1, report.running_loss, report.rate, report.gradient(), params
+                )
+            self._after_call(1.0, report.running_losses)
+        return report
+
+    def _updates(self, order: np.ndarray) -> StepReport | None:
+        """Updates on all rows of an ``order``, a kernel call at a time; None where the time was over before the end."""
+        n, total, report = len(order), np.zeros(1), None
+        for start in range(0, n, self.solver.rows_per_call):
+            rows = RowBlock(order[start : start + self.solver.rows_per_call], self.epoch + 1, start)
+            if self.trace.by_update:
+                self._record_updates(rows)
+            self.state, report = self.solver.step(self.objective, self.state, rows, self.step_size)
+            done = min(start + self.solver.rows_per_call, n)
+            total = total + report.running_losses * (done - start)
+            self._after_call(done / n, total / done)
+            if done < n and self.time_limit.is_over:
+                self._end_within_epoch(float(total.sum()) / done, report.rate)
+                return None
+        assert report is not None
+        return report._replace(running_losses=total / n)
+
+    def _record_updates(self, rows: RowBlock) -> None:
+        """Take the updates of a call one at a time, in a copy of the state, so that training itself stays as it is."""
+        state, size = copied(self.state), self.solver.rows_per_update
+        counted = self.objective.passes.training
+        assert rows.order is not None
+        for first in range(0, len(rows.order), size):
+            one = RowBlock(rows.order[first : first + size], rows.epoch, rows.start + first)
+            state, report = self.solver.step(self.objective, state, one, self.step_size)
+            row, loss = int(one.order[0]), report.running_loss  # type: ignore[index]
+            self.trace.add_update(state.t, rows.epoch, row, loss, report.rate, report.gradient(), state.params)
+        self.objective.passes.monitoring += self.objective.passes.training - counted
+        self.objective.passes.training = counted
+
+    def _after_call(self, fraction: float, running_losses: np.ndarray) -> None:
+        done, running_loss = self.epoch + fraction, float(running_losses.sum())
+        self.after_call(running_losses)
+        self.trace.calls.append((done, self.objective.passes.training, self.seconds, running_loss))
+        self.guard.check_call(self.epoch, self.state.params, running_loss)
+        current_reporter().advanced(done, self.options.max_epochs, running_loss)
+
+    def _end_within_epoch(self, running_loss: float, rate: float) -> None:
+        self._set_params(None)
+        row = TraceRow(self.epoch, self.objective.passes.training, self.seconds, math.nan, running_loss, rate)
+        self.trace.append(self._validated(row, self.params), self.params)
+        self.is_cut_short = True
+        self._end(Stop("max_seconds"))
+
+    # --- Observing --------------------------------------------------------------------------------------------------
+
+    def _set_params(self, known: Evaluation | None) -> None:
+        self.params, self.known = self.solver.params(self.state), known
+
+    def _record(self, report: StepReport) -> None:
+        objective = math.nan
+        if report.evaluation is not None:
+            objective = report.evaluation.objective
+        elif self.objective.n_values < EVALUATE_EVERY_EPOCH_BELOW:
+            objective = self._evaluate()
+        norm = math.nan if report.norms is None else float(np.linalg.norm(report.norms))
+        row = TraceRow(
+            self.epoch, self.objective.passes.training, self.seconds, objective, report.running_loss, report.rate, norm
+        )
+        row = self._validated(row, self.params)
+        self.trace.append(row, self.params)
+        if self.validation is not None:
+            current_reporter().validated(self.epoch, row.validation_loss)
+
+    def _validated(self, row: TraceRow, params: np.ndarray) -> TraceRow:
+        if self.validation is None:
+            return row
+        return row._replace(validation_loss=self.validation.look_at(params, len(self.trace.rows), row.epoch))
+
+    def _evaluate(self) -> float:
+        with self.objective.passes.for_monitoring():
+            return self.objective.value(self.params)
+
+    def _look_for_end(self, end: EpochEnd) -> None:
+        for rule in self.rules:
+            if (stop := rule.check(end)) is not None:
+                self._end(stop)
+                return
+
+    def _end(self, stop: Stop) -> None:
+        self.stop, self._is_done = stop, True
+
+    def interrupt(self, reason: str) -> None:
+        """End training and go back to the parameters of the last row of the trace: those now may be half made."""
+        self._end(Stop(reason))
+        self.params, self.known = self.trace.good.copy(), None
+
+    @property
+    def seconds(self) -> float:
+        """Since the start, without compilation."""
+        return time.perf_counter() - self._began - self._compile_seconds()
+
+    # --- Going back, and going on elsewhere -------------------------------------------------------------------------
+
+    def go_back(self) -> None:
+        """After divergence: return to the last row of the trace, or to the start where that was better, and shrink.
+
+        Better means a lower validation loss, or else a lower F.
+        """
+        params, first, last = self.trace.good.copy(), self.trace.rows[0], self.trace.rows[-1]
+        if self.validation is not None:
+            is_better = last.validation_loss <= first.validation_loss
+        else:
+            is_better = self.objective.value(params) <= self.at_start
+        if not is_better:
+            params = self.start.copy()
+            self.trace.replace_last(params, self.at_start, first.validation_loss)
+        self.trace.calls.clear()
+        self.step_size.shrink()
+        self.params, self.known = params, None
+        needs_gradient = self.options.method not in ("sgd", "minibatch", *VARIANCE_REDUCED)
+        self.state = self.solver.init(
+            self.objective, params.copy(), self.objective.evaluate(params) if needs_gradient else None
+        )
+
+    def checkpoint(self, fingerprint: str) -> Checkpoint:
+        """All there is to know at the end of an epoch, as a value."""
+        passes, validation = self.objective.passes, self.validation
+        loop = LoopState(
+            self.epoch, passes.training, passes.monitoring, self.step_size.state, self.trace.state, self.guard.state,
+            None if validation is None else validation.state, self.certificate.state,
+        )  # fmt: skip
+        return Checkpoint(fingerprint, copied(self.state), loop)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go on from a `checkpoint`."""
+        state: Any = checkpoint.loop
+        self.epoch, self.state = state.epoch, copied(checkpoint.solver)
+        self.step_size.state, self.guard.state = state.step_size, state.guard
+        self.trace.restore(state.trace)
+        if self.validation is not None:
+            self.validation.state = state.validation
+        self.certificate.restore(state.certificate)
+        self.objective.passes.training, self.objective.passes.monitoring = (
+            state.training_passes,
+            state.monitoring_passes,
+        )
+        self._set_params(self.solver.report(self.state).evaluation)

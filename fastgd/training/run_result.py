@@ -1,0 +1,114 @@
+"""The `Result` of a run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..model.result import Result
+from ..terms.penalties import describe_penalty
+from ..terms.rate_schedules import SCHEDULES
+from ..terms.update_rules import RULES
+from .run import UNFINISHED, Run
+
+
+def result_of(run: Run, **described: Any) -> Result:
+    """The model of all outputs; ``described`` are the fields of `Result` that a run does not know."""
+    objective, loop = run.objective, run.loop
+    coef, intercept = objective.split(run.params)
+    return Result(
+        coef=coef.copy(),
+        intercept=intercept.copy() if objective.several else float(intercept),
+        objective=float(loop.trace.rows[run.best_row].objective),
+        n_epochs=loop.epoch,
+        converged=loop.stop.converged,
+        stop_reason=loop.stop.reason,
+        method=run.plan.method,
+        learning_rate=loop.step_size.base_rate,
+        rate_reason=run.rate_reason,
+        trace=loop.trace.trace,
+        path=_path(run),
+        steps=loop.trace.step_trace,
+        feature_names=objective.rows.feature_names,
+        **_bound(run, run.gaps, run.certificate.reason),
+        n_samples=objective.n_samples,
+        seconds=run.seconds,
+        remarks=tuple(run.remarks),
+        best_epoch=None if loop.validation is None else loop.validation.state.epoch,
+        divergences=run.shrinks,
+        stationary=run.stationary,
+        **described,
+    )
+
+
+def result_of_output(run: Run, k: int, **described: Any) -> Result:
+    """The model of output k alone, where outputs are models of their own."""
+    whole = result_of(run, **described)
+    value, rate = float(run.objectives[k]), float(run.plan.output_rates[k])
+    trace = whole.trace.copy()
+    for name in ("objective", "running_loss", "gradient_norm"):
+        trace[name] = np.nan
+    trace["learning_rate"] *= rate
+    trace["objective"][[0, -1]] = run.at_start[k], value
+    diverged = not np.isfinite(value)
+    return replace(
+        whole,
+        coef=whole.coef[k].copy(),
+        intercept=float(whole.intercept[k]),
+        objective=value,
+        **_bound(run, run.gaps[k : k + 1], run.certificate.reasons[k]),
+        converged=whole.converged and not diverged,
+        stop_reason="diverged" if diverged else whole.stop_reason,
+        learning_rate=whole.learning_rate * rate,
+        trace=trace,
+        path=None if whole.path is None else np.ascontiguousarray(whole.path[:, k]),
+    )
+
+
+def _path(run: Run) -> np.ndarray | None:
+    """The parameters along the way, with a last column of zeros where there is no intercept."""
+    if run.loop.trace.path is None:
+        return None
+    models = np.array(run.loop.trace.path)
+    path = np.zeros((*models.shape[:-1], run.objective.n_features + 1))
+    path[..., : run.objective.n_parameters] = models
+    return path
+
+
+def _bound(run: Run, gaps: np.ndarray, reason: str) -> dict[str, Any]:
+    """``gap_bound`` and ``gap_note`` of a result."""
+    gap = float(gaps.sum())
+    if np.isfinite(gap):
+        return {"gap_bound": gap}
+    unfinished = run.loop.stop.reason in UNFINISHED
+    other = (
+        "training did not come to its end"
+        if unfinished
+        else "columns depend on each other so nearly that rounding hides it"
+    )
+    return {"gap_bound": None, "gap_note": reason or other}
+
+
+def settings_of(run: Run, penalty: Any) -> dict[str, Any]:
+    """The options in words, to reproduce the run."""
+    options = run.options
+    return {
+        "penalty": describe_penalty(penalty),
+        "rule": RULES.describe(options.rule),
+        "schedule": SCHEDULES.describe(options.schedule),
+        "batch_size": run.plan.batch_size,
+        "fit_intercept": run.objective.fit_intercept,
+        "max_epochs": options.max_epochs,
+        "tol": options.tol,
+        "gap_tol": options.gap_tol,
+        "patience": options.patience,
+        "clip_norm": options.clip_norm,
+        "average": options.average,
+        "shards": run.plan.shards,
+        "on_divergence": options.on_divergence,
+        "validation_samples": 0 if run.validation is None else run.validation.n_samples,
+        "shuffle": options.shuffle,
+        "seed": options.seed,
+    }
