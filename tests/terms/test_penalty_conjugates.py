@@ -39,7 +39,7 @@ def supremum(penalty, u, factors):
         return value(penalty, w, factors) - w @ u
 
     starts = np.clip([np.zeros(3), np.ones(3), -np.ones(3), u, 9.0 * np.sign(u)], *np.transpose(bounds))
-    found = [minimize(negated, start, method="Powell", bounds=bounds).fun for start in starts]
+    found = [minimize(negated, start, method="Powell", bounds=bounds, tol=1e-12).fun for start in starts]
     return -min(*found, *map(negated, starts))
 
 
