@@ -46,7 +46,7 @@ def read_loss(text: str) -> Any:
     if name not in terms:
         raise OptionError(f"{path}: {name} is not a term; put @fastgd.term above its class")
     own = Registry(LOSSES.role, LOSSES.protocol, LOSSES.required, LOSSES.supplied)
-    own.enter(name)(getattr(module, name))
+    own.register(name)(getattr(module, name))
     return own.resolve(f"{name}:{found['settings'] or ''}")
 
 

@@ -12,8 +12,7 @@ from ..compile.jit import of_fixed_types
 from ..data.row_source import MemoryRows
 from ..kernels.batch_gradient import batch_gradient, mean_loss
 from ..kernels.minibatch_epoch import Workspace
-from ..kernels.outputs_gradient import Workspace as OutputsWorkspace
-from ..kernels.outputs_gradient import outputs_gradient, outputs_mean_loss
+from ..kernels.outputs_gradient import OutputsWorkspace, outputs_gradient, outputs_mean_loss
 from ..kernels.row_targets import NONE, Targets
 from ..kernels.second_derivatives import mean_squares
 from .chunks import PARALLEL_FROM, THREADED_FROM, chunk_count, row_blocks
