@@ -11,6 +11,8 @@ from reference.losses import Huber
 import fastgd
 from fastgd import DataError, OptionError
 
+pytestmark = pytest.mark.plain_python
+
 RANDOM = np.random.default_rng(8)
 N, D = 40, 3
 X = RANDOM.normal(size=(N, D)) * (RANDOM.random((N, D)) < 0.7)
