@@ -25,7 +25,7 @@ from .search import search
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True})
 @click.version_option(__version__, message="fastgd %(version)s")
 def cli() -> None:
     """Gradient descent for linear and generalized linear models.
