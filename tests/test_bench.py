@@ -114,7 +114,7 @@ def test_what_is_not_installed_is_named(monkeypatch):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["roofline", "--plot", "a.png"], "these were not asked: gradient, threads"),
+        (["roofline", "--plot", "a.png"], "needs the questions that have goals; missing: gradient, threads"),
         (["--plot", "a.txt"], "a.txt: the suffix '.txt' is not known; it writes .png .svg .pdf"),
         (["--plot", "nowhere/a.png"], "nowhere/a.png: there is no folder"),
         (["speed"], "'speed' is not one of"),
