@@ -275,10 +275,10 @@ def _objective_on(problem: Problem, plane: _Plane) -> Callable[[np.ndarray], np.
             feature_names=None, penalty_weights=NONE, rows=None, validation=None,
         )  # fmt: skip
 
-    def objective(points: np.ndarray) -> np.ndarray:
-        points = (plane.origin + points @ plane.directions).reshape(-1, *shape)
+    def objective(coordinates: np.ndarray) -> np.ndarray:
+        points = (plane.origin + coordinates @ plane.directions).reshape(-1, *shape)
         if small is None:
             return objectives_at(problem, points)
-        return np.asarray(mean_losses_at(small, points) + [problem.penalty_at(params) for params in points])
+        return np.asarray(mean_losses_at(small, coordinates) + [problem.penalty_at(params) for params in points])
 
     return objective
