@@ -157,11 +157,11 @@ def print_comparison(table: Table, found: Comparison, pictures: Pictures) -> Non
     print_table(rows)
     click.echo()
     click.echo("\n".join(aligned([columns(found), *(cells(entry, found) for entry in found.entries)])))
-    told = [(entry.label, str(entry.error)) for entry in found.entries if entry.error]
-    told += [(name, str(path)) for name, path in pictures.files.items()]
-    if told:
+    notes = [(entry.label, str(entry.error)) for entry in found.entries if entry.error]
+    notes += [(name, str(path)) for name, path in pictures.files.items()]
+    if notes:
         click.echo()
-        print_table(told)
+        print_table(notes)
 
 
 def print_json(table: Table, found: Comparison, seconds_read: float, pictures: Pictures) -> None:

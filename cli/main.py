@@ -61,8 +61,8 @@ def main() -> None:
     except Exception as error:  # a bug in fastgd: a traceback only on request
         if os.environ.get("FASTGD_TRACEBACK"):
             raise
-        told = f"{type(error).__name__}: {error}".splitlines()[0]
-        code = _fail(f"internal error ({told}); set FASTGD_TRACEBACK=1 to see the traceback", FAILED)
+        message = f"{type(error).__name__}: {error}".splitlines()[0]
+        code = _fail(f"internal error ({message}); set FASTGD_TRACEBACK=1 to see the traceback", FAILED)
     sys.exit(code)
 
 
