@@ -260,7 +260,7 @@ assert "matplotlib" in sys.modules and "matplotlib.pyplot" not in sys.modules
     ("options", "told"),
     [
         ({"against": "days"}, "curves are drawn against epoch, passes, seconds, step, not 'days'"),
-        ({"against": "step"}, "not against step; a trace of single updates"),
+        ({"against": "step"}, "not against step; train with trace="),
         ({"curves": ["objectiv"]}, "there is no curve 'objectiv'"),
         ({"curves": ["validation_loss", "loss"]}, "has no validation_loss or loss, but objective and running_loss"),
         ({"scale": "cubic"}, "the scale of a picture is auto, log, linear"),
