@@ -115,7 +115,9 @@ def test_what_it_cannot_be(on_divergence):
 
 
 def test_no_rate_to_make_smaller():
-    with pytest.raises(OptionError, match=r"schedule 'pegasos' sets the learning rate itself, so .* leave on_divergence='shrink' out"):
+    with pytest.raises(
+        OptionError, match=r"schedule 'pegasos' sets the learning rate itself, so .* leave on_divergence='shrink' out"
+    ):
         fit(learning_rate="auto", schedule="pegasos", alpha=0.1, on_divergence="shrink")
 
 

@@ -209,7 +209,9 @@ def test_an_error_in_a_callback_is_the_callers():
 @each_method
 @pytest.mark.parametrize("rate", [1.5, 1e3, 1e300])
 def test_too_large_a_rate_is_told_with_what_there_was(method, rate):
-    with pytest.raises(DivergedError, match=f"learning rate {re.escape(f'{rate:g}')} is too large: rates up to .* are stable. Try ") as caught:
+    with pytest.raises(
+        DivergedError, match=f"learning rate {re.escape(f'{rate:g}')} is too large: rates up to .* are stable. Try "
+    ) as caught:
         fit(method=method, learning_rate=rate, max_epochs=100)
     result = caught.value.result
     epoch = int(re.search(r"diverged in epoch (\d+)", str(caught.value))[1])
@@ -264,9 +266,7 @@ class Steep:
 
 
 def test_without_a_curvature_the_advice_is_a_smaller_rate():
-    with pytest.raises(
-        DivergedError, match=r"The learning rate 0\.5 is too large for these data\. Try learning_rate="
-    ):
+    with pytest.raises(DivergedError, match=r"The learning rate 0\.5 is too large for these data\. Try learning_rate="):
         fit(method="gd", loss=Steep(), learning_rate=0.5)
 
 
