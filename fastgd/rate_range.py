@@ -181,7 +181,7 @@ def _range_of(
             if describe_preconditioner(preconditioner) is not None:
                 remarks.append(
                     "columns differ much in scale or lie far from zero, so no one rate suits them all: look at scaled "
-                    f"columns with {option('scale', True)} and train with it too, or leave the learning rate automatic, "
+                    f"columns with {option('scale', True)} and train with it too, or keep the learning rate automatic, "
                     "which scales them itself"
                 )
         if rates is None:
