@@ -15,11 +15,11 @@ from .objective import Objective
 SAMPLE_ROWS, MIN_SAMPLE_ROWS, FEW_ROWS = 16_384, 4_096, 1_024
 # Least squares make one Hessian only, and read its rows twice besides: a larger sample pays.
 SAMPLE_ROWS_FOR_SQUARED = 18_432
-# A sample with fewer values of a sparse column says too little of its spread. From a value near zero by chance the spread
-# would be a thousandth of the true one, and in variables scaled by it L would be a million times as large.
+# A sample with fewer values of a sparse column says too little of its spread. From a value near zero by chance the
+# spread would be a thousandth of the true one, and in variables scaled by it L would be a million times as large.
 MIN_COLUMN_VALUES = 10
-# X'X of a sample takes at most this many products for each value of X, about as long as one or two passes over X. Products
-# of sparse values take longer.
+# X'X of a sample takes at most this many products for each value of X, about as long as one or two passes over X.
+# Products of sparse values take longer.
 PRODUCTS_PER_VALUE, PRODUCTS_PER_SPARSE_VALUE = 28, 4
 # Each larger sample may cost at most this many times as many products.
 MAX_COST_GROWTH = 3

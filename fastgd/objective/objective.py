@@ -75,7 +75,7 @@ class Objective:
         return self._with(rows=rows, passes=self.passes if passes is None else passes, parallel=self.parallel)
 
     def sample(self, size: int, seed: int) -> Objective:
-        """The same F on random rows; on all rows where there are at most ``size``. Copying them counts as reading them."""
+        """The same F on random rows; on all rows where there are at most ``size``. To copy rows counts as reading."""
         is_known = self.rows.has_sample(size, seed)
         _, rows = self.rows.sample(size, seed)
         if rows is self.rows:
@@ -193,7 +193,7 @@ class Objective:
 
     @cached_property
     def mean_squares(self) -> np.ndarray:
-        """The mean square of each column over all rows without their weights, (n_features,); the first look is a pass."""
+        """The mean square of each column over all rows, unweighted, (n_features,); the first look is a pass."""
         self.count_pass()
         launch = mean_squares if self.n_values >= THREADED_FROM else mean_squares.serial
         squares = np.empty(self.n_features)

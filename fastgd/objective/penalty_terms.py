@@ -1,7 +1,7 @@
 """A penalty on whole vectors of coefficients: its value, the gradient of its smooth part, the prox of the rest.
 
-Solvers need these about once a pass. For the elastic net, behind four of the names, they are a line of NumPy each, which
-saves compiling a kernel; other penalties have their own code compiled.
+Solvers need these about once a pass. For the elastic net, behind four of the names, they are a line of NumPy each,
+which saves compiling a kernel; other penalties have their own code compiled.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How smooth the loss is, on average over the batches of a step: the constants that stable learning rates follow from."""
+"""How smooth the loss is, on average over batches: the constants that stable learning rates follow from."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from .gram import gram
 from .objective import Objective
 
 GRAM_COLUMNS = 128  # up to this many columns the matrix X'X itself is quick to make
-# A rate is stable as long as the eigenvalue is not underestimated by half. An eigenvalue twice as large as all others has,
-# after this many iterations, grown a million times as large as they, from any start.
+# A rate is stable as long as the eigenvalue is not underestimated by half. An eigenvalue twice as large as all others
+# has, after this many iterations, grown a million times as large as they, from any start.
 POWER_ITERATIONS = 12
 # Power iterations approach the largest eigenvalue from below, and so does a sample of the rows.
 INFLATION = 1.1

@@ -1,4 +1,4 @@
-"""Mini-batch gradient descent: an update for each batch of rows, whose gradient is made in parallel where it is large."""
+"""Mini-batch gradient descent: an update for each batch of rows, whose gradient is parallel where it is large."""
 
 from __future__ import annotations
 

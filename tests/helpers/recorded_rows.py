@@ -1,12 +1,14 @@
 """An X that counts how often its rows are read, to hold the passes that a fit claims to what it did.
 
-Run as a program under NUMBA_DISABLE_JIT=1, so that kernels read X through Python. A row counts once for a group of reads
-with at most `WINDOW` changes of row between them: a pass in blocks reads a row, then others of its block, then it again.
+Run as a program under NUMBA_DISABLE_JIT=1, so that kernels read X through Python. A row counts once for a group of
+reads with at most `WINDOW` changes of row between them: a pass in blocks reads a row, then others of its block, then it
+again.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -128,4 +130,4 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 if __name__ == "__main__":
-    print(json.dumps({case: claimed_and_read(**{"max_epochs": 8} | given) for case, given in CASES.items()}))
+    sys.stdout.write(json.dumps({case: claimed_and_read(**{"max_epochs": 8} | given) for case, given in CASES.items()}))

@@ -107,4 +107,4 @@ def resume_all(folder: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(resume_all(Path(sys.argv[1]))))
+    sys.stdout.write(json.dumps(resume_all(Path(sys.argv[1]))))

@@ -21,8 +21,8 @@ def found():
     """For each case the passes claimed and recorded, from one process in which kernels are plain Python."""
     path = os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, sys.path)])
     done = subprocess.run(
-        [sys.executable, "-m", "helpers.recorded_rows"], env={**os.environ, "PYTHONPATH": path, "NUMBA_DISABLE_JIT": "1"},
-        capture_output=True, text=True, timeout=600, check=False,
+        [sys.executable, "-m", "helpers.recorded_rows"], env={**os.environ, "PYTHONPATH": path, "NUMBA_DISABLE_JIT":
+        "1"}, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
