@@ -22,6 +22,7 @@ import numpy as np
 from ..compile.jit import inlined, subroutine
 from ..compile.prefetch import prefetch
 from .row_access import CSR, by_layout
+from .row_targets import or_none_of
 
 # Rows of S if X is dense, columns if it is CSR, where one cache line holds all quantities of a coefficient.
 W, MEAN, STEP = 0, 1, 2
@@ -166,6 +167,7 @@ def _enter_dense(X, params, mean, pace, weights, preconditioner, S):
     d = X.shape[1]
     shift, scale = preconditioner
     mean_b = mean[d] if mean.shape[0] > d else 0.0
+    weights = or_none_of(weights, params)
     for j in range(d):
         step = pace.rate * scale[j] * scale[j]
         reach = step * (weights[j] if weights.shape[0] > 0 else 1.0)
