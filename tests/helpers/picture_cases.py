@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import numpy as np
-from fastgd.training.watch import STEP_FIELDS, TRACE_DTYPE, UNDER_WAY_DTYPE
+from fastgd.training.trace import STEP_FIELDS, TRACE_DTYPE, UNDER_WAY_DTYPE
 from PIL import Image
 
 import fastgd.fitting  # noqa: F401  # fastgd.training cannot be imported before fastgd.solvers
