@@ -11,8 +11,9 @@ from hypothesis import given
 from test_certificate import CONVEX, cases, clipped, joined, small
 
 import fastgd
-from fastgd.certificate.certificate import Certificate
+from fastgd.certificate.certificate import MAX_SEEN, MAX_SEEN_VALUES, Certificate
 from fastgd.certificate.seen_dual_points import seen_points
+from fastgd.objective.evaluation import Evaluation
 from fastgd.objective.objective import Objective
 from fastgd.penalties import ElasticNet
 
@@ -188,3 +189,16 @@ def test_without_an_intercept_one_gradient_serves():
     before = problem.passes.training
     assert certificate.gap(params[:2]) == pytest.approx(expected, rel=1e-9)
     assert problem.passes.training == before
+
+
+@pytest.mark.parametrize(
+    ("n_seen", "n_values", "kept"),
+    [(MAX_SEEN + 5, 3, [0, *range(6, MAX_SEEN + 5)]), (5, MAX_SEEN_VALUES, [0, 4])],
+    ids=["few values", "many values"],
+)
+def test_the_first_and_the_last_evaluations_are_kept(n_seen, n_values, kept):
+    problem, _, _ = near_the_optimum()
+    certificate = Certificate(problem)
+    for k in range(n_seen):
+        certificate.see(Evaluation(np.broadcast_to(float(k), n_values), np.zeros(1), np.zeros(1), np.zeros(1)))
+    assert [point.params[0] for point in certificate.state.seen] == kept
