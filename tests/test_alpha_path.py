@@ -12,6 +12,8 @@ import fastgd
 from fastgd import OptionError, fit_path
 from fastgd.penalties import ElasticNet
 
+pytestmark = pytest.mark.plain_python
+
 RANDOM = np.random.default_rng(6)
 N, D = 40, 4
 X = RANDOM.normal(size=(N, D)) * (RANDOM.random((N, D)) < 0.7)

@@ -74,6 +74,16 @@ class Objective:
         """The same F on other rows: a sample, a shard, a validation set; its passes count as fractions of all rows."""
         return self._with(rows=rows, passes=self.passes if passes is None else passes, parallel=self.parallel)
 
+    def sample(self, size: int, seed: int) -> Objective:
+        """The same F on random rows; on all rows where there are at most ``size``. Copying them counts as reading them."""
+        is_known = self.rows.has_sample(size, seed)
+        _, rows = self.rows.sample(size, seed)
+        if rows is self.rows:
+            return self
+        if not is_known:
+            self.passes.add(rows.n_samples * self.share_of_pass)
+        return self.on(rows)
+
     def of_output(self, k: int) -> Objective:
         """F of output k alone, of losses that take one output at a time."""
         targets = Targets(self.output_target(k), self.targets.weight, self.targets.offset)

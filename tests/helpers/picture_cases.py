@@ -6,12 +6,11 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import numpy as np
-from fastgd.training.watch import STEP_FIELDS, TRACE_DTYPE, UNDER_WAY_DTYPE
 from PIL import Image
 
-import fastgd.fitting  # noqa: F401  # fastgd.training cannot be imported before fastgd.solvers
 from fastgd import DivergedError, Result
 from fastgd.losses import LOSSES
+from fastgd.training.trace import STEP_FIELDS, TRACE_DTYPE, UNDER_WAY_DTYPE
 
 NAN = float("nan")
 
