@@ -40,13 +40,13 @@ class Penalty(Protocol):
         return False
 
     def check(self, n_features: int) -> None:
-        """Raise an `OptionError` where the penalty does not fit data with so many features."""
+        """Raise an `OptionError` where the penalty does not fit data with ``n_features`` features."""
 
     # Duality gaps use the convex conjugate R*(u) = sup_w w.u - R(w) of the penalty R, by NumPy. The array ``factors``
     # multiplies the penalty of each coefficient. A penalty that defines ``fenchel_gap`` has a gap.
 
     def no_conjugate(self) -> str:
-        """Why R* is infinite for nearly every u, whatever the factors; empty where it is not."""
+        """Why R* is infinite for nearly every u and all factors; empty if it is not."""
         return ""
 
     def fenchel_gap(self, w: Any, u: Any, factors: Any) -> float:
@@ -106,7 +106,7 @@ def penalty_traits(penalty: Any) -> PenaltyTraits:
 
 
 def check_features(penalty: Any, n_features: int) -> None:
-    """Raise an `OptionError` where the penalty does not fit data with so many features; see `Penalty.check`."""
+    """Raise an `OptionError` where the penalty does not fit the number of features; see `Penalty.check`."""
     Members(penalty, Penalty).get("check")(n_features)
 
 
