@@ -35,7 +35,7 @@ def _means(y: np.ndarray, _weight: Any, _z: Any, _b: Any, _loss: Any, sums: np.n
 
 
 @threaded("sums", _means)
-def slopes_at(begin, end, y, weight, z, b, loss, sums, derivatives):
+def derivatives_at(begin, end, y, weight, z, b, loss, sums, derivatives):
     """Weighted dloss_dz of each row at z_i + b, into ``derivatives``; returns the mean loss and the mean derivative."""
     n_samples = y.shape[0]
     n_chunks = sums.shape[0]
