@@ -8,24 +8,10 @@ from typing import Any, ClassVar
 from ..compile.term import term
 from ..errors import OptionError
 from ..wording import option
-from .schedule_protocol import SCHEDULES, Schedule, ScheduleTraits, bind_schedule, schedule_traits
-
-__all__ = [
-    "SCHEDULES",
-    "Adaptive",
-    "Constant",
-    "Cosine",
-    "Exponential",
-    "InverseScaling",
-    "OneCycle",
-    "Optimal",
-    "Pegasos",
-    "Schedule",
-    "ScheduleTraits",
-    "StepDecay",
-    "bind_schedule",
-    "schedule_traits",
-]
+from .schedule_protocol import SCHEDULES as SCHEDULES
+from .schedule_protocol import Schedule as Schedule
+from .schedule_protocol import bind_schedule as bind_schedule
+from .schedule_protocol import schedule_traits as schedule_traits
 
 WARMUP_START = 0.01  # of lr, the rate at which a warm-up begins
 

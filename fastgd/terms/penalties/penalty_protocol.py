@@ -6,7 +6,7 @@ import math
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from ...errors import OptionError
-from ..registry import Members, Registry, cached_by_value
+from ..registry import Members, Registry, cached_by_value, read_traits
 
 
 class Penalty(Protocol):
@@ -89,20 +89,12 @@ class PenaltyTraits(NamedTuple):
 def penalty_traits(penalty: Any) -> PenaltyTraits:
     """The optional members of a penalty, with the defaults of `Penalty`."""
     members = Members(penalty, Penalty)
-    convex = bool(members.get("convex"))
-    if not convex:
-        no_conjugate = "the penalty is not convex"
-    elif not members.has("fenchel_gap"):
-        no_conjugate = "the penalty has no method fenchel_gap(w, u, factors), which states its conjugate"
-    else:
-        no_conjugate = str(members.get("no_conjugate")())
-    return PenaltyTraits(
-        smooth=bool(members.get("smooth")()),
-        convex=convex,
-        separable=bool(members.get("separable")),
-        no_conjugate=no_conjugate,
-        finite_conjugate=bool(members.get("finite_conjugate")()),
-    )
+    if not members.get("convex"):
+        return read_traits(penalty, Penalty, PenaltyTraits, no_conjugate="the penalty is not convex")
+    if not members.has("fenchel_gap"):
+        reason = "the penalty has no method fenchel_gap(w, u, factors), which states its conjugate"
+        return read_traits(penalty, Penalty, PenaltyTraits, no_conjugate=reason)
+    return read_traits(penalty, Penalty, PenaltyTraits)
 
 
 def check_features(penalty: Any, n_features: int) -> None:
