@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..kernels.batch_gradient import linear_predictor
-from ..kernels.dual_sums import mean_product, slopes_at
+from ..kernels.dual_sums import derivatives_at, mean_product
 from ..objective.chunks import THREADED_FROM, chunk_count
 from ..objective.objective import Objective
 
@@ -99,7 +99,7 @@ At = Callable[[float, np.ndarray], Derivatives]
 def derivatives_by_intercept(objective: Objective, k: int, z: np.ndarray) -> At:
     """The losses and derivatives of output k at the linear predictors z, as a function of the intercept."""
     y, weight, n = objective.output_target(k), objective.targets.weight, objective.n_samples
-    launch = slopes_at if n >= PARALLEL_ROWS else slopes_at.serial
+    launch = derivatives_at if n >= PARALLEL_ROWS else derivatives_at.serial
     sums = np.empty((row_chunks(n), 2))
 
     def at(b: float, rows: np.ndarray) -> Derivatives:

@@ -14,7 +14,7 @@ import fastgd
 from fastgd.compile.jit import thread_pool_size, threads
 from fastgd.data.feature_matrix import as_matrix, dtype_of
 from fastgd.kernels.batch_gradient import batch_gradient, linear_predictor, mean_loss, row_norms
-from fastgd.kernels.dual_sums import slopes_at
+from fastgd.kernels.dual_sums import derivatives_at
 from fastgd.kernels.minibatch_epoch import Workspace, minibatch_epoch
 from fastgd.kernels.row_access import BLOCK_ROWS
 from fastgd.kernels.row_targets import Targets
@@ -119,7 +119,7 @@ def test_address_of_an_empty_array_changes_no_bit(d, seed):
         gradient, partials, sums = np.empty(d + 1), np.empty((1, d)), np.empty((1, 2))
         blocks, targets = block[None] if by_blocks else None, Targets(y, absent, absent)
         value = batch_gradient.serial(X, targets, w, 0.5, loss, partials, sums, blocks, table, gradient)
-        means = slopes_at.serial(y, absent, z, 0.5, loss, sums, slopes)
+        means = derivatives_at.serial(y, absent, z, 0.5, loss, sums, slopes)
         return b"".join(np.asarray(each).tobytes() for each in (value, gradient, table, means, slopes))
 
     lengths = (BLOCK_ROWS, n, n)
