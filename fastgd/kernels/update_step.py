@@ -67,8 +67,8 @@ class Stepper(NamedTuple):
         n_features = len(preconditioner.shift)
         strengths = np.array(strength, dtype=np.float64, ndmin=1)
         rates = np.broadcast_to(rate, strengths.shape).astype(np.float64)
-        # Ones rather than nothing: of absent weights, a compiled loop asks whether what it writes overlaps with where their
-        # values would be, and takes a way with other last bits where it does.
+        # Not empty: LLVM checks whether the output of a loop overlaps with an empty array too, and then runs a loop
+        # with other last bits, see `or_none_of`.
         own = np.ones(n_features) if weights is None or not len(weights) else np.array(weights, dtype=np.float64)
         coupled = 0.0 if rule_traits(rule).decouples else 1.0
         m, v, s = (np.zeros((len(strengths), n_parameters)) for _ in range(3))

@@ -51,8 +51,8 @@ def column_moments(
     A column that is constant in the sample, as one with few non-zeros may be, is read in all rows; unless ``absent``,
     not a column of zeros. Of a sparse column with few values in the sample, the spread about zero in all rows is taken.
     """
-    _, sample = objective.rows.sample(sample_size(objective, for_hessian), 0)
-    X, weights = sample.X, sample.weights
+    sample = objective.sample(sample_size(objective, for_hessian), 0)
+    X, weights = sample.X, sample.rows.weights
     parts = [(X, weights)]
     if not isinstance(X, CSR) and (step := len(X) // FEW_ROWS) > 1:
         parts.insert(0, (X[::step], weights[::step]))  # enough for most columns
@@ -61,7 +61,8 @@ def column_moments(
     still = np.arange(objective.n_features)
     mean, variance = np.zeros(objective.n_features), np.zeros(objective.n_features)
     for rows, weight in parts:
-        objective.passes.add(shape_of(rows)[0] * len(still) / objective.n_features)
+        # The mean is one pass, the variance about it another.
+        objective.passes.add(2 * shape_of(rows)[0] * len(still) / objective.n_features)
         some = rows if len(still) == objective.n_features else _columns(rows, still)
         mean[still], variance[still] = _moments(some, weight / weight.sum())
         still = np.flatnonzero((variance == 0) & ((absent and not objective.sparse) | (mean != 0)))

@@ -93,8 +93,7 @@ def _largest_eigenvalue(objective: Objective, preconditioner: Preconditioner, no
     It is raised by the ratio of the mean |x_i|^2 of all rows to that of the sample, and is never below what the
     longest row alone makes it.
     """
-    _, rows = objective.rows.sample(SAMPLE_ROWS, 0)
-    sample = objective.on(rows)
+    sample = objective.sample(SAMPLE_ROWS, 0)
     narrow = objective.n_features <= GRAM_COLUMNS
     value = (_by_gram_matrix if narrow else _by_power_iterations)(sample, preconditioner)
     if sample.n_samples < objective.n_samples:
