@@ -6,13 +6,9 @@ import os
 import subprocess
 import sys
 
-import fastgd.objective.problem
-import fastgd.solvers.steps
-import fastgd.solvers.stochastic
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from fastgd.objective.problem import PARALLEL_FROM, row_blocks
 
 import fastgd
 from fastgd.compile.jit import thread_pool_size, threads
@@ -24,6 +20,7 @@ from fastgd.kernels.row_access import BLOCK_ROWS
 from fastgd.kernels.row_targets import Targets
 from fastgd.kernels.update_step import Preconditioner, Stepper
 from fastgd.losses import LOSSES
+from fastgd.objective.chunks import PARALLEL_FROM, row_blocks
 from fastgd.penalties import ElasticNet
 from fastgd.rules import RULES
 
@@ -59,9 +56,9 @@ def bits(result: fastgd.Result) -> bytes:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_fit_has_the_same_bits_on_any_number_of_threads(shape, form, method, monkeypatch):
-    for module in (fastgd.objective.problem, fastgd.solvers.steps):
-        monkeypatch.setattr(module, "THREADED_FROM", PARALLEL_FROM)
-    # Kernels, loss and rule are the same as in the next test, which then compiles nothing.
+    for module in ("objective", "smoothness"):
+        monkeypatch.setattr(f"fastgd.objective.{module}.THREADED_FROM", PARALLEL_FROM)
+    # Kernels, loss and rule are those of the next test, to compile them once.
     X, y = data(SHAPES[shape])
     X = FORMS[form](X)
     options = {

@@ -117,8 +117,8 @@ class Clock(fastgd.Reporter):
     def __init__(self, monkeypatch):
         self.now = 1000.0
         fake = SimpleNamespace(perf_counter=lambda: self.now)
-        for module in (fastgd.training.watch, fastgd.compile.jit, fastgd.training.run):
-            monkeypatch.setattr(module, "time", fake)
+        for module in ("training.loop", "compile.jit", "training.run"):
+            monkeypatch.setattr(f"fastgd.{module}.time", fake)
 
     def advanced(self, passes, max_epochs, loss):
         self.now += 1.0
