@@ -9,8 +9,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 demo: $(VENV)/installed
 	$(BIN)/fastgd run --method minibatch
 
+# Compilation takes most of the time: tests of many variants run as plain Python, the others on compiled kernels.
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m plain_python
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not plain_python"
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -22,8 +24,9 @@ docs: $(VENV)/installed-dev
 	$(BIN)/python docs/make_vocabulary.py
 	$(BIN)/python docs/make_tutorial.py
 
-# The long randomised campaigns, which `make test` runs in a short form.
+# The long randomised campaigns, which `make test` runs in a short form, and on compiled kernels what it runs as plain Python.
 campaign: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -m plain_python
 	$(BIN)/python -m pytest -m campaign
 
 bench: $(VENV)/installed-dev

@@ -12,7 +12,7 @@ from typing import Any
 
 from .timing import PAUSE
 
-MOST_ITERATIONS = 4096
+MAX_ITERATIONS = 4096
 # Fits shorter than SHORT seconds are timed ROUNDS times.
 ROUNDS, SHORT = 3, 3.0
 # A solver is slower than the fastest so far if it takes this many times as long.
@@ -51,7 +51,7 @@ class Fits:
         name: str,
         solve: Callable[[int], Any],
         objective: Callable[[Any], float],
-        most: int = MOST_ITERATIONS,
+        most: int = MAX_ITERATIONS,
     ) -> None:
         self.name, self.most = name, most
         self.solve, self._objective = solve, objective

@@ -65,19 +65,19 @@ def target(task: Task) -> float:
     return minimum + GAP * (task.race.of_constant - minimum)
 
 
-def timed(task: Task, method: str, aim: float, limit: float) -> Finish | None:
+def timed(task: Task, method: str, goal: float, limit: float) -> Finish | None:
     with contextlib.suppress(fastgd.FastgdError):
         task.fit(method, 4)  # compiles the kernels; some methods have other kernels in the second epoch
     settle()
     fits = Fits(method, lambda epochs: task.fit(method, epochs), lambda result: result.objective)
-    return finish(fits, aim, limit)
+    return finish(fits, goal, limit)
 
 
 def row(task: Task) -> tuple[object, ...]:
-    aim = target(task)
-    auto = timed(task, "auto", aim, LONGEST)
+    goal = target(task)
+    auto = timed(task, "auto", goal, LONGEST)
     limit = max(SHORTEST, min(LONGEST, MAX_TIMES * auto.seconds)) if auto else LONGEST
-    fixed = {method: timed(task, method, aim, limit) for method in choices(task)}
+    fixed = {method: timed(task, method, goal, limit) for method in choices(task)}
     seconds = {method: done.seconds for method, done in fixed.items() if done}
     best = min(seconds, key=seconds.__getitem__, default="none")
     return (

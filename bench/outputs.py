@@ -68,7 +68,7 @@ def measure(scale: Scale) -> Table:
         faster = times * us.times_faster_than(them)
         table.rows.append((what, 1e3 * us.median, beside, 1e3 * times * them.median, faster, us.spread))
 
-    for n_classes in scale.some(3, 10):
+    for n_classes in scale.subset(3, 10):
         for dtype in ("float64", "float32"):
             add(f"gradient of softmax, {n_classes} classes, {dtype}", "NumPy", softmax(n_classes, dtype), 1)
     for method in ("gd", "minibatch", "sgd"):

@@ -20,6 +20,6 @@ class Scale:
         """A third of the usual rounds if quick, at least 3."""
         return max(3, usual // 3) if self.quick else usual
 
-    def some(self, *values: int) -> tuple[int, ...]:
+    def subset(self, *values: int) -> tuple[int, ...]:
         """All values; if quick, every other one and the last."""
         return tuple(value for k, value in enumerate(values) if not self.quick or k % 2 or k == len(values) - 1)

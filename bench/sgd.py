@@ -75,7 +75,7 @@ def measure(scale: Scale) -> Table:
     table = Table("An epoch of SGD", COLUMNS)
     rounds = scale.rounds(7)
     if has("scikit-learn"):
-        for width in scale.some(*WIDTHS):
+        for width in scale.subset(*WIDTHS):
             X, z = linear(min(VALUES // width, 1_000_000), width)
             for loss, y in (("half_squared", z), ("logistic", (z > 0).astype(float))):
                 name = f"{len(X):,} x {width}"

@@ -27,7 +27,7 @@ def measure(scale: Scale) -> Table:
                 return run()
 
         timings = in_turn({"one": lambda on=on: on(1), "all": lambda on=on: on(all_threads)}, scale.rounds(9))
-        one, all_of_them = timings["one"], timings["all"]
-        faster = all_of_them.times_faster_than(one)
-        table.rows.append((width, loss, 1e3 * one.median, 1e3 * all_of_them.median, faster, all_of_them.spread))
+        one, together = timings["one"], timings["all"]
+        faster = together.times_faster_than(one)
+        table.rows.append((width, loss, 1e3 * one.median, 1e3 * together.median, faster, together.spread))
     return table

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import fastgd
 
-from .finish import MOST_ITERATIONS, Finish, Fits, finish, settle
+from .finish import MAX_ITERATIONS, Finish, Fits, finish, settle
 from .peers import DIRECT, OPTIONAL, missing, other_peers, solvers_of_scikit_learn
 from .problems import Peer, Race, races
 from .scale import Scale
@@ -49,7 +49,7 @@ def fits_of(peers: dict[str, Peer], race: Race) -> Iterator[Fits]:
     for name, peer in peers.items():
         with contextlib.suppress(Exception):
             peer(race.head())(1)
-        yield Fits(name, peer(race), lambda weights: race.objective(*weights), 1 if name in DIRECT else MOST_ITERATIONS)
+        yield Fits(name, peer(race), lambda weights: race.objective(*weights), 1 if name in DIRECT else MAX_ITERATIONS)
 
 
 def fastest_of(peers: list[Fits], targets: dict[float, float], us: dict[float, Finish | None]) -> dict[float, Finish]:
@@ -58,24 +58,24 @@ def fastest_of(peers: list[Fits], targets: dict[float, float], us: dict[float, F
     reached: dict[str, dict[float, Finish]] = {fits.name: {} for fits in peers}
     for times in PATIENCE:
         for fits in peers:
-            for aim, target in targets.items():
+            for gap, target in targets.items():
                 # The peer that is slower to this gap may be faster to the next.
-                to_beat = max(fastest(reached, a) for a in GAPS if a <= aim)
-                done = finish(fits, target, limit(us[aim], times), to_beat)
+                to_beat = max(fastest(reached, a) for a in GAPS if a <= gap)
+                done = finish(fits, target, limit(us[gap], times), to_beat)
                 if done is not None:
                     # A fit that reached a smaller gap has reached the larger gaps at which the peer was abandoned.
                     reached[fits.name] |= {
-                        a: done for a in GAPS if a == aim or (a > aim and a not in reached[fits.name])
+                        a: done for a in GAPS if a == gap or (a > gap and a not in reached[fits.name])
                     }
     for name, finishes in reached.items():
-        parts = [f"{aim:g} in {done.seconds:.3f} s ({done.iterations})" for aim, done in finishes.items()]
+        parts = [f"{gap:g} in {done.seconds:.3f} s ({done.iterations})" for gap, done in finishes.items()]
         print(f"  {name}: {', '.join(parts) or 'not reached, or not in time'}", file=sys.stderr)
-    everyone = {aim: [them[aim] for them in reached.values() if aim in them] for aim in GAPS}
-    return {aim: min(done, key=lambda one: one.seconds) for aim, done in everyone.items() if done}
+    by_gap = {gap: [them[gap] for them in reached.values() if gap in them] for gap in GAPS}
+    return {gap: min(done, key=lambda finish_: finish_.seconds) for gap, done in by_gap.items() if done}
 
 
-def fastest(reached: dict[str, dict[float, Finish]], aim: float) -> float:
-    return min((done[aim].seconds for done in reached.values() if aim in done), default=math.inf)
+def fastest(reached: dict[str, dict[float, Finish]], gap: float) -> float:
+    return min((done[gap].seconds for done in reached.values() if gap in done), default=math.inf)
 
 
 def limit(us: Finish | None, times: float = PATIENCE[-1]) -> float:
@@ -86,19 +86,19 @@ def limit(us: Finish | None, times: float = PATIENCE[-1]) -> float:
 
 def rows(race: Race) -> Iterator[tuple[object, ...]]:
     F, constant = minimum(race), race.of_constant
-    targets = {aim: F + aim * (constant - F) for aim in GAPS}
+    targets = {gap: F + gap * (constant - F) for gap in GAPS}
     settle()
     fits = Fits("fastgd", lambda k: ours(race, k), lambda result: objective(race, result))
-    us = {aim: finish(fits, target, LONGEST) for aim, target in targets.items()}
+    us = {gap: finish(fits, target, LONGEST) for gap, target in targets.items()}
     known = fastest_of(list(fits_of(solvers_of_scikit_learn(race), race)), targets, us)
     others = fastest_of(list(fits_of(other_peers(race), race)), targets, us)
     default = fastgd.fit(race.X, race.y, loss=race.loss, alpha=race.alpha)
-    gap = f"{(objective(race, default) - F) / (constant - F):.0e}"
-    for aim in GAPS:
-        contenders = {"us": us[aim], "known": known.get(aim), "other": others.get(aim)}
+    default_gap = f"{(objective(race, default) - F) / (constant - F):.0e}"
+    for gap in GAPS:
+        contenders = {"us": us[gap], "known": known.get(gap), "other": others.get(gap)}
         timings = turns({who: done for who, done in contenders.items() if done})
         beside = [cell for who in ("known", "other") for cell in against(contenders, timings, who)]
-        yield race.name, f"{aim:g}", *cells(race, us[aim], timings), *beside, gap, passes(default)
+        yield race.name, f"{gap:g}", *cells(race, us[gap], timings), *beside, default_gap, passes(default)
 
 
 def turns(contenders: dict[str, Finish]) -> dict[str, Timing]:

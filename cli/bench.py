@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 from fastgd_bench import QUESTIONS, USUAL
 
@@ -10,6 +12,7 @@ from fastgd.errors import OptionError
 from .console import remark
 from .options import json_option, quiet_option
 from .sections import SectionedCommand
+from .values import PICTURE
 
 
 @click.command(
@@ -19,10 +22,10 @@ from .sections import SectionedCommand
 )
 @click.argument("questions", nargs=-1, type=click.Choice([*QUESTIONS, "all"]), metavar="[QUESTION]...")
 @click.option("--quick", is_flag=True, help="Less data, fewer cases and rounds: rough numbers in about three minutes.")
-@click.option("--plot", type=click.Path(dir_okay=False), help="Plot the results to this file: .png, .svg or .pdf.")
+@click.option("--plot", type=PICTURE, help="Plot the results to this file: .png, .svg or .pdf.")
 @json_option
 @quiet_option
-def bench(questions: tuple[str, ...], quick: bool, plot: str | None, as_json: bool, quiet: bool) -> None:
+def bench(questions: tuple[str, ...], quick: bool, plot: Path | None, as_json: bool, quiet: bool) -> None:
     """Compare the speed of fastgd on this machine with the speed of its memory and with other packages.
 
     Times are medians of several rounds, in which the candidates take turns; run nothing else meanwhile. Without a
@@ -38,7 +41,7 @@ def bench(questions: tuple[str, ...], quick: bool, plot: str | None, as_json: bo
 
     chosen = tuple(QUESTIONS) if "all" in questions else tuple(dict.fromkeys(questions)) or USUAL
     if plot:
-        check_plot(plot, chosen)
+        check_plot(chosen)
     aloud = not as_json
     if aloud:
         click.echo(in_words(describe()))
@@ -58,10 +61,7 @@ def bench(questions: tuple[str, ...], quick: bool, plot: str | None, as_json: bo
         draw(answers, plot, describe())
 
 
-def check_plot(path: str, questions: tuple[str, ...]) -> None:
-    """Check the path before minutes of measuring."""
-    from fastgd.show.plots import check_picture
-
+def check_plot(questions: tuple[str, ...]) -> None:
+    """Check before minutes of measuring that there will be something to plot."""
     if missing := [name for name in USUAL if name not in questions]:
         raise OptionError(f"--plot needs the questions that have goals; missing: {', '.join(missing)}")
-    check_picture(path)

@@ -14,7 +14,6 @@ from .console import aligned, print_table, progress, remark
 from .options import (
     DATA_HELP,
     SETTINGS_HELP,
-    Names,
     epochs_option,
     fit_options,
     json_option,
@@ -29,6 +28,7 @@ from .options import (
 )
 from .pictures import OF_THE_OBJECTIVE, Pictures, plot_options
 from .sections import SectionedCommand
+from .values import NAMES
 
 if TYPE_CHECKING:
     from fastgd import Comparison, Table
@@ -42,16 +42,14 @@ if TYPE_CHECKING:
 @table_options
 @click.option(
     "--methods",
-    type=Names(),
+    type=NAMES,
     default=",".join(COMPARED),
-    show_default=True,
     help=f"Methods, with commas between them: {', '.join(METHODS)}. minibatch:256 has batches of 256 rows.",
 )
 @click.option(
     "--rules",
-    type=Names(),
+    type=NAMES,
     default="sgd",
-    show_default=True,
     help="Update rules for gd, sgd and minibatch, with commas between them: "
     f"{', '.join(RULES)}. {SETTINGS_HELP} momentum:beta=0.8.",
 )
@@ -60,7 +58,7 @@ if TYPE_CHECKING:
     type=float,
     help="Objective to count epochs and seconds to.  [default: 99 % of the way to the lowest one found]",
 )
-@click.option("--repeats", type=int, default=3, show_default=True, help="Number of timed fits per method.")
+@click.option("--repeats", type=int, default=3, help="Number of timed fits per method.")
 @penalty_options
 @rate_options
 @scale_option
@@ -71,7 +69,7 @@ if TYPE_CHECKING:
 @json_option
 @quiet_option
 def compare(
-    data: str, target: str | None, drop: list[str], sample_weight: str | None, offset: str | None,
+    data: str, target: str | None, drop: list[str] | None, sample_weight: str | None, offset: str | None,
     methods: list[str], rules: list[str], goal: float | None, repeats: int, as_json: bool, quiet: bool,
     **options: Any,
 ) -> None:  # fmt: skip
@@ -159,11 +157,11 @@ def print_comparison(table: Table, found: Comparison, pictures: Pictures) -> Non
     print_table(rows)
     click.echo()
     click.echo("\n".join(aligned([columns(found), *(cells(entry, found) for entry in found.entries)])))
-    told = [(entry.label, str(entry.error)) for entry in found.entries if entry.error]
-    told += [(name, str(path)) for name, path in pictures.files.items()]
-    if told:
+    notes = [(entry.label, str(entry.error)) for entry in found.entries if entry.error]
+    notes += [(name, str(path)) for name, path in pictures.files.items()]
+    if notes:
         click.echo()
-        print_table(told)
+        print_table(notes)
 
 
 def print_json(table: Table, found: Comparison, seconds_read: float, pictures: Pictures) -> None:

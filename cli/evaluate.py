@@ -21,13 +21,7 @@ from .options import json_option, saved_loss_option
 @saved_loss_option
 @json_option
 def evaluate(
-    model: Path,
-    data: str,
-    target: str | None,
-    sample_weight: str | None,
-    offset: str | None,
-    loss: Any,
-    as_json: bool,
+    model: Path, data: str, target: str | None, sample_weight: str | None, offset: str | None, loss: Any, as_json: bool
 ) -> None:
     """Compare the predictions of MODEL, a file written by `fastgd run --save`, with the targets in DATA.
 

@@ -11,7 +11,6 @@ from .chart import BLOCKS, bar, can_print
 from .console import progress, remark
 from .options import (
     DATA_HELP,
-    Numbers,
     fit_options,
     json_option,
     penalty_options,
@@ -22,8 +21,8 @@ from .options import (
     step_options,
     table_options,
 )
-from .pictures import picture_type
 from .sections import SectionedCommand
+from .values import NUMBER_LIST, PICTURE
 
 if TYPE_CHECKING:
     from fastgd import RateRange, Table
@@ -38,14 +37,12 @@ SUGGESTED, DIVERGES = "<- suggested", "<- diverges"
 )
 @click.argument("data", default="linear")
 @table_options
-@click.option(
-    "--method", type=click.Choice(METHODS), default="minibatch", show_default=True, help="Method to train with."
-)
+@click.option("--method", type=click.Choice(METHODS), default="minibatch", help="Method to train with.")
 @penalty_options
 @rule_option
 @click.option(
     "--rates",
-    type=Numbers(as_list=True),
+    type=NUMBER_LIST,
     help="Learning rates to try, with commas between them.  [default: 24, from 1e-4 to 100 times the automatic one]",
 )
 @step_options
@@ -53,11 +50,11 @@ SUGGESTED, DIVERGES = "<- suggested", "<- diverges"
     "--epochs", type=int, help="Passes over the data for each rate.  [default: 1, or more for at least 50 steps]"
 )
 @start_options
-@click.option("--plot", type=picture_type, help="Plot the losses to this file as well: .png, .svg or .pdf.")
+@click.option("--plot", type=PICTURE, help="Plot the losses to this file as well: .png, .svg or .pdf.")
 @json_option
 @quiet_option
 def lr_find(
-    data: str, target: str | None, drop: list[str], sample_weight: str | None, offset: str | None,
+    data: str, target: str | None, drop: list[str] | None, sample_weight: str | None, offset: str | None,
     plot: Path | None, as_json: bool, quiet: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Train a model on DATA at each of many learning rates, all in one pass, and suggest a rate.
@@ -71,10 +68,6 @@ def lr_find(
     fastgd lr-find higgs.tsv --target 0 --loss logistic --method sgd
     fastgd lr-find houses.csv --rates 0.001,0.01,0.1
     """  # noqa: D301  # click does not rewrap lines after the character \b
-    if plot is not None:
-        from fastgd.show.plots import check_picture
-
-        check_picture(plot)
     import fastgd
 
     with progress(f"reading {data}", quiet):

@@ -25,7 +25,7 @@ from .search import search
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True})
 @click.version_option(__version__, message="fastgd %(version)s")
 def cli() -> None:
     """Gradient descent for linear and generalized linear models.
@@ -61,8 +61,8 @@ def main() -> None:
     except Exception as error:  # a bug in fastgd: a traceback only on request
         if os.environ.get("FASTGD_TRACEBACK"):
             raise
-        told = f"{type(error).__name__}: {error}".splitlines()[0]
-        code = _fail(f"internal error ({told}); set FASTGD_TRACEBACK=1 to see the traceback", FAILED)
+        message = f"{type(error).__name__}: {error}".splitlines()[0]
+        code = _fail(f"internal error ({message}); set FASTGD_TRACEBACK=1 to see the traceback", FAILED)
     sys.exit(code)
 
 

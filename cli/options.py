@@ -19,6 +19,8 @@ from fastgd.rules import RULES
 from fastgd.schedules import SCHEDULES
 from fastgd.solvers.options import SHUFFLES
 
+from .values import AUTO_OR_FLOAT, AUTO_OR_INT, CLASS_WEIGHTS, LOSS, NAMES, NUMBER_LIST, NUMBERS
+
 if TYPE_CHECKING:
     from fastgd import Table
 
@@ -30,87 +32,6 @@ DATA_HELP = (
     f"DATA is a file ({', '.join(TABLE_SUFFIXES)}; text also with .gz) or one of the built-in data sets: "
     f"{', '.join(BUILTINS)}."
 )
-
-
-class AutoOr(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
-    """``auto`` or a number."""
-
-    def __init__(self, number: type) -> None:
-        self.number = number
-        self.name = "auto|int" if number is int else "auto|float"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if value == "auto" or isinstance(value, self.number):
-            return value
-        try:
-            return self.number(value)
-        except ValueError:
-            kind = "a whole number" if self.number is int else "a number"
-            self.fail(f"{value!r} is neither 'auto' nor {kind}", param, ctx)
-
-
-class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
-    """One number or several with commas between them; with ``as_list`` always a list."""
-
-    name = "numbers"
-
-    def __init__(self, as_list: bool = False) -> None:
-        self.as_list = as_list
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if not isinstance(value, str):
-            return value
-        try:
-            numbers = [float(part) for part in value.split(",")]
-        except ValueError:
-            self.fail(f"{value!r} is not a number, nor several with commas between them", param, ctx)
-        return numbers[0] if len(numbers) == 1 and not self.as_list else numbers
-
-
-class ClassWeights(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
-    """``balanced``, or LABEL=WEIGHT with commas between several."""
-
-    name = "class weights"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if value == "balanced" or not isinstance(value, str):
-            return value
-        pairs = [part.rpartition("=") for part in value.split(",")]
-        try:
-            weights = {label.strip(): float(weight) for label, _, weight in pairs}
-        except ValueError:
-            weights = {}
-        if len(weights) < len(pairs) or "" in weights:
-            self.fail(f"{value!r} is neither 'balanced' nor LABEL=WEIGHT, with commas between several", param, ctx)
-        return weights
-
-
-class Names(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
-    """Names with commas between them."""
-
-    name = "names"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-class Loss(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
-    """The name of a loss, with settings or without, or the user's own as FILE.py:CLASS."""
-
-    name = "loss"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from .own_loss import read_loss
-
-        return read_loss(value)
-
-
-def json_option(function: F) -> F:
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")(function)
-
-
-def quiet_option(function: F) -> F:
-    return click.option("--quiet", "-q", is_flag=True, help="Print no progress and no remarks.")(function)
 
 
 def together(*options: Callable[[F], F]) -> Callable[[F], F]:
@@ -125,30 +46,31 @@ def together(*options: Callable[[F], F]) -> Callable[[F], F]:
 
 
 # The options that several commands have.
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print no progress and no remarks.")
 table_options = together(
     click.option(
         "--target",
         help="Column to predict, by its name or its index from 0; several with commas between them.  "
         "[default: y, target or label, else the last column]",
     ),
-    click.option("--drop", type=Names(), default="", help="Columns to leave out, with commas between them."),
+    click.option("--drop", type=NAMES, help="Columns to leave out, with commas between them."),
     click.option(
         "--loss",
-        type=Loss(),
+        type=LOSS,
         help=f"Loss function: {', '.join(LOSSES)}. {SETTINGS_HELP} huber:delta=2. FILE.py:CLASS is a loss of your own, "
         "with settings after another colon.  [default: squared, or the built-in data set's own]",
     ),
     click.option("--sample-weight", help="Column with the weight of each row, 0 or more."),
     click.option(
         "--class-weight",
-        type=ClassWeights(),
-        metavar="balanced|LABEL=WEIGHT,...",
+        type=CLASS_WEIGHTS,
         help="Weight of each class; balanced gives all classes the same total weight.",
     ),
     click.option("--offset", help="Column to add to the linear predictor of each row, such as the log of an exposure."),
 )
 saved_loss_option = click.option(
-    "--loss", type=Loss(), help="Loss of the model as FILE.py:CLASS, if it was trained with one of your own."
+    "--loss", type=LOSS, help="Loss of the model as FILE.py:CLASS, if it was trained with one of your own."
 )
 penalty_options = together(
     click.option(
@@ -156,28 +78,20 @@ penalty_options = together(
         help=f"Penalty on the coefficients: {', '.join(PENALTY_NAMES)}. {SETTINGS_HELP} mcp:gamma=4.  "
         "[default: l2 if --alpha is above 0, else none]",
     ),
-    click.option("--alpha", type=float, default=0.0, show_default=True, help="Strength of the penalty."),
+    click.option("--alpha", type=float, default=0.0, help="Strength of the penalty."),
     click.option("--l1-ratio", type=float, help="Share of L1 in elasticnet, from 0 to 1.  [default: 0.15]"),
     click.option(
-        "--penalty-weights",
-        type=Numbers(as_list=True),
-        help="Factor of the penalty for each column, with commas between them.  [default: 1 for all]",
+        "--penalty-weights", type=NUMBER_LIST, help="Factor of the penalty for each column, with commas between them."
     ),
 )
 rule_option = click.option(
-    "--rule",
-    default="sgd",
-    show_default=True,
-    help=f"Update rule: {', '.join(RULES)}. {SETTINGS_HELP} momentum:beta=0.8.",
+    "--rule", default="sgd", help=f"Update rule: {', '.join(RULES)}. {SETTINGS_HELP} momentum:beta=0.8."
 )
 rate_options = together(
-    click.option(
-        "--learning-rate", type=AutoOr(float), default="auto", show_default=True, help="Step size; auto chooses one."
-    ),
+    click.option("--learning-rate", type=AUTO_OR_FLOAT, default="auto", help="Step size; auto chooses one."),
     click.option(
         "--schedule",
         default="constant",
-        show_default=True,
         help=f"Schedule of the learning rate: {', '.join(SCHEDULES)}. {SETTINGS_HELP} step:every=5.",
     ),
 )
@@ -188,11 +102,10 @@ scale_option = click.option(
     "[default: if columns differ much and the learning rate is auto]",
 )
 step_options = together(
-    click.option("--batch-size", type=AutoOr(int), default="auto", show_default=True, help="Rows per minibatch step."),
-    scale_option,
+    click.option("--batch-size", type=AUTO_OR_INT, default="auto", help="Rows per minibatch step."), scale_option
 )
 epochs_option = click.option(
-    "--epochs", "max_epochs", type=int, default=100, show_default=True, help="Maximum number of passes over the data."
+    "--epochs", "max_epochs", type=int, default=100, help="Maximum number of passes over the data."
 )
 tol_option = click.option(
     "--tol",
@@ -205,27 +118,23 @@ threads_option = click.option("--threads", "n_threads", type=int, help="Maximum 
 start_options = together(
     click.option("--clip-norm", type=float, help="Maximum norm of a gradient; longer ones are shortened to it."),
     click.option(
-        "--start",
-        type=Numbers(),
-        help="Coefficients to start from: one number for all, or one per column with commas between them.  "
-        "[default: 0]",
+        "--start", type=NUMBERS, help="Coefficients to start from: one for all, or one per column.  [default: 0]"
     ),
     no_intercept_option,
     click.option(
         "--shuffle",
         type=click.Choice(SHUFFLES),
         default="blocks",
-        show_default=True,
         help="Order of the rows in an epoch: random blocks, a full random permutation, or as they are.",
     ),
     click.option("--no-shuffle", is_flag=True, help="The same as --shuffle none."),
-    click.option("--seed", type=int, default=0, show_default=True, help="Seed of all random numbers."),
+    click.option("--seed", type=int, default=0, help="Seed of all random numbers."),
     threads_option,
 )
 
 
 def read_table(
-    data: str, target: str | None, drop: list[str], sample_weight: str | None, offset: str | None
+    data: str, target: str | None, drop: list[str] | None, sample_weight: str | None, offset: str | None
 ) -> tuple[Table, float]:
     """The table, and the seconds it took to read."""
     import fastgd
@@ -234,7 +143,7 @@ def read_table(
     if is_large(data):
         loading.start()  # reading waits for the disk and for Arrow, which release the GIL
     began = time.perf_counter()
-    table = fastgd.open(data, target=target, drop=drop, weight=sample_weight, offset=offset)
+    table = fastgd.open(data, target=target, drop=drop or (), weight=sample_weight, offset=offset)
     seconds = time.perf_counter() - began
     if loading.ident is not None:
         loading.join()

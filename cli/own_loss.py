@@ -46,7 +46,7 @@ def read_loss(text: str) -> Any:
     if name not in terms:
         raise OptionError(f"{path}: {name} is not a term; put @fastgd.term above its class")
     own = Registry(LOSSES.role, LOSSES.protocol, LOSSES.required, LOSSES.supplied)
-    own.enter(name)(getattr(module, name))
+    own.register(name)(getattr(module, name))
     return own.resolve(f"{name}:{found['settings'] or ''}")
 
 
@@ -89,11 +89,11 @@ def _beside(path: str) -> Iterator[None]:
 
 def _described(path: str, error: BaseException) -> str:
     """The error and the line of the file that caused it."""
-    told = str(error) if isinstance(error, FastgdError) else f"{type(error).__name__}: {error}"
+    message = str(error) if isinstance(error, FastgdError) else f"{type(error).__name__}: {error}"
     if isinstance(error, SyntaxError):
-        lines, told = [error.lineno] if error.filename == path else [], f"{type(error).__name__}: {error.msg}"
+        lines, message = [error.lineno] if error.filename == path else [], f"{type(error).__name__}: {error.msg}"
     else:
         frames = traceback.extract_tb(error.__traceback__)
         lines = [frame.lineno for frame in frames if frame.filename == path]
-    first_line = told.strip().partition("\n")[0]
+    first_line = message.strip().partition("\n")[0]
     return f"line {lines[-1]}: {first_line}" if lines else first_line

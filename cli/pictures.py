@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import Names, together
+from .options import together
+from .values import BETA, NAMES, PICTURE, REPORT
 
 if TYPE_CHECKING:
     from fastgd import DivergedError, Interrupted, Result, Table
@@ -19,17 +20,13 @@ OF_THE_OBJECTIVE = (
     "penalty", "alpha", "l1_ratio", "class_weight", "penalty_weights", "validation", "n_threads",
 )  # fmt: skip
 
-picture_type = click.Path(path_type=Path)
 smooth_option = click.option(
     "--smooth",
-    type=float,
-    metavar="BETA",
+    type=BETA,
     help="Also draw the exponentially weighted moving average of each curve; 0.9 averages over about 10 values.",
 )
 report_option = click.option(
-    "--report",
-    type=picture_type,
-    help="Write a report with interactive charts to this file, .html; it needs no network.",
+    "--report", type=REPORT, help="Write a report with interactive charts to this file, .html; it needs no network."
 )
 against_option = click.option(
     "--against",
@@ -37,21 +34,16 @@ against_option = click.option(
     help="Horizontal axis of the loss curve; step needs --trace-steps.  [default: epoch]",
 )
 plot_options = together(
-    click.option("--plot", type=picture_type, help="Plot the loss curve to this file: .png, .svg or .pdf."),
+    click.option("--plot", type=PICTURE, help="Plot the loss curve to this file: .png, .svg or .pdf."),
     against_option,
     smooth_option,
     click.option(
         "--plot-landscape",
-        type=picture_type,
+        type=PICTURE,
         help="Plot contours of the objective and the path of the weights to this file: over both weights if there are "
         "two, else over the two main directions of the path.",
     ),
-    click.option(
-        "--plot-weights",
-        type=Names(),
-        metavar="NAMES",
-        help="Axes of the landscape, two weights or one: age,intercept.",
-    ),
+    click.option("--plot-weights", type=NAMES, help="Axes of the landscape, two weights or one: age,intercept."),
     click.option("--plot-3d", is_flag=True, help="Draw the landscape as a surface instead of contours."),
     report_option,
 )
@@ -80,7 +72,7 @@ class Pictures:
         return {name: path for name, path in named.items() if path is not None}
 
     def check(self, trace_steps: bool) -> None:
-        """Check the options before training."""
+        """Check that the options go together."""
         if self.against is not None and self.plot is None:
             raise click.UsageError("--against needs a plot: add --plot FILE.png")
         if self.smooth is not None and self.plot is None and self.report is None:
@@ -92,15 +84,6 @@ class Pictures:
             raise click.UsageError("--against step draws single updates: add --trace-steps")
         if self.plot_weights and len(set(self.plot_weights)) not in (1, 2):
             raise click.UsageError("--plot-weights takes one name or two, with a comma between them")
-        if self.smooth is not None:
-            from fastgd.show.smoothing import check_beta
-
-            check_beta(self.smooth)
-        for name, path in self.files.items():
-            from fastgd.show.plots import check_picture
-            from fastgd.show.report import check_report
-
-            (check_report if name == "report" else check_picture)(path)
 
     def check_weights(self, table: Table, with_intercept: bool) -> None:
         """Check the names of ``plot_weights``; for several outputs they are known only after training."""

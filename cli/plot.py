@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import Names
-from .pictures import against_option, picture_type, smooth_option
+from .pictures import against_option, smooth_option
+from .values import NAMES, PICTURE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,19 +26,16 @@ COLOURS = ("blue", "red", "green", "magenta", "yellow", "cyan")
 @click.command(short_help="Plot the loss curves of traces.")
 @click.argument("traces", nargs=-1, required=True, metavar="TRACE...")
 @click.option(
-    "--output",
-    "-o",
-    type=picture_type,
-    help="Plot to this file: .png, .svg or .pdf.  [default: a chart in the terminal]",
+    "--output", "-o", type=PICTURE, help="Plot to this file: .png, .svg or .pdf.  [default: a chart in the terminal]"
 )
 @against_option
 @smooth_option
 @click.option(
     "--curves",
-    type=Names(),
+    type=NAMES,
     help=f"Curves to draw: {', '.join(CURVES)}.  [default: all of a single trace, one of each of several]",
 )
-@click.option("--scale", type=click.Choice(SCALES), default="auto", show_default=True, help="Scale of the loss axis.")
+@click.option("--scale", type=click.Choice(SCALES), default="auto", help="Scale of the loss axis.")
 @click.option("--title", help="Title of the plot.  [default: the name of a single file]")
 def plot(
     traces: tuple[str, ...], output: Path | None, against: str | None, smooth: float | None, curves: list[str] | None,
@@ -54,15 +51,8 @@ def plot(
     fastgd run tutorial --method sgd --trace steps.csv --trace-steps
     fastgd plot steps.csv --smooth 0.9 -o smooth.svg
     """  # noqa: D301  # click does not rewrap lines after the character \b
-    from fastgd.show.smoothing import check_beta
     from fastgd.show.trace_curves import read_trace
 
-    if smooth is not None:
-        check_beta(smooth)
-    if output is not None:
-        from fastgd.show.plots import check_picture
-
-        check_picture(output)
     read = [read_trace(path) for path in traces]
     named = dict(zip(labels(traces), read, strict=True))
     if output is None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .options import saved_loss_option
+from .values import COLUMN_FILE
 
 if TYPE_CHECKING:
     from fastgd import Result, Table
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @click.option(
     "--output",
     "-o",
-    type=click.Path(path_type=Path),
+    type=COLUMN_FILE,
     help="File to write (.csv, .tsv, .parquet, .npy, ...).  [default: standard output]",
 )
 def predict(model: Path, data: str, offset: str | None, loss: Any, output: Path | None) -> None:
@@ -32,11 +33,6 @@ def predict(model: Path, data: str, offset: str | None, loss: Any, output: Path 
     `prediction_NAME` for each of several targets. If the loss has probabilities, it also writes `probability` of
     the larger of two labels, `probability_LABEL` for each of more labels, or `probability_NAME` for each target.
     """
-    from fastgd.data.file_formats import COLUMN_SUFFIXES
-    from fastgd.data.writers.atomic_files import check_writable
-
-    if output is not None:
-        check_writable(output, COLUMN_SUFFIXES)
     from .models import load_model, open_for
 
     result = load_model(model, loss)

@@ -165,8 +165,8 @@ def target_facts(y: np.ndarray | None) -> dict[str, Any]:
     if y.dtype.kind != "f" or len(values) <= 2:
         shown = zip(values.tolist()[:CLASSES_COUNTED], counts.tolist(), strict=False)
         more = len(values) - CLASSES_COUNTED
-        told = [f"{label(value)}: {count:,}" for value, count in shown]
-        return {"target values": [*told, *([f"and {more:,} more"] if more > 0 else [])]}
+        lines = [f"{label(value)}: {count:,}" for value, count in shown]
+        return {"target values": [*lines, *([f"and {more:,} more"] if more > 0 else [])]}
     return {
         "target mean": float(y.mean()),
         "target standard deviation": float(y.std()),

@@ -32,7 +32,8 @@ from .options import (
 )
 from .pictures import Pictures, plot_options
 from .sections import SectionedCommand
-from .validation import FractionOrData, open_validation
+from .validation import open_validation
+from .values import COLUMN_FILE, FRACTION_OR_FILE, OUTPUT_FILE
 
 if TYPE_CHECKING:
     from fastgd import Result
@@ -46,9 +47,7 @@ ON_DIVERGENCE_HELP = "; ".join(f"{name}: {what}" for name, what in ON_DIVERGENCE
 )
 @click.argument("data", default="linear")
 @table_options
-@click.option(
-    "--method", type=click.Choice(list(METHODS)), default="auto", show_default=True, help="See Methods below."
-)
+@click.option("--method", type=click.Choice(list(METHODS)), default="auto", help="See Methods below.")
 @penalty_options
 @rule_option
 @rate_options
@@ -56,15 +55,11 @@ ON_DIVERGENCE_HELP = "; ".join(f"{name}: {what}" for name, what in ON_DIVERGENCE
 @epochs_option
 @click.option("--max-seconds", type=float, help="Maximum seconds of training, without compilation.")
 @tol_option
-@click.option(
-    "--gap-tol", type=float, help="Stop when the objective is proved to be within this distance of its minimum."
-)
-@click.option(
-    "--patience", type=int, default=5, show_default=True, help="Epochs without an improvement by --tol before stopping."
-)
+@click.option("--gap-tol", type=float, help="Stop when the objective is proved to be this close to its minimum.")
+@click.option("--patience", type=int, default=5, help="Epochs without an improvement by --tol before stopping.")
 @click.option(
     "--validation",
-    type=FractionOrData(),
+    type=FRACTION_OR_FILE,
     help="Fraction of the rows to hold out, or another file: training stops when the loss on these rows stops falling, "
     "and the model is the one with the lowest such loss.",
 )
@@ -72,27 +67,23 @@ ON_DIVERGENCE_HELP = "; ".join(f"{name}: {what}" for name, what in ON_DIVERGENCE
     "--average",
     type=int,
     default=0,
-    show_default=True,
     help="For sgd and minibatch: average the weights over all steps from this one on; 0 averages none.",
 )
 @click.option(
-    "--shards",
-    type=int,
-    help="For sgd: parts of the rows to process in parallel; their weights are averaged.",
+    "--shards", type=int, help="For sgd: parts of the rows to process in parallel; their weights are averaged."
 )
 @click.option(
     "--on-divergence",
     type=click.Choice(list(ON_DIVERGENCE)),
     default="auto",
-    show_default=True,
     help=f"What to do when the loss grows ({ON_DIVERGENCE_HELP}).",
 )
 @start_options
-@click.option("--save", type=click.Path(path_type=Path), help="Save the model to this file.")
+@click.option("--save", type=OUTPUT_FILE, help="Save the model to this file.")
 @click.option(
     "--trace",
     "trace_file",
-    type=click.Path(path_type=Path),
+    type=COLUMN_FILE,
     help="Write the trace to this file, one row per epoch (.csv, .parquet, ...).",
 )
 @click.option("--trace-steps", is_flag=True, help="Write one row per update instead.")
@@ -100,7 +91,7 @@ ON_DIVERGENCE_HELP = "; ".join(f"{name}: {what}" for name, what in ON_DIVERGENCE
 @json_option
 @quiet_option
 def run(
-    data: str, target: str | None, drop: list[str], sample_weight: str | None, offset: str | None,
+    data: str, target: str | None, drop: list[str] | None, sample_weight: str | None, offset: str | None,
     as_json: bool, quiet: bool, save: Path | None, trace_file: Path | None, trace_steps: bool,
     **options: Any,
 ) -> None:  # fmt: skip
@@ -115,7 +106,8 @@ def run(
     """  # noqa: D301  # click does not rewrap lines after the character \b
     pictures = Pictures.take(options)
     pictures.check(trace_steps)
-    check_outputs(save, trace_file, trace_steps, pictures)
+    if trace_steps and trace_file is None and pictures.plot is None:
+        raise click.UsageError("--trace-steps needs a file to write to: add --trace FILE.csv or --plot FILE.png")
     import fastgd
 
     try:
@@ -143,21 +135,6 @@ def run(
     files = {name: str(path) for name, path in (("model", save), ("trace", trace_file)) if path is not None}
     files |= {name: str(path) for name, path in pictures.files.items()}
     (print_json if as_json else print_summary)(table, result, seconds_read, files)
-
-
-def check_outputs(save: Path | None, trace_file: Path | None, trace_steps: bool, pictures: Pictures) -> None:
-    """Check before training that all output files can be written."""
-    if trace_steps and trace_file is None and pictures.plot is None:
-        raise click.UsageError("--trace-steps needs a file to write to: add --trace FILE.csv or --plot FILE.png")
-    if save is None and trace_file is None:
-        return
-    from fastgd.data.file_formats import COLUMN_SUFFIXES
-    from fastgd.data.writers.atomic_files import check_writable
-
-    if save is not None:
-        check_writable(save)
-    if trace_file is not None:
-        check_writable(trace_file, COLUMN_SUFFIXES)
 
 
 def write_outputs(result: Result, save: Path | None, trace_file: Path | None) -> None:
@@ -191,11 +168,7 @@ def trace_columns(result: Result) -> dict[str, Any]:
 
 
 def keep_partial_outputs(
-    result: Result,
-    save: Path | None,
-    trace_file: Path | None,
-    draw: Callable[[], None],
-    pictures: dict[str, Path],
+    result: Result, save: Path | None, trace_file: Path | None, draw: Callable[[], None], pictures: dict[str, Path]
 ) -> None:
     """After Ctrl-C or a divergence: write the outputs that there are, and name them."""
     write_outputs(result, save, trace_file)

@@ -13,7 +13,6 @@ from .chart import can_print
 from .console import aligned, progress, remark
 from .options import (
     DATA_HELP,
-    Names,
     json_option,
     no_intercept_option,
     penalty_options,
@@ -22,8 +21,8 @@ from .options import (
     table_options,
     threads_option,
 )
-from .pictures import picture_type
 from .sections import SectionedCommand
+from .values import NAMES, PICTURE, SPANS
 
 if TYPE_CHECKING:
     from fastgd import SearchResult, Table
@@ -34,59 +33,32 @@ MOST_LINES = 32  # of the map
 MOST_LOSSES_IN_JSON = 4096
 
 
-class Spans(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
-    """LOW:HIGH, or several with commas between them."""
-
-    name = "LO:HI"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if not isinstance(value, str):
-            return value
-        try:
-            pairs = [[float(number) for number in part.split(":")] for part in value.split(",")]
-        except ValueError:
-            pairs = [[]]
-        if any(len(pair) != 2 for pair in pairs):
-            self.fail(f"{value!r} is not LO:HI, two numbers, nor several with commas between them", param, ctx)
-        return pairs
-
-
 @click.command(cls=SectionedCommand, short_help="Search a few weights by divide and conquer.", epilog=DATA_HELP)
 @click.argument("data", default="valleys")
 @table_options
 @penalty_options
 @click.option(
     "--span",
-    type=Spans(),
+    type=SPANS,
     help="Range to search: LO:HI for all weights, or one per weight with commas between them, the intercept last.  "
     "[default: -4:4]",
 )
-@click.option(
-    "--cells", type=int, default=4, show_default=True, help="Number of parts to divide each weight's span into."
-)
-@click.option(
-    "--rounds",
-    type=int,
-    default=3,
-    show_default=True,
-    help="Number of rounds; each divides the best cells of the one before.",
-)
-@click.option(
-    "--keep", type=int, default=1, show_default=True, help="Number of best cells to divide in the next round."
-)
+@click.option("--cells", type=int, default=4, help="Number of parts to divide each weight's span into.")
+@click.option("--rounds", type=int, default=3, help="Number of rounds; each divides the best cells.")
+@click.option("--keep", type=int, default=1, help="Number of best cells to divide in the next round.")
 @no_intercept_option
 @threads_option
-@click.option("--plot", type=picture_type, help="Plot the cells of all rounds to this file: .png, .svg or .pdf.")
+@click.option("--plot", type=PICTURE, help="Plot the cells of all rounds to this file: .png, .svg or .pdf.")
 @click.option(
     "--plot-weights",
-    type=Names(),
+    type=NAMES,
     metavar="NAMES",
     help="Axes of the plot, two weights or one: age,intercept.  [default: the two weights with the widest span]",
 )
 @json_option
 @quiet_option
 def search(
-    data: str, target: str | None, drop: list[str], sample_weight: str | None, offset: str | None,
+    data: str, target: str | None, drop: list[str] | None, sample_weight: str | None, offset: str | None,
     plot: Path | None, plot_weights: list[str] | None, as_json: bool, quiet: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Search the weights of a model of DATA by divide and conquer.
@@ -103,10 +75,6 @@ def search(
     """  # noqa: D301  # click does not rewrap lines after the character \b
     if plot_weights and plot is None:
         raise click.UsageError("--plot-weights needs a plot: add --plot FILE.png")
-    if plot is not None:
-        from fastgd.show.plots import check_picture
-
-        check_picture(plot)
     import fastgd
 
     with progress(f"reading {data}", quiet):

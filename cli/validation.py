@@ -5,22 +5,8 @@ from __future__ import annotations
 from math import isnan, nan
 from typing import TYPE_CHECKING, Any
 
-import click
-
 if TYPE_CHECKING:
     from fastgd import Result, Table
-
-
-class FractionOrData(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
-    """A number, or the name of a file."""
-
-    name = "fraction|data"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ARG002
-        try:
-            return float(value)
-        except ValueError:
-            return value
 
 
 def open_validation(given: float | str | None, table: Table, sample_weight: str | None, offset: str | None) -> Any:

@@ -18,7 +18,7 @@ from fastgd.schedules import SCHEDULES, bind_schedule
 
 FILE = Path(__file__).with_name("vocabulary.md")
 
-# The others, whose steps come from more than one gradient, are held to plain Python in tests of their own.
+# Methods whose steps use a single gradient; tests of their own compare the others with plain Python.
 STEPPING = ("gd", "sgd", "minibatch")
 WAYS = list(product(STEPPING, ["dense", "CSR"], ["float32", "float64"]))
 # What the last table marks, and what tests/test_vocabulary_table.py fits: (loss, method, layout, dtype).
@@ -32,28 +32,28 @@ L1_RATIO = 0.15  # where none is given
 PAGE = """\
 # Vocabulary
 
-Every name here goes into `fastgd.fit` and `fastgd run`, with settings after a colon where it has some, as in
+Use every name here in `fastgd.fit` and `fastgd run`, with settings after a colon where it has some, as in
 `loss="huber:delta=2"` and `--schedule step:every=30,factor=0.1`. The formulas are the first sentences of the classes'
 docstrings, which say more: `help(fastgd.losses.Huber)`. This page is written by `python docs/make_vocabulary.py`.
 
 ## Losses
 
-`y` is the target, `z` = x . w + b the linear predictor. Of two labels the larger one is +1, the other -1; more than two
-are told apart each from the rest, or all at once. The curvature is the largest second derivative in `z`, from which
-automatic learning rates follow; where there is none they are found by trial. Targets and curvatures are those of the
-default settings.
+`y` is the target, `z` = x . w + b the linear predictor. Of two labels the larger one is +1, the other -1; for more than
+two labels there is one model of each class against the rest, or one model of all classes at once. The curvature is the
+largest second derivative in `z`, from which automatic learning rates follow; for losses without one they are found by
+trial. Targets and curvatures are for the default settings.
 
 {losses}
 
 ## Penalties
 
-`w` are the coefficients; the intercept is never penalised. These names stand for `l1 |w|_1 + l2/2 |w|_2^2` with the
-strengths that `alpha` and `l1_ratio` make of it, here for `alpha=1` and `l1_ratio={l1_ratio}`, its default:
+`w` are the coefficients; the intercept is never penalised. These names mean `l1 |w|_1 + l2/2 |w|_2^2`, with the
+strengths that follow from `alpha` and `l1_ratio`, here for `alpha=1` and `l1_ratio={l1_ratio}`, the default:
 
 {named}
 
-These are classes, by name with their settings or as terms such as `fastgd.penalties.MCP(alpha=0.1)`. Where one is not
-separable, it is of groups of weights, and does not go with adaptive rules.
+These are classes; give a name with settings, or a term such as `fastgd.penalties.MCP(alpha=0.1)`. A penalty that is not
+separable is a penalty of groups of coefficients, and cannot be combined with adaptive rules.
 
 {penalties}
 
@@ -72,22 +72,22 @@ separable, it is of groups of weights, and does not go with adaptive rules.
 
 ## Losses, methods, layouts and precisions
 
-A test fits every marked cell and compares each update with plain Python. svrg and saga take every loss as well; newton
-and lbfgs those without kinks, which are all but absolute, quantile, epsilon_insensitive, hinge and perceptron.
+A test fits every marked cell and compares each update with plain Python. svrg and saga accept every loss too; newton
+and lbfgs accept losses without kinks: all but absolute, quantile, epsilon_insensitive, hinge and perceptron.
 
 {cells}
 """
 
 
 def table(rows: Iterable[Mapping[str, str]]) -> str:
-    """Rows under the names of their cells."""
+    """A Markdown table of rows with the same keys."""
     rows = list(rows)
     lines = [rows[0].keys(), ["---"] * len(rows[0]), *(map(escaped, row.values()) for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def escaped(text: str) -> str:
-    """Text in which Markdown sees neither a table nor emphasis nor a tag; what stands in backquotes stays."""
+    """Text without Markdown markup; text in backquotes does not change."""
     parts = re.split(r"(`[^`]*`)", text)
     return "".join(part if part[:1] == "`" else MARKUP.sub(r"\\\g<0>", part) for part in parts)
 
@@ -97,7 +97,7 @@ def docstring(cls: type) -> str:
 
 
 def formula(cls: type) -> str:
-    """The first sentence, which may be two lines long."""
+    """The first sentence of the docstring."""
     return SENTENCE_END.split(docstring(cls), maxsplit=1)[0]
 
 
@@ -107,7 +107,7 @@ def source(cls: type) -> str:
 
 
 def settings(cls: type, from_the_fit: Iterable[str] = ()) -> str:
-    """Names and defaults, where there are any."""
+    """Names and defaults of the settings."""
 
     def described(field: Any) -> str:
         if field.default is MISSING:

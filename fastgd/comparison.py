@@ -285,6 +285,5 @@ def _objective(X: Any, y: Any, options: dict[str, Any]) -> Objective:
     given = {name: options.get(name) for name in ("sample_weight", "class_weight", "offset", "penalty_weights")}
     rows = RowOptions(**given, validation=options.get("validation"), seed=int(options.get("seed", 0)))
     penalty = resolve_penalty(options.get("penalty"), options.get("alpha", 0.0), options.get("l1_ratio"))
-
     loss = LOSSES.resolve(options.get("loss", "squared"))
     return pose(X, y, loss, penalty, options.get("fit_intercept", True), rows).objective

@@ -1,4 +1,4 @@
-"""The errors fastgd raises, each a sentence for the person who has to fix the problem."""
+"""The errors that fastgd raises. Each message is one sentence that names the problem and says what to do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class FastgdError(Exception):
-    """Base of every error that fastgd raises on purpose."""
+    """Base class of all errors of fastgd."""
 
 
 class DataError(FastgdError, ValueError):
@@ -14,7 +14,7 @@ class DataError(FastgdError, ValueError):
 
 
 class OptionError(FastgdError, ValueError):
-    """An option has a value that makes no sense, alone or beside another."""
+    """An option has a wrong value, or contradicts another option."""
 
 
 class DivergedError(FastgdError, ArithmeticError):
@@ -22,15 +22,15 @@ class DivergedError(FastgdError, ArithmeticError):
 
     Attributes
     ----------
-    result : a `Result` with what there was until then.
-    epoch : the epoch in which it happened, from 1.
-    stable_rate : the largest learning rate that is sure to be stable, as measured from the data; None where there is no
-        such limit (for a loss without a largest curvature, or an adaptive rule).
-    suggested_rate : a learning rate that was tried on these data and lowered the objective; None if none was found.
-    columns : the columns that are far larger than the others, three at most, each with its name, mean, spread and what
-        is typical of the others (see `fastgd.training.divergence.ColumnScale`).
-    under_way : structured array with epoch, passes, seconds and running_loss: of the epoch in which it diverged, which
-        the trace of ``result`` does not have, a row for each block of rows that was done; the last one showed it.
+    result : the `Result` up to the divergence.
+    epoch : the epoch of the divergence, from 1.
+    stable_rate : the largest learning rate known to be stable, computed from the data; None if there is no such limit
+        (for a loss of unbounded curvature, or an adaptive rule).
+    suggested_rate : a learning rate that lowered the objective in a trial on these data; None if none was found.
+    columns : at most three columns that are far larger than the others, each with its name, mean, spread and the
+        typical size of the others (see `fastgd.training.divergence.ColumnScale`).
+    under_way : structured array with epoch, passes, seconds and running_loss of the epoch of the divergence, which is
+        not in the trace of ``result``: a row for each block of rows, of which the last one showed the divergence.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class DivergedError(FastgdError, ArithmeticError):
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during training; ``result``, a `Result`, holds the weights reached so far."""
+    """Ctrl-C during training; ``result`` is the `Result` so far."""
 
     def __init__(self, result: Any) -> None:
         super().__init__("interrupted")

@@ -20,6 +20,7 @@ from .solvers.options import check_whole
 from .terms.losses import LOSSES
 from .terms.penalties import describe_penalty, resolve_penalty
 from .training.progress import current_reporter
+from .wording import option
 
 SPAN = (-4.0, 4.0)
 # Maximum number of evaluations of all rounds, for example one round of 4 parameters with 22 cells each.
@@ -155,12 +156,12 @@ def search(
     with clock.listening(), threads(n_threads), compile_error():
         done = _all_rounds(objective, box, cells, rounds, keep)
     elapsed = time.perf_counter() - began
-    best = min(done, key=lambda one: one.objectives[one.kept[0]])  # the first one in a tie
-    weights = best.centres[best.kept[0]]
+    best = min(done, key=lambda round_: round_.objectives[round_.kept[0]])  # the first one in a tie
+    params = best.centres[best.kept[0]]
     d = objective.n_features
     return SearchResult(
-        coef=weights[:d].copy(),
-        intercept=float(weights[d]) if objective.fit_intercept else 0.0,
+        coef=params[:d].copy(),
+        intercept=float(params[d]) if objective.fit_intercept else 0.0,
         objective=float(best.objectives[best.kept[0]]),
         evaluations=evaluations,
         evaluations_saved=cells ** (rounds * objective.n_parameters) - evaluations,
@@ -178,11 +179,11 @@ def search(
             "fit_intercept": objective.fit_intercept,
         },
         seconds={"compile": clock.seconds, "fit": elapsed - clock.seconds},
-        remarks=_remarks(objective, weights, done[-1].size, box),
+        remarks=_remarks(objective, params, done[-1].size, box),
     )
 
 
-def count_evaluations(n_weights: int, cells: int, rounds: int, keep: int) -> int:
+def count_evaluations(n_parameters: int, cells: int, rounds: int, keep: int) -> int:
     """The number of evaluations of F.
 
     Raises
@@ -190,13 +191,13 @@ def count_evaluations(n_weights: int, cells: int, rounds: int, keep: int) -> int
     OptionError
         When there are too many, ``keep`` exceeds the number of cells, or cells become too small for float64.
     """
-    per_round: int = cells**n_weights
+    per_round: int = cells**n_parameters
     total = per_round * (1 + (rounds - 1) * keep)
     if keep > per_round:
-        raise OptionError(f"keep={keep} is more than the {per_round} cells of the first round")
+        raise OptionError(f"{option('keep', keep)} is more than the {per_round} cells of the first round")
     if total > MAX_EVALUATIONS:
         raise OptionError(
-            f"{n_weights} weights with {cells} cells each need {total:,} evaluations, and search does at most "
+            f"{n_parameters} parameters with {cells} cells each need {total:,} evaluations, and search does at most "
             f"{MAX_EVALUATIONS:,}: use fewer columns, no intercept or fewer cells, or use fit"
         )
     if cells**rounds > MAX_RESOLUTION:
@@ -206,15 +207,16 @@ def count_evaluations(n_weights: int, cells: int, rounds: int, keep: int) -> int
 
 def _as_box(span: Any, objective: Objective) -> np.ndarray:
     """Lower and upper bound of each parameter, shape (n_parameters, 2)."""
-    n_weights = objective.n_parameters
+    n_parameters = objective.n_parameters
     try:
         box = np.array(span, dtype=np.float64)
     except (TypeError, ValueError):
         box = np.zeros(0)
-    if box.shape not in ((2,), (1, 2), (n_weights, 2)):
-        each = f"{n_weights} pairs, the intercept last" if objective.fit_intercept else f"{n_weights} pairs"
-        raise OptionError(f"span must be a pair of numbers, low and high, or a pair per weight ({each}), not {span!r}")
-    box = np.broadcast_to(box, (n_weights, 2)).copy()
+    if box.shape not in ((2,), (1, 2), (n_parameters, 2)):
+        each = f"{n_parameters} pairs, the intercept last" if objective.fit_intercept else f"{n_parameters} pairs"
+        pairs = f"a pair of numbers (low, high), or a pair per parameter ({each})"
+        raise OptionError(f"{option('span')} must be {pairs}, not {span!r}")
+    box = np.broadcast_to(box, (n_parameters, 2)).copy()
     for low, high in box:
         if not (math.isfinite(high - low) and low < high):
             raise OptionError(f"a span must go from a finite number to a larger one, not from {low:g} to {high:g}")
@@ -249,14 +251,14 @@ def _objectives(objective: Objective, centres: np.ndarray, number: int, rounds: 
     return np.where(np.isfinite(values), values, np.inf)
 
 
-def _remarks(objective: Objective, weights: np.ndarray, size: np.ndarray, box: np.ndarray) -> tuple[str, ...]:
+def _remarks(objective: Objective, params: np.ndarray, size: np.ndarray, box: np.ndarray) -> tuple[str, ...]:
     """A remark if the best cell is at the edge of a span, since F may be lower beyond it."""
     names = [
         *(objective.rows.feature_names or (f"coefficient {j}" for j in range(objective.n_features))),
         "the intercept",
     ]
-    edge = (weights - box[:, 0] < size) | (box[:, 1] - weights < size)
+    edge = (params - box[:, 0] < size) | (box[:, 1] - params < size)
     at_edge = ", ".join(names[j] for j in np.flatnonzero(edge))
-    return (f"the best cell is at the edge of the span of {at_edge}: a wider span may have a better one",) * bool(
-        at_edge
-    )
+    if not at_edge:
+        return ()
+    return (f"the best cell is at the edge of the span of {at_edge}: a wider span may have a better one",)

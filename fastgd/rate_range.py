@@ -27,6 +27,7 @@ from .terms.update_rules import RULES
 from .training.divergence_guard import divergence_limit
 from .training.progress import Reporter, current_reporter, reporting_to
 from .training.run import Run
+from .wording import option
 
 # The default rates go from SMALLEST to LARGEST times the automatic one, which covers slow progress and divergence.
 SMALLEST, LARGEST, N_RATES = 1e-4, 1e2, 24
@@ -39,11 +40,6 @@ TOLERANCE = 0.05
 # problems with many losses, rules and kinds of columns: with the same number of passes every suggestion reached 90 % of
 # the best gain, and with 40 times as many 2 diverged. With a margin of 2, 8 gained less, and 2 diverged too.
 MARGIN = 1.7
-
-UNSCALED_COLUMNS = (
-    "columns differ in scale or are far from zero, so no single rate suits all of them: use scale=True (--scale) here "
-    "and for training, or learning_rate='auto' (--learning-rate auto), which scales columns by itself"
-)
 
 
 @dataclass(frozen=True)
@@ -164,17 +160,18 @@ def _checked(rates: Sequence[float]) -> np.ndarray:
     try:
         values = np.unique(np.array([float(rate) for rate in rates]))
     except (TypeError, ValueError):
-        raise OptionError(f"rates must be a list of numbers, not {rates!r}") from None
+        raise OptionError(f"{option('rates')} must be a list of numbers, not {rates!r}") from None
     if not len(values):
-        raise OptionError("rates is empty: give at least one learning rate")
+        raise OptionError(f"{option('rates')} is empty: give at least one learning rate")
     for rate in values[~((values > 0) & (values < np.inf))]:
-        raise OptionError(f"rates must be finite and above 0, not {rate}")
+        raise OptionError(f"{option('rates')} must be finite and above 0, not {rate}")
     return values
 
 
 def _rate_range(
     objective: Objective, options: Options, rates: np.ndarray | None, epochs: int | None, start: Any
 ) -> RateRange:
+    """Train at each rate; ``rates`` and ``epochs`` None are replaced by their defaults."""
     remarks = []
     params = starting_point(start, objective, options.seed)
     with np.errstate(all="ignore"):  # rates that diverge are expected
@@ -188,7 +185,11 @@ def _rate_range(
                 lazy_steps=options.method in VARIANCE_REDUCED,
             )  # fmt: skip
             if describe_preconditioner(preconditioner) is not None:
-                remarks.append(UNSCALED_COLUMNS)
+                remarks.append(
+                    "columns differ in scale or are far from zero, so no single rate suits all of them: use "
+                    f"{option('scale', True)} here and for training, or leave the learning rate automatic, which "
+                    "scales columns by itself"
+                )
         if rates is None:
             rates = _rounded(automatic * np.geomspace(SMALLEST, LARGEST, N_RATES))
         if epochs is None:
@@ -196,7 +197,7 @@ def _rate_range(
         options = replace(options, max_epochs=epochs)
         constant = best_constant(objective)
         losses = _losses(objective, options, rates, params, divergence_limit(start_loss, constant))
-    suggested, diverges_at = choose(rates, losses, start_loss, constant)
+    suggested, diverges_at = suggest_rate(rates, losses, start_loss, constant)
     settings = {
         "loss": LOSSES.describe(objective.loss),
         "penalty": describe_penalty(objective.penalty),
@@ -236,8 +237,8 @@ def _losses(objective: Objective, options: Options, rates: np.ndarray, params: n
     return np.where(np.isfinite(losses) & (np.array(worst) <= limit), losses, np.inf)
 
 
-def choose(
-    rates: np.ndarray, losses: np.ndarray, start_loss: float, constant: float
+def suggest_rate(
+    rates: np.ndarray, losses: np.ndarray, start_loss: float, constant_loss: float
 ) -> tuple[float | None, float | None]:
     """The suggested rate and the divergence threshold, see `learning_rate_range`."""
     best = int(losses.argmin())
@@ -247,7 +248,7 @@ def choose(
     diverges_at = float(rates[best + too_large[0]]) if len(too_large) else None
     # The gain counts from the best constant model where it is better than the start: for a target far from zero, the
     # constant is most of the gain at any rate.
-    baseline = constant if losses[best] < constant < start_loss else start_loss
+    baseline = constant_loss if losses[best] < constant_loss < start_loss else start_loss
     good = losses <= losses[best] + TOLERANCE * (baseline - losses[best])
     first = best - int(np.argmin(np.append(good[best::-1], False))) + 1
     last = best + int(np.argmin(np.append(good[best:], False))) - 1

@@ -262,10 +262,10 @@ def _objective_on(objective: Objective, plane: _Plane) -> Callable[[np.ndarray],
         rows = MemoryRows(columns, targets._replace(offset=at_origin))
         small = Objective(rows, objective.loss, objective.penalty, fit_intercept=False)
 
-    def value_at(points: np.ndarray) -> np.ndarray:
-        params_at = (plane.origin + points @ plane.directions).reshape(-1, *shape)
+    def value_at(coordinates: np.ndarray) -> np.ndarray:
+        params_at = (plane.origin + coordinates @ plane.directions).reshape(-1, *shape)
         if small is None:
             return objectives_at(objective, params_at)
-        return mean_losses_at(small, points) + [float(objective.penalties(params).sum()) for params in params_at]
+        return mean_losses_at(small, coordinates) + [float(objective.penalties(params).sum()) for params in params_at]
 
     return value_at

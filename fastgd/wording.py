@@ -11,7 +11,7 @@ from contextvars import ContextVar
 _flags_wanted = ContextVar("flags_wanted", default=False)
 _NO_VALUE = object()
 # Flags that are not the option's name with dashes for underscores.
-SHORT_FLAGS = {"max_epochs": "--epochs", "n_threads": "--threads", "weight": "--sample-weight"}
+SHORT_FLAGS = {"max_epochs": "--epochs", "n_threads": "--threads"}
 VALUE_FLAGS = {"fit_intercept=False": "--no-intercept", "trace='step'": "--trace-steps"}
 
 
@@ -38,14 +38,12 @@ def option(name: str, value: object = _NO_VALUE) -> str:
     flag = SHORT_FLAGS.get(name, f"--{name.replace('_', '-')}")
     if value is _NO_VALUE:
         return for_reader(name, flag)
-    text = f"{value:g}" if isinstance(value, float) else repr(value)
-    argument = f"{name}={text}"
+    argument = f"{name}={value:g}" if isinstance(value, float) else f"{name}={value!r}"
     if isinstance(value, bool):
         typed = flag if value else flag.replace("--", "--no-")
-    elif isinstance(value, list):
-        typed = f"{flag} {comma_list(value)}"
     else:
-        typed = f"{flag} {value if isinstance(value, str) else text}"
+        text = f"{value:g}" if isinstance(value, float) else value
+        typed = f"{flag} {comma_list(value) if isinstance(value, list) else text}"
     return for_reader(argument, VALUE_FLAGS.get(argument, typed))
 
 

@@ -37,6 +37,13 @@ def pytest_configure(config):
     settings.load_profile("campaign" if asks_for_campaigns(config) else "short")
 
 
+def pytest_ignore_collect(collection_path, config):
+    """Under ``-m plain_python`` import only files that have such tests: imports take longer than most of them."""
+    if config.getoption("markexpr") == "plain_python" and collection_path.name.startswith("test_"):
+        return "plain_python" not in collection_path.read_text(encoding="utf-8") or None
+    return None
+
+
 @pytest.hookimpl(tryfirst=True)  # before pytest itself reads the markers
 def pytest_collection_modifyitems(config, items):
     if asks_for_campaigns(config):

@@ -109,7 +109,7 @@ def test_unsupported_method_has_the_reason():
 
 
 @pytest.mark.parametrize(
-    ("options", "error", "told"),
+    ("options", "error", "message"),
     [
         ({"methods": ["gdd"]}, OptionError, "unknown method 'gdd'"),
         ({"methods": ["gd:4"]}, OptionError, "'gd:4' is not a method"),
@@ -122,8 +122,8 @@ def test_unsupported_method_has_the_reason():
         ({"sample_weight": [1.0]}, DataError, "sample_weight"),
     ],
 )
-def test_invalid_options_are_refused(options, error, told):
-    with pytest.raises(error, match=told):
+def test_invalid_options_are_refused(options, error, message):
+    with pytest.raises(error, match=message):
         fastgd.compare(X, Y, **options)
 
 
@@ -174,7 +174,7 @@ def test_command_draws_plots(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("--methods", "nothing"), "unknown method 'nothing'"),
         (("--plot", "picture.bmp"), ".png"),
@@ -182,21 +182,22 @@ def test_command_draws_plots(tmp_path):
         (("--against", "step", "--plot", "a.png"), "--trace-steps"),
     ],
 )
-def test_command_reports_wrong_usage_in_one_sentence(words, told):
+def test_command_reports_wrong_usage_in_one_sentence(words, message):
     ran = command("compare", "diabetes", *words)
     assert ran.code == 2
-    assert told in ran.err
+    assert message in ran.err
     assert "Traceback" not in ran.err
 
 
 def test_command_writes_a_report(tmp_path):
     """A row and a curve for each method, also a diverged one, and the reasons of unsupported methods."""
     page = tmp_path / "all.html"
-    words = ("--methods", "gd,newton,svrg", "--learning-rate", 1.0, "--loss", "absolute", "--report", page)
+    words = ("--methods", "gd,sgd,lbfgs", "--learning-rate", 1.0, "--penalty", "l1", "--alpha", 0.1, "--report", page)
     ran = command("compare", "diabetes", "--repeats", 1, "--epochs", 3, "--quiet", *words)
     assert ran.code == 0, ran.err
     text = page.read_text(encoding="utf-8")
     assert text.count('<th scope="row">gd</th>') == 1
-    assert "newton: " in text
+    assert "training diverged" in text
+    assert "lbfgs: " in text
     assert "rows a second, 1 thread" in text
     assert "leaves the saddle" in text

@@ -154,6 +154,7 @@ class Cauchy:
         return z
 
 
+@pytest.mark.plain_python
 @each_method
 def test_a_loss_of_ones_own_follows_the_reference(method):
     result = fit(method=method, loss=Cauchy(0.8), alpha=0.1, shuffle=False)
@@ -189,6 +190,7 @@ class Shifted:
         return z
 
 
+@pytest.mark.plain_python
 @pytest.mark.parametrize("start", [None, 1.0])
 def test_a_loss_may_be_negative(start):
     result, plain = fit(loss=Shifted(), start=start), fit(start=start)

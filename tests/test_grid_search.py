@@ -267,7 +267,7 @@ def test_remark_if_the_best_cell_is_at_the_edge():
     assert found.remarks == (
         "the best cell is at the edge of the span of coefficient 0: a wider span may have a better one",
     )
-    assert find(np.eye(2), [0.1, 0.2]).remarks == ()
+    assert find(np.eye(2), [0.1, 0.2], fit_intercept=False).remarks == ()
 
 
 @pytest.mark.parametrize(
@@ -278,11 +278,11 @@ def test_remark_if_the_best_cell_is_at_the_edge():
         "keep": ({"keep": 0}, "keep must be a whole number, 1 or more, not 0"),
         "keep too many": ({"keep": 65}, "keep=65 is more than the 64 cells of the first round"),
         "span": ({"span": 3}, "span must be a pair of numbers"),
-        "spans": ({"span": [(0, 1), (0, 1)]}, "pair per weight .3 pairs, the intercept last."),
+        "spans": ({"span": [(0, 1), (0, 1)]}, "pair per parameter .3 pairs, the intercept last."),
         "words": ({"span": ("a", "b")}, "span must be a pair of numbers"),
         "order": ({"span": (1, 0)}, "from a finite number to a larger one, not from 1 to 0"),
         "infinite": ({"span": (0, math.inf)}, "not from 0 to inf"),
-        "too many": ({"cells": 60}, "3 weights with 60 cells each need 648,000 evaluations, and search does at"),
+        "too many": ({"cells": 60}, "3 parameters with 60 cells each need 648,000 evaluations, and search does at"),
         "too small": ({"rounds": 30}, "30 rounds of 4 cells are too fine for float64"),
         "threads": ({"n_threads": 0}, "n_threads must be a whole number, 1 or more"),
         "loss": ({"loss": "hubr"}, "did you mean 'huber'"),
@@ -294,7 +294,7 @@ def test_invalid_options_are_refused(options, message):
 
 
 def test_many_columns_are_refused_without_allocating_cells():
-    with pytest.raises(OptionError, match="101 weights with 4 cells each need 1"):
+    with pytest.raises(OptionError, match="101 parameters with 4 cells each need 1"):
         find(np.zeros((2, 100)), [1.0, 2.0])
 
 

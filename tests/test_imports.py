@@ -1,241 +1,76 @@
-"""The house: which module may import which, who may know numba, how long a file may be, what is installed."""
+"""The layers of the package: imports go one way, without circles; names are unique, files are short."""
 
 from __future__ import annotations
 
 import ast
-import importlib
-import os
-import subprocess
-import sys
-import tomllib
-from collections.abc import Iterator
-from functools import cache
-from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
+from collections import Counter
+from graphlib import TopologicalSorter
 
 import pytest
+from helpers.source_tree import SOURCES, imported_modules, imported_names, tree
 
-import fastgd
-from fastgd.compile import jit_cache
-
-HOME = Path(__file__).parents[1]
+# Each layer imports from itself and from those before it. ``public`` are the modules at the root of fastgd.
+LAYERS = ["base", "compile", "environment", "terms", "kernels", "data", "objective", "certificate", "model", "solvers"]
+LAYERS += ["training", "show", "public", "cli"]
+BASE = ("errors", "wording")
+MAY_IMPORT_NUMBA = {"compile", "kernels"}  # its import takes most of a second
+READS_VERSIONS = {"fastgd.environment", "cli.info"}
+WITHOUT_KERNELS = ("fastgd.data.readers", "fastgd.data.writers", "fastgd.data.encoding")
 MOST_LINES = 400
 
-# From the ground up. A module imports from its own layer and from those below it, at the top of the file or
-# within a function; `if TYPE_CHECKING:` does not count. A package stands for all the modules in it.
-LAYERS = [
-    ["errors"],
-    ["term", "term_numba", "jit", "jit_cache", "elementary", "prefetch"],
-    ["environment"],
-    ["smooth"],
-    ["vocabulary", "data"],
-    ["traces"],
-    ["losses", "penalties", "schedules", "rules", "rows"],
-    ["blocks", "drift"],
-    ["kernels"],
-    ["options", "orders", "progress", "matrix", "target", "validation", "evaluations", "gram", "penalty_parts"],
-    ["problem"],
-    ["objectives", "constant"],
-    ["certificate", "conjugates", "dual", "dual_seen", "quadratic"],
-    ["rate_search", "steps", "early_stopping", "watch"],
-    ["methods"],
-    ["result", "start", "scores", "metrics"],
-    ["divergence", "saddle"],
-    ["run"],
-    ["fit"],
-    ["path", "warm_up"],
-    ["rate_range", "landscape", "search", "compare"],
-    ["plots"],
-    ["report"],
-    ["cli"],
-]
-# Numba's import takes most of a second, and its other names change with its versions.
-KNOW_NUMBA = {"jit", "jit_cache", "term_numba", "elementary", "prefetch", "rows", "kernels", "environment"}
-TERMS = ("losses", "penalties", "schedules", "rules")
+
+def layer(module: str) -> str:
+    if module == "cli" or module.startswith("cli."):
+        return "cli"
+    name = module.removeprefix("fastgd.").partition(".")[0]
+    return "base" if name in BASE else name if name in LAYERS else "public"
 
 
-def layer_of(module: str) -> int:
-    """Number of the layer of ``fastgd.module`` (or of ``cli``), or a `LookupError` that says what to do."""
-    for number, layer in enumerate(LAYERS):
-        if top(module) in layer:
-            return number
-    raise LookupError(f"{module} is in no layer: enter it in LAYERS, as low as what it imports allows")
-
-
-def sources() -> dict[str, Path]:
-    """Module name, without ``fastgd.``, -> its file; ``cli`` and its modules; the package itself is ``""``."""
-    found = {}
-    for root, prefix in ((HOME / "fastgd", ()), (HOME / "cli", ("cli",))):
-        for path in sorted(root.rglob("*.py")):
-            parts = [*prefix, *path.relative_to(root).with_suffix("").parts]
-            found[".".join(parts).removesuffix("__init__").removesuffix(".")] = path
-    return found
-
-
-SOURCES = sources()
-
-
-def public_homes() -> dict[str, str]:
-    """Public name -> the module it is from, as the package's own table has it."""
-    for node in ast.parse(SOURCES[""].read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_HOMES":
-            return ast.literal_eval(node.value)
-    raise AssertionError("fastgd/__init__.py has no table _HOMES of its public names")
-
-
-PUBLIC_HOMES = public_homes()
-
-
-def running(node: ast.AST, functions: bool) -> Iterator[ast.AST]:
-    """All nodes below one but those under ``if TYPE_CHECKING:``, and if so asked, but those in functions."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
-            continue
-        if isinstance(child, ast.FunctionDef) and not functions:
-            continue
-        yield child
-        yield from running(child, functions)
-
-
-@cache
-def imported(module: str, functions: bool = True) -> set[str]:
-    """Full names of what a module imports, a name in a package or a module as ``package.module.name``."""
-    path = SOURCES[module]
-    where = ["fastgd", *filter(None, module.split("."))] if path.is_relative_to(HOME / "fastgd") else module.split(".")
-    package = where if path.name == "__init__.py" else where[:-1]
-    found = set()
-    for node in running(ast.parse(path.read_text(encoding="utf-8")), functions):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            start = package[: len(package) - node.level + 1] if node.level else []
-            origin = [*start, *filter(None, [node.module])]
-            found |= {".".join([*origin, alias.name]) for alias in node.names}
-    return found
-
-
-def top(name: str) -> str:
-    return name.partition(".")[0]
-
-
-@cache
-def edges(module: str, functions: bool = True) -> set[str]:
-    """Modules of ours that a module imports; a public name of the package counts as the module it is from."""
-    found = set()
-    for name in imported(module, functions):
-        if top(name) in ("fastgd", "cli", "fastgd_cli"):
-            target = name.replace("fastgd_cli", "cli", 1).removeprefix("fastgd.")
-            target = PUBLIC_HOMES.get(target, target)
-            while target and target not in SOURCES:
-                target = target.rpartition(".")[0]
-            found.add(target)
-    return found - {"", module}
-
-
-# --- Who imports whom -----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("module", [name for name in SOURCES if name])
+@pytest.mark.parametrize("module", [module for module in SOURCES if module != "fastgd"])
 def test_imports_go_one_way(module):
-    own = layer_of(module)
-    for target in sorted(edges(module)):
-        assert layer_of(target) <= own, f"{module} imports {target}, which is above it"
+    allowed = LAYERS[: LAYERS.index(layer(module)) + 1]
+    assert {target: layer(target) for target in imported_modules(module) if layer(target) not in allowed} == {}
 
 
-def test_no_layer_names_a_module_that_is_gone():
-    named = [module for layer in LAYERS for module in layer]
-    assert len(named) == len(set(named))
-    assert set(named) == {top(module) for module in SOURCES if module}
+def test_no_circle_of_imports():
+    """Imports within functions count as well."""
+    TopologicalSorter({module: imported_modules(module) for module in SOURCES}).prepare()
 
 
-def test_no_modules_import_each_other():
-    """Within a layer there is an order as well, but for what a function imports when it runs."""
-
-    graph = {module: edges(module, functions=False) for module in SOURCES}
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        pytest.fail(" is imported by ".join(error.args[1]))
-
-
-def test_only_a_few_modules_know_numba():
-    knowing = {top(module) for module in SOURCES if {"numba", "llvmlite"} & set(map(top, imported(module)))}
-    assert knowing - {"cli"} <= KNOW_NUMBA  # `fastgd info` tells llvmlite's view of the processor
+def test_only_compile_and_kernels_import_numba():
+    importers = {
+        module
+        for module in SOURCES
+        if {name.partition(".")[0] for name in imported_names(module)} & {"numba", "llvmlite"}
+    }
+    assert {module for module in importers - READS_VERSIONS if layer(module) not in MAY_IMPORT_NUMBA} == set()
 
 
-def test_data_knows_nothing_of_fastgd_but_the_errors():
+def test_readers_writers_and_encoding_import_no_kernels():
     for module in SOURCES:
-        if top(module) == "data":
-            outside = {target for target in edges(module) if top(target) != "data"}
-            assert outside <= {"errors"}, f"{module} imports {outside}"
+        if module == "fastgd.data" or module.startswith(WITHOUT_KERNELS):
+            assert {layer(target) for target in imported_modules(module)} <= {"base", "data"}, module
 
 
-def test_the_library_knows_nothing_of_the_commands():
+def test_kernels_name_no_loss_penalty_or_rule():
+    classes = {name for module in SOURCES if layer(module) == "terms" for name in classes_of(module)}
+    assert {"Squared", "ElasticNet", "Cosine", "Adam"} <= classes
     for module in SOURCES:
-        if top(module) != "cli":
-            unwanted = {"cli", "fastgd_cli", "click", "rich"} & set(map(top, imported(module)))
-            assert not unwanted, f"{module} imports {unwanted}"
+        if layer(module) == "kernels":
+            assert not {node.id for node in ast.walk(tree(module)) if isinstance(node, ast.Name)} & classes, module
 
 
-def test_kernels_name_no_term():
-    """They are compiled for whatever loss, penalty, schedule or rule they are given."""
-    trees = {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in SOURCES.items()}
-    vocabulary = [module for module in SOURCES if top(module) in TERMS]
-    classes = {node.name for module in vocabulary for node in trees[module].body if isinstance(node, ast.ClassDef)}
-    assert {"Squared", "Tweedie", "ElasticNet", "Cosine", "Adam"} <= classes
-    kernels = [module for module in SOURCES if top(module) == "kernels"]
-    assert len(kernels) > 3
-    for module in kernels:
-        words = {node.id for node in ast.walk(trees[module]) if isinstance(node, ast.Name)}
-        assert not (words & classes) | (set(map(top, edges(module))) & {*TERMS}), module
+def classes_of(module: str) -> list[str]:
+    return [node.name for node in tree(module).body if isinstance(node, ast.ClassDef)]
 
 
-def test_whatever_kernels_import_makes_a_new_generation_of_them():
-    """Machine code on disk is found by the content of these files: none that goes into it may be left out."""
-    hashed = {path for pattern in jit_cache.SOURCES for path in (HOME / "fastgd").glob(pattern)}
-    waiting, seen = {module for module in SOURCES if top(module) == "kernels"}, {"errors"}
-    while waiting:
-        module = waiting.pop()
-        seen.add(module)
-        waiting |= edges(module) - seen
-    assert {"kernels.gradient", "jit", "rows"} <= seen
-    assert {str(SOURCES[module]) for module in seen - {"errors"}} <= set(map(str, hashed))
+def test_no_two_files_and_no_two_classes_have_one_name():
+    ours = [module for module in SOURCES if module.startswith("fastgd.")]
+    files = Counter(SOURCES[module].name for module in ours if SOURCES[module].name != "__init__.py")
+    classes = Counter(name for module in ours for name in classes_of(module))
+    assert [name for name, count in (files + classes).items() if count > 1] == []
 
 
-# --- The rest of the house ------------------------------------------------------------------------------------------
-
-
-def test_no_file_is_too_long_to_see_at_a_glance():
-    files = [*SOURCES.values(), *sorted((HOME / "tests").glob("*.py")), *sorted((HOME / "bench").glob("*.py"))]
-    long = {path.name: lines for path in files if (lines := len(path.read_text().splitlines())) > MOST_LINES}
-    assert not long
-
-
-def test_what_is_installed():
-    """`cli` must not be a top-level package of that name, and no package may be forgotten."""
-    setup = tomllib.loads((HOME / "pyproject.toml").read_text())
-    tools = setup["tool"]["setuptools"]
-    assert tools["package-dir"] == {"fastgd": "fastgd", "fastgd_cli": "cli", "fastgd_bench": "bench"}
-    packages = {
-        ".".join(path.parent.relative_to(HOME).parts).replace("cli", "fastgd_cli", 1)
-        for path in SOURCES.values()
-        if path.name == "__init__.py"
-    } | {"fastgd_bench"}
-    assert sorted(tools["packages"]) == sorted(packages)
-    assert setup["project"]["scripts"] == {"fastgd": "fastgd_cli.main:main"}
-
-
-def test_every_public_name_is_where_the_package_says():
-    assert sorted(fastgd.__all__) == sorted([*PUBLIC_HOMES, "__version__"])
-    for name, home in PUBLIC_HOMES.items():
-        assert home in SOURCES
-        assert callable(getattr(importlib.import_module(f"fastgd.{home}"), name))
-
-
-@pytest.mark.parametrize("first", ["import fastgd.losses", "import fastgd.fit", "fastgd.fit"])
-def test_public_names_do_not_depend_on_what_was_imported_before(first):
-    """`fastgd.term` and `fastgd.fit` are functions, though there are modules of these names."""
-    script = f"import fastgd\n{first}\nassert all(callable(getattr(fastgd, name)) for name in fastgd.__all__[:-1])"
-    path = os.pathsep.join(filter(None, sys.path))
-    done = subprocess.run([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": path}, capture_output=True)
-    assert done.returncode == 0, done.stderr.decode()
+@pytest.mark.parametrize("module", SOURCES)
+def test_no_file_is_too_long(module):
+    assert len(SOURCES[module].read_text(encoding="utf-8").splitlines()) <= MOST_LINES

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 import fastgd
 from fastgd import DivergedError, OptionError, learning_rate_range
 from fastgd.penalties import GroupLasso
-from fastgd.rate_range import choose
+from fastgd.rate_range import suggest_rate
 from fastgd.solvers import minibatch
 
 N, D = 60, 4
@@ -214,14 +214,14 @@ CHOICES = {
 @pytest.mark.parametrize("what", CHOICES)
 def test_choice_of_the_rate(what):
     losses, best_constant, suggested, diverges_at = CHOICES[what]
-    assert choose(GRID, np.array(losses), 10.0, best_constant) == (suggested, diverges_at)
+    assert suggest_rate(GRID, np.array(losses), 10.0, best_constant) == (suggested, diverges_at)
 
 
 def test_suggestion_keeps_a_margin_to_divergence_on_a_fine_grid():
     rates = np.array([1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.2])
     losses = np.array([9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 11.0])
-    assert choose(rates, losses, 10.0, 10.0) == (1.2, 2.2)
-    assert choose(rates + 1.0, losses, 10.0, 10.0) == (2.0, 3.2)  # no rate is below the margin
+    assert suggest_rate(rates, losses, 10.0, 10.0) == (1.2, 2.2)
+    assert suggest_rate(rates + 1.0, losses, 10.0, 10.0) == (2.0, 3.2)  # no rate is below the margin
 
 
 def random_problem(random):

@@ -130,7 +130,7 @@ def test_long_paths_are_thinned_and_keep_both_ends():
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"weights": ["age"]}, "there is no weight 'age'"),
         ({"weights": [4]}, "there is no weight '4'"),
@@ -142,8 +142,8 @@ def test_long_paths_are_thinned_and_keep_both_ends():
         ({"X": X[:, :2]}, "do not belong to X and y: they have 1 x 3 coefficients, not 1 x 2"),
     ],
 )
-def test_invalid_options_are_refused(options, told):
-    with pytest.raises(OptionError, match=told):
+def test_invalid_options_are_refused(options, message):
+    with pytest.raises(OptionError, match=message):
         fastgd.landscape(**{"X": X, "y": Y, "results": fitted()} | options)
 
 

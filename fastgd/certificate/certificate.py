@@ -62,8 +62,8 @@ class CertificateState(NamedTuple):
 class Certificate:
     """Lower bounds on F* of one objective, and the gaps that they prove.
 
-    An allowance for the rounding of sums over the rows is added to each bound. It is about 1e-14 of F in float64, and for
-    X in float32 too: F is then that of the stored numbers, and the arithmetic is in float64.
+    An allowance for the rounding of sums over the rows is added to each bound. It is about 1e-14 of F in float64, and
+    for X in float32 too: F is then that of the stored numbers, and the arithmetic is in float64.
 
     Attributes
     ----------
@@ -286,7 +286,7 @@ def why_no_bound(objective: Objective, k: int, exact: bool) -> str:
         return ""
     if is_quadratic(objective):
         return (
-            f"without a penalty on every coefficient the bound needs X'X, which is made for up to {GRAM_COLUMNS} columns, "
-            f"or up to {GRAM_COLUMNS_ASKED} where gap_tol asks for a bound"
+            "without a penalty on every coefficient the bound needs X'X, which is made for up to "
+            f"{GRAM_COLUMNS} columns, or {GRAM_COLUMNS_ASKED} where {option('gap_tol')} asks for a bound"
         )
     return "without a penalty on every coefficient there is a bound for least squares only"

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..kernels.batch_gradient import linear_predictor
-from ..kernels.dual_sums import mean_product, slopes_at
+from ..kernels.dual_sums import derivatives_at, mean_product
 from ..objective.chunks import THREADED_FROM, chunk_count
 from ..objective.objective import Objective
 
@@ -99,7 +99,7 @@ At = Callable[[float, np.ndarray], Derivatives]
 def derivatives_by_intercept(objective: Objective, k: int, z: np.ndarray) -> At:
     """The losses and derivatives of output k at the linear predictors z, as a function of the intercept."""
     y, weight, n = objective.output_target(k), objective.targets.weight, objective.n_samples
-    launch = slopes_at if n >= PARALLEL_ROWS else slopes_at.serial
+    launch = derivatives_at if n >= PARALLEL_ROWS else derivatives_at.serial
     sums = np.empty((row_chunks(n), 2))
 
     def at(b: float, rows: np.ndarray) -> Derivatives:
@@ -112,9 +112,9 @@ def derivatives_by_intercept(objective: Objective, k: int, z: np.ndarray) -> At:
 def dual_point(objective: Objective, k: int, params: np.ndarray) -> DualPoint:
     """The dual point of output k at its parameters; of level -infinity where no intercept gives a mean of zero.
 
-    The mean derivative rises with the intercept. The derivatives at two intercepts, one with a mean of at most 0 and one
-    of at least 0, are mixed such that the mean is 0 exactly. By the convexity of l* that costs no more than the distance
-    between the two. At a kink, where the mean jumps over 0, there is no other way.
+    The mean derivative rises with the intercept. The derivatives at two intercepts, one with a mean of at most 0 and
+    one of at least 0, are mixed such that the mean is 0 exactly. By the convexity of l* that costs no more than the
+    distance between the two. At a kink, where the mean jumps over 0, there is no other way.
     """
     w = params[: objective.n_features]
     z = predictor(objective, w, objective.targets.offset)
@@ -255,7 +255,7 @@ def _softmax_derivatives(Z: np.ndarray, b: np.ndarray, own: np.ndarray, weight: 
 def _balanced_softmax(
     Z: np.ndarray, b: np.ndarray, own: np.ndarray, weight: np.ndarray
 ) -> tuple[np.ndarray, float, np.ndarray]:
-    """Intercepts at which the mean derivatives are about zero, by Newton's method; the mean loss and derivatives there."""
+    """Intercepts at which the mean derivatives are about zero, by Newton's method; mean loss and derivatives there."""
     n_outputs, n = Z.shape
     loss, derivatives = _softmax_derivatives(Z, b, own, weight)
     step = 1.0

@@ -6,8 +6,8 @@ costs the share t of the other point times how far the mean loss is above the ot
     loss - level = t (L(w, b) - L(w', b') - gradient L(w', b') . (w - w', b - b')),
 
 which is small for two points on the way to the optimum: t is at most 1, and the second factor falls with the square of
-their distance. For squared losses l* is a quadratic and the cost is known exactly, with t^2 in place of t; t may then be
-negative, that is, the two mean derivatives may have the same sign. See `dual_point` for the rest.
+their distance. For squared losses l* is a quadratic and the cost is known exactly, with t^2 in place of t; t may then
+be negative, that is, the two mean derivatives may have the same sign. See `dual_point` for the rest.
 """
 
 from __future__ import annotations

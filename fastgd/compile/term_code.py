@@ -35,7 +35,7 @@ def field_kinds(cls: type) -> dict[str, str]:
     """Name -> "float", "int", "bool" or "array", in the order of the fields."""
     kinds = {}
     for field in fields(cls):
-        annotation = field.type if isinstance(field.type, str) else _dotted_name(field.type)
+        annotation = field.type if isinstance(field.type, str) else inspect.formatannotation(field.type)
         if annotation not in FIELD_KINDS:
             allowed = "float, int, bool or np.ndarray"
             raise OptionError(
@@ -179,12 +179,6 @@ class Code:
             return [getattr(value, "__qualname__", None) or repr(value)]
         # Its content is unknown: compile again in each process.
         return [f"{type(value).__qualname__} {id(value)} of {PROCESS}"]
-
-
-def _dotted_name(annotation: Any) -> str:
-    if getattr(annotation, "__module__", "builtins") == "builtins":
-        return str(getattr(annotation, "__name__", annotation))
-    return f"{annotation.__module__}.{getattr(annotation, '__qualname__', annotation)}"
 
 
 def is_library(thing: FunctionType | ModuleType) -> bool:

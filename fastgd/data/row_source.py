@@ -81,6 +81,10 @@ class MemoryRows:
             self._samples[size, seed] = chosen, self.take(chosen)
         return self._samples[size, seed]
 
+    def has_sample(self, size: int, seed: int) -> bool:
+        """Whether `sample` would copy no rows."""
+        return size >= self.n_samples or (size, seed) in self._samples
+
     def without_columns(self, every: int = 1) -> MemoryRows:
         """The targets of every ``every``-th row, without X: for models that are an intercept alone."""
         targets = self.targets.every(every) if every > 1 else self.targets

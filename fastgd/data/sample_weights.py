@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import DataError, OptionError
 from ..terms.registry import nearest
-from ..wording import plural
+from ..wording import option, plural
 from .feature_matrix import writable_view
 from .target import Target
 
@@ -23,15 +23,15 @@ def as_sample_weight(values: Any, n_samples: int) -> np.ndarray:
     DataError
         If a weight is negative or not finite, or all weights are 0.
     """
-    weight = as_row_values("sample_weight", values, n_samples)
+    weight = as_row_values(option("sample_weight"), values, n_samples)
     if (weight < 0).any():
         wrong = np.flatnonzero(weight < 0)
         raise DataError(
-            f"sample_weight has {plural(len(wrong), 'negative value')}, the first in row {wrong[0] + 1} "
+            f"{option('sample_weight')} has {plural(len(wrong), 'negative value')}, the first in row {wrong[0] + 1} "
             f"({weight[wrong[0]]:g}); weights must be 0 or more"
         )
     if not weight.any():
-        raise DataError("sample_weight is 0 in every row: no row is left to train on")
+        raise DataError(f"{option('sample_weight')} is 0 in every row: no row is left to train on")
     return weight
 
 
@@ -49,7 +49,7 @@ def as_row_values(name: str, values: Any, count: int, of: str = "rows") -> np.nd
     except (TypeError, ValueError):
         raise DataError(f"{name} must hold a number for each of the {count} {of}") from None
     if numbers.shape != (count,):
-        raise DataError(f"{name} must hold a number for each of the {count} {of}, not the shape {numbers.shape}")
+        raise DataError(f"{name} must hold a number for each of the {count} {of}, not have the shape {numbers.shape}")
     if not np.isfinite(numbers).all():
         wrong = np.flatnonzero(~np.isfinite(numbers))
         what = plural(len(wrong), "NaN or infinite value")
@@ -67,22 +67,24 @@ def class_factors(class_weight: Any, target: Target) -> np.ndarray:
     """
     classes = target.classes
     if classes is None or classes.ndim != 1:
-        raise OptionError("class_weight needs a classification with one target")
+        raise OptionError(f"{option('class_weight')} needs a classification of one target")
     if isinstance(class_weight, str) and class_weight == "balanced":
         counts = np.bincount(_class_indices(target), minlength=len(classes))
         return np.asarray(len(target.y) / (len(classes) * counts))
     if not isinstance(class_weight, Mapping):
-        raise OptionError(f"class_weight is 'balanced' or a dict of class -> weight, not {class_weight!r}")
+        raise OptionError(
+            f"{option('class_weight')} must be 'balanced' or a dict of class -> weight, not {class_weight!r}"
+        )
     known = {str(label): k for k, label in enumerate(classes)}
     factors = np.ones(len(classes))
     for name, factor in class_weight.items():
         k = known.get(str(name), known.get(f"{name}.0"))  # the label 1 of a column that was read as floats
         if k is None:
             raise OptionError(
-                f"class_weight names the class {name!r}, which y does not have{nearest(str(name), known)}"
+                f"{option('class_weight')} names the class {name!r}, which y does not have{nearest(str(name), known)}"
             )
         if isinstance(factor, bool) or not isinstance(factor, Real) or not 0 < float(factor) < float("inf"):
-            raise OptionError(f"class_weight of the class {name!r} must be a number above 0, not {factor!r}")
+            raise OptionError(f"{option('class_weight')} of class {name!r} must be a number above 0, not {factor!r}")
         factors[k] = factor
     return factors
 

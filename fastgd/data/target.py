@@ -41,7 +41,7 @@ def as_target(columns: list[np.ndarray], loss: Any) -> Target:
         return _as_classes(columns[0], joint) if classifies else Target(_as_numbers(columns[0]))
     if joint:
         raise OptionError(
-            f"this loss takes one target, but y has {len(columns)}: fit one at a time, or take "
+            f"this loss takes one target, but y has {len(columns)}: fit one at a time, or use "
             f"{option('loss', 'logistic')}"
         )
     named = [(column, f"column {k + 1} of y") for k, column in enumerate(columns)]
@@ -112,7 +112,7 @@ def _from_objects(values: np.ndarray) -> np.ndarray:
     except (ValueError, TypeError):
         array = values
     if len(are_words) > 1 or array.dtype.kind == "O":
-        raise DataError("y must hold numbers or labels of one kind, without missing values")
+        raise DataError("y must hold numbers or labels of one kind, without gaps")
     return array
 
 
@@ -127,8 +127,8 @@ def _as_classes(values: np.ndarray, joint: bool, name: str = "y") -> Target:
     if len(classes) > 2 and classes.dtype.kind == "f" and (classes != np.round(classes)).any():
         shown = ", ".join(f"{value:g}" for value in classes[:3])
         raise DataError(
-            f"this loss is for classification, but {name} has {len(classes)} different numbers ({shown}, ...); "
-            "for a regression use loss='squared'"
+            f"this loss is for classes, but {name} has {len(classes)} different numbers ({shown}, ...); "
+            f"for a regression use {option('loss', 'squared')}"
         )
     if len(classes) == 2 and not joint:
         return Target(np.where(numbers == 1, 1.0, -1.0), 1, classes)
@@ -201,6 +201,7 @@ def _numbers(values: np.ndarray, name: str) -> np.ndarray:
         example = values[0] if len(values) else ""
         kind = "words" if values.dtype.kind == "U" else f"{values.dtype} values"
         raise DataError(
-            f"{name} holds {kind} such as {str(example)!r}, but this loss needs numbers; for labels use loss='logistic'"
+            f"{name} holds {kind} such as {str(example)!r}, but this loss needs numbers; for labels use "
+            f"{option('loss', 'logistic')}"
         )
     return writable_view(np.ascontiguousarray(values, dtype=np.float64))

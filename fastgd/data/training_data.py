@@ -11,6 +11,7 @@ from ..errors import DataError, OptionError
 from ..kernels.row_targets import NONE, Targets
 from ..terms.losses import check_targets
 from ..terms.penalties import Box
+from ..wording import option
 from .feature_matrix import as_matrix, check_finite, shape_of, take_rows
 from .row_source import MemoryRows
 from .sample_weights import as_row_values, as_sample_weight, class_factors, factors_by_row, normalized
@@ -56,7 +57,7 @@ def check_training_data(X: Any, y: Any, loss: Any, penalty: Any, options: RowOpt
     Raises
     ------
     DataError
-        See `as_matrix`, `as_target`, `as_sample_weight`, `held_out`; and where the lengths of X and y differ.
+        See `as_matrix`, `as_target`, `as_sample_weight`, `validation_set`; and where the lengths of X and y differ.
     OptionError
         Where an option does not fit the loss or the penalty.
     """
@@ -125,18 +126,18 @@ def as_offset(values: Any, loss: Any, n_samples: int) -> np.ndarray:
     """An offset for each row."""
     if getattr(loss, "joint", False):
         raise OptionError("an offset is the same for all classes, so to this loss it makes no difference")
-    return as_row_values("offset", values, n_samples)
+    return as_row_values(option("offset"), values, n_samples)
 
 
 def as_penalty_weights(values: Any, penalty: Any, n_features: int) -> np.ndarray:
-    """A factor of the penalty for each feature; empty where all are 1. Bounds hold whatever it is."""
+    """The factor of the penalty for each feature; empty if all are 1. Bounds and group penalties take none."""
     if values is None:
         return NONE
     if isinstance(penalty, Box):
-        raise OptionError("penalty_weights goes with a penalty that has a strength, and bounds have none")
+        raise OptionError(f"{option('penalty_weights')} goes with a penalty that has a strength, and bounds have none")
     if not getattr(penalty, "separable", True):
-        raise OptionError("penalty_weights goes with penalties of single features, not of groups")
-    weights = as_row_values("penalty_weights", values, n_features, "features")
+        raise OptionError(f"{option('penalty_weights')} goes with penalties of single features, not of groups")
+    weights = as_row_values(option("penalty_weights"), values, n_features, "features")
     if (weights < 0).any():
-        raise OptionError(f"penalty_weights must be 0 or more, not {weights.min():g}")
+        raise OptionError(f"{option('penalty_weights')} must be 0 or more, not {weights.min():g}")
     return NONE if (weights == 1).all() else weights

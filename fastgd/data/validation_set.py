@@ -14,7 +14,7 @@ from ..errors import DataError, OptionError
 from ..kernels.row_access import CSR
 from ..kernels.row_targets import NONE
 from ..terms.losses import check_targets
-from ..wording import plural
+from ..wording import for_reader, option, plural
 from .feature_matrix import (
     as_matrix,
     as_scipy,
@@ -59,8 +59,12 @@ def is_fraction(validation: Any) -> bool:
     if isinstance(validation, Table) or (isinstance(validation, (tuple, list)) and 2 <= len(validation) <= 4):
         return False
     raise OptionError(
-        "validation must be a fraction of the rows between 0 and 1, a set (X, y), (X, y, sample_weight) or "
-        f"(X, y, sample_weight, offset), or a Table, not {_shown(validation)}"
+        for_reader(
+            "validation must be a fraction of the rows between 0 and 1, a set (X, y), (X, y, sample_weight) or "
+            "(X, y, sample_weight, offset), or a Table",
+            "--validation must be a fraction of the rows between 0 and 1, or a file",
+        )
+        + f", not {_shown(validation)}"
     )
 
 
@@ -96,8 +100,8 @@ def hold_out(fraction: float, target: Target, seed: int) -> np.ndarray:
             held[np.flatnonzero(column == label)[0]] = False
     if not held.any():
         raise DataError(
-            f"validation={fraction:g} of {plural(n, 'row')} leaves no row for training or none for validation; "
-            "give more rows, or a separate validation set"
+            f"{option('validation', fraction)} of {plural(n, 'row')} leaves no row for training, or none for "
+            "validation; give more rows, or a separate validation set"
         )
     return held
 
@@ -133,7 +137,7 @@ def as_validation_sample(validation: Any, data: CheckedRows, names: tuple[str, .
         if len(columns[0]) != n_samples:
             raise DataError(f"X has {n_samples} rows but y has {len(columns[0])} values; they must match")
         weights = NONE if weight is None else as_sample_weight(weight, n_samples)
-        offsets = NONE if offset is None else as_row_values("offset", offset, n_samples)
+        offsets = NONE if offset is None else as_row_values(option("offset"), offset, n_samples)
         if not weights.all():  # a row of weight 0 may have an unknown label
             used = np.flatnonzero(weights)
             matrix, columns, weights = take_rows(matrix, used), [column[used] for column in columns], weights[used]

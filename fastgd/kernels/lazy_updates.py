@@ -22,6 +22,7 @@ import numpy as np
 from ..compile.jit import inlined, subroutine
 from ..compile.prefetch import prefetch
 from .row_access import CSR, by_layout
+from .row_targets import or_none_of
 
 # Rows of S if X is dense, columns if it is CSR, where one cache line holds all quantities of a coefficient.
 W, MEAN, STEP = 0, 1, 2
@@ -90,7 +91,7 @@ def crossing(w, k, drift, decay, threshold):
     return w
 
 
-# Separate loops: in a single one, the compiler does not prove that so many arrays do not overlap, nor vectorise.
+# Separate loops: in a single one, the compiler does not prove that the arrays do not overlap, and does not vectorise.
 def _move_dense(X, i, change, share, t, pace, weights, S):
     for j in range(X.shape[1]):
         S[W, j] -= S[STEP, j] * (change * (X[i, j] - S[SHIFT, j]) + S[MEAN, j]) + S[DECAY, j] * S[W, j]
@@ -166,6 +167,7 @@ def _enter_dense(X, params, mean, pace, weights, preconditioner, S):
     d = X.shape[1]
     shift, scale = preconditioner
     mean_b = mean[d] if mean.shape[0] > d else 0.0
+    weights = or_none_of(weights, params)
     for j in range(d):
         step = pace.rate * scale[j] * scale[j]
         reach = step * (weights[j] if weights.shape[0] > 0 else 1.0)

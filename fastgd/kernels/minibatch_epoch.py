@@ -62,7 +62,7 @@ def minibatch_epoch(X, targets, order, batch_size, rates, t, loss, stepper, para
 def minibatch_outputs_epoch(X, targets, order, batch_size, rates, t, loss, stepper, params, losses, work):
     """As `minibatch_epoch` for several outputs, with ``params`` of shape (n_outputs, n_parameters).
 
-    Adds the losses before each step to ``losses``; ``work`` is a `Workspace` of `outputs_gradient`.
+    Adds the losses before each step to ``losses``; ``work`` is an `OutputsWorkspace`.
     """
     gradient = work.gradient
     n_chunks, n_outputs = work.sums.shape

@@ -24,7 +24,7 @@ BLOCK_VALUES = 1 << 15
 FEWEST_ROWS, MOST_ROWS = 8, 256
 
 
-class Workspace(NamedTuple):
+class OutputsWorkspace(NamedTuple):
     """Arrays for each chunk of rows, except ``W``, which all chunks read, and the results ``gradient``, ``losses``."""
 
     W: np.ndarray  # coefficients in X's dtype, in the layout of `output_blocks`
@@ -38,7 +38,7 @@ class Workspace(NamedTuple):
     losses: np.ndarray  # (n_outputs,), the mean loss of each
 
     @classmethod
-    def make(cls, X: np.ndarray | CSR, n_outputs: int, n_parameters: int, n_chunks: int) -> Workspace:
+    def make(cls, X: np.ndarray | CSR, n_outputs: int, n_parameters: int, n_chunks: int) -> OutputsWorkspace:
         dtype, n_features = (X.data.dtype, X.n_features) if isinstance(X, CSR) else (X.dtype, X.shape[1])
         rows = min(max(BLOCK_VALUES // max(n_features, 1), FEWEST_ROWS), MOST_ROWS)
         return cls(
@@ -156,11 +156,13 @@ def outputs_gradient(X, targets, params, n_features, loss, work, table):
     add_up_outputs(X, 1.0 / n_samples, n_features, work)
 
 
-def _load_weights(X: Any, _targets: Any, params: np.ndarray, n_features: int, _loss: Any, work: Workspace) -> None:
+def _load_weights(
+    X: Any, _targets: Any, params: np.ndarray, n_features: int, _loss: Any, work: OutputsWorkspace
+) -> None:
     fill(X, work.W, params[:, :n_features])
 
 
-def _means_of_losses(X: Any, _targets: Any, _theta: Any, _n_features: Any, _loss: Any, work: Workspace) -> None:
+def _means_of_losses(X: Any, _targets: Any, _params: Any, _n_features: Any, _loss: Any, work: OutputsWorkspace) -> None:
     np.divide(work.sums.sum(axis=0), n_rows(X), out=work.losses)
 
 

@@ -7,7 +7,7 @@ from ..terms.losses import loss_traits
 from .batch_gradient import chunk_bound, clear, mean_over_rows
 from .outputs_gradient import by_joint_loss, derivatives_of
 from .row_access import add_squares, n_rows
-from .row_targets import target_of, weight_of
+from .row_targets import or_none_of, target_of, weight_of
 from .update_step import penalty_weight
 
 # Step of the difference quotients, relative to z where |z| > 1. The rounding of the derivatives, 1e-16, makes an error
@@ -65,7 +65,8 @@ def curvatures(targets, z, loss, lowest, wider, out):
     become ``lowest``: with 0, a loss that is not convex gives a positive semidefinite Hessian. Where the loss is flat,
     differences are taken over a step ``wider`` times as large.
     """
-    y, weight, n_flat = targets.y, targets.weight, 0
+    y, n_flat = targets.y, 0
+    weight = or_none_of(targets.weight, y)
     for i in range(z.shape[0]):
         second, flat = second_derivative_at(loss, y[i], z[i], wider)
         n_flat += flat

@@ -36,7 +36,7 @@ class Stepper(NamedTuple):
     penalty: Any
     strength: np.ndarray  # multiplies the whole penalty of each output
     rate: np.ndarray  # multiplies the learning rate of each output
-    weights: np.ndarray  # multiply the penalty of each coefficient; empty where all are 1
+    weights: np.ndarray  # multiply the penalty of each coefficient, shape (n_features,)
     clip: float  # the largest norm of a gradient; inf for no limit
     coupled: float  # 1: the penalty's derivative joins the gradient; 0: it moves the coefficients by itself
     preconditioner: Preconditioner
@@ -67,7 +67,9 @@ class Stepper(NamedTuple):
         n_features = len(preconditioner.shift)
         strengths = np.array(strength, dtype=np.float64, ndmin=1)
         rates = np.broadcast_to(rate, strengths.shape).astype(np.float64)
-        own = np.array(() if weights is None else weights, dtype=np.float64)
+        # Not empty: LLVM checks whether the output of a loop overlaps with an empty array too, and then runs a loop
+        # with other last bits, see `or_none_of`.
+        own = np.ones(n_features) if weights is None or not len(weights) else np.array(weights, dtype=np.float64)
         coupled = 0.0 if rule_traits(rule).decouples else 1.0
         m, v, s = (np.zeros((len(strengths), n_parameters)) for _ in range(3))
         before, reach = np.zeros(n_features), np.zeros(n_features)
@@ -80,7 +82,7 @@ class Stepper(NamedTuple):
 @subroutine
 def penalty_weight(strength, weights, j):
     """The factor of the penalty of coefficient j."""
-    return strength * weights[j] if weights.shape[0] > 0 else strength
+    return strength * weights[j]
 
 
 @subroutine
@@ -206,7 +208,7 @@ def fill_rates(schedule, lr, t, rows_done, rows_a_step, n_samples, rates):
 
 @kernel
 def penalty_value(penalty, w, strength, weights):
-    """The penalty at ``w``, its ``strength`` and ``weights`` as in `Stepper`."""
+    """The penalty at ``w``, its ``strength`` as in `Stepper`; ``weights`` are empty where all are 1."""
     if strength == 0.0:  # 0 times infinity is NaN
         return 0.0
     if weights.shape[0] == 0:

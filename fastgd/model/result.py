@@ -58,6 +58,8 @@ class Result:
     classes : the sorted labels of a classification, of two the second is the positive class; shape (n_outputs, 2) for
         several targets. None for a regression.
     offset_name : the table's offset column, or None.
+    passes : {"training": ..., "monitoring": ..., "trials": ...}, how often the rows were read: by steps, line searches
+        and statistics; by evaluations that only tell how training is going; by trials of learning rates.
     seconds : {"compile": ..., "fit": ...}; "fit" excludes "compile".
     best_epoch : with validation rows, the epoch that the model is from, 0 for the start. Else None.
     stationary : kind of stationary point, if the gradient is small: "minimum" (the optimum of a convex F, else possibly
@@ -88,6 +90,7 @@ class Result:
     gap_note: str = ""
     n_samples: int = 0
     settings: dict[str, Any] = field(default_factory=dict)
+    passes: dict[str, float] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     best_epoch: int | None = None
@@ -180,8 +183,8 @@ class Result:
 
     def _means(self, z: np.ndarray) -> np.ndarray:
         if isinstance(self.loss, str):
-            told = f"the model file has only the name of its user-defined loss, {self.loss}"
-            raise FastgdError(f"{told}: pass the loss to fastgd.load(path, loss=...)")
+            message = f"the model file has only the name of its user-defined loss, {self.loss}"
+            raise FastgdError(f"{message}: pass the loss to fastgd.load(path, loss=...)")
         from ..kernels.batch_gradient import apply_mean
         from ..kernels.outputs_gradient import apply_means
 

@@ -15,11 +15,11 @@ from .objective import Objective
 SAMPLE_ROWS, MIN_SAMPLE_ROWS, FEW_ROWS = 16_384, 4_096, 1_024
 # Least squares make one Hessian only, and read its rows twice besides: a larger sample pays.
 SAMPLE_ROWS_FOR_SQUARED = 18_432
-# A sample with fewer values of a sparse column says too little of its spread. From a value near zero by chance the spread
-# would be a thousandth of the true one, and in variables scaled by it L would be a million times as large.
+# A sample with fewer values of a sparse column says too little of its spread. From a value near zero by chance the
+# spread would be a thousandth of the true one, and in variables scaled by it L would be a million times as large.
 MIN_COLUMN_VALUES = 10
-# X'X of a sample takes at most this many products for each value of X, about as long as one or two passes over X. Products
-# of sparse values take longer.
+# X'X of a sample takes at most this many products for each value of X, about as long as one or two passes over X.
+# Products of sparse values take longer.
 PRODUCTS_PER_VALUE, PRODUCTS_PER_SPARSE_VALUE = 28, 4
 # Each larger sample may cost at most this many times as many products.
 MAX_COST_GROWTH = 3
@@ -51,8 +51,8 @@ def column_moments(
     A column that is constant in the sample, as one with few non-zeros may be, is read in all rows; unless ``absent``,
     not a column of zeros. Of a sparse column with few values in the sample, the spread about zero in all rows is taken.
     """
-    _, sample = objective.rows.sample(sample_size(objective, for_hessian), 0)
-    X, weights = sample.X, sample.weights
+    sample = objective.sample(sample_size(objective, for_hessian), 0)
+    X, weights = sample.X, sample.rows.weights
     parts = [(X, weights)]
     if not isinstance(X, CSR) and (step := len(X) // FEW_ROWS) > 1:
         parts.insert(0, (X[::step], weights[::step]))  # enough for most columns
@@ -61,7 +61,8 @@ def column_moments(
     still = np.arange(objective.n_features)
     mean, variance = np.zeros(objective.n_features), np.zeros(objective.n_features)
     for rows, weight in parts:
-        objective.passes.add(shape_of(rows)[0] * len(still) / objective.n_features)
+        # The mean is one pass, the variance about it another.
+        objective.passes.add(2 * shape_of(rows)[0] * len(still) / objective.n_features)
         some = rows if len(still) == objective.n_features else _columns(rows, still)
         mean[still], variance[still] = _moments(some, weight / weight.sum())
         still = np.flatnonzero((variance == 0) & ((absent and not objective.sparse) | (mean != 0)))

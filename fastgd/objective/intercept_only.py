@@ -69,7 +69,7 @@ def best_intercepts(objective: Objective, every: int = 1) -> tuple[np.ndarray, n
 
 
 def _log_shares(bare: Objective) -> np.ndarray:
-    """log of each class's share of the weights: softmax then gives these shares. A class without rows counts half a row."""
+    """log of each class's share of the weights, which softmax then gives; a class without rows counts half a row."""
     weight = bare.targets.weight if len(bare.targets.weight) else None
     counts = np.bincount(bare.targets.y[:, 0].astype(np.intp), weight, bare.n_outputs)
     return np.log(np.maximum(counts, 0.5) / bare.n_samples)

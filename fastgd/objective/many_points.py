@@ -12,8 +12,8 @@ from ..kernels.row_access import BLOCK_ROWS
 from .chunks import PARALLEL_FROM, chunk_count
 from .objective import Objective
 
-# A kernel call takes some tens of milliseconds at most, so that Ctrl-C and progress act promptly; but each call reads all
-# the parameters, so it should take this many rows at least.
+# A kernel call takes some tens of milliseconds at most, so that Ctrl-C and progress act promptly; but each call reads
+# all the parameters, so it should take this many rows at least.
 PRODUCTS_PER_CALL, MIN_ROWS_PER_CALL = 1 << 24, 8 * BLOCK_ROWS
 
 

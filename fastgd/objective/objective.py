@@ -12,8 +12,7 @@ from ..compile.jit import of_fixed_types
 from ..data.row_source import MemoryRows
 from ..kernels.batch_gradient import batch_gradient, mean_loss
 from ..kernels.minibatch_epoch import Workspace
-from ..kernels.outputs_gradient import Workspace as OutputsWorkspace
-from ..kernels.outputs_gradient import outputs_gradient, outputs_mean_loss
+from ..kernels.outputs_gradient import OutputsWorkspace, outputs_gradient, outputs_mean_loss
 from ..kernels.row_targets import NONE, Targets
 from ..kernels.second_derivatives import mean_squares
 from .chunks import PARALLEL_FROM, THREADED_FROM, chunk_count, row_blocks
@@ -74,6 +73,16 @@ class Objective:
     def on(self, rows: MemoryRows, passes: PassCounter | None = None) -> Objective:
         """The same F on other rows: a sample, a shard, a validation set; its passes count as fractions of all rows."""
         return self._with(rows=rows, passes=self.passes if passes is None else passes, parallel=self.parallel)
+
+    def sample(self, size: int, seed: int) -> Objective:
+        """The same F on random rows; on all rows where there are at most ``size``. To copy rows counts as reading."""
+        is_known = self.rows.has_sample(size, seed)
+        _, rows = self.rows.sample(size, seed)
+        if rows is self.rows:
+            return self
+        if not is_known:
+            self.passes.add(rows.n_samples * self.share_of_pass)
+        return self.on(rows)
 
     def of_output(self, k: int) -> Objective:
         """F of output k alone, of losses that take one output at a time."""
@@ -184,7 +193,7 @@ class Objective:
 
     @cached_property
     def mean_squares(self) -> np.ndarray:
-        """The mean square of each column over all rows without their weights, (n_features,); the first look is a pass."""
+        """The mean square of each column over all rows, unweighted, (n_features,); the first look is a pass."""
         self.count_pass()
         launch = mean_squares if self.n_values >= THREADED_FROM else mean_squares.serial
         squares = np.empty(self.n_features)

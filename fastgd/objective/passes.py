@@ -14,11 +14,12 @@ class PassCounter:
     training : passes that training takes: steps, line searches, statistics, samples. ``max_epochs`` bounds these.
     monitoring : passes that only tell how training is going: F for the trace, certificates, the kind of a stationary
         point.
+    trials : passes of fits that only choose a learning rate, see `rate_search`.
     """
 
     def __init__(self, n_samples: int) -> None:
         self.n_samples = n_samples
-        self.training, self.monitoring = 0.0, 0.0
+        self.training, self.monitoring, self.trials = 0.0, 0.0, 0.0
         self._is_monitoring = False
 
     def add(self, n_rows: float) -> None:
@@ -28,6 +29,11 @@ class PassCounter:
             self.monitoring += passes
         else:
             self.training += passes
+
+    @property
+    def by_purpose(self) -> dict[str, float]:
+        """All passes, by what they were for."""
+        return {"training": self.training, "monitoring": self.monitoring, "trials": self.trials}
 
     @contextmanager
     def for_monitoring(self) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """A penalty on whole vectors of coefficients: its value, the gradient of its smooth part, the prox of the rest.
 
-Solvers need these about once a pass. For the elastic net, behind four of the names, they are a line of NumPy each, which
-saves compiling a kernel; other penalties have their own code compiled.
+Solvers need these about once a pass. For the elastic net, behind four of the names, they are a line of NumPy each,
+which saves compiling a kernel; other penalties have their own code compiled.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..terms.penalties import ElasticNet
 
 
 def value_of(penalty: Any, w: np.ndarray, strength: float, weights: np.ndarray) -> float:
-    """The penalty at ``w``, its ``strength`` and ``weights`` as in `Stepper`."""
+    """The penalty at ``w``, its ``strength`` as in `Stepper`; ``weights`` are empty where all are 1."""
     if not isinstance(penalty, ElasticNet):
         return float(penalty_value(penalty, w, strength, weights))
     if strength == 0 or (penalty.l1 == 0 and penalty.l2 == 0):  # and not 0 times infinity
@@ -50,7 +50,7 @@ def prox_mapping_norm(params: np.ndarray, gradient: np.ndarray, stepsize: float,
     shift, scale = stepper.preconditioner
     w, slopes = params[: len(shift)], gradient[: len(shift)]
     slope_b = gradient[len(shift)] if len(params) > len(shift) else 0.0
-    factors = stepper.strength[k] * (stepper.weights if len(stepper.weights) else 1.0)
+    factors = stepper.strength[k] * stepper.weights
     with np.errstate(all="ignore"):  # an output that has diverged has a norm that is not finite
         length = stepsize * scale * scale
         moved = w - length * (slopes - shift * slope_b + penalty_gradient(stepper.penalty, w, factors))

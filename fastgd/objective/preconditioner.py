@@ -1,4 +1,4 @@
-"""The variables that steps are taken in: columns scaled and, with an intercept, centred where their units differ much."""
+"""The variables of the steps: columns scaled and, with an intercept, centred where their units differ much."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from ..kernels.update_step import Preconditioner
 from .column_statistics import column_moments
 from .objective import Objective
 
-# Columns whose spreads differ by less than this factor, and whose means are no further from 0 than this many spreads, are
-# left as they are.
+# Columns whose spreads differ by less than this factor, and whose means are no further from 0 than this many spreads,
+# are left as they are.
 SCALE_TOLERANCE = 4.0
-# The same for serial SGD on sparse rows; and no scaling where there are more columns than this many times the values of a
-# row, since steps in scaled variables touch every weight.
+# The same for serial SGD on sparse rows; and no scaling where there are more columns than this many times the values of
+# a row, since steps in scaled variables touch every weight.
 SPARSE_TOLERANCE, VERY_SPARSE = 100.0, 16
 # svrg and saga centre sparse columns whose mean is more than this many spreads from 0. Such a column is stored in most
-# rows, so that most steps touch its weight anyway. In trials with l1 on 5 and 40 normal columns around 1, 2 and 4 spreads,
-# logistic loss took 1.2 to 1.9, 1.7 to 6.6 and 3.9 to over 12 times as many passes without centring.
+# rows, so that most steps touch its weight anyway. In trials with l1 on 5 and 40 normal columns around 1, 2 and 4
+# spreads, logistic loss took 1.2 to 1.9, 1.7 to 6.6 and 3.9 to over 12 times as many passes without centring.
 FAR_FROM_ZERO = 1.0
 
 
@@ -27,8 +27,8 @@ def choose_preconditioner(
 ) -> Preconditioner:  # fmt: skip
     """Scale and shift of each column such that u_j = w_j sqrt(spread_j^2 + l2_j / c) has curvature c or less.
 
-    c is the largest curvature of the loss (1 where there is none) and l2_j the curvature of the penalty of w_j: a column
-    so small that its penalty counts for more than its values is scaled by the penalty.
+    c is the largest curvature of the loss (1 where there is none) and l2_j the curvature of the penalty of w_j: a
+    column so small that its penalty counts for more than its values is scaled by the penalty.
 
     Parameters
     ----------

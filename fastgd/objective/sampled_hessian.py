@@ -16,6 +16,7 @@ from ..terms.losses import is_squared
 from .factored_hessian import FactoredHessian
 from .gram import CENTRED_ROWS, centred_blocks, gram
 from .linear_predictor import predict_linear
+from .objective import Objective
 from .scaled_objective import ScaledObjective
 
 # Smallest entry of a Hessian's diagonal, as a part of the largest: columns may depend on each other.
@@ -39,31 +40,30 @@ class HessianSample:
     ----------
     whole : F on all rows, in scaled variables.
     scaled : F on the sample, in the same variables.
-    share : size of the sample as a part of all rows.
+    is_all : whether the sample is all rows.
     """
 
-    def __init__(self, whole: ScaledObjective, rows: Any) -> None:
-        self.whole = whole
-        self.share = rows.n_samples / whole.objective.n_samples
-        self.is_all = rows is whole.objective.rows
-        self.scaled = whole if self.is_all else whole.on(whole.objective.on(rows))
-        self.objective = self.scaled.objective
+    def __init__(self, whole: ScaledObjective, sample: Objective) -> None:
+        self.whole, self.objective = whole, sample
+        self.is_all = sample is whole.objective
+        self.scaled = whole if self.is_all else whole.on(sample)
 
     @classmethod
     def draw(cls, whole: ScaledObjective, size: int, seed: int) -> HessianSample:
         """Random rows; all of them where there are at most ``size``."""
-        return cls(whole, whole.objective.rows.sample(size, seed)[1])
+        return cls(whole, whole.objective.sample(size, seed))
 
     def every(self, step: int) -> HessianSample:
         """Every ``step``-th row of the sample."""
-        return HessianSample(self.whole, self.objective.rows.take(np.arange(0, self.objective.n_samples, step)))
+        rows = self.objective.rows.take(np.arange(0, self.objective.n_samples, step))
+        self.objective.passes.add(rows.n_samples)
+        return HessianSample(self.whole, self.objective.on(rows))
 
     def hessian(self, params: np.ndarray) -> FactoredHessian:
-        """The Hessian of F in scaled variables, a block for each output; one pass over the sample.
+        """The Hessian of F in scaled variables, a block for each output.
 
         The part of softmax's Hessian that couples its outputs is left out.
         """
-        self.objective.count_pass()
         n_outputs, p = self.scaled.shape
         curvature = self._curvatures(params)
         alike = bool((curvature == curvature[:, :1]).all())
@@ -91,8 +91,8 @@ class HessianSample:
         return bool(curvature.max() <= MAX_CURVATURE_RATIO * curvature.mean())
 
     def diagonal(self, params: np.ndarray) -> np.ndarray:
-        """The diagonal of the Hessian alone, (n_outputs, n_parameters); one pass over the sample."""
-        self.objective.count_pass()
+        """The diagonal of the Hessian alone, (n_outputs, n_parameters)."""
+        self.objective.count_pass(2.0)
         curvature, objective = self._curvatures(params), self.objective
         shift, scale, d = self.scaled.shift, self.scaled.scale, objective.n_features
         X: Any = as_scipy(objective.X)
@@ -104,8 +104,7 @@ class HessianSample:
         return self._completed(diagonal, curvature)
 
     def curvature_along(self, params: np.ndarray, change: np.ndarray) -> float:
-        """The second derivative of F along a ``change`` of the scaled variables; one pass over the sample."""
-        self.objective.count_pass()
+        """The second derivative of F along a ``change`` of the scaled variables."""
         z = self._predictors(self.scaled.moved(np.zeros_like(params), change))
         by_penalty = self.scaled.penalty_curvature() * change[:, : self.objective.n_features] ** 2
         return float((self._curvatures(params) * z**2).mean(axis=0).sum() + by_penalty.sum())
@@ -113,6 +112,7 @@ class HessianSample:
     def _products(self, curvature: np.ndarray, in_float32: bool) -> np.ndarray:
         """X' C X / n in scaled variables, the intercept a column of ones, for each column C of ``curvature``."""
         objective, scaled = self.objective, self.scaled
+        objective.count_pass()
         shares = curvature / objective.n_samples
         return gram(objective.X, shares, scaled.shift, objective.fit_intercept, scaled.scale, in_float32)
 
@@ -147,6 +147,7 @@ class HessianSample:
         coef, intercept = self.objective.split(np.atleast_2d(params))
         if not params.any():
             return np.zeros((self.objective.n_samples, len(coef)))
+        self.objective.count_pass()
         return predict_linear(self.objective.X, coef, intercept)
 
     def _completed(self, diagonal: np.ndarray, curvature: np.ndarray) -> np.ndarray:
@@ -166,9 +167,12 @@ class HessianSample:
             return np.zeros(0, np.intp)
         X, shift = self.objective.X, self.scaled.shift
         if isinstance(X, CSR):
+            self.objective.count_pass()
             return np.flatnonzero(effective_rows(X, shift) < MIN_EFFECTIVE_ROWS)
         some = X[:: max(len(X) // FEW_ROWS, 1)]  # enough for most columns
+        self.objective.passes.add(len(some))
         suspects = np.flatnonzero(effective_rows(some, shift) < MIN_EFFECTIVE_ROWS)
+        self.objective.count_pass(len(suspects) / X.shape[1])
         return suspects[effective_rows(X[:, suspects], shift[suspects]) < MIN_EFFECTIVE_ROWS]
 
     def _mean_squares(self, columns: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""How smooth the loss is, on average over the batches of a step: the constants that stable learning rates follow from."""
+"""How smooth the loss is, on average over batches: the constants that stable learning rates follow from."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from .gram import gram
 from .objective import Objective
 
 GRAM_COLUMNS = 128  # up to this many columns the matrix X'X itself is quick to make
-# A rate is stable as long as the eigenvalue is not underestimated by half. An eigenvalue twice as large as all others has,
-# after this many iterations, grown a million times as large as they, from any start.
+# A rate is stable as long as the eigenvalue is not underestimated by half. An eigenvalue twice as large as all others
+# has, after this many iterations, grown a million times as large as they, from any start.
 POWER_ITERATIONS = 12
 # Power iterations approach the largest eigenvalue from below, and so does a sample of the rows.
 INFLATION = 1.1
@@ -93,8 +93,7 @@ def _largest_eigenvalue(objective: Objective, preconditioner: Preconditioner, no
     It is raised by the ratio of the mean |x_i|^2 of all rows to that of the sample, and is never below what the
     longest row alone makes it.
     """
-    _, rows = objective.rows.sample(SAMPLE_ROWS, 0)
-    sample = objective.on(rows)
+    sample = objective.sample(SAMPLE_ROWS, 0)
     narrow = objective.n_features <= GRAM_COLUMNS
     value = (_by_gram_matrix if narrow else _by_power_iterations)(sample, preconditioner)
     if sample.n_samples < objective.n_samples:

@@ -1,8 +1,8 @@
 """Whether training that is not convex has stopped at a minimum, a saddle point or a maximum, by the Hessian of F there.
 
 Where the gradient is zero, F falls along the eigenvectors of negative eigenvalues and rises along those of positive
-ones. The parameters are scaled so that the units of the columns do not matter; the signs of the eigenvalues stay as they
-are (Sylvester's law of inertia). Source: Nocedal and Wright, Numerical optimization (2006), theorems 2.3 and 2.4.
+ones. The parameters are scaled so that the units of the columns do not matter; the signs of the eigenvalues stay as
+they are (Sylvester's law of inertia). Source: Nocedal and Wright, Numerical optimization (2006), theorems 2.3 and 2.4.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from .objective import Objective
 MAX_PARAMETERS, MAX_PRODUCTS, LANCZOS_STEPS = 500, 1 << 31, 40
 # A Hessian scaled to entries of at most 1 has eigenvalues as small as this by rounding.
 FLAT = 1e-7
-# The gradient counts as small where a Newton step would gain no more than this part of what training has gained, or of F,
-# or of what a step as long as the parameters would gain.
+# The gradient counts as small where a Newton step would gain no more than this part of what training has gained, or of
+# F, or of what a step as long as the parameters would gain.
 SMALL, SMALL_OF_F, SMALL_OF_PARAMS = 1e-2, 1e-13, 1e-12
 
 

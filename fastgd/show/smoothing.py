@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import OptionError
+from ..wording import for_reader
 
 
 def smooth(values: Any, beta: float = 0.9) -> np.ndarray:
@@ -62,4 +63,5 @@ def check_beta(beta: Any) -> None:
     """Raises `OptionError` if ``beta`` is not a number in [0, 1)."""
     number = isinstance(beta, (int, float, np.integer, np.floating)) and not isinstance(beta, bool)
     if not (number and 0.0 <= beta < 1.0):
-        raise OptionError(f"the smoothing factor must be from 0 to less than 1, such as 0.9, not {beta!r}")
+        name = for_reader("the smoothing factor", "--smooth")
+        raise OptionError(f"{name} must be from 0 to less than 1, such as 0.9, not {beta!r}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import DataError, DivergedError, OptionError
-from ..wording import quoted
+from ..wording import option, quoted
 from .smoothing import smooth
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ CURVES: Mapping[str, str] = {
     "validation_loss": "validation loss",
     "loss": "batch loss",
 }
-
-STEPS_ADVICE = "; record every update with fit(trace='step') or fastgd run --trace-steps"
 
 
 @dataclass(frozen=True)
@@ -102,8 +100,9 @@ class Trace:
             raise OptionError(f"{self.label}: has no {' or '.join(names)}, only {' and '.join(self.curves)}")
         for curve in found:
             if axis not in curve.x:
-                told = f"{self.label}: the {curve.label} is recorded by {', '.join(curve.x)}, not by {axis}"
-                raise OptionError(told + STEPS_ADVICE if axis == "step" else told)
+                message = f"{self.label}: the {curve.label} is recorded by {', '.join(curve.x)}, not by {axis}"
+                advice = f"; train with {option('trace', 'step')} to record every update" if axis == "step" else ""
+                raise OptionError(message + advice)
         return found
 
 

@@ -28,8 +28,8 @@ def stable_rates(objective: Objective, options: Options, preconditioner: Precond
 
     For adaptive rules the default of the rule. For losses without a largest curvature a rate found by trial, see
     `rate_search`; for gd where it `follows_curvature`, a first rate that suits a curvature of 1. For all others 1 / L
-    for all rows at once, and (1 - beta) / (2 L_B) for batches, with L and L_B from `smoothness` and the beta of momentum,
-    whose steps are in the end 1 / (1 - beta) times as long.
+    for all rows at once, and (1 - beta) / (2 L_B) for batches, with L and L_B from `smoothness` and the beta of
+    momentum, whose steps are in the end 1 / (1 - beta) times as long.
 
     Raises
     ------

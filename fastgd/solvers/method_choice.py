@@ -28,7 +28,8 @@ def choose_method(objective: Objective, options: Options) -> Options:
       schedule adaptive, since at a constant rate the noise would stay;
     - up to 2 million values of all Hessians, n_outputs x n_parameters^2: newton, except for a smooth penalty with more
       parameters than rows;
-    - beyond: lbfgs for a smooth penalty. For one with kinks saga, or on sparse rows svrg, since with few values in a row
+    - beyond: lbfgs for a smooth penalty. For one with kinks saga, or on sparse rows svrg, since with few values in a
+    row
       a look into saga's table costs as much as the update; with an l2 part, as elasticnet has, gd, since updates for
       single rows would decay the weights of each row each time.
     """

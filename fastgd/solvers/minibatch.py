@@ -1,4 +1,4 @@
-"""Mini-batch gradient descent: an update for each batch of rows, whose gradient is made in parallel where it is large."""
+"""Mini-batch gradient descent: an update for each batch of rows, whose gradient is parallel where it is large."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from ..compile.jit import of_fixed_types
 from ..kernels.averaging import Mean
 from ..kernels.minibatch_epoch import Workspace, minibatch_epoch, minibatch_outputs_epoch
-from ..kernels.outputs_gradient import Workspace as OutputsWorkspace
+from ..kernels.outputs_gradient import OutputsWorkspace
 from ..kernels.update_step import Stepper, keeps_model, model_of
 from ..objective.chunks import PARALLEL_FROM, chunk_count
 from ..objective.evaluation import Evaluation

@@ -78,21 +78,16 @@ class Options:
             self.learning_rate = _positive("learning_rate", self.learning_rate, "'auto' or a number above 0")
         if self.batch_size != "auto":
             self.batch_size = check_whole("batch_size", self.batch_size, 1, "'auto' or ")
-        self.max_epochs = check_whole("max_epochs", self.max_epochs, 1)
-        self.patience = check_whole("patience", self.patience, 1)
-        self.seed = check_whole("seed", self.seed, 0)
-        if self.max_seconds is not None:
-            self.max_seconds = _positive("max_seconds", self.max_seconds)
-        if self.gap_tol is not None:
-            self.gap_tol = _positive("gap_tol", self.gap_tol)
-        if self.clip_norm is not None:
-            self.clip_norm = _positive("clip_norm", self.clip_norm)
-        if self.n_threads is not None:
-            self.n_threads = check_whole("n_threads", self.n_threads, 1)
+        for name, minimum in (("max_epochs", 1), ("patience", 1), ("seed", 0)):
+            setattr(self, name, check_whole(name, getattr(self, name), minimum))
+        for name in ("n_threads", "shards"):
+            if getattr(self, name) is not None:
+                setattr(self, name, check_whole(name, getattr(self, name), 1))
+        for name in ("max_seconds", "gap_tol", "clip_norm"):
+            if getattr(self, name) is not None:
+                setattr(self, name, _positive(name, getattr(self, name)))
         if not isinstance(self.average, bool):
             self.average = check_whole("average", self.average, 0, for_reader("True, False or ", ""))
-        if self.shards is not None:
-            self.shards = check_whole("shards", self.shards, 1)
         self._check_tolerance()
         self._check_choices()
 

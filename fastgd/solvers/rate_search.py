@@ -41,15 +41,20 @@ def searched_rates(
     """
     n = objective.n_samples
     chosen = rows_to_try(n, norms)
-    rows = objective.rows if len(chosen) == n else objective.rows.take(chosen)
+    rows = objective.rows
+    if len(chosen) < n:
+        rows = rows.take(chosen)
+        objective.passes.add(len(chosen))
     grid = 4.0**EXPONENTS / max(float(norms.mean()), np.finfo(np.float64).tiny)
     size = len(chosen) if batch_size >= n else min(batch_size, len(chosen))
     enough = min(-(-MIN_STEPS * size // len(chosen)), options.max_epochs // MAX_SHARE_OF_EPOCHS)
     epochs = max(MIN_EPOCHS, enough)
     rates = np.empty(objective.n_outputs)
-    objective.passes.add(epochs * len(chosen))  # the epochs of one rate, as all rates are tried on the same few rows
+    # What one rate takes counts as training; the others are trials.
+    objective.passes.add(epochs * len(chosen))
+    trials = PassCounter(n)
     for k in range(objective.n_outputs):
-        sample = objective.on(rows, PassCounter(n)).of_output(k)
+        sample = objective.on(rows, trials).of_output(k)
         start = default_start(sample, options.seed)
         loss = float(sample.mean_losses(start).sum())
         limit = TOO_FAR * loss if loss > 0 else np.inf
@@ -59,6 +64,7 @@ def searched_rates(
         # What a constant gains already says nothing of a rate: a target far from zero is most of the loss.
         before = min(loss + float(sample.penalties(start).sum()), best_constant(sample))
         rates[k] = grid[_choose(values, before)]
+    objective.passes.trials += trials.training - epochs * len(chosen) / n
     # At a constant rate the noise of batches stays, in proportion to it; few epochs do not show that.
     reason = f"by trial on {'all' if len(chosen) == n else format(len(chosen), ',')} rows"
     return rates / NOISE if size < len(chosen) else rates, reason
@@ -108,6 +114,7 @@ def _objective_after(
     rates = np.full(steps, rate)
     for epoch in range(epochs):
         order = orders.epoch(epoch + 1)
+        sample.count_pass()
         total = minibatch_epoch.serial(
             sample.X, sample.targets, order, size, rates, 1 + epoch * steps, sample.loss, stepper, params, work
         )

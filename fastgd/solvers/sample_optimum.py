@@ -17,8 +17,8 @@ from .curvature_models import CurvatureModel, DenseCurvature, LimitedMemory
 from .first_point import first_point
 from .quasi_newton import MIN_CUT, ArmijoSearch, QuasiNewtonState
 
-# The way to the optimum begins with the Hessian of every k-th row of the sample, k up to MAX_PARTS, as long as there are
-# this many rows for each parameter.
+# The way to the optimum begins with the Hessian of every k-th row of the sample, k up to MAX_PARTS, as long as there
+# are this many rows for each parameter.
 MAX_PARTS, MIN_ROWS_PER_PARAMETER = 8, 4
 # The optimum is close enough at this part of the distance between the optima of the sample and of all rows.
 CLOSE_ENOUGH = 0.3

@@ -131,7 +131,7 @@ class GeneralUpdates:
 
 
 class VarianceReduced(SolverBase):
-    """svrg: every other pass is an anchor; saga: the first pass is one, and later each update renews its row's gradient.
+    """svrg: every other pass is an anchor; saga: the first is one, and each update renews its row's gradient.
 
     The stopping test needs the whole gradient, which comes with an anchor. saga makes one where the mean of its
     gradients, from the parameters of the last pass, looks small enough. Sources: see `variance_reduced_epoch`.

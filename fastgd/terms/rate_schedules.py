@@ -8,24 +8,10 @@ from typing import Any, ClassVar
 from ..compile.term import term
 from ..errors import OptionError
 from ..wording import option
-from .schedule_protocol import SCHEDULES, Schedule, ScheduleTraits, bind_schedule, schedule_traits
-
-__all__ = [
-    "SCHEDULES",
-    "Adaptive",
-    "Constant",
-    "Cosine",
-    "Exponential",
-    "InverseScaling",
-    "OneCycle",
-    "Optimal",
-    "Pegasos",
-    "Schedule",
-    "ScheduleTraits",
-    "StepDecay",
-    "bind_schedule",
-    "schedule_traits",
-]
+from .schedule_protocol import SCHEDULES as SCHEDULES
+from .schedule_protocol import Schedule as Schedule
+from .schedule_protocol import bind_schedule as bind_schedule
+from .schedule_protocol import schedule_traits as schedule_traits
 
 WARMUP_START = 0.01  # of lr, the rate at which a warm-up begins
 
@@ -37,15 +23,15 @@ def _check_not_negative(schedule: str, name: str, value: float) -> None:
 
 def _check_between(schedule: str, name: str, value: float) -> None:
     if not 0 < value < 1:
-        raise OptionError(f"{schedule}: {name} lies strictly between 0 and 1, not {value}")
+        raise OptionError(f"{schedule}: {name} must lie strictly between 0 and 1, not {value}")
 
 
 def _check_share(schedule: str, name: str, value: float) -> None:
     if not 0 <= value <= 1:
-        raise OptionError(f"{schedule}: {name} lies between 0 and 1, not {value}")
+        raise OptionError(f"{schedule}: {name} must lie between 0 and 1, not {value}")
 
 
-@SCHEDULES.enter("constant")
+@SCHEDULES.register("constant")
 @term
 class Constant:
     """lr. Source: Cauchy (1847)."""
@@ -54,7 +40,7 @@ class Constant:
         return lr
 
 
-@SCHEDULES.enter("invscaling")
+@SCHEDULES.register("invscaling")
 @term
 class InverseScaling:
     """lr / (t + 1)^power. Source: Robbins and Monro (1951); scikit-learn's invscaling, which counts t from 1."""
@@ -69,7 +55,7 @@ class InverseScaling:
         return lr / math.pow(t + 1.0, self.power)
 
 
-@SCHEDULES.enter("step")
+@SCHEDULES.register("step")
 @term
 class StepDecay:
     """lr factor^floor(epoch / every). Source: PyTorch's StepLR."""
@@ -86,7 +72,7 @@ class StepDecay:
         return lr * math.pow(self.factor, math.floor(epoch / self.every))
 
 
-@SCHEDULES.enter("exponential")
+@SCHEDULES.register("exponential")
 @term
 class Exponential:
     """lr decay^epoch. Source: PyTorch's ExponentialLR, here with fractional epochs."""
@@ -101,18 +87,18 @@ class Exponential:
 
 
 def half_wave(x: float) -> float:
-    """From 1 at x = 0 to 0 at x = 1 along half a cosine."""
+    """Half a cosine wave: from 1 at x = 0 to 0 at x = 1."""
     return 0.5 * (1.0 + math.cos(math.pi * x))
 
 
-@SCHEDULES.enter("cosine")
+@SCHEDULES.register("cosine")
 @term
 class Cosine:
     """final lr + (1 - final) lr (1 + cos(pi min((epoch - warmup) / (epochs - warmup), 1))) / 2;
     before ``warmup`` epochs, lr (0.01 + 0.99 epoch / warmup).
 
     Source: Loshchilov and Hutter, SGDR (2017), equation 5, without restarts; ``epochs`` is the length
-    of warmup and descent, that of the fit unless set, and ``final`` the fraction of lr that it ends at.
+    of warmup and descent, by default the length of the fit, and ``final`` the fraction of lr at the end.
     """
 
     epochs: float = 0.0
@@ -136,15 +122,15 @@ class Cosine:
         return type(self)(epochs=self.epochs or max_epochs, final=self.final, warmup=self.warmup)
 
 
-@SCHEDULES.enter("onecycle")
+@SCHEDULES.register("onecycle")
 @term
 class OneCycle:
     """From lr / div_factor up to lr by half a cosine in the first pct_start of ``epochs``, then down by
     another to lr / div_factor / final_div_factor.
 
     Source: Smith and Topin, Super-convergence (2019), with the numbers of PyTorch's OneCycleLR, whose
-    max_lr is lr. PyTorch ends each half a step early; here they end where they say. ``epochs`` is the
-    length of the fit unless set.
+    max_lr is lr. PyTorch ends each half one step early; here they end as stated. ``epochs`` is by default the
+    length of the fit.
     """
 
     epochs: float = 0.0
@@ -171,13 +157,13 @@ class OneCycle:
         return type(self)(self.epochs or max_epochs, self.pct_start, self.div_factor, self.final_div_factor)
 
 
-@SCHEDULES.enter("optimal")
+@SCHEDULES.register("optimal")
 @term
 class Optimal:
-    """1 / (alpha (t0 + t)), whatever lr; t0 = 1 / (alpha eta), eta = typical w / max(1, loss'(-typical w)) for y = 1.
+    """1 / (alpha (t0 + t)), for any lr; t0 = 1 / (alpha eta), eta = typical w / max(1, loss'(-typical w)) for y = 1.
 
     With typical w = alpha^(-1/4). Source: Bottou, Stochastic gradient descent tricks (2012), section 4.3, t0
-    as in scikit-learn's schedule of that name. ``alpha`` is the penalty's strength unless set.
+    as in scikit-learn's schedule of that name. ``alpha`` is by default the strength of the penalty.
     """
 
     alpha: float = 0.0
@@ -198,10 +184,10 @@ class Optimal:
         return type(self)(alpha, self.t0 or 1.0 / (alpha * first_rate))
 
 
-@SCHEDULES.enter("pegasos")
+@SCHEDULES.register("pegasos")
 @term
 class Pegasos:
-    """1 / (alpha (t + 1)), whatever lr; ``alpha`` is the penalty's strength unless set.
+    """1 / (alpha (t + 1)), for any lr; ``alpha`` is by default the strength of the penalty.
 
     Source: Shalev-Shwartz, Singer, Srebro and Cotter, Pegasos: primal estimated sub-gradient solver for
     SVM (2011), figure 1, whose t counts from 1.
@@ -222,19 +208,19 @@ class Pegasos:
 
 def _strength(schedule: str, alpha: float) -> float:
     if not alpha > 0:
-        hint = f"give {option('alpha')}, or say '{schedule}:alpha=0.0001'"
+        hint = f"give {option('alpha')}, or write '{schedule}:alpha=0.0001'"
         raise OptionError(f"schedule '{schedule}' divides by the strength of the penalty, which is 0: {hint}")
     return alpha
 
 
-@SCHEDULES.enter("adaptive")
+@SCHEDULES.register("adaptive")
 @term
 class Adaptive:
     """lr, multiplied by ``factor`` whenever the best loss has improved by less than ``tol`` times it for
     ``patience`` epochs.
 
-    That is feedback, which the watch over the fit gives. Source: scikit-learn's schedule of that name, whose
-    factor is 0.2 as well; PyTorch's ReduceLROnPlateau.
+    The training loop does that, see `Schedule.feedback`. Source: scikit-learn's schedule of that name, with the same
+    factor 0.2; PyTorch's ReduceLROnPlateau.
     """
 
     factor: float = 0.2

@@ -8,14 +8,15 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, fields
 from types import FunctionType, MethodType
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ..compile.term_code import field_kinds, is_term, is_term_class, methods
 from ..errors import OptionError
 
 T = TypeVar("T")
+N = TypeVar("N", bound=NamedTuple)
 
-# How a setting is read, other than as a float.
+# Kind of a field -> how its value is read from text, where not as a float.
 READ: dict[str, Callable[[str], Any]] = {
     "int": int,
     "array": lambda text: [float(number) for number in text.split("/")],
@@ -23,18 +24,18 @@ READ: dict[str, Callable[[str], Any]] = {
 
 
 def nearest(word: str, known: Any) -> str:
-    """A hint such as ``"; did you mean 'huber'?"``, or nothing when no known word is near."""
+    """A hint such as ``"; did you mean 'huber'?"``, or "" if no known word is similar."""
     near = difflib.get_close_matches(word, [str(k) for k in known], n=1, cutoff=0.5)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _text(value: Any) -> str:
-    return "/".join(map(str, value.tolist())) if hasattr(value, "tolist") else str(value)
+    return str(value) if isinstance(value, (int, float)) else "/".join(map(str, value.tolist()))
 
 
 @functools.lru_cache(1024)
 def _parameters(method: Callable[..., Any]) -> tuple[str, ...]:
-    """Names of a method's parameters after ``self``; to look at a signature takes as long as a short pass."""
+    """Names of a method's parameters after ``self``; cached, since a signature takes as long as a short pass over X."""
     return tuple(inspect.signature(method).parameters)[1:]
 
 
@@ -55,6 +56,23 @@ class Members:
             return getattr(self.term, name)
         default = getattr(self.protocol, name)
         return MethodType(default, self.term) if isinstance(default, FunctionType) else default
+
+
+def read_traits(term: object, protocol: type, traits: type[N], **computed: Any) -> N:
+    """A named tuple of a term's members, by the names of its fields; methods are called.
+
+    A field ``has_x`` tells whether the term defines the member x; fields in ``computed`` have these values.
+    """
+    members = Members(term, protocol)
+    for name in traits._fields:
+        if name.startswith("has_"):
+            computed[name] = members.has(name.removeprefix("has_"))
+        elif name not in computed:
+            member = members.get(name)
+            computed[name] = member() if callable(member) else member
+    make: Any = traits
+    result: N = make(**computed)
+    return result
 
 
 def cached_by_value(resolve: Callable[[Any], T]) -> Callable[[Any], T]:
@@ -98,15 +116,15 @@ class Registry(Mapping[str, type]):
     def __len__(self) -> int:
         return len(self._classes)
 
-    def enter(self, name: str) -> Callable[[type[T]], type[T]]:
+    def register(self, name: str) -> Callable[[type[T]], type[T]]:
         """Decorator that registers a term class under ``name``."""
 
-        def enter(cls: type[T]) -> type[T]:
+        def register(cls: type[T]) -> type[T]:
             self.check_methods(cls)
             self._classes[name] = cls
             return cls
 
-        return enter
+        return register
 
     def name_of(self, value: object) -> str:
         """The name that the term's class is registered under; for a user's term, the name of its class."""
@@ -161,7 +179,7 @@ class Registry(Mapping[str, type]):
                 raise OptionError(f"{self.role} {cls.__qualname__}: the method must be {wanted}, not {got}")
 
     def parse(self, text: str) -> tuple[str, dict[str, Any]]:
-        """The name and the settings in ``"huber:delta=2"``; the numbers of an array have / between them."""
+        """The name and the settings in ``"huber:delta=2"``; the numbers of an array are separated by /."""
         name, _, settings = text.partition(":")
         if name not in self._classes:
             raise OptionError(f"unknown {self.role} {name!r}{nearest(name, self)} (known: {', '.join(self)})")

@@ -7,40 +7,23 @@ from typing import Any, ClassVar
 
 from ..compile.term import term
 from ..errors import OptionError
-from .rule_protocol import RULES, Rule, RuleTraits, Settled, Step, rule_traits
-
-__all__ = [
-    "ASGD",
-    "RULES",
-    "SGD",
-    "AMSGrad",
-    "AdaDelta",
-    "AdaGrad",
-    "Adam",
-    "AdamW",
-    "Lion",
-    "Momentum",
-    "NAdam",
-    "Nesterov",
-    "RMSProp",
-    "Rule",
-    "RuleTraits",
-    "ScheduleFree",
-    "rule_traits",
-]
+from .rule_protocol import RULES as RULES
+from .rule_protocol import Rule as Rule
+from .rule_protocol import Settled, Step
+from .rule_protocol import rule_traits as rule_traits
 
 SMALLEST_EPSILON = 1e-300
-SMALLEST_GRADIENT = 1e-100  # whose sign still counts
+SMALLEST_GRADIENT = 1e-100  # a smaller one counts as 0
 
 
 def _check_fractions(rule: Any, *names: str) -> None:
     for name in names:
         if not 0 <= (value := getattr(rule, name)) < 1:
-            raise OptionError(f"{RULES.name_of(rule)}: {name} lies between 0 and 1 (below 1), not {value}")
+            raise OptionError(f"{RULES.name_of(rule)}: {name} must be 0 or more and below 1, not {value}")
 
 
 def _check_epsilon(rule: Any) -> None:
-    # A column of zeros has no gradient, and 0 divided by nearly 0 must still be 0.
+    # The gradient of a column of zeros is 0, and 0 / epsilon must be 0.
     if not SMALLEST_EPSILON <= rule.epsilon < math.inf:
         raise OptionError(f"{RULES.name_of(rule)}: epsilon must be above 0, not {rule.epsilon}")
 
@@ -51,7 +34,7 @@ def _check_not_negative(rule: Any, *names: str) -> None:
             raise OptionError(f"{RULES.name_of(rule)}: {name} must be a finite number, 0 or more, not {value}")
 
 
-@RULES.enter("sgd")
+@RULES.register("sgd")
 @term
 class SGD:
     """w <- w - lr g. Source: Cauchy (1847); Robbins and Monro (1951)."""
@@ -60,7 +43,7 @@ class SGD:
         return -lr * g, lr, m, v, s
 
 
-@RULES.enter("momentum")
+@RULES.register("momentum")
 @term
 class Momentum:
     """m <- beta m + g; w <- w - lr m. With a prox: w+ = prox(w - lr g + beta (w - w-)).
@@ -87,12 +70,12 @@ class Momentum:
         return 2.0 * (1.0 + self.beta)
 
 
-@RULES.enter("nesterov")
+@RULES.register("nesterov")
 @term
 class Nesterov:
-    """m <- beta m + g; w <- w - lr (g + beta m). The prox acts before the look ahead, as in FISTA.
+    """m <- beta m + g; w <- w - lr (g + beta m). The prox acts before the extrapolation, as in FISTA.
 
-    The model is where the prox left it: the point ahead may be out of bounds, and has no zeros.
+    The model is the result of the prox: the extrapolated w may violate constraints, and has no zeros.
 
     Source: Nesterov (1983), in the form of Sutskever et al., On the importance of initialization and
     momentum in deep learning (2013), as PyTorch writes it.
@@ -122,7 +105,7 @@ class Nesterov:
         return 2.0 * (1.0 + self.beta) / (1.0 + 2.0 * self.beta)
 
 
-@RULES.enter("adagrad")
+@RULES.register("adagrad")
 @term
 class AdaGrad:
     """v <- v + g^2; w <- w - lr g / (sqrt(v) + epsilon). Source: Duchi, Hazan and Singer (2011)."""
@@ -140,7 +123,7 @@ class AdaGrad:
         return -reach * g, reach, m, v, s
 
 
-@RULES.enter("rmsprop")
+@RULES.register("rmsprop")
 @term
 class RMSProp:
     """v <- rho v + (1 - rho) g^2; w <- w - lr g / (sqrt(v) + epsilon).
@@ -163,7 +146,7 @@ class RMSProp:
         return -reach * g, reach, m, v, s
 
 
-@RULES.enter("adam")
+@RULES.register("adam")
 @term
 class Adam:
     """m <- beta1 m + (1 - beta1) g; v <- beta2 v + (1 - beta2) g^2;
@@ -189,20 +172,20 @@ class Adam:
         return -reach * m / (1.0 - self.beta1**t), reach, m, v, s
 
 
-@RULES.enter("adamw")
+@RULES.register("adamw")
 @term
 class AdamW(Adam):
     """w <- w - lr (penalty's derivative at w), then Adam's step on the gradient of the loss alone.
 
-    With beta1, beta2 and epsilon as in adam. The decay is not divided by the gradient's size, so the
-    weights settle beside the optimum of the objective. Source: Loshchilov and Hutter, Decoupled weight
+    With beta1, beta2 and epsilon as in adam. The decay is not divided by the size of the gradient, so the
+    coefficients converge to a point near the optimum of the objective. Source: Loshchilov and Hutter, Decoupled weight
     decay regularization (2019), algorithm 2, with PyTorch's lr in the decay.
     """
 
     decouples: ClassVar[bool] = True
 
 
-@RULES.enter("amsgrad")
+@RULES.register("amsgrad")
 @term
 class AMSGrad(Adam):
     """m, v as in Adam, with beta1 and beta2; s <- max(s, v);
@@ -220,7 +203,7 @@ class AMSGrad(Adam):
         return -reach * m / (1.0 - self.beta1**t), reach, m, v, s
 
 
-@RULES.enter("nadam")
+@RULES.register("nadam")
 @term
 class NAdam(Adam):
     """m, v as in Adam; mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2); P_t = mu_1 ... mu_t;
@@ -244,15 +227,15 @@ class NAdam(Adam):
         s = 1.0 - mu * (1.0 - s)
         now, later = (1.0 - mu) / s, following / (1.0 - following * (1.0 - s))
         length = lr / (math.sqrt(v / (1.0 - self.beta2**t)) + self.epsilon)
-        # Of a constant gradient m is the fraction 1 - beta1^t.
+        # For a constant gradient, m = (1 - beta1^t) g.
         return -length * (now * g + later * m), length * (now + later * (1.0 - self.beta1**t)), m, v, s
 
 
-@RULES.enter("adadelta")
+@RULES.register("adadelta")
 @term
 class AdaDelta:
     """v <- rho v + (1 - rho) g^2; m = -g sqrt(s + epsilon) / sqrt(v + epsilon); w <- w + lr m;
-    s <- rho s + (1 - rho) m^2, where m is what the prox left of the displacement.
+    s <- rho s + (1 - rho) m^2, where m is the displacement after the prox.
 
     Source: Zeiler, ADADELTA: an adaptive learning rate method (2012), algorithm 1; lr as in PyTorch.
     """
@@ -277,14 +260,14 @@ class AdaDelta:
         return w, m, v, self.rho * s + (1.0 - self.rho) * m * m
 
 
-@RULES.enter("lion")
+@RULES.register("lion")
 @term
 class Lion:
     """c = beta1 m + (1 - beta1) g; w <- w - lr (sign(c) + penalty's derivative at w); m <- beta2 m + (1 - beta2) g.
 
     Source: Chen et al., Symbolic discovery of optimization algorithms (2023), algorithm 2. The prox, which
-    the paper has not, acts with lr (1 - beta1 beta2^(t-1)) / |c|, and no step, prox included, is longer than
-    lr. With l2 the weights settle beside the optimum of the objective, where sign(c) and the decay balance.
+    is not in the paper, acts with lr (1 - beta1 beta2^(t-1)) / |c|, and no step, prox included, is longer than lr.
+    With l2 the coefficients converge to a point near the optimum, where sign(c) and the decay balance.
     """
 
     beta1: float = 0.9
@@ -312,14 +295,14 @@ class Lion:
         return w - moved + math.copysign(lr, moved), m, v, s
 
 
-@RULES.enter("asgd")
+@RULES.register("asgd")
 @term
 class ASGD:
     """eta = lr / (1 + lambd lr (t - 1))^alpha; w <- w - eta g; s <- s + (w - s) / max(1, t - 1 - t0).
 
-    The model is s, the mean of the weights after step t0 + 1. Source: Polyak and Juditsky, Acceleration of
-    stochastic approximation by averaging (1992); PyTorch's ASGD, but for its t0 of a million. PyTorch
-    also shrinks w by lambd eta, which is a penalty l2 of lambd: here you say so yourself.
+    The model is s, the mean of w after step t0 + 1. Source: Polyak and Juditsky, Acceleration of stochastic
+    approximation by averaging (1992); PyTorch's ASGD, whose t0 is a million. PyTorch also multiplies w by
+    1 - lambd eta, which is an l2 penalty of strength lambd; here it is left to the penalty.
     """
 
     lambd: float = 1e-4
@@ -334,19 +317,19 @@ class ASGD:
         return -eta * g, eta, m, v, s
 
     def settle(self, w: float, change: float, lr: float, t: int, m: float, v: float, s: float) -> Settled:
-        v = 1.0 / max(1.0, t - 1 - self.t0)  # the share of this weight in the mean; 0 before the first step
+        v = 1.0 / max(1.0, t - 1 - self.t0)  # the share of this w in the mean; 0 before the first step
         return w, m, v, (w if v == 1.0 else s + v * (w - s))
 
     def model(self, w: float, m: float, v: float, s: float) -> float:
         return w if v == 0.0 else s
 
 
-@RULES.enter("schedule_free")
+@RULES.register("schedule_free")
 @term
 class ScheduleFree:
     """z <- z - lr g; x <- x + c (z - x), c = lr^2 / sum of all lr^2 so far; w <- (1 - beta) z + beta x.
 
-    The gradient is taken at w, and the model is x, the mean of z. Source: Defazio, Yang, Mehta, Mishchenko,
+    The gradient is taken at w; the model is x, the mean of z. Source: Defazio, Yang, Mehta, Mishchenko,
     Khaled and Cutkosky, The road less scheduled (2024), equations 2-4, c as in algorithm 1. m is z - w, v the
     sum, s is x; the prox acts on z.
     """
@@ -362,7 +345,7 @@ class ScheduleFree:
     def settle(self, w: float, change: float, lr: float, t: int, m: float, v: float, s: float) -> Settled:
         z = w
         v += lr * lr
-        s = z if v == lr * lr else s + lr * lr / v * (z - s)  # the first z is all there is
+        s = z if v == lr * lr else s + lr * lr / v * (z - s)  # the mean of the first z is z
         m = self.beta * (z - s)
         return z - m, m, v, s
 

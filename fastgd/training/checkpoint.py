@@ -42,8 +42,7 @@ class LoopState(NamedTuple):
     """What the loop and its observers know at the end of an epoch."""
 
     epoch: int
-    training_passes: float
-    monitoring_passes: float
+    passes: tuple[float, float, float]  # for training, monitoring and trials
     step_size: StepSizeState
     trace: TraceState
     guard: GuardState

@@ -1,4 +1,4 @@
-"""Whether training diverges: parameters that are not finite, or a running loss far above the losses of simple models."""
+"""Whether training diverges: parameters that are not finite, or a loss far above those of simple models."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class GuardState(NamedTuple):
 def divergence_limit(at_start: float, constant: float) -> float:
     """Ten times the larger of F at the start and F of the best constant model.
 
-    For a loss that can be negative, such as poisson without its constants, neither says what is large: the larger of the
-    two plus ten times their difference.
+    For a loss that can be negative, such as poisson without its constants, neither says what is large: the larger of
+    the two plus ten times their difference.
     """
     largest = max(at_start, constant)
     if min(at_start, constant) >= 0:

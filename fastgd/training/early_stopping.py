@@ -13,8 +13,8 @@ from ..objective.objective import Objective
 class ValidationState(NamedTuple):
     """The lowest validation loss so far, the row of the trace and the epoch it is from, and the parameters there.
 
-    ``row`` and ``epoch`` are -1 and 0, and ``params`` None, as long as no loss was finite; ``stalled`` counts epochs in a
-    row that have not improved on the best by ``tol`` of it.
+    ``row`` and ``epoch`` are -1 and 0, and ``params`` None, as long as no loss was finite; ``stalled`` counts epochs in
+    a row that have not improved on the best by ``tol`` of it.
     """
 
     best: float = math.inf

@@ -34,7 +34,8 @@ from .stop_rules import (
 )
 from .trace import TraceRecorder, TraceRow
 
-# On X with fewer values F is evaluated after every epoch; on larger X at the start and the end only, unless it is known.
+# On X with fewer values F is evaluated after every epoch; on larger X at the start and the end only, unless it is
+# known.
 EVALUATE_EVERY_EPOCH_BELOW = 1 << 17
 
 
@@ -267,8 +268,8 @@ class TrainingLoop:
         """All there is to know at the end of an epoch, as a value."""
         passes, validation = self.objective.passes, self.validation
         loop = LoopState(
-            self.epoch, passes.training, passes.monitoring, self.step_size.state, self.trace.state, self.guard.state,
-            None if validation is None else validation.state, self.certificate.state,
+            self.epoch, (passes.training, passes.monitoring, passes.trials), self.step_size.state, self.trace.state,
+            self.guard.state, None if validation is None else validation.state, self.certificate.state,
         )  # fmt: skip
         return Checkpoint(fingerprint, copied(self.state), loop)
 
@@ -281,8 +282,6 @@ class TrainingLoop:
         if self.validation is not None:
             self.validation.state = state.validation
         self.certificate.restore(state.certificate)
-        self.objective.passes.training, self.objective.passes.monitoring = (
-            state.training_passes,
-            state.monitoring_passes,
-        )
+        passes = self.objective.passes
+        passes.training, passes.monitoring, passes.trials = state.passes
         self._set_params(self.solver.report(self.state).evaluation)

@@ -89,9 +89,7 @@ class Run:
     def _threads(self) -> int:
         wanted, size = self.options.n_threads, thread_pool_size()
         if wanted is not None and wanted > size:
-            self.remarks.append(
-                f"{option('n_threads', wanted)} is more than the {size} threads there are; using {size}"
-            )
+            self.remarks.append(f"{option('n_threads', wanted)} is more than the {size} available; using {size}")
         return min(wanted or size, size)
 
     # --- Training ---------------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ def result_of(run: Run, **described: Any) -> Result:
         feature_names=objective.rows.feature_names,
         **_bound(run, run.gaps, run.certificate.reason),
         n_samples=objective.n_samples,
+        passes=objective.passes.by_purpose,
         seconds=run.seconds,
         remarks=tuple(run.remarks),
         best_epoch=None if loop.validation is None else loop.validation.state.epoch,

@@ -15,7 +15,7 @@ from fastgd.certificate.certificate import Certificate, minimum_on_interval
 from fastgd.compile.jit import thread_pool_size, threads
 from fastgd.data.training_data import RowOptions
 from fastgd.fitting import pose
-from fastgd.kernels.dual_sums import mean_product, slopes_at
+from fastgd.kernels.dual_sums import derivatives_at, mean_product
 from fastgd.losses import LOSSES
 from fastgd.objective.chunks import THREADED_FROM
 from fastgd.penalties import Box, ElasticNet, GroupLasso, NonNegative
@@ -318,7 +318,7 @@ def test_any_number_of_threads_gives_the_same_bound():
     z, w, a = X @ np.ones(8), np.linspace(1, 2, n), random.normal(size=n)
     found = set()
     for count in range(thread_pool_size() + 1):
-        kernels = (slopes_at, mean_product)
+        kernels = (derivatives_at, mean_product)
         slopes_kernel, product_kernel = kernels if count else [kernel.serial for kernel in kernels]
         slopes, out = np.empty(n), np.empty(8)
         with threads(max(count, 1)):

@@ -190,7 +190,7 @@ def test_its_other_options_are_those_of_run():
 WRONG = {
     "a method": (("tutorial", "--method", "auto"), "'auto' is not one of"),
     "rates": (("tutorial", "--rates", "0.1,fast"), "'0.1,fast' is not a number"),
-    "no rates": (("tutorial", "--rates", "0.1,0"), "--rates are numbers above 0, not 0.0"),
+    "no rates": (("tutorial", "--rates", "0.1,0"), "--rates must be finite and above 0, not 0.0"),
     "epochs": (("tutorial", "--epochs", 0), "epochs must be a whole number, 1 or more, not 0"),
     "no file": (("nowhere.csv",), "nowhere.csv"),
     "a column": (("diabetes", "--target", "prize"), "prize"),

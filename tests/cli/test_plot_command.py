@@ -94,7 +94,7 @@ def test_a_diverging_run_draws_the_curve_up_to_the_divergence(folder):
     assert ran.code == 1
     assert "kept in loss.svg and land.png\nfastgd: training diverged in epoch 2: the loss grew" in ran.err
     check_file(folder / "loss.svg")
-    assert "diverged in epoch 2, the loss being 473" in (folder / "loss.svg").read_text()
+    assert "diverged in epoch 2, loss 473" in (folder / "loss.svg").read_text()
     assert not (folder / "model.fastgd").exists()
 
 
@@ -128,14 +128,14 @@ def test_lr_find_plots_to_a_file(folder):
 
 
 WRONG = {
-    "suffix": (("run", "--plot", "a.txt"), "a.txt: the suffix '.txt' is not known; it writes .png .svg .pdf"),
+    "suffix": (("run", "--plot", "a.txt"), "a.txt: the suffix '.txt' is not known; use .png, .svg or .pdf"),
     "folder": (("run", "--plot-landscape", "no/a.png"), "no/a.png: there is no folder"),
     "lr-find": (("lr-find", "--plot", "a.txt"), "a.txt: the suffix '.txt' is not known"),
     "smooth alone": (("run", "--smooth", 0.9), "--smooth needs a plot: add --plot FILE.png"),
     "against alone": (("run", "--against", "seconds"), "--against needs a plot"),
     "weights alone": (("run", "--plot-weights", "a"), "--plot-weights needs a landscape"),
     "3d alone": (("run", "--plot-3d", "--plot", "a.png"), "--plot-3d needs a landscape"),
-    "beta": (("run", "--plot", "a.png", "--smooth", 1), "--smooth is a number from 0"),
+    "beta": (("run", "--plot", "a.png", "--smooth", 1), "--smooth must be from 0 to less than 1"),
     "steps": (("run", "--plot", "a.png", "--against", "step"), "--against step draws single updates: add --trace-st"),
     "three": (("run", "--plot-landscape", "a.png", "--plot-weights", "a,b,c"), "--plot-weights takes one name or two"),
     "no file": (("run", "--trace-steps"), "add --trace FILE.csv or --plot FILE.png"),
@@ -164,7 +164,7 @@ def test_error_without_matplotlib_says_what_to_install(words, traces, monkeypatc
     monkeypatch.setattr(library, "open", None)
     ran = fastgd(*words)
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err == "fastgd: pictures are drawn by matplotlib, which is missing: pip install 'fastgd[plot]'\n"
+    assert ran.err == "fastgd: plots need matplotlib, which is not installed: pip install 'fastgd[plot]'\n"
 
 
 def test_the_summary_has_a_sparkline(folder):
@@ -239,7 +239,7 @@ def test_plot_reads_the_traces_of_run(suffix, folder):
     table = library.open("tutorial")
     expected = library.fit(table, method="gd", learning_rate=0.01, start=1.0, fit_intercept=False, max_epochs=30)
     found = read_trace(path)
-    assert found.usual == ("objective",)
+    assert found.default == ("objective",)
     np.testing.assert_array_equal(found.curves["objective"].values, expected.trace["objective"])
     np.testing.assert_array_equal(found.curves["running_loss"].x["passes"], expected.trace["passes"][1:])
 
@@ -247,24 +247,24 @@ def test_plot_reads_the_traces_of_run(suffix, folder):
 def test_plot_reads_traces_of_single_updates(folder):
     assert fastgd(*LESSON, "--trace", "steps.csv", "--trace-steps").code == 0
     found = read_trace("steps.csv")
-    assert (found.usual, list(found.curves)) == (("loss",), ["loss"])
+    assert (found.default, list(found.curves)) == (("loss",), ["loss"])
     np.testing.assert_array_equal(found.curves["loss"].x["step"], np.arange(1, 31))
     np.testing.assert_array_equal(found.curves["loss"].x["epoch"], np.arange(1, 31))
 
 
 BAD = {
     "missing": ("gone.csv", None, "gone.csv: there is no such file"),
-    "foreign": ("a.csv", "a,b\n1,2\n", "a.csv: is no trace, since it has no column of numbers 'epoch', 'passes'"),
+    "foreign": ("a.csv", "a,b\n1,2\n", "a.csv: not a trace, since it has no numeric column 'epoch', 'passes'"),
     "words": (
         "a.csv",
         "epoch,passes,seconds,objective,running_loss\n1,1,1,high,1\n",
-        "no column of numbers 'objective'",
+        "no numeric column 'objective'",
     ),
     "empty": ("a.csv", "", "a.csv: is empty"),
     "no rows": ("a.csv", "epoch,passes,seconds,objective,running_loss\n", "a.csv: has a header but no rows"),
-    "no losses": ("a.csv", "epoch,passes,seconds,objective,running_loss\n1,1,1,nan,nan\n", "a trace without any loss"),
-    "binary": ("a.png", "\x89PNG", "a.png: is no file of columns by its suffix"),
-    "damaged": ("a.npy", "nothing", "a.npy: is not a whole .npy file"),
+    "no losses": ("a.csv", "epoch,passes,seconds,objective,running_loss\n1,1,1,nan,nan\n", "the trace has no losses"),
+    "binary": ("a.png", "\x89PNG", "a.png: is not a file of columns by its suffix"),
+    "damaged": ("a.npy", "nothing", "a.npy: is not a complete .npy file"),
 }
 
 
@@ -280,18 +280,18 @@ def test_error_for_a_file_that_is_no_trace(what, folder):
 
 def test_error_for_an_array_without_names(folder):
     np.save("a.npy", np.ones((3, 2)))
-    assert "is no trace" in fastgd("plot", "a.npy").err
+    assert "not a trace" in fastgd("plot", "a.npy").err
     np.save("b.npy", np.array([("x", 1.0)], [("epoch", "U3"), ("objective", "f8")]))
-    assert "the column 'epoch' holds no numbers" in fastgd("plot", "b.npy").err
+    assert "the column 'epoch' is not numeric" in fastgd("plot", "b.npy").err
 
 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--against", "step"), "gd.csv: the objective F is known against epoch, passes, seconds, not against step"),
-        (("--curves", "loss"), "gd.csv: has no loss, but objective"),
-        (("--curves", "los"), "there is no curve 'los'"),
-        (("--smooth", 2), "--smooth is a number from 0 to less than 1"),
+        (("--against", "step"), "gd.csv: the objective F is recorded by epoch, passes, seconds, not by step"),
+        (("--curves", "loss"), "gd.csv: has no loss, only objective"),
+        (("--curves", "los"), "unknown curve 'los'"),
+        (("--smooth", 2), "--smooth must be from 0 to less than 1"),
         (("-o", "a.txt"), "a.txt: the suffix '.txt' is not known"),
         (("--scale", "cubic"), "'cubic' is not one of"),
     ],

@@ -171,7 +171,7 @@ def test_one_span_applies_to_all_weights_and_may_be_negative():
     content = fastgd("search", "saddle", "--span", "-3:-1", "--json").json
     assert content["span"] == [[-3.0, -1.0]] * 2
     assert content["remarks"] == [
-        "the best cell is at the edge of the span of x1, x2: a wider span may hold a better one"
+        "the best cell is at the edge of the span of x1, x2: a wider span may have a better one"
     ]
 
 
@@ -184,11 +184,11 @@ def test_its_other_options_are_those_of_run():
 WRONG = {
     "span": (("--span", "4"), "'4' is not LO:HI"),
     "words": (("--span", "low:high"), "'low:high' is not LO:HI"),
-    "order": (("--span", "4:-4"), "goes from a number to a larger one, not from 4 to -4"),
-    "spans": (("--span", "0:1,0:1,0:1"), "a pair for each weight (2 of them)"),
+    "order": (("--span", "4:-4"), "from a finite number to a larger one, not from 4 to -4"),
+    "spans": (("--span", "0:1,0:1,0:1"), "a pair per parameter (2 pairs)"),
     "cells": (("--cells", 1), "cells must be a whole number, 2 or more, not 1"),
     "keep": (("--keep", 17), "--keep 17 is more than the 16 cells of the first round"),
-    "too many weights": (("diabetes",), "11 weights cut into 4 cells each take 12,582,912 evaluations"),
+    "too many weights": (("diabetes",), "11 parameters with 4 cells each need 12,582,912 evaluations"),
     "no file": (("nowhere.csv",), "nowhere.csv"),
 }
 

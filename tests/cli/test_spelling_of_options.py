@@ -128,7 +128,7 @@ def test_remarks_speak_in_flags_too():
     [
         ("learning_rate", 6.7e-06, "learning_rate=6.7e-06", "--learning-rate 6.7e-06"),
         ("learning_rate", "auto", "learning_rate='auto'", "--learning-rate auto"),
-        ("max_epochs", 200, "max_epochs=200", "--epochs 200"),
+        ("max_epochs", 1_000_000, "max_epochs=1000000", "--epochs 1000000"),
         ("n_threads", 2, "n_threads=2", "--threads 2"),
         ("fit_intercept", False, "fit_intercept=False", "--no-intercept"),
         ("scale", True, "scale=True", "--scale"),

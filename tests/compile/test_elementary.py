@@ -19,7 +19,7 @@ UNIT = 2.0**-52  # twice the most that rounding to the nearest double changes, r
 
 @fastgd.term
 class Wave:
-    """Calls both, to be compiled."""
+    """Both functions, compiled."""
 
     def of(self, x: float) -> float:
         return math.exp(x)
@@ -37,16 +37,16 @@ def relative_error(x: float) -> float:
 
 
 @pytest.mark.parametrize("span", [1e-300, 1e-8, 0.3, 1.0, 40.0, 700.0])
-def test_exp_is_right_to_two_units_in_the_last_place(span):
+def test_exp_error_is_at_most_two_units_in_the_last_place(span):
     x = np.random.default_rng(0).uniform(-span, span, 500)
     assert max(map(relative_error, x)) <= 2 * UNIT
 
 
 @pytest.mark.parametrize("span", [1e-300, 1e-8, 0.3, 1.0])
-def test_log1p_of_a_fraction_is_right_to_two_units_in_the_last_place(span):
-    """As the logistic loss takes it."""
+def test_log1p_of_fraction_error_is_at_most_two_units_in_the_last_place(span):
+    """log1p_of_fraction as in the logistic loss."""
     for e in map(float, np.random.default_rng(0).uniform(0, span, 500)):
-        with localcontext(prec=340):  # 1 + 1e-300 has so many digits
+        with localcontext(prec=340):  # the digits of 1 + 1e-300
             exact = (1 + Decimal(e)).ln()
             assert abs(Decimal(log1p_of_fraction(e)) - exact) <= exact * Decimal(2 * UNIT)
 
@@ -71,12 +71,12 @@ def test_exp_of_nan_is_nan():
     assert math.isnan(exp(math.nan))
 
 
-def test_a_terms_math_exp_becomes_ours():
+def test_math_exp_in_a_term_is_replaced_in_kernels():
     assert through_term(Wave(), 1.5) == exp(1.5)
     (code,) = through_term.inspect_llvm().values()
     assert "@exp" not in code
     assert "@llvm.exp" not in code
 
 
-def test_a_term_outside_kernels_calls_math_exp():
+def test_math_exp_in_a_term_is_not_replaced_in_python():
     assert Wave().of(1.5) == math.exp(1.5)

@@ -1,4 +1,4 @@
-"""How kernels are compiled: what fastmath must not break, the clock, the names."""
+"""Compilation of kernels: fastmath flags, the compile clock, names, binding to types."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def is_larger(a, b):
 
 @kernel
 def classify(x, out):
-    """What a watch or a loss may ask about a number; with fastmath=True all of it is assumed away."""
+    """Checks for NaN and infinity, which fastmath=True would remove."""
     out[0] = x != x
     out[1] = np.isnan(x)
     out[2] = np.isinf(x)
@@ -45,7 +45,7 @@ def test_nan_and_infinity_survive_fastmath(x):
     assert out.tolist() == expected
 
 
-def test_a_nan_in_an_accumulating_loop_reaches_the_sum():
+def test_nan_propagates_through_a_sum():
     dirty = X.copy()
     dirty[1234, 2] = math.nan
     z = np.empty(len(X))
@@ -54,14 +54,14 @@ def test_a_nan_in_an_accumulating_loop_reaches_the_sum():
 
 
 @pytest.mark.parametrize("method", ["gd", "sgd", "minibatch"])
-def test_a_diverging_fit_is_noticed(method):
+def test_diverging_fit_is_detected(method):
     with pytest.raises(DivergedError) as caught:
         fastgd.fit(X, X @ W, method=method, learning_rate=1e6, max_epochs=50)
     assert caught.value.result.stop_reason == "diverged"
     assert np.isfinite(caught.value.result.coef).all()
 
 
-def test_division_by_zero_follows_the_numbers_and_raises_nothing():
+def test_division_by_zero_gives_infinity_or_nan():
     @kernel
     def divide(a, b):
         return a / b
@@ -70,7 +70,7 @@ def test_division_by_zero_follows_the_numbers_and_raises_nothing():
     assert math.isnan(divide(0.0, 0.0))
 
 
-def test_the_clock_counts_what_python_asked_for_and_is_told_its_name():
+def test_compile_clock_counts_and_names_compilations():
     @subroutine
     def inner(r):
         return r + 1.0
@@ -86,11 +86,11 @@ def test_the_clock_counts_what_python_asked_for_and_is_told_its_name():
     assert (clock.count, told) == (1, ["outer"])
     assert clock.seconds > 0
     seconds = clock.seconds
-    outer(1)  # another type, compiled when nobody listens
+    outer(1)  # another type, compiled while the clock does not listen
     assert (clock.count, clock.seconds) == (1, seconds)
 
 
-def test_the_clock_runs_on_after_a_failure_to_compile():
+def test_compile_clock_works_after_a_failed_compilation():
     @numba.njit(**COMPILE_OPTIONS)
     def broken(r):
         return undefined(r)  # noqa: F821
@@ -103,7 +103,7 @@ def test_the_clock_runs_on_after_a_failure_to_compile():
         assert clock._depth == 0
 
 
-def test_a_parallel_kernel_keeps_its_name_and_what_it_is_for():
+def test_parallel_kernel_keeps_name_and_docstring():
     @parallel_kernel
     def fill(out):
         """Fill it."""
@@ -150,15 +150,15 @@ ODD = np.frombuffer(b"\0" + SQUARE.tobytes(), np.float64, offset=1)
     [SQUARE, SQUARE.astype(np.float32), SQUARE.astype(np.int16), SQUARE.T, SQUARE[::2, ::2], READ_ONLY, ODD],
     ids=["double", "single", "integers", "by columns", "with gaps", "read-only", "not aligned"],
 )
-def test_machine_code_is_bound_to_what_an_array_is_like(array):
-    """Told apart wrongly, it would be read as what came before."""
+def test_bound_distinguishes_array_types(array):
+    """A wrong type would be read as the previous one."""
     for other in (SQUARE, array, SQUARE[0], SQUARE[:1], SQUARE):
         assert bound(sum_of, other)(other) == other.sum()
         pair = Pair(SQUARE, other)
         assert bound(sum_of_both, pair)(pair) == SQUARE.sum() + other.sum()
 
 
-def test_machine_code_is_bound_once():
+def test_bound_returns_the_same_function_for_the_same_types():
     first = bound(sum_of, SQUARE)
     assert bound(sum_of, SQUARE + 1.0) is first
     assert bound(sum_of, SQUARE[0]) is not first
@@ -166,7 +166,7 @@ def test_machine_code_is_bound_once():
     assert bound(is_nan, 1.0) is not bound(is_nan, 1)
 
 
-def test_types_that_were_seen_are_not_looked_up_again(monkeypatch):
+def test_bound_does_not_determine_known_types_again(monkeypatch):
     pair = Pair(SQUARE, SQUARE[0])
     bound(sum_of_both, pair)
     monkeypatch.setattr(type(sum_of_both), "typeof_pyval", None)

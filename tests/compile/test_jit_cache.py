@@ -1,4 +1,4 @@
-"""Compiled kernels on disk: nothing is compiled twice, nothing stale is used, and no accident gives a wrong result."""
+"""Compiled kernels on disk: nothing is compiled twice, no stale code is used, and no damage gives a wrong result."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from fastgd.losses import HalfSquared, Squared
 HOME = Path(fastgd.__file__).parent
 REGRESSION = "fastgd/terms/losses/regression.py"
 
-# The mean loss of one row whose residual is 3, and how it came about.
+# The mean loss of one row with residual 3, and the number of kernels that were compiled and loaded.
 ASK = """
     import json
     import sys
@@ -48,20 +48,20 @@ ANSWERS = {"squared": 9.0, "half_squared": 4.5, "huber:delta=1": 2.5, "huber:del
 
 @pytest.fixture(scope="module")
 def shared_cache(tmp_path_factory) -> Path:
-    """A cache of the installed package's kernels, for the tests that take it as they find it."""
+    """A kernel cache that several tests share, in any state."""
     return tmp_path_factory.mktemp("shared")
 
 
 @pytest.fixture
 def package(tmp_path) -> Path:
-    """A folder with a copy of the package, to edit."""
+    """A folder with a copy of the package that a test may edit."""
     shutil.copytree(HOME, tmp_path / "source" / "fastgd", ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path / "source"
 
 
 @pytest.fixture
 def ask(package, tmp_path):
-    """Ask the copy of the package, in a process of its own, for the loss of that name."""
+    """Run `ASK` for the loss of that name in a process with the copy of the package."""
 
     def ask(loss: str) -> dict:
         answer = answer_of(start([ASK, ASK_FOR], loss, path=package, cache=tmp_path / "cache"))
@@ -84,7 +84,7 @@ def generations(cache: Path) -> set[str]:
 # --- Found again, or compiled anew ----------------------------------------------------------------------------------
 
 
-def test_a_second_process_compiles_nothing(tmp_path, shared_cache):
+def test_second_process_compiles_nothing(tmp_path, shared_cache):
     script = """
         import json
         import numpy as np
@@ -103,7 +103,7 @@ def test_a_second_process_compiles_nothing(tmp_path, shared_cache):
     assert first["complaints"] == second["complaints"] == ""
 
 
-def test_editing_a_loss_compiles_that_loss_and_no_other(ask, package):
+def test_editing_a_loss_recompiles_only_that_loss(ask, package):
     for loss in ("squared", "half_squared"):
         assert ask(loss) == {"value": ANSWERS[loss], **COMPILED}
     edit(
@@ -121,13 +121,13 @@ def test_editing_a_loss_compiles_that_loss_and_no_other(ask, package):
     assert ask("half_squared") == {"value": 4.5, **LOADED}
 
 
-def test_editing_what_is_not_compiled_compiles_nothing_and_a_kernel_all(ask, package, tmp_path):
+def test_editing_a_kernel_recompiles_all_and_other_files_nothing(ask, package, tmp_path):
     assert ask("squared") == {"value": 9.0, **COMPILED}
     before = generations(tmp_path / "cache")
-    for file in ("fitting.py", "terms/registry.py", "objective/problem.py", "data/table.py"):
+    for file in ("fitting.py", "terms/registry.py", "objective/objective.py", "data/table.py"):
         with (package / "fastgd" / file).open("a") as stream:
             stream.write("\nADDED = 1\n")
-    edit(package / REGRESSION, "class Squared:\n", "class Squared:\n    # A line more.\n\n")
+    edit(package / REGRESSION, "class Squared:\n", "class Squared:\n    # One more line.\n\n")
     assert ask("squared") == {"value": 9.0, **LOADED}
     assert generations(tmp_path / "cache") == before
     edit(
@@ -142,15 +142,15 @@ def test_editing_what_is_not_compiled_compiles_nothing_and_a_kernel_all(ask, pac
 @pytest.mark.parametrize(
     "source", [path for pattern in jit_cache.SOURCES for path in sorted(HOME.glob(pattern))], ids=str
 )
-def test_every_source_of_machine_code_makes_a_generation(source, monkeypatch, package):
+def test_editing_any_source_makes_a_new_generation(source, monkeypatch, package):
     monkeypatch.setattr(jit_cache, "PACKAGE", package / "fastgd")
     before = jit_cache._generation()
     with (package / "fastgd" / source.relative_to(HOME)).open("a") as stream:
-        stream.write("# a remark\n")
+        stream.write("# a comment\n")
     assert jit_cache._generation() != before
 
 
-def test_editing_a_helper_in_another_file_compiles_its_callers(tmp_path, shared_cache):
+def test_editing_a_helper_in_another_file_recompiles_its_callers(tmp_path, shared_cache):
     (tmp_path / "helpers.py").write_text("from numba import njit\n@njit\ndef weigh(r):\n    return 2.0 * r\n")
     (tmp_path / "mine.py").write_text(
         "import helpers\nfrom fastgd.compile.term import term\nfrom fastgd.losses import HalfSquared\n\n@term\n"
@@ -172,7 +172,7 @@ def test_editing_a_helper_in_another_file_compiles_its_callers(tmp_path, shared_
 
 @pytest.fixture
 def find_folder(monkeypatch, tmp_path):
-    """`cache_directory` as a new process finds it, with the cache in ``tmp_path``."""
+    """`cache_directory` as in a new process, with the cache in ``tmp_path``."""
     monkeypatch.setattr(jit_cache, "_roots", lambda: [tmp_path / "root"])
     return jit_cache.cache_directory.__wrapped__
 
@@ -184,7 +184,7 @@ def test_old_generations_are_pruned(find_folder, tmp_path):
         folder.mkdir()
         (folder / "x.kernel").write_bytes(b"")
         os.utime(folder, (time.time() - 1000 * age,) * 2)
-    os.utime(current, (0, 0))  # the oldest of all, until it is used again
+    os.utime(current, (0, 0))  # the oldest, until it is used again
     (tmp_path / "root" / "another-programs").mkdir()
     assert find_folder() == current
     kept = {path.name for path in (tmp_path / "root").iterdir()}
@@ -192,7 +192,7 @@ def test_old_generations_are_pruned(find_folder, tmp_path):
     assert kept == {current.name, "another-programs", *newest}
 
 
-def test_the_first_writable_root_is_taken_and_without_one_there_is_a_warning(monkeypatch, find_folder, tmp_path):
+def test_first_writable_root_or_a_warning(monkeypatch, find_folder, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(jit_cache, "_roots", lambda: [tmp_path / "file" / "root", tmp_path / "second"])
     assert find_folder().parent == tmp_path / "second"
@@ -202,8 +202,8 @@ def test_the_first_writable_root_is_taken_and_without_one_there_is_a_warning(mon
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there the user's cache folder is found otherwise")
-def test_the_folder_is_the_users_or_numbas(package, tmp_path):
-    """``NUMBA_CACHE_DIR`` where it is set, and then nothing is written anywhere else."""
+def test_folder_is_numbas_or_the_users(package, tmp_path):
+    """``NUMBA_CACHE_DIR`` if it is set; then nothing is written anywhere else."""
     home = tmp_path / "home"
     home.mkdir()
     places = {"HOME": str(home), "XDG_CACHE_HOME": str(home / "xdg"), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -216,7 +216,7 @@ def test_the_folder_is_the_users_or_numbas(package, tmp_path):
     assert sorted(package.rglob("*")) == before
 
 
-def test_without_a_writable_folder_all_works_with_one_warning(tmp_path):
+def test_no_writable_folder_gives_one_warning(tmp_path):
     (tmp_path / "file").write_text("")
     another = """
         X = np.ones((1, 1), np.float32)
@@ -236,28 +236,28 @@ def risk(loss, y, z):
 
 @pytest.fixture
 def folder(monkeypatch, tmp_path) -> Path:
-    """An empty folder in which this process's kernels are kept."""
+    """An empty folder for the kernels of this process."""
     monkeypatch.setattr(jit_cache, "cache_directory", lambda: tmp_path)
     return tmp_path
 
 
-def ask_anew(loss, y=0.0, z=3.0) -> tuple[float, int]:
-    """The loss by a kernel that knows nothing yet, as in a new process, and how much had to be compiled."""
+def ask_again(loss, y=0.0, z=3.0) -> tuple[float, int]:
+    """The loss by a new dispatcher, as in a new process, and the number of compilations."""
     fresh = kernel(risk)
     with CompileClock().listening() as clock:
         return fresh(loss, y, z), clock.count
 
 
-def test_a_kernel_is_one_file_and_is_loaded_again(folder):
-    assert [ask_anew(Squared()), ask_anew(Squared())] == [(9.0, 1), (9.0, 0)]
-    assert [ask_anew(HalfSquared()), ask_anew(HalfSquared())] == [(4.5, 1), (4.5, 0)]
-    assert [ask_anew(Squared(), 0, 3), ask_anew(Squared(), 0, 3)] == [(9.0, 1), (9.0, 0)]
+def test_each_kernel_is_one_file_and_is_loaded(folder):
+    assert [ask_again(Squared()), ask_again(Squared())] == [(9.0, 1), (9.0, 0)]
+    assert [ask_again(HalfSquared()), ask_again(HalfSquared())] == [(4.5, 1), (4.5, 0)]
+    assert [ask_again(Squared(), 0, 3), ask_again(Squared(), 0, 3)] == [(9.0, 1), (9.0, 0)]
     assert len(list(folder.iterdir())) == len(list(folder.glob("*.kernel"))) == 3
 
 
-def test_flushing_drops_a_kernels_files_and_no_others(folder):
+def test_flush_deletes_the_files_of_one_kernel(folder):
     (folder / "other.kernel").write_bytes(b"")
-    ask_anew(Squared())
+    ask_again(Squared())
     kernel(risk)._cache.flush()
     assert [path.name for path in folder.iterdir()] == ["other.kernel"]
 
@@ -284,38 +284,38 @@ def flipped(stored: bytes, percent: int) -> bytes:
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_file_is_compiled_anew_and_mended(damage, folder):
-    ask_anew(Squared())
+def test_damaged_file_is_compiled_again_and_replaced(damage, folder):
+    ask_again(Squared())
     (path,) = folder.iterdir()
     path.write_bytes(damage(path.read_bytes()))
-    assert [ask_anew(Squared()), ask_anew(Squared())] == [(9.0, 1), (9.0, 0)]
+    assert [ask_again(Squared()), ask_again(Squared())] == [(9.0, 1), (9.0, 0)]
 
 
-def test_swapped_files_are_noticed(folder):
-    ask_anew(Squared())
+def test_swapped_files_are_not_used(folder):
+    ask_again(Squared())
     (first,) = folder.iterdir()
-    ask_anew(HalfSquared())
+    ask_again(HalfSquared())
     (second,) = set(folder.iterdir()) - {first}
     contents = first.read_bytes(), second.read_bytes()
     second.write_bytes(contents[0])
     first.write_bytes(contents[1])
-    assert [ask_anew(Squared()), ask_anew(HalfSquared())] == [(9.0, 1), (4.5, 1)]
-    assert [ask_anew(Squared()), ask_anew(HalfSquared())] == [(9.0, 0), (4.5, 0)]
+    assert [ask_again(Squared()), ask_again(HalfSquared())] == [(9.0, 1), (4.5, 1)]
+    assert [ask_again(Squared()), ask_again(HalfSquared())] == [(9.0, 0), (4.5, 0)]
 
 
-def test_a_folder_in_the_place_of_a_file_is_passed_over(folder):
-    ask_anew(Squared())
+def test_folder_in_place_of_a_file_is_ignored(folder):
+    ask_again(Squared())
     (path,) = folder.iterdir()
     path.unlink()
     path.mkdir()
     with pytest.warns(RuntimeWarning, match="a compiled kernel could not be saved"):
-        assert ask_anew(Squared()) == (9.0, 1)
+        assert ask_again(Squared()) == (9.0, 1)
     assert list(folder.iterdir()) == [path]  # no half-written file is left
 
 
-def test_a_folder_that_was_cleaned_away_is_made_again(folder, monkeypatch):
+def test_deleted_folder_is_created_again(folder, monkeypatch):
     monkeypatch.setattr(jit_cache, "cache_directory", lambda: folder / "gone")
-    assert [ask_anew(Squared()), ask_anew(Squared())] == [(9.0, 1), (9.0, 0)]
+    assert [ask_again(Squared()), ask_again(Squared())] == [(9.0, 1), (9.0, 0)]
 
 
 TABLE = np.arange(200_000.0)
@@ -329,15 +329,15 @@ class Large:
         return TABLE[int(z)] * self.factor
 
 
-def test_a_large_array_in_a_term_is_used_and_not_cached(folder):
-    """Machine code points to a large global array, and in another process there is nothing at that place."""
-    assert [ask_anew(Large(4.0)), ask_anew(Large(5.0))] == [(12.0, 1), (15.0, 1)]
+def test_term_with_a_large_array_is_not_cached(folder):
+    """Machine code has the address of a large global array, which is not valid in another process."""
+    assert [ask_again(Large(4.0)), ask_again(Large(5.0))] == [(12.0, 1), (15.0, 1)]
     assert not list(folder.iterdir())
 
 
-def test_the_file_of_a_term_that_is_gone_can_be_read(folder, monkeypatch):
-    """The files of a script's terms are about when another script runs."""
-    ask_anew(Squared())
+def test_file_of_an_unknown_term_can_be_read(folder, monkeypatch):
+    """The folder has files of terms of other scripts."""
+    ask_again(Squared())
     (path,) = folder.iterdir()
     monkeypatch.setattr(TermType, "registry", {})
     key, _ = pickle.loads(path.read_bytes()[32:])
@@ -345,8 +345,8 @@ def test_the_file_of_a_term_that_is_gone_can_be_read(folder, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGKILL")
-def test_a_kill_while_a_kernel_is_written(ask, package, tmp_path):
-    """Killed just before the file is renamed into place, or just after; numba's own cache returned old code then."""
+def test_kill_while_a_kernel_is_written(ask, package, tmp_path):
+    """Killed just before the file is renamed, or just after; numba's own cache returned old code then."""
     killed = """
         import os, signal
         rename = os.replace
@@ -365,13 +365,13 @@ def test_a_kill_while_a_kernel_is_written(ask, package, tmp_path):
     assert ask("squared") == {"value": 9.0, **LOADED}
 
 
-def test_processes_that_compile_at_the_same_instant(tmp_path, shared_cache):
-    """Two terms, and one of them twice: numba's own cache had both write to one numbered file."""
+def test_processes_that_compile_at_the_same_time(tmp_path, shared_cache):
+    """Two terms, one of them twice; numba's own cache wrote both to one numbered file."""
     meet = """
         import os, time
         os.replace_really = os.replace
         def meet(*paths):
-            '''Wait, with the file written but not in place, until all have come as far.'''
+            '''Wait until all processes have written their file, before the rename.'''
             open(f"here-{sys.argv[2]}", "w").close()
             while sum(name.startswith("here-") for name in os.listdir()) < 3:
                 time.sleep(0.01)

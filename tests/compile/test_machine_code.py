@@ -1,4 +1,4 @@
-"""The machine code of the hot kernels: packed multiply-adds on registers of four doubles or more."""
+"""The machine code of the hot kernels has packed multiply-adds on registers of four doubles or more."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ N, D = 64, 20
 
 
 def packed(kernel, dtype, *args) -> int:
-    """How many packed multiply-adds there are in what the kernel is compiled to, here and now, for these arguments."""
+    """The number of packed multiply-adds in the kernel's machine code for these arguments."""
     fresh = numba.njit(**COMPILE_OPTIONS)(kernel.py_func)
     fresh.compile(tuple(map(numba.typeof, args)))
     (code,) = fresh.inspect_asm().values()
@@ -51,28 +51,28 @@ def of_gradient(loss: str, dtype: str, by_blocks: bool) -> int:
 
 
 @pytest.mark.parametrize("dtype", PACKED)
-def test_the_gradient_of_wide_rows(dtype):
-    """The dots of two rows and their axpy."""
+def test_batch_gradient_of_wide_rows_is_vectorised(dtype):
+    """The dot products of two rows and their axpy."""
     assert of_gradient("half_squared", dtype, by_blocks=False) >= 3 * 4
 
 
-def test_the_gradient_of_narrow_rows():
-    """The dots of four rows and the axpys of eight; and with them a logarithm and an exponential, by polynomials."""
+def test_batch_gradient_of_narrow_rows_is_vectorised():
+    """The dot products of four rows and the axpys of eight; logarithm and exponential are polynomials."""
     plain = of_gradient("half_squared", "float64", by_blocks=True)
     assert plain >= 4 + 8
     # Both polynomials have about a dozen terms.
     assert of_gradient("logistic", "float64", by_blocks=True) >= plain + 12
 
 
-def test_sgd():
-    """The dot of a row with the weights and with the row before, and the axpy."""
+def test_sgd_epoch_is_vectorised():
+    """The dot products of a row with the coefficients and with the previous row, and the axpy."""
     X, order = np.ones((N, D)), np.arange(N)
     args = (LOSSES.resolve("half_squared"), 0.0, 1e-4, np.inf, np.zeros(D + 1), np.zeros(D), np.zeros(D), None)
     assert packed(sgd_epoch, "float64", X, Targets(np.ones(N)), order, np.ones(N), *args) >= 3 * 4
 
 
-def test_mini_batches():
-    """As the gradient of wide rows, in any order."""
+def test_minibatch_epoch_is_vectorised():
+    """As the gradient of wide rows, with an order of rows."""
     X, order = np.ones((N, D)), np.arange(N)
     stepper = Stepper.make(SGD(), ElasticNet(), Preconditioner.identity(D), D + 1)
     work = Workspace.make(X.dtype, D, D + 1, 1)

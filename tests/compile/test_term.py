@@ -1,4 +1,4 @@
-"""Terms: their fields, what is said about wrong ones, and how they travel."""
+"""Terms: their fields, error messages, pickling, and import without numba."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pickle
 import sys
 from importlib import import_module
 from textwrap import dedent
+from types import ModuleType
 
 import numba
 import numpy as np
@@ -36,7 +37,7 @@ class Every:
         return -self.scale * r if self.signed else self.scale * r
 
 
-def test_fields_reach_machine_code_and_changing_them_compiles_nothing():
+def test_fields_are_run_time_values_of_compiled_code():
     settings = [
         Every(),
         Every(scale=3, power=3),
@@ -59,7 +60,7 @@ def test_fields_are_plain_python_values_of_their_kind():
     assert repr(Huber(delta=2)) == "Huber(delta=2.0)"
 
 
-def test_an_array_field_is_a_copy_that_nobody_can_change():
+def test_array_field_is_a_read_only_copy():
     table = np.array([1.0, 2.0])
     loss = Every(table=table)
     table[0] = 7.0
@@ -70,7 +71,7 @@ def test_an_array_field_is_a_copy_that_nobody_can_change():
         loss.scale = 3.0
 
 
-def test_an_array_field_is_neither_leaked_nor_freed_by_launches():
+def test_launches_keep_the_reference_count_of_an_array_field():
     @numba.njit(**COMPILE_OPTIONS)
     def table_of(loss):
         return loss.table
@@ -107,35 +108,35 @@ def test_an_array_field_is_neither_leaked_nor_freed_by_launches():
         ("table", [1.0, "a"]),
         ("table", [1j]),
         ("table", [1.0, float("nan")]),
-        ("table", [[1.0, 2.0], [3.0, 4.0]]),  # two dimensions in the place of one would overwrite the stack
+        ("table", [[1.0, 2.0], [3.0, 4.0]]),  # a two-dimensional array would overwrite the stack
     ],
 )
-def test_a_wrong_field_is_one_sentence(field, value):
+def test_error_names_the_field(field, value):
     with pytest.raises(OptionError) as caught:
         Every(**{field: value})
     assert str(caught.value).startswith(f"Every: {field} must be ")
     assert "\n" not in str(caught.value)
 
 
-def test_infinity_and_the_widest_whole_numbers_are_numbers():
+def test_infinity_and_the_largest_integers_are_accepted():
     assert Every(scale=float("inf"), power=2**63 - 1).power == 2**63 - 1
     assert Every(power=-(2**63)).power == -(2**63)
 
 
 @pytest.mark.parametrize("annotation", ["str", "list", "np.float64", "float | None", "complex"])
-def test_a_field_of_another_type_is_refused_where_the_class_is_made(annotation):
+def test_error_for_an_unsupported_annotation(annotation):
     with pytest.raises(OptionError, match=r"Loss\.q is annotated .*; a term's fields are float, int, bool or np\.nd"):
         loss_class(body=f"q: {annotation} = 1.0")
 
 
-def test_a_terms_own_check_runs_after_ours():
+def test_post_init_runs_after_the_field_checks():
     with pytest.raises(OptionError, match="delta must be a number"):
         Huber(delta="wide")
     with pytest.raises(OptionError, match="delta must be above 0"):
         Huber(delta=-1)
 
 
-def test_a_subclass_is_a_term_with_the_methods_it_has():
+def test_subclass_of_a_term_is_a_term():
     class Doubled(HalfSquared):
         def value(self, y, z):
             return (z - y) * (z - y)
@@ -180,7 +181,7 @@ class Plain(HalfSquared.__mro__[-1]):
     ],
     ids=lambda value: str(value).partition(" at 0x")[0],  # the same in every process
 )
-def test_a_term_of_the_wrong_shape_is_one_sentence(loss, sentence):
+def test_error_for_what_is_not_a_loss(loss, sentence):
     for use in (LOSSES.resolve, lambda value: fastgd.fit([[1.0], [2.0]], [1.0, 2.0], loss=value)):
         with pytest.raises(OptionError) as caught:
             use(loss)
@@ -205,8 +206,8 @@ def test_a_term_of_the_wrong_shape_is_one_sentence(loss, sentence):
         ("return z, y", "", "a term cannot be compiled: "),
     ],
 )
-def test_code_that_numba_cannot_compile_is_one_sentence(value, before, sentence, monkeypatch):
-    # It would find most of these as plain Python.
+def test_error_for_code_that_numba_cannot_compile(value, before, sentence, monkeypatch):
+    # The check in plain Python would find most of these errors first.
     monkeypatch.setattr(import_module("fastgd.fitting"), "check_own_loss", lambda *_: None)
     loss = loss_class(value, before=before)()
     with pytest.raises(OptionError) as caught:
@@ -218,7 +219,7 @@ def test_code_that_numba_cannot_compile_is_one_sentence(value, before, sentence,
         assert leftover not in message
 
 
-def test_a_callbacks_own_failure_to_compile_is_left_alone():
+def test_compile_error_of_a_callback_is_raised_unchanged():
     @numba.njit
     def broken(r):
         return undefined(r)  # noqa: F821
@@ -232,7 +233,7 @@ def test_a_callbacks_own_failure_to_compile_is_left_alone():
 # --- Pickles --------------------------------------------------------------------------------------------------------
 
 
-def test_a_term_pickles():
+def test_term_can_be_pickled():
     loss = Every(scale=2.5, table=[1.0, 2.0])
     again = pickle.loads(pickle.dumps(loss))
     assert is_term(again)
@@ -241,17 +242,63 @@ def test_a_term_pickles():
     assert pickle.loads(pickle.dumps(Huber(2.0))) == Huber(2.0)
 
 
-def test_a_numba_type_pickles_by_name():
+def test_numba_type_is_pickled_by_name():
     typ = numba.typeof(Huber())
     assert pickle.loads(pickle.dumps(typ)) is typ
     stored = pickle.dumps(typ).replace(b"terms.losses", b"terms.lasses")
     assert isinstance(pickle.loads(stored), numba.types.Opaque)
 
 
+CAUCHY = """
+    import fastgd
+    import numpy as np
+    from numba import cloudpickle
+
+    @fastgd.term
+    class Cauchy:
+        scale: float = 1.0
+
+        def value(self, y, z):
+            return np.log1p(((z - y) / self.scale) ** 2)
+
+        def derivative(self, y, z):
+            r = (z - y) / self.scale
+            return 2.0 * r / (1.0 + r * r) / self.scale
+
+    def fitted(X, y, loss):
+        return fastgd.fit(X, y, loss=loss, method="gd", max_epochs=3, learning_rate=0.1).coef.tolist()
+
+    X = np.random.default_rng(0).normal(size=(30, 3))
+    y = X @ [1.0, 2.0, 3.0]
+    with open("stored", "wb") as file:
+        file.write(cloudpickle.dumps((fitted, Cauchy, Cauchy(3.0), fastgd)))
+    print(fitted(X, y, Cauchy(3.0)))
+"""
+READ_CAUCHY = """
+    import pickle
+    import numpy as np
+
+    with open("stored", "rb") as file:
+        fitted, Cauchy, loss, fastgd = pickle.load(file)
+    X = np.random.default_rng(0).normal(size=(30, 3))
+    assert loss == Cauchy(3.0) and fastgd.fit
+    print(fitted(X, X @ [1.0, 2.0, 3.0], loss))
+"""
+
+
+def test_functions_and_classes_that_name_fastgd_are_cloudpickled(tmp_path):
+    """A loss of a script and a function that uses the package, pickled by value, as joblib pickles them."""
+    assert type(fastgd) is ModuleType
+    # In plain Python, since nothing here depends on compilation.
+    first, second = (run(["-c", dedent(script)], tmp_path, NUMBA_DISABLE_JIT="1") for script in (CAUCHY, READ_CAUCHY))
+    assert first == second
+    assert len(first.split()) == 3
+
+
 # --- Without numba --------------------------------------------------------------------------------------------------
 
 
-def test_terms_are_there_without_numba_and_numpy(tmp_path):
+def test_terms_do_not_import_numba_or_numpy(tmp_path):
     script = """
         import sys
         import fastgd, fastgd.losses, fastgd.penalties, fastgd.rules, fastgd.schedules, fastgd_cli.main

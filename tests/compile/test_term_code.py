@@ -1,4 +1,4 @@
-"""The code of terms: when it counts as changed, and that the newest is what runs, wherever it is written."""
+"""The code of terms: the digest changes with the code, and the newest code runs, wherever it is defined."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ VALUE = """
         ("math.exp", "math.cosh"),
     ],
 )
-def test_the_digest_changes_with_whatever_machine_code_is_made_from(old, new):
+def test_digest_changes_with_the_code(old, new):
     changed = [text.replace(old, new) for text in (VALUE, BASE)]
     assert changed != [VALUE, BASE]
     assert digest(loss_class(VALUE, before=BASE)) != digest(loss_class(changed[0], before=changed[1]))
@@ -90,23 +90,23 @@ def test_the_digest_changes_with_whatever_machine_code_is_made_from(old, new):
         ),
     ],
 )
-def test_the_digest_does_not_change_with_anything_else(old, new):
+def test_digest_does_not_change_otherwise(old, new):
     changed = [text.replace(old, new, 1) for text in (VALUE, BASE)]
     assert digest(loss_class(VALUE, before=BASE)) == digest(loss_class(changed[0], before=changed[1]))
 
 
-def test_a_docstring_may_change_but_a_word_that_is_used_may_not():
+def test_digest_ignores_docstrings_but_not_strings():
     docstrings = [digest(loss_class(f'"""{word}"""\nreturn y')) for word in ("one", "two")]
     words = [digest(loss_class(before=f"helper = njit(lambda: {word!r})", value="return helper()")) for word in "ab"]
     assert docstrings[0] == docstrings[1]
     assert words[0] != words[1]
 
 
-def test_the_digest_follows_helpers_into_other_modules():
+def test_digest_includes_helpers_in_other_modules():
     def with_formula(formula: str) -> str:
         package, module = types.ModuleType("package"), types.ModuleType("package.module")
         package.module = module
-        module.package = package  # and back again, which must not go round for ever
+        module.package = package  # a cycle
         exec(f"from numba import njit\n@njit\ndef helper(r):\n    return {formula}", vars(module))
         return digest(loss_class("return package.module.helper(z - y)", package=package))
 
@@ -115,7 +115,7 @@ def test_the_digest_follows_helpers_into_other_modules():
 
 
 @pytest.mark.parametrize("name", ["builtins", "signal", "code", None])
-def test_the_digest_reads_the_code_of_modules_named_like_the_standard_library(name):
+def test_digest_includes_modules_named_like_the_standard_library(name):
     """Scripts are called signal.py or code.py, and `exec` without a name makes classes of "builtins"."""
 
     def with_formula(formula: str) -> str:
@@ -126,7 +126,7 @@ def test_the_digest_reads_the_code_of_modules_named_like_the_standard_library(na
     assert with_formula("z - y") != with_formula("y - z")
 
 
-def test_helpers_that_call_each_other_end():
+def test_digest_of_recursive_helpers():
     before = """
         @njit
         def even(r):
@@ -139,12 +139,12 @@ def test_helpers_that_call_each_other_end():
     assert len(digests) == 2
 
 
-def test_a_method_that_names_its_own_class_ends():
+def test_digest_of_a_method_that_uses_its_class():
     assert digest(loss_class("return Loss().value(y, z)")) != digest(loss_class("return 2 * Loss().value(y, z)"))
     assert len(digest(loss_class("return super().value(y, z)"))) == 16
 
 
-def test_what_the_digest_cannot_read_is_compiled_anew_in_each_process(monkeypatch):
+def test_digest_of_unknown_objects_differs_between_processes(monkeypatch):
     in_this_process = digest(loss_class(VALUE, before=BASE))
     cls = loss_class("return helper(z)", before="class Opaque:\n    pass\nhelper = Opaque()")
     known = digest(cls)
@@ -154,7 +154,7 @@ def test_what_the_digest_cannot_read_is_compiled_anew_in_each_process(monkeypatc
     assert digest(loss_class(VALUE, before=BASE)) == in_this_process
 
 
-def test_the_digest_is_the_same_in_every_process(tmp_path):
+def test_digest_is_equal_in_every_process(tmp_path):
     source = "from numba import njit\nimport math\nimport numpy as np\nfrom fastgd import term\n"
     source += dedent(BASE) + "@term\nclass Loss:\n    def value(self, y, z):" + indent(dedent(VALUE), " " * 8)
     (tmp_path / "mine.py").write_text(source)
@@ -165,7 +165,7 @@ def test_the_digest_is_the_same_in_every_process(tmp_path):
 # --- Helpers, and where terms are written ----------------------------------------------------------------------------
 
 
-def test_helpers_may_be_plain_python_or_compiled_and_in_other_modules():
+def test_helpers_may_be_plain_or_compiled_in_any_module():
     before = """
         def plain(r, by=2.0):
             return by * deeper(r)
@@ -225,12 +225,12 @@ FIT = """
 
 @pytest.fixture(scope="module")
 def kernels(tmp_path_factory) -> dict[str, str]:
-    """A cache of compiled kernels for this file's subprocesses, so that the suite compiles in vain once at most."""
+    """A kernel cache for the subprocesses of this file."""
     return {"NUMBA_CACHE_DIR": str(tmp_path_factory.mktemp("kernels"))}
 
 
 def expected(factor: float) -> float:
-    """What `FIT` gives with `MINE`; the gradient, and so the step, is in proportion to the factor."""
+    """The result of `FIT` with `MINE`; the gradient, and so the step, is proportional to the factor."""
     X = np.random.default_rng(0).standard_normal((50, 3))
     y = X @ [1.0, 2.0, 3.0] + 0.5
     loss = Squared()
@@ -238,7 +238,7 @@ def expected(factor: float) -> float:
     return factor * result.objective
 
 
-def test_a_loss_in_a_script_is_compiled_once_and_for_all(tmp_path, kernels):
+def test_loss_in_a_script_is_compiled_once(tmp_path, kernels):
     script = tmp_path / "script.py"
     tail = "print(json.dumps([*fit(Mine()), len(mean_loss.kernel.nopython_signatures), *fit(Mine(2.0))]))"
     answers = []
@@ -252,12 +252,12 @@ def test_a_loss_in_a_script_is_compiled_once_and_for_all(tmp_path, kernels):
     assert more == (0, 0, 0, 0)
     assert compiled[0] > 0
     assert compiled[1] == 0
-    assert compiled[2] == 3  # mean_loss, batch_gradient, curvatures (is it a minimum?), and nothing else
-    assert compiled[3] == 0  # the first version is still there
+    assert compiled[2] == 3  # mean_loss, batch_gradient, curvatures (of the check for a minimum), and no other kernel
+    assert compiled[3] == 0  # the first version is still cached
 
 
 @pytest.mark.parametrize("way", ["-c", "-", "-i"])
-def test_a_loss_without_a_source_file(way, tmp_path, kernels):
+def test_loss_without_a_source_file(way, tmp_path, kernels):
     """``python -c``, a script on standard input, and statement by statement at the prompt."""
     source = "\n".join(map(dedent, [MINE.format(factor=1.0), FIT, "print(json.dumps(fit(Mine())))"]))
     if way == "-c":
@@ -270,8 +270,8 @@ def test_a_loss_without_a_source_file(way, tmp_path, kernels):
     assert json.loads(printed)[0] == pytest.approx(expected(1.0), rel=1e-12)
 
 
-def test_cells_of_a_notebook_that_are_run_again(tmp_path, kernels):
-    """A loss, a helper or a constant is bound anew, with the old ones still about: the newest counts."""
+def test_rerun_notebook_cells_use_the_new_code(tmp_path, kernels):
+    """A loss, a helper or a constant is redefined while the old ones still exist: the newest is used."""
     cells = [
         """
         import json
@@ -300,5 +300,5 @@ def test_cells_of_a_notebook_that_are_run_again(tmp_path, kernels):
         f"for cell in {[dedent(cell) for cell in cells]!r}:\n    exec(compile(cell, '<cell>', 'exec'), globals())"
     )
     answers = [4.0, 40.0, 120.0, 7.0, 24.0, 12.0]  # (1 + 1 - 0)^2 times the factors, or plus the one
-    for _ in range(2):  # compiled, then from the disk, where nothing wrong may have been left
+    for _ in range(2):  # compiled, then loaded from disk
         assert json.loads(run(["-c", notebook], tmp_path, **kernels)) == answers

@@ -1,4 +1,4 @@
-"""How kernels are launched: from threads, after forks, on so many threads."""
+"""Launches of kernels: from several threads, after forks, on a given number of threads."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork her
 X = np.random.default_rng(0).standard_normal((2000, 5))
 W = np.arange(1.0, 6.0)
 
-# Launches in a process of its own; `settled(children)` fails where a forked child died or hangs.
+# Launches in another process; `settled(children)` fails if a forked child died or hangs.
 LAUNCH = """
     import multiprocessing, os, sys, threading, time
     import numpy as np
@@ -62,7 +62,7 @@ LAUNCH = """
 
 @pytest.fixture(scope="module")
 def launching(tmp_path_factory):
-    """Run a script after `LAUNCH`, on a threading layer; it must end by itself, and well."""
+    """Run a script after `LAUNCH` with a threading layer; it must end without an error."""
     cache = tmp_path_factory.mktemp("kernels")
 
     def launching(script: str, layer: str = "workqueue", **environment: str) -> str:
@@ -87,8 +87,8 @@ def launching(tmp_path_factory):
 
 
 @pytest.mark.parametrize("layer", LAYERS)
-def test_two_python_threads_may_launch_at_once(launching, layer):
-    """Of its own, numba's workqueue layer aborts the process then."""
+def test_two_python_threads_launch_at_the_same_time(launching, layer):
+    """Without our lock, numba's workqueue layer aborts the process."""
     launching(
         """
         want = [launch(seed) for seed in range(2)]
@@ -109,7 +109,7 @@ def test_two_python_threads_may_launch_at_once(launching, layer):
     )
 
 
-def test_two_python_threads_may_fit_at_once():
+def test_two_python_threads_fit_at_the_same_time():
     y = X @ W
 
     def fit() -> bytes:
@@ -124,8 +124,8 @@ def test_two_python_threads_may_fit_at_once():
     assert got == [want] * 3
 
 
-def test_two_python_threads_may_meet_a_new_loss_at_once(launching, tmp_path):
-    """The one must not compile with a type that the other is still making."""
+def test_two_python_threads_compile_a_new_loss_at_the_same_time(launching, tmp_path):
+    """One thread must not compile with a type that the other has not completed."""
     launching(
         """
         together, got = threading.Barrier(2), []
@@ -142,11 +142,11 @@ def test_two_python_threads_may_meet_a_new_loss_at_once(launching, tmp_path):
             worker.join()
         assert len(got) == 2 and got[0] == got[1], got
         """,
-        NUMBA_CACHE_DIR=str(tmp_path),  # where nothing is compiled yet
+        NUMBA_CACHE_DIR=str(tmp_path),  # an empty cache
     )
 
 
-def test_threads_restores_what_was_before():
+def test_threads_restores_the_previous_count():
     def fail_on_all_threads() -> None:
         with threads(thread_pool_size()):
             assert numba.get_num_threads() == thread_pool_size()
@@ -161,14 +161,14 @@ def test_threads_restores_what_was_before():
     assert numba.get_num_threads() == before
 
 
-def test_more_threads_than_there_are_is_a_remark():
+def test_remark_for_too_many_threads():
     result = fastgd.fit(X, X @ W, method="gd", learning_rate=0.1, max_epochs=2, n_threads=10_000)
     size = thread_pool_size()
     assert result.remarks == (f"n_threads=10000 is more than the {size} threads there are; using {size}",)
     assert fastgd.fit(X, X @ W, method="gd", learning_rate=0.1, max_epochs=2, n_threads=1).remarks == ()
 
 
-def test_the_serial_twin_and_any_number_of_threads_give_the_same_bits():
+def test_serial_twin_and_any_number_of_threads_have_the_same_bits():
     def predictions(launch, count: int) -> bytes:
         z = np.empty(len(X))
         with threads(count):
@@ -182,7 +182,7 @@ def test_the_serial_twin_and_any_number_of_threads_give_the_same_bits():
     )
 
 
-def test_the_threading_layer_has_a_name():
+def test_threading_layer_has_a_name():
     assert threading_layer() in ("tbb", "omp", "workqueue")
 
 
@@ -194,8 +194,8 @@ def blas_threads() -> list[int]:
 
 
 @pytest.mark.parametrize("method", ["gd", "sgd", "minibatch"])
-def test_blas_runs_on_one_thread_in_a_fit_and_as_before_afterwards(method):
-    """BLAS's threads spin for a while after each call, and take the cores away from the kernels."""
+def test_blas_has_one_thread_during_a_fit(method):
+    """BLAS threads spin for a while after each call, which slows the kernels down."""
     seen = []
     X @ W
     before = blas_threads()
@@ -212,8 +212,8 @@ def test_blas_runs_on_one_thread_in_a_fit_and_as_before_afterwards(method):
 @forks
 @pytest.mark.parametrize("layer", LAYERS)
 @pytest.mark.parametrize("start", ["want = launch()", "with threads(1): pass"], ids=["launched", "threads started"])
-def test_a_forked_child_launches(launching, layer, start):
-    """GNU OpenMP kills a forked child at its first launch, workqueue's threads are gone in it."""
+def test_forked_child_launches_kernels(launching, layer, start):
+    """GNU OpenMP kills a forked child at its first launch; the threads of workqueue do not exist in it."""
     launching(
         f"""
         {start}
@@ -225,7 +225,7 @@ def test_a_forked_child_launches(launching, layer, start):
 
 @forks
 @pytest.mark.parametrize("layer", LAYERS)
-def test_a_forked_child_gets_the_same_bits(launching, layer):
+def test_forked_child_has_the_same_bits(launching, layer):
     launching(
         """
         want = launch()
@@ -240,7 +240,7 @@ def test_a_forked_child_gets_the_same_bits(launching, layer):
 
 
 @forks
-def test_a_fork_before_any_thread_is_started_keeps_the_child_parallel(launching):
+def test_child_forked_before_threads_start_runs_in_parallel(launching):
     launching(
         """
         from fastgd.compile import jit
@@ -252,7 +252,7 @@ def test_a_fork_before_any_thread_is_started_keeps_the_child_parallel(launching)
 
 @forks
 @pytest.mark.parametrize("layer", LAYERS)
-def test_a_fork_while_another_thread_launches(launching, layer):
+def test_fork_while_another_thread_launches(launching, layer):
     launching(
         """
         want, done = launch(), []
@@ -274,8 +274,8 @@ def test_a_fork_while_another_thread_launches(launching, layer):
 
 
 @forks
-def test_a_fork_while_another_thread_compiles(launching):
-    """The child would wait for ever for numba's compiler lock, whose holder it has not got."""
+def test_fork_while_another_thread_compiles(launching):
+    """The child would wait for numba's compiler lock, which no thread of it holds."""
     launching(
         """
         from fastgd.compile.jit import CompileClock
@@ -304,7 +304,7 @@ def test_a_fork_while_another_thread_compiles(launching):
 # --- Without compilation ----------------------------------------------------------------------------------------------
 
 
-def test_all_runs_as_plain_python_too(launching):
+def test_everything_runs_in_plain_python(launching):
     """``NUMBA_DISABLE_JIT=1``, for debuggers and for terms that cannot be compiled."""
     small, methods = X[:40], ("gd", "sgd", "minibatch")
     compiled = [fastgd.fit(small, small @ W, method=method, max_epochs=3).objective for method in methods]

@@ -11,6 +11,8 @@ from scipy.optimize import lsq_linear, nnls
 import fastgd
 from fastgd.penalties import MCP, SCAD, Box, GroupLasso, NonNegative, resolve_penalty
 
+pytestmark = pytest.mark.plain_python
+
 rng = np.random.default_rng(5)
 N = 80
 W = np.array([3.0, -2.0, 0.0, 0.0, 1.5, 0.0])

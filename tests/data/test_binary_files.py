@@ -217,7 +217,7 @@ def test_X_is_float32_if_all_columns_are(arrow_path, kinds, dtype):
             {"a": [[1], [2]], "y": [1, 2]},
             "row 1 (counted from 1), column 'a': '[1]' is not a number, and it is a column of",
         ),
-        ({"a": pa.nulls(2), "y": [1, 2]}, "column 'a' has no values at all; leave the column out with --drop a"),
+        ({"a": pa.nulls(2), "y": [1, 2]}, "column 'a' has no values at all; leave the column out with drop=['a']"),
         ({"a": [1, 2], "y": [[1], [2]]}, "column 'y' has list<"),
         ({"a": pa.array([], pa.int8()), "y": pa.array([], pa.int8())}, "has columns but no rows"),
     ],

@@ -279,5 +279,5 @@ def test_error_about_a_weight_column_in_svmlight(role, tmp_path):
 def test_error_about_two_targets_in_svmlight(tmp_path):
     path = tmp_path / "data.svm"
     path.write_text("1 1:2 2:3\n0 1:4 2:1\n")
-    with pytest.raises(DataError, match="stores its target 'label' apart from X; '1,2' cannot be one"):
+    with pytest.raises(DataError, match="has a separate target, 'label'; '1,2' cannot be the target"):
         open_table(path, target="1,2")

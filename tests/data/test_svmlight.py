@@ -125,7 +125,7 @@ def test_the_table_has_the_columns_of_the_model(tmp_path, features, text, expect
 
 def test_columns_can_be_dropped_but_not_be_targets(tmp_path):
     assert read(tmp_path, "1 1:5 2:6 3:7\n", drop=["2"]).feature_names == ("1", "3")
-    with pytest.raises(DataError, match="stores its target 'label' apart from X; '1' cannot be one"):
+    with pytest.raises(DataError, match="has a separate target, 'label'; '1' cannot be the target"):
         read(tmp_path, "1 1:5\n", target=1)
 
 

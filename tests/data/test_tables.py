@@ -60,7 +60,7 @@ def test_columns_of_a_builtin_can_be_chosen():
     assert open_table("tutorial", features=["x"], target="price", need_target=False).X.shape == (3, 1)
     with pytest.raises(DataError, match="tutorial: has no column 'z' to drop; there is 'x'"):
         open_table("tutorial", drop=["z"])
-    with pytest.raises(DataError, match="tutorial: stores its target 'y' apart from X; 'x' cannot be one"):
+    with pytest.raises(DataError, match="tutorial: has a separate target, 'y'; 'x' cannot be the target"):
         open_table("tutorial", target="x")
     with pytest.raises(DataError, match="diabetes: has no column 'bni' to be the target; did you mean 'bmi'"):
         open_table("diabetes", target="bni")

@@ -10,6 +10,7 @@ import pytest
 from helpers.table_files import error_message
 
 from fastgd.data import open as open_table
+from fastgd.wording import speaking_in_flags
 
 
 @pytest.fixture
@@ -145,7 +146,7 @@ BAD = {
     "long header": ("a,b,c,d\n1,2,3\n4,5,6\n", "line 2 has 3 fields where the header has 4"),
     "word": (
         "age,y\n1,2\n\nabc,4\n5,6\n",
-        "line 4, column 'age': 'abc' is not a number; fix the value, or leave the column out with --drop age",
+        "line 4, column 'age': 'abc' is not a number; fix the value, or leave the column out with drop=['age']",
     ),
     "word after a quoted line end": ('n,age,y\n"1\n",1,2\n2,abc,4\n', "line 4, column 'age': 'abc'"),
     "several words": ("age,y\n1,2\n?,4\n-,6\n", "line 3, column 'age': '?' is not a number; fix the 2 such values, or"),
@@ -157,7 +158,7 @@ BAD = {
     "columns of words": (
         "a,b,my day,y\n,x,2020-01-01,1\nu,v,2020-01-02,2\n",
         "line 3, column 'a': 'u' is not a number, and 3 columns have only words or dates; "
-        'leave the columns out with --drop "a,b,my day"',
+        "leave the columns out with drop=['a', 'b', 'my day']",
     ),
     "dates": (
         "day,a,y\n2020-01-01 10:00:00,1,2\n",
@@ -166,7 +167,7 @@ BAD = {
     "missing": (
         "a,b,y\n1,2,3\n4,,6\n, ,9\n",
         "3 missing values, the first in line 3, column 'b' (in 2 columns); "
-        "fill them in, or leave the columns out with --drop a,b",
+        "fill them in, or leave the columns out with drop=['a', 'b']",
     ),
     "one missing": (
         "a,b,y\n1,2,3\n4,NA,6\n",
@@ -199,6 +200,12 @@ BAD = {
 @pytest.mark.parametrize(("content", "expected"), BAD.values(), ids=BAD.keys())
 def test_error_names_the_line_and_column(text_file, content, expected):
     assert error_message(text_file(content)).startswith(expected)
+
+
+def test_error_names_flags_at_the_command_line(text_file):
+    path = text_file("a,b,my day,y\n,x,2020-01-01,1\nu,v,2020-01-02,2\n")
+    with speaking_in_flags():
+        assert error_message(path).endswith('leave the columns out with --drop "a,b,my day"')
 
 
 def test_error_names_the_line_of_a_compressed_file(text_file):

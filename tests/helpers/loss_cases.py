@@ -1,4 +1,4 @@
-"""Which losses the tests try, and where: each registered one is among them by itself."""
+"""The losses, targets and predictors of the tests; every registered loss is included automatically."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fastgd.compile.jit import kernel
 from fastgd.losses import LOSSES, loss_traits
 
 CASES = [
-    *(name for name, loss in LOSSES.items() if not loss_traits(loss()).joint),  # softmax has a file of its own
+    *(name for name, loss in LOSSES.items() if not loss_traits(loss()).joint),  # softmax has its own file
     "huber:delta=0.5",
     "quantile:quantile=0.8",
     "epsilon_insensitive:epsilon=0.5",
@@ -24,7 +24,7 @@ PREDICTORS = [-1e4, -37.0, -7.3, -2.1, -1.35, -0.4, 0.0, 0.2, 1.35, 1.9, 12.5, 7
 
 
 def targets(loss):
-    """Some that the loss is defined for."""
+    """Some targets for which the loss is defined."""
     if loss_traits(loss).classifies:
         return [-1.0, 1.0]
     everywhere = [-3.5, 0.0, 0.25, 2.0]
@@ -32,7 +32,7 @@ def targets(loss):
 
 
 def kinks(loss, y):
-    """Where a value or a derivative may have a kink, and some more."""
+    """Predictors at which a value or a derivative may have a kink, and some more."""
     around = [0.0, 0.1, 1.0, *(getattr(loss, name, 0.0) for name in ("delta", "epsilon"))]
     return sorted({v for a in around for v in (y - a, y + a, -a, a)})
 
@@ -48,7 +48,7 @@ def expected(text):
 
 @kernel
 def compiled(loss, y, z):
-    """Value, derivative and mean, as kernels have them."""
+    """Value, derivative and mean in compiled code."""
     return loss.value(y, z), loss.derivative(y, z), loss.mean(z)
 
 
@@ -57,6 +57,6 @@ def plain(loss, y, z):
 
 
 def close(value, tol=1e-14):
-    """To ``tol``, and more for e^x: its relative error is the absolute one of x."""
+    """Equal to ``tol``, with more tolerance for e^x, whose relative error is the absolute error of x."""
     spread = math.log(abs(value)) if 1 < abs(value) < math.inf else 0.0
     return pytest.approx(value, rel=tol + 4e-16 * spread, abs=tol)

@@ -1,4 +1,4 @@
-"""Python processes of their own, with a kernel cache of their own, which print one JSON object."""
+"""Python processes with a given kernel cache, which print a JSON object."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from textwrap import dedent
 
 
 def start(script: list[str], *arguments: str, path: Path, cache: Path | None, **environment: str) -> subprocess.Popen:
-    """A process that runs the parts of ``script`` with the packages in ``path`` and its kernels in ``cache``."""
+    """A process that runs the parts of ``script``, imports packages from ``path`` and caches kernels in ``cache``."""
     inherited = {key: value for key, value in os.environ.items() if key != "NUMBA_CACHE_DIR"}
     environment |= {"PYTHONPATH": os.pathsep.join([str(path), *filter(None, sys.path)])}
     environment |= {"NUMBA_CACHE_DIR": str(cache)} if cache else {}

@@ -1,4 +1,4 @@
-"""Terms made from source, what a kernel does with them, and Python in a process of its own: for the tests of terms."""
+"""Terms made from source code, a kernel that uses them, and Python in another process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fastgd.compile.term import term
 
 
 def run(arguments: list[str], cwd, script_input: str | None = None, **environment: str) -> str:
-    """Run Python in ``cwd`` with this process's import path; return what it printed."""
+    """Run Python in ``cwd`` with the import path of this process; return its output."""
     path = os.pathsep.join([str(cwd), *filter(None, sys.path)])
     done = subprocess.run(
         [sys.executable, *arguments],
@@ -33,7 +33,7 @@ def run(arguments: list[str], cwd, script_input: str | None = None, **environmen
 
 @numba.njit(**COMPILE_OPTIONS)
 def total(loss, y, z):
-    """What every kernel does with a loss."""
+    """The sum of the losses, in compiled code."""
     value = 0.0
     for i in range(y.shape[0]):
         value += loss.value(y[i], z[i])
@@ -45,7 +45,7 @@ Z = np.array([0.5, 4.0, -3.5])
 
 
 def loss_class(value: str = "return (z - y) ** 2", *, before: str = "", body: str = "", **names) -> type:
-    """A loss made from source, in a module of its own; ``before`` stands above the class, ``body`` in it."""
+    """A loss made from source code in a module of its own; ``before`` comes above the class, ``body`` into it."""
     source = "\n".join(
         [
             "import math",

@@ -1,4 +1,4 @@
-"""The same bits for every number of threads, for the serial twins, and from one process to the next."""
+"""Equal bits for any number of threads, for serial twins, and for repeated fits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import fastgd
 from fastgd.compile.jit import thread_pool_size, threads
 from fastgd.data.feature_matrix import as_matrix, dtype_of
 from fastgd.kernels.batch_gradient import batch_gradient, linear_predictor, mean_loss, row_norms
-from fastgd.kernels.dual_sums import slopes_at
+from fastgd.kernels.dual_sums import derivatives_at
 from fastgd.kernels.minibatch_epoch import Workspace, minibatch_epoch
 from fastgd.kernels.row_access import BLOCK_ROWS
 from fastgd.kernels.row_targets import Targets
@@ -30,7 +30,7 @@ FORMS = {
     "dense float32": lambda X: X.astype(np.float32),
     "csr": lambda X: sp.csr_array(X * (np.abs(X) > 0.5)),
 }
-# A batch above the gate needs as many values as a whole pass, hence the two.
+# A batch needs as many values as a whole pass to run in parallel, hence the two sizes.
 METHODS = {
     "gd": {"method": "gd"},
     "sgd": {"method": "sgd"},
@@ -46,7 +46,7 @@ def data(shape):
 
 
 def bits(result: fastgd.Result) -> bytes:
-    """Everything that a fit computes, as bytes; the clock's column left out."""
+    """All results of a fit as bytes, without the seconds."""
     trace = [result.trace[name].tobytes() for name in result.trace.dtype.names if name != "seconds"]
     numbers = np.array([result.intercept, result.objective, result.learning_rate])
     return b"".join([result.coef.tobytes(), numbers.tobytes(), result.path.tobytes(), *trace])
@@ -55,10 +55,10 @@ def bits(result: fastgd.Result) -> bytes:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_any_number_of_threads_gives_the_same_fit(shape, form, method, monkeypatch):
+def test_fit_has_the_same_bits_on_any_number_of_threads(shape, form, method, monkeypatch):
     for module in ("objective", "smoothness"):
         monkeypatch.setattr(f"fastgd.objective.{module}.THREADED_FROM", PARALLEL_FROM)
-    # Kernels, loss and rule are those of the next test, to compile them once.
+    # Kernels, loss and rule are the same as in the next test, which then compiles nothing.
     X, y = data(SHAPES[shape])
     X = FORMS[form](X)
     options = {
@@ -66,7 +66,7 @@ def test_any_number_of_threads_gives_the_same_fit(shape, form, method, monkeypat
         **METHODS[method],
     }  # fmt: skip
     if method == "sgd":
-        options["rule"] = "sgd"  # whose kernel is its own
+        options["rule"] = "sgd"  # which has its own kernel
     alone = bits(fastgd.fit(X, y, n_threads=1, **options))
     for count in range(1, thread_pool_size() + 1):
         assert bits(fastgd.fit(X, y, n_threads=count, **options)) == alone
@@ -74,8 +74,8 @@ def test_any_number_of_threads_gives_the_same_fit(shape, form, method, monkeypat
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("n_chunks", [1, 7])
-def test_a_kernel_and_its_serial_twin_give_the_same_bits(form, n_chunks):
-    """A process that may not start threads runs the twin, and must not notice."""
+def test_parallel_kernels_and_serial_twins_have_the_same_bits(form, n_chunks):
+    """A process that must not start threads runs the serial twin."""
     dense, y = data((4001, 12))
     X, _ = as_matrix(FORMS[form](dense))
     n, d = dense.shape
@@ -107,10 +107,10 @@ def test_a_kernel_and_its_serial_twin_give_the_same_bits(form, n_chunks):
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("d", [5, 40])  # by blocks of rows, and by pairs
-def test_where_absent_weights_lie_changes_no_bit(d, seed):
-    """An array of no values has an address; results may lie behind it, where its values would be."""
-    n = 2 * BLOCK_ROWS  # few rows, whose sums show their last bits
+@pytest.mark.parametrize("d", [5, 40])  # blocks of rows, and pairs
+def test_address_of_an_empty_array_changes_no_bit(d, seed):
+    """An empty array has an address; the output of a kernel may lie right behind it."""
+    n = 2 * BLOCK_ROWS  # few rows, so that differences in the last bits are visible
     random = np.random.default_rng(seed)
     X, y, w, z = random.normal(size=(n, d)), random.choice([-1.0, 1.0], n), random.normal(size=d), random.normal(size=n)
     by_blocks, loss = row_blocks(X, 1) is not None, LOSSES["logistic"]()
@@ -119,7 +119,7 @@ def test_where_absent_weights_lie_changes_no_bit(d, seed):
         gradient, partials, sums = np.empty(d + 1), np.empty((1, d)), np.empty((1, 2))
         blocks, targets = block[None] if by_blocks else None, Targets(y, absent, absent)
         value = batch_gradient.serial(X, targets, w, 0.5, loss, partials, sums, blocks, table, gradient)
-        means = slopes_at.serial(y, absent, z, 0.5, loss, sums, slopes)
+        means = derivatives_at.serial(y, absent, z, 0.5, loss, sums, slopes)
         return b"".join(np.asarray(each).tobytes() for each in (value, gradient, table, means, slopes))
 
     lengths = (BLOCK_ROWS, n, n)
@@ -134,7 +134,7 @@ def test_where_absent_weights_lie_changes_no_bit(d, seed):
 
 @pytest.mark.parametrize("shuffle", [True, "full", False])
 @pytest.mark.parametrize("method", ["sgd", "minibatch"])
-def test_a_fit_can_be_repeated(method, shuffle):
+def test_repeated_fits_have_the_same_bits(method, shuffle):
     X, y = data(SHAPES["small"])
     first, second = (fastgd.fit(X, y, method=method, shuffle=shuffle, max_epochs=3, seed=5) for _ in range(2))
     assert bits(first) == bits(second)
@@ -144,14 +144,14 @@ in_the_other_process = "FASTGD_TEST_BITS" in os.environ
 
 
 @pytest.mark.skipif(in_the_other_process, reason="this is that process")
-def test_four_threads_in_a_process_that_has_them():
-    """Run this file again where numba's pool has four threads, whatever the number of cores."""
+def test_this_file_with_four_threads():
+    """Run this file in a process with four threads, on any number of cores."""
     environment = {**os.environ, "NUMBA_NUM_THREADS": "4", "FASTGD_TEST_BITS": "1"}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.skipif(not in_the_other_process, reason="what the process with four threads checks of itself")
+@pytest.mark.skipif(not in_the_other_process, reason="only for the process with four threads")
 def test_this_process_has_four_threads():
     assert thread_pool_size() == 4

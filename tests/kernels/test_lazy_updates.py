@@ -1,4 +1,4 @@
-"""Weights moved by all the steps they have missed: the closed form against the steps themselves."""
+"""Deferred steps of svrg and saga: the closed form against single steps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fastgd.kernels.lazy_updates import drifted, growth
 
 @kernel
 def moved(w, k, drift, decay, threshold):
-    """`drifted`, for Python to call."""
+    """`drifted`, called from Python."""
     return drifted(w, k, drift, decay, threshold, growth(k, decay))
 
 
@@ -35,9 +35,9 @@ sizes = st.sampled_from([0.0, 1e-9, 1e-3, 0.0625, 0.5, 1.0, 3.0])
     decay=st.sampled_from([0.0, 1e-12, 1e-6, 0.01, 0.25, 0.9]),
     threshold=sizes,
 )
-def test_all_missed_steps_at_once(w, k, drift, decay, threshold):
+def test_missed_steps_in_closed_form_equal_single_steps(w, k, drift, decay, threshold):
     expected = naive(w, k, drift, decay, threshold)
-    # Each step rounds the weight and what moves it; none of them makes an error larger.
+    # Each step rounds the coefficient and its change; no step increases an error.
     tolerance = 4e-16 * (k + 4) * (abs(w) + k * (abs(drift) + threshold))
     assert moved(w, float(k), drift, decay, threshold) == pytest.approx(expected, rel=0, abs=tolerance)
 
@@ -56,7 +56,7 @@ CROSSINGS = {
 
 
 @pytest.mark.parametrize("name", CROSSINGS)
-def test_each_way_to_move(name):
+def test_every_case_of_the_closed_form(name):
     w, k, drift, decay, threshold = CROSSINGS[name]
     for sign in (1.0, -1.0):
         result = moved(sign * w, float(k), sign * drift, decay, threshold)
@@ -64,6 +64,6 @@ def test_each_way_to_move(name):
         assert (result == 0.0) == (naive(sign * w, k, sign * drift, decay, threshold) == 0.0)
 
 
-def test_what_is_not_a_number_stays_so():
+def test_nan_propagates():
     assert np.isnan(moved(np.nan, 5.0, 0.1, 0.1, 0.1))
     assert np.isnan(moved(1.0, 5.0, np.nan, 0.1, 0.1))

@@ -1,7 +1,7 @@
-"""The kernels of several outputs, held to the reference: passes over all rows, and those that step as they go.
+"""Kernels of several outputs against the reference: passes over all rows, and kernels that take steps.
 
-Tolerances are bounds on rounding, as in test_kernels and test_kernels_sgd, for losses whose slopes are at most SLOPE
-and whose curvature is at most 1: huber, for each output by itself, and softmax.
+Tolerances are bounds on rounding errors, as in test_passes and test_steps, for losses with derivatives up to SLOPE and
+curvature up to 1: huber, for each output separately, and softmax.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from fastgd.compile.jit import thread_pool_size, threads
 from fastgd.data.feature_matrix import dtype_of, shape_of
 from fastgd.kernels.minibatch_epoch import minibatch_outputs_epoch
 from fastgd.kernels.output_blocks import fill, lay_out, load
-from fastgd.kernels.outputs_gradient import Workspace, outputs_gradient, outputs_mean_loss
+from fastgd.kernels.outputs_gradient import OutputsWorkspace, outputs_gradient, outputs_mean_loss
 from fastgd.kernels.outputs_sgd_epoch import Each, LazyWeights, sgd_outputs_epoch
 from fastgd.kernels.row_targets import NONE, Targets
 from fastgd.kernels.update_step import Preconditioner, Stepper
@@ -33,12 +33,13 @@ from fastgd.losses import LOSSES
 from fastgd.penalties import ElasticNet
 from fastgd.rules import SGD
 
-DELTA, SLOPE = 1.5, 2.0  # the slopes of huber stop at DELTA; those of softmax add up to 2 at most
+# The derivatives of huber are at most DELTA; the absolute derivatives of softmax sum to at most 2.
+DELTA, SLOPE = 1.5, 2.0
 EPS = float(np.finfo(np.float64).eps)
 LOSS = {"each": LOSSES["huber"](DELTA), "joint": LOSSES["softmax"]()}
 EXPECTED = {"each": Huber(DELTA), "joint": Softmax()}
 
-# Compiling takes longer than all else: some ways stand in for others where the code is the same.
+# Compilation dominates: where the code is the same, not all combinations are tested.
 SERIAL = [*(("each", layout, "serial") for layout in LAYOUTS), ("joint", "dense float64", "serial")]
 PARALLEL = [("each", layout, "parallel") for layout in ("dense float64", "csr float32")]
 SPARSE = ("joint", "csr float64", "serial")
@@ -50,11 +51,11 @@ def ways(*some):
 
 @dataclass
 class Outputs:
-    """A problem of several outputs, and weights to stand at; numbers are exact in float32."""
+    """A problem of several outputs and parameters; all numbers are exact in float32."""
 
     X: np.ndarray
     targets: Targets
-    expected_targets: list  # the same, as the reference takes them
+    expected_targets: list  # the same in the form of the reference
     W: np.ndarray
     b: np.ndarray
 
@@ -78,7 +79,7 @@ class Outputs:
 
 @st.composite
 def several(draw, kind: str) -> Outputs:
-    """Two to seven outputs of whatever targets go with the kind of loss, weighted or not, with an offset or not."""
+    """Two to seven outputs with targets for the kind of loss, with or without weights and offset."""
     drawn = draw(problems(most_rows=30, most_features=9))
     n, d, K = *drawn.X.shape, draw(st.integers(2, 7))
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
@@ -102,9 +103,9 @@ def several(draw, kind: str) -> Outputs:
 
 
 def workspace(X, outputs, n_parameters, n_chunks, block):
-    """One whose blocks have ``block`` rows, full of what must not matter."""
+    """A workspace with blocks of ``block`` rows, filled with NaN."""
     K = len(outputs.b)
-    work = Workspace.make(X, K, n_parameters, n_chunks)
+    work = OutputsWorkspace.make(X, K, n_parameters, n_chunks)
     work = work._replace(Z=np.zeros((n_chunks, block, K), dtype_of(X)))
     for array in work:
         array[...] = np.nan
@@ -112,26 +113,26 @@ def workspace(X, outputs, n_parameters, n_chunks, block):
 
 
 class Rounding:
-    """How far from exact a kernel's sums may be; see test_kernels."""
+    """Bounds on the rounding errors of a kernel's sums, see test_passes."""
 
     def __init__(self, outputs: Outputs, X) -> None:
         n, d = outputs.X.shape
         eps = float(np.finfo(dtype_of(X)).eps)
         size = np.abs(outputs.X)
-        z = size @ np.abs(outputs.W).T + np.abs(outputs.b) + outputs.shift  # (n, K), as is what follows
+        z = size @ np.abs(outputs.W).T + np.abs(outputs.b) + outputs.shift  # (n, K), as the following
         error = (d + 3) * eps * (size @ np.abs(outputs.W).T) + 3 * EPS * (np.abs(outputs.b) + outputs.shift)
-        error[:] = error.max(axis=1, keepdims=True)  # softmax passes on that of any output
+        error[:] = error.max(axis=1, keepdims=True)  # with softmax, each output has the errors of all
         weight = outputs.weight[:, None] / n
         largest = SLOPE * (z.max(axis=1, keepdims=True) + np.abs(outputs.targets.y).max() + 1)
         self.loss = (weight * (SLOPE * error + (n + 10) * EPS * largest)).sum(axis=0)
-        # A slope is worked out, rounded to the dtype of X, multiplied, and four products are added up in it.
+        # dloss_dz is rounded to the dtype of X and multiplied, and four products are added in that dtype.
         slopes = weight * (error + SLOPE * (5 * eps + (n + 10) * EPS * (1 + z.max())))
         self.gradient = slopes.T @ size
         self.slopes = slopes.sum(axis=0)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_weights_are_laid_out_by_python_as_by_kernels(layout):
+def test_fill_and_load_have_the_same_layout(layout):
     X, params = LAYOUTS[layout](np.eye(2)), np.arange(6.0).reshape(2, 3)  # as many outputs as features
     by_python, by_kernels = (lay_out(X, 2, dtype_of(X)) for _ in range(2))
     fill(X, by_python, params[:, :2])
@@ -178,7 +179,7 @@ def test_outputs_mean_loss(kind, layout, variant, data, n_chunks, block):
 
 @dataclass
 class Steps:
-    """How to step: an order, rates at which no two vectors of weights move apart, what each output has of its own."""
+    """An order of rows, rates at which steps are nonexpansive, and settings per output."""
 
     order: np.ndarray
     rates: np.ndarray
@@ -213,7 +214,7 @@ def steps(draw, outputs: Outputs) -> Steps:
 
 
 def tolerance(X, path):
-    """For the weights at the end of ``path``; see test_kernels_sgd."""
+    """The tolerance for the parameters at the end of ``path``, see test_steps."""
     largest = 1.0 + max(np.linalg.norm(np.column_stack([W, B])) for W, B in path)
     return 2 * len(path) * (shape_of(X)[1] + 10) * float(np.finfo(dtype_of(X)).eps) * largest
 
@@ -230,7 +231,7 @@ def run_sgd(X, outputs, kind, how, cuts=()):
     params, losses = how.start(outputs), np.zeros(len(outputs.b))
     lazy = LazyWeights.make(X, len(outputs.b))
     for name in ("W", "scale", "owed", "Z", "z"):
-        getattr(lazy, name)[...] = np.nan  # what the arrays hold before must not matter
+        getattr(lazy, name)[...] = np.nan  # the content before the call must not matter
     for order, rates in zip(np.split(how.order, cuts), np.split(how.rates, cuts), strict=True):
         sgd_outputs_epoch(X, outputs.targets, order, rates, LOSS[kind], how.each, how.clip, params, losses, lazy, None)
         assert not lazy.paid.any(), "the workspace must be zeros again, for the next call"
@@ -250,7 +251,7 @@ def test_sgd_outputs_epoch(kind, layout, variant, data):
         outputs.X, outputs.expected_targets, *path[-2], EXPECTED[kind], [how.order[-1]], **outputs.of_rows
     )
     reach = outputs.weight.max() * (1 + np.abs(outputs.X).sum(axis=1).max())
-    same(lazy.z, slopes, reach * tolerance(X, path))  # as they were before they were clipped
+    same(lazy.z, slopes, reach * tolerance(X, path))  # before clipping
     parts, parts_losses, _ = run_sgd(X, outputs, kind, how, [data.draw(st.integers(0, n))])
     check(parts, parts_losses, path, totals, outputs, X, how.has_intercept)
 
@@ -263,7 +264,7 @@ def test_minibatch_outputs_epoch(kind, layout, variant, data, batch_size, n_chun
     X, n, d = LAYOUTS[layout](outputs.X), *outputs.X.shape
     how.rates = how.rates[: -(-n // batch_size)]
     factors = data.draw(st.sampled_from([None, 1.0, 0.5])) and np.arange(d) % 3 / 2
-    # A penalty and its strengths: what each output has of its own is a multiple of one.
+    # A penalty and its strengths: each output has a multiple of it.
     l1, l2 = 0.5, data.draw(st.sampled_from([0.0, 0.25]))
     strengths = how.each.l1 if how.each.l1.any() else how.each.l2
     how.each = Each(how.each.rate, l1 * strengths, l2 * strengths)
@@ -280,15 +281,16 @@ def test_minibatch_outputs_epoch(kind, layout, variant, data, batch_size, n_chun
     check(params, losses, path, totals, outputs, X, how.has_intercept)
 
 
-# Rates times l2 from nearly no decay to all of a weight at once, and beyond that, where weights change sign.
+# Rate times l2: from almost no decay to decay to zero, and beyond zero, with a change of sign.
 @pytest.mark.parametrize("layout", ["dense float64", "csr float32"])
 @pytest.mark.parametrize("l1", [0.0, 0.02])
-def test_many_steps_with_every_decay_side_by_side(layout, l1):
-    """The scales are folded in again and again, whichever is the first to be small."""
+def test_many_steps_with_a_different_decay_per_output(layout, l1):
+    """The scales are folded in many times, whichever becomes small first."""
     n, d, n_epochs, rate = 24, 5, 40, 0.125
     random = np.random.default_rng(3)
     dense = random.integers(-4, 5, (n, d)) / 16 * (random.random((n, d)) < 0.6)
-    dense[:, 4] = 0.25 * (np.arange(n) % 12 == 0)  # a column that few rows have: its weights owe for many steps
+    # A column with values in few rows, for which the thresholds of many steps are deferred.
+    dense[:, 4] = 0.25 * (np.arange(n) % 12 == 0)
     y = dense @ random.normal(size=(5, 5)) + random.normal(size=(n, 5))
     outputs = Outputs(dense, Targets(y), y.tolist(), random.normal(size=(5, d)), random.normal(size=5))
     order = np.concatenate([random.permutation(n) for _ in range(n_epochs)])
@@ -297,7 +299,7 @@ def test_many_steps_with_every_decay_side_by_side(layout, l1):
     X = LAYOUTS[layout](dense)
     params, _, _ = run_sgd(X, outputs, "each", how)
     path, _ = how.of_reference(outputs, "each")
-    same(params, np.column_stack(path[-1]), tolerance(X, path[:200]))  # the rest is forgotten
+    same(params, np.column_stack(path[-1]), tolerance(X, path[:200]))  # the errors of earlier steps have decayed
     zeros = np.array(path[-1][0]) == 0
     assert ((params[:, :d] == 0) == zeros).all()
     assert zeros[:3].any() == (l1 > 0)
@@ -308,7 +310,7 @@ def test_many_steps_with_every_decay_side_by_side(layout, l1):
 
 @pytest.mark.parametrize("layout", ["dense float64", "csr float32"])
 @pytest.mark.parametrize("n_chunks", [1, 7])
-def test_a_kernel_and_its_serial_twin_give_the_same_bits(layout, n_chunks):
+def test_parallel_kernels_and_serial_twins_have_the_same_bits(layout, n_chunks):
     random = np.random.default_rng(2)
     n, d, K = 4001, 13, 5
     dense = random.normal(size=(n, d)) * (random.random((n, d)) < 0.6)
@@ -317,10 +319,10 @@ def test_a_kernel_and_its_serial_twin_give_the_same_bits(layout, n_chunks):
     params, loss = np.full((K, d + 1), 0.1), LOSS["each"]
 
     def run(gradient, mean_loss, epoch):
-        work = Workspace.make(X, K, d + 1, n_chunks)
+        work = OutputsWorkspace.make(X, K, d + 1, n_chunks)
         gradient(X, targets, params, d, loss, work, None)
         out = [work.gradient.tobytes(), work.losses.tobytes()]
-        if layout == "csr float32":  # the others would have to be compiled for it
+        if layout == "csr float32":  # to compile the other kernels for it takes long
             return out
         mean_loss(X, targets, params, d, loss, work)
         out.append(work.losses.tobytes())
@@ -341,8 +343,8 @@ PLAIN_PYTHON = os.environ.get("NUMBA_DISABLE_JIT") == "1"
 
 @pytest.mark.skipif(not PLAIN_PYTHON, reason="the next test runs it where kernels are plain Python")
 @pytest.mark.parametrize("strengths", [(0.0, 0.0), (0.1, 0.1)])
-def test_sgd_touches_no_more_weights_on_wider_rows(strengths):
-    """What a row costs, counted in uses of weights, depends on its values and not on the number of columns."""
+def test_sgd_cost_depends_on_non_zeros_only(strengths):
+    """The cost of a row, in accesses to coefficients, depends on its values and not on the number of columns."""
 
     class Counted(np.ndarray):
         def __getitem__(self, at):
@@ -370,8 +372,8 @@ def test_sgd_touches_no_more_weights_on_wider_rows(strengths):
 
 
 @pytest.mark.skipif(PLAIN_PYTHON, reason="this is that process")
-def test_what_a_row_costs_as_plain_python():
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", "touches_no_more"]
+def test_sgd_cost_in_plain_python():
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", "sgd_cost_depends"]
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,8 +1,8 @@
-"""The kernels that pass over all rows, and those after the gradient, held to the reference.
+"""Kernels that pass over all rows, and kernels after the gradient, against the reference.
 
-Tolerances are bounds on rounding. With eps that of X's dtype, a dot product of d terms is off by at most
-(d + 3) eps |x|.|w| (Higham, Accuracy and stability of numerical algorithms, 2002, section 3.1); a loss passes that on
-times its largest slope, and its slope times its largest curvature. All sums over rows are in float64.
+Tolerances are bounds on rounding errors. With eps of X's dtype, the error of a dot product of d terms is at most
+(d + 3) eps |x|.|w| (Higham, Accuracy and stability of numerical algorithms, 2002, section 3.1); a loss multiplies it by
+its largest derivative, its derivative by the largest curvature. All sums over rows are in float64.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from fastgd.penalties import ElasticNet
 from fastgd.rules import RULES, SGD
 
 EPS = float(np.finfo(np.float64).eps)
-DELTA = 1.5  # a loss with a setting, whose slope is never above DELTA and whose curvature never above 1
+DELTA = 1.5  # a loss with a setting, with derivatives up to DELTA and curvature 1
 HUBER = LOSSES["huber"](DELTA)
 
 layouts = pytest.mark.parametrize("layout", LAYOUTS)
@@ -44,7 +44,7 @@ def launcher(kernel, variant):
 
 
 class Rounding:
-    """How far from exact a kernel's sums may be for rows in some layout; see the top of the file."""
+    """Bounds on the rounding errors of a kernel's sums, see the top of the file."""
 
     def __init__(self, drawn: Drawn, X) -> None:
         n, d = drawn.X.shape
@@ -53,7 +53,7 @@ class Rounding:
         self.z = (d + 3) * eps * (size @ np.abs(drawn.w)) + 2 * EPS * abs(drawn.b)
         largest_loss = DELTA * (size @ np.abs(drawn.w) + abs(drawn.b) + np.abs(drawn.y))
         self.loss = DELTA * self.z.mean() + (n + 4) * EPS * largest_loss.mean()
-        # The slope is rounded to the dtype of X, multiplied, and eight products are added up in it.
+        # dloss_dz is rounded to the dtype of X and multiplied, and eight products are added in that dtype.
         slopes = self.z + (9 * eps + (n + 4) * EPS) * DELTA
         self.gradient = slopes @ size / n
         self.slope = slopes.mean()
@@ -73,7 +73,7 @@ def same(value, expected, tolerance):
 def test_batch_gradient(layout, variant, way, drawn, n_chunks):
     X, d = LAYOUTS[layout](drawn.X), len(drawn.w)
     w = drawn.w.astype(dtype_of(X))
-    # What the arrays hold before the call must not matter.
+    # The content of the arrays before the call must not matter.
     partials, sums, gradient = np.full((n_chunks, d), np.nan), np.full((n_chunks, 2), np.nan), np.full(d + 1, np.nan)
     blocks = row_blocks(X, n_chunks) if way == "blocks" else None
     launch = launcher(batch_gradient, variant)
@@ -128,13 +128,13 @@ def test_row_norms(layout, variant, drawn, n_chunks, data):
     launcher(row_norms, variant)(LAYOUTS[layout](drawn.X), Preconditioner(shift, inverse), n_chunks, norms)
     expected = [sum((v * (x_j - s)) ** 2 for x_j, s, v in zip(x, shift, inverse, strict=True)) for x in drawn.X]
     largest = ((inverse * (np.abs(drawn.X) + np.abs(shift))) ** 2).sum(axis=1)
-    # Sparse rows start from the norm of a row of zeros, so what cancels counts.
+    # For sparse rows the sum starts from the norm of a row of zeros, so terms that cancel count.
     same(norms, expected, (d + 6) * EPS * (largest + ((inverse * shift) ** 2).sum()))
 
 
 @pytest.mark.parametrize("shape", [(PARALLEL_FROM // 19, 20), (PARALLEL_FROM + 2001, 1), (41, PARALLEL_FROM // 40)])
 @layouts
-def test_data_large_enough_for_threads(layout, shape):
+def test_batch_gradient_of_data_large_enough_for_threads(layout, shape):
     random = np.random.default_rng(7)
     n, d = shape
     drawn = Drawn(random.integers(-64, 65, shape) / 16, random.normal(size=n), random.integers(-64, 65, d) / 256, 0.25)
@@ -152,11 +152,11 @@ def test_data_large_enough_for_threads(layout, shape):
 
 
 @given(st.integers(0, 10**10), st.integers(0, 10**7))
-def test_chunks_are_few_enough_and_large_enough(n_values, n_features):
+def test_chunk_count_bounds(n_values, n_features):
     count = chunk_count(n_values, n_features)
     assert 1 <= count <= 64
     assert count == 1 or n_values / count >= 1 << 15
-    # Adding the partial gradients up stays a small part of the pass.
+    # Adding the partial gradients is a small part of the pass.
     assert count <= 2 or count * n_features <= min(n_values / 4, 1 << 23)
 
 
@@ -164,7 +164,7 @@ def test_chunks_are_few_enough_and_large_enough(n_values, n_features):
 
 
 def in_scaled_variables(params, gradient, preconditioner, d):
-    """u = w / inverse, b' = b + shift.w, and the gradient in them; b and its slope are 0 without an intercept."""
+    """u = w / scale, b' = b + shift.w, and the gradient in these; b and its derivative are 0 without an intercept."""
     w, b = params[:d], (params[d] if len(params) > d else 0.0)
     slope = gradient[d] if len(gradient) > d else 0.0
     u = [w[j] / preconditioner.scale[j] for j in range(d)]
@@ -173,7 +173,7 @@ def in_scaled_variables(params, gradient, preconditioner, d):
 
 
 @st.composite
-def metrics(draw, d):
+def preconditioners(draw, d):
     shift = draw(st.lists(st.integers(-32, 32).map(lambda k: k / 8), min_size=d, max_size=d))
     inverse = draw(st.lists(st.sampled_from([0.0625, 0.5, 1.0, 3.0, 8.0]), min_size=d, max_size=d))
     return Preconditioner(np.array(shift), np.array(inverse))
@@ -181,12 +181,12 @@ def metrics(draw, d):
 
 @pytest.mark.parametrize("name", RULES)
 @given(data=st.data(), d=st.integers(1, 5), has_intercept=st.booleans())
-def test_update_steps_in_scaled_and_centred_variables(name, data, d, has_intercept):
+def test_update_in_scaled_and_centred_variables(name, data, d, has_intercept):
     random = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     l1, l2 = data.draw(st.sampled_from([(0.0, 0.0), (0.3, 0.0), (0.0, 0.5), (0.3, 0.5)]))
-    preconditioner = data.draw(metrics(d))
+    preconditioner = data.draw(preconditioners(d))
     if not has_intercept:
-        preconditioner.shift[:] = 0.0  # centring is for models with an intercept to take it up
+        preconditioner.shift[:] = 0.0  # no centring without an intercept
     p = d + has_intercept
     params, rules = random.normal(size=p), [reference.RULES[name]() for _ in range(d + 1)]
     stepper = Stepper.make(RULES[name](), ElasticNet(l1, l2), preconditioner, p)
@@ -195,8 +195,8 @@ def test_update_steps_in_scaled_and_centred_variables(name, data, d, has_interce
         w = params[:d].tolist()
         u, b, slopes, slope = in_scaled_variables(params.tolist(), gradient.tolist(), preconditioner, d)
         v = preconditioner.scale
-        # In u the penalty of w_j = inverse_j u_j is l1 inverse_j |u_j| + l2 inverse_j^2 u_j^2 / 2; but what is
-        # decoupled is in the user's units.
+        # In u the penalty of w_j = scale_j u_j is l1 scale_j |u_j| + l2 scale_j^2 u_j^2 / 2, but a decoupled
+        # penalty is in the user's units.
         l2s = [l2 if rules[j].decouples else l2 * v[j] ** 2 for j in range(d)]
         u = [reference.penalized_step(rules[j], u[j], slopes[j], lr, l1 * v[j], l2s[j]) for j in range(d)]
         b = rules[d].step(b, slope, lr)
@@ -212,7 +212,7 @@ def test_update_steps_in_scaled_and_centred_variables(name, data, d, has_interce
 def test_prox_mapping_norm(data, d, has_intercept, stepsize):
     random = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     l1, l2 = data.draw(st.sampled_from([(0.0, 0.0), (0.3, 0.0), (0.0, 0.5), (0.3, 0.5)]))
-    preconditioner, p = data.draw(metrics(d)), d + has_intercept
+    preconditioner, p = data.draw(preconditioners(d)), d + has_intercept
     params, gradient = random.normal(size=p) * (random.random(p) < 0.8), random.normal(size=p)
     u, _, slopes, slope = in_scaled_variables(params.tolist(), gradient.tolist(), preconditioner, d)
     total = slope**2
@@ -222,14 +222,14 @@ def test_prox_mapping_norm(data, d, has_intercept, stepsize):
     stepper = Stepper.make(SGD(), ElasticNet(l1, l2), preconditioner, p)
     before = params.copy(), gradient.copy()
     norm = prox_mapping_norm(params, gradient, stepsize, stepper, 0)
-    # u cancels against itself, so that its own rounding over the step size counts.
+    # u is subtracted from itself, so its rounding error over the step size counts.
     same(norm, math.sqrt(total), 1e-14 * d * (math.sqrt(total) + max(map(abs, u)) / stepsize))
     assert (params == before[0]).all()
     assert (gradient == before[1]).all()
 
 
-def test_prox_mapping_norm_is_0_where_the_subgradient_holds_0():
-    # w_1 = 0 with |g| <= l1; w_2 = 2 with g = -l1 - l2 w_2; and the intercept's slope is 0.
+def test_prox_mapping_norm_is_zero_at_a_stationary_point():
+    # w_1 = 0 with |g| <= l1; w_2 = 2 with g = -l1 - l2 w_2; and the intercept's derivative is 0.
     params, gradient = np.array([0.0, 2.0, 0.7]), np.array([0.25, -1.5, 0.0])
     stepper = Stepper.make(SGD(), ElasticNet(l1=0.5, l2=0.5), Preconditioner.identity(2), 3)
     assert prox_mapping_norm(params, gradient, 0.25, stepper, 0) == 0.0
@@ -239,7 +239,7 @@ def test_prox_mapping_norm_is_0_where_the_subgradient_holds_0():
 
 
 def shuffled(blocks, block_size, window, n_samples, bits):
-    """Fisher and Yates's shuffle of the rows of each `window` blocks, as it is written down."""
+    """Fisher and Yates's shuffle of the rows of each `window` blocks, in its textbook form."""
     order = []
     for first in range(0, len(blocks), window):
         rows = [i for k in blocks[first : first + window] for i in range(k * block_size, (k + 1) * block_size)]
@@ -266,7 +266,7 @@ def test_shuffle_blocks(n, block_size, window, seed):
 
 @share_of_examples(0.5)
 @given(st.sampled_from([0, 2**32 - 1]), st.integers(1, 40))
-def test_the_ends_of_the_random_numbers_stay_within_the_order(bits, n):
+def test_shuffle_blocks_with_extreme_random_numbers(bits, n):
     order = np.full(n, -1)
     shuffle_blocks(np.arange(n), 1, n, n, np.full(n, bits, np.uint32), order)
     assert sorted(order) == list(range(n))

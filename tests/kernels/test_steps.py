@@ -1,9 +1,8 @@
-"""The kernels that step as they go, SGD's and the mini-batch one, held to the reference after every call.
+"""The kernels of SGD and mini-batch steps against the reference, after every call.
 
-Tolerances: a step at a rate of at most 2 / L, L the largest curvature of a row's loss plus l2, brings two vectors of
-weights no further apart, and so does soft thresholding. So rounding adds up over the steps but does not grow: each
-adds at most about (d + 10) eps times the largest weight, eps being that of X's dtype. A momentum of beta remembers
-1 / (1 - beta) steps of it.
+Tolerances: a step with a rate up to 2 / L, where L is the largest curvature of a row's loss plus l2, is nonexpansive,
+and so is soft thresholding. So rounding errors of the steps add up but do not grow: each step adds at most about
+(d + 10) eps times the largest coefficient, with eps of X's dtype. Momentum beta multiplies that by 1 / (1 - beta).
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ penalties = st.sampled_from([(0.0, 0.0), (0.3, 0.0), (0.0, 0.5), (0.3, 0.5), (4.
 
 
 def run_sgd(X, y, orders, rates, l1, l2, start, loss=HUBER):
-    """`sgd_epoch` for each of the orders; the weights after them, the summed losses and the last slope."""
+    """`sgd_epoch` for each of the orders; the parameters at the end, the summed losses and the last dloss_dz."""
     d = shape_of(X)[1]
     params, v, paid = np.array(start, dtype=np.float64), np.full(d, np.nan, dtype_of(X)), np.zeros(d)
     total = 0.0
@@ -50,7 +49,7 @@ def run_sgd(X, y, orders, rates, l1, l2, start, loss=HUBER):
 
 
 def walk(X, y, order, rates, l1, l2, start, loss=REFERENCE_HUBER, batch_size=1, rule=reference.SGD):
-    """The reference's weights after each step, the start first, and the losses summed before each."""
+    """The reference's parameters at the start and after each step, and the sum of the losses before each step."""
     d = X.shape[1]
     rows, has_intercept = [int(i) for i in order], len(start) > d
     w, b = list(start[:d]), start[d] if has_intercept else 0.0
@@ -69,7 +68,7 @@ def walk(X, y, order, rates, l1, l2, start, loss=REFERENCE_HUBER, batch_size=1, 
 
 
 def rounding(X, path):
-    """The tolerance for the weights at the end of ``path``; see the top of the file."""
+    """The tolerance for the parameters at the end of ``path``, see the top of the file."""
     d, largest = shape_of(X)[1], 1.0 + max(np.linalg.norm(params) for params in path)
     return len(path) * (d + 10) * float(np.finfo(dtype_of(X)).eps) * largest
 
@@ -100,7 +99,8 @@ def test_sgd_epoch(layout, drawn, strengths, has_intercept, seed):
     params, total, slope = run_sgd(X, drawn.y, [order], rates, *strengths, start)
     path, losses = walk(drawn.X, drawn.y, order, rates, *strengths, start)
     tolerance = rounding(X, path)
-    reach = 1 + np.abs(drawn.X).sum(axis=1).max()  # how far a prediction moves with the weights
+    # The largest change of a prediction for a change of 1 of the parameters.
+    reach = 1 + np.abs(drawn.X).sum(axis=1).max()
     assert params == close(path[-1], tolerance)
     assert total == close(losses, len(order) * DELTA * reach * tolerance)
     i, (*w, b) = order[-1], path[-2] if has_intercept else [*path[-2], 0.0]
@@ -109,7 +109,7 @@ def test_sgd_epoch(layout, drawn, strengths, has_intercept, seed):
 
 @layouts
 @given(drawn=problems(least_rows=2), strengths=penalties, data=st.data())
-def test_sgd_may_be_cut_into_calls(layout, drawn, strengths, data):
+def test_sgd_epoch_in_several_calls(layout, drawn, strengths, data):
     X, start, n = LAYOUTS[layout](drawn.X), starts(drawn, True), len(drawn.y)
     random = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     order, rates, cut = random.permutation(n), stable_rates(drawn, strengths[1], random), data.draw(st.integers(0, n))
@@ -120,24 +120,24 @@ def test_sgd_may_be_cut_into_calls(layout, drawn, strengths, data):
     assert parts_total == pytest.approx(total, rel=1e-4 if dtype_of(X) == np.float32 else 1e-11, abs=1e-6)
 
 
-def test_sgd_of_no_rows_changes_nothing():
+def test_sgd_epoch_of_no_rows():
     params, total, slope = run_sgd(np.ones((3, 2)), np.ones(3), [np.arange(0)], np.ones(0), 0.3, 0.5, [1.0, -2.0, 0.5])
     assert (params.tolist(), total, slope) == ([1.0, -2.0, 0.5], 0.0, 0.0)
 
 
-# Rates times l2: nearly no decay, a usual one, all of a weight at once, and beyond that, where weights change sign.
+# Rate times l2: almost no decay, a usual decay, decay to zero, and beyond zero, with a change of sign.
 DECAYS = [0.001, 0.3, 0.875, 1.0, 1.5, 1.9375]
 
 
 @layouts
 @pytest.mark.parametrize("decay", DECAYS)
 @pytest.mark.parametrize("l1", [0.0, 0.02])
-def test_many_steps_with_every_decay(layout, decay, l1):
-    """The lazy scale is folded in again and again, and at once where it becomes 0; what l1 owes is paid before."""
+def test_many_sgd_steps_for_each_decay(layout, decay, l1):
+    """The scale is folded in many times, and immediately when it becomes 0, after the deferred thresholds."""
     n, d, n_epochs, rate = 24, 5, 60, 0.125
     random = np.random.default_rng(3)
     dense = random.integers(-4, 5, (n, d)) / 16 * (random.random((n, d)) < 0.6)
-    dense[:, 4] *= np.arange(n) % 12 == 0  # a column that few rows have: its weight owes for many steps
+    dense[:, 4] *= np.arange(n) % 12 == 0  # a column with values in few rows: thresholds of many steps are deferred
     y = dense @ [4.0, -3.0, 2.0, 0.0, 5.0] + random.normal(size=n)
     X, l2 = LAYOUTS[layout](dense), decay / rate
     assert rate * ((dense**2).sum(axis=1).max() + 1) + decay <= 2.1
@@ -152,7 +152,7 @@ def test_many_steps_with_every_decay(layout, decay, l1):
 
 
 @layouts
-def test_l1_sets_weights_to_exactly_0(layout):
+def test_l1_makes_coefficients_exactly_zero(layout):
     random = np.random.default_rng(5)
     n, d = 60, 8
     dense = random.integers(-16, 17, (n, d)) / 16 * (random.random((n, d)) < 0.7)
@@ -167,7 +167,7 @@ def test_l1_sets_weights_to_exactly_0(layout):
 
 
 @pytest.mark.parametrize("l2", [0.0, 0.5, 8.0])
-def test_l1_above_every_gradient_leaves_nothing_but_the_intercept(l2):
+def test_l1_above_all_gradients_leaves_only_the_intercept(l2):
     random = np.random.default_rng(5)
     X, y = random.normal(size=(50, 3)), random.normal(size=50)
     params, _, _ = run_sgd(X, y, [np.arange(50)], np.full(50, 0.125), 50.0, l2, [0.1, -0.1, 0.2, 0.0])
@@ -175,8 +175,8 @@ def test_l1_above_every_gradient_leaves_nothing_but_the_intercept(l2):
     assert params[3] != 0.0
 
 
-def test_small_decay_in_float32_is_not_lost():
-    # 1 - 1e-9 is 1 in float32; a million such steps shrink a weight by a thousandth all the same.
+def test_small_decay_in_float32_is_applied():
+    # 1 - 1e-9 is 1 in float32; a million such steps decrease a coefficient by 1/1000.
     n, rate, l2 = 1_000_000, 1e-3, 1e-6
     X, y = np.zeros((1, 1), np.float32), np.zeros(1)
     params, _, _ = run_sgd(X, y, [np.zeros(n, np.int64)], np.full(n, rate), 0.0, l2, [1.0, 0.0])
@@ -187,13 +187,13 @@ def test_small_decay_in_float32_is_not_lost():
 
 
 def run_minibatch(X, y, orders, batch_size, rates, l1, l2, start, rule, n_chunks=1, variant="serial", loss=HUBER):
-    """`minibatch_epoch` for each of the orders; the weights after them, the summed losses, the last gradient."""
+    """`minibatch_epoch` for each of the orders; the parameters at the end, the summed losses, the last gradient."""
     launch = launcher(minibatch_epoch, variant)
     d, params, t, total = shape_of(X)[1], np.array(start, dtype=np.float64), 1, 0.0
     stepper = Stepper.make(rule, ElasticNet(l1, l2), Preconditioner.identity(d), len(params))
     work = Workspace.make(dtype_of(X), d, len(params), n_chunks)
     for array in work:
-        array[...] = np.nan  # what the arrays hold before must not matter
+        array[...] = np.nan  # the content before the call must not matter
     for order in orders:
         some = rates[: -(-len(order) // batch_size)]
         total += launch(X, Targets(y), order, batch_size, some, t, loss, stepper, params, work)
@@ -237,8 +237,8 @@ def test_minibatch_epoch(layout, variant, drawn, batch_size, n_chunks, strengths
 @pytest.mark.parametrize("name", RULES)
 @share_of_examples(0.5)
 @given(drawn=problems(least_rows=2), batch_size=st.integers(1, 9), data=st.data())
-def test_minibatches_may_be_cut_into_calls_between_two_steps(name, drawn, batch_size, data):
-    """The rule's state and the number of the step carry over, to the bit."""
+def test_minibatch_epoch_in_several_calls(name, drawn, batch_size, data):
+    """The rule's state and the step number continue, with the same bits."""
     n, rule = len(drawn.y), RULES[name]()
     cut = batch_size * data.draw(st.integers(0, n // batch_size))
     order, rates = np.arange(n), np.full(-(-n // batch_size), 0.01)
@@ -251,7 +251,7 @@ def test_minibatches_may_be_cut_into_calls_between_two_steps(name, drawn, batch_
 
 @layouts
 @given(drawn=problems(), strengths=penalties, has_intercept=st.booleans(), seed=st.integers(0, 2**32 - 1))
-def test_batches_of_one_row_are_sgd(layout, drawn, strengths, has_intercept, seed):
+def test_minibatches_of_one_row_equal_sgd(layout, drawn, strengths, has_intercept, seed):
     random = np.random.default_rng(seed)
     X, start = LAYOUTS[layout](drawn.X), starts(drawn, has_intercept)
     order, rates = random.permutation(len(drawn.y)), stable_rates(drawn, strengths[1], random)
@@ -266,7 +266,7 @@ def test_batches_of_one_row_are_sgd(layout, drawn, strengths, has_intercept, see
 
 
 @layouts
-def test_batches_large_enough_for_threads(layout):
+def test_minibatches_large_enough_for_threads(layout):
     random = np.random.default_rng(11)
     n, d, batch_size = 15_001, 20, PARALLEL_FROM // 19  # two whole batches and a short one
     dense = random.integers(-16, 17, (n, d)) / 16

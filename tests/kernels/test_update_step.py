@@ -1,4 +1,4 @@
-"""What surrounds a rule in the kernel `update`: the strength and weights of the penalty, clipping, and the model."""
+"""The kernel `update` around a rule: strength and weights of the penalty, clipping, and the model."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from fastgd.penalties import ElasticNet
 from fastgd.rules import RULES, SGD, rule_traits
 
 D = 3
-METRIC = Preconditioner(np.array([0.5, -2.0, 1.0]), np.array([0.25, 1.0, 4.0]))
+PRECONDITIONER = Preconditioner(np.array([0.5, -2.0, 1.0]), np.array([0.25, 1.0, 4.0]))
 L1, L2, STRENGTH, WEIGHTS = 0.2, 0.3, 0.5, np.array([1.0, 0.0, 3.0])
 
 
 @term
 class ScaledPenalty:
-    """ElasticNet of strength x weight for each feature, written out."""
+    """The elastic net with strength x weight for each feature, in plain Python."""
 
     scales: np.ndarray
 
@@ -38,7 +38,7 @@ class ScaledPenalty:
         return total
 
     def derivative(self, w_j):
-        return 0.0  # of another feature each time, so the tests add it to the gradient
+        return 0.0  # the tests add the derivative to the gradient
 
     def prox(self, v, step):
         for j in range(v.shape[0]):
@@ -50,8 +50,8 @@ def gradients(seed=0, n=D + 1, count=8):
     return np.random.default_rng(seed).normal(size=(count, n))
 
 
-def path(rule, penalty, options=None, preconditioner=METRIC, also=None, seed=0, lr=0.1):
-    """The weights after every step; ``also(params)`` joins the gradient."""
+def path(rule, penalty, options=None, preconditioner=PRECONDITIONER, also=None, seed=0, lr=0.1):
+    """The parameters after every step; ``also(params)`` is added to the gradient."""
     stepper, params = (
         Stepper.make(rule, penalty, preconditioner, D + 1, **(options or {})),
         np.array([1.0, -0.5, 0.75, 0.25]),
@@ -82,7 +82,7 @@ def test_strength_and_weights_multiply_the_whole_penalty(name, weights):
 
 @pytest.mark.parametrize("options", [{"strength": 0.0}, {"weights": np.zeros(D)}])
 @pytest.mark.parametrize("name", RULES)
-def test_a_penalty_that_counts_nothing_does_nothing(name, options):
+def test_penalty_with_factor_zero_has_no_effect(name, options):
     assert (path(RULES[name](), ElasticNet(L1, L2), options) == path(RULES[name](), ElasticNet())).all()
 
 
@@ -95,29 +95,30 @@ def test_penalty_value(w):
     assert value_of(penalty, w, STRENGTH, WEIGHTS) == pytest.approx(STRENGTH * (each[0] + 3.0 * each[2]))
 
 
-def test_prox_mapping_norm_has_the_same_penalty():
+def test_prox_mapping_norm_uses_strength_and_weights():
     params, scales = np.array([1.0, -0.5, 0.0, 0.25]), STRENGTH * WEIGHTS
     gradient = gradients()[0]
     smooth = np.append(scales * L2 * params[:D], 0.0)
-    expected = Stepper.make(SGD(), ScaledPenalty(scales), METRIC, D + 1)
-    ours = Stepper.make(SGD(), ElasticNet(L1, L2), METRIC, D + 1, strength=STRENGTH, weights=WEIGHTS)
+    expected = Stepper.make(SGD(), ScaledPenalty(scales), PRECONDITIONER, D + 1)
+    ours = Stepper.make(SGD(), ElasticNet(L1, L2), PRECONDITIONER, D + 1, strength=STRENGTH, weights=WEIGHTS)
     norm = prox_mapping_norm(params, gradient, 0.1, ours, 0)
     assert norm == pytest.approx(prox_mapping_norm(params, gradient + smooth, 0.1, expected, 0), rel=1e-12)
-    unweighted = Stepper.make(SGD(), ElasticNet(L1, L2), METRIC, D + 1)
+    unweighted = Stepper.make(SGD(), ElasticNet(L1, L2), PRECONDITIONER, D + 1)
     assert norm != pytest.approx(prox_mapping_norm(params, gradient, 0.1, unweighted, 0), rel=1e-3)
 
 
 @pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule_traits(rule()).decouples])
-def test_a_decoupled_penalty_shrinks_the_weights_themselves(name):
+def test_decoupled_penalty_decays_the_coefficients(name):
     """w <- w - lr strength weight l2 w for any preconditioner and gradient; the rest of the step is as without it."""
     params, gradient, lr = np.array([1.0, -0.5, 0.75, 0.25]), gradients()[0], 0.1
     with_it, without = params.copy(), params.copy()
     options = {"strength": STRENGTH, "weights": WEIGHTS}
-    update(with_it, gradient, lr, 1, Stepper.make(RULES[name](), ElasticNet(0.0, L2), METRIC, D + 1, **options))
-    update(without, gradient, lr, 1, Stepper.make(RULES[name](), ElasticNet(), METRIC, D + 1))
+    update(with_it, gradient, lr, 1, Stepper.make(RULES[name](), ElasticNet(0.0, L2), PRECONDITIONER, D + 1, **options))
+    update(without, gradient, lr, 1, Stepper.make(RULES[name](), ElasticNet(), PRECONDITIONER, D + 1))
     shrunk = lr * STRENGTH * WEIGHTS * L2 * params[:D]
     assert with_it[:D] == pytest.approx(without[:D] - shrunk, rel=1e-12)
-    assert with_it[D] == pytest.approx(without[D] + METRIC.shift @ shrunk, rel=1e-12)  # the centred one stays
+    # The intercept of centred columns does not change.
+    assert with_it[D] == pytest.approx(without[D] + PRECONDITIONER.shift @ shrunk, rel=1e-12)
 
 
 # --- Clipping ---------------------------------------------------------------------------------------------------------
@@ -133,20 +134,20 @@ def test_clip_factor_by_hand():
     assert factor(gradient, math.inf) == 1.0
     assert factor(gradient, 5.1) == 1.0
     assert factor(gradient, 2.5) == pytest.approx(2.5 / (5.0 + 1e-6), rel=1e-15)
-    assert factor(gradient, 5.0) == pytest.approx(5.0 / (5.0 + 1e-6), rel=1e-15)  # PyTorch's 1e-6 counts
+    assert factor(gradient, 5.0) == pytest.approx(5.0 / (5.0 + 1e-6), rel=1e-15)  # with PyTorch's 1e-6
     assert factor(np.zeros(3), 1e-9) == pytest.approx(1e-3)  # here too, and 0 stays 0
 
 
-def test_a_clipped_nan_is_not_hidden():
+def test_clipping_keeps_nan():
     params = np.zeros(D + 1)
     gradient = np.array([1.0, math.nan, 0.0, 0.0])
     update(params, gradient, 0.1, 1, Stepper.make(SGD(), ElasticNet(), Preconditioner.identity(D), D + 1, clip=0.1))
     assert np.isnan(params[1])
 
 
-@pytest.mark.parametrize("preconditioner", [Preconditioner.identity(D), METRIC], ids=["user's units", "scaled"])
+@pytest.mark.parametrize("preconditioner", [Preconditioner.identity(D), PRECONDITIONER], ids=["user's units", "scaled"])
 @pytest.mark.parametrize("name", RULES)
-def test_the_gradient_is_clipped_in_the_users_units_before_the_penalty_joins(name, preconditioner):
+def test_clipping_is_in_user_units_before_the_penalty(name, preconditioner):
     penalty, clip = ElasticNet(L1, L2), 1.5
     raw = gradients()
     norms = np.sqrt((raw**2).sum(axis=1))
@@ -159,10 +160,10 @@ def test_the_gradient_is_clipped_in_the_users_units_before_the_penalty_joins(nam
     )
 
 
-def test_a_gradient_stays_as_it_is():
+def test_update_does_not_change_the_gradient():
     gradient = gradients()[0]
     before = gradient.copy()
-    stepper = Stepper.make(SGD(), ElasticNet(), METRIC, D + 1, clip=0.1)
+    stepper = Stepper.make(SGD(), ElasticNet(), PRECONDITIONER, D + 1, clip=0.1)
     update(np.zeros(D + 1), gradient, 0.1, 1, stepper)
     assert (gradient == before).all()
 
@@ -175,16 +176,18 @@ def test_a_gradient_stays_as_it_is():
     [(ElasticNet(l2=L2), {"asgd", "schedule_free"}), (ElasticNet(l1=L1), {"asgd", "schedule_free", "nesterov"})],
     ids=["l2", "l1"],
 )
-def test_the_model_is_the_weights_themselves_but_for_rules_that_keep_it_apart(penalty, apart):
+def test_model_of_returns_params_unless_the_rule_has_a_model(penalty, apart):
     params = np.ones(D + 1)
-    models = {name: model_of(params, Stepper.make(rule(), penalty, METRIC, D + 1)) for name, rule in RULES.items()}
+    models = {
+        name: model_of(params, Stepper.make(rule(), penalty, PRECONDITIONER, D + 1)) for name, rule in RULES.items()
+    }
     assert {name for name, model in models.items() if model is not params} == apart
 
 
 @pytest.mark.parametrize("p", [D, D + 1], ids=["no intercept", "intercept"])
-def test_a_mean_of_weights_is_their_mean_in_any_metric(p):
-    """asgd's model is the mean of the weights from step 2 on, in the user's units."""
-    preconditioner = METRIC if p > D else METRIC._replace(shift=np.zeros(D))
+def test_mean_does_not_depend_on_the_preconditioner(p):
+    """The model of asgd is the mean of the parameters from step 2 on, in the user's units."""
+    preconditioner = PRECONDITIONER if p > D else PRECONDITIONER._replace(shift=np.zeros(D))
     stepper, params = Stepper.make(RULES["asgd"](), ElasticNet(L1, L2), preconditioner, p), np.ones(p)
     weights = []
     for t, gradient in enumerate(gradients(n=p), 1):
@@ -198,9 +201,9 @@ def test_a_mean_of_weights_is_their_mean_in_any_metric(p):
 # --- Bits -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["sgd", "nadam"])  # what takes least, and what takes most
-def test_a_step_has_the_same_bits_in_the_serial_twin(name):
-    """Wherever the compiler puts it, clipping and centring included, it adds up in the same order."""
+@pytest.mark.parametrize("name", ["sgd", "nadam"])  # the simplest rule and the most complex
+def test_parallel_and_serial_steps_have_the_same_bits(name):
+    """With clipping and centring: the compiler must add in the same order in both."""
     random = np.random.default_rng(2)
     n, d = 4001, 13
     X = random.normal(size=(n, d))
@@ -221,11 +224,11 @@ def test_a_step_has_the_same_bits_in_the_serial_twin(name):
 # --- Arguments --------------------------------------------------------------------------------------------------------
 
 
-def test_a_stepper_is_of_one_type_to_numba_whatever_it_was_made_from():
+def test_stepper_has_one_numba_type_for_all_inputs():
     weights = np.ones(D, np.float32)
     weights.flags.writeable = False
-    first = Stepper.make(SGD(), ElasticNet(), METRIC, D)
-    second = Stepper.make(SGD(), ElasticNet(), METRIC, D, strength=1, weights=weights, clip=2)
+    first = Stepper.make(SGD(), ElasticNet(), PRECONDITIONER, D)
+    second = Stepper.make(SGD(), ElasticNet(), PRECONDITIONER, D, strength=1, weights=weights, clip=2)
     for a, b in zip(first, second, strict=True):
         assert type(a) is type(b)
         if isinstance(a, np.ndarray):

@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn.metrics as theirs
+from helpers.picture_cases import result
 
 import fastgd
 from fastgd import DataError
+from fastgd.losses import LOSSES
 from fastgd.model.metrics import evaluate
 
 
@@ -30,8 +32,20 @@ COUNTS = np.random.default_rng(8).poisson(np.exp(0.5 * Y))
 WEIGHTED = pytest.mark.parametrize("weight", [None, WEIGHT], ids=["unweighted", "weighted"])
 
 
-def fit(y, loss="squared", X=X):
-    return fastgd.fit(X, y, loss=loss, method="gd", learning_rate=0.05, max_epochs=20)
+def model_of(y, loss="squared", X=X):
+    """A `Result` with least-squares coefficients: metrics need a model, not a good one, and this compiles no fit."""
+    term, columns, classes = LOSSES.resolve(loss), y, None
+    if getattr(term, "classifies", False):
+        if y.ndim == 2:
+            classes = np.array([np.unique(labels) for labels in y.T])
+            positive = y == classes[:, 1]
+        else:
+            classes = np.unique(y)
+            positive = y == classes[1] if len(classes) == 2 and loss != "softmax" else y[:, np.newaxis] == classes
+        columns = 2.0 * positive - 1.0
+    coef = np.linalg.lstsq(np.column_stack([X, np.ones(len(X))]), np.asarray(columns, np.float64), rcond=None)[0].T
+    intercept = float(coef[3]) if coef.ndim == 1 else coef[:, 3].copy()
+    return result([1.0], coef=coef[..., :3].copy(), intercept=intercept, loss=term, classes=classes)
 
 
 SQUARES = np.column_stack([Y, Y**2])
@@ -51,9 +65,9 @@ MODELS = {
 
 
 @cache
-def trained(name):
-    """One of the MODELS, fitted when it is first used, so that importing this file fits nothing."""
-    return fit(*MODELS[name])
+def example(name):
+    """One of the MODELS."""
+    return model_of(*MODELS[name])
 
 
 # --- Regressions -----------------------------------------------------------------------------------------------------
@@ -61,7 +75,7 @@ def trained(name):
 
 @WEIGHTED
 def test_regression_metrics(weight):
-    found, predicted = evaluate(trained("numbers"), X, Y, sample_weight=weight), trained("numbers").predict(X)
+    found, predicted = evaluate(example("numbers"), X, Y, sample_weight=weight), example("numbers").predict(X)
     assert found == {
         "r2": pytest.approx(theirs.r2_score(Y, predicted, sample_weight=weight)),
         "rmse": pytest.approx(theirs.root_mean_squared_error(Y, predicted, sample_weight=weight)),
@@ -70,17 +84,17 @@ def test_regression_metrics(weight):
 
 
 def test_targets_may_be_lists_series_frames_or_objects():
-    found = evaluate(trained("numbers"), X, Y)
+    found = evaluate(example("numbers"), X, Y)
     for y in (Y.tolist(), Y[:, np.newaxis], pd.Series(Y, index=np.arange(60)[::-1]), Y.astype(object)):
-        assert evaluate(trained("numbers"), X, y) == found
-    found = evaluate(trained("squares"), X, SQUARES)
+        assert evaluate(example("numbers"), X, y) == found
+    found = evaluate(example("squares"), X, SQUARES)
     for y in (SQUARES.tolist(), pd.DataFrame(SQUARES), SQUARES.astype(object)):
-        assert evaluate(trained("squares"), X, y) == found
+        assert evaluate(example("squares"), X, y) == found
 
 
 @WEIGHTED
 def test_several_targets_give_the_mean_of_each_metric(weight):
-    found, predicted = evaluate(trained("squares"), X, SQUARES, sample_weight=weight), trained("squares").predict(X)
+    found, predicted = evaluate(example("squares"), X, SQUARES, sample_weight=weight), example("squares").predict(X)
     assert found == {
         "r2": pytest.approx(theirs.r2_score(SQUARES, predicted, sample_weight=weight)),
         "rmse": pytest.approx(theirs.root_mean_squared_error(SQUARES, predicted, sample_weight=weight)),
@@ -90,8 +104,8 @@ def test_several_targets_give_the_mean_of_each_metric(weight):
 
 @WEIGHTED
 def test_offset_is_added_to_the_prediction(weight):
-    found = evaluate(trained("numbers"), X, Y, sample_weight=weight, offset=OFFSET)
-    predicted = trained("numbers").predict(X) + OFFSET
+    found = evaluate(example("numbers"), X, Y, sample_weight=weight, offset=OFFSET)
+    predicted = example("numbers").predict(X) + OFFSET
     assert found["rmse"] == pytest.approx(theirs.root_mean_squared_error(Y, predicted, sample_weight=weight))
 
 
@@ -99,7 +113,7 @@ def test_offset_is_added_to_the_prediction(weight):
 @pytest.mark.parametrize(("loss", "power"), [("poisson", 1.0), ("gamma", 2.0), ("tweedie:power=1.2", 1.2)])
 def test_metrics_of_poisson_gamma_and_tweedie(loss, power, weight):
     y = COUNTS + 0.5 * (power == 2)
-    model = fit(y, loss, 0.3 * X)
+    model = model_of(y, loss, 0.3 * X)
     found, predicted = evaluate(model, 0.3 * X, y, sample_weight=weight), model.predict(0.3 * X)
     assert list(found) == ["d2", "deviance", "rmse", "mae"]
     weights = {"sample_weight": weight, "power": power}
@@ -110,7 +124,7 @@ def test_metrics_of_poisson_gamma_and_tweedie(loss, power, weight):
 
 def test_deviance_of_several_targets_is_the_mean():
     y = np.column_stack([COUNTS, COUNTS[::-1]])
-    model = fit(y, "poisson", 0.3 * X)
+    model = model_of(y, "poisson", 0.3 * X)
     found, predicted = evaluate(model, 0.3 * X, y)["deviance"], model.predict(0.3 * X)
     expected = np.mean([theirs.mean_poisson_deviance(y[:, k], predicted[:, k]) for k in (0, 1)])
     assert found == pytest.approx(expected)
@@ -118,7 +132,7 @@ def test_deviance_of_several_targets_is_the_mean():
 
 @WEIGHTED
 def test_metrics_of_a_quantile(weight):
-    model = fit(Y, "quantile:quantile=0.8")
+    model = model_of(Y, "quantile:quantile=0.8")
     found, predicted = evaluate(model, X, Y, sample_weight=weight), model.predict(X)
     assert found == {
         "pinball": pytest.approx(theirs.mean_pinball_loss(Y, predicted, sample_weight=weight, alpha=0.8)),
@@ -128,7 +142,7 @@ def test_metrics_of_a_quantile(weight):
 
 @pytest.mark.parametrize("loss", ["half_squared", "huber", "absolute", "epsilon_insensitive"])
 def test_metrics_of_other_regression_losses(loss):
-    assert list(evaluate(fit(Y, loss), X, Y)) == ["r2", "rmse", "mae"]
+    assert list(evaluate(model_of(Y, loss), X, Y)) == ["r2", "rmse", "mae"]
 
 
 # --- Classifications -------------------------------------------------------------------------------------------------
@@ -136,23 +150,23 @@ def test_metrics_of_other_regression_losses(loss):
 
 @WEIGHTED
 def test_metrics_of_two_classes(weight):
-    found = evaluate(trained("words"), X, WORDS, sample_weight=weight)
-    predicted, probability = trained("words").predict(X), trained("words").predict_proba(X)
+    found = evaluate(example("words"), X, WORDS, sample_weight=weight)
+    predicted, probability = example("words").predict(X), example("words").predict_proba(X)
     assert found == {
         "accuracy": pytest.approx(theirs.accuracy_score(WORDS, predicted, sample_weight=weight)),
         "log_loss": pytest.approx(theirs.log_loss(WORDS, probability, sample_weight=weight)),
         "auc": pytest.approx(theirs.roc_auc_score(WORDS, probability[:, 1], sample_weight=weight)),
     }
     for y in (WORDS.tolist(), pd.Series(WORDS), WORDS.astype(object), WORDS[:, np.newaxis]):
-        assert evaluate(trained("words"), X, y, sample_weight=weight) == found
+        assert evaluate(example("words"), X, y, sample_weight=weight) == found
 
 
 @WEIGHTED
 def test_metrics_of_three_classes(weight):
-    found = evaluate(trained("pets"), X, PETS, sample_weight=weight)
-    probability, weights = trained("pets").predict_proba(X), {"sample_weight": weight}
+    found = evaluate(example("pets"), X, PETS, sample_weight=weight)
+    probability, weights = example("pets").predict_proba(X), {"sample_weight": weight}
     assert found == {
-        "accuracy": pytest.approx(theirs.accuracy_score(PETS, trained("pets").predict(X), **weights)),
+        "accuracy": pytest.approx(theirs.accuracy_score(PETS, example("pets").predict(X), **weights)),
         "log_loss": pytest.approx(theirs.log_loss(PETS, probability, **weights)),
         "auc": pytest.approx(theirs.roc_auc_score(PETS, probability, multi_class="ovr", average="macro", **weights)),
     }
@@ -163,7 +177,7 @@ def test_metrics_of_three_classes(weight):
     ("y", "loss"), [(WORDS, "hinge"), (WORDS, "squared_hinge"), (WORDS, "perceptron"), (PETS, "hinge")]
 )
 def test_losses_without_probabilities_have_no_log_loss(loss, y, weight):
-    model = fit(y, loss)
+    model = model_of(y, loss)
     found, z = evaluate(model, X, y, sample_weight=weight), model.decision_function(X)
     assert list(found) == ["accuracy", "auc"]
     assert found["accuracy"] == pytest.approx(theirs.accuracy_score(y, model.predict(X), sample_weight=weight))
@@ -175,7 +189,7 @@ def test_losses_without_probabilities_have_no_log_loss(loss, y, weight):
 @WEIGHTED
 @pytest.mark.parametrize("y", [WORDS, PETS], ids=["two", "three"])
 def test_metrics_of_softmax(y, weight):
-    model = fit(y, "softmax")
+    model = model_of(y, "softmax")
     found, probability = evaluate(model, X, y, sample_weight=weight), model.predict_proba(X)
     scores = probability[:, 1] if len(model.classes) == 2 else probability
     expected = theirs.roc_auc_score(y, scores, multi_class="ovr", sample_weight=weight)
@@ -185,15 +199,15 @@ def test_metrics_of_softmax(y, weight):
 
 
 def test_modified_huber_has_a_log_loss():
-    model = fit(WORDS, "modified_huber")
+    model = model_of(WORDS, "modified_huber")
     found = evaluate(model, X, WORDS)["log_loss"]
     assert found == pytest.approx(theirs.log_loss(WORDS, model.predict_proba(X)))
 
 
 @WEIGHTED
 def test_metrics_of_several_labels(weight):
-    found = evaluate(trained("labels"), X, LABELS, sample_weight=weight)
-    predicted, probability = trained("labels").predict(X), trained("labels").predict_proba(X)
+    found = evaluate(example("labels"), X, LABELS, sample_weight=weight)
+    predicted, probability = example("labels").predict(X), example("labels").predict_proba(X)
     weights = {"sample_weight": weight}
     each = [theirs.log_loss(LABELS[:, k], probability[:, k], **weights) for k in (0, 1)]
     assert found == {
@@ -203,21 +217,21 @@ def test_metrics_of_several_labels(weight):
         "auc": pytest.approx(theirs.roc_auc_score(LABELS, probability, average="macro", **weights)),
     }
     words = np.where(LABELS == 1, ["yes", "tall"], ["no", "small"])
-    assert evaluate(fit(words, "logistic"), X, words, sample_weight=weight) == found
-    assert list(evaluate(fit(words, "hinge"), X, words)) == ["subset_accuracy", "hamming_loss", "auc"]
+    assert evaluate(model_of(words, "logistic"), X, words, sample_weight=weight) == found
+    assert list(evaluate(model_of(words, "hinge"), X, words)) == ["subset_accuracy", "hamming_loss", "auc"]
 
 
 @WEIGHTED
 def test_offset_in_a_classification(weight):
-    found = evaluate(trained("words"), X, WORDS, sample_weight=weight, offset=OFFSET)
-    probability = trained("words").predict_proba(X, offset=OFFSET)
+    found = evaluate(example("words"), X, WORDS, sample_weight=weight, offset=OFFSET)
+    probability = example("words").predict_proba(X, offset=OFFSET)
     assert found["log_loss"] == pytest.approx(theirs.log_loss(WORDS, probability, sample_weight=weight))
     assert found["accuracy"] == pytest.approx(np.average((probability[:, 1] > 0.5) == (Y > 0), weights=weight))
 
 
 def test_labels_may_be_numbers_or_booleans():
-    found = evaluate(trained("words"), X, WORDS)
-    one_two, zero_one = fit((Y > 0) + 1, "logistic"), fit((Y > 0) + 0, "logistic")
+    found = evaluate(example("words"), X, WORDS)
+    one_two, zero_one = model_of((Y > 0) + 1, "logistic"), model_of((Y > 0) + 0, "logistic")
     assert evaluate(one_two, X, (Y > 0) + 1) == evaluate(one_two, X, (Y > 0) + 1.0) == found
     assert evaluate(zero_one, X, Y > 0) == found
 
@@ -234,8 +248,8 @@ def test_auc_of_a_single_class_is_nan():
     some = WORDS == "up"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = evaluate(trained("words"), X[some], WORDS[some])
-        assert math.isnan(evaluate(trained("pets"), X[PETS != "cat"], PETS[PETS != "cat"])["auc"])
+        found = evaluate(example("words"), X[some], WORDS[some])
+        assert math.isnan(evaluate(example("pets"), X[PETS != "cat"], PETS[PETS != "cat"])["auc"])
     assert math.isnan(found["auc"])
     assert 0 < found["accuracy"] <= 1
 
@@ -262,14 +276,14 @@ def test_auc_of_a_single_class_is_nan():
 )  # fmt: skip
 def test_targets_of_another_kind_are_refused(model, y, message):
     with pytest.raises(DataError, match=message):
-        evaluate(trained(model), X, y)
+        evaluate(example(model), X, y)
 
 
 def test_invalid_weights_are_refused():
     with pytest.raises(DataError, match="sample_weight has 1 negative value, the first in row 1"):
-        evaluate(trained("numbers"), X, Y, sample_weight=[-1.0] + [1.0] * 59)
+        evaluate(example("numbers"), X, Y, sample_weight=[-1.0] + [1.0] * 59)
     with pytest.raises(DataError, match="sample_weight must hold a number for each of the 60 rows"):
-        evaluate(trained("numbers"), X, Y, sample_weight=[1.0] * 59)
+        evaluate(example("numbers"), X, Y, sample_weight=[1.0] * 59)
 
 
 def test_predict_refuses_rows_with_nan():

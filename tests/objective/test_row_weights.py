@@ -11,6 +11,8 @@ from reference.losses import Huber
 import fastgd
 from fastgd import DataError, OptionError
 
+pytestmark = pytest.mark.plain_python
+
 RANDOM = np.random.default_rng(8)
 N, D = 40, 3
 X = RANDOM.normal(size=(N, D)) * (RANDOM.random((N, D)) < 0.7)
@@ -247,7 +249,7 @@ BAD = {
     "class weight True": ({"y": CLASSES, "loss": "softmax", "class_weight": {0: True}}, OptionError, "not True"),
     "a list": ({"y": CLASSES, "loss": "softmax", "class_weight": [1, 2, 3]}, OptionError, "'balanced' or a dict"),
     "another word": ({"y": CLASSES, "loss": "softmax", "class_weight": "equal"}, OptionError, "'balanced' or a dict"),
-    "a regression": ({"class_weight": "balanced"}, OptionError, "class_weight needs a classification with one"),
+    "a regression": ({"class_weight": "balanced"}, OptionError, "class_weight needs a classification of one"),
     "several targets": (
         {"y": TARGETS > 0, "loss": "logistic", "class_weight": "balanced"}, OptionError, "classification of one target",
     ),

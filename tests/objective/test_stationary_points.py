@@ -18,6 +18,8 @@ from fastgd.losses import LOSSES
 from fastgd.objective import stationary_points as saddle
 from fastgd.penalties import resolve_penalty
 
+pytestmark = pytest.mark.plain_python
+
 TABLE = fastgd.open("saddle")
 AT = np.array([math.sqrt(2 / 3), 0.0])
 ALL_ROWS = ("gd", "lbfgs", "auto")

@@ -134,17 +134,17 @@ def test_run_that_diverged_in_its_first_epoch_begins_at_the_start():
 
 
 @pytest.mark.parametrize(
-    ("loss", "told"),
+    ("loss", "message"),
     [
         (1e85, "loss 1e+85 (above the plot)"),
         (math.inf, "loss not finite"),
         (math.nan, "loss not finite"),
     ],
 )
-def test_exploded_losses_are_cut_off(loss, told):
+def test_exploded_losses_are_cut_off(loss, message):
     axes = axes_of(fastgd.plot_loss(diverged([8.0], [(0.5, 20.0), (1.0, loss)])))
     drawn = lines(axes)
-    np.testing.assert_array_equal(drawn[f"diverged in epoch 1, {told}"], [[1.0], [8000.0]])
+    np.testing.assert_array_equal(drawn[f"diverged in epoch 1, {message}"], [[1.0], [8000.0]])
     np.testing.assert_array_equal(drawn["running loss"][1], [8.0, 20.0, 8000.0])
     assert axes.get_ylim()[1] < 1e6
 
@@ -226,10 +226,10 @@ def test_saved_file_is_a_complete_image(suffix, tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-@pytest.mark.parametrize(("name", "told"), [("a.txt", "writes .png .svg .pdf"), ("a", "no suffix"),
+@pytest.mark.parametrize(("name", "message"), [("a.txt", "use .png, .svg or .pdf"), ("a", "no suffix"),
                                             ("b/a.png", "no folder"), ("a.png.gz", "not known")])  # fmt: skip
-def test_unwritable_file_is_refused(name, told, tmp_path):
-    with pytest.raises(DataError, match=told):
+def test_unwritable_file_is_refused(name, message, tmp_path):
+    with pytest.raises(DataError, match=message):
         check_picture(tmp_path / name)
 
 
@@ -257,10 +257,10 @@ assert "matplotlib" in sys.modules and "matplotlib.pyplot" not in sys.modules
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"against": "days"}, "unknown axis 'days' .known: epoch, passes, seconds, step"),
-        ({"against": "step"}, "not by step; record every update with"),
+        ({"against": "step"}, "not by step; train with trace=.step. to record"),
         ({"curves": ["objectiv"]}, "unknown curve 'objectiv'"),
         ({"curves": ["validation_loss", "loss"]}, "has no validation_loss or loss, only objective and running_loss"),
         ({"scale": "cubic"}, "scale must be auto, log, linear"),
@@ -270,6 +270,6 @@ assert "matplotlib" in sys.modules and "matplotlib.pyplot" not in sys.modules
         ({"runs": fastgd.DivergedError("no result")}, "not DivergedError"),
     ],
 )
-def test_invalid_options_are_refused(options, told):
-    with pytest.raises(OptionError, match=told):
+def test_invalid_options_are_refused(options, message):
+    with pytest.raises(OptionError, match=message):
         fastgd.plot_loss(**{"runs": result(FALLING, RUNNING)} | options)

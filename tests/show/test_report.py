@@ -21,7 +21,7 @@ from helpers.report_cases import IMAGE, NOISY, OBJECTIVE, SCRIPT, TEMPLATE, land
 import fastgd as library
 from fastgd import DataError, FastgdError, Landscape, OptionError, Report
 from fastgd.show.report.landscape_chart import landscape_chart
-from fastgd.show.report.loss_chart import MOST_POINTS, loss_chart
+from fastgd.show.report.loss_chart import MAX_POINTS, loss_chart
 from fastgd.show.report.page import page_of
 from fastgd.show.report.page_text import NOTHING, chart_text, json_in_html, shown
 
@@ -214,11 +214,11 @@ def test_diverged_run_ends_in_a_cross_within_the_chart():
 
 
 def test_batch_losses_are_thinned_and_have_no_seconds(rng):
-    losses = rng.random(3 * MOST_POINTS)
+    losses = rng.random(3 * MAX_POINTS)
     run = result([1.0, 0.5], steps=steps(losses, np.ones(len(losses))))
     chart = loss_chart({"sgd": run}, 0.9)
     assert lines(chart)[:2] == [("batch loss", "lines+markers", v) for v in (True, False)]
-    assert [len(line["y"]) for line in chart["data"]] == [MOST_POINTS, MOST_POINTS, 2]
+    assert [len(line["y"]) for line in chart["data"]] == [MAX_POINTS, MAX_POINTS, 2]
     assert (chart["data"][0]["y"][0], chart["data"][0]["y"][-1]) == pytest.approx((losses[0], losses[-1]), rel=1e-6)
     assert [len(x) for x in chosen(chart, "x axis")["seconds"]["traces"]["x"]] == [0, 0, 2]
 
@@ -384,8 +384,8 @@ def test_landscape_of_large_data_is_omitted_with_a_reason(folder, monkeypatch):
     [
         (("--report", "a.txt"), "a.txt: the suffix '.txt' is not known; use .html"),
         (("--report", "no/a.html"), "no/a.html: there is no folder"),
-        (("--smooth", 0.9), "--smooth is of the picture of --plot: add --plot FILE.png, or --report FILE.html"),
-        (("--report", "a.html", "--smooth", 2), "--smooth: the smoothing factor"),
+        (("--smooth", 0.9), "--smooth needs a plot: add --plot FILE.png or --report FILE.html"),
+        (("--report", "a.html", "--smooth", 2), "--smooth must be from 0"),
     ],
 )  # fmt: skip
 def test_invalid_options_are_found_before_training(folder, monkeypatch, words, message):

@@ -123,12 +123,12 @@ def test_parameters_by_name_or_index_in_either_order():
 
 
 @pytest.mark.parametrize(
-    ("weights", "told"),
+    ("weights", "message"),
     [(["x"], "there is no weight 'x'"), ([2], "there is no weight 2"), ([-1], "there is no weight -1"),
      ([0, 0], "one or two different weights"), ([], "one or two different weights")],
 )  # fmt: skip
-def test_invalid_parameters_are_refused(weights, told):
-    with pytest.raises(OptionError, match=told):
+def test_invalid_parameters_are_refused(weights, message):
+    with pytest.raises(OptionError, match=message):
         library.plot_search(bowl(), weights=weights)
 
 
@@ -204,7 +204,7 @@ def test_command_draws_the_named_parameters(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("--plot", "a.txt"), "a.txt"),
         (("--plot", "nowhere/a.png"), "no folder"),
@@ -212,11 +212,11 @@ def test_command_draws_the_named_parameters(tmp_path, monkeypatch):
         (("--plot", "a.png", "--plot-weights", "x3"), "there is no weight 'x3'"),
     ],
 )
-def test_command_refuses_invalid_plots(words, told, tmp_path, monkeypatch):
+def test_command_refuses_invalid_plots(words, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ran = fastgd("search", "valleys", *words)
     assert (ran.code, ran.out) == (2, "")
-    assert told in ran.err
+    assert message in ran.err
     assert not list(tmp_path.iterdir())
 
 

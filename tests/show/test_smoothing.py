@@ -60,7 +60,7 @@ def test_invalid_beta_is_refused(beta):
         fastgd.smooth([1.0], beta)
 
 
-@pytest.mark.parametrize(("values", "told"), [([[1.0], [2.0]], "one-dimensional array"), (["a"], "must be numbers")])
-def test_invalid_values_are_refused(values, told):
-    with pytest.raises(OptionError, match=told):
+@pytest.mark.parametrize(("values", "message"), [([[1.0], [2.0]], "one-dimensional array"), (["a"], "must be numbers")])
+def test_invalid_values_are_refused(values, message):
+    with pytest.raises(OptionError, match=message):
         fastgd.smooth(values)

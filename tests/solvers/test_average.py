@@ -20,6 +20,8 @@ from fastgd.kernels.row_targets import Targets
 from fastgd.kernels.sgd_epoch import sgd_epoch
 from fastgd.losses import LOSSES
 
+pytestmark = pytest.mark.plain_python
+
 RANDOM = np.random.default_rng(11)
 N, D = 23, 4
 X = RANDOM.integers(-16, 17, (N, D)) * (RANDOM.random((N, D)) < 0.7) / 16
@@ -233,18 +235,6 @@ def test_the_steps_and_the_callbacks(method):
     assert path == close(walk(method))
     assert [states[-1].objective, *states[-1].coef] == [result.objective, *result.coef]
     assert weights(result).tobytes() == result.path[-1].tobytes()
-
-
-@each_method
-def test_equal_bits_on_any_number_of_threads(method):
-    random = np.random.default_rng(1)
-    X = random.normal(size=(4000, 60))
-    y = X.sum(axis=1) + random.normal(size=4000)
-    size = {"batch_size": 3000} if method == "minibatch" else {}
-    one, two = (
-        fastgd.fit(X, y, method=method, average=2, max_epochs=4, n_threads=threads, **size) for threads in (1, 2)
-    )
-    assert weights(one).tobytes() == weights(two).tobytes()
 
 
 def test_with_columns_in_different_units():

@@ -23,6 +23,8 @@ from fastgd import DataError, OptionError
 from fastgd.penalties import GroupLasso
 from fastgd.rules import RULES, rule_traits
 
+pytestmark = pytest.mark.plain_python
+
 PLAIN_PYTHON = bool(numba.config.DISABLE_JIT)
 compiled = pytest.mark.skipif(PLAIN_PYTHON, reason="too slow as plain Python")
 

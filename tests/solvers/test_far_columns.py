@@ -204,18 +204,6 @@ def test_every_step_is_that_of_plain_python_on_centred_rows(method):
     assert moved == pytest.approx(w[1:30, :5], rel=1e-11, abs=1e-12)
 
 
-@methods
-def test_equal_bits_on_any_number_of_threads(method):
-    random = np.random.default_rng(2)
-    X = random.normal(size=(6000, 40)) * (random.random((6000, 40)) < 0.9)  # large enough for parallel anchors
-    y = np.where(X[:, 0] + X[:, 1] > 0, 1.0, -1.0)
-    X[:, ::4] += 1000.0
-    options = {"method": method, "loss": "logistic", "alpha": 1e-3, "max_epochs": 6}
-    one, two = (fastgd.fit(sp.csr_array(X), y, n_threads=threads, **options) for threads in (1, 2))
-    assert one.coef.tobytes() == two.coef.tobytes()
-    assert one.trace["objective"].tobytes() == two.trace["objective"].tobytes()
-
-
 # --- Which columns, and how they are centred --------------------------------------------------------------------------
 
 

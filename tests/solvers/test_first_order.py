@@ -22,6 +22,8 @@ from fastgd.penalties import NAMED
 from fastgd.rules import RULES
 from fastgd.schedules import SCHEDULES
 
+pytestmark = pytest.mark.plain_python
+
 # 23 rows in batches of 5 leave a short batch of 3.
 N_SAMPLES, N_FEATURES, EPOCHS, RATE = 23, 4, 3, 0.02
 BATCH_SIZES = {"gd": N_SAMPLES, "sgd": 1, "minibatch": 5}

@@ -368,16 +368,6 @@ def test_what_makes_no_sense_is_refused(options, told):
         fastgd.fit(X, NUMBERS, **options)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_same_bits_on_any_number_of_threads(rng, method):
-    n = 40_000
-    big = rng.normal(size=(n, 6))
-    y = np.where(big[:, 0] + rng.normal(size=n) > 0, 1.0, -1.0)
-    one, two = (fastgd.fit(big, y, loss="logistic", method=method, n_threads=k, alpha=1e-3) for k in (1, 2))
-    assert one.path.tobytes() == two.path.tobytes()
-    assert one.objective == two.objective
-
-
 def test_single_steps_and_callbacks():
     seen = []
     result = fastgd.fit(X, NUMBERS, method="lbfgs", trace="step", callbacks=[seen.append], max_epochs=6)

@@ -16,6 +16,8 @@ from reference.losses import Huber, Softmax
 import fastgd
 from fastgd import DataError, OptionError
 
+pytestmark = pytest.mark.plain_python
+
 RANDOM = np.random.default_rng(5)
 N, D = 43, 3
 X = RANDOM.normal(size=(N, D)) * [0.5, 1.0, 2.0] + [0.0, 1.0, 0.0]

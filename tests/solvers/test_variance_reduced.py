@@ -17,6 +17,8 @@ import fastgd
 from fastgd.errors import OptionError
 from fastgd.penalties import MCP, Box, ElasticNet, GroupLasso, NonNegative
 
+pytestmark = pytest.mark.plain_python
+
 N, D = 30, 7
 
 random = np.random.default_rng(8)
@@ -270,18 +272,6 @@ def test_on_any_small_problem_the_end_is_that_of_gd(method, data):
     best = fastgd.fit(rows, y, method="gd", rule="nesterov", max_epochs=10_000, **options | {"tol": 1e-10})
     assert result.converged
     assert result.objective == pytest.approx(best.objective, rel=1e-9)
-
-
-@methods
-@pytest.mark.parametrize("form", ["dense", "sparse"])
-def test_equal_bits_on_any_number_of_threads(form, method):
-    random = np.random.default_rng(2)
-    wide = random.normal(size=(6000, 40)) * (random.random((6000, 40)) < 0.9)  # large enough for parallel anchors
-    y = np.where(wide[:, 0] + random.normal(size=6000) > 0, 1, 0)
-    options = {"method": method, "loss": "logistic", "alpha": 1e-3, "max_epochs": 6}
-    one, two = (fastgd.fit(FORMS[form](wide), y, n_threads=threads, **options) for threads in (1, 2))
-    assert one.coef.tobytes() == two.coef.tobytes()
-    assert one.trace["objective"].tobytes() == two.trace["objective"].tobytes()
 
 
 # --- Passes and stopping ----------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Every registered penalty, against the reference, arithmetic done by hand, and what a penalty promises."""
+"""Every registered penalty against the reference and values computed by hand, and its properties."""
 
 from __future__ import annotations
 
@@ -15,9 +15,19 @@ from numba.core.runtime import _nrt_python, rtsys
 
 from fastgd.compile.jit import COMPILE_OPTIONS
 from fastgd.errors import OptionError
-from fastgd.penalties import MCP, PENALTIES, SCAD, Box, ElasticNet, GroupLasso, NonNegative, resolve_penalty
+from fastgd.penalties import (
+    MCP,
+    PENALTIES,
+    SCAD,
+    Box,
+    ElasticNet,
+    GroupLasso,
+    NonNegative,
+    penalty_traits,
+    resolve_penalty,
+)
 
-# Terms of each registered class, for D weights, under which its every part acts; weights of 0 cost nothing.
+# Terms of each class for D coefficients, with settings for which all parts act; coefficients of 0 cost nothing.
 D = 6
 ACTING = {
     "elasticnet": [ElasticNet(l1=0.3, l2=0.2)],
@@ -28,9 +38,9 @@ ACTING = {
     "group_lasso": [GroupLasso(0.3, [1, 0, 2, 1, 0, 1])],
 }
 CASES = [(name, term) for name in PENALTIES for term in ACTING.get(name, [None])]
-OF_ONE_WEIGHT = [term for _, term in CASES if getattr(term, "separable", True)]
+OF_ONE_WEIGHT = [term for _, term in CASES if penalty_traits(term).separable]
 
-# Between and beyond the steps at which a prox changes: MCP's at gamma, SCAD's at gamma - 1 and gamma + 1.
+# Steps below and above those at which a prox changes its form: gamma for MCP, gamma - 1 and gamma + 1 for SCAD.
 STEPS = [1 / 64, 0.25, 0.5, 0.75, 1.0, 1.25, 2.0, 2.6, 2.7, 3.0, 3.25, 4.0, 4.7, 9.0, 64.0, 1e9]
 
 
@@ -44,7 +54,7 @@ def words(value):
 
 @pytest.fixture(params=CASES, ids=lambda case: f"{case[0]} {words(case[1])}", scope="module")
 def case(request):
-    """(the name of a penalty, a term of it)."""
+    """The name of a penalty and a term."""
     name, term = request.param
     if term is None:
         pytest.fail(f"ACTING has no penalty {name!r}: add terms of it, with strengths under which they act")
@@ -75,7 +85,7 @@ vectors = st.lists(numbers, min_size=D, max_size=D).map(np.array)
 
 @st.composite
 def steps(draw, term):
-    """A step for each weight, equal within a group."""
+    """A step size for each coefficient, equal within a group."""
     drawn = np.array(draw(st.lists(st.sampled_from(STEPS), min_size=D, max_size=D)))
     return drawn[term.groups.astype(int)] if hasattr(term, "groups") else drawn
 
@@ -87,7 +97,7 @@ def prox(term, v, step):
 
 
 def smooth_part(term, x):
-    """The integral of the derivative from 0 to each weight, by Simpson's rule: exact up to cubics."""
+    """The integral of the derivative from 0 to each coefficient, by Simpson's rule, exact up to cubics."""
     slope = term.derivative
     return sum(x_j / 6 * (slope(0.0) + 4 * slope(x_j / 2) + slope(x_j)) for x_j in x)
 
@@ -101,7 +111,7 @@ def kinked_part(term, x):
 
 @numba.njit(**COMPILE_OPTIONS)
 def compiled(penalty, v, step, repeats):
-    """What kernels do with a penalty: the value, the sum of derivatives, and v is the prox."""
+    """The calls that kernels make: the value, the sum of derivatives, and the prox in v."""
     total, slopes = 0.0, 0.0
     for _ in range(repeats):
         total = penalty.value(v)
@@ -112,27 +122,27 @@ def compiled(penalty, v, step, repeats):
 
 
 @given(w=vectors, data=st.data())
-def test_it_is_the_references(acting, expected, w, data):
+def test_value_and_derivative_equal_the_reference(acting, expected, w, data):
     step = data.draw(steps(acting))
     assert acting.value(w) == close(expected.value(w))
 
     def cost(x):
         return float(((x - w) ** 2 / (2 * step)).sum()) + kinked_part(acting, x)
 
-    # Where two weights are equally good, either will do.
+    # Of two minimisers, either is correct.
     ours, best = cost(prox(acting, w, step)), cost(np.array(expected.prox(w, step)))
     assert ours == pytest.approx(best, rel=1e-13, abs=1e-13)
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_prox_is_the_references_point(acting, expected, step):
-    v = np.array([-3.703, -1.31, -0.437, 0.059, 0.813, 2.171])  # no two weights are equally good for these
+def test_prox_equals_the_reference(acting, expected, step):
+    v = np.array([-3.703, -1.31, -0.437, 0.059, 0.813, 2.171])  # no prox has two minimisers for these
     for sign in (-1.0, 1.0):
         assert prox(acting, sign * v, step) == close(expected.prox(sign * v, [step] * D), tol=1e-13)
 
 
 @given(w=vectors, data=st.data())
-def test_compiled_it_is_the_same(acting, w, data):
+def test_compiled_and_plain_python_are_equal(acting, w, data):
     step, v = data.draw(steps(acting)), w.copy()
     value, slopes = compiled(acting, v, step, 1)
     assert value == close(acting.value(w))
@@ -170,7 +180,7 @@ BY_HAND = [  # penalty, w, value; v, step, prox
 
 
 @pytest.mark.parametrize(("text", "w", "value", "v", "step", "result"), BY_HAND)
-def test_by_hand(text, w, value, v, step, result):
+def test_value_and_prox_by_hand(text, w, value, v, step, result):
     term = resolve_penalty(text, 0.0, None)
     assert term.value(np.array(w, dtype=float)) == close(value)
     assert of_the_reference(term).value(w) == close(value)
@@ -179,7 +189,7 @@ def test_by_hand(text, w, value, v, step, result):
         assert of_the_reference(term).prox(v, step) == close(result)
 
 
-def test_every_penalty_is_worked_out_by_hand(case):
+def test_every_penalty_has_values_computed_by_hand(case):
     worked_out = {text.partition(":")[0] for text, *_ in BY_HAND}
     assert case[0] in worked_out, f"add values of {case[0]!r} to BY_HAND, worked out by hand"
 
@@ -190,8 +200,8 @@ def test_every_penalty_is_worked_out_by_hand(case):
 @pytest.mark.parametrize("strength", [1.0, 0.5])
 @pytest.mark.parametrize("step", STEPS[:-1])
 @pytest.mark.parametrize("term", OF_ONE_WEIGHT, ids=words)
-def test_no_weight_is_better_than_the_prox(term, step, strength):
-    """Over a dense grid, and a finer one around its best point; a penalty taken twice is a step taken twice."""
+def test_prox_is_the_global_minimum_for_one_coefficient(term, step, strength):
+    """On a dense grid, and on a finer one around its best point; twice the penalty is twice the step."""
 
     def penalties(x):
         return strength * np.array([kinked_part(term, np.array([x_j])) for x_j in x])
@@ -208,7 +218,7 @@ def test_no_weight_is_better_than_the_prox(term, step, strength):
 
 
 @pytest.mark.parametrize("v", [(0.4, -0.5), (1.0, -0.2), (2.0, 3.0), (0.0, 0.9), (0.0, 0.0)])
-def test_no_pair_of_weights_is_better_than_the_prox_of_their_group(v):
+def test_prox_is_the_global_minimum_for_a_group_of_two(v):
     term, step = GroupLasso(0.5, [0, 0]), 1.25
     x, y = np.meshgrid(np.linspace(-4, 4, 801), np.linspace(-4, 4, 801))
 
@@ -217,11 +227,11 @@ def test_no_pair_of_weights_is_better_than_the_prox_of_their_group(v):
 
     best = prox(term, v, step)
     assert cost(*best) <= cost(x, y).min() + 1e-14
-    assert cost(*best) >= cost(x, y).min() - 1e-3  # and the grid is fine enough to tell
+    assert cost(*best) >= cost(x, y).min() - 1e-3  # the grid is fine enough
 
 
 @given(w=vectors, data=st.data())
-def test_no_neighbours_are_better_than_the_prox(acting, w, data):
+def test_prox_is_a_local_minimum(acting, w, data):
     step = data.draw(steps(acting))
 
     def cost(x):
@@ -233,29 +243,29 @@ def test_no_neighbours_are_better_than_the_prox(acting, w, data):
 
 
 @given(v=vectors, u=vectors)
-def test_convex_ones_bring_no_two_points_further_apart(acting, v, u):
-    if getattr(acting, "convex", True):
+def test_prox_of_a_convex_penalty_is_nonexpansive(acting, v, u):
+    if penalty_traits(acting).convex:
         distance = np.linalg.norm(prox(acting, v, 0.75) - prox(acting, u, 0.75))
         assert distance <= np.linalg.norm(v - u) * (1 + 1e-14)
 
 
-def test_the_others_do(acting):
+def test_prox_of_a_nonconvex_penalty_is_not_nonexpansive(acting):
     v = np.linspace(-4, 4, 801)[:, None] * np.ones(D)
     results = np.array([prox(acting, v_k, 0.25) for v_k in v])
     expands = (np.abs(np.diff(results, axis=0)) > np.diff(v, axis=0) * (1 + 1e-9)).any()
-    assert expands != getattr(acting, "convex", True)
+    assert expands != penalty_traits(acting).convex
 
 
-def test_separable_ones_are_a_sum_over_the_weights(acting):
+def test_separable_penalties_are_sums_over_the_coefficients(acting):
     w, step = np.array([-2.0, -0.45, 0.3, 0.5, 0.85, 3.0]), np.array([0.5, 0.25, 1.0, 2.0, 5.0, 0.125])
     alone = np.array([prox(acting, [w_j], s)[0] for w_j, s in zip(w, step, strict=True)])
     values = sum(acting.value(np.array([w_j])) for w_j in w)
-    assert np.array_equal(prox(acting, w, step), alone) == getattr(acting, "separable", True)
-    assert (acting.value(w) == close(values)) == getattr(acting, "separable", True)
+    assert np.array_equal(prox(acting, w, step), alone) == penalty_traits(acting).separable
+    assert (acting.value(w) == close(values)) == penalty_traits(acting).separable
 
 
 @given(v=vectors)
-def test_a_step_of_zero_moves_nothing_that_is_allowed(acting, v):
+def test_prox_with_step_zero_keeps_feasible_coefficients(acting, v):
     allowed = prox(acting, v, 0.0)
     assert math.isfinite(acting.value(allowed))
     assert prox(acting, allowed, 0.0).tolist() == allowed.tolist()
@@ -264,13 +274,13 @@ def test_a_step_of_zero_moves_nothing_that_is_allowed(acting, v):
 
 
 @given(v=vectors, data=st.data())
-def test_the_prox_is_allowed(acting, v, data):
+def test_prox_is_feasible(acting, v, data):
     assert math.isfinite(acting.value(prox(acting, v, data.draw(steps(acting)))))
 
 
 @pytest.mark.parametrize("sign", [-1.0, 1.0])
 @pytest.mark.parametrize("term", [ElasticNet(l1=0.3), MCP(0.3), MCP(0.3, gamma=1.0), SCAD(0.3)], ids=words)
-def test_small_weights_become_exactly_zero_and_none_gets_the_other_sign(term, sign):
+def test_prox_makes_small_coefficients_exactly_zero_and_keeps_signs(term, sign):
     v = sign * np.array([0.0, 5e-324, 0.1, 0.3, 0.30000000000000004, 1 / 3])
     for step in (1.0, 0.999999999999, 1.000000000001):
         result = prox(term, v, step)
@@ -280,7 +290,7 @@ def test_small_weights_become_exactly_zero_and_none_gets_the_other_sign(term, si
         assert (np.abs(result) <= np.abs(v)).all()
 
 
-def test_a_group_is_zero_as_a_whole_or_not_at_all():
+def test_prox_makes_all_coefficients_of_a_group_zero_or_none():
     result = prox(GroupLasso(1.0, [0, 1, 0, 1, 2]), [1e-200, 2.0, -0.9, 0.1, -1e-200], 1.0)
     assert not np.signbit(result).any()
     assert result[[0, 2, 4]].tolist() == [0.0, 0.0, 0.0]  # sqrt(2) is above |(0, -0.9)|, though not above |(2, 0.1)|
@@ -291,9 +301,9 @@ def test_a_group_is_zero_as_a_whole_or_not_at_all():
 # --- What kernels need ------------------------------------------------------------------------------------------------
 
 
-def test_a_lost_weight_does_not_look_found_again(acting):
-    """NaN must come through, or a fit that diverged would go on unseen."""
-    w = np.array([0.0, math.nan, 0.25, math.nan, 0.5, 0.0])  # the others are allowed
+def test_prox_keeps_nan(acting):
+    """Otherwise a diverged fit would not be detected."""
+    w = np.array([0.0, math.nan, 0.25, math.nan, 0.5, 0.0])  # the others are feasible
     assert not math.isfinite(acting.value(w))
     assert np.isnan(prox(acting, w, 1.0)[[1, 3]]).all()
     v = w.copy()
@@ -301,12 +311,12 @@ def test_a_lost_weight_does_not_look_found_again(acting):
     assert np.isnan(v[[1, 3]]).all()
 
 
-def test_no_weights_cost_nothing(acting):
+def test_penalty_of_no_coefficients_is_zero(acting):
     assert acting.value(np.zeros(0)) == 0.0
     assert acting.value(np.zeros(D)) == 0.0
 
 
-def test_it_takes_no_memory_but_for_the_sums_of_groups(acting):
+def test_compiled_methods_allocate_nothing_but_group_sums(acting):
     """Called for every batch: allocating would be a good part of its time."""
     _nrt_python.memsys_enable_stats()
     v, step = np.zeros(D), np.ones(D)
@@ -340,37 +350,37 @@ def test_it_takes_no_memory_but_for_the_sums_of_groups(acting):
         (lambda: GroupLasso(1.0, [1, 2]), "group_lasso: groups must hold the whole numbers 0, 1, 2, ... without gaps"),
         (lambda: GroupLasso(1.0, [0, 0.5, 1]), "group_lasso: groups must hold the whole numbers 0, 1, 2, ... without"),
         (lambda: GroupLasso(1.0, [-1, 0]), "group_lasso: groups must hold the whole numbers 0, 1, 2, ... without gaps"),
-        (lambda: GroupLasso(1.0, [[0], [1]]), "GroupLasso: groups is an array of numbers in one dimension"),
+        (lambda: GroupLasso(1.0, [[0], [1]]), "GroupLasso: groups must be a one-dimensional array of numbers"),
     ],
 )
-def test_what_is_wrong_is_said(made, message):
+def test_error_names_the_penalty_and_setting(made, message):
     with pytest.raises(OptionError) as caught:
         made()
     assert str(caught.value).startswith(message)
 
 
-def test_groups_are_of_as_many_features_as_the_data():
+def test_groups_must_have_a_number_per_feature():
     term = GroupLasso(1.0, [0, 0, 1])
     term.check(3)
     for wrong in (2, 4):
-        with pytest.raises(OptionError, match=f"groups numbers 3 features, but the data has {wrong}: give each"):
+        with pytest.raises(OptionError, match=f"groups has 3 numbers, but the data has {wrong} features: give"):
             term.check(wrong)
 
 
 @pytest.mark.parametrize("wrong", [-0.1, math.inf, math.nan, "0.1", None, True])
 @pytest.mark.parametrize("name", ["l1", "l2"])
-def test_strengths_are_finite_numbers(name, wrong):
+def test_strengths_must_be_finite_numbers(name, wrong):
     with pytest.raises(OptionError, match=f"(?i)elasticnet: {name} (must be|is) a .*number"):
         ElasticNet(**{name: wrong})
 
 
-def test_settings_are_numbers(acting):
+def test_settings_must_be_numbers(acting):
     for field in fields(acting):
         with pytest.raises(OptionError, match=field.name):
             replace(acting, **{field.name: math.nan})
 
 
-def test_the_docstring_has_a_formula_its_settings_and_a_source(acting):
+def test_docstring_has_a_formula_the_settings_and_a_source(acting):
     doc = type(acting).__doc__
     assert "Source: " in doc
     assert "w" in doc.partition("Source")[0]

@@ -54,7 +54,7 @@ def named(request):
 
 
 @given(w=weights)
-def test_value_and_derivative_are_the_references(named, w):
+def test_value_and_derivative_equal_the_reference(named, w):
     term, l1, l2 = named
     assert term.value(w) == close(reference.penalty_value(w, l1, l2))
     assert value_of(term, w, 1.0, np.zeros(0)) == close(reference.penalty_value(w, l1, l2))
@@ -62,7 +62,7 @@ def test_value_and_derivative_are_the_references(named, w):
 
 
 @given(w=weights, data=st.data())
-def test_prox_is_the_references(named, w, data):
+def test_prox_equals_the_reference(named, w, data):
     term, l1, _ = named
     step = np.array(data.draw(st.lists(st.floats(0, 4), min_size=len(w), max_size=len(w))))
     v = w.copy()
@@ -71,14 +71,14 @@ def test_prox_is_the_references(named, w, data):
 
 
 @given(w=weights, lr=st.sampled_from([0.125, 0.5, 2.0]))
-def test_compiled_derivative_and_prox_are_the_references(named, w, lr):
+def test_compiled_derivative_and_prox_equal_the_reference(named, w, lr):
     term, l1, l2 = named
     params = w.copy()
     update(params, np.zeros(len(w)), lr, 1, Stepper.make(SGD(), term, Preconditioner.identity(len(w)), len(w)))
     assert params == close([reference.SGD().step(w_j, l2 * w_j, lr, l1) for w_j in w])
 
 
-def test_the_names_by_hand():
+def test_names_with_alpha_and_l1_ratio_by_hand():
     assert NAMED["none"](0.0, 0.15) == ElasticNet(0.0, 0.0)
     assert resolve_penalty("l2", 0.5, None) == ElasticNet(l1=0.0, l2=0.5)
     assert resolve_penalty("l1", 0.5, None) == ElasticNet(l1=0.5, l2=0.0)
@@ -109,20 +109,20 @@ def test_the_names_by_hand():
         ("elasticnet:l1=0.1,l2=0.2", 0.0, ElasticNet(0.1, 0.2)),
     ],
 )
-def test_a_name_with_settings(text, alpha, term):
+def test_resolve_reads_a_name_with_settings(text, alpha, term):
     assert resolve_penalty(text, alpha, None) == term
 
 
 @pytest.mark.parametrize(
     ("text", "alpha"), [("group_lasso:groups=0/1/1", 0.5), ("group_lasso:alpha=0.5,groups=0/1/1", 0.0)]
 )
-def test_groups_have_slashes_between_them(text, alpha):
+def test_groups_are_separated_by_slashes(text, alpha):
     term = resolve_penalty(text, alpha, None)
     assert term.alpha == 0.5
     assert term.groups.tolist() == [0.0, 1.0, 1.0]
 
 
-def test_every_name_is_known_and_none_is_missing():
+def test_penalty_names_are_complete():
     assert len(set(PENALTY_NAMES)) == len(PENALTY_NAMES)
     assert set(PENALTY_NAMES) == {*NAMED, *PENALTIES}
     for name in PENALTY_NAMES:
@@ -130,7 +130,7 @@ def test_every_name_is_known_and_none_is_missing():
         assert hasattr(resolve_penalty(name + settings, 0.0, None), "prox")
 
 
-def test_a_term_is_taken_as_it_is():
+def test_resolve_returns_a_term_unchanged():
     for term in (ElasticNet(0.1), MCP(0.1), GroupLasso(0.1, [0, 0])):
         assert resolve_penalty(term, 0.0, None) is term
 
@@ -148,12 +148,12 @@ def test_a_term_is_taken_as_it_is():
         (GroupLasso(0.5, [0, 0, 1, 2]), "group_lasso (alpha 0.5, 3 groups)"),
     ],
 )
-def test_a_term_in_words(term, words):
+def test_describe_gives_name_and_strengths(term, words):
     assert describe_penalty(term) == words
 
 
 @pytest.mark.parametrize("term", [MCP(1 / 3, 2.5), SCAD(0.1), Box(upper=1 / 7), NonNegative(1e-9)])
-def test_words_are_read_as_the_same_term(term):
+def test_description_resolves_to_the_same_term(term):
     assert resolve_penalty(describe_penalty(term), 0.0, None) == term
     groups = PENALTIES.describe(GroupLasso(0.5, [0, 1, 0]))
     assert groups == "group_lasso:alpha=0.5,groups=0.0/1.0/0.0"
@@ -175,34 +175,34 @@ def test_words_are_read_as_the_same_term(term):
         (("l2", 0.1, 0.5), "l1_ratio goes with penalty='elasticnet' only"),
         ((None, 0.1, 0.5), "l1_ratio goes with penalty='elasticnet' only"),
         (("mcp", 0.1, 0.5), "l1_ratio goes with penalty='elasticnet' only"),
-        (("elasticnet", 0.1, 1.5), "l1_ratio lies between 0 and 1, not 1.5"),
-        (("elasticnet", 0.1, -0.5), "l1_ratio lies between 0 and 1, not -0.5"),
-        (("elasticnet", 0.1, math.nan), "l1_ratio lies between 0 and 1, not nan"),
-        (("elasticnet:l1=0.1", 0.1, None), "penalty 'elasticnet:l1=0.1' takes no alpha: leave alpha=0.1 out"),
-        (("none", 0.1, None), "penalty='none' and alpha=0.1 contradict each other: leave one out"),
+        (("elasticnet", 0.1, 1.5), "l1_ratio must lie between 0 and 1, not 1.5"),
+        (("elasticnet", 0.1, -0.5), "l1_ratio must lie between 0 and 1, not -0.5"),
+        (("elasticnet", 0.1, math.nan), "l1_ratio must lie between 0 and 1, not nan"),
+        (("elasticnet:l1=0.1", 0.1, None), "penalty 'elasticnet:l1=0.1' has no alpha: remove alpha=0.1"),
+        (("none", 0.1, None), "penalty='none' and alpha=0.1 contradict each other: remove one"),
         (("l2:alpha=1", 0.0, None), "penalty 'l2' has no settings after a colon: its strength is alpha"),
         (("none:", 0.1, None), "penalty 'none' has no settings after a colon"),
-        (("mcp:alpha=0.1", 0.1, None), "penalty 'mcp:alpha=0.1' carries its own strength: leave alpha=0.1 out"),
-        (("mcp:alpha=0", 0.1, None), "penalty 'mcp:alpha=0' carries its own strength: leave alpha=0.1 out"),
+        (("mcp:alpha=0.1", 0.1, None), "penalty 'mcp:alpha=0.1' has its own strength: remove alpha=0.1"),
+        (("mcp:alpha=0", 0.1, None), "penalty 'mcp:alpha=0' has its own strength: remove alpha=0.1"),
         (("mcp:gama=4", 0.1, None), "penalty 'mcp' has no setting 'gama'; did you mean 'gamma'? (it has: alpha"),
         (("mcp:gamma=wide", 0.1, None), "penalty 'mcp': gamma='wide' is not a number"),
         (("mcp:gamma=4,gamma=5", 0.1, None), "penalty 'mcp': gamma is given twice"),
         (("mcp:gamma=0", 0.1, None), "mcp: gamma must be a finite number above 0, not 0.0"),
-        (("box", 0.1, None), "penalty 'box' takes no alpha: leave alpha=0.1 out"),
+        (("box", 0.1, None), "penalty 'box' has no alpha: remove alpha=0.1"),
         (("box:lower=2,upper=1", 0.0, None), "box: no number lies between lower=2.0 and upper=1.0"),
         (("group_lasso", 0.1, None), "penalty 'group_lasso' needs groups: write group_lasso:groups=... or pass a term, "
                                      "GroupLasso(alpha, groups)"),
         (("group_lasso:groups=0/x", 0.1, None), "penalty 'group_lasso': groups='0/x' is not a number nor several with"),
         (("group_lasso:groups=1/2", 0.1, None), "group_lasso: groups must hold the whole numbers 0, 1, 2, ... without"),
-        ((ElasticNet(l2=1.0), 0.1, None), "the penalty term carries its own strength: leave alpha out"),
-        ((GroupLasso(1.0, [0, 0]), 0.1, None), "the penalty term carries its own strength: leave alpha out"),
+        ((ElasticNet(l2=1.0), 0.1, None), "the penalty term has its own strength: remove alpha"),
+        ((GroupLasso(1.0, [0, 0]), 0.1, None), "the penalty term has its own strength: remove alpha"),
         ((ElasticNet(l2=1.0), 0.0, 0.5), "l1_ratio goes with penalty='elasticnet' only"),
         ((ElasticNet, 0.0, None), "penalty: pass an instance, ElasticNet(), not the class itself"),
         ((SGD(), 0.0, None), "penalty SGD has no method value(self, w)"),
     ],
     ids=str,
 )  # fmt: skip
-def test_what_is_wrong_is_said(arguments, message):
+def test_error_names_the_penalty_and_setting(arguments, message):
     with pytest.raises(OptionError) as caught:
         resolve_penalty(*arguments)
     assert str(caught.value).startswith(message)

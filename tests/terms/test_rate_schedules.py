@@ -1,4 +1,4 @@
-"""Every registered schedule, against the reference, PyTorch's schedulers and arithmetic done by hand."""
+"""Every registered schedule against the reference, PyTorch's schedulers and values computed by hand."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from fastgd.schedules import SCHEDULES, bind_schedule
 
 TORCH = json.loads((Path(__file__).parents[1] / "reference" / "torch_trajectories.json").read_text())
 
-# Settings other than a schedule's own; the reference calls them by the same names.
+# Settings other than the defaults; the reference has the same names.
 OTHER_SETTINGS = {
     "constant": {},
     "invscaling": {"power": 0.25},
@@ -68,7 +68,7 @@ def settings(request, name):
 
 
 @given(lr=st.floats(1e-6, 10), t=st.integers(0, 10**7), epoch=st.floats(0, 300))
-def test_it_is_the_references(name, settings, lr, t, epoch):
+def test_rate_equals_the_reference(name, settings, lr, t, epoch):
     assert SCHEDULES[name](**settings).rate(lr, t, epoch) == close(expected(name, settings)(lr, t, epoch))
 
 
@@ -80,7 +80,7 @@ def test_it_is_the_references(name, settings, lr, t, epoch):
     n_samples=st.integers(1, 10**6),
     n_steps=st.integers(0, 12),
 )
-def test_fill_rates_is_the_reference(name, settings, lr, t, rows_done, rows_a_step, n_samples, n_steps):
+def test_fill_rates_equals_the_reference(name, settings, lr, t, rows_done, rows_a_step, n_samples, n_steps):
     rates = np.full(n_steps, np.nan)
     fill_rates(SCHEDULES[name](**settings), lr, t, rows_done, rows_a_step, n_samples, rates)
     epochs = [(rows_done + k * rows_a_step) / n_samples for k in range(n_steps)]
@@ -89,7 +89,7 @@ def test_fill_rates_is_the_reference(name, settings, lr, t, rows_done, rows_a_st
 
 
 @pytest.mark.parametrize("record", TORCH["schedules"], ids=lambda r: f"{r['schedule']} {r['options']}")
-def test_it_is_torchs(record):
+def test_rate_equals_torch(record):
     term, lr = SCHEDULES[record["schedule"]](**record["options"]), TORCH["problem"]["learning_rate"]
     assert [term.rate(lr, 0, float(epoch)) for epoch in range(len(record["rates"]))] == close(record["rates"], 1e-10)
     rates = np.empty(len(record["rates"]))
@@ -97,7 +97,7 @@ def test_it_is_torchs(record):
     assert rates == close(record["rates"], 1e-10)
 
 
-def test_torch_was_asked_about_every_schedule_it_has():
+def test_torch_records_cover_every_schedule_of_torch():
     assert {record["schedule"] for record in TORCH["schedules"]} == {"step", "exponential", "cosine", "onecycle"}
 
 
@@ -140,11 +140,11 @@ BY_HAND = [  # schedule, updates done, epochs done, rate from 0.8
 
 
 @pytest.mark.parametrize(("text", "t", "epoch", "rate"), BY_HAND)
-def test_by_hand(text, t, epoch, rate):
+def test_rate_by_hand(text, t, epoch, rate):
     assert SCHEDULES.resolve(text).rate(0.8, t, epoch) == close(rate)
 
 
-def test_every_schedule_is_worked_out_by_hand(name):
+def test_every_schedule_has_rates_computed_by_hand(name):
     worked_out = {text.partition(":")[0] for text, *_ in BY_HAND}
     assert name in worked_out, f"add rates of {name!r} to BY_HAND, worked out by hand"
 
@@ -165,7 +165,7 @@ def rise(name, settings):
 
 
 @given(t=st.integers(0, 10**6), epoch=st.floats(0, 1000), later=st.integers(0, 1000))
-def test_rates_never_rise_but_at_first(name, settings, t, epoch, later):
+def test_rates_fall_after_the_warmup(name, settings, t, epoch, later):
     term, start = SCHEDULES[name](**settings), 0.0
     if name in ("cosine", "onecycle"):
         start = rise(name, settings)
@@ -186,46 +186,46 @@ def bind(text, max_epochs=40, alpha=0.0, loss=HINGE):
     return bind_schedule(SCHEDULES.resolve(text), max_epochs=max_epochs, alpha=alpha, loss=loss)
 
 
-def test_the_fit_fills_in_what_is_open():
+def test_bind_sets_open_fields_from_the_fit():
     assert bind("cosine:final=0.1,warmup=2") == SCHEDULES["cosine"](epochs=40.0, final=0.1, warmup=2.0)
     rest = {"pct_start": 0.4, "div_factor": 8.0, "final_div_factor": 10.0}
     text = "onecycle:pct_start=0.4,div_factor=8,final_div_factor=10"
     assert bind(text) == SCHEDULES["onecycle"](epochs=40.0, **rest)
     assert bind("pegasos", alpha=0.25) == SCHEDULES["pegasos"](alpha=0.25)
     assert bind("optimal:t0=7", alpha=0.25) == SCHEDULES["optimal"](alpha=0.25, t0=7.0)
-    # The first rate is (1 / sqrt(0.0625))^(1/2) = 2, and over 50 where the loss is as steep as that.
+    # The first rate is (1 / sqrt(0.0625))^(1/2) = 2, divided by 50 if the derivative of the loss is 50.
     assert bind("optimal", alpha=0.0625) == SCHEDULES["optimal"](alpha=0.0625, t0=8.0)
     assert bind("optimal", alpha=0.0625, loss=STEEP) == SCHEDULES["optimal"](alpha=0.0625, t0=400.0)
 
 
-def test_what_is_set_stays_as_it_is(name):
+def test_bind_keeps_fields_that_are_set(name):
     term = SCHEDULES[name](**OTHER_SETTINGS[name])
     assert bind_schedule(term, max_epochs=40, alpha=0.9, loss=STEEP) == term
 
 
-def test_a_schedule_without_bind_is_the_same():
+def test_bind_schedule_returns_a_schedule_without_bind():
     term = SCHEDULES["constant"]()
     assert bind_schedule(term, max_epochs=40, alpha=0.9, loss=HINGE) is term
 
 
 @pytest.mark.parametrize("name", SET_THE_RATE)
-def test_without_a_penalty_there_is_no_strength_to_divide_by(name):
+def test_schedules_that_divide_by_alpha_need_a_penalty(name):
     with pytest.raises(OptionError) as caught:
         bind(name)
-    told = f"schedule '{name}' divides by the strength of the penalty, which is 0: give alpha, or say '{name}:alpha="
+    told = f"schedule '{name}' divides by the strength of the penalty, which is 0: give alpha, or write '{name}:alpha="
     assert str(caught.value).startswith(told)
     assert bind(f"{name}:alpha=0.5").alpha == 0.5
 
 
-def test_a_warmup_as_long_as_the_fit_is_an_error():
+def test_error_for_a_warmup_as_long_as_the_fit():
     with pytest.raises(OptionError, match="cosine: warmup must be shorter than all 40 epochs, not 40"):
         bind("cosine:warmup=40")
 
 
 @pytest.mark.parametrize("loss", ["hinge", "log_loss"])
 @pytest.mark.parametrize("alpha", [1e-6, 1e-3, 0.5])
-def test_optimal_is_scikit_learns(loss, alpha):
-    """On a row so small that every step has the slope of the first, the weight moves by a constant times the rate."""
+def test_optimal_equals_sklearn(loss, alpha):
+    """With a row so small that dloss_dz is constant, the coefficient changes by a constant times the rate."""
     x, slope = 1e-6, {"hinge": -1.0, "log_loss": -0.5}[loss]
     slopes = SimpleNamespace(derivative=lambda y, z: {"log_loss": -1 / (1 + math.exp(z))}.get(loss, -1.0))
     term = bind("optimal", alpha=alpha, loss=slopes)
@@ -239,7 +239,7 @@ def test_optimal_is_scikit_learns(loss, alpha):
         before = model.coef_[0, 0]
 
 
-def test_adaptive_asks_for_feedback(name):
+def test_only_adaptive_has_feedback(name):
     assert getattr(SCHEDULES[name], "feedback", False) == (name == "adaptive")
 
 
@@ -257,14 +257,14 @@ def test_adaptive_asks_for_feedback(name):
         ("cosine:warmup=-1", "cosine: warmup must be a finite number, 0 or more, not -1.0"),
         ("cosine:epochs=5,warmup=5", "cosine: warmup must be shorter than all 5 epochs, not 5"),
         ("onecycle:epochs=-1", "onecycle: epochs must be a finite number, 0 or more, not -1.0"),
-        ("onecycle:pct_start=0", "onecycle: pct_start lies strictly between 0 and 1, not 0.0"),
-        ("onecycle:pct_start=1", "onecycle: pct_start lies strictly between 0 and 1, not 1.0"),
+        ("onecycle:pct_start=0", "onecycle: pct_start must lie strictly between 0 and 1, not 0.0"),
+        ("onecycle:pct_start=1", "onecycle: pct_start must lie strictly between 0 and 1, not 1.0"),
         ("onecycle:div_factor=0.5", "onecycle: div_factor must be a finite number, 1 or more, not 0.5"),
         ("onecycle:final_div_factor=0", "onecycle: final_div_factor must be a finite number, 1 or more, not 0.0"),
         ("optimal:alpha=-1", "optimal: alpha must be a finite number, 0 or more, not -1.0"),
         ("optimal:t0=inf", "optimal: t0 must be a finite number, 0 or more, not inf"),
         ("pegasos:alpha=-1", "pegasos: alpha must be a finite number, 0 or more, not -1.0"),
-        ("adaptive:factor=1", "adaptive: factor lies strictly between 0 and 1, not 1.0"),
+        ("adaptive:factor=1", "adaptive: factor must lie strictly between 0 and 1, not 1.0"),
         ("adaptive:patience=0", "adaptive: patience must be 1 epoch or more, not 0"),
         ("adaptive:tol=-1", "adaptive: tol must be a finite number, 0 or more, not -1.0"),
         ("cosine:epochs=nan", "Cosine: epochs must be a number, not nan"),
@@ -272,7 +272,7 @@ def test_adaptive_asks_for_feedback(name):
         (0.1, "schedule: 0.1 is neither a name (constant, invscaling"),
     ],
 )
-def test_what_is_wrong_is_said(text, message):
+def test_error_names_the_schedule_and_setting(text, message):
     with pytest.raises(OptionError) as caught:
         SCHEDULES.resolve(text)
     assert str(caught.value).startswith(message)
@@ -289,25 +289,25 @@ def test_what_is_wrong_is_said(text, message):
         "cosine:final=inf",
     ],
 )
-def test_settings_that_give_no_usable_rate_are_an_error(text):
+def test_error_for_settings_without_a_usable_rate(text):
     setting = text.partition(":")[2].partition("=")[0]
     with pytest.raises(OptionError, match=setting):
         SCHEDULES.resolve(text)
 
 
-def test_settings_are_numbers(name):
+def test_settings_must_be_numbers(name):
     for field in fields(SCHEDULES[name]):
         for wrong in (math.nan, "2", None, True):
             with pytest.raises(OptionError, match=field.name):
                 replace(SCHEDULES[name](), **{field.name: wrong})
 
 
-def test_a_name_with_settings():
+def test_resolve_reads_a_name_with_settings():
     assert SCHEDULES.resolve("step:every=5,factor=0.1") == SCHEDULES["step"](every=5, factor=0.1)
     assert SCHEDULES.resolve("cosine:") == SCHEDULES["cosine"](epochs=0.0, final=0.0, warmup=0.0)
 
 
-def test_the_docstring_has_a_formula_its_settings_and_a_source(name):
+def test_docstring_has_a_formula_the_settings_and_a_source(name):
     doc = SCHEDULES[name].__doc__
     assert "lr" in doc.partition("Source")[0]
     for field in fields(SCHEDULES[name]):

@@ -1,4 +1,4 @@
-"""Every registered rule, against PyTorch, the reference, and what a rule promises; plain and through the kernel."""
+"""Every registered rule against PyTorch and the reference, and its properties; in plain Python and in the kernel."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from fastgd.rules import RULES, rule_traits
 
 TORCH = json.loads((Path(__file__).parents[1] / "reference" / "torch_trajectories.json").read_text())
 
-# What the reference, as PyTorch, calls a setting -> what it is called here.
+# Name of a setting in the reference and in PyTorch -> its name here.
 OUR_NAMES = {"momentum": "beta", "eps": "epsilon"}
 
-# Settings other than a rule's own, under the reference's names.
+# Settings other than the defaults, with the names of the reference.
 OTHER_SETTINGS = {
     "sgd": {},
     "momentum": {"momentum": 0.5},
@@ -44,7 +44,7 @@ OTHER_SETTINGS = {
     "asgd": {"lambd": 0.5, "alpha": 0.6, "t0": 3.0},
     "schedule_free": {"beta": 0.5},
 }
-NOT_IN_TORCH = ("lion", "schedule_free")  # so that the reference is written from the papers alone
+NOT_IN_TORCH = ("lion", "schedule_free")  # their reference follows the papers
 
 Rule = Any
 
@@ -58,14 +58,14 @@ def ours(name: str, settings: dict[str, float]) -> Rule:
 
 
 def expected(name: str, settings: dict[str, float]) -> Callable[[], Any]:
-    """Makes the reference's rule of that name."""
+    """The reference's rule of that name."""
     if name not in reference.RULES:
         pytest.fail(f"tests/reference_rules.py has no rule {name!r} to hold the new one to: write it from its formula")
     return partial(reference.RULES[name], **settings)
 
 
 class Plain:
-    """The rule's own methods, as Python, on each weight; l1 by its prox, l2 by its derivative."""
+    """The rule's methods in plain Python on each coefficient; l1 by its prox, l2 by its derivative."""
 
     def __init__(self, rule: Rule, n_weights: int, l1: float = 0.0, l2: float = 0.0) -> None:
         self.rule, self.l1, self.l2 = rule, l1, l2
@@ -127,7 +127,7 @@ def settings(request, name):
 
 
 def follow(record: dict[str, Any], move: Plain | Compiled) -> None:
-    """Hold every step to the record's."""
+    """Compare every step with the record."""
     problem = TORCH["problem"]
     w, lr, batch = problem["start"], problem["learning_rate"], problem["batch_size"]
     models = record.get("models", record["weights"])
@@ -147,20 +147,20 @@ def record_id(record: dict[str, Any]) -> str:
 
 @both_ways
 @pytest.mark.parametrize("record", [record for record in TORCH["rules"] if record["clip"] is None], ids=record_id)
-def test_it_is_torchs(record, way):
+def test_steps_equal_torch(record, way):
     rule = ours(record["rule"], record["options"])
     follow(record, way(rule, len(TORCH["problem"]["start"]), l2=record["l2"]))
 
 
 @pytest.mark.parametrize("record", [record for record in TORCH["rules"] if record["clip"] is not None], ids=record_id)
-def test_clipped_it_is_torchs(record):
+def test_clipped_steps_equal_torch(record):
     rule, n_weights = ours(record["rule"], record["options"]), len(TORCH["problem"]["start"])
     follow(record, Compiled(rule, n_weights, l2=record["l2"], clip=record["clip"]))
     with pytest.raises(AssertionError):
         follow(record, Compiled(rule, n_weights, l2=record["l2"]))
 
 
-def test_torch_was_asked_about_every_rule(name):
+def test_torch_records_cover_every_rule(name):
     asked = any(record["rule"] == name for record in TORCH["rules"])
     told = f"add {name!r} to tests/torch_trajectories.py, or to NOT_IN_TORCH"
     assert asked != (name in NOT_IN_TORCH), told
@@ -178,13 +178,13 @@ quarters = st.integers(-12, 12).map(lambda k: k / 4)
     lr=st.sampled_from([0.01, 0.125, 1.0]),
     l1=st.sampled_from([0.0, 0.3, 2.0]),
 )
-def test_it_is_the_references(name, settings, way, start, gradients, lr, l1):
+def test_steps_equal_the_reference(name, settings, way, start, gradients, lr, l1):
     theirs, move = expected(name, settings)(), way(ours(name, settings), 1, l1)
     w, (v,) = start, [start]
     for t, g in enumerate(gradients, 1):
         w = theirs.step(w, g, lr, l1)
         (v,) = move([v], [g], lr, t)
-        assert v == close(w, 1e-10)  # a momentum of 0.9 remembers ten roundings, and each step brings its own
+        assert v == close(w, 1e-10)  # momentum 0.9 adds the rounding errors of ten steps
         assert move.model([v]) == close([theirs.model(w, under_prox=l1 > 0)], 1e-10)
 
 
@@ -200,7 +200,7 @@ def test_rates_may_change_and_may_be_zero(name, settings, way):
 
 
 @both_ways
-def test_weights_do_not_disturb_each_other(name, settings, way):
+def test_coefficients_are_updated_independently(name, settings, way):
     together, apart = way(ours(name, settings), 3, 0.1), [way(ours(name, settings), 1, 0.1) for _ in range(3)]
     w, v = [1.0, -2.0, 0.5], [1.0, -2.0, 0.5]
     for t in range(1, 8):
@@ -212,7 +212,7 @@ def test_weights_do_not_disturb_each_other(name, settings, way):
 
 @pytest.mark.parametrize("l1", [0.0, 0.3])
 @pytest.mark.parametrize("has_intercept", [False, True])
-def test_the_intercept_is_moved_by_the_same_rule_without_a_penalty(name, settings, has_intercept, l1):
+def test_intercept_has_the_same_rule_without_the_penalty(name, settings, has_intercept, l1):
     l2, d = 0.25, 2
     stepper = Stepper.make(
         ours(name, settings), ElasticNet(l1=l1, l2=l2), Preconditioner.identity(d), d + has_intercept
@@ -233,18 +233,18 @@ def test_the_intercept_is_moved_by_the_same_rule_without_a_penalty(name, setting
 
 @both_ways
 @given(w=quarters, g=quarters.filter(bool), lr=st.sampled_from([0.01, 0.5]))
-def test_the_first_step_goes_downhill(name, settings, way, w, g, lr):
+def test_first_step_decreases_the_objective(name, settings, way, w, g, lr):
     (after,) = way(ours(name, settings), 1)([w], [g], lr, 1)
     assert (after - w) * g < 0
 
 
 @both_ways
-def test_a_rate_of_zero_moves_nothing(name, settings, way):
+def test_rate_zero_changes_nothing(name, settings, way):
     assert way(ours(name, settings), 2, 0.3)([0.7, -0.1], [1.5, -2.0], 0.0, 1) == [0.7, -0.1]
 
 
 @both_ways
-def test_without_a_gradient_nothing_moves(name, settings, way):
+def test_gradient_zero_changes_nothing(name, settings, way):
     move, w = way(ours(name, settings), 1), [0.7]
     for t in range(1, 4):
         w = move(w, [0.0], 0.1, t)
@@ -252,7 +252,7 @@ def test_without_a_gradient_nothing_moves(name, settings, way):
 
 
 @both_ways
-def test_nan_is_not_hidden(name, settings, way):
+def test_nan_propagates(name, settings, way):
     move, w = way(ours(name, settings), 1), [0.7]
     for t, g in enumerate([1.0, math.nan, 1.0], 1):
         w = move(w, [g], 0.1, t)
@@ -261,12 +261,12 @@ def test_nan_is_not_hidden(name, settings, way):
 
 @both_ways
 @pytest.mark.parametrize("l1", [0.0, 0.3])
-def test_it_settles_at_the_optimum(name, settings, way, l1):
+def test_converges_to_the_optimum(name, settings, way, l1):
     # (w - 2)^2 / 2 + l1 |w|: w = 2 - l1; the second weight's (w - 0.1)^2 / 2 + 0.3 |w| ends at exactly 0
     move, w = way(ours(name, settings), 2, l1), [0.0, 0.0]
-    rate = 10.0 if name == "adadelta" else 0.3  # its first steps are as short as its epsilon
+    rate = 10.0 if name == "adadelta" else 0.3  # its first steps are of the size of epsilon
     for t in range(1, 3001):
-        # At a constant rate a running mean of squares forgets, and its rules circle the optimum.
+        # At a constant rate, rules with a running mean of squares oscillate around the optimum.
         w = move(w, [w[0] - 2.0, w[1] - 0.1], rate * 0.997**t, t)
     assert w[0] == pytest.approx(2.0 - l1, abs=1e-3)
     assert w[1] == pytest.approx(0.1 if l1 == 0 else 0.0, abs=1e-3)
@@ -274,8 +274,8 @@ def test_it_settles_at_the_optimum(name, settings, way, l1):
 
 
 @both_ways
-def test_it_stays_at_the_optimum(name, settings, way):
-    # The same optimum: the prox undoes each step, from the first on.
+def test_stays_at_the_optimum(name, settings, way):
+    # The same optimum: the prox undoes each step.
     move, w = way(ours(name, settings), 2, 0.3), [1.7, 0.0]
     for t in range(1, 60):
         w = move(w, [w[0] - 2.0, w[1] - 0.1], 0.1, t)
@@ -284,11 +284,11 @@ def test_it_stays_at_the_optimum(name, settings, way):
 
 
 @both_ways
-def test_before_the_first_step_the_model_is_the_start(name, settings, way):
+def test_model_before_the_first_step_is_the_start(name, settings, way):
     assert way(ours(name, settings), 2).model([0.7, -0.1]) == [0.7, -0.1]
 
 
-def test_adaptive_rules_reach_as_far_as_the_gradient_lets_them(name, settings):
+def test_reach_depends_on_the_gradient_only_for_adaptive_rules(name, settings):
     rule = ours(name, settings)
     reaches = {rule.step(g, 0.1, 1, 0.0, 0.0, 0.0)[1] for g in (0.25, -0.5, 4.0)}
     assert len(reaches) == (3 if rule_traits(rule).adaptive else 1)
@@ -318,8 +318,8 @@ def test_one_step_by_hand():
 
 
 @pytest.mark.parametrize("name", [name for name, rule in RULES.items() if hasattr(rule, "epsilon")])
-def test_no_epsilon_that_is_admitted_spoils_a_weight_without_gradient(name):
-    # A column of zeros has no gradient, and 0 / (sqrt(0) + 0) is not a number.
+def test_smallest_epsilon_keeps_a_coefficient_without_gradient(name):
+    # The gradient of a column of zeros is 0, and 0 / (sqrt(0) + 0) is NaN.
     for epsilon in (1e-8, 1e-300, 0.0):
         with suppress(OptionError):
             rule = RULES[name](epsilon=epsilon)
@@ -335,53 +335,53 @@ def test_no_epsilon_that_is_admitted_spoils_a_weight_without_gradient(name):
         ("adma", "unknown rule 'adma'; did you mean 'adam'? (known: sgd, momentum"),
         ("adam:beta=0.9", "rule 'adam' has no setting 'beta'; did you mean 'beta"),
         ("momentum:beta=heavy", "rule 'momentum': beta='heavy' is not a number"),
-        ("momentum:beta=1", "momentum: beta lies between 0 and 1 (below 1), not 1.0"),
-        ("momentum:beta=-0.1", "momentum: beta lies between 0 and 1 (below 1), not -0.1"),
+        ("momentum:beta=1", "momentum: beta must be 0 or more and below 1, not 1.0"),
+        ("momentum:beta=-0.1", "momentum: beta must be 0 or more and below 1, not -0.1"),
         ("momentum:beta=nan", "Momentum: beta must be a number, not nan"),
-        ("nesterov:beta=1.5", "nesterov: beta lies between 0 and 1 (below 1), not 1.5"),
-        ("rmsprop:rho=1", "rmsprop: rho lies between 0 and 1 (below 1), not 1.0"),
-        ("adam:beta1=1", "adam: beta1 lies between 0 and 1 (below 1), not 1.0"),
-        ("adam:beta2=-1", "adam: beta2 lies between 0 and 1 (below 1), not -1.0"),
+        ("nesterov:beta=1.5", "nesterov: beta must be 0 or more and below 1, not 1.5"),
+        ("rmsprop:rho=1", "rmsprop: rho must be 0 or more and below 1, not 1.0"),
+        ("adam:beta1=1", "adam: beta1 must be 0 or more and below 1, not 1.0"),
+        ("adam:beta2=-1", "adam: beta2 must be 0 or more and below 1, not -1.0"),
         ("adagrad:epsilon=-1", "adagrad: epsilon must be above 0, not -1.0"),
         ("rmsprop:epsilon=-1", "rmsprop: epsilon must be above 0, not -1.0"),
         ("adam:epsilon=-1", "adam: epsilon must be above 0, not -1.0"),
-        ("adamw:beta1=1", "adamw: beta1 lies between 0 and 1 (below 1), not 1.0"),
+        ("adamw:beta1=1", "adamw: beta1 must be 0 or more and below 1, not 1.0"),
         ("amsgrad:epsilon=0", "amsgrad: epsilon must be above 0, not 0.0"),
-        ("nadam:beta2=1", "nadam: beta2 lies between 0 and 1 (below 1), not 1.0"),
+        ("nadam:beta2=1", "nadam: beta2 must be 0 or more and below 1, not 1.0"),
         ("nadam:epsilon=-1", "nadam: epsilon must be above 0, not -1.0"),
         ("nadam:momentum_decay=-1", "nadam: momentum_decay must be a finite number, 0 or more, not -1.0"),
-        ("adadelta:rho=1", "adadelta: rho lies between 0 and 1 (below 1), not 1.0"),
+        ("adadelta:rho=1", "adadelta: rho must be 0 or more and below 1, not 1.0"),
         ("adadelta:epsilon=0", "adadelta: epsilon must be above 0, not 0.0"),
-        ("lion:beta1=1", "lion: beta1 lies between 0 and 1 (below 1), not 1.0"),
+        ("lion:beta1=1", "lion: beta1 must be 0 or more and below 1, not 1.0"),
         ("asgd:alpha=inf", "asgd: alpha must be a finite number, 0 or more, not inf"),
         ("asgd:lambd=-1", "asgd: lambd must be a finite number, 0 or more, not -1.0"),
         ("asgd:t0=-1", "asgd: t0 must be a finite number, 0 or more, not -1.0"),
-        ("schedule_free:beta=1", "schedule_free: beta lies between 0 and 1 (below 1), not 1.0"),
+        ("schedule_free:beta=1", "schedule_free: beta must be 0 or more and below 1, not 1.0"),
         (RULES["adam"], "rule: pass an instance, Adam(), not the class itself"),
         (None, "rule: None is neither a name (sgd, momentum"),
         (ElasticNet(), "rule ElasticNet has no method step(self, g, lr, t, m, v, s)"),
     ],
     ids=str,
 )
-def test_what_is_wrong_is_said(text, message):
+def test_error_names_the_rule_and_setting(text, message):
     with pytest.raises(OptionError) as caught:
         RULES.resolve(text)
     assert str(caught.value).startswith(message)
 
 
-def test_settings_are_numbers(name):
+def test_settings_must_be_numbers(name):
     for field in fields(RULES[name]):
         for wrong in (math.nan, "0.5", None, True):
             with pytest.raises(OptionError, match=field.name):
                 replace(RULES[name](), **{field.name: wrong})
 
 
-def test_a_name_with_settings():
+def test_resolve_reads_a_name_with_settings():
     assert RULES.resolve("adam:beta1=0.8,beta2=0.99") == RULES["adam"](beta1=0.8, beta2=0.99, epsilon=1e-8)
     assert RULES.resolve("momentum") == RULES["momentum"](beta=0.9)
 
 
-def test_the_docstring_has_a_formula_its_settings_and_a_source(name):
+def test_docstring_has_a_formula_the_settings_and_a_source(name):
     doc = RULES[name].__doc__
     assert "w <- " in doc.partition("Source")[0]
     assert "Source: " in doc

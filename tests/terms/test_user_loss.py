@@ -113,7 +113,7 @@ def test_allows_agrees_with_domain(text):
 def test_error_names_the_domain_and_the_first_target_outside_it():
     message = (
         "y must be 0 or more for the loss poisson, but has 2 other values, the first in row 3: -2.5; "
-        "leave those rows out or take another loss"
+        "remove those rows or use another loss"
     )
     with pytest.raises(DataError) as caught:
         check_targets(LOSSES["poisson"](), np.array([0.0, 4.0, -2.5, 1.0, -1.0]))
@@ -175,7 +175,7 @@ def test_a_users_loss_may_restrict_its_targets():
     with pytest.raises(DataError, match=r"^y must be between 0 and 1 for the loss Share, but has 1 other value"):
         check_targets(Share(), np.array([0.0, 0.5, 1.5]))
     for wrong in (OneByOne(), OnlyOnce(), Numbers()):
-        with pytest.raises(OptionError, match=r": allows\(y\) gets all targets as an array, and gives True or False"):
+        with pytest.raises(OptionError, match=r": allows\(y\) must return True or False for each element"):
             check_targets(wrong, np.array([0.0, 0.5, 1.5]))
     with pytest.raises(OptionError, match=r"^loss Wordless has allows\(y\), but no domain\(\)"):
         check_targets(Wordless(), np.array([1.0]))

@@ -1,8 +1,7 @@
-"""docs/vocabulary.md is what its script writes, and every cell of its last table is a fit held to the reference.
+"""docs/vocabulary.md is up to date, and a fit for every cell of its last table equals the reference.
 
-Compiled, all of them would take six minutes, so they run as plain Python, in the last test, which runs this file again
-under NUMBA_DISABLE_JIT=1. Compiled are a few: each loss once, each method on each type of X. The campaign compiles the
-others too.
+To compile all cells takes six minutes, so the last test runs this file in plain Python, with NUMBA_DISABLE_JIT=1. A
+sample of the cells is compiled: each loss once, and each method on each type of X. The campaign compiles all.
 """
 
 from __future__ import annotations
@@ -34,13 +33,13 @@ CELLS, METHODS = MADE["CELLS"], MADE["STEPPING"]
 
 KINDS = ("loss", "method", "layout", "dtype")
 CHOICES = {kind: list(dict.fromkeys(values)) for kind, values in zip(KINDS, zip(*CELLS, strict=True), strict=True)}
-# With kernels that other tests need too.
+# Cells whose kernels other tests need too.
 SAMPLE = [
     *((loss, "minibatch", "dense", "float64") for loss in CHOICES["loss"]),
     *(("huber", *rest) for rest in product(*(CHOICES[kind] for kind in KINDS[1:]))),
 ]
 
-# Seven rows, so that batches of three leave a short one; exact in float32.
+# Seven rows, so that the last batch of three is short; exact in float32.
 X = np.array(
     [[1.0, 0.25, -0.5], [-0.75, 0.5, 1.0], [0.0, 0.0, 0.0], [1.5, 0.0, 0.25], [-1.0, 1.0, -0.5], [0.5, -0.25, -1.25],
      [0.0, -1.0, 0.75]]
@@ -48,7 +47,7 @@ X = np.array(
 Y = np.array([1.5, -0.5, 0.25, 2.75, -2.25, -0.5, 1.0])
 CLASSES = np.array([1, 0, 1, 2, 0, 0, 2])
 BATCH_SIZES = {"gd": 7, "sgd": 1, "minibatch": 3}
-# A small rate, whose multiples do not bring a row to the kink of a loss exactly: there rounding would choose the side.
+# A small rate, with which no row reaches a kink exactly, where rounding would decide the derivative.
 RATE, EPOCHS, START = 0.03, 2, 0.5
 L1, L2 = 0.05, 0.15
 
@@ -60,7 +59,7 @@ def entry(table, kind, name):
 
 
 def expected_weights(loss, batch_size):
-    """The target, and the reference's weights after every update, coefficients before intercepts."""
+    """The target, and the reference's parameters after every update, coefficients before intercepts."""
     if not getattr(LOSSES[loss], "joint", False):
         y = targets_for(LOSSES[loss], Y)
         path = reference.minibatch(
@@ -79,13 +78,13 @@ def expected_weights(loss, batch_size):
 
 
 def cells():
-    """All, those that the sample leaves to the campaign marked as its own."""
+    """All cells; those outside the sample are marked as a campaign."""
     now = CELLS if PLAIN_PYTHON else SAMPLE
     return [pytest.param(*cell, marks=() if cell in now else pytest.mark.campaign) for cell in CELLS]
 
 
 @pytest.mark.parametrize(KINDS, cells())
-def test_every_update_in_a_cell_is_the_references(loss, method, layout, dtype):
+def test_updates_of_each_cell_equal_the_reference(loss, method, layout, dtype):
     batch_size = entry(BATCH_SIZES, "method", method)
     y, expected = expected_weights(loss, batch_size)
     result = fastgd.fit(
@@ -93,25 +92,25 @@ def test_every_update_in_a_cell_is_the_references(loss, method, layout, dtype):
         penalty="elasticnet", alpha=L1 + L2, l1_ratio=L1 / (L1 + L2), learning_rate=RATE, max_epochs=EPOCHS,
         batch_size=batch_size if method == "minibatch" else "auto", start=START, shuffle=False, trace="step",
     )  # fmt: skip
-    # Weights and sums are of size 1, and no step enlarges an error: a few eps of X's dtype for each.
+    # Parameters and sums are of size 1, and no step increases an error: a few eps of X's dtype per step.
     tol = 200 * float(np.finfo(dtype).eps)
     np.testing.assert_allclose(result.steps["weights"], expected, rtol=0, atol=tol)
 
 
-def test_the_table_has_every_loss_and_method_on_every_type_of_X():
+def test_table_covers_every_loss_method_layout_and_dtype():
     assert len(CELLS) == len(set(CELLS)) == len(LOSSES) * len(METHODS) * 4
     assert (set(CHOICES["loss"]), set(CHOICES["method"])) == (set(LOSSES), set(METHODS))
     table = MADE["page"]().rpartition("##")[2]
     assert table.count(" x ") == len(CELLS)
 
 
-def test_the_sample_holds_what_it_should():
+def test_sample_of_cells_covers_every_loss_and_method():
     assert {cell[0] for cell in SAMPLE} == set(LOSSES)
     assert {cell[1:] for cell in SAMPLE} == {cell[1:] for cell in CELLS}
     assert len(SAMPLE) < 30
 
 
-def test_the_page_is_what_the_script_writes(tmp_path):
+def test_page_is_up_to_date(tmp_path):
     def run(script, *arguments):
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         command = [sys.executable, str(script), *arguments]
@@ -119,7 +118,7 @@ def test_the_page_is_what_the_script_writes(tmp_path):
 
     done = run(SCRIPT, "--check")
     assert done.returncode == 0, done.stderr
-    # And elsewhere, where there is none yet, an old one, and the right one.
+    # In a folder without the page, with a current page, and with an old page.
     copy = tmp_path / SCRIPT.name
     copy.write_bytes(SCRIPT.read_bytes())
     assert run(copy, "--check").returncode == 1
@@ -144,13 +143,13 @@ def test_the_page_is_what_the_script_writes(tmp_path):
         ("`a * b_` * c", r"`a * b_` \* c"),
     ],
 )
-def test_formulas_are_no_markup(formula, written):
+def test_formulas_are_escaped_in_markdown(formula, written):
     assert MADE["escaped"](formula) == written
 
 
 @pytest.mark.skipif(PLAIN_PYTHON, reason="this is that process")
-def test_every_cell_as_plain_python():
-    command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", __file__, "-k", "in_a_cell"]
+def test_all_cells_in_plain_python():
+    command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", __file__, "-k", "updates_of_each_cell"]
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

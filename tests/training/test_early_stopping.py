@@ -249,7 +249,9 @@ def test_a_file_to_validate_on(files):
     assert (ran["stop_reason"], ran["best_epoch"]) == ("validation", expected.best_epoch)
     assert ran["validation_loss"] == expected.trace["validation_loss"].min()
     said = command("run", train, *GD, "--validation", other).out
-    assert re.search(rf"validation +40 rows, lowest loss [\d.]+ after epoch {expected.best_epoch}, which", said)
+    assert re.search(
+        rf"validation +40 rows, lowest loss [\d.]+ after epoch {expected.best_epoch}: this is the model", said
+    )
     assert "the loss on the validation rows no longer improves" in said
 
 

@@ -38,7 +38,7 @@ def table_from_arrays(
         If the request names another target or columns that do not exist, or a value is not finite.
     """
     if request.features is None and not _are_targets(request.target, target_names):
-        raise origin.error(f"stores its target {quoted(target_names)} apart from X; {request.target!r} cannot be one")
+        raise origin.error(f"has a separate target, {quoted(target_names)}; {request.target!r} cannot be the target")
     roles = find_roles(names, headed, request, origin, separate_target=True)
     features, feature_names = choose_features(names, headed, request, roles, origin)
     chosen = take_columns(X, features)

@@ -99,8 +99,9 @@ def _required(names: Sequence[str], name: str, role: str, origin: Origin) -> int
     if found is not None:
         return found
     if re.fullmatch(r"-?\d+", name):
-        columns = f"it has {plural(len(names), 'column')}, counted from 0"
-        raise origin.error(f"has no column {name} to be the {role}; {columns}")
+        raise origin.error(
+            f"has no column {name} to be the {role}; it has {plural(len(names), 'column')}, counted from 0"
+        )
     raise origin.error(f"has no column {name!r} to be the {role}; {hint(name, names)}")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from ...errors import DataError
 from ...wording import option
 
-_MAX_LISTED = 30  # columns listed after --drop
+_MAX_LISTED = 30  # columns named in an advice to drop them
 
 
 def row_number(row: int) -> str:
@@ -24,7 +24,7 @@ class Origin:
     ----------
     source : the path as the user wrote it, or the name of a built-in.
     place : maps a row, counted from 0, to words such as "line 7".
-    from_file : whether the advice mentions ``--drop``; the columns of a table in memory are dropped by the caller.
+    from_file : whether the option ``drop`` can leave columns out; of a table in memory the caller drops them.
     instead : the advice for a column that cannot be left out.
     """
 

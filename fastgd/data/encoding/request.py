@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import OptionError
+from ...wording import option
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Request:
             raise OptionError("drop and features take a list of names, not one string; write ['age'] for 'age'")
         several = tuple(map(str, target)) if isinstance(target, Iterable) and not isinstance(target, str) else None
         if several == ():
-            raise OptionError("target is an empty list; name a column, or leave target out")
+            raise OptionError(f"{option('target')} is an empty list; name a column, or leave it out")
         return cls(
             None if target is None else several or str(target),
             tuple(drop),

@@ -19,7 +19,7 @@ RAW_OPACITY = 0.35
 # Losses above this multiple of the loss at the start are drawn at that height.
 EXPLODED = 1000.0
 # Epochs or updates from which the x axis has whole numbers only.
-FEWEST_WHOLE = 4
+WHOLE_NUMBERS_FROM = 4
 
 
 def plot_loss(
@@ -95,7 +95,7 @@ def plot_loss(
 
 def _finish(axes: Any, drawn: Sequence[Curve], against: str, title: str | None, with_legend: bool) -> None:
     """Labels, grid, legend and title."""
-    if against != "seconds" and max(float(curve.x[against][-1]) for curve in drawn) >= FEWEST_WHOLE:
+    if against != "seconds" and max(float(curve.x[against][-1]) for curve in drawn) >= WHOLE_NUMBERS_FROM:
         axes.xaxis.get_major_locator().set_params(integer=True)
     kinds = {curve.name for curve in drawn}
     axes.set(xlabel=AXES[against], ylabel=CURVES[kinds.pop()] if len(kinds) == 1 else "loss")

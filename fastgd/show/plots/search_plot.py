@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ...grid_search import Round, SearchResult
 
 # Number of cells above which .svg and .pdf contain them as an image, to limit the size of the file.
-MOST_SHAPES = 4096
+MAX_SHAPES = 4096
 # Colour of cells where F is not finite, darker than all others.
 NOT_FINITE = "#303030"
 
@@ -89,20 +89,20 @@ def _chosen(weights: Sequence[str | int], names: list[str]) -> list[int]:
     return indices
 
 
-def lowest_in_blocks(one: Round, cells: int, shown: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
+def lowest_in_blocks(round_: Round, cells: int, shown: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
     """For each cell that the round divided: its lower corner, and the lowest F of each part along the shown parameters.
 
     Cells with lower F come later, to be drawn over cells that differ in other parameters only.
     """
-    n_weights = one.centres.shape[1]
-    others = tuple(j for j in range(n_weights) if j not in shown)
+    n_parameters = round_.centres.shape[1]
+    others = tuple(j for j in range(n_parameters) if j not in shown)
     blocks = []
-    for first in range(0, len(one.objectives), cells**n_weights):
-        within = slice(first, first + cells**n_weights)
-        lowest = one.objectives[within].reshape((cells,) * n_weights).min(axis=others)
+    for first in range(0, len(round_.objectives), cells**n_parameters):
+        within = slice(first, first + cells**n_parameters)
+        lowest = round_.objectives[within].reshape((cells,) * n_parameters).min(axis=others)
         if list(shown) != sorted(shown):
             lowest = lowest.T
-        corner = (one.centres[within].min(axis=0) - one.size / 2)[list(shown)]
+        corner = (round_.centres[within].min(axis=0) - round_.size / 2)[list(shown)]
         blocks.append((corner, lowest))
     return sorted(blocks, key=lambda block: -float(block[1].min()))
 
@@ -112,9 +112,9 @@ def _best_weights(found: SearchResult) -> np.ndarray:
     return np.array([*found.coef, *intercept])
 
 
-def _label(number: int, one: Round) -> str:
+def _label(number: int, round_: Round) -> str:
     """Legend entry of the best cells of a round."""
-    cells = "best cell" if len(one.kept) == 1 else f"best {len(one.kept)} cells"
+    cells = "best cell" if len(round_.kept) == 1 else f"best {len(round_.kept)} cells"
     return f"{cells} of round {number}"
 
 
@@ -133,19 +133,19 @@ def _cells(found: SearchResult, shown: tuple[int, int]) -> Any:
 
     figure = new_figure(8.0, 6.5)
     axes = figure.subplots()
-    blocks = [lowest_in_blocks(one, found.cells, shown) for one in found.rounds]
+    blocks = [lowest_in_blocks(round_, found.cells, shown) for round_ in found.rounds]
     drawn = np.concatenate([lowest.ravel() for of_round in blocks for _, lowest in of_round])
     levels = levels_of(drawn, power=1)  # no need for denser levels: later rounds are finer where F is low
     greys = light_greys().with_extremes(bad=NOT_FINITE)
     look: dict[str, Any] = {"cmap": greys, "norm": BoundaryNorm(levels, greys.N) if len(levels) else None}
-    look |= {"edgecolors": "white", "linewidth": 0.5} if len(drawn) <= MOST_SHAPES else {"rasterized": True}
+    look |= {"edgecolors": "white", "linewidth": 0.5} if len(drawn) <= MAX_SHAPES else {"rasterized": True}
     steps = np.arange(found.cells + 1)
-    for r, one in enumerate(found.rounds):
-        size = one.size[list(shown)]
+    for r, round_ in enumerate(found.rounds):
+        size = round_.size[list(shown)]
         for corner, lowest in blocks[r]:
             x, y = (corner[k] + size[k] * steps for k in (0, 1))
             mesh = axes.pcolormesh(x, y, np.ma.masked_invalid(lowest.T), zorder=1 + r / len(found.rounds), **look)
-        _outline(axes, one, shown, _label(r + 1, one), style(r))
+        _outline(axes, round_, shown, _label(r + 1, round_), style(r))
     if not np.isfinite(drawn).all():
         axes.plot([], [], "s", color=NOT_FINITE, markersize=9, label="not finite")
     _star(axes, *_best_weights(found)[list(shown)])
@@ -158,16 +158,16 @@ def _cells(found: SearchResult, shown: tuple[int, int]) -> Any:
     return figure
 
 
-def _outline(axes: Any, one: Round, shown: tuple[int, int], label: str, look: Style) -> None:
+def _outline(axes: Any, round_: Round, shown: tuple[int, int], label: str, look: Style) -> None:
     """Outline the best cells of a round, with a white border so that it is visible on any background."""
     from matplotlib.patches import Rectangle
     from matplotlib.patheffects import withStroke
 
-    size = one.size[list(shown)]
+    size = round_.size[list(shown)]
     line: dict[str, Any] = {"edgecolor": look.colour, "linestyle": look.dashes, "linewidth": 2.0, "fill": False}
     border = [withStroke(linewidth=3.6, foreground="white")]
-    for k, cell in enumerate(one.kept):
-        corner = one.centres[cell][list(shown)] - size / 2
+    for k, cell in enumerate(round_.kept):
+        corner = round_.centres[cell][list(shown)] - size / 2
         name = label if k == 0 else None
         axes.add_patch(Rectangle(corner, *size, label=name, zorder=4, path_effects=border, clip_on=False, **line))
 
@@ -176,19 +176,19 @@ def _lines(found: SearchResult, shown: int) -> Any:
     """Cells over one parameter, as horizontal lines."""
     figure = new_figure()
     axes = figure.subplots()
-    finite = np.concatenate([one.objectives[np.isfinite(one.objectives)] for one in found.rounds])
+    finite = np.concatenate([round_.objectives[np.isfinite(round_.objectives)] for round_ in found.rounds])
     logarithmic = finite.min() > 0 and finite.max() >= LOGARITHMIC_FROM * finite.min()
-    for r, one in enumerate(found.rounds):
+    for r, round_ in enumerate(found.rounds):
         look = style(r)
-        blocks = lowest_in_blocks(one, found.cells, [shown])
-        size = float(one.size[shown])
+        blocks = lowest_in_blocks(round_, found.cells, [shown])
+        size = float(round_.size[shown])
         middles = np.concatenate([corner[0] + size * (np.arange(found.cells) + 0.5) for corner, _ in blocks])
         heights = np.concatenate([lowest for _, lowest in blocks])
         heights = np.where(np.isfinite(heights), heights, np.nan)
         axes.hlines(heights, middles - size / 2, middles + size / 2, colors=look.colour, linestyles=look.dashes, lw=1.5)
         mark: dict[str, Any] = {
             "marker": look.marker,
-            "markevery": marker_interval(len(middles)) if len(middles) > MOST_SHAPES else 1,
+            "markevery": marker_interval(len(middles)) if len(middles) > MAX_SHAPES else 1,
         }
         mark |= {"linestyle": "none", "color": look.colour, "markersize": 5.5}
         axes.plot(middles, heights, label=f"cells of round {r + 1}", **mark)

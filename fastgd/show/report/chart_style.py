@@ -10,7 +10,6 @@ from ..plots.style import COLOURS
 LINE_COLOURS = (*COLOURS[:-1], "#8c8c8c")
 DASHES = ("solid", "dash", "dashdot", "dot", "longdashdot")
 SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x")
-MARKERS_PER_LINE = 12
 # Opacity of the raw curve behind a smoothed one, and of the path behind its animation.
 BACKGROUND_OPACITY = 0.35
 

@@ -6,8 +6,9 @@ import numpy as np
 
 from ...model.landscape import Landscape
 from ..plots.landscape_plot import level_labels, levels_of, refined
+from ..plots.style import MARKERS_PER_LINE
 from ..trace_curves import CURVES
-from .chart_style import BACKGROUND_OPACITY, MARKERS_PER_LINE, Chart, layout, look
+from .chart_style import BACKGROUND_OPACITY, Chart, layout, look
 from .page_text import chart_number, chart_numbers, chart_text
 
 # Colours of the lowest and the highest F, on a light and on a dark page: the lowest has the colour of the page, and the

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..plots.loss_plot import highest_shown, spans_decades
+from ..plots.style import MARKERS_PER_LINE
 from ..trace_curves import AXES, CURVES, Curve, Trace, as_traces
-from .chart_style import BACKGROUND_OPACITY, MARKERS_PER_LINE, Chart, control, layout, look
+from .chart_style import BACKGROUND_OPACITY, Chart, control, layout, look
 from .page_text import chart_numbers, chart_text
 
 # Points per curve; longer curves are thinned, since a page with millions of numbers opens slowly.
-MOST_POINTS = 4000
+MAX_POINTS = 4000
 # The x axes that the reader can choose.
 X_AXES = ("epoch", "seconds")
 
@@ -78,7 +79,7 @@ def loss_chart(runs: Mapping[str, object], beta: float) -> Chart:
 
 def thinned(n: int) -> np.ndarray:
     """Indices of the points that are drawn, of n, including both ends."""
-    return np.unique(np.linspace(0, n - 1, min(n, MOST_POINTS)).round().astype(np.intp))
+    return np.unique(np.linspace(0, n - 1, min(n, MAX_POINTS)).round().astype(np.intp))
 
 
 def _line(name: str, complete: bool, k: int) -> Chart:
@@ -93,9 +94,9 @@ def _line(name: str, complete: bool, k: int) -> Chart:
 def _cross(trace: Trace, loss: float, k: int) -> Chart:
     height = f"loss {loss:.3g}" if np.isfinite(loss) else "loss not finite"
     mark = {"color": look(k)[0], "symbol": "x", "size": 13, "line": {"width": 1, "color": "#8c8c8c"}}
-    told = f"{trace.label} diverged in epoch {trace.diverged}, {height}"
+    text = f"{trace.label} diverged in epoch {trace.diverged}, {height}"
     return {
-        "name": chart_text(told), "legendgroup": f"curve {k}", "mode": "markers", "marker": mark, "cliponaxis": False,
+        "name": chart_text(text), "legendgroup": f"curve {k}", "mode": "markers", "marker": mark, "cliponaxis": False,
         "hovertemplate": height,
     }  # fmt: skip
 

@@ -36,7 +36,7 @@
 
   // Shows the paths step by step; a shorter run stays at its last point.
   function animate(paths) {
-    const place = document.getElementById("landscape");
+    const chart = document.getElementById("landscape");
     const slider = document.getElementById("step");
     const button = document.getElementById("play");
     const last = Number(slider.max);
@@ -53,7 +53,7 @@
         lines.push(`${path.label}: ${path.heights[end]}`);
       }
       document.getElementById("where").textContent = lines.join("\n");
-      Plotly.restyle(place, { x, y }, traces); // Plotly.animate would remove the contours
+      Plotly.restyle(chart, { x, y }, traces); // Plotly.animate would remove the contours
     }
 
     function stop() {

@@ -82,14 +82,14 @@ def page_of(report: Report) -> str:
         charts["curves"] = loss_chart(report.runs, report.smooth)
     if report.landscape is not None:
         charts["landscape"] = landscape_chart(report.landscape)
-    own = Path(__file__).parent
-    scripts = [_plotly_script(), (own / "page.js").read_text(encoding="utf-8")] if charts else []
+    folder = Path(__file__).parent
+    scripts = [_plotly_script(), (folder / "page.js").read_text(encoding="utf-8")] if charts else []
     parts = [
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{_policy(scripts)}',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         '<meta name="color-scheme" content="light dark">\n<link rel="icon" href="data:,">',
         f"<title>{escaped(report.title)}</title>",
-        f"<style>\n{(own / 'page.css').read_text(encoding='utf-8')}</style>\n</head>\n<body>\n<main>",
+        f"<style>\n{(folder / 'page.css').read_text(encoding='utf-8')}</style>\n</head>\n<body>\n<main>",
         *_sections(report, charts),
         "</main>",
         f'<script type="application/json" id="charts">{json_in_html(charts)}</script>',

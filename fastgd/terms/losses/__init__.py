@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# The order in which names are listed, wherever they are: the common ones first.
+# In the order in which names are listed: common losses first.
 # isort: off
 from .loss_protocol import LOSSES, Loss, LossTraits, loss_traits
 from .regression import (

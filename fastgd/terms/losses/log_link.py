@@ -1,6 +1,6 @@
-"""Losses for counts and amounts, where mean(z) = e^z: negative log likelihoods, without what depends on y alone.
+"""Losses for counts and amounts with a log link, mean(z) = e^z: negative log likelihoods without terms of y alone.
 
-e^z can be beyond every double, and so can the value. It is infinite then, and only then, and never NaN.
+Values that exceed the largest double are infinite; no value is NaN.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ def exp(x: float) -> float:
 
 
 def times_exp(a: float, x: float) -> float:
-    """a e^x: 0 where a is, however large x may be, and finite where only e^x is too large."""
+    """a e^x: 0 if a = 0 for every x, and finite if only e^x overflows."""
     if a == 0.0:
         return 0.0
     return a * E709 * exp(x - 709.0) if x > 709.0 else a * math.exp(x)
 
 
 def difference_of_powers(a: float, b: float, power: float, z: float) -> float:
-    """a e^((2 - power) z) - b e^((1 - power) z), the larger of the two where both are infinite."""
+    """a e^((2 - power) z) - b e^((1 - power) z); if both terms are infinite, the sign is that of the larger."""
     first, second = times_exp(a, (2.0 - power) * z), times_exp(b, (1.0 - power) * z)
     if first == second and abs(first) == math.inf:
         return math.inf if times_exp(a, z) > b else -math.inf
     return first - second
 
 
-@LOSSES.enter("poisson")
+@LOSSES.register("poisson")
 @term
 class Poisson:
-    """e^z - y z for y >= 0: Poisson regression, the negative log likelihood but for log y!.
+    """e^z - y z for y >= 0: Poisson regression, the negative log likelihood without log y!.
 
     No curvature: the second derivative e^z has no bound.
     Source: Nelder and Wedderburn, Generalized linear models (1972).
@@ -70,10 +70,10 @@ class Poisson:
         return exp(z)
 
 
-@LOSSES.enter("gamma")
+@LOSSES.register("gamma")
 @term
 class Gamma:
-    """z + y e^(-z) for y > 0: half the gamma deviance, but for 1 + log y.
+    """z + y e^(-z) for y > 0: half the gamma deviance without 1 + log y.
 
     No curvature: the second derivative y e^(-z) has no bound.
     Source: McCullagh and Nelder, Generalized linear models (1989), chapter 8.
@@ -103,13 +103,13 @@ class Gamma:
         return exp(z)
 
 
-@LOSSES.enter("tweedie")
+@LOSSES.register("tweedie")
 @term
 class Tweedie:
-    """e^((2 - power) z) / (2 - power) - y e^((1 - power) z) / (1 - power): half the Tweedie deviance, but for y's own.
+    """e^((2 - power) z) / (2 - power) - y e^((1 - power) z) / (1 - power): half the Tweedie deviance plus terms of y.
 
-    power 0 is least squares of y to e^z, 1 `Poisson`, 2 `Gamma`, 3 the inverse Gaussian; between 1 and 2, sums of
-    a Poisson number of gamma amounts, many of them 0. Convex in z for 1 <= power <= 2. No curvature: the second
+    power 0 is least squares of y and e^z, 1 `Poisson`, 2 `Gamma`, 3 the inverse Gaussian; between 1 and 2, y is the
+    sum of a Poisson number of gamma amounts, often 0. Convex in z for 1 <= power <= 2. No curvature: the second
     derivative has no bound. Source: Jørgensen, Exponential dispersion models (1987).
     """
 

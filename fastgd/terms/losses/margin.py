@@ -1,4 +1,4 @@
-"""Losses that tell two classes apart, y in {-1, +1}, by the margin y z: how far z is on the right side."""
+"""Losses for two classes, y in {-1, +1}, as functions of the margin y z."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from .loss_protocol import LOSSES
 
 
 def log1p_of_fraction(e: float) -> float:
-    """log(1 + e) for e in [0, 1], as 2 atanh(s) with s = e / (2 + e), by its series; to 2e-16, relative.
+    """log(1 + e) for e in [0, 1], as 2 atanh(s) with s = e / (2 + e), by its series, with a relative error of 2e-16.
 
     Twice as fast in a kernel as a call of log1p. Source: Abramowitz and Stegun (1964), 4.1.27.
     """
     s = e / (2.0 + e)
-    q = s * s  # at most 1/9, so that the first term left out is below 1e-17
+    q = s * s  # at most 1/9, so the first omitted term is below 1e-17
     tail = 1 / 23 + q * (1 / 25 + q * (1 / 27 + q * (1 / 29 + q * (1 / 31 + q / 33))))
     tail = 1 / 13 + q * (1 / 15 + q * (1 / 17 + q * (1 / 19 + q * (1 / 21 + q * tail))))
     tail = 1 / 3 + q * (1 / 5 + q * (1 / 7 + q * (1 / 9 + q * (1 / 11 + q * tail))))
     return 2.0 * s * (1.0 + q * tail)
 
 
-@LOSSES.enter("logistic")
+@LOSSES.register("logistic")
 @term
 class Logistic:
     """log(1 + exp(-y z)) for y in {-1, +1}: the negative log likelihood of logistic regression.
@@ -59,12 +59,12 @@ class Logistic:
         return 0.25
 
 
-@LOSSES.enter("hinge")
+@LOSSES.register("hinge")
 @term
 class Hinge:
-    """max(0, 1 - y z) for y in {-1, +1}: the loss of the support vector machine; derivative at its kink: -y.
+    """max(0, 1 - y z) for y in {-1, +1}: the loss of the support vector machine; derivative at the kink: -y.
 
-    Its kink leaves it without a curvature. Source: Cortes and Vapnik, Support-vector networks (1995).
+    No curvature, because of the kink. Source: Cortes and Vapnik, Support-vector networks (1995).
     """
 
     convex: ClassVar[bool] = True
@@ -81,7 +81,7 @@ class Hinge:
         return -y if y * z <= 1.0 else 0.0
 
 
-@LOSSES.enter("squared_hinge")
+@LOSSES.register("squared_hinge")
 @term
 class SquaredHinge:
     """max(0, 1 - y z)^2 for y in {-1, +1}.
@@ -109,10 +109,10 @@ class SquaredHinge:
         return 2.0
 
 
-@LOSSES.enter("modified_huber")
+@LOSSES.register("modified_huber")
 @term
 class ModifiedHuber:
-    """max(0, 1 - y z)^2 where y z >= -1, else -4 y z, for y in {-1, +1}; mean: (1 + z) / 2 within 0 and 1.
+    """max(0, 1 - y z)^2 where y z >= -1, else -4 y z, for y in {-1, +1}; mean: (1 + z) / 2, clipped to [0, 1].
 
     Source: Zhang, Solving large scale linear prediction problems using stochastic gradient descent
     algorithms (2004); the probability is from Zhang, Statistical behavior and consistency of
@@ -144,12 +144,12 @@ class ModifiedHuber:
         return 2.0
 
 
-@LOSSES.enter("perceptron")
+@LOSSES.register("perceptron")
 @term
 class Perceptron:
-    """max(0, -y z) for y in {-1, +1}; derivative at its kink: -y, so that learning can begin at zero weights.
+    """max(0, -y z) for y in {-1, +1}; derivative at the kink: -y, so that training can start at zero coefficients.
 
-    Its kink leaves it without a curvature. Source: Rosenblatt, The perceptron (1958).
+    No curvature, because of the kink. Source: Rosenblatt, The perceptron (1958).
     """
 
     convex: ClassVar[bool] = True

@@ -1,4 +1,4 @@
-"""Phase retrieval: a loss with saddle points and no local optimum that is not global, given rows enough."""
+"""Phase retrieval: a loss with saddle points, whose local minima are all global if there are enough rows."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from ...compile.term import term
 from .loss_protocol import LOSSES
 
 
-@LOSSES.enter("phase_retrieval")
+@LOSSES.register("phase_retrieval")
 @term
 class PhaseRetrieval:
-    """(z^2 - y)^2 / 4, for an intensity y = z^2, of which the sign of z is lost; mean: z^2.
+    """(z^2 - y)^2 / 4, for an intensity y = z^2, which does not tell the sign of z; mean: z^2.
 
-    Measured with noise, an intensity may be negative: every y is allowed. Not convex, and with a saddle point at
-    zero weights, where the derivative z (z^2 - y) of every row is 0. No curvature: 3 z^2 - y has no bound.
+    A noisy intensity may be negative: every y is allowed. Not convex, with a saddle point at zero coefficients, where
+    the derivative z (z^2 - y) of every row is 0. No curvature: 3 z^2 - y has no bound.
     Source: Candès, Li and Soltanolkotabi, Phase retrieval via Wirtinger flow (2015); Sun, Qu and Wright,
     A geometric analysis of phase retrieval (2018).
     """

@@ -1,4 +1,4 @@
-"""Losses of the residual z - y, for targets that are any numbers."""
+"""Losses of the residual z - y, for real targets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...errors import OptionError
 from .loss_protocol import LOSSES
 
 
-@LOSSES.enter("squared")
+@LOSSES.register("squared")
 @term
 class Squared:
     """(z - y)^2, whose mean is the mean squared error. Source: Gauss, Theoria motus (1809)."""
@@ -33,7 +33,7 @@ class Squared:
         return 2.0
 
 
-@LOSSES.enter("half_squared")
+@LOSSES.register("half_squared")
 @term
 class HalfSquared:
     """(z - y)^2 / 2, which scikit-learn calls squared_error. Source: Gauss, Theoria motus (1809)."""
@@ -57,11 +57,11 @@ class HalfSquared:
 
 
 def is_squared(loss: object) -> bool:
-    """Whether a loss is a quadratic, everywhere the same."""
+    """Whether the loss is quadratic in z, with the same second derivative everywhere."""
     return isinstance(loss, (Squared, HalfSquared))
 
 
-@LOSSES.enter("huber")
+@LOSSES.register("huber")
 @term
 class Huber:
     """r^2 / 2 where |r| <= delta, else delta (|r| - delta / 2), with r = z - y.
@@ -94,12 +94,12 @@ class Huber:
         return 1.0
 
 
-@LOSSES.enter("absolute")
+@LOSSES.register("absolute")
 @term
 class Absolute:
-    """|z - y|, whose best constant is the median of y; derivative at its kink: -1.
+    """|z - y|, whose best constant is the median of y; derivative at the kink: -1.
 
-    Its kink leaves it without a curvature. Source: Laplace, Mémoire sur la probabilité des causes (1774).
+    No curvature, because of the kink. Source: Laplace, Mémoire sur la probabilité des causes (1774).
     """
 
     kinked: ClassVar[bool] = True
@@ -115,12 +115,12 @@ class Absolute:
         return 1.0 if z > y else -1.0
 
 
-@LOSSES.enter("quantile")
+@LOSSES.register("quantile")
 @term
 class Quantile:
-    """quantile (y - z) where z <= y, else (1 - quantile) (z - y): the pinball loss; derivative at its kink: -quantile.
+    """quantile (y - z) where z <= y, else (1 - quantile) (z - y): the pinball loss; derivative at the kink: -quantile.
 
-    Its best constant is that quantile of y, for 0.5 the median. Its kink leaves it without a curvature.
+    Its best constant is this quantile of y, for 0.5 the median. No curvature, because of the kink.
     Source: Koenker and Bassett, Regression quantiles (1978).
     """
 
@@ -147,12 +147,12 @@ def _check_epsilon(loss: str, epsilon: float) -> None:
         raise OptionError(f"{loss}: epsilon must be a finite number, 0 or more, not {epsilon}")
 
 
-@LOSSES.enter("epsilon_insensitive")
+@LOSSES.register("epsilon_insensitive")
 @term
 class EpsilonInsensitive:
-    """max(0, |z - y| - epsilon): the loss of support vector regression; derivative at its kinks: 0.
+    """max(0, |z - y| - epsilon): the loss of support vector regression; derivative at the kinks: 0.
 
-    Its kinks leave it without a curvature. Source: Vapnik, The nature of statistical learning theory (1995).
+    No curvature, because of the kinks. Source: Vapnik, The nature of statistical learning theory (1995).
     """
 
     kinked: ClassVar[bool] = True
@@ -173,7 +173,7 @@ class EpsilonInsensitive:
         return math.copysign(1.0, r) if abs(r) > self.epsilon else 0.0
 
 
-@LOSSES.enter("squared_epsilon_insensitive")
+@LOSSES.register("squared_epsilon_insensitive")
 @term
 class SquaredEpsilonInsensitive:
     """max(0, |z - y| - epsilon)^2. Source: Ho and Lin, Large-scale linear support vector regression (2012)."""

@@ -1,4 +1,4 @@
-"""Softmax: the loss of several classes at once."""
+"""Softmax: the loss for several classes in one model."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from ...compile.term import term
 from .loss_protocol import LOSSES
 
 
-@LOSSES.enter("softmax")
+@LOSSES.register("softmax")
 @term
 class Softmax:
-    """log(sum_k exp(z_k)) - z_y for the number y of the class, from 0: multinomial logistic regression.
+    """log(sum_k exp(z_k)) - z_y for the class number y, from 0: multinomial logistic regression.
 
     Source: Bridle, Probabilistic interpretation of feedforward classification network outputs (1990).
-    The largest z is subtracted first, so that nothing overflows. The largest eigenvalue of the second
-    derivative is at most 1/2 (Boehning, Multinomial logistic regression algorithm, 1992).
+    The largest z is subtracted first, so that nothing overflows. The largest eigenvalue of the Hessian is at most 1/2
+    (Boehning, Multinomial logistic regression algorithm, 1992).
 
-    It is ``joint``: z is an array with an element for each class, over which ``derivative`` writes the
-    derivative, while it returns the value, since both take the same exponentials; so does ``mean`` with
-    the probabilities.
+    It is ``joint``: z is an array with an element for each class. ``derivative`` overwrites z with the gradient and
+    returns the value, which needs the same exponentials; ``mean`` overwrites z with the probabilities.
     """
 
     convex: ClassVar[bool] = True
@@ -48,7 +47,7 @@ class Softmax:
         self.exponentiate(z, self.largest(z))
 
     def exponentiate(self, z: Any, largest: float) -> float:
-        """Turn z into probabilities; return sum_k exp(z_k - largest)."""
+        """Overwrite z with the probabilities; return sum_k exp(z_k - largest)."""
         total = 0.0
         for k in range(z.shape[0]):
             z[k] = math.exp(z[k] - largest)
@@ -64,7 +63,7 @@ class Softmax:
         return float(largest)
 
     def below(self, largest: float, own: float) -> float:
-        # The max keeps the compiler from adding the logarithm to ``largest`` first, which would cost it its digits.
+        # The max prevents the compiler from adding the logarithm to ``largest`` first, which would lose its digits.
         return max(largest - own, 0.0)
 
     def curvature(self) -> float:

@@ -1,4 +1,4 @@
-"""Constraints: penalties that are infinite outside a set, whose prox projects onto it, whatever the step."""
+"""Constraints: penalties that are infinite outside a set; their prox projects onto the set, for every step size."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...errors import OptionError
 from .penalty_protocol import PENALTIES, check_strength, scale_within
 
 
-@PENALTIES.enter("box")
+@PENALTIES.register("box")
 @term
 class Box:
     """0 where lower <= w_j <= upper for all j, else infinity; prox: the nearest point of the box.
@@ -50,12 +50,12 @@ class Box:
         return False
 
 
-@PENALTIES.enter("nonnegative")
+@PENALTIES.register("nonnegative")
 @term
 class NonNegative:
     """alpha sum_j w_j where w_j >= 0 for all j, else infinity; prox: max(v - step alpha, 0).
 
-    alpha = 0 is the constraint alone, any other the nonnegative lasso.
+    alpha = 0 is the constraint alone, alpha > 0 the nonnegative lasso.
 
     Source: Lawson and Hanson, Solving least squares problems (1974), chapter 23; with alpha, Breiman,
     Better subset regression using the nonnegative garrote (1995).

@@ -1,4 +1,4 @@
-"""The penalty behind none, l2, l1 and elasticnet: one class, so that kernels are compiled once for all four."""
+"""The penalty of the names none, l2, l1 and elasticnet: one class, so that kernels are compiled only once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ...compile.term import term
 from .penalty_protocol import PENALTIES, check_strength, scale_within
 
 
-@PENALTIES.enter("elasticnet")
+@PENALTIES.register("elasticnet")
 @term
 class ElasticNet:
     """l1 |w|_1 + l2 / 2 |w|_2^2; prox: soft thresholding by step * l1.

@@ -1,4 +1,4 @@
-"""Penalties of groups of weights, which are 0 all together or not at all."""
+"""The group lasso: a penalty of groups of coefficients, which become 0 together."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from .penalty_protocol import PENALTIES, check_strength, scale_within
 if TYPE_CHECKING:
     import numpy as np
 
-TINY = 1e-300  # a sum of squares to divide by where all are 0
+TINY = 1e-300  # in place of a sum of squares of 0, as a divisor
 
 
-@PENALTIES.enter("group_lasso")
+@PENALTIES.register("group_lasso")
 @term
 class GroupLasso:
-    """alpha sum_g sqrt(d_g) |w_g|_2, where w_g are the d_g weights of group g: the group lasso.
+    """alpha sum_g sqrt(d_g) |w_g|_2, where w_g are the d_g coefficients of group g: the group lasso.
 
-    ``groups`` holds the number of each feature's group, in any order: 0, 1, 2, ... without gaps.
-    prox: w_g <- max(1 - step alpha sqrt(d_g) / |w_g|_2, 0) w_g, the block soft thresholding; it is this only
-    where the steps within a group are equal.
+    ``groups`` has the group number of each feature; the numbers are 0, 1, 2, ... without gaps, in any order.
+    prox: w_g <- max(1 - step alpha sqrt(d_g) / |w_g|_2, 0) w_g, block soft thresholding, which is exact only if the
+    steps within each group are equal.
 
     Source: Yuan and Lin, Model selection and estimation in regression with grouped variables (2006).
     """
@@ -36,15 +36,15 @@ class GroupLasso:
         for k, number in enumerate(sorted(set(self.groups.tolist()))):
             if number != k:
                 raise OptionError(
-                    f"group_lasso: groups must hold the whole numbers 0, 1, 2, ... without gaps; {number:g} breaks that"
+                    f"group_lasso: groups must hold the whole numbers 0, 1, 2, ... without gaps; {number:g} is wrong"
                 )
 
     def check(self, n_features: int) -> None:
-        """Raise an `OptionError` unless each feature has a group."""
+        """Raise an `OptionError` unless ``groups`` has a number for each feature."""
         if len(self.groups) != n_features:
             raise OptionError(
-                f"group_lasso: groups numbers {len(self.groups)} features, but the data has {n_features}: "
-                "give each feature the number of its group"
+                f"group_lasso: groups has {len(self.groups)} numbers, but the data has {n_features} features: "
+                "give the group number of each feature"
             )
 
     def value(self, w: Any) -> float:
@@ -59,13 +59,13 @@ class GroupLasso:
         squares, sizes = self.squares_and_sizes(v)
         for g in range(squares.shape[0]):
             squares[g] = math.sqrt(sizes[g] / max(squares[g], TINY))
-        for j in range(v.shape[0]):
-            v[j] -= v[j] * min(self.alpha * step[j] * squares[int(groups[j])], 1.0)  # not -0.0, as a product can be
+        for j in range(v.shape[0]):  # by a difference, since a product could be -0.0
+            v[j] -= v[j] * min(self.alpha * step[j] * squares[int(groups[j])], 1.0)
 
     def squares_and_sizes(self, w: Any) -> tuple[Any, Any]:
-        """|w_g|_2^2 and d_g of each group, then zeros: a pass over the weights, for groups in any order."""
+        """Arrays of |w_g|_2^2 and of d_g, with zeros after the last group."""
         groups = self.groups
-        squares = 0.0 * groups  # zeros, without NumPy, which no module of terms loads
+        squares = 0.0 * groups  # zeros, without importing NumPy
         sizes = 0.0 * groups
         for j in range(w.shape[0]):
             g = int(groups[j])

@@ -1,9 +1,8 @@
-"""Penalties that level off: like l1 they set small weights to 0, but they leave large ones as they are.
+"""Penalties that are constant for large coefficients: small ones become 0, as by l1, large ones do not shrink.
 
-In their prox, ``pull`` is how far a weight moves towards 0, given its size. Up to a certain step the
-objective of the prox is convex, and the pull continuous. From there on it is concave where the
-penalty bends, so no weight is best there, and the pull jumps to 0 at the size where staying becomes
-as cheap as shrinking.
+In the prox, ``shrinkage`` is the decrease of |v_j|. For small steps the objective of the prox is convex, and the
+shrinkage is a continuous function of |v_j|. For larger steps it is concave where the penalty is curved, so that no
+minimiser lies there, and the shrinkage jumps to 0 at the |v_j| at which both minima are equal.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from ...errors import OptionError
 from .penalty_protocol import PENALTIES, check_strength
 
 
-@PENALTIES.enter("mcp")
+@PENALTIES.register("mcp")
 @term
 class MCP:
     """sum_j alpha t_j - t_j^2 / (2 gamma) with t_j = min(|w_j|, gamma alpha): the minimax concave penalty.
@@ -49,18 +48,18 @@ class MCP:
             size, s = abs(v[j]), step[j]
             if s < self.gamma:
                 bent = s * max(self.gamma * self.alpha - size, 0.0) / (self.gamma - s)
-                pull = min(bent, size) if size > s * self.alpha else size
+                shrinkage = min(bent, size) if size > s * self.alpha else size
             else:
-                pull = 0.0 if size > self.alpha * math.sqrt(s * self.gamma) else size
-            v[j] -= pull if v[j] > 0.0 else -pull
+                shrinkage = 0.0 if size > self.alpha * math.sqrt(s * self.gamma) else size
+            v[j] -= shrinkage if v[j] > 0.0 else -shrinkage
 
 
-@PENALTIES.enter("scad")
+@PENALTIES.register("scad")
 @term
 class SCAD:
     """sum_j alpha t_j - max(t_j - alpha, 0)^2 / (2 (gamma - 1)) with t_j = min(|w_j|, gamma alpha).
 
-    It is called smoothly clipped absolute deviation. prox for a step s < gamma - 1: soft thresholding by
+    The smoothly clipped absolute deviation. prox for a step s < gamma - 1: soft thresholding by
     s alpha up to (1 + s) alpha, v from gamma alpha on, a line between; for s >= gamma - 1: soft
     thresholding up to alpha (1 + gamma + s) / 2, or alpha sqrt(s (gamma + 1)) if s > gamma + 1, v beyond.
 
@@ -88,16 +87,16 @@ class SCAD:
     def prox(self, v: Any, step: Any) -> None:
         for j in range(v.shape[0]):
             size, s = abs(v[j]), step[j]
-            pull = s * self.alpha
+            shrinkage = s * self.alpha
             if s < self.gamma - 1.0:
-                pull = min(pull, s * max(self.gamma * self.alpha - size, 0.0) / (self.gamma - 1.0 - s))
+                shrinkage = min(shrinkage, s * max(self.gamma * self.alpha - size, 0.0) / (self.gamma - 1.0 - s))
             elif size > self.alpha * self.largest_shrunk(s):
-                pull = 0.0
-            pull = min(pull, size)
-            v[j] -= pull if v[j] > 0.0 else -pull
+                shrinkage = 0.0
+            shrinkage = min(shrinkage, size)
+            v[j] -= shrinkage if v[j] > 0.0 else -shrinkage
 
     def largest_shrunk(self, s: float) -> float:
-        """In units of alpha, the size at which the prox with s >= gamma - 1 jumps."""
+        """The |v_j| / alpha at which the prox with s >= gamma - 1 jumps."""
         if s <= self.gamma + 1.0:
             return 0.5 * (self.gamma + 1.0 + s)
         return math.sqrt(s * (self.gamma + 1.0))

@@ -1,4 +1,4 @@
-"""Which penalty a name stands for, and how strong it is."""
+"""The penalty for a name, ``alpha`` and ``l1_ratio``."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ...compile.term_code import field_kinds
 from ...errors import OptionError
 from ...wording import option
 from ..registry import nearest
-from . import constraints, nonconvex  # noqa: F401  # they enter their classes in PENALTIES
+from . import constraints, nonconvex  # noqa: F401  # they register their classes
 from .elastic_net import ElasticNet
 from .group_lasso import GroupLasso
 from .penalty_protocol import PENALTIES
 
-# The names that go with alpha and l1_ratio.
+# Names of the elastic net with alpha and l1_ratio.
 NAMED: dict[str, Callable[[float, float], ElasticNet]] = {
     "none": lambda _alpha, _l1_ratio: ElasticNet(),
     "l2": lambda alpha, _l1_ratio: ElasticNet(l2=alpha),
@@ -24,12 +24,12 @@ NAMED: dict[str, Callable[[float, float], ElasticNet]] = {
     "elasticnet": lambda alpha, l1_ratio: ElasticNet(l1=alpha * l1_ratio, l2=alpha * (1.0 - l1_ratio)),
 }
 
-# Every name that a user may give. Those of a class in PENALTIES take settings too, as in mcp:gamma=4.
+# All names that a user may give. Names of a class in PENALTIES take settings, as in mcp:gamma=4.
 PENALTY_NAMES = (*NAMED, *(name for name in PENALTIES if name not in NAMED))
 
 
 def describe_penalty(penalty: Any) -> str:
-    """A penalty by the name and the strengths that a user knows it by."""
+    """The name and the strengths of a penalty, as a user gives them."""
     if isinstance(penalty, GroupLasso):
         return f"group_lasso (alpha {penalty.alpha:g}, {len(set(penalty.groups))} groups)"
     if not isinstance(penalty, ElasticNet):
@@ -50,8 +50,8 @@ def resolve_penalty(penalty: Any, alpha: Any, l1_ratio: Any) -> Any:
     Raises
     ------
     OptionError
-        For an unknown name or setting, a strength that is negative or not finite, a strength beside a
-        penalty that has none or already its own, or an ``l1_ratio`` outside elasticnet.
+        For an unknown name or setting, a strength that is negative or not finite, an ``alpha`` for a penalty that has
+        no strength or has it set already, or an ``l1_ratio`` for any penalty but elasticnet.
     """
     if not _is_number_up_to(sys.float_info.max, alpha):
         raise OptionError(f"{option('alpha')} must be a finite number, 0 or more, not {alpha}")
@@ -59,16 +59,16 @@ def resolve_penalty(penalty: Any, alpha: Any, l1_ratio: Any) -> Any:
     if l1_ratio is not None and penalty != "elasticnet":
         raise OptionError(f"{option('l1_ratio')} goes with {option('penalty', 'elasticnet')} only")
     if l1_ratio is not None and not _is_number_up_to(1.0, l1_ratio):
-        raise OptionError(f"{option('l1_ratio')} lies between 0 and 1, not {l1_ratio}")
+        raise OptionError(f"{option('l1_ratio')} must lie between 0 and 1, not {l1_ratio}")
     if penalty is None:
         penalty = "l2" if alpha > 0 else "none"
     if not isinstance(penalty, str):
         if alpha != 0:
-            raise OptionError("the penalty term carries its own strength: leave alpha out")
+            raise OptionError(f"the penalty term has its own strength: remove {option('alpha')}")
         return PENALTIES.resolve(penalty)
     if penalty == "none" and alpha != 0:
         given = f"{option('penalty', 'none')} and {option('alpha', alpha)}"
-        raise OptionError(f"{given} contradict each other: leave one out")
+        raise OptionError(f"{given} contradict each other: remove one")
     if penalty in NAMED:
         return NAMED[penalty](alpha, 0.15 if l1_ratio is None else l1_ratio)
     return _with_settings(penalty, alpha)
@@ -83,10 +83,10 @@ def _with_settings(text: str, alpha: float) -> Any:
     name, settings = PENALTIES.parse(text)
     if "alpha" in field_kinds(PENALTIES[name]):
         if alpha != 0 and "alpha" in settings:
-            raise OptionError(f"penalty {text!r} carries its own strength: leave {option('alpha', alpha)} out")
+            raise OptionError(f"penalty {text!r} has its own strength: remove {option('alpha', alpha)}")
         settings.setdefault("alpha", alpha)
     elif alpha != 0:
-        raise OptionError(f"penalty {text!r} takes no alpha: leave {option('alpha', alpha)} out")
+        raise OptionError(f"penalty {text!r} has no alpha: remove {option('alpha', alpha)}")
     return PENALTIES.make(name, settings)
 
 

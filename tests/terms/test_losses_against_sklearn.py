@@ -1,4 +1,4 @@
-"""The losses that scikit-learn has too, against its own: equal values but for what depends on y alone, equal slopes."""
+"""Losses against those of scikit-learn: equal values up to terms of y alone, equal derivatives and means."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ SGD = {
 
 
 def places(loss):
-    """Pairs of y and z, kinks among them, where e^z is no larger than a float can be."""
+    """Pairs of y and z, kinks included, for which e^z does not overflow."""
     return [(y, z) for y in targets(loss) for z in [*PREDICTORS, *kinks(loss, y)] if abs(z) < 100]
 
 
 @pytest.mark.parametrize("text", GLM)
-def test_it_is_that_of_its_generalized_linear_models(text):
+def test_value_and_gradient_equal_those_of_sklearn_glms(text):
     loss, peer = LOSSES.resolve(text), GLM[text]()
     y, z = map(np.array, zip(*places(loss), strict=True))
     theirs = (y + 1) / 2 if text == "logistic" else y  # 0 and 1 for -1 and +1
     rise = peer.loss(y_true=theirs, raw_prediction=z) - peer.loss(y_true=theirs, raw_prediction=np.zeros_like(z))
     gradient = peer.gradient(y_true=theirs, raw_prediction=z)
-    means = peer.link.scale(z)
+    means = peer.link.inverse(z)
     for k in range(len(y)):
         at_zero = loss.value(y[k], 0.0)
         assert loss.value(y[k], z[k]) - at_zero == pytest.approx(rise[k], rel=1e-13, abs=1e-14 * (1 + abs(at_zero)))
@@ -63,14 +63,14 @@ def test_it_is_that_of_its_generalized_linear_models(text):
 
 
 @pytest.mark.parametrize("text", SGD)
-def test_it_is_that_of_its_stochastic_gradient_descent(text):
+def test_value_and_gradient_equal_those_of_sklearn_sgd(text):
     loss, peer = LOSSES.resolve(text), SGD[text]()
     for y, z in places(loss):
         assert loss.value(y, z) == close(peer.py_loss(y=y, p=z))
         assert loss.derivative(y, z) == close(peer.py_dloss(y=y, p=z)), (y, z)
 
 
-def test_the_probability_is_that_of_its_modified_huber():
+def test_modified_huber_probability_equals_sklearn():
     from sklearn.linear_model import SGDClassifier
 
     model = SGDClassifier(loss="modified_huber", max_iter=5, tol=None).fit([[-1.0], [1.0]], [-1, 1])
