@@ -227,8 +227,8 @@ def test_equal_bits_on_any_number_of_threads(form):
 
 def test_many_rows_are_split_into_several_calls(monkeypatch):
     whole = find(X, Y)
-    monkeypatch.setattr(objectives, "PRODUCTS_A_CALL", 1)
-    monkeypatch.setattr(objectives, "FEWEST_ROWS_A_CALL", 70)
+    monkeypatch.setattr(objectives, "PRODUCTS_PER_CALL", 1)
+    monkeypatch.setattr(objectives, "MIN_ROWS_PER_CALL", 70)
     calls = []
     real = add_losses_of_many.serial
     monkeypatch.setattr(add_losses_of_many, "serial", lambda *args: calls.append(args[2:4]) or real(*args))

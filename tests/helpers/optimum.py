@@ -1,18 +1,18 @@
-"""The least value of F for a small problem, by SciPy and the plain-Python losses alone: what a certificate is held to.
+"""The minimum of F for a small problem, by SciPy and the plain-Python losses alone, to test certificates and fits.
 
-Weights are split into what is above zero and what is below, so that L1 is linear; losses with kinks become linear
-constraints on a bound of each row's loss. Whatever the solver returns is a feasible point, whose F is at least F*.
+Weights are split into positive and negative parts, so that l1 is linear; a loss with kinks becomes linear constraints
+on an upper bound of each row's loss. The solvers return feasible points, at which F is at least F*.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from reference import LOSSES
-from scipy.optimize import minimize
+from scipy.optimize import linprog, minimize
 
 
 def pieces(name, y):
-    """(slope, constant) of the lines whose maximum a loss with kinks is."""
+    """(slope, constant) of the lines whose maximum is the loss."""
     loss = LOSSES[name]
     return {
         "absolute": [(1, -y), (-1, y)],
@@ -46,7 +46,7 @@ class Small:
         return values + float(self.l1 @ np.abs(w) + 0.5 * self.l2 @ w**2)
 
     def least(self, *starts):
-        """The best F of a few tries, and its (w, b)."""
+        """The lowest F found from the starts, and its (w, b)."""
         solve = self._kinked if self.loss in KINKED else self._smooth
         found = [self._split(solve(start)) for start in starts]
         return min(((self(w, b), w, b) for w, b in [*found, *starts]), key=lambda one: one[0])
@@ -100,6 +100,10 @@ class Small:
                 constants.append(slope * self.o[i] + constant)
                 which.append(i)
         A, c, index = np.array(rows, float), np.array(constants, float), np.array(which)
+        if not self.l2.any():
+            cost = np.concatenate([self.l1, self.l1, [0.0], self.s])
+            limits = [*self._limits(), *[(None, None)] * n]
+            return linprog(cost, np.concatenate([A, -np.eye(n)[index]], axis=1), -c, bounds=limits).x
         jacobian = np.concatenate([-A, np.eye(n)[index]], axis=1)
         v = self._joined(*start)
         t = np.array([np.max((A @ v + c)[index == i]) for i in range(n)])
