@@ -137,11 +137,12 @@ class TrainingLoop:
 
     def _pass(self) -> StepReport:
         """A step on all rows."""
+        t = self.state.t
         self.state, report = self.solver.step(
             self.objective, self.state, RowBlock(None, self.epoch + 1), self.step_size
         )
         if report.is_epoch:
-            if self.trace.by_update:
+            if self.trace.by_update and self.state.t > t:  # an anchor of svrg is no update
                 params = self.state.params
                 self.trace.add_update(
                     self.epoch + 1, self.epoch + 1, -1, report.running_loss, report.rate, report.gradient(), params

@@ -193,7 +193,7 @@ def test_every_step_is_that_of_plain_python_on_centred_rows(method):
     )
     expected[:, 5] -= expected[:, :5] @ shift
     result = fastgd.fit(
-        sp.csr_array(X), y, method=method, loss="half_squared", learning_rate=0.03, max_epochs=4, shuffle=False,
+        sp.csr_array(X), y, method=method, loss="half_squared", learning_rate=0.03, max_epochs=6, shuffle=False,
         scale=True, penalty=ElasticNet(0.1, 0.2), trace="step",
     )  # fmt: skip
     w, g = result.steps["weights"], result.steps["gradient"]
