@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from fastgd.objective.evaluations import Evaluations
-from fastgd.objective.problem import Problem
 
+from fastgd.data.row_source import MemoryRows
 from fastgd.kernels.row_access import CSR
 from fastgd.kernels.row_targets import Targets
 from fastgd.losses import LOSSES
+from fastgd.objective.objective import Objective
 from fastgd.penalties import ElasticNet
 
 from .roofline import fastest, readers
@@ -27,18 +27,8 @@ SMALL = 1_000_000  # bytes; fits into the caches
 
 def gradient_of(X: np.ndarray | CSR, y: np.ndarray, loss: str) -> Callable[[], object]:
     """The gradient at zero, as `fit` computes it."""
-    problem = Problem(X, Targets(y), LOSSES.resolve(loss), ElasticNet(), fit_intercept=False)
-    return again(problem, problem.zeros())
-
-
-def again(problem: Problem, params: np.ndarray) -> Callable[[], object]:
-    """The gradient at ``params``, computed again at every call."""
-
-    def run() -> object:
-        problem.evaluations = Evaluations()
-        return problem.gradient(params)
-
-    return run
+    objective = Objective(MemoryRows(X, Targets(y)), LOSSES.resolve(loss), ElasticNet(), fit_intercept=False)
+    return lambda: objective.evaluate(objective.zeros())
 
 
 def numpy_gradient(X: np.ndarray, y: np.ndarray, loss: str) -> Callable[[], object]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from fastgd.objective.problem import Problem
 
 import fastgd
+from fastgd.data.row_source import MemoryRows
 from fastgd.kernels.row_targets import Targets
 from fastgd.losses import LOSSES
+from fastgd.objective.objective import Objective
 from fastgd.penalties import ElasticNet
 
-from .gradient import again
 from .scale import Scale
 from .table import Table
 from .timing import Timing, in_turn
@@ -28,7 +28,8 @@ def softmax(n_classes: int, dtype: str) -> dict[str, Timing]:
     W = (rng.standard_normal((n_classes, N_FEATURES)) / 10).astype(dtype)
     one_hot = np.eye(n_classes, dtype=dtype)[y]
     targets = Targets(y.astype(np.float64)[:, None])
-    problem = Problem(X, targets, LOSSES.resolve("softmax"), ElasticNet(), False, n_outputs=n_classes)
+    objective = Objective(MemoryRows(X, targets), LOSSES.resolve("softmax"), ElasticNet(), False, n_outputs=n_classes)
+    params = W.astype(np.float64)
 
     def numpy_gradient() -> np.ndarray:
         Z = X @ W.T
@@ -38,7 +39,7 @@ def softmax(n_classes: int, dtype: str) -> dict[str, Timing]:
         Z -= one_hot
         return Z.T @ X
 
-    return in_turn({"fastgd": again(problem, W.astype(np.float64)), "NumPy": numpy_gradient})
+    return in_turn({"fastgd": lambda: objective.evaluate(params), "NumPy": numpy_gradient})
 
 
 def side_by_side(method: str) -> dict[str, Timing]:

@@ -114,7 +114,7 @@ def test_missing_peers_are_named(monkeypatch):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["roofline", "--plot", "a.png"], "these were not asked: gradient, threads"),
+        (["roofline", "--plot", "a.png"], "missing: gradient, threads"),
         (["--plot", "a.txt"], "a.txt: the suffix '.txt' is not known; use .png, .svg or .pdf"),
         (["--plot", "nowhere/a.png"], "nowhere/a.png: there is no folder"),
         (["speed"], "'speed' is not one of"),

@@ -116,7 +116,7 @@ def test_large_data_is_evaluated_at_both_ends_only():
 
 
 def test_a_path_too_long_is_left_out(monkeypatch):
-    monkeypatch.setattr("fastgd.training.watch.PATH_VALUES", 4 * 4)
+    monkeypatch.setattr("fastgd.training.trace.MAX_PATH_VALUES", 4 * 4)
     assert fit(max_epochs=3).path.shape == (4, 4)
     assert fit(max_epochs=4).path is None
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from conftest import LAYOUTS, problems
-from fastgd.objective.problem import RowOptions, check_problem
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +18,8 @@ import fastgd
 from fastgd import DataError, Interrupted, OptionError
 from fastgd import search as find
 from fastgd.data.readers import builtin_landscapes as landscapes
+from fastgd.data.training_data import RowOptions
+from fastgd.fitting import pose
 from fastgd.kernels.losses_at_points import add_losses_of_many
 from fastgd.losses import LOSSES
 from fastgd.objective import many_points as objectives
@@ -180,10 +181,9 @@ def test_objective_is_that_of_fit_with_weights_offset_and_penalty(layout, rng):
     more = {"sample_weight": rng.random(N), "offset": np.linspace(-1, 1, N), "penalty_weights": [1.0, 0.0, 2.0]}
     found = find(form, Y, loss="huber:delta=1.5", penalty="elasticnet", alpha=0.3, cells=3, rounds=2, **more)
     penalty = resolve_penalty("elasticnet", 0.3, None)
-    rows = RowOptions(more["sample_weight"], None, more["offset"], more["penalty_weights"])
-    problem, _ = check_problem(form, Y, LOSSES.resolve("huber:delta=1.5"), penalty, True, rows)
+    objective = pose(form, Y, LOSSES.resolve("huber:delta=1.5"), penalty, True, RowOptions(**more)).objective
     for one in found.rounds:
-        expected = [problem.objective(params) for params in one.centres]
+        expected = [objective.value(params) for params in one.centres]
         np.testing.assert_allclose(one.objectives, expected, rtol=1e-5 if "32" in layout else 1e-13)
 
 
@@ -227,8 +227,8 @@ def test_equal_bits_on_any_number_of_threads(form):
 
 def test_many_rows_are_split_into_several_calls(monkeypatch):
     whole = find(X, Y)
-    monkeypatch.setattr(objectives, "PRODUCTS_A_CALL", 1)
-    monkeypatch.setattr(objectives, "FEWEST_ROWS_A_CALL", 70)
+    monkeypatch.setattr(objectives, "PRODUCTS_PER_CALL", 1)
+    monkeypatch.setattr(objectives, "MIN_ROWS_PER_CALL", 70)
     calls = []
     real = add_losses_of_many.serial
     monkeypatch.setattr(add_losses_of_many, "serial", lambda *args: calls.append(args[2:4]) or real(*args))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import fastgd.objective.problem
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -13,7 +12,7 @@ import fastgd
 from fastgd import DivergedError, OptionError, learning_rate_range
 from fastgd.penalties import GroupLasso
 from fastgd.rate_range import suggest_rate
-from fastgd.solvers import stochastic
+from fastgd.solvers import minibatch
 
 N, D = 60, 4
 
@@ -127,15 +126,15 @@ def test_equal_bits_on_any_number_of_threads(rng):
 
 def test_one_pass_trains_all_models(monkeypatch):
     seen = []
-    kernel = stochastic.minibatch_outputs_epoch
+    kernel = minibatch.minibatch_outputs_epoch
 
     def counting(X, targets, order, *rest):
         seen.append((len(order), len(rest[5])))  # rows, models
         return kernel.serial(X, targets, order, *rest)
 
     counting.serial = counting
-    monkeypatch.setattr(stochastic, "minibatch_outputs_epoch", counting)
-    monkeypatch.setattr(stochastic, "of_fixed_types", lambda kernel: kernel)
+    monkeypatch.setattr(minibatch, "minibatch_outputs_epoch", counting)
+    monkeypatch.setattr(minibatch, "of_fixed_types", lambda kernel: kernel)
     many = np.tile(X, (40, 1)), np.tile(Y, 40)
     found = learning_rate_range(*many, loss=HUBER)
     assert sum(rows for rows, _ in seen) == len(many[0])
@@ -241,7 +240,7 @@ def random_problem(random):
 @pytest.mark.parametrize("loss", [HUBER, "logistic"])
 def test_suggested_rate_trains_well(method, loss, monkeypatch):
     """It gains at least 90 % of the best rate, and gd does not diverge in four times as many epochs."""
-    monkeypatch.setattr(fastgd.objective.problem, "PARALLEL_FROM", math.inf)  # compile no parallel kernels
+    monkeypatch.setattr("fastgd.objective.objective.PARALLEL_FROM", math.inf)  # compile no parallel kernels
     random = np.random.default_rng(5)
     for _ in range(12):
         features, y = random_problem(random)

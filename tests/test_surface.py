@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from helpers.picture_cases import check_figure, check_file, diverged, lines
+from helpers.picture_cases import axes_of, check_file, diverged, lines
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 import fastgd
@@ -163,9 +163,7 @@ def made(shape=(6, 5), **changes):
 @pytest.mark.parametrize("surface", [False, True])
 def test_plot_over_two_parameters(surface, tmp_path):
     figure = fastgd.plot_landscape(made(), surface=surface, title="houses")
-    FigureCanvasAgg(figure)
-    check_figure(figure)
-    axes = figure.axes[0]
+    axes = axes_of(figure)
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("weight of a", "intercept")
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["gd", "sgd", "start", "end"]
     assert axes.get_title(loc="left") == "houses"
@@ -184,9 +182,7 @@ def test_plot_over_one_parameter():
     path, heights = {"gd": np.array([[-0.5], [0.0]])}, {"gd": np.array([0.25, 0.0])}
     found = made(names=("weight of a",), grid=(x,), values=x**2, paths=path, heights=heights)
     figure = fastgd.plot_landscape(found)
-    FigureCanvasAgg(figure)
-    check_figure(figure)
-    drawn = lines(figure.axes[0])
+    drawn = lines(axes_of(figure))
     np.testing.assert_array_equal(drawn["objective F"], [x, x**2])
     np.testing.assert_array_equal(drawn["gd"], [[-0.5, 0.0], [0.25, 0.0]])
 

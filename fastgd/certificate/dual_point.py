@@ -19,9 +19,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ..kernels.batch_gradient import linear_predictor
-from ..kernels.dual_sums import mean_product, slopes_at
+from ..kernels.dual_sums import derivatives_at, mean_product
 from ..objective.chunks import THREADED_FROM, chunk_count
 from ..objective.objective import Objective
+from ..terms.losses import loss_traits
 
 # Below this many rows starting the threads costs more than they save; a chunk has at least a quarter of them.
 PARALLEL_ROWS = 1 << 14
@@ -99,7 +100,7 @@ At = Callable[[float, np.ndarray], Derivatives]
 def derivatives_by_intercept(objective: Objective, k: int, z: np.ndarray) -> At:
     """The losses and derivatives of output k at the linear predictors z, as a function of the intercept."""
     y, weight, n = objective.output_target(k), objective.targets.weight, objective.n_samples
-    launch = slopes_at if n >= PARALLEL_ROWS else slopes_at.serial
+    launch = derivatives_at if n >= PARALLEL_ROWS else derivatives_at.serial
     sums = np.empty((row_chunks(n), 2))
 
     def at(b: float, rows: np.ndarray) -> Derivatives:
@@ -123,8 +124,8 @@ def dual_point(objective: Objective, k: int, params: np.ndarray) -> DualPoint:
     here = at(float(params[-1]) if objective.fit_intercept else 0.0, np.empty(n))
     low = high = here
     if objective.fit_intercept:
-        curvature = getattr(objective.loss, "curvature", None)
-        between = around_zero(at, here, 1.0 if curvature is None else curvature())
+        curvature = loss_traits(objective.loss).curvature or 1.0
+        between = around_zero(at, here, curvature)
         if between is None:
             return DualPoint(here.loss, -np.inf, np.zeros((1, len(w))), abs(here.loss))
         low, high = between

@@ -130,7 +130,7 @@ class KernelCache(FunctionCache):  # type: ignore[misc]
                 return None
             stored_key, reduced = pickle.loads(content)
             return self._impl.rebuild(target_context, reduced) if stored_key == key else None
-        except Exception:  # whatever is wrong with a file, the kernel is compiled again
+        except Exception:  # a damaged file: the kernel is compiled again
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:

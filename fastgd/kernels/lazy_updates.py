@@ -91,7 +91,7 @@ def crossing(w, k, drift, decay, threshold):
     return w
 
 
-# Separate loops: in a single one, the compiler does not prove that so many arrays do not overlap, nor vectorise.
+# Separate loops: in a single one, the compiler does not prove that the arrays do not overlap, and does not vectorise.
 def _move_dense(X, i, change, share, t, pace, weights, S):
     for j in range(X.shape[1]):
         S[W, j] -= S[STEP, j] * (change * (X[i, j] - S[SHIFT, j]) + S[MEAN, j]) + S[DECAY, j] * S[W, j]

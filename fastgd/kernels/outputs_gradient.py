@@ -162,7 +162,7 @@ def _load_weights(
     fill(X, work.W, params[:, :n_features])
 
 
-def _means_of_losses(X: Any, _targets: Any, _theta: Any, _n_features: Any, _loss: Any, work: OutputsWorkspace) -> None:
+def _means_of_losses(X: Any, _targets: Any, _params: Any, _n_features: Any, _loss: Any, work: OutputsWorkspace) -> None:
     np.divide(work.sums.sum(axis=0), n_rows(X), out=work.losses)
 
 

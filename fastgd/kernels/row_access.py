@@ -118,7 +118,7 @@ def _add_squares_csr(X, i, out):
         out[np.uint64(indices[p])] += data[p] * data[p]
 
 
-# axpy with every product in float64, whatever the dtype of X is.
+# axpy with products in float64 for every dtype of X.
 def _axpy_double_dense(a, X, i, out):
     for j in range(X.shape[1]):
         out[j] += a * X[i, j]
@@ -185,7 +185,7 @@ def _prefetch_row_csr(X, i):
 
 
 # Prefetch two consecutive rows, LINES_AHEAD lines after row i. The hardware prefetchers start late on short rows: a
-# pass is 1/7 faster at 40 and 54 columns, equal at 100. On long rows so many prefetches delay the current row: 1/5
+# pass is 1/7 faster at 40 and 54 columns, equal at 100. On long rows the prefetches delay the current row: 1/5
 # slower at 200 and 400.
 def _prefetch_following_dense(X, i):
     d = X.shape[1]

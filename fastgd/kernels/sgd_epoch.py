@@ -52,7 +52,7 @@ def sgd_epoch(X, targets, order, rates, loss, l1, l2, clip, params, v, paid, sum
     b = params[n_features] if has_intercept else 0.0
     for j in range(n_features):
         v[j] = params[j]
-    # float64, whatever X is: in float32, 1 - rate * l2 would round to 1.
+    # float64 for every dtype of X: in float32, 1 - rate * l2 would round to 1.
     scale, inverse, owed, total, dloss_dz = 1.0, 1.0, 0.0, 0.0, 0.0
     smallest, scales = smallest_scale(sums, SMALLEST_SCALE), 0.0
     last = order.shape[0] - 1

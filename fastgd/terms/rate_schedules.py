@@ -8,24 +8,10 @@ from typing import Any, ClassVar
 from ..compile.term import term
 from ..errors import OptionError
 from ..wording import option
-from .schedule_protocol import SCHEDULES, Schedule, ScheduleTraits, bind_schedule, schedule_traits
-
-__all__ = [
-    "SCHEDULES",
-    "Adaptive",
-    "Constant",
-    "Cosine",
-    "Exponential",
-    "InverseScaling",
-    "OneCycle",
-    "Optimal",
-    "Pegasos",
-    "Schedule",
-    "ScheduleTraits",
-    "StepDecay",
-    "bind_schedule",
-    "schedule_traits",
-]
+from .schedule_protocol import SCHEDULES as SCHEDULES
+from .schedule_protocol import Schedule as Schedule
+from .schedule_protocol import bind_schedule as bind_schedule
+from .schedule_protocol import schedule_traits as schedule_traits
 
 WARMUP_START = 0.01  # of lr, the rate at which a warm-up begins
 
@@ -174,7 +160,7 @@ class OneCycle:
 @SCHEDULES.register("optimal")
 @term
 class Optimal:
-    """1 / (alpha (t0 + t)), whatever lr; t0 = 1 / (alpha eta), eta = typical w / max(1, loss'(-typical w)) for y = 1.
+    """1 / (alpha (t0 + t)), for any lr; t0 = 1 / (alpha eta), eta = typical w / max(1, loss'(-typical w)) for y = 1.
 
     With typical w = alpha^(-1/4). Source: Bottou, Stochastic gradient descent tricks (2012), section 4.3, t0
     as in scikit-learn's schedule of that name. ``alpha`` is by default the strength of the penalty.
@@ -201,7 +187,7 @@ class Optimal:
 @SCHEDULES.register("pegasos")
 @term
 class Pegasos:
-    """1 / (alpha (t + 1)), whatever lr; ``alpha`` is by default the strength of the penalty.
+    """1 / (alpha (t + 1)), for any lr; ``alpha`` is by default the strength of the penalty.
 
     Source: Shalev-Shwartz, Singer, Srebro and Cotter, Pegasos: primal estimated sub-gradient solver for
     SVM (2011), figure 1, whose t counts from 1.

@@ -8,12 +8,13 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, fields
 from types import FunctionType, MethodType
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ..compile.term_code import field_kinds, is_term, is_term_class, methods
 from ..errors import OptionError
 
 T = TypeVar("T")
+N = TypeVar("N", bound=NamedTuple)
 
 # Kind of a field -> how its value is read from text, where not as a float.
 READ: dict[str, Callable[[str], Any]] = {
@@ -55,6 +56,23 @@ class Members:
             return getattr(self.term, name)
         default = getattr(self.protocol, name)
         return MethodType(default, self.term) if isinstance(default, FunctionType) else default
+
+
+def read_traits(term: object, protocol: type, traits: type[N], **computed: Any) -> N:
+    """A named tuple of a term's members, by the names of its fields; methods are called.
+
+    A field ``has_x`` tells whether the term defines the member x; fields in ``computed`` have these values.
+    """
+    members = Members(term, protocol)
+    for name in traits._fields:
+        if name.startswith("has_"):
+            computed[name] = members.has(name.removeprefix("has_"))
+        elif name not in computed:
+            member = members.get(name)
+            computed[name] = member() if callable(member) else member
+    make: Any = traits
+    result: N = make(**computed)
+    return result
 
 
 def cached_by_value(resolve: Callable[[Any], T]) -> Callable[[Any], T]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, NamedTuple, Protocol
 
-from .registry import Members, Registry, cached_by_value
+from .registry import Registry, cached_by_value, read_traits
 
 Step = tuple[float, float, float, float, float]
 Settled = tuple[float, float, float, float]
@@ -69,14 +69,4 @@ class RuleTraits(NamedTuple):
 @cached_by_value
 def rule_traits(rule: Any) -> RuleTraits:
     """The optional members of a rule, with the defaults of `Rule`."""
-    members = Members(rule, Rule)
-    default_rate = members.get("default_rate")
-    return RuleTraits(
-        adaptive=bool(members.get("adaptive")),
-        decouples=bool(members.get("decouples")),
-        default_rate=None if default_rate is None else float(default_rate),
-        damping=float(members.get("damping")()),
-        stable_limit=float(members.get("stable_limit")()),
-        has_model=members.has("model"),
-        model_under_prox=bool(members.get("model_under_prox")),
-    )
+    return read_traits(rule, Rule, RuleTraits)

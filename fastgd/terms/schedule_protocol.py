@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, NamedTuple, Protocol
 
-from .registry import Members, Registry, cached_by_value
+from .registry import Members, Registry, cached_by_value, read_traits
 
 
 class Schedule(Protocol):
@@ -35,8 +35,7 @@ class ScheduleTraits(NamedTuple):
 @cached_by_value
 def schedule_traits(schedule: Any) -> ScheduleTraits:
     """The optional members of a schedule, with the defaults of `Schedule`."""
-    members = Members(schedule, Schedule)
-    return ScheduleTraits(sets_rate=bool(members.get("sets_rate")), feedback=bool(members.get("feedback")))
+    return read_traits(schedule, Schedule, ScheduleTraits)
 
 
 def bind_schedule(schedule: Any, *, max_epochs: float, alpha: float, loss: Any) -> Any:

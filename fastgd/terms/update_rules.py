@@ -7,27 +7,10 @@ from typing import Any, ClassVar
 
 from ..compile.term import term
 from ..errors import OptionError
-from .rule_protocol import RULES, Rule, RuleTraits, Settled, Step, rule_traits
-
-__all__ = [
-    "ASGD",
-    "RULES",
-    "SGD",
-    "AMSGrad",
-    "AdaDelta",
-    "AdaGrad",
-    "Adam",
-    "AdamW",
-    "Lion",
-    "Momentum",
-    "NAdam",
-    "Nesterov",
-    "RMSProp",
-    "Rule",
-    "RuleTraits",
-    "ScheduleFree",
-    "rule_traits",
-]
+from .rule_protocol import RULES as RULES
+from .rule_protocol import Rule as Rule
+from .rule_protocol import Settled, Step
+from .rule_protocol import rule_traits as rule_traits
 
 SMALLEST_EPSILON = 1e-300
 SMALLEST_GRADIENT = 1e-100  # a smaller one counts as 0

@@ -6,17 +6,18 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from conftest import share_of_examples
-from fastgd.objective.problem import THREADED_FROM, RowOptions
 from helpers.optimum import KINKED, Small
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from fastgd.certificate.certificate import Certificate, least_on_interval
+from fastgd.certificate.certificate import Certificate, minimum_on_interval
 from fastgd.compile.jit import thread_pool_size, threads
+from fastgd.data.training_data import RowOptions
 from fastgd.fitting import pose
-from fastgd.kernels.dual_sums import mean_product, slopes_at
+from fastgd.kernels.dual_sums import derivatives_at, mean_product
 from fastgd.losses import LOSSES
+from fastgd.objective.chunks import THREADED_FROM
 from fastgd.penalties import Box, ElasticNet, GroupLasso, NonNegative
 
 CONVEX = [name for name in LOSSES if name not in ("phase_retrieval", "softmax")]
@@ -34,7 +35,7 @@ PENALTIES = {
 
 
 def problem_of(X, y, loss, penalty, fit_intercept=True, **rows):
-    return pose(X, y, LOSSES.resolve(loss), penalty, fit_intercept, RowOptions(**rows))[0]
+    return pose(X, y, LOSSES.resolve(loss), penalty, fit_intercept, RowOptions(**rows)).objective
 
 
 def joined(w, b, intercept=True):
@@ -149,12 +150,12 @@ def test_group_lasso():
         r = X @ w + b - y
         w, b = w - 0.3 * X.T @ r / 30, b - 0.3 * r.mean()
         w *= np.maximum(1 - 0.3 * limits / np.sqrt(np.bincount(groups, w**2)), 0)[groups]
-    best = problem.objective(joined(w, b))
+    best = problem.value(joined(w, b))
     assert 0 < (w == 0).sum() < 6
     assert Certificate(problem).gap(joined(w, b)) <= 1e-12
     for distance in (0.01, 1.0, 0.1):
         params = joined(w, b) + distance * random.normal(size=7)
-        objective = problem.objective(params)
+        objective = problem.value(params)
         assert objective - best <= Certificate(problem).gap(params) <= objective * (1 + 1e-12)
 
 
@@ -176,9 +177,9 @@ def test_labels_of_a_single_class():
     problem = problem_of(
         np.arange(16.0).reshape(8, 2) - 7.5, np.where(np.arange(8) < 7, 1.0, -1.0), "logistic", ElasticNet(l2=1.0)
     )
-    problem.targets = problem.targets._replace(y=y)
+    problem = problem.on(problem.rows.with_targets(problem.targets._replace(y=y)))
     params = np.array([0.1, 0.2, 3.0])
-    objective = problem.objective(params)
+    objective = problem.value(params)
     assert objective <= Certificate(problem).gap(params) <= objective * (1 + 1e-12)
 
 
@@ -235,8 +236,8 @@ def test_softmax_far_off():
     X, y = 100.0 * random.normal(size=(20, 2)), random.permutation(20) % 4
     problem = problem_of(X, y, "softmax", ElasticNet(l2=0.1))
     params = random.normal(size=(4, 3)) * 10
-    gap, objective = Certificate(problem).gap(params), problem.objective(params)
-    assert objective - problem.objective(problem.zeros()) <= gap <= objective * (1 + 1e-12)
+    gap, objective = Certificate(problem).gap(params), problem.value(params)
+    assert objective - problem.value(problem.zeros()) <= gap <= objective * (1 + 1e-12)
 
 
 # --- Least squares --------------------------------------------------------------------------------------------------
@@ -300,7 +301,7 @@ def test_float32_at_the_optimum():
     X64, term = X.astype(float), ElasticNet(l2=0.01)
     exact, params = problem_of(X64, y, "logistic", term), np.zeros(5)
     for _ in range(2000):
-        params = params - 2.0 * (exact.gradient(params)[1] + 0.01 * np.append(params[:4], 0.0))
+        params = params - 2.0 * (exact.evaluate(params).gradient + 0.01 * np.append(params[:4], 0.0))
     assert Certificate(problem_of(X, y, "logistic", term)).gap(params) < 1e-13
 
 
@@ -317,7 +318,7 @@ def test_any_number_of_threads_gives_the_same_bound():
     z, w, a = X @ np.ones(8), np.linspace(1, 2, n), random.normal(size=n)
     found = set()
     for count in range(thread_pool_size() + 1):
-        kernels = (slopes_at, mean_product)
+        kernels = (derivatives_at, mean_product)
         slopes_kernel, product_kernel = kernels if count else [kernel.serial for kernel in kernels]
         slopes, out = np.empty(n), np.empty(8)
         with threads(max(count, 1)):
@@ -338,7 +339,7 @@ def test_any_number_of_threads_gives_the_same_bound():
     ids=["within", "beyond the end", "before zero", "line"],
 )
 def test_the_least_value_of_a_parabola_is_exact(convex, end, least):
-    assert least_on_interval(convex, end) == pytest.approx(least, rel=1e-6, abs=1e-15)
+    assert minimum_on_interval(convex, end) == pytest.approx(least, rel=1e-6, abs=1e-15)
 
 
 @given(st.floats(0.0, 1.0), st.floats(1e-3, 1.0), st.floats(0.0, 1e3))
@@ -347,5 +348,5 @@ def test_the_least_value_of_what_is_no_parabola_is_near(at, end, steep):
         return abs(c - at) + steep * max(c - at, 0.0) ** 2
 
     low = convex(min(at, end))
-    found = least_on_interval(convex, end)
+    found = minimum_on_interval(convex, end)
     assert low <= found <= low + 1e-4 * (1.0 + steep) * end

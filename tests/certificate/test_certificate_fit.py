@@ -93,8 +93,8 @@ NO_BOUND = {
     "own loss, far off": ({"loss": StatedConvex(), "penalty": "l1", "alpha": 0.1}, "has no method minimum(y)"),
     "mcp": ({"penalty": "mcp", "alpha": 0.1}, "the penalty is not convex"),
     "half a box": ({"penalty": "box:lower=0"}, "not bounded on both sides"),
-    "nonnegative": ({"penalty": "nonnegative"}, "grow without limit"),
-    "no penalty": ({"loss": "huber"}, "without a penalty on every weight"),
+    "nonnegative": ({"penalty": "nonnegative"}, "grow for ever"),
+    "no penalty": ({"loss": "huber"}, "without a penalty on every coefficient"),
     "a free weight": ({"loss": "huber", "alpha": 0.1, "penalty_weights": [1, 0, 1]}, "without a penalty on every"),
     "l1 but one": ({"penalty": "l1", "alpha": 0.1, "penalty_weights": [1, 0, 1]}, "without a penalty on every"),
 }
@@ -117,7 +117,7 @@ def test_a_fit_without_one():
     X, y = classes()
     result = fastgd.fit(X, y, loss="logistic", method="gd", max_epochs=2)
     assert result.gap_bound is None
-    assert "without a penalty on every weight" in result.gap_note
+    assert "without a penalty on every coefficient" in result.gap_note
 
 
 def test_a_loss_of_your_own_that_says_it_is_convex(monkeypatch):

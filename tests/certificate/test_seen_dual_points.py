@@ -11,9 +11,19 @@ from hypothesis import given
 from test_certificate import CONVEX, cases, clipped, joined, small
 
 import fastgd
-from fastgd.certificate.certificate import Certificate
+from fastgd.certificate.certificate import MAX_SEEN, MAX_SEEN_VALUES, Certificate
 from fastgd.certificate.seen_dual_points import seen_points
+from fastgd.objective.evaluation import Evaluation
+from fastgd.objective.objective import Objective
 from fastgd.penalties import ElasticNet
+
+
+def having_seen(objective, *points):
+    """A certificate that has seen the evaluations at these parameters."""
+    certificate = Certificate(objective)
+    for params in points:
+        certificate.see(objective.evaluate(params))
+    return certificate
 
 
 @pytest.mark.parametrize("loss", CONVEX)
@@ -26,13 +36,11 @@ def test_known_gradients_bound_the_distance_too(loss, case):
     best, w_best, b_best = reference.least((clipped(reference, random.normal(size=2)), 0.0))
     w = clipped(reference, w_best + distance * random.normal(size=2))
     b = b_best + distance * random.normal() if has["intercept"] else 0.0
-    for _ in range(3):
-        problem.gradient(joined(random.normal(size=2), 3.0 * random.normal(), has["intercept"]))
-    problem.gradient(joined(w, b, has["intercept"]))
+    others = [joined(random.normal(size=2), 3.0 * random.normal(), has["intercept"]) for _ in range(3)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fastgd.certificate.certificate.MIXED", 1.0)
+        patch.setattr("fastgd.certificate.certificate.MAX_MIXING_SHARE", 1.0)
         patch.setattr("fastgd.certificate.certificate.GRAM_COLUMNS", 0)
-        gap = Certificate(problem).gap(joined(w, b, has["intercept"]))
+        gap = having_seen(problem, *others, joined(w, b, has["intercept"])).gap(joined(w, b, has["intercept"]))
     assert reference(w, b) - best <= gap + 1e-15 * abs(best)
 
 
@@ -46,13 +54,11 @@ def near_the_optimum():
 
 def test_known_gradients_cost_no_pass_and_bound_as_tightly():
     problem, params, other = near_the_optimum()
-    passing = Certificate(problem)
-    expected = passing.gap(params)
-    problem.gradient(other)
-    problem.gradient(params)
-    certificate = Certificate(problem)
+    expected = Certificate(problem).gap(params)
+    assert problem.passes.training == 2.0
+    certificate = having_seen(problem, other, params)
     assert expected < certificate.gap(params) < 2.0 * expected
-    assert (passing.passes, certificate.passes) == (2.0, 0.0)
+    assert problem.passes.training == 4.0  # of the evaluations alone
 
 
 @pytest.mark.parametrize("loss", ["squared", "half_squared"])
@@ -71,9 +77,7 @@ def test_slopes_of_squared_losses_are_mixed_exactly_and_of_one_sign_too(loss, b)
     w = random.normal(size=2)
     balance = -np.mean(s * slopes(joined(w, 0.0))) / (curvature * s.mean())  # the intercept of mean slope 0
     far, near = joined(w + 0.1, balance + 1.0), joined(w, balance + b)
-    problem.gradient(far)
-    problem.gradient(near)
-    (point,) = seen_points(problem, 0, near)
+    (point,) = seen_points(problem, [problem.evaluate(far), problem.evaluate(near)], 0, near)
     a, other = slopes(near), slopes(far)
     assert np.mean(s * other) > 0.0
     assert np.sign(np.mean(s * a)) == np.sign(b)
@@ -87,17 +91,15 @@ def test_slopes_of_squared_losses_are_mixed_exactly_and_of_one_sign_too(loss, b)
 
 def test_the_best_of_all_known_gradients_is_taken(monkeypatch):
     """Which need not be the one that is mixed at the least cost."""
-    monkeypatch.setattr("fastgd.certificate.certificate.MIXED", np.inf)
+    monkeypatch.setattr("fastgd.certificate.certificate.MAX_MIXING_SHARE", np.inf)
     random, least_cost_is_best = np.random.default_rng(2), []
     problem, params, _ = near_the_optimum()
     for _ in range(100):
         others, found = params + random.normal(size=(3, 3)) * [1.0, 1.0, 3.0], []
         for some in (others, *others[:, None]):
-            again = replace(problem)
-            for other in (*some, params):
-                again.gradient(other)
-            costs = [point.loss - point.level for point in seen_points(again, 0, params)]
-            found.append((Certificate(again).gap(params) if costs else np.inf, *costs))
+            seen = [problem.evaluate(point) for point in (*some, params)]
+            costs = [point.loss - point.level for point in seen_points(problem, seen, 0, params)]
+            found.append((having_seen(problem, *some, params).gap(params) if costs else np.inf, *costs))
         (best, *costs), *alone = found
         if len(costs) > 1:
             assert best == min(gap for gap, *_ in alone)
@@ -109,18 +111,13 @@ def test_the_best_of_all_known_gradients_is_taken(monkeypatch):
 def test_a_look_across_the_zero_of_the_mean_slope_takes_one_pass(why):
     problem, params, other = near_the_optimum()
     expected = Certificate(problem).gap(params)
-    if why == "far":
-        problem.gradient(other - [5.0, 5.0, 20.0])
-    loss, gradient = problem.gradient(params)
-    gradient = gradient.copy()
-    certificate = Certificate(problem)
+    certificate = having_seen(problem, *([other - [5.0, 5.0, 20.0]] if why == "far" else []), params)
+    before = problem.passes.training
     assert 0.999 * expected < certificate.gap(params) < 2.0 * expected
-    assert certificate.passes == 1.0
-    here, there = problem.evaluations.points[-2:]
+    assert problem.passes.training == before + 1.0
+    here, there = certificate.state.seen[-2:]
     np.testing.assert_array_equal(here.params[:-1], there.params[:-1])
     assert here.gradient[-1] * there.gradient[-1] < 0.0
-    assert problem.gradient(params)[0] == loss
-    np.testing.assert_array_equal(problem.work.gradient, gradient)
 
 
 def test_where_the_mean_slope_rises_little_a_second_look_goes_further():
@@ -136,10 +133,10 @@ def test_where_the_mean_slope_rises_little_a_second_look_goes_further():
     result = fastgd.fit(problem.X, problem.targets.y, loss="logistic", alpha=problem.penalty.l2, tol=1e-9)
     params = joined(result.coef + 2e-2, result.intercept + 0.01, True)
     expected = Certificate(problem).gap(params)
-    problem.gradient(params)
-    certificate = Certificate(problem)
+    certificate = having_seen(problem, params)
+    before = problem.passes.training
     assert 0.999 * expected < certificate.gap(params) < 2.0 * expected
-    assert certificate.passes == 2.0
+    assert problem.passes.training == before + 2.0
 
 
 @share_of_examples(0.2)
@@ -150,12 +147,10 @@ def test_a_look_across_bounds_the_distance_too(case):
     best, w_best, b_best = reference.least((clipped(reference, random.normal(size=2)), 0.0))
     w = clipped(reference, w_best + distance * random.normal(size=2))
     b = b_best + distance * random.normal()
-    problem.gradient(joined(w, b, True))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fastgd.certificate.certificate.MIXED", 1.0)
+        patch.setattr("fastgd.certificate.certificate.MAX_MIXING_SHARE", 1.0)
         patch.setattr("fastgd.certificate.certificate.WORTHLESS", np.inf)
-        certificate = Certificate(problem)
-        gap = certificate.gap(joined(w, b, True))
+        gap = having_seen(problem, joined(w, b, True)).gap(joined(w, b, True))
     assert reference(w, b) - best <= gap + 1e-15 * abs(best)
 
 
@@ -163,34 +158,47 @@ def test_a_look_across_bounds_the_distance_too(case):
 def test_known_gradients_that_will_not_do(why):
     problem, params, other = near_the_optimum()
     if why == "float32":
-        problem = replace(problem, X=problem.X.astype(np.float32))
+        problem = problem.on(replace(problem.rows, X=problem.X.astype(np.float32)))
     if why == "offset":
-        problem = replace(problem, targets=problem.targets._replace(offset=np.full(40, 0.25)))
+        problem = problem.on(problem.rows.with_targets(problem.targets._replace(offset=np.full(40, 0.25))))
         params, other = params - [0.0, 0.0, 0.25], other - [0.0, 0.0, 0.25]
     expected = Certificate(problem).gap(params)
-    problem.gradient(other)
-    if why != "unknown":
-        problem.gradient(params)
-    certificate = Certificate(problem)
+    certificate = having_seen(problem, other, *([] if why == "unknown" else [params]))
+    before = problem.passes.training
     assert certificate.gap(params) == expected
-    assert certificate.passes == 2.0
+    assert problem.passes.training == before + 2.0
 
 
 def test_a_bound_that_says_next_to_nothing_costs_nothing():
     problem, params, _ = near_the_optimum()
-    weak = replace(problem, penalty=ElasticNet(l2=1e-6))
-    expected = Certificate(weak).gap(params)
-    weak.gradient(params)
-    certificate = Certificate(weak)
-    assert 0.1 * weak.objective(params) < expected <= certificate.gap(params) == pytest.approx(weak.objective(params))
-    assert certificate.passes == 0.0
+    weak = Objective(problem.rows, problem.loss, ElasticNet(l2=1e-6), penalty_weights=problem.penalty_weights)
+    expected, F = Certificate(weak).gap(params), weak.value(params)
+    certificate = having_seen(weak, params)
+    before = weak.passes.training
+    assert 0.1 * F < expected <= certificate.gap(params) == pytest.approx(F)
+    assert weak.passes.training == before
 
 
 def test_without_an_intercept_one_gradient_serves():
     problem, params, _ = near_the_optimum()
-    problem = replace(problem, fit_intercept=False)
+    problem = Objective(
+        problem.rows, problem.loss, problem.penalty, fit_intercept=False, penalty_weights=problem.penalty_weights
+    )
     expected = Certificate(problem).gap(params[:2])
-    problem.gradient(params[:2])
-    certificate = Certificate(problem)
+    certificate = having_seen(problem, params[:2])
+    before = problem.passes.training
     assert certificate.gap(params[:2]) == pytest.approx(expected, rel=1e-9)
-    assert certificate.passes == 0.0
+    assert problem.passes.training == before
+
+
+@pytest.mark.parametrize(
+    ("n_seen", "n_values", "kept"),
+    [(MAX_SEEN + 5, 3, [0, *range(6, MAX_SEEN + 5)]), (5, MAX_SEEN_VALUES, [0, 4])],
+    ids=["few values", "many values"],
+)
+def test_the_first_and_the_last_evaluations_are_kept(n_seen, n_values, kept):
+    problem, _, _ = near_the_optimum()
+    certificate = Certificate(problem)
+    for k in range(n_seen):
+        certificate.see(Evaluation(np.broadcast_to(float(k), n_values), np.zeros(1), np.zeros(1), np.zeros(1)))
+    assert [point.params[0] for point in certificate.state.seen] == kept

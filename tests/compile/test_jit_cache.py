@@ -124,7 +124,7 @@ def test_editing_a_loss_recompiles_only_that_loss(ask, package):
 def test_editing_a_kernel_recompiles_all_and_other_files_nothing(ask, package, tmp_path):
     assert ask("squared") == {"value": 9.0, **COMPILED}
     before = generations(tmp_path / "cache")
-    for file in ("fitting.py", "terms/registry.py", "objective/problem.py", "data/table.py"):
+    for file in ("fitting.py", "terms/registry.py", "objective/objective.py", "data/table.py"):
         with (package / "fastgd" / file).open("a") as stream:
             stream.write("\nADDED = 1\n")
     edit(package / REGRESSION, "class Squared:\n", "class Squared:\n    # One more line.\n\n")

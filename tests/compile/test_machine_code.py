@@ -9,7 +9,6 @@ import llvmlite.binding as llvm
 import numba
 import numpy as np
 import pytest
-from fastgd.objective.problem import row_blocks
 
 from fastgd.compile.jit import COMPILE_OPTIONS
 from fastgd.kernels.batch_gradient import batch_gradient
@@ -18,6 +17,7 @@ from fastgd.kernels.row_targets import Targets
 from fastgd.kernels.sgd_epoch import sgd_epoch
 from fastgd.kernels.update_step import Preconditioner, Stepper
 from fastgd.losses import LOSSES
+from fastgd.objective.chunks import row_blocks
 from fastgd.penalties import ElasticNet
 from fastgd.rules import SGD
 

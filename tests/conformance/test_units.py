@@ -5,18 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from fastgd.objective.problem import Problem
-from fastgd.solvers.steps import FEW_ROWS, SAMPLE_ROWS, choose_preconditioner, column_moments
 from scipy.optimize import minimize
 
 import fastgd
 from fastgd.data.feature_matrix import as_matrix
 from fastgd.data.row_order import spread_rows
+from fastgd.data.row_source import MemoryRows
 from fastgd.data.sample_weights import normalized
 from fastgd.kernels.row_targets import NONE, Targets
 from fastgd.losses import HalfSquared
+from fastgd.objective.column_statistics import FEW_ROWS, SAMPLE_ROWS, column_moments
+from fastgd.objective.objective import Objective
+from fastgd.objective.preconditioner import choose_preconditioner
 from fastgd.penalties import ElasticNet
-from fastgd.solvers.options import Options
 
 METHODS = {
     # method: (epochs, part of F at the start minus F* that may be left)
@@ -109,7 +110,8 @@ def test_columns_in_any_units_train_as_if_they_were_standard(method, loss, form,
 
 def posed(X, weight=NONE):
     """A problem over X, of which only the columns matter."""
-    return Problem(as_matrix(X)[0], Targets(np.zeros(X.shape[0]), weight), HalfSquared(), ElasticNet(), True)
+    rows = MemoryRows(as_matrix(X)[0], Targets(np.zeros(X.shape[0]), weight))
+    return Objective(rows, HalfSquared(), ElasticNet())
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -153,10 +155,11 @@ def test_sparse_columns_that_are_constant_in_the_sample_are_looked_at_in_all_row
 
 def test_serial_sgd_on_very_sparse_rows_keeps_to_their_own_columns():
     X = sp.eye_array(40, format="csr") * 1e4
-    very_sparse = choose_preconditioner(posed(X), Options("sgd"))
+    very_sparse = choose_preconditioner(posed(X), only_if_different=True, serial_steps=True)
     assert (very_sparse.scale == 1).all()
     assert not very_sparse.shift.any()
-    assert (choose_preconditioner(posed(X[:8, :8]), Options("sgd")).scale < 1).all()
+    narrow = choose_preconditioner(posed(X[:8, :8]), only_if_different=True, serial_steps=True)
+    assert (narrow.scale < 1).all()
 
 
 def test_a_sparse_column_that_the_sample_has_next_to_nothing_of_is_scaled_by_all_rows():

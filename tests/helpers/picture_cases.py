@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from fastgd import DivergedError, Result
@@ -81,3 +82,10 @@ def check_figure(figure) -> None:
         assert edge.x1 <= figure.bbox.x1 + 1
         assert edge.y1 <= figure.bbox.y1 + 1
     assert figure.axes[0].get_xlabel()
+
+
+def axes_of(figure):
+    """The first axes of a figure, once it is drawn and checked."""
+    FigureCanvasAgg(figure)
+    check_figure(figure)
+    return figure.axes[0]

@@ -6,24 +6,21 @@ import os
 import subprocess
 import sys
 
-import fastgd.objective.problem
-import fastgd.solvers.steps
-import fastgd.solvers.stochastic
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from fastgd.objective.problem import PARALLEL_FROM, row_blocks
 
 import fastgd
 from fastgd.compile.jit import thread_pool_size, threads
 from fastgd.data.feature_matrix import as_matrix, dtype_of
 from fastgd.kernels.batch_gradient import batch_gradient, linear_predictor, mean_loss, row_norms
-from fastgd.kernels.dual_sums import slopes_at
+from fastgd.kernels.dual_sums import derivatives_at
 from fastgd.kernels.minibatch_epoch import Workspace, minibatch_epoch
 from fastgd.kernels.row_access import BLOCK_ROWS
 from fastgd.kernels.row_targets import Targets
 from fastgd.kernels.update_step import Preconditioner, Stepper
 from fastgd.losses import LOSSES
+from fastgd.objective.chunks import PARALLEL_FROM, row_blocks
 from fastgd.penalties import ElasticNet
 from fastgd.rules import RULES
 
@@ -59,8 +56,8 @@ def bits(result: fastgd.Result) -> bytes:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_fit_has_the_same_bits_on_any_number_of_threads(shape, form, method, monkeypatch):
-    for module in (fastgd.objective.problem, fastgd.solvers.steps):
-        monkeypatch.setattr(module, "THREADED_FROM", PARALLEL_FROM)
+    for module in ("objective", "smoothness"):
+        monkeypatch.setattr(f"fastgd.objective.{module}.THREADED_FROM", PARALLEL_FROM)
     # Kernels, loss and rule are the same as in the next test, which then compiles nothing.
     X, y = data(SHAPES[shape])
     X = FORMS[form](X)
@@ -122,7 +119,7 @@ def test_address_of_an_empty_array_changes_no_bit(d, seed):
         gradient, partials, sums = np.empty(d + 1), np.empty((1, d)), np.empty((1, 2))
         blocks, targets = block[None] if by_blocks else None, Targets(y, absent, absent)
         value = batch_gradient.serial(X, targets, w, 0.5, loss, partials, sums, blocks, table, gradient)
-        means = slopes_at.serial(y, absent, z, 0.5, loss, sums, slopes)
+        means = derivatives_at.serial(y, absent, z, 0.5, loss, sums, slopes)
         return b"".join(np.asarray(each).tobytes() for each in (value, gradient, table, means, slopes))
 
     lengths = (BLOCK_ROWS, n, n)

@@ -13,16 +13,19 @@ import numpy as np
 import pytest
 import reference
 from conftest import LAYOUTS, Drawn, problems, share_of_examples
-from fastgd.objective.problem import PARALLEL_FROM, Problem, chunk_count, predict_linear, row_blocks
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fastgd.data.feature_matrix import dtype_of
+from fastgd.data.row_source import MemoryRows
 from fastgd.kernels.batch_gradient import batch_gradient, linear_predictor, mean_loss, row_norms
 from fastgd.kernels.row_targets import Targets
 from fastgd.kernels.shuffle import shuffle_blocks
 from fastgd.kernels.update_step import Preconditioner, Stepper, model_of, update
 from fastgd.losses import LOSSES
+from fastgd.objective.chunks import PARALLEL_FROM, chunk_count, row_blocks
+from fastgd.objective.linear_predictor import predict_linear
+from fastgd.objective.objective import Objective
 from fastgd.objective.penalty_terms import prox_mapping_norm
 from fastgd.penalties import ElasticNet
 from fastgd.rules import RULES, SGD
@@ -136,16 +139,16 @@ def test_batch_gradient_of_data_large_enough_for_threads(layout, shape):
     n, d = shape
     drawn = Drawn(random.integers(-64, 65, shape) / 16, random.normal(size=n), random.integers(-64, 65, d) / 256, 0.25)
     X = LAYOUTS[layout](drawn.X)
-    problem = Problem(X, Targets(drawn.y), HUBER, ElasticNet(l1=0.25, l2=0.5), True)
-    assert problem.parallel
-    value, gradient = problem.gradient(np.append(drawn.w, drawn.b))
+    objective = Objective(MemoryRows(X, Targets(drawn.y)), HUBER, ElasticNet(l1=0.25, l2=0.5))
+    assert objective.parallel
+    at = objective.evaluate(np.append(drawn.w, drawn.b))
     expected, slope, loss = reference.batch_gradient(drawn.X, drawn.y, drawn.w, drawn.b, reference.Huber(DELTA))
     rounding = Rounding(drawn, X)
-    same(value, loss, rounding.loss)
-    same(gradient, [*expected, slope], [*rounding.gradient, rounding.slope])
-    objective = problem.objective(np.append(drawn.w, drawn.b))
+    same(at.loss, loss, rounding.loss)
+    same(at.gradient, [*expected, slope], [*rounding.gradient, rounding.slope])
     penalty = reference.penalty_value(drawn.w, 0.25, 0.5)
-    same(objective, loss + penalty, rounding.loss + 4 * d * EPS * penalty)
+    for value in (at.objective, objective.value(np.append(drawn.w, drawn.b))):
+        same(value, loss + penalty, rounding.loss + 4 * d * EPS * penalty)
 
 
 @given(st.integers(0, 10**10), st.integers(0, 10**7))

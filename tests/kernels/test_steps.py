@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import reference
 from conftest import LAYOUTS, problems, share_of_examples
-from fastgd.objective.problem import PARALLEL_FROM, chunk_count
 from hypothesis import given
 from hypothesis import strategies as st
 from kernels.test_passes import launcher
@@ -22,6 +21,7 @@ from fastgd.kernels.row_targets import Targets
 from fastgd.kernels.sgd_epoch import SMALLEST_SCALE, sgd_epoch
 from fastgd.kernels.update_step import Preconditioner, Stepper
 from fastgd.losses import LOSSES
+from fastgd.objective.chunks import PARALLEL_FROM, chunk_count
 from fastgd.penalties import ElasticNet
 from fastgd.rules import RULES
 

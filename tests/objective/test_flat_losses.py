@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fastgd.objective.problem import Problem
-from fastgd.objective.scaled import Scaled
 from scipy.optimize import minimize
 
 import fastgd
+from fastgd.data.row_source import MemoryRows
 from fastgd.kernels.row_targets import Targets
 from fastgd.kernels.second_derivatives import curvatures, curvatures_of_outputs
 from fastgd.kernels.update_step import Preconditioner, Stepper
 from fastgd.losses import LOSSES
-from fastgd.objective.sampled_hessian import Sample
+from fastgd.objective.objective import Objective
+from fastgd.objective.sampled_hessian import HessianSample
+from fastgd.objective.scaled_objective import ScaledObjective
 from fastgd.penalties import ElasticNet
 from fastgd.rules import SGD
-from fastgd.solvers.quasi_newton import LimitedMemory, QuasiNewton
+from fastgd.solvers.curvature_models import LimitedMemory
+from fastgd.solvers.quasi_newton import ArmijoSearch
 
 random = np.random.default_rng(5)
 N, D, DELTA, ALPHA = 300, 4, 1.35, 1e-3
@@ -98,16 +100,15 @@ def test_rows_that_are_done_with_are_not_flat():
 
 def huber_without_scales(y):
     """On the first rows of X, as many as there are targets."""
-    penalty = ElasticNet()
-    problem = Problem(X[: len(y)], Targets(y), LOSSES["huber"](), penalty, fit_intercept=True)
-    return Scaled(problem, Stepper.make(SGD(), penalty, Preconditioner(np.zeros(D), np.ones(D)), D + 1))
+    objective = Objective(MemoryRows(X[: len(y)], Targets(y)), LOSSES["huber"](), ElasticNet())
+    return ScaledObjective(objective, Preconditioner.identity(D))
 
 
 @pytest.mark.parametrize(("n_near", "n_far", "smoothed"), [(30, 270, False), (12, 10, False), (10, 12, True)])
 def test_a_hessian_is_smoothed_where_most_rows_are_flat_and_few_curve(n_near, n_far, smoothed):
     """Few: fewer than four for each of the five parameters."""
     y = np.repeat([0.0, 50.0], [n_near, n_far])
-    matrix = Sample.draw(huber_without_scales(y), len(y), 0).hessian(np.zeros(D + 1)).matrices[0]
+    matrix = HessianSample.draw(huber_without_scales(y), len(y), 0).hessian(np.zeros(D + 1)).matrices[0]
     columns = np.column_stack([X[: len(y)], np.ones(len(y))])
     exact = columns[:n_near].T @ columns[:n_near] / len(y)
     if smoothed:
@@ -118,5 +119,7 @@ def test_a_hessian_is_smoothed_where_most_rows_are_flat_and_few_curve(n_near, n_
 
 def test_a_promise_that_is_no_number_does_not_end_the_descent():
     scaled = huber_without_scales(FAR)
-    nowhere = LimitedMemory(lambda slope: np.nan * slope, largest=1.0)
-    assert not QuasiNewton(scaled, np.zeros(D + 1), nowhere, 1.0).exhausted
+    stepper = Stepper.make(SGD(), ElasticNet(), scaled.preconditioner, D + 1)
+    search = ArmijoSearch(scaled, stepper, longest=1.0)
+    nowhere = LimitedMemory(None, np.full((1, D + 1), np.nan), largest=1.0)
+    assert not search.is_exhausted(search.start(scaled.evaluate(np.zeros(D + 1)), nowhere))

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from fastgd.objective.problem import RowOptions
-from fastgd.objective.scaled import Scaled
-from fastgd.solvers.beginning import beginning
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import logsumexp
 
 import fastgd
+from fastgd.data.training_data import RowOptions
 from fastgd.fitting import pose
-from fastgd.kernels.update_step import Preconditioner, Stepper
+from fastgd.kernels.update_step import Preconditioner
 from fastgd.losses import LOSSES
 from fastgd.objective.intercept_only import best_constant, best_intercepts, loss_at_zero
-from fastgd.objective.sampled_hessian import Sample
+from fastgd.objective.sampled_hessian import HessianSample
+from fastgd.objective.scaled_objective import ScaledObjective
 from fastgd.penalties import ElasticNet
-from fastgd.rules import SGD
+from fastgd.solvers.first_point import first_point
 
 random = np.random.default_rng(21)
 N, D = 240, 4
@@ -39,7 +36,7 @@ TARGETS = {
 
 
 def posed(y, loss, form=np.asarray, fit_intercept=True, **rows):
-    return pose(form(X), y, LOSSES.resolve(loss), ElasticNet(l2=0.1), fit_intercept, RowOptions(**rows))[0]
+    return pose(form(X), y, LOSSES.resolve(loss), ElasticNet(l2=0.1), fit_intercept, RowOptions(**rows)).objective
 
 
 def losses_of(loss, y, z):
@@ -86,7 +83,7 @@ def test_without_an_intercept_it_is_zero():
     problem = posed(COUNTS, "poisson", fit_intercept=False)
     found, lost = best_intercepts(problem)
     assert found == [0.0]
-    assert lost == problem.mean_loss(problem.zeros())
+    assert lost == problem.mean_losses(problem.zeros())
 
 
 def test_of_some_rows():
@@ -155,15 +152,14 @@ def test_by_default_amounts_of_thousands_end_at_the_optimum(method):
 
 @pytest.mark.parametrize("coef", [0.0, 0.1])
 def test_a_start_that_is_given_is_where_training_begins(coef):
-    problem, preconditioner = posed(COUNTS, "poisson"), Preconditioner(np.zeros(D), np.ones(D))
-    scaled = Scaled(problem, Stepper.make(SGD(), problem.penalty, preconditioner, D + 1))
+    problem = posed(COUNTS, "poisson")
+    scaled = ScaledObjective(problem, Preconditioner.identity(D))
     params = np.array([coef, 0.0, 0.0, 0.0, 0.0])
-    watch = SimpleNamespace(passes_before=0.0, problem=problem)
-    begun, gradient = beginning(scaled, Sample.draw(scaled, N, 0), params, watch)
-    np.testing.assert_array_equal(gradient, problem.gradient(begun)[1])
+    start = problem.evaluate(params)
+    begun = first_point(scaled, HessianSample.draw(scaled, N, 0), params, start).at
+    assert problem.passes.training == (1.0 if coef else 2.0)
+    np.testing.assert_array_equal(begun.gradient, problem.evaluate(begun.params).gradient)
     if coef:
-        assert begun is params
-        assert watch.passes_before == 0.0
+        assert begun is start
     else:
-        np.testing.assert_allclose(begun, [0, 0, 0, 0, np.log(COUNTS.mean())], rtol=1e-6)
-        assert watch.passes_before == 1.0
+        np.testing.assert_allclose(begun.params, [0, 0, 0, 0, np.log(COUNTS.mean())], rtol=1e-6)

@@ -176,7 +176,7 @@ def points():
 @pytest.mark.parametrize("name", ["saddle", "minimum", "maximum"])
 def test_kinds_of_points(name, lanczos, points, monkeypatch):
     if lanczos:
-        monkeypatch.setattr(saddle, "MOST_WEIGHTS", 0)
+        monkeypatch.setattr(saddle, "MAX_PARAMETERS", 0)
     for form in (np.asarray, sp.csr_array, np.float32):
         assert kind(points[name], form(X), form(Y).astype(float) if form is np.float32 else Y) == name
 
@@ -184,7 +184,7 @@ def test_kinds_of_points(name, lanczos, points, monkeypatch):
 @pytest.mark.parametrize("lanczos", [False, True], ids=["eigenvalues", "lanczos"])
 def test_the_units_of_columns_make_no_difference(lanczos, points, monkeypatch):
     if lanczos:
-        monkeypatch.setattr(saddle, "MOST_WEIGHTS", 0)
+        monkeypatch.setattr(saddle, "MAX_PARAMETERS", 0)
     units = np.array([1e-6, 1.0, 1e5, 30.0])
     for name in ("saddle", "minimum"):
         assert kind(points[name] / units, X * units) == name
@@ -193,7 +193,7 @@ def test_the_units_of_columns_make_no_difference(lanczos, points, monkeypatch):
 @pytest.mark.parametrize("lanczos", [False, True], ids=["eigenvalues", "lanczos"])
 def test_where_the_gradient_is_not_small_it_is_none(lanczos, points, monkeypatch):
     if lanczos:
-        monkeypatch.setattr(saddle, "MOST_WEIGHTS", 0)
+        monkeypatch.setattr(saddle, "MAX_PARAMETERS", 0)
     assert kind(points["minimum"] + 0.1) is None
     assert kind(points["saddle"] + 0.1) is None
 
@@ -280,7 +280,7 @@ def test_they_pay_nothing_for_it(monkeypatch):
 def test_kinked_and_joint_losses_cannot_be_told(name):
     problem = SimpleNamespace(loss=LOSSES[name](), penalty=resolve_penalty(None, 0.0, None))
     kinked = getattr(problem.loss, "kinked", False) or is_joint(problem.loss)
-    assert saddle.can_be_told(problem) is not bool(kinked)
+    assert saddle.has_second_derivatives(problem) is not bool(kinked)
 
 
 # --- The result -------------------------------------------------------------------------------------------------------

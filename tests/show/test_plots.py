@@ -8,8 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from helpers.picture_cases import NAN, check_figure, check_file, diverged, lines, result, steps
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from helpers.picture_cases import NAN, axes_of, check_file, diverged, lines, result, steps
 
 import fastgd
 from fastgd import DataError, FastgdError, OptionError, RateRange
@@ -19,12 +18,6 @@ from fastgd.show.trace_curves import as_trace
 
 FALLING = [8.0, 4.0, 2.0, 1.0]
 RUNNING = [NAN, 6.0, 3.0, 1.5]
-
-
-def axes_of(figure):
-    FigureCanvasAgg(figure)
-    check_figure(figure)
-    return figure.axes[0]
 
 
 # --- Loss curves -----------------------------------------------------------------------------------------------------

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from helpers.command_line import fastgd
-from helpers.picture_cases import check_figure, check_file, lines
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from helpers.picture_cases import axes_of, check_file, lines
 from matplotlib.collections import LineCollection, QuadMesh
 from matplotlib.colors import to_hex
 
@@ -25,12 +24,6 @@ def bowl(**options):
 
 def F(w1, w2):
     return ((w1 - 3.0) ** 2 + (w2 + 1.0) ** 2) / 2
-
-
-def axes_of(figure):
-    FigureCanvasAgg(figure)
-    check_figure(figure)
-    return figure.axes[0]
 
 
 def meshes(axes):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fastgd.objective.problem import RowOptions
-from fastgd.solvers.steps import SAMPLE_ROWS, sample_size
 
 import fastgd
 from fastgd.data.row_order import spread_rows
+from fastgd.data.training_data import RowOptions
 from fastgd.fitting import pose
 from fastgd.losses import LOSSES
-from fastgd.objective.sampled_hessian import Sample
+from fastgd.objective.column_statistics import SAMPLE_ROWS, sample_size
+from fastgd.objective.sampled_hessian import HessianSample
 from fastgd.penalties import ElasticNet
 
 random = np.random.default_rng(2)
@@ -30,13 +30,13 @@ OUTLYING[UNSEEN, 0] = 60.0  # not that more was counted there
 @pytest.fixture
 def curved(monkeypatch):
     """How many rows Hessians were made of."""
-    seen, hessian = [], Sample.hessian
+    seen, hessian = [], HessianSample.hessian
 
     def seeing(self, params):
-        seen.append(self.problem.n_samples)
+        seen.append(self.objective.n_samples)
         return hessian(self, params)
 
-    monkeypatch.setattr(Sample, "hessian", seeing)
+    monkeypatch.setattr(HessianSample, "hessian", seeing)
     return seen
 
 
@@ -63,7 +63,7 @@ def test_on_the_way_to_a_samples_minimum_too(curved):
 
 def test_a_larger_sample_is_not_made_at_any_price():
     """X'X of it takes three times as many products as that of the first at most."""
-    wide = pose(np.ones((40_000, 200)), YES[:40_000], LOSSES["logistic"](), ElasticNet(), True, RowOptions())[0]
-    assert sample_size(wide, "newton", 8) == pytest.approx(3 * sample_size(wide, "newton"), abs=3)
-    narrow = pose(X, YES, LOSSES["logistic"](), ElasticNet(), True, RowOptions())[0]
-    assert sample_size(narrow, "newton", 8) == 8 * SAMPLE_ROWS
+    wide = pose(np.ones((40_000, 200)), YES[:40_000], LOSSES["logistic"](), ElasticNet(), True, RowOptions()).objective
+    assert sample_size(wide, True, growth=8) == pytest.approx(3 * sample_size(wide, True), abs=3)
+    narrow = pose(X, YES, LOSSES["logistic"](), ElasticNet(), True, RowOptions()).objective
+    assert sample_size(narrow, True, growth=8) == 8 * SAMPLE_ROWS

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from fastgd.solvers.steps import SAMPLE_ROWS
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
@@ -15,9 +14,13 @@ from fastgd.kernels.row_targets import Targets
 from fastgd.kernels.second_derivatives import curvatures, curvatures_of_outputs, mean_squares, minimise_quadratic
 from fastgd.kernels.update_step import Preconditioner, Stepper
 from fastgd.losses import LOSSES
+from fastgd.objective.column_statistics import SAMPLE_ROWS
+from fastgd.objective.evaluation import Evaluation
+from fastgd.objective.factored_hessian import FactoredHessian
+from fastgd.objective.scaled_objective import ScaledEvaluation
 from fastgd.penalties import Box, ElasticNet
 from fastgd.rules import SGD
-from fastgd.solvers.quasi_newton import Dense, Hessian, LimitedMemory, lower_factor, solver_of
+from fastgd.solvers.curvature_models import DenseCurvature, LimitedMemory
 
 random = np.random.default_rng(5)
 N, D = 300, 5
@@ -52,7 +55,7 @@ METHODS = ("newton", "lbfgs")
 def test_a_hessian_is_solved_even_where_rounding_has_made_it_indefinite(rng, least):
     vectors = np.linalg.qr(rng.normal(size=(4, 4)))[0]
     hessian, b = vectors * [least, 1.0, 2.0, 3.0] @ vectors.T, rng.normal(size=4)
-    np.testing.assert_allclose(hessian @ solver_of(hessian, lower_factor(hessian))(b), b, rtol=1e-12)
+    np.testing.assert_allclose(hessian @ FactoredHessian.of(hessian[None]).solve_one(0, b), b, rtol=1e-12)
 
 
 def objective(params, X, y, loss, l2, weight=None, offset=0.0):
@@ -184,34 +187,32 @@ def test_limited_memory_is_bfgs(seed, pairs):
     A = random.normal(size=(p, p))
     hessian = A @ A.T + np.eye(p)
     start = np.diag(random.uniform(0.5, 2.0, p))
-    model, H = LimitedMemory.over_hessian(Hessian(start[None])), np.linalg.inv(start)
+    model, H = LimitedMemory.over_hessian(FactoredHessian.of(start[None])), np.linalg.inv(start)
     for _ in range(pairs):
         s = random.normal(size=p)
         y = hessian @ s
-        model.learn(s[None], y[None])
+        model = model.updated(s[None], y[None])
         V = np.eye(p) - np.outer(y, s) / (s @ y)
         H = V.T @ H @ V + np.outer(s, s) / (s @ y)
     slope = random.normal(size=p)
 
-    class At:
-        pass
-
-    At.slope = slope[None]
-    change, promised = model.change(At, np.zeros(p))
+    here = Evaluation(np.zeros(p), np.zeros(1), np.zeros(1), slope)
+    stepper = Stepper.make(SGD(), ElasticNet(), Preconditioner.identity(p), p)
+    change, promised = model.change(ScaledEvaluation(here, slope[None]), stepper)
     np.testing.assert_allclose(change[0], -H @ slope, rtol=1e-7, atol=1e-9)
     assert promised == pytest.approx(slope @ H @ slope)
 
 
 def test_dense_learns_what_a_step_showed(rng):
     A = rng.normal(size=(4, 4))
-    model = Dense((A @ A.T + np.eye(4))[None])
+    model = DenseCurvature.of(FactoredHessian.of((A @ A.T + np.eye(4))[None]))
     s, y = rng.normal(size=4), rng.normal(size=4)
     y *= np.sign(s @ y)
-    model.learn(s[None], y[None])
+    model = model.updated(s[None], y[None])
     np.testing.assert_allclose(model.hessian[0] @ s, y)
     assert (np.linalg.eigvalsh(model.hessian[0]) > 0).all()
     before = model.hessian.copy()
-    model.learn(s[None], -y[None])  # of a curvature that no minimum has
+    model = model.updated(s[None], -y[None])  # of a curvature that no minimum has
     assert (model.hessian == before).all()
 
 

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 import fastgd
 from fastgd.losses import LOSSES
-from fastgd.solvers.rate_search import FEWEST_EPOCHS, LONGEST_ROWS, SEARCH_ROWS, _choose
+from fastgd.solvers.rate_search import LONGEST_ROWS, MIN_EPOCHS, SEARCH_ROWS, _choose
 
 WITHOUT_CURVATURE = [name for name, loss in LOSSES.items() if not hasattr(loss, "curvature")]
 FORMS = {"dense": np.asarray, "csr": sp.csr_array}
@@ -108,7 +108,7 @@ def test_a_sample_of_the_rows_is_enough_and_its_passes_count():
     X = random.normal(size=(8192, 3))
     result = fastgd.fit(X, X @ [1.0, -2.0, 0.5] + random.normal(size=8192), loss="absolute", method="minibatch")
     most = SEARCH_ROWS + LONGEST_ROWS
-    assert 1 + FEWEST_EPOCHS * SEARCH_ROWS / 8192 <= result.trace["passes"][0] <= 1 + FEWEST_EPOCHS * most / 8192
+    assert 1 + MIN_EPOCHS * SEARCH_ROWS / 8192 <= result.trace["passes"][0] <= 1 + MIN_EPOCHS * most / 8192
     assert result.coef == pytest.approx([1.0, -2.0, 0.5], abs=0.1)
 
 

@@ -7,10 +7,10 @@ import math
 
 import numpy as np
 import pytest
-from fastgd.solvers.local_rate import following
 from helpers.command_line import fastgd as command
 
 import fastgd
+from fastgd.solvers.adaptive_gd import next_rate
 
 random = np.random.default_rng(0)
 X = random.normal(size=(60, 3))
@@ -93,7 +93,7 @@ def test_the_summary_and_json_say_why():
     ],
 )
 def test_the_rate_of_the_next_step(rate, growth, curvature, expected):
-    new, grown = following(rate, growth, curvature)
+    new, grown = next_rate(rate, growth, curvature)
     assert [new, grown] == pytest.approx([expected, expected / rate])
 
 

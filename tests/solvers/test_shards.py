@@ -18,7 +18,9 @@ from scipy.sparse import csr_array
 import fastgd
 from fastgd import OptionError
 from fastgd.compile.jit import thread_pool_size
-from fastgd.solvers import shards, stochastic
+from fastgd.solvers.aligned import aligned
+from fastgd.solvers.row_calls import ROW_OVERHEAD, VALUES_PER_PART, rows_per_call
+from fastgd.solvers.sgd import StochasticGradientDescent
 
 RANDOM = np.random.default_rng(7)
 N, D = 47, 5
@@ -35,10 +37,18 @@ FORMS = {"dense": np.asarray, "csr": csr_array}
 forms = pytest.mark.parametrize("form", FORMS)
 
 
+def set_rows_per_call(monkeypatch, n_rows):
+    for module in ("sgd", "minibatch", "sharded_sgd"):
+        monkeypatch.setattr(
+            f"fastgd.solvers.{module}.rows_per_call",
+            lambda _objective, per_update, *_, **__: max(n_rows // per_update, 1) * per_update,
+        )
+
+
 @pytest.fixture(autouse=True)
 def short_rounds(monkeypatch):
     """Rounds of few rows, as large data has them, on small data."""
-    monkeypatch.setattr(stochastic, "_rows_a_call", lambda problem, plan: max(ROUND // plan.shards, 1) * plan.shards)
+    set_rows_per_call(monkeypatch, ROUND)
 
 
 def fit(X=X, y=Y, **options):
@@ -208,7 +218,7 @@ def test_equal_bits_on_any_number_of_threads(options):
 
 
 def test_as_many_shards_as_rows_is_a_step_along_the_mean(monkeypatch):
-    monkeypatch.setattr(stochastic, "_rows_a_call", lambda problem, plan: N)
+    set_rows_per_call(monkeypatch, N)
     result, gd = fit(shards=N), fastgd.fit(X, Y, loss=HUBER, method="gd", learning_rate=0.05, max_epochs=EPOCHS)
     assert weights(result) == close(weights(gd))
 
@@ -230,14 +240,11 @@ def test_scaled_columns():
 
 
 @pytest.mark.parametrize(("n", "d", "n_shards"), [(1000, 5, 3), (500_000, 54, 2), (500_000, 54, 8), (10**8, 10, 2)])
-def test_rounds_are_long_enough_for_threads_and_short_enough_for_a_person(n, d, n_shards, monkeypatch):
-    monkeypatch.undo()
-    problem = SimpleNamespace(n_samples=n, n_features=d, n_values=n * d, n_outputs=1, sparse=True)
-    plan = SimpleNamespace(batch_size=1, shards=n_shards, rows_a_step=n_shards)
-    rows = stochastic._rows_a_call(problem, plan)
+def test_rounds_are_as_long_for_any_number_of_rows(n, d, n_shards):
+    objective = SimpleNamespace(n_samples=n, n_features=d, n_values=n * d, n_outputs=1)
+    rows = rows_per_call(objective, n_shards, n_shards)
     assert rows % n_shards == 0
-    part = rows // n_shards * (d + stochastic.ROW_OVERHEAD)
-    assert 0.99 * stochastic.FEWEST_VALUES_A_PART < part <= stochastic.VALUES_A_CALL
+    assert 0.99 * VALUES_PER_PART < rows // n_shards * (d + ROW_OVERHEAD) <= VALUES_PER_PART
 
 
 # --- How it ends ------------------------------------------------------------------------------------------------------
@@ -255,26 +262,23 @@ def test_an_automatic_rate_leads_to_the_optimum():
     assert fit(shards=2, alpha=0.1, learning_rate="auto", max_epochs=100, shuffle=True).objective < best + 0.01
 
 
-def test_what_goes_wrong_in_a_shard_is_told_as_it_is():
-    def make(params, follow):
-        def run(order, rates, t):
-            raise OptionError("a reason")
+def test_an_error_in_a_shard_is_raised_as_it_is(monkeypatch):
+    def fail(*_):
+        raise OptionError("a reason")
 
-        return run
-
-    params = np.zeros(2)
-    with pytest.raises(OptionError, match="a reason"), shards.in_shards(params, 2, 0, lambda model: None, make) as run:
-        run(np.arange(4), np.ones(2), 1)
+    monkeypatch.setattr(StochasticGradientDescent, "descend", fail)
+    with pytest.raises(OptionError, match="a reason"):
+        fit(shards=2)
 
 
 def test_arrays_apart_share_no_cache_line():
     from fastgd.kernels.averaging import LazySum
 
-    arrays = [array for _ in range(50) for array in shards.apart(LazySum.make(3, 4))[1:]]
+    arrays = [array for _ in range(50) for array in aligned(LazySum.make(3, 4))[1:]]
     lines = sorted((array.ctypes.data // 64, (array.ctypes.data + array.nbytes - 1) // 64) for array in arrays)
     assert all(array.ctypes.data % 64 == 0 for array in arrays)
     assert all(before[1] < after[0] for before, after in pairwise(lines))
-    kept = shards.apart(np.arange(6.0, dtype=np.float32).reshape(2, 3))
+    kept = aligned(np.arange(6.0, dtype=np.float32).reshape(2, 3))
     assert (kept.tolist(), kept.dtype, kept.flags.c_contiguous) == ([[0, 1, 2], [3, 4, 5]], np.float32, True)
 
 

@@ -7,14 +7,15 @@ import re
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from fastgd.training.watch import Watch
 
 import fastgd
 from fastgd import DivergedError
 from fastgd.data.table import Table
 from fastgd.losses import LOSSES
-from fastgd.solvers import stochastic
+from fastgd.solvers.row_calls import ROW_OVERHEAD
+from fastgd.training.loop import TrainingLoop
 
+CALLS_PER_EPOCH = 20
 METHODS = ["gd", "sgd", "minibatch"]
 methods = pytest.mark.parametrize("method", METHODS)
 
@@ -158,16 +159,16 @@ def test_a_rate_is_tried_from_where_the_user_starts():
 
 @pytest.fixture
 def ticks(monkeypatch):
-    """When the watch was told how it goes, in epochs; data of any size counts as large."""
-    monkeypatch.setattr(stochastic, "FEWEST_VALUES_A_CALL", 1 << 12)
+    """When the training loop looked at a kernel call, in epochs; an epoch of 30,000 x 20 takes about 20 calls."""
+    monkeypatch.setattr("fastgd.solvers.row_calls.VALUES_PER_CALL", 30_000 * (20 + ROW_OVERHEAD) // CALLS_PER_EPOCH)
     seen = []
-    tick = Watch.tick
+    after_call = TrainingLoop._after_call
 
-    def noted(self, fraction, *others):
+    def noted(self, fraction, running_losses):
         seen.append(self.epoch + fraction)
-        tick(self, fraction, *others)
+        after_call(self, fraction, running_losses)
 
-    monkeypatch.setattr(Watch, "tick", noted)
+    monkeypatch.setattr(TrainingLoop, "_after_call", noted)
     return seen
 
 
@@ -176,8 +177,8 @@ def test_an_epoch_is_watched_in_twentieths(method, ticks):
     random = np.random.default_rng(0)
     X = random.normal(size=(30_000, 20))
     fastgd.fit(X, X @ random.normal(size=20), loss="half_squared", method=method, max_epochs=2, learning_rate=1e-3)
-    assert len(ticks) >= 2 * stochastic.CALLS_AN_EPOCH
-    assert np.diff([0.0, *ticks]).max() < 1.05 / stochastic.CALLS_AN_EPOCH
+    assert len(ticks) >= 2 * CALLS_PER_EPOCH
+    assert np.diff([0.0, *ticks]).max() < 1.05 / CALLS_PER_EPOCH
 
 
 @pytest.mark.parametrize("method", ["sgd", "minibatch"])
@@ -188,8 +189,8 @@ def test_a_divergence_is_noticed_within_a_twentieth(method, ticks):
     assert error.epoch == 1
     assert error.result.n_epochs == 0
     # After the one at which it was noticed come those of the rate that was tried.
-    assert ticks[0] == pytest.approx(1 / stochastic.CALLS_AN_EPOCH, rel=0.05)
-    assert abs(ticks[1] - 2 / stochastic.CALLS_AN_EPOCH) > 0.01
+    assert ticks[0] == pytest.approx(1 / CALLS_PER_EPOCH, rel=0.05)
+    assert abs(ticks[1] - 2 / CALLS_PER_EPOCH) > 0.01
 
 
 def test_what_the_last_step_of_all_did_is_looked_at():

@@ -12,6 +12,7 @@ from reference import LOSSES, batch_gradient
 
 import fastgd
 from fastgd import Interrupted
+from fastgd.training.early_stopping import ValidationMonitor
 
 RANDOM = np.random.default_rng(3)
 # Fewer rows than columns, and more noise than signal: the more epochs, the worse the model is on other rows.
@@ -76,27 +77,27 @@ def test_what_tol_is_relative_to():
     losses = [10.0, 9.0, 8.9995, 8.999, 8.9985, 8.0]
     assert stops_after(losses, 1e-4, 3) == 4
     assert stops_after(losses, 0.0, 3) is None
-    seen = fastgd.training.early_stopping.EarlyStopping(Losses(losses), 1e-4)
-    stalled = [seen.look_at(np.full(1, k), k, k) and seen.stalled for k in range(len(losses))]
+    seen = ValidationMonitor(Losses(losses), 1e-4)
+    stalled = [seen.look_at(np.full(1, k), k, k) and seen.state.stalled for k in range(len(losses))]
     assert stalled == [0, 0, 1, 2, 3, 0]
-    assert (seen.best, seen.row, seen.weights.tolist()) == (8.0, 5, [5])
+    assert (seen.state.best, seen.state.row, seen.state.params.tolist()) == (8.0, 5, [5])
 
 
 class Losses:
-    """Stands for the problem of the validation rows."""
+    """Stands for F on the validation rows."""
 
     def __init__(self, losses):
         self.losses = iter(losses)
 
-    def mean_loss(self, params):
-        return next(self.losses)
+    def mean_losses(self, params):
+        return np.array([next(self.losses)])
 
 
 def test_no_number_is_no_improvement():
-    seen = fastgd.training.early_stopping.EarlyStopping(Losses([math.nan, math.inf, 3.0, math.nan, 2.0]), 0.0)
+    seen = ValidationMonitor(Losses([math.nan, math.inf, 3.0, math.nan, 2.0]), 0.0)
     for k in range(5):
         seen.look_at(np.full(1, k), k, k)
-        assert (seen.stalled, seen.row) == [(1, -1), (2, -1), (0, 2), (1, 2), (0, 4)][k]
+        assert (seen.state.stalled, seen.state.row) == [(1, -1), (2, -1), (0, 2), (1, 2), (0, 4)][k]
 
 
 @each_method

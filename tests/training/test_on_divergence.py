@@ -8,7 +8,8 @@ from helpers.command_line import fastgd as command
 
 import fastgd
 from fastgd import DivergedError, OptionError
-from fastgd.training.run import MOST_SHRINKS, SHRINK
+from fastgd.solvers.learning_rates import Rates
+from fastgd.solvers.step_size import MAX_SHRINKS, SHRINK
 
 RANDOM = np.random.default_rng(5)
 X = RANDOM.normal(size=(20, 3))
@@ -34,8 +35,8 @@ def objective(params, X=X, y=Y):
 def rates_far_too_large(monkeypatch):
     """The automatic rate, as it would be of data that misleads it."""
 
-    def stable_rates(problem, *_):
-        return np.full(problem.n_outputs, 4.0), 0.0, "misled"
+    def stable_rates(objective, *_):
+        return Rates(np.full(objective.n_outputs, 4.0), "misled")
 
     monkeypatch.setattr(fastgd.solvers.plan, "stable_rates", stable_rates)
 
@@ -81,7 +82,7 @@ def test_an_automatic_rate_raises_only_when_asked_to(method):
 def test_there_is_an_end_to_it():
     with pytest.raises(DivergedError) as caught:
         fit(learning_rate=1e300, on_divergence="shrink")
-    assert caught.value.result.divergences == MOST_SHRINKS
+    assert caught.value.result.divergences == MAX_SHRINKS
     with pytest.raises(DivergedError) as caught:
         fit(learning_rate=1e300, on_divergence="shrink", max_epochs=4)
     assert 0 < caught.value.result.divergences < 4, "out of passes before the rate was small enough"

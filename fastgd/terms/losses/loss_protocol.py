@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, NamedTuple, Protocol
 
-from ..registry import Members, Registry, cached_by_value
+from ..registry import Members, Registry, cached_by_value, read_traits
 
 
 class Loss(Protocol):
@@ -75,18 +75,10 @@ class LossTraits(NamedTuple):
 @cached_by_value
 def loss_traits(loss: Any) -> LossTraits:
     """The optional members of a loss, with the defaults of `Loss`."""
-    members = Members(loss, Loss)
-    curvature = members.get("curvature")()
-    return LossTraits(
-        convex=bool(members.get("convex")),
-        classifies=bool(members.get("classifies")),
-        probabilistic=bool(members.get("probabilistic")),
-        joint=bool(members.get("joint")),
-        kinked=bool(members.get("kinked")),
-        random_start=bool(members.get("random_start")),
-        curvature=None if curvature is None else float(curvature),
-        has_minimum=members.has("minimum"),
-        has_second_derivative=members.has("second_derivative"),
-        checks_targets=members.has("allows"),
+    return read_traits(
+        loss,
+        Loss,
+        LossTraits,
+        checks_targets=Members(loss, Loss).has("allows"),
         user_defined=type(loss) not in LOSSES.values(),
     )

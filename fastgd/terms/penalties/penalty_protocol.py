@@ -6,7 +6,7 @@ import math
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from ...errors import OptionError
-from ..registry import Members, Registry, cached_by_value
+from ..registry import Members, Registry, cached_by_value, read_traits
 
 
 class Penalty(Protocol):
@@ -40,13 +40,13 @@ class Penalty(Protocol):
         return False
 
     def check(self, n_features: int) -> None:
-        """Raise an `OptionError` where the penalty does not fit data with so many features."""
+        """Raise an `OptionError` where the penalty does not fit data with ``n_features`` features."""
 
     # Duality gaps use the convex conjugate R*(u) = sup_w w.u - R(w) of the penalty R, by NumPy. The array ``factors``
     # multiplies the penalty of each coefficient. A penalty that defines ``fenchel_gap`` has a gap.
 
     def no_conjugate(self) -> str:
-        """Why R* is infinite for nearly every u, whatever the factors; empty where it is not."""
+        """Why R* is infinite for nearly every u and all factors; empty if it is not."""
         return ""
 
     def fenchel_gap(self, w: Any, u: Any, factors: Any) -> float:
@@ -89,24 +89,16 @@ class PenaltyTraits(NamedTuple):
 def penalty_traits(penalty: Any) -> PenaltyTraits:
     """The optional members of a penalty, with the defaults of `Penalty`."""
     members = Members(penalty, Penalty)
-    convex = bool(members.get("convex"))
-    if not convex:
-        no_conjugate = "the penalty is not convex"
-    elif not members.has("fenchel_gap"):
-        no_conjugate = "the penalty has no method fenchel_gap(w, u, factors), which states its conjugate"
-    else:
-        no_conjugate = str(members.get("no_conjugate")())
-    return PenaltyTraits(
-        smooth=bool(members.get("smooth")()),
-        convex=convex,
-        separable=bool(members.get("separable")),
-        no_conjugate=no_conjugate,
-        finite_conjugate=bool(members.get("finite_conjugate")()),
-    )
+    if not members.get("convex"):
+        return read_traits(penalty, Penalty, PenaltyTraits, no_conjugate="the penalty is not convex")
+    if not members.has("fenchel_gap"):
+        reason = "the penalty has no method fenchel_gap(w, u, factors), which states its conjugate"
+        return read_traits(penalty, Penalty, PenaltyTraits, no_conjugate=reason)
+    return read_traits(penalty, Penalty, PenaltyTraits)
 
 
 def check_features(penalty: Any, n_features: int) -> None:
-    """Raise an `OptionError` where the penalty does not fit data with so many features; see `Penalty.check`."""
+    """Raise an `OptionError` where the penalty does not fit the number of features; see `Penalty.check`."""
     Members(penalty, Penalty).get("check")(n_features)
 
 
