@@ -15,6 +15,7 @@ from .objective.objective import Objective
 from .solvers.options import Options
 from .terms.losses import LOSSES
 from .terms.penalties import ElasticNet, resolve_penalty
+from .terms.schedule_protocol import schedule_traits
 from .training.run import Run
 from .training.run_result import result_of_output, settings_of
 
@@ -86,7 +87,7 @@ def fit_path(
         method, rule, "auto" if rates is None else max(rates), schedule, batch_size, scale, max_epochs, max_seconds,
         tol, None, patience, None, shuffle, seed, n_threads,
     ).bound_to(loss_term, whole, max(strengths))  # fmt: skip
-    if getattr(options.schedule, "sets_rate", False) and len(set(strengths)) > 1:
+    if schedule_traits(options.schedule).sets_rate and len(set(strengths)) > 1:
         raise OptionError("this schedule sets the rates from alpha, so it goes with a single one: call fit for each")
     rows = RowOptions(sample_weight, class_weight, offset, penalty_weights)
     posed = pose(X, y, loss_term, whole, fit_intercept, rows)

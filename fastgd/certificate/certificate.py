@@ -21,9 +21,9 @@ from ..kernels.dual_sums import mean_minimum
 from ..kernels.outputs_gradient import is_joint
 from ..objective.evaluation import Evaluation
 from ..objective.objective import Objective
-from ..terms.losses import LOSSES, Softmax
+from ..terms.losses import LOSSES, Softmax, loss_traits
+from ..terms.penalties import penalty_traits
 from ..wording import option
-from .conjugates import fenchel_gap, is_finite, leaves_free, reach, why_no_conjugate
 from .dual_point import DualPoint, dual_point, rounding, softmax_point
 from .quadratic import Quadratic, is_quadratic
 from .seen_dual_points import at, seen_points
@@ -76,7 +76,7 @@ class Certificate:
         n_parts = 1 if self.joint else objective.n_outputs
         exact = is_quadratic(objective) and objective.n_features <= (GRAM_COLUMNS_ASKED if asked else GRAM_COLUMNS)
         if exact and not asked and objective.n_values * objective.n_features > GRAM_PRODUCTS:
-            exact = any(leaves_free(objective.penalty, objective.penalty_factors(k)) for k in range(n_parts))
+            exact = any(objective.penalty.leaves_free(objective.penalty_factors(k)) for k in range(n_parts))
         self.reasons = [why_no_bound(objective, k, exact) for k in range(n_parts)]
         self._exact = exact
         self._quadratic: Quadratic | None = None
@@ -138,8 +138,8 @@ class Certificate:
 
     def _apart(self, k: int, w: np.ndarray, u: np.ndarray) -> float:
         """Fenchel gap of the penalty at w and u, with u scaled into the domain of the conjugate."""
-        factors = self.objective.penalty_factors(k)
-        return fenchel_gap(self.objective.penalty, w, u * reach(self.objective.penalty, u, factors), factors)
+        penalty, factors = self.objective.penalty, self.objective.penalty_factors(k)
+        return float(penalty.fenchel_gap(w, u * penalty.dual_scale(u, factors), factors))
 
     def _gaps(self, params: np.ndarray) -> np.ndarray:
         gaps = np.full(len(self.reasons), np.nan)
@@ -193,7 +193,7 @@ class Certificate:
 
     def _bracket_intercept(self, params: np.ndarray, mean_derivative: float) -> None:
         """Evaluate where only the intercept differs, so far that the mean derivative has the other sign."""
-        curvature = getattr(self.objective.loss, "curvature", lambda: 1.0)()
+        curvature = loss_traits(self.objective.loss).curvature or 1.0
         for factor in BRACKET_FACTORS:
             other = params.copy()
             other[-1] -= np.clip(factor * mean_derivative / curvature, -1.0, 1.0)
@@ -214,9 +214,9 @@ class Certificate:
         each = list(zip(W, -point.products, factors, strict=True))
 
         def apart(c: float) -> float:
-            return sum(fenchel_gap(objective.penalty, w, c * u, f) for w, u, f in each)
+            return float(sum(objective.penalty.fenchel_gap(w, c * u, f) for w, u, f in each))
 
-        whole = min(reach(objective.penalty, u, f) for _, u, f in each)
+        whole = min(float(objective.penalty.dual_scale(u, f)) for _, u, f in each)
         if not np.isfinite(point.level):
             whole = 0.0
         excess = max(mixing(point), 0.0) if whole > 0.0 else 0.0
@@ -231,7 +231,7 @@ class Certificate:
 
     def _floor(self, k: int) -> float | None:
         """The mean of the minima of the losses; None where the loss does not give them."""
-        if not hasattr(self.objective.loss, "minimum"):
+        if not loss_traits(self.objective.loss).has_minimum:
             return None
         if k not in self._floors:
             target, weight = self.objective.output_target(k), self.objective.targets.weight
@@ -272,17 +272,18 @@ def minimum_on_interval(convex: Callable[[float], float], end: float) -> float:
 def why_no_bound(objective: Objective, k: int, exact: bool) -> str:
     """Why there is no bound on F - F* for output k; empty where there is one."""
     loss, name = objective.loss, LOSSES.name_of(objective.loss)
-    if not getattr(loss, "convex", False):
+    traits, penalty = loss_traits(loss), penalty_traits(objective.penalty)
+    if not traits.convex:
         if name in LOSSES:
             return f"the loss {LOSSES.describe(loss)} is not convex"
         return f"the loss {name} may not be convex; if it is, say so in its class by convex: ClassVar[bool] = True"
     if is_joint(loss) and not isinstance(loss, Softmax):
         return f"the conjugate of the loss {name}, which takes all outputs at once, is not known"
-    if reason := why_no_conjugate(objective.penalty):
-        return reason
-    if not hasattr(loss, "minimum") and not is_finite(objective.penalty):
+    if penalty.no_conjugate:
+        return penalty.no_conjugate
+    if not traits.has_minimum and not penalty.finite_conjugate:
         return f"the loss {name} has no method minimum(y), the minimum over all z, which the bound needs here"
-    if exact or not leaves_free(objective.penalty, objective.penalty_factors(k)):
+    if exact or not objective.penalty.leaves_free(objective.penalty_factors(k)):
         return ""
     if is_quadratic(objective):
         return (

@@ -22,6 +22,7 @@ from ..kernels.batch_gradient import linear_predictor
 from ..kernels.dual_sums import derivatives_at, mean_product
 from ..objective.chunks import THREADED_FROM, chunk_count
 from ..objective.objective import Objective
+from ..terms.losses import loss_traits
 
 # Below this many rows starting the threads costs more than they save; a chunk has at least a quarter of them.
 PARALLEL_ROWS = 1 << 14
@@ -123,8 +124,8 @@ def dual_point(objective: Objective, k: int, params: np.ndarray) -> DualPoint:
     here = at(float(params[-1]) if objective.fit_intercept else 0.0, np.empty(n))
     low = high = here
     if objective.fit_intercept:
-        curvature = getattr(objective.loss, "curvature", None)
-        between = around_zero(at, here, 1.0 if curvature is None else curvature())
+        curvature = loss_traits(objective.loss).curvature or 1.0
+        between = around_zero(at, here, curvature)
         if between is None:
             return DualPoint(here.loss, -np.inf, np.zeros((1, len(w))), abs(here.loss))
         low, high = between

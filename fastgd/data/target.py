@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, OptionError
+from ..terms.losses import loss_traits
 from ..wording import label, option, plural
 from .feature_matrix import writable_view
 
@@ -36,7 +37,7 @@ def as_target(columns: list[np.ndarray], loss: Any) -> Target:
     OptionError
         If y has several columns and the loss takes all classes together.
     """
-    classifies, joint = getattr(loss, "classifies", False), getattr(loss, "joint", False)
+    classifies, joint = loss_traits(loss).classifies, loss_traits(loss).joint
     if len(columns) == 1:
         return _as_classes(columns[0], joint) if classifies else Target(_as_numbers(columns[0]))
     if joint:

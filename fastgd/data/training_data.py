@@ -9,8 +9,8 @@ import numpy as np
 
 from ..errors import DataError, OptionError
 from ..kernels.row_targets import NONE, Targets
-from ..terms.losses import check_targets
-from ..terms.penalties import Box
+from ..terms.losses import check_targets, loss_traits
+from ..terms.penalties import Box, check_features, penalty_traits
 from ..wording import option
 from .feature_matrix import as_matrix, check_finite, shape_of, take_rows
 from .row_source import MemoryRows
@@ -75,8 +75,7 @@ def check_training_data(X: Any, y: Any, loss: Any, penalty: Any, options: RowOpt
         positions = np.flatnonzero(weight)
         matrix, columns = take_rows(matrix, positions), [column[positions] for column in columns]
         weight, offset = weight[positions], offset[positions] if len(offset) else offset
-    if hasattr(penalty, "check"):
-        penalty.check(n_features)
+    check_features(penalty, n_features)
     data, positions, held_out = _with_validation(
         CheckedRows(matrix, as_target(columns, loss), weight, offset), positions, names, loss, options
     )
@@ -116,7 +115,7 @@ def _targets_for(loss: Any, y: Any, n_samples: int) -> list[np.ndarray]:
     columns = as_columns(y)
     if len(columns[0]) != n_samples:
         raise DataError(f"X has {n_samples} rows but y has {len(columns[0])} values; they must match")
-    if not getattr(loss, "classifies", False):
+    if not loss_traits(loss).classifies:
         for column in columns:
             check_targets(loss, column)
     return columns
@@ -124,7 +123,7 @@ def _targets_for(loss: Any, y: Any, n_samples: int) -> list[np.ndarray]:
 
 def as_offset(values: Any, loss: Any, n_samples: int) -> np.ndarray:
     """An offset for each row."""
-    if getattr(loss, "joint", False):
+    if loss_traits(loss).joint:
         raise OptionError("an offset is the same for all classes, so to this loss it makes no difference")
     return as_row_values(option("offset"), values, n_samples)
 
@@ -135,7 +134,7 @@ def as_penalty_weights(values: Any, penalty: Any, n_features: int) -> np.ndarray
         return NONE
     if isinstance(penalty, Box):
         raise OptionError(f"{option('penalty_weights')} goes with a penalty that has a strength, and bounds have none")
-    if not getattr(penalty, "separable", True):
+    if not penalty_traits(penalty).separable:
         raise OptionError(f"{option('penalty_weights')} goes with penalties of single features, not of groups")
     weights = as_row_values(option("penalty_weights"), values, n_features, "features")
     if (weights < 0).any():

@@ -11,7 +11,7 @@ import numpy as np
 from ..data.sample_weights import as_sample_weight
 from ..data.target import as_columns, class_numbers
 from ..errors import DataError
-from ..terms.losses import LOSSES, check_targets
+from ..terms.losses import LOSSES, check_targets, loss_traits
 from .metric_formulas import Metric, Weight, auc, d2, deviance, log_loss, mae, mean, pinball, r2, rmse
 from .result import Result
 
@@ -72,7 +72,7 @@ def evaluate(result: Result, X: Any, y: Any, *, sample_weight: Any = None, offse
     multilabel = result.classes.ndim == 2
     classes = result.classes if multilabel else [result.classes]
     indices = [class_numbers(*pair) for pair in zip(columns, classes, strict=True)]
-    probabilistic = getattr(result.loss, "probabilistic", False)
+    probabilistic = loss_traits(result.loss).probabilistic
     scores = (result.predict_proba if probabilistic else result.decision_function)(X, offset=offset)[counted]
     if multilabel:
         correct = predicted == result.classes[np.arange(n_targets), np.column_stack(indices)]

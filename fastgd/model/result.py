@@ -18,7 +18,7 @@ from ..data.feature_matrix import as_matrix, select_columns
 from ..data.sample_weights import as_row_values
 from ..errors import DataError, FastgdError
 from ..objective.linear_predictor import predict_linear
-from ..terms.losses import LOSSES
+from ..terms.losses import LOSSES, loss_traits
 from ..wording import label, option, plural
 
 # Version of the model file. A release that adds or changes a field of `Result` raises it and keeps reading older files.
@@ -153,7 +153,7 @@ class Result:
         FastgdError
             When the model is not a classification, or its loss has no probabilities.
         """
-        if self.classes is None or not getattr(self.loss, "probabilistic", False):
+        if self.classes is None or not loss_traits(self.loss).probabilistic:
             kind = "is no classification and has no" if self.classes is None else "gives scores, not"
             raise FastgdError(f"a model with the loss {_describe(self.loss)['name']!r} {kind} probabilities")
         means = self._means(self.decision_function(X, offset=offset))

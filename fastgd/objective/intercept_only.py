@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..kernels.outputs_gradient import is_joint
-from ..terms.losses import is_squared
+from ..terms.losses import is_squared, loss_traits
 from ..terms.penalties import ElasticNet
 from .objective import Objective
 from .passes import PassCounter
@@ -20,7 +20,7 @@ def loss_at_zero(objective: Objective) -> float:
     """Mean loss of a single output where all parameters are zero."""
     y, weight, offset = objective.targets.y, objective.targets.weight, objective.targets.offset
     loss, n = objective.loss, objective.n_samples
-    if getattr(loss, "classifies", False) and not len(offset):
+    if loss_traits(loss).classifies and not len(offset):
         positive = float(np.count_nonzero(y > 0) if not len(weight) else weight[y > 0].sum()) / n
         return float((1.0 - positive) * loss.value(-1.0, 0.0) + positive * loss.value(1.0, 0.0))
     if is_squared(loss):

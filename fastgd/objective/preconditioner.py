@@ -6,6 +6,7 @@ import numpy as np
 
 from ..kernels.row_access import CSR
 from ..kernels.update_step import Preconditioner
+from ..terms.losses import loss_traits
 from .column_statistics import column_moments
 from .objective import Objective
 
@@ -78,7 +79,7 @@ def is_identity(preconditioner: Preconditioner) -> bool:
 
 
 def _curvature(objective: Objective) -> float:
-    return float(getattr(objective.loss, "curvature", lambda: 1.0)())
+    return loss_traits(objective.loss).curvature or 1.0
 
 
 def _far_means(objective: Objective) -> np.ndarray:

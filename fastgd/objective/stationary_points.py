@@ -15,7 +15,8 @@ import numpy as np
 from ..data.feature_matrix import as_scipy, squared
 from ..kernels.outputs_gradient import is_joint
 from ..kernels.second_derivatives import curvatures
-from ..terms.penalties import is_smooth
+from ..terms.losses import loss_traits
+from ..terms.penalties import is_smooth, penalty_traits
 from .gram import gram
 from .linear_predictor import predict_linear
 from .objective import Objective
@@ -46,13 +47,13 @@ NOT_FINITE = HessianSpectrum(np.nan, np.nan, np.nan, np.nan)
 
 def is_convex(objective: Objective) -> bool:
     """Whether loss and penalty are known to be convex, so that every stationary point of F is a minimum."""
-    return bool(getattr(objective.loss, "convex", False)) and bool(getattr(objective.penalty, "convex", True))
+    return loss_traits(objective.loss).convex and penalty_traits(objective.penalty).convex
 
 
 def has_second_derivatives(objective: Objective) -> bool:
     """Whether F has second derivatives to look at."""
     # A user's loss counts as smooth: were it piecewise linear, F would look flat, which gives no answer.
-    smooth = not getattr(objective.loss, "kinked", False)
+    smooth = not loss_traits(objective.loss).kinked
     return smooth and not is_joint(objective.loss) and is_smooth(objective.penalty)
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from ..kernels.update_step import Preconditioner
 from ..objective.objective import Objective
 from ..objective.smoothness import smoothness, squared_norms
-from ..terms.losses import LOSSES
+from ..terms.losses import loss_traits
 from ..terms.rate_schedules import Constant
+from ..terms.rule_protocol import rule_traits
 from ..terms.update_rules import SGD
 from .options import VARIANCE_REDUCED, Options
 from .rate_search import searched_rates
@@ -36,10 +37,10 @@ def stable_rates(objective: Objective, options: Options, preconditioner: Precond
     DataError
         Where the squares of X are not finite.
     """
-    default = getattr(options.rule, "default_rate", None)
+    default = rule_traits(options.rule).default_rate
     if default is not None:
-        return Rates(np.full(objective.n_outputs, float(default)), "the default of the rule")
-    if getattr(objective.loss, "curvature", None) is None:
+        return Rates(np.full(objective.n_outputs, default), "the default of the rule")
+    if loss_traits(objective.loss).curvature is None:
         norms = squared_norms(objective, preconditioner)
         if follows_curvature(objective, options):
             first = np.array([1.0 / max(float(norms.mean()), np.finfo(np.float64).tiny)])
@@ -60,8 +61,8 @@ def follows_curvature(objective: Objective, options: Options) -> bool:
     """Whether gd sets its rate at each step, see `adaptive_gd`: plain steps at an automatic rate, for one output and a
     smooth loss without a largest curvature.
     """
-    loss = objective.loss
-    smooth = not hasattr(loss, "curvature") and not getattr(loss, "kinked", False) and LOSSES.name_of(loss) in LOSSES
+    loss = loss_traits(objective.loss)
+    smooth = loss.curvature is None and not loss.kinked and not loss.user_defined
     plain = isinstance(options.rule, SGD) and isinstance(options.schedule, Constant) and not objective.several
     return options.method == "gd" and options.learning_rate == "auto" and plain and smooth
 
@@ -72,11 +73,11 @@ def stable_limit(options: Options, whole: bool) -> float:
     For batches the steps of momentum add up, noise included.
     """
     if whole:
-        return float(getattr(options.rule, "stable_limit", lambda: 2.0)())
+        return rule_traits(options.rule).stable_limit
     if options.method in VARIANCE_REDUCED:
         return 0.5
     return 2.0 * _damping(options)
 
 
 def _damping(options: Options) -> float:
-    return float(getattr(options.rule, "damping", lambda: 1.0)())
+    return rule_traits(options.rule).damping

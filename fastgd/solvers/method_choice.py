@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from ..objective.objective import Objective
-from ..terms.losses import LOSSES
-from ..terms.penalties import is_smooth
+from ..terms.losses import loss_traits
+from ..terms.penalties import is_smooth, penalty_traits
 from ..terms.rate_schedules import SCHEDULES
 from .options import Options
 
@@ -50,18 +50,18 @@ def choose_method(objective: Objective, options: Options) -> Options:
         return replace(options, method="lbfgs")
     if not objective.sparse:
         return replace(options, method="saga")
-    curved = hasattr(objective.loss, "curvature") and bool((objective.penalty_curvature() > 0.0).all())
+    curved = loss_traits(objective.loss).curvature is not None and bool((objective.penalty_curvature() > 0.0).all())
     return replace(options, method="gd" if curved else "svrg")
 
 
 def is_kinked(loss: Any) -> bool:
     """Whether second derivatives say nothing of a loss; assumed of a user's loss unless it states a curvature."""
-    own = LOSSES.name_of(loss) not in LOSSES
-    return bool(getattr(loss, "kinked", False)) or (own and not hasattr(loss, "curvature"))
+    traits = loss_traits(loss)
+    return traits.kinked or (traits.user_defined and traits.curvature is None)
 
 
 def has_useful_curvature(objective: Objective) -> bool:
     """Whether a quadratic model of F leads to its minimum."""
-    loss, penalty = objective.loss, objective.penalty
-    convex = not getattr(loss, "random_start", False) and getattr(penalty, "convex", True)
-    return convex and not is_kinked(loss) and getattr(penalty, "separable", True)
+    penalty = penalty_traits(objective.penalty)
+    convex = not loss_traits(objective.loss).random_start and penalty.convex
+    return convex and not is_kinked(objective.loss) and penalty.separable

@@ -9,9 +9,12 @@ from numbers import Integral, Real
 from typing import Any, Literal
 
 from ..errors import OptionError
-from ..terms.penalties import is_smooth
+from ..terms.losses import loss_traits
+from ..terms.penalties import is_smooth, penalty_traits
 from ..terms.rate_schedules import SCHEDULES, bind_schedule
 from ..terms.registry import nearest
+from ..terms.rule_protocol import rule_traits
+from ..terms.schedule_protocol import schedule_traits
 from ..terms.update_rules import RULES, SGD
 from ..wording import for_reader, option
 
@@ -100,8 +103,8 @@ class Options:
             When an option cannot be combined with the loss, the penalty, the rule or the schedule.
         """
         schedule = bind_schedule(self.schedule, max_epochs=self.max_epochs, alpha=alpha, loss=loss)
-        separable = getattr(penalty, "separable", True)
-        if getattr(schedule, "sets_rate", False):
+        separable = penalty_traits(penalty).separable
+        if schedule_traits(schedule).sets_rate:
             self._check_scheduled_rates(SCHEDULES.name_of(schedule))
         if not separable:
             self._check_groups()
@@ -128,7 +131,7 @@ class Options:
             )
 
     def _check_groups(self) -> None:
-        if getattr(self.rule, "adaptive", False):
+        if rule_traits(self.rule).adaptive:
             raise OptionError(
                 f"a penalty on groups needs one step size per group, but rule {RULES.name_of(self.rule)!r} has one "
                 "per weight: take the rule sgd, momentum or nesterov"
@@ -209,12 +212,12 @@ class Options:
 
     def _check_can_be_modelled(self, loss: Any, penalty: Any) -> None:
         """Raise where a quadratic model cannot approximate the objective."""
-        if getattr(loss, "kinked", False):
+        if loss_traits(loss).kinked:
             raise OptionError(
                 f"method {self.method!r} needs second derivatives, and the loss has kinks: take the method auto, "
                 "minibatch or sgd"
             )
-        if not getattr(penalty, "convex", True) or not getattr(penalty, "separable", True):
+        if not penalty_traits(penalty).convex or not penalty_traits(penalty).separable:
             raise OptionError(
                 f"method {self.method!r} needs a convex penalty on single features: take another method or penalty"
             )

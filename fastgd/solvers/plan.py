@@ -9,6 +9,7 @@ import numpy as np
 from ..kernels.update_step import Preconditioner, Stepper
 from ..objective.objective import Objective
 from ..objective.preconditioner import choose_preconditioner
+from ..terms.schedule_protocol import schedule_traits
 from .learning_rates import stable_rates
 from .options import QUASI_NEWTON, VARIANCE_REDUCED, WHOLE_STEPS, Options
 
@@ -52,7 +53,7 @@ def make_plan(objective: Objective, options: Options) -> Plan:
         rate = options.learning_rate
     elif method in QUASI_NEWTON:
         rate, reason = 1.0, WHOLE_STEPS
-    elif getattr(options.schedule, "sets_rate", False):
+    elif schedule_traits(options.schedule).sets_rate:
         rate, reason = float(options.schedule.rate(0.0, 0, 0.0)), "set by its schedule"
     else:
         rates = stable_rates(objective, options, preconditioner, batch_size)

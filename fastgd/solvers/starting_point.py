@@ -8,13 +8,14 @@ import numpy as np
 
 from ..errors import OptionError
 from ..objective.objective import Objective
+from ..terms.losses import loss_traits
 from ..wording import option
 
 
 def default_start(objective: Objective, seed: int) -> np.ndarray:
     """Zero, or random normal coefficients for a loss whose gradient is zero there: a saddle point, or a maximum."""
     params = objective.zeros()
-    if getattr(objective.loss, "random_start", False):
+    if loss_traits(objective.loss).random_start:
         coef, _ = objective.split(params)
         coef[:] = np.random.default_rng(seed).standard_normal(coef.shape)
     objective.project(params)

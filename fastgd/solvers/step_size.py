@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..kernels.update_step import fill_rates
+from ..terms.schedule_protocol import schedule_traits
 
 # An automatic rate at which training diverges is divided by this, and training goes on from before it did.
 SHRINK = 4.0
@@ -59,7 +60,7 @@ class StepSize:
     @property
     def answers_to_stalls(self) -> bool:
         """Whether the schedule lowers the rate when the loss stalls."""
-        return bool(getattr(self.schedule, "feedback", False))
+        return schedule_traits(self.schedule).feedback
 
     def lower_if_stalled(self, running_loss: float) -> bool:
         """Lower the rate after ``patience`` epochs without progress; True once it is too small to matter."""

@@ -21,6 +21,9 @@ from ..solvers.plan import Plan
 from ..solvers.rate_search import rows_to_try
 from ..solvers.solver_choice import make_solver
 from ..solvers.step_size import StepSize
+from ..terms.losses import loss_traits
+from ..terms.rule_protocol import rule_traits
+from ..terms.schedule_protocol import schedule_traits
 from ..wording import for_reader, option
 from .divergence_guard import Diverged
 from .loop import TrainingLoop
@@ -72,7 +75,7 @@ class Divergence:
 def explain(objective: Objective, options: Options, plan: Plan, start: np.ndarray, epoch: int) -> Divergence:
     """Why training from ``start`` diverged in this epoch, and what to do about it."""
     what = f"training diverged in epoch {epoch}: the loss grew instead of falling"
-    if getattr(options.schedule, "sets_rate", False):
+    if schedule_traits(options.schedule).sets_rate:
         text = f"{what}. The rates of the schedule are too large: try another schedule"
         return Divergence(text, epoch, None, None, ())
     rate, own_units = plan.learning_rate, is_identity(plan.preconditioner)
@@ -89,8 +92,8 @@ def explain(objective: Objective, options: Options, plan: Plan, start: np.ndarra
 
 def _stable_rate(objective: Objective, options: Options, plan: Plan) -> tuple[float | None, str]:
     """The largest rate known to be stable, and its formula; None where there is none."""
-    bounded = getattr(objective.loss, "curvature", None) is not None
-    if not bounded or getattr(options.rule, "adaptive", False) or options.method in QUASI_NEWTON:
+    unbounded = loss_traits(objective.loss).curvature is None
+    if unbounded or rule_traits(options.rule).adaptive or options.method in QUASI_NEWTON:
         return None, ""
     found = smoothness(objective, plan.preconditioner, plan.batch_size)
     most = stable_limit(options, plan.batch_size >= objective.n_samples)

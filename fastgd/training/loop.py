@@ -16,6 +16,7 @@ from ..objective.objective import Objective
 from ..solvers.options import VARIANCE_REDUCED, Options
 from ..solvers.protocol import RowBlock, Solver, StepReport
 from ..solvers.step_size import StepSize
+from ..terms.schedule_protocol import schedule_traits
 from .checkpoint import Checkpoint, LoopState, copied
 from .divergence_guard import DivergenceGuard
 from .early_stopping import ValidationMonitor
@@ -69,7 +70,7 @@ class TrainingLoop:
         self.at_start, self.start, self.certificate, self.validation = at_start, start.copy(), certificate, validation
         self.after_call, self.after_epoch, self._compile_seconds = after_call, after_epoch, compile_seconds
         self.trace = TraceRecorder(start, options.trace == "step", objective.rows.positions)
-        self.guard = DivergenceGuard(objective, at_start, bool(getattr(options.schedule, "sets_rate", False)))
+        self.guard = DivergenceGuard(objective, at_start, schedule_traits(options.schedule).sets_rate)
         self.time_limit = TimeLimit(options.max_seconds, lambda: self.seconds)
         self.orders = RowOrder(objective.n_samples, objective.rows.row_bytes, str(options.shuffle), options.seed)
         self.rules = self._stop_rules()
