@@ -86,7 +86,7 @@ def clipped(reference, w):
 @pytest.mark.parametrize("loss", CONVEX)
 @share_of_examples(0.2)
 @given(cases())
-def test_it_bounds_the_distance_to_the_optimum(loss, case):
+def test_gap_bounds_the_distance_to_the_optimum(loss, case):
     """At weights far from the optimum and near it; a solver that falls short of F* only makes the test easier."""
     random, penalty, has, distance = case
     problem, reference = small(random, loss, penalty, has)
@@ -118,7 +118,7 @@ def test_least_is_the_least_value(loss):
 @pytest.mark.parametrize("loss", SMOOTH)
 @share_of_examples(0.1)
 @given(cases(penalties=("l2", "elasticnet", "l1")))
-def test_it_is_tight_at_the_optimum(loss, case):
+def test_gap_is_zero_at_the_optimum(loss, case):
     random, penalty, has, _ = case
     problem, reference = small(random, loss, penalty, has)
     best, w, b = reference.least((np.zeros(2), 0.0))
@@ -127,7 +127,7 @@ def test_it_is_tight_at_the_optimum(loss, case):
 
 
 @pytest.mark.parametrize("loss", ["half_squared", "logistic", "poisson"])
-def test_it_falls_with_the_square_of_the_distance(loss, monkeypatch):
+def test_gap_falls_with_the_squared_distance(loss, monkeypatch):
     monkeypatch.setattr("fastgd.certificate.certificate.GRAM_COLUMNS", 0)  # a duality gap for least squares too
     random = np.random.default_rng(5)
     has = {"intercept": True, "weighted": True, "offset": True, "factors": True}
@@ -139,7 +139,7 @@ def test_it_falls_with_the_square_of_the_distance(loss, monkeypatch):
         assert 1.0 <= ratio <= 40.0
 
 
-def test_group_lasso():
+def test_gap_of_group_lasso():
     random = np.random.default_rng(8)
     X, y = random.normal(size=(30, 6)), random.normal(size=30)
     groups = np.array([0, 1, 0, 2, 1, 2])
@@ -186,7 +186,7 @@ def test_labels_of_a_single_class():
 # --- Several outputs ------------------------------------------------------------------------------------------------
 
 
-def test_outputs_add_up():
+def test_gap_of_several_outputs_is_the_sum():
     random = np.random.default_rng(2)
     X, Y = random.normal(size=(40, 3)), random.normal(size=(40, 2))
     both = problem_of(X, Y, "huber", ElasticNet(l2=0.1))
@@ -200,7 +200,7 @@ def test_outputs_add_up():
 
 @pytest.mark.parametrize("loss", ["logistic", "softmax"])
 @pytest.mark.parametrize("intercept", [True, False])
-def test_several_classes(loss, intercept):
+def test_gap_of_softmax(loss, intercept):
     random = np.random.default_rng(4)
     X, y, s = random.normal(size=(30, 3)), random.permutation(30) % 3, random.integers(1, 4, 30).astype(float)
     l2, own = 0.05, np.eye(3)[y].T
@@ -230,7 +230,7 @@ def test_several_classes(loss, intercept):
         assert gap <= min(most, objective(flat)[0] + 1e-12)
 
 
-def test_softmax_far_off():
+def test_gap_of_softmax_far_from_the_optimum():
     """Where Newton's method on the intercepts fails, and q has to make up for much."""
     random = np.random.default_rng(6)
     X, y = 100.0 * random.normal(size=(20, 2)), random.permutation(20) % 4
@@ -283,7 +283,7 @@ def test_l1_needs_a_duality_gap():
 
 @pytest.mark.parametrize("form", ["float32", "csr", "csr float32"])
 @pytest.mark.parametrize("penalty", ["l2", "l1"])
-def test_every_layout_gives_the_same(form, penalty):
+def test_layouts_give_the_same_gap(form, penalty):
     """In float32 too: the bound is worked out in float64, so that it holds to the last digits."""
     random = np.random.default_rng(9)
     X = (random.normal(size=(50, 4)) * (random.random((50, 4)) < 0.7)).astype(np.float32)
@@ -294,7 +294,7 @@ def test_every_layout_gives_the_same(form, penalty):
     assert Certificate(problem_of(stored, y, "logistic", term)).gap(params) == pytest.approx(expected, rel=1e-12)
 
 
-def test_float32_at_the_optimum():
+def test_gap_of_float32_at_the_optimum():
     random = np.random.default_rng(10)
     X = random.normal(size=(300, 4)).astype(np.float32)
     y = np.where(X[:, 0] + random.normal(size=300) > 0, 1.0, -1.0)
@@ -305,7 +305,7 @@ def test_float32_at_the_optimum():
     assert Certificate(problem_of(X, y, "logistic", term)).gap(params) < 1e-13
 
 
-def test_any_number_of_threads_gives_the_same_bound():
+def test_gap_has_the_same_bits_on_any_number_of_threads():
     random = np.random.default_rng(11)
     n = THREADED_FROM // 6
     X = random.normal(size=(n, 8))

@@ -110,7 +110,7 @@ def penalties(name):
         *(pytest.param(*row.values(), marks=pytest.mark.campaign) for row in OF_CAMPAIGN),
     ],
 )
-def test_every_update_is_the_references(method, rule, penalty, schedule, loss, layout, fit_intercept):
+def test_every_update_matches_the_reference(method, rule, penalty, schedule, loss, layout, fit_intercept):
     y = targets_for(LOSSES[loss], Y)
     ours, theirs = penalties(penalty)
     rate = {} if getattr(SCHEDULES[schedule], "sets_rate", False) else {"learning_rate": RATE}
@@ -136,7 +136,7 @@ def test_every_update_is_the_references(method, rule, penalty, schedule, loss, l
     assert result.objective == pytest.approx(F, abs=tol)
 
 
-def test_the_sample_holds_what_it_should():
+def test_rows_hold_all_combinations_that_they_should():
     for rows, together in ((ROWS, TRIPLES if PLAIN_PYTHON else EACH), (OF_CAMPAIGN, () if PLAIN_PYTHON else PAIRS)):
         for kinds in together:
             wanted = [dict(zip(kinds, values, strict=True)) for values in product(*(CHOICES[kind] for kind in kinds))]
@@ -148,7 +148,7 @@ def test_the_sample_holds_what_it_should():
 
 
 @pytest.mark.skipif(PLAIN_PYTHON, reason="this is that process")
-def test_any_three_choices_as_plain_python():
+def test_all_triples_of_choices_in_plain_python():
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", __file__]
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)

@@ -96,7 +96,7 @@ WAYS += [(method, "logistic", "dense", "float64") for method in ("gd", "minibatc
 
 @pytest.mark.parametrize("alpha", [0.0, 0.1], ids=["no penalty", "l2"])
 @pytest.mark.parametrize(("method", "loss", "form", "dtype"), WAYS)
-def test_columns_in_any_units_train_as_if_they_were_standard(method, loss, form, dtype, alpha):
+def test_training_does_not_depend_on_the_units_of_columns(method, loss, form, dtype, alpha):
     epochs, allowed = METHODS[method]
     for seed in range(4):
         problem = Standard(seed, loss, dtype, alpha)
@@ -129,7 +129,7 @@ def test_moments_of_columns_are_exact_far_from_zero(form, weighted):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_column_that_the_sample_of_rows_misses_is_scaled_as_well(form):
+def test_columns_that_are_zero_in_the_sample_are_scaled(form):
     random = np.random.default_rng(0)
     n = 3 * SAMPLE_ROWS
     sampled = spread_rows(n, SAMPLE_ROWS, 0)
@@ -141,7 +141,7 @@ def test_a_column_that_the_sample_of_rows_misses_is_scaled_as_well(form):
     assert spread == pytest.approx(X.std(axis=0), rel=4 / np.sqrt(2 * FEW_ROWS))
 
 
-def test_sparse_columns_that_are_constant_in_the_sample_are_looked_at_in_all_rows():
+def test_sparse_columns_constant_in_the_sample_are_read_in_all_rows():
     random = np.random.default_rng(0)
     n = 3 * SAMPLE_ROWS
     sampled = spread_rows(n, SAMPLE_ROWS, 0)
@@ -153,7 +153,7 @@ def test_sparse_columns_that_are_constant_in_the_sample_are_looked_at_in_all_row
     assert spread[[0, 2]] == pytest.approx(X.std(axis=0)[[0, 2]], rel=1e-9)
 
 
-def test_serial_sgd_on_very_sparse_rows_keeps_to_their_own_columns():
+def test_sgd_does_not_scale_the_columns_of_very_sparse_rows():
     X = sp.eye_array(40, format="csr") * 1e4
     very_sparse = choose_preconditioner(posed(X), only_if_different=True, serial_steps=True)
     assert (very_sparse.scale == 1).all()
@@ -162,7 +162,7 @@ def test_serial_sgd_on_very_sparse_rows_keeps_to_their_own_columns():
     assert (narrow.scale < 1).all()
 
 
-def test_a_sparse_column_that_the_sample_has_next_to_nothing_of_is_scaled_by_all_rows():
+def test_rare_sparse_columns_are_scaled_by_all_rows():
     """Some values of rare columns are tiny, and may be all that a sample sees of them; L is then beyond all bounds."""
     random = np.random.default_rng(1)
     n, d, values = 20_000, 3_000, 8

@@ -81,7 +81,7 @@ def follows(result, path):
 
 @each_y
 @each_choice
-def test_a_gradient_is_clipped_before_the_penalty_joins(method, rule, form, y):
+def test_gradients_are_clipped_before_the_penalty_is_added(method, rule, form, y):
     """As one vector, of all outputs and the intercepts."""
     options = {"method": method, "rule": rule, "clip_norm": 0.8, **AS_EXPECTED}
     path = expected(y, method, rule, clip=0.8)
@@ -93,7 +93,7 @@ def test_a_gradient_is_clipped_before_the_penalty_joins(method, rule, form, y):
 @compiled
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @each_y
-def test_steps_are_traced_with_the_gradient_as_it_was(y, fit_intercept):
+def test_step_trace_holds_the_gradient_before_clipping(y, fit_intercept):
     options = {"clip_norm": 0.3, "fit_intercept": fit_intercept, **AS_EXPECTED}
     by_row = fit(y, method="sgd", **options).steps
     in_batches = fit(y, method="minibatch", batch_size=1, **options).steps
@@ -104,7 +104,7 @@ def test_steps_are_traced_with_the_gradient_as_it_was(y, fit_intercept):
 
 @compiled
 @pytest.mark.parametrize("method", BATCH)
-def test_a_norm_that_no_gradient_has_changes_nothing(method):
+def test_clip_norm_above_all_gradients_changes_nothing(method):
     for y in (Y, TARGETS):
         plain = fit(y, method=method)
         clipped = fit(y, method=method, clip_norm=1e6)
@@ -116,7 +116,7 @@ def test_a_norm_that_no_gradient_has_changes_nothing(method):
 
 @each_y
 @each_choice
-def test_the_penalty_counts_as_often_as_each_feature_says(method, rule, form, y):
+def test_penalty_weights_multiply_the_penalty_of_each_feature(method, rule, form, y):
     options = {"method": method, "rule": rule, "penalty_weights": FACTORS, **AS_EXPECTED}
     path = expected(y, method, rule, penalty_weights=FACTORS)
     result = fit(y, FORMS[form](X), **options)
@@ -139,7 +139,7 @@ OPTIMUM = {"loss": "half_squared", "learning_rate": "auto", "max_epochs": 5000, 
 @compiled
 @pytest.mark.parametrize("scale", [False, True])
 @pytest.mark.parametrize("penalty", ["l1", "l2"])
-def test_the_optimum_is_scikit_learns_in_other_variables(penalty, scale):
+def test_weighted_optimum_equals_scikit_learns_on_rescaled_columns(penalty, scale):
     """The penalty of f w is that of w in variables X / f (l1), or of sqrt(f) w in X / sqrt(f) (l2).
 
     What is not penalised goes out of both sides first, as does the intercept (Frisch, Waugh and Lovell).
@@ -164,7 +164,7 @@ def test_the_optimum_is_scikit_learns_in_other_variables(penalty, scale):
 @compiled
 @pytest.mark.parametrize("method", BATCH)
 @each_y
-def test_l1_sets_to_exactly_0_what_it_counts_for(method, y):
+def test_weighted_l1_sets_penalised_features_to_zero(method, y):
     options = {"method": method, "penalty": "l1", "max_epochs": 30}
     heavy = fit(y, alpha=1.0, penalty_weights=[0.0, 100.0, 0.0, 100.0, 0.0], **options).coef
     assert (heavy == 0).tolist() == np.broadcast_to([False, True, False, True, False], heavy.shape).tolist()
@@ -176,7 +176,7 @@ def test_l1_sets_to_exactly_0_what_it_counts_for(method, y):
 
 @compiled
 @pytest.mark.parametrize("method", BATCH)
-def test_weights_of_1_are_none_and_those_of_2_are_twice_the_strength(method):
+def test_weights_of_1_change_nothing_and_weights_of_2_double_the_strength(method):
     options = {"method": method, "penalty": "elasticnet", "l1_ratio": 0.5}
     for y in (Y, TARGETS):
         plain = fit(y, alpha=0.2, **options)
@@ -188,7 +188,7 @@ def test_weights_of_1_are_none_and_those_of_2_are_twice_the_strength(method):
 
 @pytest.mark.skipif(not PLAIN_PYTHON, reason="would have kernels compiled for each")
 @pytest.mark.parametrize("penalty", ["mcp", "scad", "nonnegative"])
-def test_a_feature_of_weight_0_pays_nothing_under_any_penalty(penalty):
+def test_a_feature_of_weight_0_is_not_penalised(penalty):
     """Bounds hold all the same."""
     result = fit(penalty=penalty, alpha=10.0, penalty_weights=[1.0, 1.0, 0.0, 1.0, 0.0], max_epochs=200)
     assert (result.coef[[0, 1, 3]] == 0).all()
@@ -217,14 +217,14 @@ BAD = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_what_cannot_be_used(what):
+def test_error_names_the_option_and_its_values(what):
     options, error, message = BAD[what]
     with pytest.raises(error, match=message):
         fit(**{"alpha": 0.1} | options)
 
 
 @compiled
-def test_every_rule_with_every_method_as_plain_python():
+def test_each_rule_and_method_matches_the_reference():
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", __file__]
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)

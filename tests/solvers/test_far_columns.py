@@ -136,7 +136,7 @@ def test_the_optimum_is_that_of_centred_columns(case, method):
 
 @methods
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_units_do_not_matter_either(dtype, method):
+def test_far_columns_in_other_units(dtype, method):
     for seed in range(3):
         rows = Rows(seed, dtype, scales=6.0)
         case = {"l1": 0.02, "factors": rows.spread}  # the penalty of standard columns
@@ -145,7 +145,7 @@ def test_units_do_not_matter_either(dtype, method):
 
 
 @methods
-def test_outputs_side_by_side(method):
+def test_far_columns_with_several_outputs(method):
     rows = Rows()
     Y = np.column_stack([rows.y, 3.0 * rows.U[:, -1] - rows.U[:, 0]])
     result = fitted(rows, method, ELASTIC, Y)
@@ -154,7 +154,7 @@ def test_outputs_side_by_side(method):
 
 
 @methods
-def test_a_fit_may_start_anywhere(method):
+def test_far_columns_with_a_given_start(method):
     rows = Rows()
     start = (1.0 / rows.spread, -float((rows.mean / rows.spread).sum()))
     result = fitted(rows, method, ELASTIC, start=start, max_epochs=200, tol=1e-7)
@@ -167,7 +167,7 @@ def test_a_fit_may_start_anywhere(method):
 
 
 @pytest.mark.parametrize(("case", "method"), [("l1", "svrg"), ("elastic net", "gd")])
-def test_what_auto_takes_on_wide_rows_gets_there(case, method):
+def test_auto_reaches_the_optimum_on_wide_rows(case, method):
     rows = Rows(n_rare=1500)
     result = fitted(rows, "auto", CASES[case], max_epochs=100)
     assert result.method == method
@@ -175,7 +175,7 @@ def test_what_auto_takes_on_wide_rows_gets_there(case, method):
 
 
 @methods
-def test_every_step_is_that_of_plain_python_on_centred_rows(method):
+def test_every_step_matches_the_reference_on_centred_rows(method):
     """Their largest values are near 1, so that they are not scaled."""
     random = np.random.default_rng(1)
     X = random.choice([-1.0, 0.0, 1.0], (30, 5), p=[0.1, 0.8, 0.1])
@@ -222,14 +222,14 @@ def test_only_columns_far_from_zero_are_centred_and_only_with_an_intercept():
     assert not shift_of(rows.X[:, :RARE]).any()
 
 
-def test_a_column_is_far_by_the_weights_of_rows():
+def test_row_weights_decide_which_columns_are_far_from_zero():
     X = np.repeat([[1.0], [0.0]], [30, 70], axis=0)
     assert not shift_of(X).any()
     weight = np.repeat([3.0, 1.0 / 7.0], [30, 70])
     assert shift_of(X, weight=weight) == pytest.approx([0.9])
 
 
-def test_a_column_that_varies_in_rows_outside_the_sample_alone_is_centred():
+def test_columns_that_vary_only_outside_the_sample_are_centred():
     n = 2 * SAMPLE_ROWS
     sampled = spread_rows(n, SAMPLE_ROWS, 0)
     X = np.column_stack([np.full(n, 1000.0), np.full(n, 1000.0)])
@@ -247,7 +247,7 @@ def test_columns_of_one_size_are_centred_without_being_scaled():
 
 
 @given(data=st.data())
-def test_centred_sparse_rows_are_centred_rows(data):
+def test_centred_sparse_rows_equal_centred_dense_rows(data):
     random = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     n, d = data.draw(st.integers(1, 9)), data.draw(st.integers(1, 6))
     dtype = data.draw(st.sampled_from([np.float32, np.float64]))

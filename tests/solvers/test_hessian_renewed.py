@@ -40,7 +40,7 @@ def curved(monkeypatch):
     return seen
 
 
-def test_rows_that_no_sample_of_few_has_are_found_by_one_of_more(curved):
+def test_larger_samples_find_rare_rows(curved):
     given = {"loss": "poisson", "alpha": 1e-4}
     result = fastgd.fit(OUTLYING, COUNTS, method="newton", tol=1e-6, **given)
     assert result.converged
@@ -50,18 +50,18 @@ def test_rows_that_no_sample_of_few_has_are_found_by_one_of_more(curved):
     assert result.objective == pytest.approx(exact, rel=1e-9)
 
 
-def test_where_no_step_fails_one_sample_does(curved):
+def test_one_sample_is_enough_when_no_step_fails(curved):
     fastgd.fit(X, YES, loss="logistic", alpha=1e-4, method="newton", tol=1e-6)
     assert set(curved) == {SAMPLE_ROWS}
 
 
-def test_on_the_way_to_a_samples_minimum_too(curved):
+def test_the_hessian_is_renewed_on_the_way_to_the_minimum_of_the_sample(curved):
     """Rows within the sample may be unlike the part of it that its first Hessian is of."""
     fastgd.fit(HEAVY, COUNTS, loss="poisson", alpha=1e-4, method="newton", max_epochs=100)
     assert curved[: curved.index(N)].count(SAMPLE_ROWS) > 2  # two of them are for the steps on all rows
 
 
-def test_a_larger_sample_is_not_made_at_any_price():
+def test_the_size_of_larger_samples_is_limited():
     """X'X of it takes three times as many products as that of the first at most."""
     wide = pose(np.ones((40_000, 200)), YES[:40_000], LOSSES["logistic"](), ElasticNet(), True, RowOptions()).objective
     assert sample_size(wide, True, growth=8) == pytest.approx(3 * sample_size(wide, True), abs=3)

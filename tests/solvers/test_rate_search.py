@@ -66,7 +66,7 @@ WAYS = [
 
 @pytest.mark.parametrize(("loss", "method", "form"), WAYS)
 @pytest.mark.parametrize("scaled", [True, False], ids=["like columns", "columns in any units"])
-def test_an_automatic_fit_gets_most_of_the_way(loss, method, form, scaled):
+def test_automatic_rates_gain_at_least_half_of_the_possible(loss, method, form, scaled):
     for seed in range(20):
         problem = random_problem(loss, seed, scaled)
         result = fastgd.fit(FORMS[form](problem.X), problem.y, loss=loss, method=method, max_epochs=60, seed=seed)
@@ -74,7 +74,7 @@ def test_an_automatic_fit_gets_most_of_the_way(loss, method, form, scaled):
         assert share_left(loss, problem, result) < 0.5, seed
 
 
-def test_the_perceptron_learns_though_its_objective_is_0_where_it_starts():
+def test_the_perceptron_learns_from_a_start_with_zero_objective():
     """Its path is the same at any rate, but for its scale: the smallest does no harm."""
     shares = []
     for seed in range(20):
@@ -85,7 +85,7 @@ def test_the_perceptron_learns_though_its_objective_is_0_where_it_starts():
 
 
 @pytest.mark.parametrize("method", ["sgd", "minibatch"])
-def test_on_separable_data_no_rate_is_too_large_in_the_end_but_some_are_on_the_way(method):
+def test_rates_on_separable_data_do_not_overshoot_in_the_first_epoch(method):
     for seed in range(20):
         problem = random_problem("hinge", seed, True)
         result = fastgd.fit(problem.X, problem.y, loss="hinge", method=method, max_epochs=60, seed=seed)
@@ -93,7 +93,7 @@ def test_on_separable_data_no_rate_is_too_large_in_the_end_but_some_are_on_the_w
 
 
 @pytest.mark.parametrize("method", ["gd", "sgd", "minibatch"])
-def test_the_rate_is_the_same_every_time_and_on_any_number_of_threads(method):
+def test_the_rate_has_the_same_bits_on_any_number_of_threads(method):
     problem = random_problem("absolute", 3, True)
     fits = [
         fastgd.fit(problem.X, problem.y, loss="absolute", method=method, max_epochs=40, n_threads=count, seed=2)
@@ -103,7 +103,7 @@ def test_the_rate_is_the_same_every_time_and_on_any_number_of_threads(method):
     assert len({result.path.tobytes() for result in fits}) == 1
 
 
-def test_a_sample_of_the_rows_is_enough_and_its_passes_count():
+def test_trials_on_a_sample_count_as_passes():
     random = np.random.default_rng(1)
     X = random.normal(size=(8192, 3))
     result = fastgd.fit(X, X @ [1.0, -2.0, 0.5] + random.normal(size=8192), loss="absolute", method="minibatch")

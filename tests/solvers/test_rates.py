@@ -48,7 +48,7 @@ def fit(**options):
         ({"method": "newton"}, 1.0, "whole steps of a quadratic model"),
     ],
 )
-def test_the_rate_and_why(options, rate, reason):
+def test_automatic_rates_and_their_reasons(options, rate, reason):
     result = fit(**options)
     assert result.learning_rate == pytest.approx(rate)
     assert result.rate_reason == reason
@@ -61,7 +61,7 @@ def test_a_batch_is_at_most_a_third_of_the_rows(rng, n, batch):
     assert fastgd.fit(data, target, method="minibatch", max_epochs=1).settings["batch_size"] == batch
 
 
-def test_why_of_batches_trials_and_schedules():
+def test_reasons_of_rates_of_batches_trials_and_schedules():
     sizes = np.array([32, 28])
     shares = (60 - sizes) / (sizes * 59)
     expected = np.mean(shares * LONGEST + (1 - shares) * EIGENVALUE)
@@ -72,7 +72,7 @@ def test_why_of_batches_trials_and_schedules():
     assert fit(method="minibatch", schedule="pegasos", alpha=50.0).rate_reason == "set by its schedule"
 
 
-def test_the_summary_and_json_say_why():
+def test_summary_and_json_give_the_reason_of_the_rate():
     words = ("run", "diabetes", "--method", "gd", "--epochs", "3")
     said = json.loads(command(*words, "--json").out)
     assert said["rate_reason"].startswith("1 / L, L = ")
@@ -111,7 +111,7 @@ def counts(seed, kind):
 
 @pytest.mark.parametrize("kind", ["plain", "outliers", "any units"])
 @pytest.mark.parametrize("loss", ["poisson", "gamma", "tweedie"])
-def test_gd_gets_most_of_the_way_in_30_epochs_on_counts_in_the_thousands(loss, kind):
+def test_gd_descends_on_counts_in_the_thousands(loss, kind):
     for seed in range(5):
         rows, y = counts(seed, kind)
         optimum = fastgd.fit(rows, y, loss=loss, method="newton", max_epochs=200, tol=0).objective
@@ -123,7 +123,7 @@ def test_gd_gets_most_of_the_way_in_30_epochs_on_counts_in_the_thousands(loss, k
         assert len(set(result.trace["learning_rate"][1:])) > 5
 
 
-def test_it_stops_at_the_optimum_of_a_penalty_with_a_kink():
+def test_adaptive_gd_reaches_the_optimum_with_l1():
     rows, y = counts(0, "plain")
     options = {"loss": "gamma", "penalty": "l1", "alpha": 0.05}
     result = fastgd.fit(rows, y, method="gd", max_epochs=2000, tol=1e-8, **options)

@@ -94,7 +94,7 @@ def penalty_options(l1=0.0, l2=0.0):
 @methods
 @forms
 @pytest.mark.parametrize("case", CASES)
-def test_every_pass_is_that_of_plain_python(case, form, method):
+def test_every_pass_matches_the_reference(case, form, method):
     """Within a pass the weights of absent features are left behind, and brought up to date at its end."""
     strengths = {key: CASES[case][key] for key in ("l1", "l2") if key in CASES[case]}
     others = {key: value for key, value in CASES[case].items() if key not in strengths}
@@ -107,7 +107,7 @@ def test_every_pass_is_that_of_plain_python(case, form, method):
 
 @methods
 @pytest.mark.parametrize("form", ["dense", "sparse"])
-def test_every_step_is_that_of_plain_python(form, method):
+def test_every_step_matches_the_reference(form, method):
     path, _ = reference_walk(X, [[v] for v in Y], reference.HalfSquared(), method, 0.03, l1=0.1, l2=0.2, epochs=4)
     result = fitted(FORMS[form](X), Y, method, 0.03, 4, trace="step", **penalty_options(0.1, 0.2))
     steps = [
@@ -127,7 +127,7 @@ def test_every_step_is_that_of_plain_python(form, method):
 
 @methods
 @pytest.mark.parametrize("form", ["dense", "sparse"])
-def test_logistic_steps(form, method):
+def test_logistic_steps_match_the_reference(form, method):
     path, _ = reference_walk(X, [[v] for v in LABELS], reference.Logistic(), method, 0.1, l1=0.02, l2=0.01)
     result = fitted(FORMS[form](X), LABELS, method, 0.1, loss="logistic", **penalty_options(0.02, 0.01))
     assert result.path[1:] == close(after_passes(path))
@@ -136,7 +136,7 @@ def test_logistic_steps(form, method):
 @methods
 @pytest.mark.parametrize("form", ["dense", "sparse"])
 @pytest.mark.parametrize("penalty", ["mcp", "nonnegative", "box", "group_lasso"])
-def test_any_penalty(penalty, form, method):
+def test_each_penalty_matches_the_reference(penalty, form, method):
     terms = {
         "mcp": (MCP(0.3, 4.0), reference.mcp(0.3, 4.0)),
         "nonnegative": (NonNegative(0.1), reference.nonnegative(0.1)),
@@ -151,7 +151,7 @@ def test_any_penalty(penalty, form, method):
 @methods
 @pytest.mark.parametrize("form", ["dense", "sparse"])
 @pytest.mark.parametrize("fit_intercept", [True, False], ids=["intercept", "no intercept"])
-def test_steps_in_scaled_variables_are_those_on_scaled_data(fit_intercept, form, method):
+def test_steps_in_scaled_variables_equal_steps_on_scaled_data(fit_intercept, form, method):
     """Dense columns are centred too, where there is an intercept; sparse ones are divided by their largest values.
 
     Of those, the ones far from zero are centred as well: see test_far_columns.
@@ -176,7 +176,7 @@ def test_steps_in_scaled_variables_are_those_on_scaled_data(fit_intercept, form,
 
 @methods
 @pytest.mark.parametrize("form", ["dense", "sparse"])
-def test_l2_and_l1_in_scaled_variables_decay_each_weight_at_its_own_speed(form, method):
+def test_scaled_variables_have_their_own_l1_and_l2_strengths(form, method):
     """The end is that of steps in the user's own variables, since the penalty stays in them."""
     rows = FORMS[form](X * 2.0 ** np.array([4, 0, -3, 0, 0, 2, 0]))
     options = {"loss": "half_squared", "tol": 1e-10, "max_epochs": 4000, "penalty_weights": FACTORS}
@@ -196,7 +196,7 @@ CLASSES = np.digitize(Y, np.quantile(Y, [0.3, 0.7]))
 @methods
 @pytest.mark.parametrize("form", ["dense", "sparse"])
 @pytest.mark.parametrize("loss", ["softmax", "logistic", "half_squared"])
-def test_several_outputs(loss, form, method):
+def test_several_outputs_match_the_reference(loss, form, method):
     several = np.column_stack([Y, X[:, 0] - Y])
     targets = {
         "softmax": CLASSES.tolist(),
@@ -217,7 +217,7 @@ def test_several_outputs(loss, form, method):
 
 
 @methods
-def test_models_side_by_side_are_those_of_fits_one_by_one(method):
+def test_fit_path_equals_single_fits(method):
     options = {"method": method, "loss": "half_squared", "max_epochs": 6, "penalty": "l2", "tol": 0}
     alphas, rates = [0.01, 1.0], [0.03, 0.02]
     for k, model in enumerate(fastgd.fit_path(X, Y, alphas=alphas, learning_rates=rates, **options)):
@@ -235,7 +235,7 @@ del random  # tests draw from the fixture `rng`
 @methods
 @share_of_examples(0.5)
 @given(data=st.data())
-def test_on_any_small_problem_the_end_is_that_of_gd(method, data):
+def test_small_problems_reach_the_optimum_of_gd(method, data):
     seed, n, d = data.draw(st.integers(0, 2**32 - 1)), data.draw(st.integers(8, 60)), data.draw(st.integers(1, 8))
     loss = data.draw(st.sampled_from(["half_squared", "logistic"]))
     random = np.random.default_rng(seed)
@@ -254,7 +254,7 @@ def test_on_any_small_problem_the_end_is_that_of_gd(method, data):
 
 
 @methods
-def test_a_row_of_the_trace_is_a_pass(method):
+def test_each_trace_row_is_one_pass(method):
     trace = fitted(X, Y, method, 0.03).trace
     assert trace["passes"].tolist() == list(range(9))
     known = [k for k, kind in enumerate(PASSES[method]) if kind == "A"]
@@ -274,7 +274,7 @@ def test_no_last_pass_is_an_anchor(max_epochs, method):
 
 
 @methods
-def test_the_end_is_confirmed_by_the_whole_gradient(method):
+def test_convergence_is_confirmed_by_the_full_gradient(method):
     result = fastgd.fit(BIG, TARGET, method=method, loss="half_squared", tol=1e-3, max_epochs=500, scale=False)
     norms = {}
     for where, (w, b) in {"end": (result.coef, result.intercept), "zero": (np.zeros(6), 0.0)}.items():
@@ -291,7 +291,7 @@ def test_the_end_is_confirmed_by_the_whole_gradient(method):
 
 @methods
 @pytest.mark.parametrize("loss", ["poisson", "absolute"])
-def test_losses_without_a_largest_curvature_find_a_rate_by_trial(rng, loss, method):
+def test_losses_without_a_curvature_bound_find_a_rate_by_trial(rng, loss, method):
     y = rng.poisson(np.exp(np.clip(0.3 * BIG[:, 0], -2, 2)))
     result = fastgd.fit(BIG, y, method=method, loss=loss, max_epochs=30)
     assert result.objective < result.trace["objective"][0]
@@ -306,6 +306,6 @@ def test_losses_without_a_largest_curvature_find_a_rate_by_trial(rng, loss, meth
         ({"clip_norm": 1.0}, "clipping would bias the steps .* leave clip_norm out"),
     ],
 )
-def test_options_that_make_no_sense(options, words, method):
+def test_error_names_unsupported_options(options, words, method):
     with pytest.raises(OptionError, match=words):
         fastgd.fit(X, Y, method=method, **options)
