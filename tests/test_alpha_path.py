@@ -1,4 +1,4 @@
-"""`fit_path`: models side by side are those that `fit` makes one by one, whatever becomes of the others."""
+"""`fit_path`: models trained together equal single fits, even if other models diverge."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def weights(result):
 
 
 def agree(result, single, tolerance=1e-10):
-    """But for what is not known of each model between the start and the end."""
+    """Objectives of single models are known at the start and at the end only."""
     np.testing.assert_allclose(result.path, single.path, rtol=0, atol=tolerance)
     np.testing.assert_allclose(weights(result), weights(single), rtol=0, atol=tolerance)
     for name in ("objective", "learning_rate"):
@@ -67,7 +67,7 @@ def test_each_alpha_equals_a_single_fit(method, penalty, form):
 
 @each_method
 def test_each_alpha_equals_a_single_fit_with_weights_and_offset(method):
-    # L1, since the scaled variables of l2 depend on alpha, and models side by side have them in common.
+    # l1, since scaled variables with l2 depend on alpha, and models trained together share them.
     options = options_of(
         method, sample_weight=WEIGHT, offset=OFFSET, penalty_weights=[0.0, 1.0, 2.0, 1.0], scale=True, shuffle="full",
         seed=4, fit_intercept=False, penalty="l1",
@@ -135,7 +135,7 @@ def test_penalty_terms_with_their_own_strength(penalty):
 @each_method
 @pytest.mark.parametrize("penalty", ["l2", "elasticnet"])
 def test_a_diverging_model_does_not_change_the_others(method, penalty):
-    """To the bit, and they go on; rates are powers of 2, so that their proportions are exact."""
+    """The others keep the same bits; rates are powers of 2, so that their ratios are exact."""
     options = options_of(method, penalty=penalty, max_epochs={"gd": 90, "sgd": 4, "minibatch": 20}[method])
 
     def models(rate):

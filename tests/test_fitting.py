@@ -1,4 +1,4 @@
-"""What a fit means: its trace, its path, its objective, where it starts, how it shuffles and scales."""
+"""`fit`: trace, path, objective, start, shuffling and scaling."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def objective(params, alpha=ALPHA, l1_ratio=L1_RATIO, X=X, y=Y):
 
 
 def ridge(alpha, X=X, y=Y):
-    """The minimiser of F with l2, by its normal equations: coefficients, then the intercept, which pays nothing."""
+    """The minimiser of F with l2 by the normal equations: coefficients, then the unpenalised intercept."""
     centred = X - X.mean(axis=0)
     w = np.linalg.solve(2 * centred.T @ centred / len(y) + alpha * np.eye(X.shape[1]), 2 * centred.T @ y / len(y))
     return np.append(w, y.mean() - X.mean(axis=0) @ w)
@@ -130,7 +130,7 @@ def test_l2_reaches_the_ridge_optimum_with_an_unpenalised_intercept(method, alph
     rate = {"gd": 1 / (9 + alpha), "sgd": 1 / (60 + 2 * alpha), "minibatch": 1 / (30 + 2 * alpha)}[method]
     result = fit(method=method, alpha=alpha, learning_rate=rate, max_epochs=600)
     start, best = (objective(params, alpha, 0) for params in (np.zeros(4), ridge(alpha)))
-    # Steps on some of the rows end up about the optimum, and not at it.
+    # Stochastic steps end near the optimum, not at it.
     assert -1e-12 < (result.objective - best) / (start - best) < (1e-12 if method == "gd" else 0.02)
     if alpha == 50.0:
         assert result.intercept == pytest.approx(Y.mean(), abs=0.2)
@@ -166,7 +166,7 @@ def test_a_user_loss_matches_the_reference(method):
 
 @pytest.fixture(scope="module")
 def best() -> float:
-    """The least objective of the loss above."""
+    """The minimum of F with the loss above."""
     return fit(method="gd", loss=Cauchy(), max_epochs=3000).objective
 
 
@@ -178,7 +178,7 @@ def test_without_a_curvature_an_automatic_rate_is_found_by_trial(method, best):
 
 @fastgd.term
 class Shifted:
-    """The squared loss less a constant: nothing but the objective changes by it."""
+    """The squared loss minus a constant, which changes only the objective."""
 
     def value(self, y: float, z: float) -> float:
         return (z - y) * (z - y) - 1000.0
@@ -236,7 +236,7 @@ def test_fit_works_without_options(method, loss):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_automatic_rate_is_stable_for_a_last_batch_of_one_row(seed):
-    """Its step is as long as the others', and a single row may be many times larger than the mean of all."""
+    """Its step has the same rate, and a single row may be much larger than the mean."""
     random = np.random.default_rng(seed)
     X = random.normal(size=(35, 3)) * np.where(np.arange(35) % 12, 1, 12)[:, np.newaxis]
     y = X @ random.normal(size=3) + 0.1 * random.normal(size=35)

@@ -1,4 +1,4 @@
-"""The certificate bounds F - F*, tightly where it can, and says why where it cannot."""
+"""The certificate bounds F - F*, tightly where possible, or says why there is no bound."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from fastgd.penalties import Box, ElasticNet, GroupLasso, NonNegative
 
 CONVEX = [name for name in LOSSES if name not in ("phase_retrieval", "softmax")]
 SMOOTH = [name for name in CONVEX if name not in KINKED]
-# Name -> the term, and what the reference makes of it.
+# Name -> the term and its reference.
 PENALTIES = {
     "l2": (ElasticNet(l2=0.3), {"l2": 0.3}),
     "weak l2": (ElasticNet(l2=1e-3), {"l2": 1e-3}),
@@ -61,7 +61,7 @@ def cases(draw, penalties=tuple(PENALTIES)):
 
 
 def small(random, loss, penalty, has, n=7, d=2):
-    """A problem, and what the reference makes of it."""
+    """A problem and its reference."""
     X, y = random.integers(-16, 17, (n, d)) / 8, targets(random, loss, n)
     rows, more = {}, {}
     if has["weighted"]:
@@ -87,7 +87,7 @@ def clipped(reference, w):
 @share_of_examples(0.2)
 @given(cases())
 def test_gap_bounds_the_distance_to_the_optimum(loss, case):
-    """At weights far from the optimum and near it; a solver that falls short of F* only makes the test easier."""
+    """Far from the optimum and near it; an inexact reference F* only makes the test easier."""
     random, penalty, has, distance = case
     problem, reference = small(random, loss, penalty, has)
     w, b = random.normal(size=2), float(random.normal()) if has["intercept"] else 0.0
@@ -102,7 +102,7 @@ def test_gap_bounds_the_distance_to_the_optimum(loss, case):
 
 
 def least_values(problem):
-    """The mean of the losses' least values: no gap is larger than what is above it, since no penalty is negative."""
+    """The gap is at most F minus the mean of the losses' minima, since penalties are not negative."""
     weight = problem.targets.weight if len(problem.targets.weight) else np.ones(problem.n_samples)
     return np.mean(weight * [problem.loss.minimum(float(y)) for y in problem.targets.y])
 
@@ -172,7 +172,7 @@ def test_the_best_of_all_points_serves():
 
 
 def test_labels_of_a_single_class():
-    """No intercept balances their slopes; the losses fall to zero as it grows."""
+    """No intercept makes the mean gradient zero; the loss falls to zero as the intercept grows."""
     y = np.ones(8)
     problem = problem_of(
         np.arange(16.0).reshape(8, 2) - 7.5, np.where(np.arange(8) < 7, 1.0, -1.0), "logistic", ElasticNet(l2=1.0)
@@ -284,7 +284,7 @@ def test_l1_needs_a_duality_gap():
 @pytest.mark.parametrize("form", ["float32", "csr", "csr float32"])
 @pytest.mark.parametrize("penalty", ["l2", "l1"])
 def test_layouts_give_the_same_gap(form, penalty):
-    """In float32 too: the bound is worked out in float64, so that it holds to the last digits."""
+    """In float32 too: the bound is computed in float64."""
     random = np.random.default_rng(9)
     X = (random.normal(size=(50, 4)) * (random.random((50, 4)) < 0.7)).astype(np.float32)
     y, params = np.where(random.random(50) < 0.5, 1.0, -1.0), random.normal(size=5)

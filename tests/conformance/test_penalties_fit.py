@@ -1,4 +1,4 @@
-"""Whole fits with penalties: they end at the optimum that others find, or at one that the mathematics describes."""
+"""Fits with penalties reach the optimum of SciPy or satisfy its optimality conditions."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_box_reaches_the_optimum_of_scipy(bounds, rule):
 @pytest.mark.parametrize("scale", [False, True])
 @pytest.mark.parametrize("penalty", [MCP(0.4), SCAD(0.3), "mcp:alpha=0.4,gamma=2", "scad:alpha=0.4,gamma=3"])
 def test_mcp_and_scad_select_features_without_shrinkage(penalty, scale):
-    """Unlike the lasso: least squares on the right columns, as though someone had told which these are."""
+    """Unlike the lasso: least squares on the columns of the true support (the oracle property)."""
     support = W != 0
     w = fit(penalty, scale=scale).coef
     assert w[~support].tolist() == [0.0, 0.0, 0.0]
@@ -68,7 +68,7 @@ BOX, MCP = "box:lower=-0.5,upper=1.25", "mcp:alpha=0.4"
 
 @pytest.mark.parametrize(("penalty", "rule"), [(BOX, "momentum"), (BOX, "adagrad"), (BOX, "adam"), (MCP, "adam")])
 def test_each_rule_stays_within_the_bounds_and_descends(penalty, rule):
-    """Adaptive rules take a step for each weight, and a huge one where a gradient is 0."""
+    """Adaptive rules have a step per weight, which is huge where a gradient is 0."""
     result = fit(penalty, rule=rule, method="minibatch", learning_rate=0.02, max_epochs=40, tol=0, trace="step")
     term = resolve_penalty(penalty, 0.0, None)
     assert all(math.isfinite(term.value(w)) for w in result.steps["weights"])

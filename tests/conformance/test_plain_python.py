@@ -1,9 +1,8 @@
-"""Every rule with every penalty, schedule, loss, layout and method, held to the reference by a whole fit.
+"""Whole fits match the reference for every rule, penalty, schedule, loss, layout and method.
 
-All combinations would be a million, and compiled, thousands of kernels. Any three choices meet in those that run as
-plain Python: the last test runs this file again under NUMBA_DISABLE_JIT=1, where nothing is compiled. Compiled are a
-few, in which every choice occurs, and each method with each layout; and in the campaign those in which other pairs of
-choices meet, where these are not too many.
+All combinations would be a million fits and thousands of kernels. As plain Python (the last test runs this file again
+under NUMBA_DISABLE_JIT=1) the rows contain every combination of three choices; compiled rows contain every choice, and
+every method with every layout; the campaign compiles rows that contain most pairs.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ CHOICES = {
     "layout": list(LAYOUTS),
     "fit_intercept": [True, False],
 }
-MOST_PAIRS = 40  # of two kinds, for the campaign to compile them all
+MOST_PAIRS = 40  # pairs of two kinds, up to which the campaign compiles all
 
 
 def allowed(row):
@@ -49,7 +48,7 @@ def allowed(row):
 
 
 TRIPLES = list(combinations(CHOICES, 3))
-COMPILED_KINDS = [kind for kind in CHOICES if kind != "schedule"]  # that one is in a kernel of its own
+COMPILED_KINDS = [kind for kind in CHOICES if kind != "schedule"]  # it is not part of a kernel
 PAIRS = [kinds for kinds in combinations(COMPILED_KINDS, 2) if prod(len(CHOICES[kind]) for kind in kinds) <= MOST_PAIRS]
 EACH = [("method", "layout"), *((kind,) for kind in CHOICES)]
 ROWS = covering(CHOICES, TRIPLES if PLAIN_PYTHON else EACH, allowed)
@@ -68,10 +67,10 @@ X = np.array(
     ]
 )
 Y = np.array([1.5, -0.5, 0.25, 2.75, -2.25, -0.5, 1.0])
-# A small rate, whose multiples do not bring a row to the kink of a loss exactly: there rounding would choose the side.
+# A small rate that brings no row exactly to a kink of a loss, where rounding would choose the side.
 ALPHA, L1_RATIO, RATE, EPOCHS = 0.2, 0.25, 0.03, 2
 BATCH_SIZES = {"gd": 7, "sgd": 1, "minibatch": 3}
-# What those penalties that have no l1 and l2 are set to, here and in the reference.
+# Settings, here and in the reference, of the penalties without l1 and l2.
 SETTINGS = {
     "box": {"lower": -0.25, "upper": 0.75},
     "nonnegative": {"alpha": 0.2},
@@ -126,8 +125,8 @@ def test_every_update_matches_the_reference(method, rule, penalty, schedule, los
         fit_intercept=fit_intercept, start=([0.5] * 4, 0.0), **theirs,
     )  # fmt: skip
     expected = np.array([[*w, b] if fit_intercept else w for (w, b), _ in path])
-    # Weights and sums are of size 1, and no step here enlarges an error: a few eps of X's dtype for each.
-    # Adaptive rules divide a gradient by its own size: the first steps pass its relative error on.
+    # Weights and sums are of size 1 and steps do not amplify errors: a few eps of X's dtype per step.
+    # Adaptive rules divide a gradient by its size: their steps have its relative error.
     tol = 200 * float(np.finfo(np.float32 if "32" in layout else np.float64).eps)
     np.testing.assert_allclose(result.steps["weights"], expected, rtol=0, atol=tol)
     w, b = path[-1][1]

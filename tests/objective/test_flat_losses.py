@@ -1,4 +1,4 @@
-"""Losses that are flat where training starts, as huber's is far beyond its delta: no curvature, and yet a way down."""
+"""Losses without curvature where training starts, as huber far beyond delta, still reach the optimum."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from fastgd.solvers.quasi_newton import ArmijoSearch
 random = np.random.default_rng(5)
 N, D, DELTA, ALPHA = 300, 4, 1.35, 1e-3
 X = random.normal(size=(N, D))
-FAR = 1e4 + 50.0 * X[:, 0] + random.normal(size=N)  # everywhere thousands of deltas from 0, with and without an order
+FAR = 1e4 + 50.0 * X[:, 0] + random.normal(size=N)  # everywhere thousands of deltas from 0
 SIDES = np.where(random.random(N) < 0.5, 1e3, -1e3) + 50.0 * X[:, 0]
 del random  # tests draw from the fixture `rng`
 
@@ -56,7 +56,7 @@ def test_huber_reaches_the_optimum_from_a_distant_start(method):
 
 @pytest.mark.parametrize("method", ["newton", "lbfgs"])
 def test_distant_rows_on_both_sides_are_not_taken_for_an_optimum(method):
-    """Their slopes nearly cancel, and there is no curvature at all: neither is a reason to stop."""
+    """The gradients nearly cancel and the curvature is zero; training must not stop there."""
     least, start = least_objective(SIDES), np.abs(SIDES).mean() * DELTA - DELTA**2 / 2
     result = fastgd.fit(X, SIDES, loss="huber", alpha=ALPHA, method=method, max_epochs=100)
     assert result.objective - least < 0.01 * (start - least)
@@ -92,14 +92,14 @@ def test_flat_rows_have_a_gradient_but_no_curvature():
 
 
 def test_rows_without_gradient_are_not_flat():
-    """Beyond its margin a squared hinge has no slope: nothing is to be had there, however far one looks."""
+    """Beyond its margin the squared hinge is constant: its rows are not flat for any step."""
     flat, found = quotients("squared_hinge", np.array([1.0, 1.0]), np.array([2.0, 0.0]), 1e8)
     assert flat == 0
     np.testing.assert_allclose(found, [0.0, 2.0], rtol=1e-6)
 
 
 def huber_without_scales(y):
-    """On the first rows of X, as many as there are targets."""
+    """F on the first len(y) rows of X."""
     objective = Objective(MemoryRows(X[: len(y)], Targets(y)), LOSSES["huber"](), ElasticNet())
     return ScaledObjective(objective, Preconditioner.identity(D))
 

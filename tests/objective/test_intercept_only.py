@@ -1,4 +1,4 @@
-"""Models that are an intercept alone: what they lose, and that methods begin from them where zero is far off."""
+"""Models of an intercept alone: their loss, and that methods start from them where zero is far off."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def least_of_poisson(X, y):
 
 
 @pytest.mark.parametrize("method", ["newton", "lbfgs"])
-@pytest.mark.parametrize("rows", [X, MANY], ids=["few", "many"])  # all of them in newton's Hessian, and a sample
+@pytest.mark.parametrize("rows", [X, MANY], ids=["few", "many"])  # newton's Hessian uses all rows, or a sample
 def test_counts_of_thousands_take_few_passes(rng, rows, method):
     y = rng.poisson(3000 * np.exp(rows @ [0.3, -0.2, 0.1, 0.0])).astype(float)
     result = fastgd.fit(rows, y, method=method, tol=1e-7, **OPTIONS)
@@ -133,7 +133,7 @@ def test_several_outputs_start_at_their_own_constants():
 
 @pytest.mark.parametrize("method", ["newton", "lbfgs"])
 def test_tol_is_relative_to_the_gradient_at_the_best_constant(method):
-    """At zero it is 3,000 times as large: of a gamma loss, a part of 1e-4 of that is most of what X explains."""
+    """The gradient at zero is 3,000 times as large: 1e-4 of it would be most of what X explains."""
     columns, at_constant = np.column_stack([X, np.ones(N)]), COUNTS.mean()
     norm = np.linalg.norm(columns.T @ (at_constant - COUNTS) / N)
     for tol in np.geomspace(0.3, 1e-6, 12):

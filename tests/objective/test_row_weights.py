@@ -1,4 +1,4 @@
-"""What rows and classes count for, and offsets: against doing the same by hand, and against scikit-learn."""
+"""sample_weight, class_weight and offset match repeated rows, shifted targets, the reference and scikit-learn."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def weights(result):
 
 
 def bits(result):
-    """What a fit computes, but for the clock."""
+    """The bits of a fit, without its times."""
     return [weights(result).tobytes(), result.path.tobytes(), result.trace["objective"].tobytes()]
 
 
@@ -64,7 +64,7 @@ def close(result, other, tolerance):
 AUTOMATIC = {"learning_rate": "auto", "scale": True, "tol": 0, "max_epochs": 8}
 
 
-# Compiling takes longer than all else: some problems stand in for others.
+# Only some problems: compilation takes most of the time.
 FEW = [HUBER, "targets", "softmax"]
 DENSE, SPARSE = [(name, np.asarray) for name in PROBLEMS], [(name, sp.csr_array) for name in FEW]
 
@@ -73,7 +73,7 @@ DENSE, SPARSE = [(name, np.asarray) for name in PROBLEMS], [(name, sp.csr_array)
 @pytest.mark.parametrize("automatic", [False, True])
 def test_weight_2_equals_the_row_twice(name, form, automatic):
     y, loss = PROBLEMS[name]
-    # Metrics, rates and rates by trial come out the same, too.
+    # Automatic scales and rates are equal too.
     made, options = (form(SKEWED), AUTOMATIC) if automatic else (form(X), {"alpha": 0.1})
     rows = np.repeat(np.arange(N), WEIGHT.astype(int))
     weighted = fit(y, loss, made, sample_weight=WEIGHT, **options)
@@ -88,7 +88,7 @@ def test_weight_2_equals_the_row_twice(name, form, automatic):
 def test_sgd_with_weights_approaches_the_same_optimum(form, y, penalty):
     options = {"penalty": penalty, "alpha": 0.1, "sample_weight": WEIGHT}
     best = fit(y, X=form(X), learning_rate=0.3, max_epochs=1000, **options)
-    # Batches of one size: the rows of a short last batch would count for more, now one and now another.
+    # Batches of equal size: the rows of a short last batch would count for more.
     halves = {"method": "minibatch", "batch_size": np.count_nonzero(WEIGHT) // 2, "learning_rate": 0.3}
     for way in ({"method": "sgd", "learning_rate": 0.05}, halves):
         found = fit(y, X=form(X), schedule="cosine", max_epochs=600, **way, **options)

@@ -1,4 +1,4 @@
-"""What newton sees of a sample: its Hessian, which columns it says too little of, and where the first pass begins."""
+"""Samples of newton: their Hessian, columns with too few values, and the start of the first pass."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ del random  # tests draw from the fixture `rng`
 
 @pytest.fixture
 def passes(monkeypatch):
-    """The weights at which gradients of all rows were asked for."""
+    """Parameters at which full gradients were computed."""
     asked, evaluate = [], Objective.evaluate
 
     def told(self, params, **more):
@@ -160,7 +160,7 @@ def passes(monkeypatch):
 def test_no_pass_is_spent_on_zero_weights(passes, tol):
     result = fastgd.fit(BIG, YES, loss="logistic", alpha=1e-4, max_epochs=6, tol=tol)
     assert result.method == "newton"
-    assert len(passes) - result.n_epochs in (0, 1)  # one more may go into the bound
+    assert len(passes) - result.n_epochs in (0, 1)  # the bound may take one more
     assert all(params.any() for params in passes)
     assert result.trace["objective"][0] == pytest.approx(np.log(2))
     np.testing.assert_array_equal(result.path[1][:-1], passes[0][:-1])
@@ -196,14 +196,14 @@ def test_sampled_rows_count_as_fractions_of_a_pass(monkeypatch, loss):
     monkeypatch.setattr(HessianSample, "hessian", curved)
     y = YES if loss == "logistic" else 3.0 * SCORE
     result = fastgd.fit(BIG, y, loss=loss, alpha=1e-4, max_epochs=6, tol=0)
-    assert len(set(rows)) == (2 if loss == "huber" else 1)  # a part of the sample, where rows curve unevenly
+    assert len(set(rows)) == (2 if loss == "huber" else 1)  # a part of the sample where curvatures are uneven
     rows.append(FEW_ROWS)  # of the scales of the columns
     assert result.trace["passes"][-1] - result.n_epochs == pytest.approx(sum(rows) / MANY)
 
 
 @pytest.mark.parametrize("penalty", ["l2", "l1"])
 def test_training_starts_at_zero_when_the_sample_is_misleading(passes, penalty):
-    """Rows that the sample does not have say the opposite of those that it has."""
+    """Rows outside the sample have the opposite relation."""
     problem = posed(BIG, YES)
     rows, _ = problem.rows.sample(sample_size(problem, for_hessian=True), 0)
     X, z = BIG.copy(), np.where(YES == "yes", 1.0, -1.0)
@@ -276,7 +276,7 @@ def test_first_step_is_a_shortened_newton_step_of_the_sample(loss, monkeypatch):
 
 @pytest.fixture
 def curved(monkeypatch):
-    """How many rows Hessians were made of, and at which weights."""
+    """Sample size and parameters of the Hessians computed."""
     seen, hessian = [], HessianSample.hessian
 
     def seeing(self, params):
@@ -313,7 +313,7 @@ def test_normal_columns_reuse_the_first_hessian_scaled_by_mean_curvature(monkeyp
 
 
 def test_reused_hessian_is_corrected_along_the_first_step(curved):
-    """There the curvature of normal columns falls by more, which steps have shown already."""
+    """Along the weights the curvature of normal columns falls by more, which earlier steps have shown."""
     X = np.random.default_rng(5).normal(size=(60_000, 10))
     y = np.where(2 * X[:, 6] + X[:, 7] + np.random.default_rng(6).logistic(size=len(X)) > 0, "yes", "no")
     fastgd.fit(X, y, loss="logistic", alpha=1e-4, method="newton", max_epochs=5, tol=0)
@@ -344,7 +344,7 @@ def test_difficult_samples_are_minimised_on_a_part_first(curved, form, options):
 
 
 def test_fits_of_few_epochs_do_not_end_above_the_start():
-    """All rows are so far off that the loss is flat at zero weights, and steps by the penalty's curvature overshoot."""
+    """The loss is flat at zero for all rows, so that steps by the penalty's curvature overshoot."""
     y = np.where(np.arange(MANY) % 2, 1e3, -1e3) + 50.0 * BIG[:, 0]
     for max_epochs in range(1, 8):
         result = fastgd.fit(BIG[:, :60], y, loss="huber", alpha=1e-4, method="newton", max_epochs=max_epochs)
@@ -353,7 +353,7 @@ def test_fits_of_few_epochs_do_not_end_above_the_start():
 
 @pytest.mark.parametrize(("values_a_row", "rows"), [(5, SAMPLE_ROWS), (25, 4 * 60_000 // 25), (200, MIN_SAMPLE_ROWS)])
 def test_sample_size_falls_with_the_length_of_sparse_rows(values_a_row, rows):
-    """Their products take as long as a pass or two, and there is one for each two values of a row."""
+    """The Gram matrix of the sample costs one or two passes; a row has a product per pair of its values."""
     indices = np.tile(np.arange(values_a_row, dtype=np.int32), 60_000)
     indptr = np.arange(60_001) * values_a_row
     sparse = sp.csr_array((np.ones(len(indices)), indices, indptr), (60_000, 300))

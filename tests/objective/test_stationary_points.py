@@ -1,4 +1,4 @@
-"""A saddle point that gradient descent stops at and stochastic steps leave; how a result tells it from a minimum."""
+"""Full-gradient methods stop at a saddle point, stochastic methods leave it; results tell the two apart."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_gd_stays_on_the_axis_however_long_and_in_scaled_columns(options, form):
 @pytest.mark.parametrize("order", [[6, 5, 4, 3, 2, 1, 0], [0, 2, 3, 4, 5, 6, 1], [2, 0, 3, 1, 4, 5, 6]], ids=str)
 @pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
 def test_gd_stops_at_the_saddle_in_other_orders_of_the_rows(order, form):
-    """Although kernels may round the slopes of a pair of rows and of a last one differently."""
+    """Although kernels may round pairs of rows and a last single row differently."""
     result = fit(form(TABLE.X[order]), TABLE.y[order], method="gd", learning_rate=0.1, max_epochs=200)
     assert abs(result.coef[1]) < 1e-12
     assert result.stationary == "saddle"
@@ -146,13 +146,13 @@ Y = (X @ W) ** 2
 
 
 def kind(start, X=X, y=Y, **options):
-    """What a fit of one epoch, at a rate too small to go anywhere, says of its start."""
+    """``stationary`` of a fit of one epoch at a rate too small to move."""
     options = {"loss": "phase_retrieval", "fit_intercept": False, "method": "gd", **options}
     return fastgd.fit(X, y, start=start, learning_rate=1e-300, max_epochs=1, **options).stationary
 
 
 def stationary_point(start, alpha=0.0):
-    """By Newton's method in NumPy, which goes to whatever is near."""
+    """By Newton's method in NumPy, which converges to a stationary point of any kind."""
     w = np.array(start, float)
     for _ in range(100):
         H = hessian(w, X, Y) + alpha * np.eye(D)
@@ -199,7 +199,7 @@ def test_points_with_large_gradients_are_not_stationary(lanczos, points, monkeyp
 
 
 def test_l2_changes_the_kind_of_a_point():
-    """At zero F falls by the loss and rises by the penalty: the larger it is, the more ways F rises."""
+    """At zero the loss curves down and the penalty up: alpha decides in how many directions F curves up."""
     values = np.linalg.eigvalsh(-hessian(np.zeros(D), X, Y))
     between = {"maximum": values[0] / 2, "saddle": (values[1] + values[2]) / 2, "minimum": 2 * values[-1]}
     for name, alpha in between.items():
@@ -235,7 +235,7 @@ def test_penalties_with_kinks_leave_the_kind_unknown(points):
 
 @fastgd.term
 class Cosine:
-    """1 - cos(z - y): smooth, with maxima and minima, and no word of its curvature."""
+    """1 - cos(z - y): smooth, with maxima and minima, and without a declared curvature."""
 
     def value(self, y: float, z: float) -> float:
         return 1.0 - math.cos(z - y)

@@ -1,4 +1,4 @@
-"""The reference is itself held to arithmetic done by hand, to PyTorch, and to what the mathematics promises."""
+"""The reference matches arithmetic by hand, PyTorch, and properties that follow from the formulas."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""The reference's losses are themselves held to arithmetic done by hand, and their derivatives to their slopes."""
+"""The reference's losses match arithmetic by hand, and their derivatives match finite differences."""
 
 import math
 

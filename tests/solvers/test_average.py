@@ -1,4 +1,4 @@
-"""Averaged weights: the mean over the reference's steps, whichever kernel takes them, and scikit-learn's own."""
+"""``average``: the model is the mean of the weights after each step, as in the reference and in scikit-learn."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_average_of_several_targets(method):
 
 @each_method
 def test_average_of_softmax_on_sparse_rows(method):
-    """With a decay that wears the scale out."""
+    """The decay is so large that the scale underflows."""
     result = fit(method, csr_array(X), LABELS, loss="softmax", trace="step", alpha=5.0)
     assert np.column_stack([result.coef, result.intercept]) == close(result.steps["weights"].mean(axis=0))
     whole = fit(method, csr_array(X), LABELS, loss="softmax", alpha=5.0)
@@ -132,7 +132,7 @@ def test_average_of_softmax_on_sparse_rows(method):
     data=st.data(),
 )
 def test_lazy_sums_match_the_reference(layout, drawn, l2, has_intercept, data):
-    """Cut into two calls, with steps left out, and with a decay that folds the scale in over and over."""
+    """Two calls, some steps left out, and a decay after which the scale is folded in many times."""
     n, d = drawn.X.shape
     cut, skip = data.draw(st.integers(0, n)), data.draw(st.integers(0, n - 1))
     rate = 0.9 / ((drawn.X**2).sum(axis=1).max() + 1 + l2)
@@ -156,14 +156,14 @@ def test_lazy_sums_match_the_reference(layout, drawn, l2, has_intercept, data):
 
 
 def test_average_when_decay_underflows_the_scale():
-    """Rates of 0.9 / l2 leave a tenth of the weights at each step, 1e-23 of them at the end of an epoch."""
+    """At a rate of 0.9 / l2 each step multiplies the weights by 0.1: by 1e-23 in an epoch."""
     result = fit("sgd", learning_rate=0.18, alpha=5.0, fit_intercept=False)
     assert result.coef == close(walk("sgd", rate=0.18, l2=5.0, fit_intercept=False).mean(axis=0)[:-1])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_average_keeps_its_precision_over_many_steps(dtype):
-    """The mean of a hundred thousand steps, once by the lazy sum and once by single steps that are added up here."""
+    """The mean of 100,000 steps, by the lazy sum and by adding the steps here."""
     n, d = 20_000, 6
     random = np.random.default_rng(0)
     X = random.normal(size=(n, d)).astype(dtype)
@@ -196,11 +196,11 @@ def test_sparse_rows_agree_with_dense_ones():
 def test_average_equals_scikit_learns(average, layout):
     linear_model = pytest.importorskip("sklearn.linear_model")
     options = {"alpha": 0.05, "learning_rate": "constant", "eta0": 0.01, "max_iter": 20, "tol": None, "shuffle": False}
-    # On sparse rows its intercept learns more slowly.
+    # On sparse rows scikit-learn lowers the rate of the intercept.
     peer = linear_model.SGDRegressor(average=average, fit_intercept=False, **options).fit(layout(X), Y)
     ours = fit(
         X=layout(X), alpha=0.1, learning_rate=0.005, max_epochs=20, average=average, fit_intercept=False
-    )  # of twice the loss
+    )  # scikit-learn halves the loss
     assert ours.coef == close(peer.coef_, 1e-9)
 
 
@@ -227,7 +227,7 @@ def test_auto_with_average_chooses_minibatch():
 
 @each_method
 def test_step_trace_holds_steps_and_callbacks_see_the_average(method):
-    """Steps are traced as they were taken; callbacks see the model."""
+    """The trace holds the steps; callbacks get the model."""
     states = []
     result = fit(method, trace="step", callbacks=[states.append])
     path = result.steps["weights"]
@@ -238,7 +238,7 @@ def test_step_trace_holds_steps_and_callbacks_see_the_average(method):
 
 
 def test_average_in_scaled_columns():
-    """Steps in scaled columns: their mean is the same in any units."""
+    """The mean of steps in scaled columns is the same in any units."""
     random = np.random.default_rng(6)
     X = random.normal(size=(300, 3)) * [1, 1000, 0.01] + [0, 500, 3]
     y = X @ [1, 0.001, 100] + random.normal(size=300)
@@ -264,7 +264,7 @@ def test_validation_loss_is_of_the_average():
 
 
 def test_average_restarts_after_a_divergence():
-    """Where the first steps were too long the mean holds none of them."""
+    """Steps before a divergence are not in the mean."""
     options = {"learning_rate": 3.0, "on_divergence": "shrink", "max_epochs": 30, "trace": "step"}
     result = fit(**options)
     assert result.divergences > 0

@@ -1,4 +1,4 @@
-"""Gradients cut to a length, and penalties that count more for some features: whole fits held to the reference.
+"""``clip_norm`` and ``penalty_weights``: whole fits match the reference.
 
 Every rule with every method runs as plain Python: the last test runs this file again under NUMBA_DISABLE_JIT=1.
 """
@@ -61,7 +61,7 @@ AS_EXPECTED = {
 
 
 def expected(y, method, rule="sgd", **options):
-    """The weights after every step of two passes over the rows in order."""
+    """Weights after every step of two passes over the rows in order."""
     targets, steps = np.atleast_2d(y.T).T, 2 * N // BATCH[method]
     K = targets.shape[1]
     path, _ = reference_outputs.minibatch(
@@ -82,11 +82,11 @@ def follows(result, path):
 @each_y
 @each_choice
 def test_gradients_are_clipped_before_the_penalty_is_added(method, rule, form, y):
-    """As one vector, of all outputs and the intercepts."""
+    """The norm over all outputs and intercepts."""
     options = {"method": method, "rule": rule, "clip_norm": 0.8, **AS_EXPECTED}
     path = expected(y, method, rule, clip=0.8)
     follows(fit(y, FORMS[form](X), **options), path)
-    if not rule_traits(RULES[rule]()).adaptive:  # those take steps of the same size however long the gradient is
+    if not rule_traits(RULES[rule]()).adaptive:  # the steps of these rules do not depend on the length of the gradient
         assert np.abs(path[-1] - expected(y, method, rule)[-1]).max() > 1e-3
 
 
@@ -128,7 +128,7 @@ def test_penalty_weights_multiply_the_penalty_of_each_feature(method, rule, form
 
 
 def without(columns, *others):
-    """The others less what the columns, and a constant, explain of them."""
+    """Residuals of the other columns, regressed on the columns and a constant."""
     basis, _ = np.linalg.qr(np.column_stack([np.ones(N), *columns.T]))
     return [other - basis @ (basis.T @ other) for other in others]
 
@@ -142,7 +142,7 @@ OPTIMUM = {"loss": "half_squared", "learning_rate": "auto", "max_epochs": 5000, 
 def test_weighted_optimum_equals_scikit_learns_on_rescaled_columns(penalty, scale):
     """The penalty of f w is that of w in variables X / f (l1), or of sqrt(f) w in X / sqrt(f) (l2).
 
-    What is not penalised goes out of both sides first, as does the intercept (Frisch, Waugh and Lovell).
+    Unpenalised features and the intercept are projected out first (Frisch, Waugh and Lovell).
     """
     linear_model, alpha = pytest.importorskip("sklearn.linear_model"), 0.1
     result = fit(penalty=penalty, alpha=alpha, penalty_weights=FACTORS, scale=scale, **OPTIMUM)
@@ -189,7 +189,7 @@ def test_weights_of_1_change_nothing_and_weights_of_2_double_the_strength(method
 @pytest.mark.skipif(not PLAIN_PYTHON, reason="would have kernels compiled for each")
 @pytest.mark.parametrize("penalty", ["mcp", "scad", "nonnegative"])
 def test_a_feature_of_weight_0_is_not_penalised(penalty):
-    """Bounds hold all the same."""
+    """Bounds still hold."""
     result = fit(penalty=penalty, alpha=10.0, penalty_weights=[1.0, 1.0, 0.0, 1.0, 0.0], max_epochs=200)
     assert (result.coef[[0, 1, 3]] == 0).all()
     free = fit(X=X[:, [2, 4]], penalty="nonnegative" if penalty == "nonnegative" else None, max_epochs=200)

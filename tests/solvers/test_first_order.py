@@ -1,4 +1,4 @@
-"""Gradient descent, SGD and mini-batches through `fit`: every update against the reference, the lesson, the order."""
+"""gd, sgd and minibatch through `fit`: every update matches the reference and the lesson; the order of rows."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def close(value, tol=1e-12):
 
 
 def batches(rows, size):
-    """The rows in batches, the last as short as it has to be."""
+    """The rows in batches; the last may be shorter."""
     return [rows[first : first + size] for first in range(0, len(rows), size)]
 
 
@@ -72,7 +72,7 @@ def parameters(path, fit_intercept=True):
 @pytest.mark.parametrize("rule", RULES)
 def test_each_rule_matches_the_reference(method, rule, fit_intercept):
     options = {"penalty": "elasticnet", "alpha": 0.2, "l1_ratio": 0.25, "schedule": "invscaling"}
-    # The loss with which the tests of kernels have compiled every rule.
+    # The loss that the tests of kernels use.
     result = fit(method, loss="huber:delta=1.5", rule=rule, fit_intercept=fit_intercept, **options)
     path = reference.weights_and_models(
         X, Y, reference.Huber(1.5), lr=RATE, epochs=EPOCHS, batch_size=BATCH_SIZES[method], rule=reference.RULES[rule],
@@ -195,7 +195,7 @@ def test_step_trace_does_not_change_the_path(method):
 def test_gd_records_the_norm_of_its_gradient():
     result = fit("gd")
     norms = [np.linalg.norm(gradient) for gradient in result.steps["gradient"]]
-    assert result.trace["gradient_norm"][1:-1] == close(norms[1:])  # that of a row is the next step's
+    assert result.trace["gradient_norm"][1:-1] == close(norms[1:])  # the gradient of the next step
 
 
 @methods
@@ -320,7 +320,7 @@ def test_orders_of_more_blocks_than_one_call_takes(extra):
 def test_orders_computed_ahead_equal_orders_computed_on_demand(shuffle):
     ahead = RowOrder(AHEAD_FROM, 8.0, shuffle, 0)
     for epoch in (1, 2, 3, 7, 8):
-        with threads(1):  # which leaves none to make the next one
+        with threads(1):  # no thread is left to compute the next order
             in_turn = RowOrder(AHEAD_FROM, 8.0, shuffle, 0).epoch(epoch)
         assert (ahead.epoch(epoch) == in_turn).all()
 

@@ -1,4 +1,4 @@
-"""newton and lbfgs: their steps against plain Newton and BFGS, their optima against other solvers, what auto takes."""
+"""newton and lbfgs: steps match textbook Newton and BFGS, optima match SciPy; which method auto takes."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def objective(params, X, y, loss, l2, weight=None, offset=0.0):
 
 
 def least(X, y, loss, l2, **rows):
-    """The optimum by SciPy, polished until it no longer moves."""
+    """The optimum by SciPy, refined until it no longer changes."""
     params = np.zeros(X.shape[1] + 1)
     for method in ("BFGS", "Nelder-Mead", "BFGS"):
         options = {"gtol": 1e-11} if method == "BFGS" else {"xatol": 1e-10, "fatol": 1e-15, "maxiter": 4000}
@@ -117,7 +117,7 @@ def test_several_targets_equal_single_fits():
 
 
 def test_steps_on_few_rows_are_exact_newton_steps():
-    """As Newton's method is in every textbook, on logistic regression with columns of ones."""
+    """Textbook Newton on logistic regression."""
     result = fastgd.fit(X, LABELS, loss="logistic", alpha=0.01, method="newton", tol=0, max_epochs=30)
     params, columns, l2 = np.zeros(D + 1), np.column_stack([X, np.ones(N)]), 0.01 * np.diag([1.0] * D + [0.0])
     steps = 0
@@ -141,7 +141,7 @@ def test_many_rows_take_few_passes(rng):
     F = result.trace["objective"]
     assert F[1] - F[-1] < 1e-3 * (F[0] - F[-1])  # the sample's minimum
     assert (np.diff(F) <= 1e-12).all()
-    # Its rows count as the part of a pass that they are.
+    # Sampled rows count as a fraction of a pass.
     assert 0 < result.trace["passes"][-1] - result.n_epochs < 8
     exact = fastgd.fit(big, y, loss="logistic", alpha=1e-4, method="lbfgs", tol=1e-9)
     assert result.objective == pytest.approx(exact.objective, rel=1e-12)
@@ -150,7 +150,7 @@ def test_many_rows_take_few_passes(rng):
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
 def test_columns_that_are_zero_in_the_sample(rng, method, form):
-    """A handful of rows have values in it, and large ones: a Hessian of sampled rows alone would step into the blue."""
+    """12 rows have large values in this column: with the sampled Hessian alone steps would diverge."""
     n = 4 * SAMPLE_ROWS
     big = np.column_stack([rng.normal(size=n), np.zeros(n)])
     big[rng.choice(n, 12, replace=False), 1] = 100.0
@@ -163,7 +163,7 @@ def test_columns_that_are_zero_in_the_sample(rng, method, form):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_line_search_shortens_steps_that_are_too_long(method):
-    """Far below its minimum exp(z) has next to no curvature, so that a step of the quadratic model is absurd."""
+    """Far below the minimum exp(z) has almost no curvature, so the quadratic model steps much too far."""
     start = (np.zeros(D), -6.0)
     result = fastgd.fit(X, COUNTS, loss="poisson", method=method, start=start, tol=1e-9, max_epochs=300)
     assert (result.trace["learning_rate"][1:] < 1).any()
@@ -181,7 +181,7 @@ def test_learning_rate_is_the_first_step_length():
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6))
 def test_limited_memory_is_bfgs(seed, pairs):
-    """The two loops against the matrix that BFGS's formula makes (Nocedal and Wright, 6.17)."""
+    """The two-loop recursion equals the BFGS formula (Nocedal and Wright, 6.17)."""
     random = np.random.default_rng(seed)
     p = 4
     A = random.normal(size=(p, p))
@@ -212,7 +212,7 @@ def test_dense_learns_what_a_step_showed(rng):
     np.testing.assert_allclose(model.hessian[0] @ s, y)
     assert (np.linalg.eigvalsh(model.hessian[0]) > 0).all()
     before = model.hessian.copy()
-    model = model.updated(s[None], -y[None])  # of a curvature that no minimum has
+    model = model.updated(s[None], -y[None])  # negative curvature
     assert (model.hessian == before).all()
 
 
@@ -221,7 +221,7 @@ def test_dense_learns_what_a_step_showed(rng):
 
 @given(st.integers(0, 2**32 - 1), st.booleans())
 def test_the_minimum_of_a_quadratic_and_a_penalty(seed, bounded):
-    """No coordinate of it can be bettered, as tried by steps to both sides."""
+    """Steps to both sides improve no coordinate."""
     random = np.random.default_rng(seed)
     d = int(random.integers(1, 6))
     A = random.normal(size=(d + 1, d + 1))

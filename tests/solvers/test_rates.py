@@ -1,4 +1,4 @@
-"""Learning rates from the data: why they are what they are, and the rate of gd that follows the curvature it meets."""
+"""Automatic learning rates: their reasons, and the rate of gd that adapts to local curvature."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_automatic_rates_and_their_reasons(options, rate, reason):
 
 @pytest.mark.parametrize(("n", "batch"), [(2, 1), (7, 2), (60, 20), (95, 31), (96, 32), (300, 32)])
 def test_a_batch_is_at_most_a_third_of_the_rows(rng, n, batch):
-    """Unless told otherwise: of all rows it would be gd by another name."""
+    """By default: a batch of all rows would be gd."""
     data, target = rng.normal(size=(n, 2)), rng.normal(size=n)
     assert fastgd.fit(data, target, method="minibatch", max_epochs=1).settings["batch_size"] == batch
 
@@ -85,10 +85,10 @@ def test_summary_and_json_give_the_reason_of_the_rate():
 @pytest.mark.parametrize(
     ("rate", "growth", "curvature", "expected"),
     [
-        (0.5, 1.0, 0.1, math.sqrt(5 / 3) * 0.5),  # flat: as much longer as the last growth lets it be
+        (0.5, 1.0, 0.1, math.sqrt(5 / 3) * 0.5),  # flat: the largest growth that the last growth allows
         (0.5, 0.0, 0.1, math.sqrt(2 / 3) * 0.5),
         (1.0, 1.0, 2.0, 1 / math.sqrt(7)),  # curved
-        (1.0, math.inf, 1e-6, 1e6 / math.sqrt(2)),  # the first, of which nothing was known
+        (1.0, math.inf, 1e-6, 1e6 / math.sqrt(2)),  # the first step
         (1.0, 1.0, 0.0, math.sqrt(5 / 3)),  # straight
     ],
 )
@@ -98,7 +98,7 @@ def test_the_rate_of_the_next_step(rate, growth, curvature, expected):
 
 
 def counts(seed, kind):
-    """Counts in the thousands, the hardest that losses on a log scale meet."""
+    """Counts in the thousands, which are hard for losses with a log link."""
     random = np.random.default_rng(seed)
     rows = random.normal(size=(400, 5))
     if kind == "outliers":
@@ -118,8 +118,8 @@ def test_gd_descends_on_counts_in_the_thousands(loss, kind):
         result = fastgd.fit(rows, y, loss=loss, method="gd", max_epochs=30, tol=0)
         trace = result.trace["objective"]
         assert (trace[0] - trace[-1]) / (trace[0] - optimum) > (0.1 if kind == "outliers" else 0.95)
-        assert (np.diff(trace) <= 1e-12 * abs(trace[0])).all()  # it never goes up
-        assert result.trace["passes"][-1] <= 31 + 8  # steps that were taken back are passes too
+        assert (np.diff(trace) <= 1e-12 * abs(trace[0])).all()  # it never increases
+        assert result.trace["passes"][-1] <= 31 + 8  # rejected steps count as passes
         assert len(set(result.trace["learning_rate"][1:])) > 5
 
 

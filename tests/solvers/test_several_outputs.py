@@ -42,7 +42,7 @@ def weights(result):
 
 
 def agree(several, singles, tolerance=1e-10):
-    """The outputs of one fit are the models of the others, at every epoch, and F is the sum of theirs."""
+    """The outputs of one fit equal the single fits at every epoch, and its F is the sum of their F."""
     paths = [single.path for single in singles]
     np.testing.assert_allclose(several.path, np.stack(paths, axis=1), rtol=0, atol=tolerance)
     np.testing.assert_allclose(weights(several), [[*s.coef, s.intercept] for s in singles], rtol=0, atol=tolerance)

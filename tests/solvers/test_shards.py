@@ -1,4 +1,4 @@
-"""SGD in shards: held to the reference after every round, and to the serial method where the two must be the same."""
+"""sgd in shards matches the reference after every round, and serial sgd where the two must be equal."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ X = RANDOM.integers(-16, 17, (N, D)) * (RANDOM.random((N, D)) < 0.7) / 16
 Y = X @ [1.5, -2.0, 0.0, 0.5, 1.0] + 0.7 + 0.3 * RANDOM.normal(size=N)
 del RANDOM  # tests draw from the fixture `rng`
 LABELS = np.array(["ant", "bee", "cat"])[np.digitize(Y, [0.4, 1.0])]
-ROUND = 10  # rows of a round in this file
+ROUND = 10  # rows per round in this file
 EPOCHS = 3
-# The loss of other tests of sgd, whose kernels are compiled already.
+# The loss of the other tests of sgd, which share its kernels.
 HUBER, REFERENCE_HUBER = "huber:delta=1.5", reference.Huber(1.5)
 FORMS = {"dense": np.asarray, "csr": csr_array}
 
@@ -47,7 +47,7 @@ def set_rows_per_call(monkeypatch, n_rows):
 
 @pytest.fixture(autouse=True)
 def short_rounds(monkeypatch):
-    """Rounds of few rows, as large data has them, on small data."""
+    """Short rounds, so that small data takes several."""
     set_rows_per_call(monkeypatch, ROUND)
 
 
@@ -57,7 +57,7 @@ def fit(X=X, y=Y, **options):
 
 
 def walk(X=X, y=Y, *, n_shards, epochs=EPOCHS, rate=0.05, schedule=reference.constant, loss=REFERENCE_HUBER, **options):
-    """The reference's weights after each epoch, a row for each output, and those of every single step of each shard."""
+    """The reference's weights after each epoch (a row per output) and after each step of each shard."""
     n, size = len(X), max(ROUND // n_shards, 1) * n_shards
     firsts = list(range(0, n, size))
     rounds = [list(range(n))[first : first + size] for first in firsts]
@@ -85,7 +85,7 @@ def weights(result):
 
 
 def path_of(result):
-    """The weights after each epoch, a row for each output."""
+    """Weights after each epoch, a row per output."""
     return result.path[1:] if result.path.ndim == 3 else result.path[1:, None]
 
 

@@ -1,4 +1,4 @@
-"""svrg and saga: every update as in plain Python, lazy on sparse rows or not, and the optimum that others find."""
+"""svrg and saga: every update matches the reference, with lazy updates on sparse rows too."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ N, D = 30, 7
 random = np.random.default_rng(8)
 X = random.integers(-32, 33, (N, D)) / 16 * (random.random((N, D)) < 0.4)  # exact in float32
 X[:, 6] = 0.0
-X[[4, 25], 6] = 1.5  # a feature that few rows have
+X[[4, 25], 6] = 1.5  # a feature with few values
 Y = X @ [2.0, -1.0, 0.5, 0.0, 0.0, 1.0, 3.0] + 1.0 + 0.1 * random.integers(-8, 9, N)
 LABELS = np.where(np.median(Y) < Y, 1.0, -1.0)
 WEIGHTS, OFFSET = random.integers(1, 4, N) / 2, random.integers(-8, 9, N) / 8
@@ -38,7 +38,7 @@ FORMS = {
     "sparse": csr_array,
     "sparse float32": lambda X: csr_array(X.astype(np.float32)),
 }
-# An epoch is a pass over the rows: A for one that makes an anchor, S for one of steps.
+# Passes over the rows: A computes an anchor, S takes steps.
 PASSES = {"svrg": "ASASASAS", "saga": "ASSSSSSS"}
 
 methods = pytest.mark.parametrize("method", PASSES)
@@ -70,7 +70,7 @@ def fitted(X, y, method, lr, epochs=8, **options):
 
 
 def after_passes(path):
-    """The weights after each pass, as `Result.path` has them: a 0 where there is no intercept."""
+    """Weights after each pass, as in `Result.path`: 0 for the intercept if there is none."""
     return np.array([updates[-1][0] for updates in path])
 
 
@@ -95,7 +95,7 @@ def penalty_options(l1=0.0, l2=0.0):
 @forms
 @pytest.mark.parametrize("case", CASES)
 def test_every_pass_matches_the_reference(case, form, method):
-    """Within a pass the weights of absent features are left behind, and brought up to date at its end."""
+    """Weights of absent features are updated lazily within a pass, and brought up to date at its end."""
     strengths = {key: CASES[case][key] for key in ("l1", "l2") if key in CASES[case]}
     others = {key: value for key, value in CASES[case].items() if key not in strengths}
     path, met = reference_walk(X, [[v] for v in Y], reference.HalfSquared(), method, 0.03, **strengths, **others)
@@ -115,7 +115,7 @@ def test_every_step_matches_the_reference(form, method):
     ]
     assert result.steps["weights"] == close(np.array(steps))
     assert result.steps["row"].tolist() == ORDER * (len(steps) // N)
-    # What is recorded as the gradient is what the step was taken along, before the penalty joined it.
+    # The recorded gradient is the direction of the step without the penalty.
     w, g = result.steps["weights"], result.steps["gradient"]
     moved = w[:-1] - 0.03 * (g[1:] + 0.2 * w[:-1] * [*[1] * D, 0])
     moved[:, :D] = np.sign(moved[:, :D]) * np.maximum(np.abs(moved[:, :D]) - 0.03 * 0.1, 0.0)
@@ -154,7 +154,7 @@ def test_each_penalty_matches_the_reference(penalty, form, method):
 def test_steps_in_scaled_variables_equal_steps_on_scaled_data(fit_intercept, form, method):
     """Dense columns are centred too, where there is an intercept; sparse ones are divided by their largest values.
 
-    Of those, the ones far from zero are centred as well: see test_far_columns.
+    Sparse columns far from zero are centred as well: see test_far_columns.
     """
     rows = X * 2.0 ** np.array([4, 0, -3, 0, 0, 2, 0])
     shift, spread = np.zeros(D), np.abs(rows).max(axis=0)
@@ -177,7 +177,7 @@ def test_steps_in_scaled_variables_equal_steps_on_scaled_data(fit_intercept, for
 @methods
 @pytest.mark.parametrize("form", ["dense", "sparse"])
 def test_scaled_variables_have_their_own_l1_and_l2_strengths(form, method):
-    """The end is that of steps in the user's own variables, since the penalty stays in them."""
+    """The optimum is the same as in the user's variables, in which the penalty is defined."""
     rows = FORMS[form](X * 2.0 ** np.array([4, 0, -3, 0, 0, 2, 0]))
     options = {"loss": "half_squared", "tol": 1e-10, "max_epochs": 4000, "penalty_weights": FACTORS}
     options |= penalty_options(0.02, 0.05)
@@ -266,7 +266,7 @@ def test_each_trace_row_is_one_pass(method):
 @methods
 @pytest.mark.parametrize("max_epochs", [1, 3, 4, 5, 6, 7])
 def test_no_last_pass_is_an_anchor(max_epochs, method):
-    """With few passes they are passes of steps; the first of them may be one from gradients of zero."""
+    """If few passes are left they are passes of steps, the first of which may start from gradients of zero."""
     result = fastgd.fit(X, Y, method=method, loss="half_squared", max_epochs=max_epochs)
     objective = result.trace["objective"]
     assert result.n_epochs == max(1, int(max_epochs - result.trace["passes"][0]))  # some were for scales and the rate

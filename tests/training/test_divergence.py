@@ -1,4 +1,4 @@
-"""Where a learning rate is too large: it is noticed soon, explained by names and numbers, and the rate to try works."""
+"""Divergence is noticed soon, its error names columns and rates, and the suggested rate works."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def random_problem(seed, loss):
     return X, y, weight
 
 
-# Compiling takes longer than all else: a method or two for each kind of loss, all methods and rules for one.
+# One or two methods for each kind of loss, all methods and rules for one: compilation takes most of the time.
 RULES = ["sgd", "momentum", "nesterov", "adam", "schedule_free"]
 CASES = [
     *(("half_squared", method, rule) for method in METHODS for rule in RULES),
@@ -73,7 +73,7 @@ def test_the_suggested_rate_does_not_diverge_and_lowers_the_objective(seed):
 @pytest.mark.parametrize("rule", ["sgd", "momentum", "nesterov", "nesterov:beta=0.5", "momentum:beta=0.3"])
 @pytest.mark.parametrize("seed", range(2))
 def test_rates_below_the_stable_rate_of_gd_converge_and_rates_above_diverge(rule, seed):
-    """Of a quadratic: just below it the weights converge in the end, just above they grow without bound."""
+    """For a quadratic: just below the stable rate the weights converge, just above they grow without bound."""
     X, y, weight = random_problem(seed, "half_squared")
     options = {"loss": "half_squared", "method": "gd", "rule": rule, "sample_weight": weight, "alpha": 0.3}
     stable = diverging(X, y, learning_rate=1e6, **options).stable_rate
@@ -145,7 +145,7 @@ def test_no_limit_is_named_for_losses_without_a_curvature(method, loss, rule):
 
 
 def test_the_suggested_rate_is_tried_from_the_given_start():
-    """From far away, steps of poisson are long: what does at zero weights does not do there."""
+    """Steps of poisson are long far from the optimum: a rate that is stable at zero is not stable there."""
     X, y, _ = random_problem(2, "poisson")
     start = np.full(X.shape[1], 3.0)
     options = {"loss": "poisson", "method": "gd", "start": start, "max_epochs": 50}
@@ -188,13 +188,13 @@ def test_a_divergence_is_noticed_within_a_twentieth_of_an_epoch(method, ticks):
     error = diverging(X, X @ random.normal(size=20), loss="half_squared", method=method, learning_rate=10.0)
     assert error.epoch == 1
     assert error.result.n_epochs == 0
-    # After the one at which it was noticed come those of the rate that was tried.
+    # The later ticks are of the trial of the suggested rate.
     assert ticks[0] == pytest.approx(1 / CALLS_PER_EPOCH, rel=0.05)
     assert abs(ticks[1] - 2 / CALLS_PER_EPOCH) > 0.01
 
 
 def test_divergence_of_the_last_step_is_noticed():
-    """The running loss of batch gradient descent is that before its step."""
+    """The running loss of gd is taken before its step."""
     X = np.random.default_rng(0).normal(size=(100, 2))
     for epochs in (1, 2):
         error = diverging(X, X[:, 0], method="gd", loss="half_squared", learning_rate=1e3, max_epochs=epochs)

@@ -1,4 +1,4 @@
-"""When rows to validate on end a fit, and that its model is then the best on them."""
+"""Early stopping by validation rows: when a fit ends, and that its model is the best on them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def fit(X=X, y=Y, **options):
 
 
 def mean_loss(params, X, y, loss="squared", weight=None):
-    """By plain Python, `params` being coefficients and intercept."""
+    """The reference's mean loss; ``params`` are coefficients and intercept."""
     return batch_gradient(X, y, params[:-1], params[-1], LOSSES[loss], sample_weight=weight)[2]
 
 
@@ -44,7 +44,7 @@ def weights(result):
 
 
 def stops_after(losses, tol, patience):
-    """The epoch after which ``patience`` of them in a row have not improved on the best before by ``tol`` of it."""
+    """The epoch after which ``patience`` losses in a row were not below (1 - tol) times the best before."""
     for last in range(patience, len(losses)):
         recent = range(last - patience + 1, last + 1)
         if all(losses[k] >= min(losses[:k]) * (1 - tol) for k in recent):
@@ -73,7 +73,7 @@ def test_stops_when_the_validation_loss_stalls_and_gives_the_best(method, tol, p
 
 
 def test_tol_is_relative_to_the_best_validation_loss():
-    """An automatic rate brings a tolerance of 1e-4, which the path above would end otherwise than 0 does."""
+    """The default tol of automatic rates is 1e-4; it ends these losses earlier than tol=0."""
     losses = [10.0, 9.0, 8.9995, 8.999, 8.9985, 8.0]
     assert stops_after(losses, 1e-4, 3) == 4
     assert stops_after(losses, 0.0, 3) is None
@@ -140,7 +140,7 @@ def test_the_start_can_be_the_best_model():
 
 
 def test_running_loss_does_not_end_a_fit_with_validation():
-    """That of training rows full of noise stalls while the loss on rows without any falls on."""
+    """The loss on noisy training rows stalls while the loss on validation rows without noise still falls."""
     random = np.random.default_rng(12)
     X = random.normal(size=(500, 3))
     y = X.sum(axis=1) + 5 * random.normal(size=500)
@@ -154,7 +154,7 @@ def test_running_loss_does_not_end_a_fit_with_validation():
 
 
 def test_gradient_norm_ends_gd_with_validation():
-    """Where nothing changes any more nothing will be better."""
+    """With a gradient of zero no further epoch can improve the model."""
     result = fit(tol=1e-3, patience=10_000, max_epochs=10_000, alpha=1.0)
     assert (result.stop_reason, result.n_epochs < 10_000) == ("tol", True)
     assert weights(result).tobytes() == result.path[result.best_epoch].tobytes()
@@ -196,7 +196,7 @@ def test_a_saved_model_keeps_best_epoch_and_trace(tmp_path):
 
 @pytest.mark.parametrize("method", ["newton", "lbfgs", "svrg", "saga"])
 def test_second_order_and_variance_reduced_methods_return_the_best(method):
-    """They are quick to fit the noise; a little of what they do may be the best, and is kept."""
+    """These methods fit the noise quickly; the best model, of an early epoch, is kept."""
     for start in (None, 3.0):
         result = fit(method=method, alpha=0.1, start=start, tol=1e-9)
         losses = result.trace["validation_loss"]
@@ -214,7 +214,7 @@ def test_the_objective_of_the_best_model_on_large_data(method):
     random = np.random.default_rng(1)
     X = random.normal(size=(20_000, 8))
     y = X.sum(axis=1) + random.normal(size=20_000)
-    wrong = X.sum(axis=1) / 2  # the model is best on the way to where it goes
+    wrong = X.sum(axis=1) / 2  # the best model comes before the end
     result = fastgd.fit(
         X, y, method=method, learning_rate=1e-3 if method == "minibatch" else 3e-5, validation=(X, wrong)
     )
@@ -242,7 +242,7 @@ GD = ("--target", "goal", "--method", "gd", "--learning-rate", 0.02, "--epochs",
 
 def test_validation_file_on_the_command_line(files):
     train, other = files
-    head, *lines = other.read_text().splitlines()  # a column that training knows nothing of is not read
+    head, *lines = other.read_text().splitlines()  # columns that are not in the training file are ignored
     other.write_text("\n".join([f"note,{head}", *(f"word{k},{line}" for k, line in enumerate(lines))]) + "\n")
     expected = fit()
     ran = command("run", train, *GD, "--validation", other, "--json").json

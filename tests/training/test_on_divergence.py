@@ -1,4 +1,4 @@
-"""What is done about training that diverges: gone back and on at a smaller rate, or stopped, as the user says."""
+"""``on_divergence``: retry with a smaller rate, or raise."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def objective(params, X=X, y=Y):
 
 @pytest.fixture
 def rates_far_too_large(monkeypatch):
-    """The automatic rate, as it would be of data that misleads it."""
+    """An automatic rate that is much too large."""
 
     def stable_rates(objective, *_):
         return Rates(np.full(objective.n_outputs, 4.0), "misled")

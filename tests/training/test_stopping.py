@@ -1,4 +1,4 @@
-"""When a fit ends, and what is left of it: converged, out of epochs or time, called off, diverged or interrupted."""
+"""Why fits end, and what they return: tol, max_epochs, max_seconds, callbacks, divergence, interrupts."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_max_epochs_bounds_all_passes(method):
 
 
 class Clock(fastgd.Reporter):
-    """Time as `fit` sees it, which passes only when progress is reported: a second for each block of work."""
+    """A clock for `fit` that advances by one second at each report of progress."""
 
     def __init__(self, monkeypatch):
         self.now = 1000.0
@@ -236,10 +236,10 @@ def test_divergence_in_the_only_epoch():
 
 
 def test_a_large_but_falling_objective_is_no_divergence():
-    """A running loss counts as grown against the best constant model, however small the loss at the start is."""
+    """Divergence is relative to the best constant model, even if the loss at the start is small."""
     best = fit(method="gd", learning_rate=0.3, max_epochs=2000)
     exact = X @ best.coef + best.intercept
-    # The first steps of Adam are as long as its rate, however short the gradient is.
+    # The length of Adam's first steps is its rate, for any gradient.
     adam = fit(y=exact + 1e-9 * Y, start=best, method="gd", rule="adam", learning_rate=0.1)
     assert adam.trace["objective"].max() > 1e6 * adam.trace["objective"][0]
     assert fit(start=1e6, max_epochs=300).objective == pytest.approx(best.objective, rel=0.2)
@@ -256,7 +256,7 @@ def test_advice_depends_on_the_other_options(options):
 
 @fastgd.term
 class Steep:
-    """r^4, which has no largest curvature."""
+    """r^4, whose curvature is not bounded."""
 
     def value(self, y: float, z: float) -> float:
         return (z - y) ** 4
@@ -279,7 +279,7 @@ def suggested(error):
 
 
 def random_problem(seed):
-    """A problem with columns in different units, and options for it; every loss and method has its turn."""
+    """A problem with columns in different units, and options that cycle through losses and methods."""
     random = np.random.default_rng(seed)
     n, d = int(random.integers(5, 60)), int(random.integers(1, 8))
     X = (random.normal(size=(n, d)) + random.normal(size=d)) * np.exp(random.normal(size=d))
@@ -290,7 +290,7 @@ def random_problem(seed):
     if options["method"] == "minibatch":
         options["batch_size"] = int(random.integers(2, n + 1))
     if loss == "logistic":
-        y = (y > np.median(y)) != (random.random(n) < 0.1)  # labels that no plane separates
+        y = (y > np.median(y)) != (random.random(n) < 0.1)  # not linearly separable
     return X, y, options | {"alpha": random.choice([0.0, 0.01])}
 
 
@@ -308,7 +308,7 @@ def check_the_advice(seed):
     assert objectives.min() < objectives[0]
     if options["method"] == "gd":
         assert (np.diff(objectives) <= 1e-12 * objectives[0]).all()
-    else:  # steps on some of the rows end up about the optimum, and not at it
+    else:  # stochastic steps end near the optimum, not at it
         assert objectives.max() < 1.5 * objectives[0]
 
 
