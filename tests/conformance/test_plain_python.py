@@ -1,15 +1,12 @@
 """Whole fits match the reference for every rule, penalty, schedule, loss, layout and method.
 
-All combinations would be a million fits and thousands of kernels. As plain Python (the last test runs this file again
-under NUMBA_DISABLE_JIT=1) the rows contain every combination of three choices; compiled rows contain every choice, and
+All combinations would be a million fits and thousands of kernels. As plain Python (`make test` runs this file under
+NUMBA_DISABLE_JIT=1 too) the rows contain every combination of three choices; compiled rows contain every choice, and
 every method with every layout; the campaign compiles rows that contain most pairs.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from itertools import combinations, product
 from math import prod
 
@@ -29,6 +26,7 @@ from fastgd.rules import RULES
 from fastgd.schedules import SCHEDULES
 
 PLAIN_PYTHON = bool(numba.config.DISABLE_JIT)
+pytestmark = [pytest.mark.plain_python] * PLAIN_PYTHON  # a few of these tests run compiled as well
 
 CHOICES = {
     "method": ["gd", "sgd", "minibatch"],
@@ -144,11 +142,3 @@ def test_rows_hold_all_combinations_that_they_should():
         assert all(map(allowed, rows))
     assert len(ROWS) < (2500 if PLAIN_PYTHON else 20)
     assert len(OF_CAMPAIGN) < 50
-
-
-@pytest.mark.skipif(PLAIN_PYTHON, reason="this is that process")
-def test_all_triples_of_choices_in_plain_python():
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", __file__]
-    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,14 +1,11 @@
 """``clip_norm`` and ``penalty_weights``: whole fits match the reference.
 
-Every rule with every method runs as plain Python: the last test runs this file again under NUMBA_DISABLE_JIT=1.
+As plain Python (`make test` runs this file under NUMBA_DISABLE_JIT=1 too) with every rule and method.
 """
 
 from __future__ import annotations
 
 import math
-import os
-import subprocess
-import sys
 
 import numba
 import numpy as np
@@ -23,9 +20,8 @@ from fastgd import DataError, OptionError
 from fastgd.penalties import GroupLasso
 from fastgd.rules import RULES, rule_traits
 
-pytestmark = pytest.mark.plain_python
-
 PLAIN_PYTHON = bool(numba.config.DISABLE_JIT)
+pytestmark = [pytest.mark.plain_python] * PLAIN_PYTHON  # these tests run compiled as well
 compiled = pytest.mark.skipif(PLAIN_PYTHON, reason="too slow as plain Python")
 
 RANDOM = np.random.default_rng(4)
@@ -221,11 +217,3 @@ def test_error_names_the_option_and_its_values(what):
     options, error, message = BAD[what]
     with pytest.raises(error, match=message):
         fit(**{"alpha": 0.1} | options)
-
-
-@compiled
-def test_each_rule_and_method_matches_the_reference():
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", __file__]
-    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
