@@ -164,7 +164,7 @@ def test_a_diverged_model_has_no_gap_bound():
     assert (good.gap_bound is None, diverged.gap_bound) == (False, None)
 
 
-# --- What cannot be used ----------------------------------------------------------------------------------------------
+# --- Errors -----------------------------------------------------------------------------------------------------------
 
 BAD = {
     "nothing": ({}, r"give fit_path the models to fit: alphas=\[...\] or learning_rates=\[...\]"),

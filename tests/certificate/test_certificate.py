@@ -80,7 +80,7 @@ def clipped(reference, w):
     return np.clip(w, -np.inf if low is None else low, np.inf if high is None else high)
 
 
-# --- It bounds ------------------------------------------------------------------------------------------------------
+# --- Bounds -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("loss", CONVEX)
@@ -183,7 +183,7 @@ def test_labels_of_a_single_class():
     assert objective <= Certificate(problem).gap(params) <= objective * (1 + 1e-12)
 
 
-# --- Several outputs ------------------------------------------------------------------------------------------------
+# --- Several outputs --------------------------------------------------------------------------------------------------
 
 
 def test_gap_of_several_outputs_is_the_sum():
@@ -240,7 +240,7 @@ def test_gap_of_softmax_far_from_the_optimum():
     assert objective - problem.value(problem.zeros()) <= gap <= objective * (1 + 1e-12)
 
 
-# --- Least squares --------------------------------------------------------------------------------------------------
+# --- Least squares ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("intercept", [True, False])
@@ -278,7 +278,7 @@ def test_l1_needs_a_duality_gap():
     assert not Certificate(problem_of(np.eye(3), np.arange(3.0), "squared", ElasticNet(l1=0.1)))._exact
 
 
-# --- Layouts, types and threads -------------------------------------------------------------------------------------
+# --- Layouts, types and threads ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("form", ["float32", "csr", "csr float32"])

@@ -92,7 +92,7 @@ def test_best_intercepts_of_every_seventh_row():
     assert found[0] == pytest.approx(np.log(np.average(COUNTS[some], weights=WEIGHT[some])), rel=1e-7)
 
 
-# --- Methods that begin there -----------------------------------------------------------------------------------------
+# --- Methods that start there -----------------------------------------------------------------------------------------
 
 MANY = random.normal(size=(20_000, D))
 del random  # tests draw from the fixture `rng`

@@ -227,7 +227,7 @@ def test_predictions_include_the_offset():
     np.testing.assert_allclose(result.predict_proba(X, offset=OFFSET)[:, 1], probability, rtol=1e-12)
 
 
-# --- What cannot be used ----------------------------------------------------------------------------------------------
+# --- Errors -----------------------------------------------------------------------------------------------------------
 
 BAD = {
     "negative": ({"sample_weight": np.where(np.arange(N) < 4, 1.0, -0.5)}, DataError, "36 negative .*row 5 .-0.5.;"),

@@ -132,7 +132,7 @@ def test_effective_rows_of_dense_columns_are_centred():
     np.testing.assert_allclose(effective_rows(far, np.array([1e6])), [500])
 
 
-# --- Where the first pass begins --------------------------------------------------------------------------------------
+# --- The start of the first pass --------------------------------------------------------------------------------------
 
 MANY = 3 * MIN_SAMPLE_ROWS
 BIG = random.normal(size=(MANY, 200))

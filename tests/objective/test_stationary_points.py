@@ -135,7 +135,7 @@ def test_summary_suggests_another_seed_to_stochastic_methods():
     ]
 
 
-# --- Any other problem ------------------------------------------------------------------------------------------------
+# --- Other problems ---------------------------------------------------------------------------------------------------
 
 RANDOM = np.random.default_rng(5)
 N, D = 60, 4

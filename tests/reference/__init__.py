@@ -13,7 +13,7 @@ from reference.penalties import penalty_value
 from reference.rules import *  # noqa: F403  # the same
 from reference.rules import SGD, penalized_step, proximal_steps
 
-# --- Schedules: the learning rate after t updates and `epoch` passes over the rows (a fraction counts) ---------------
+# --- Schedules: the learning rate after t updates and `epoch` passes over the rows (a fraction counts) ----------------
 
 
 def constant(lr, t, epoch):
@@ -73,7 +73,7 @@ SCHEDULES = {
     "onecycle": onecycle, "optimal": optimal, "pegasos": pegasos, "adaptive": adaptive,
 }  # fmt: skip
 
-# --- The objective and its gradient ---------------------------------------------------------------------------------
+# --- The objective and its gradient -----------------------------------------------------------------------------------
 
 
 def dot(a, b):
@@ -99,7 +99,7 @@ def batch_gradient(X, y, w, b, loss, batch=None, sample_weight=None):
     return gradient, sum(slopes) / total, sum(values) / total
 
 
-# --- Methods: each returns the (w, b) after every update ------------------------------------------------------------
+# --- Methods: each returns the (w, b) after every update --------------------------------------------------------------
 
 
 def minibatch(X, y, loss, **options):
@@ -144,7 +144,7 @@ def sgd(X, y, loss, **options):
     return minibatch(X, y, loss, batch_size=1, **options)
 
 
-# --- The lesson's own loops: y_hat = x w ----------------------------------------------------------------------------
+# --- The lesson's own loops: y_hat = x w ------------------------------------------------------------------------------
 
 LESSON = {"x": (1.0, 2.0, 3.0), "y": (2.0, 4.0, 6.0), "w": 1.0, "lr": 0.01, "epochs": 100}
 
@@ -190,7 +190,7 @@ def lesson_minibatch(x, y, w, lr, epochs, batch_size=2):
     return history
 
 
-# --- Smoothing ----------------------------------------------------------------------------------------------------
+# --- Smoothing --------------------------------------------------------------------------------------------------------
 
 
 def smooth(values, beta):

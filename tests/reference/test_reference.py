@@ -49,7 +49,7 @@ def rule_id(record):
     return " ".join([record.get("rule") or record["schedule"], *(f"{k}={v}" for k, v in record["options"].items())])
 
 
-# --- Penalties ------------------------------------------------------------------------------------------------------
+# --- Penalties --------------------------------------------------------------------------------------------------------
 
 
 def test_penalty_by_hand():
@@ -88,7 +88,7 @@ def test_prox_is_the_minimum(v, step, l1):
     assert x == 0 or v - x == close(math.copysign(step * l1, x))  # ... and the only one where |x| has a slope
 
 
-# --- Schedules ------------------------------------------------------------------------------------------------------
+# --- Schedules --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("record", TORCH["schedules"], ids=rule_id)
@@ -134,7 +134,7 @@ def test_schedule_options_by_hand():
     assert cosine(0.8, t=0, epoch=6.0, epochs=10, warmup=2.0) == close(0.4)
 
 
-# --- Rules ----------------------------------------------------------------------------------------------------------
+# --- Rules ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("record", [record for record in TORCH["rules"] if record["clip"] is None], ids=rule_id)
@@ -231,7 +231,7 @@ def test_lasso_of_orthogonal_columns_by_hand():
     assert path[-1][0] == close([2.25, 0.0, -1.25])
 
 
-# --- Objective and methods ------------------------------------------------------------------------------------------
+# --- Objective and methods --------------------------------------------------------------------------------------------
 
 POINTS, TARGETS = [[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]], [1.0, 2.0, 6.0]
 
@@ -305,7 +305,7 @@ def test_every_method_lowers_the_objective(method, n_updates, rule):
     assert end < start
 
 
-# --- The lesson -----------------------------------------------------------------------------------------------------
+# --- The lesson -------------------------------------------------------------------------------------------------------
 
 
 def test_lesson_gd():

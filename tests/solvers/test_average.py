@@ -57,7 +57,7 @@ def close(value, tolerance=1e-12):
     return pytest.approx(value, rel=tolerance, abs=tolerance)
 
 
-# --- Held to the reference --------------------------------------------------------------------------------------------
+# --- Against the reference --------------------------------------------------------------------------------------------
 
 
 @each_method
@@ -204,7 +204,7 @@ def test_average_equals_scikit_learns(average, layout):
     assert ours.coef == close(peer.coef_, 1e-9)
 
 
-# --- What it is good for ----------------------------------------------------------------------------------------------
+# --- What averaging gains ---------------------------------------------------------------------------------------------
 
 
 @each_method
@@ -274,7 +274,7 @@ def test_average_restarts_after_a_divergence():
     assert weights(result) == close(last_try.mean(axis=0))
 
 
-# --- What cannot be ---------------------------------------------------------------------------------------------------
+# --- Errors -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("average", [-1, 1.5, "yes", None, np.nan, [1]])
@@ -306,7 +306,7 @@ def test_error_names_what_average_cannot_be_combined_with(options, message):
         fit(**options)
 
 
-# --- As a person types it ---------------------------------------------------------------------------------------------
+# --- On the command line ----------------------------------------------------------------------------------------------
 
 
 def test_average_option_of_the_command():

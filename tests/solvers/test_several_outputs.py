@@ -295,7 +295,7 @@ def test_callback_states_hold_copies_of_all_outputs():
     assert fit(TARGETS, callbacks=[look], fit_intercept=False).intercept.tolist() == [0.0] * 4
 
 
-# --- y of any form ----------------------------------------------------------------------------------------------------
+# --- Forms of y -------------------------------------------------------------------------------------------------------
 
 NAMES = list("abcd")
 FORMS = {

@@ -93,7 +93,7 @@ def close(value, tolerance=1e-11):
     return pytest.approx(value, rel=tolerance, abs=tolerance)
 
 
-# --- Held to the reference --------------------------------------------------------------------------------------------
+# --- Against the reference --------------------------------------------------------------------------------------------
 
 
 @forms
@@ -200,7 +200,7 @@ def test_running_loss_is_taken_before_each_update():
     assert result.trace["running_loss"][1] == close(total / N)
 
 
-# --- The same as ------------------------------------------------------------------------------------------------------
+# --- Equal fits -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("options", [{}, {"rule": "momentum"}, {"average": True}, {"trace": "step"}], ids=str)
@@ -282,7 +282,7 @@ def test_arrays_apart_share_no_cache_line():
     assert (kept.tolist(), kept.dtype, kept.flags.c_contiguous) == ([[0, 1, 2], [3, 4, 5]], np.float32, True)
 
 
-# --- As a person asks for it ------------------------------------------------------------------------------------------
+# --- Options and errors -----------------------------------------------------------------------------------------------
 
 
 def test_auto_takes_sgd():

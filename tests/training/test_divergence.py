@@ -154,7 +154,7 @@ def test_the_suggested_rate_is_tried_from_the_given_start():
     assert result.objective < result.trace["objective"][0]
 
 
-# --- How soon ---------------------------------------------------------------------------------------------------------
+# --- When it is noticed -----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

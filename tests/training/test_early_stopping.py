@@ -222,7 +222,7 @@ def test_the_objective_of_the_best_model_on_large_data(method):
     assert result.objective == pytest.approx(np.mean((X @ result.coef + result.intercept - y) ** 2))
 
 
-# --- As a person types it ---------------------------------------------------------------------------------------------
+# --- On the command line ----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

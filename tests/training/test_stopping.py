@@ -109,7 +109,7 @@ def test_max_epochs_bounds_all_passes(method):
     assert fit(method=method, learning_rate="auto", max_epochs=1).n_epochs == 1
 
 
-# --- out of time ------------------------------------------------------------------------------------------------------
+# --- max_seconds ------------------------------------------------------------------------------------------------------
 
 
 class Clock(fastgd.Reporter):
@@ -158,7 +158,7 @@ def test_max_seconds_that_is_long_enough(clock):
     assert fit(max_seconds=100).stop_reason == "max_epochs"
 
 
-# --- called off -------------------------------------------------------------------------------------------------------
+# --- callbacks --------------------------------------------------------------------------------------------------------
 
 
 @each_method
@@ -355,7 +355,7 @@ def test_interrupt_within_an_epoch_returns_its_start():
     assert len(result.trace) == len(whole.trace)
 
 
-# --- who is told ------------------------------------------------------------------------------------------------------
+# --- reporters --------------------------------------------------------------------------------------------------------
 
 
 class Listener(fastgd.Reporter):
