@@ -178,7 +178,7 @@ BAD = {
     "rate 0": ({"learning_rates": [0.1, 0.0]}, "learning_rates are numbers above 0, not 0.0"),
     "rate NaN": ({"learning_rates": [0.1, math.nan]}, "learning_rates are numbers above 0, not nan"),
     "a constraint": ({"alphas": [0.1], "penalty": "mcp"}, "fit_path takes the penalties none, l2, l1 and elasticnet"),
-    "none": ({"alphas": [0.1], "penalty": "none"}, "penalty='none' with alpha=0.1 contradict"),
+    "none": ({"alphas": [0.1], "penalty": "none"}, "penalty='none' and alpha=0.1 contradict"),
     "several targets": ({"alphas": [0.1], "y": np.column_stack([Y, -Y])}, "fit_path fits one target of numbers or two"),
     "three classes": (
         {"alphas": [0.1], "loss": "logistic", "y": np.arange(N) % 3}, "fit_path fits one target of numbers or two",

@@ -156,13 +156,13 @@ def standardised(X, centre):
 @pytest.mark.parametrize("rule", ["sgd", "momentum", "adam"])
 @pytest.mark.parametrize(("method", "batch_size"), [("gd", 60), ("sgd", 1), ("minibatch", 7)])
 def test_steps_in_scaled_variables_are_those_on_standardised_data(method, batch_size, rule, fit_intercept, layout):
-    """A pass for the scales of the columns, then three epochs."""
+    """The steps of three epochs; the scales of the columns take passes besides."""
     X = BADLY_SCALED * (np.abs(BADLY_SCALED) > 0.1)  # some exact zeros, for the sparse rows
     Z, shift, inverse = standardised(X, centre=fit_intercept)
     options = {"batch_size": batch_size} if method == "minibatch" else {}
     result = fastgd.fit(
         X if layout == "dense" else csr_array(X), TARGET, method=method, loss="half_squared", rule=rule, scale=True,
-        learning_rate=0.003, max_epochs=1 + 3, shuffle=False, fit_intercept=fit_intercept, trace="step", **options,
+        learning_rate=0.003, max_epochs=6, shuffle=False, fit_intercept=fit_intercept, trace="step", **options,
     )  # fmt: skip
     path = reference.minibatch(
         Z.tolist(), TARGET, reference.HalfSquared(), lr=0.003, epochs=3, batch_size=batch_size,
@@ -170,7 +170,7 @@ def test_steps_in_scaled_variables_are_those_on_standardised_data(method, batch_
     )  # fmt: skip
     w = np.array([u for u, _ in path]) * inverse
     b = np.array([b for _, b in path]) - w @ shift
-    assert result.steps["weights"] == close(np.column_stack([w, b]) if fit_intercept else w, 1e-9)
+    assert result.steps["weights"][: len(w)] == close(np.column_stack([w, b]) if fit_intercept else w, 1e-9)
 
 
 @pytest.mark.parametrize("layout", ["dense", "sparse"])
