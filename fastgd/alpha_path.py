@@ -132,7 +132,7 @@ def side_by_side(single: Objective, multiples: list[float], rates: list[float] |
     """F of all models: an output each, which share the target."""
     if single.several:
         raise OptionError("fit_path fits one target of numbers or two classes; for several call fit for each alpha")
-    n_models = max(len(multiples), 2)  # a single model gets a copy beside it, since several outputs are two or more
+    n_models = max(len(multiples), 2)  # a single model is fitted twice, since several outputs are two or more
     strength, shares = np.full(n_models, multiples[-1]), np.ones(n_models)
     strength[: len(multiples)] = multiples
     if rates is not None:

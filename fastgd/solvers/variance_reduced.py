@@ -32,7 +32,7 @@ class VarianceReducedState(NamedTuple):
 
     ``row_derivatives`` holds dloss/dz of each row where its gradient was last made, (n_outputs, n_samples) or
     (n_samples, n_outputs); ``mean_gradient`` is the mean of the gradients that they stand for. ``walks`` counts the
-    passes of updates, ``walks_at_anchor`` those before the last anchor, a pass that makes all gradients anew.
+    passes of updates, ``walks_at_anchor`` those before the last anchor, a pass that evaluates all gradients again.
     """
 
     params: np.ndarray
