@@ -1,4 +1,4 @@
-"""`fit_path`: many models side by side, in one pass over X for all of them."""
+"""`fit_path`: many models at once, in one pass over X per epoch for all of them."""
 
 from __future__ import annotations
 
@@ -47,20 +47,20 @@ def fit_path(
     seed: int = 0,
     n_threads: int | None = None,
 ) -> list[Result]:
-    """Fit a model for each strength of the penalty, or for each learning rate, reading X once an epoch for all.
+    """Fit a model for each strength of the penalty, or for each learning rate, reading X once per epoch for all.
 
     Parameters
     ----------
-    alphas : strengths of the penalty; with ``learning_rates`` either one of them for each rate, or none.
-    learning_rates : a step size for each model; by default each has the automatic one for its alpha.
+    alphas : strengths of the penalty; with ``learning_rates`` one for each rate, or none.
+    learning_rates : a learning rate for each model; by default the automatic one for its alpha.
 
-    All other parameters are those of `fit`, for one target of numbers or of two classes. Variables are scaled as the
-    largest alpha wants them.
+    All other parameters are those of `fit`, for one target of numbers or of two classes. Columns are scaled to
+    suit the largest alpha.
 
     Returns
     -------
-    A `Result` for each model, in the order given. One that diverged has the stop_reason "diverged" and weights
-    that are not finite, while the others go on. The trace of each has its objective at the start and at the end.
+    A `Result` for each model, in the order given. A model that diverged has the stop_reason "diverged" and
+    parameters that are not finite; the others go on. The trace of each has F at the start and at the end.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def side_by_side(single: Objective, multiples: list[float], rates: list[float] |
     """F of all models: an output each, which share the target."""
     if single.several:
         raise OptionError("fit_path fits one target of numbers or two classes; for several call fit for each alpha")
-    n_models = max(len(multiples), 2)  # a single model gets a copy beside it, since several outputs are two or more
+    n_models = max(len(multiples), 2)  # a single model is fitted twice, since several outputs are two or more
     strength, shares = np.full(n_models, multiples[-1]), np.ones(n_models)
     strength[: len(multiples)] = multiples
     if rates is not None:

@@ -1,4 +1,4 @@
-"""`fit`: the front door."""
+"""`fit`: train a model."""
 
 from __future__ import annotations
 
@@ -57,95 +57,93 @@ def fit(
     trace: Literal["epoch", "step"] = "epoch",
     callbacks: Sequence[Callable[[State], Any]] = (),
 ) -> Result:
-    """Minimise the mean loss plus a penalty over the weights of a linear model, by gradient descent.
+    """Fit a linear model: minimise the mean loss plus a penalty by gradient descent.
 
         F(w, b) = sum_i s_i loss(y_i, x_i . w + b) / sum_i s_i  +  alpha (l1_ratio |w|_1 + (1 - l1_ratio)/2 |w|_2^2)
 
-    The weights s_i are 1 unless given; the intercept b is never penalised. Every method minimises exactly this F;
-    with several outputs it is the sum over them.
+    The weights s_i are 1 unless given; the intercept b is never penalised. Every method minimises exactly this F; with
+    several outputs F is the sum over them.
 
     Parameters
     ----------
     X : array of shape (n_samples, n_features), float32 or float64 (others are converted); a SciPy sparse
         matrix; a pandas, polars or Arrow table; or a `Table` from `fastgd.open`. Never changed.
-    y : array of shape (n_samples,): numbers, or for a classification labels of any kind, of two the larger
-        being the positive one. More than two are told apart by softmax, or each from the rest. With the shape
-        (n_samples, n_outputs): several targets, each of numbers or of two labels. Left out when X is a `Table`,
-        which has its own.
+    y : array of shape (n_samples,): numbers, or for a classification labels of any kind; of two labels the larger is
+        the positive one. More than two classes are separated by softmax, or one against the rest. With the shape
+        (n_samples, n_outputs): several targets, each of numbers or of two labels. Not needed where X is a `Table`,
+        which has its own target.
     loss : a name, a name with settings ("huber:delta=2") or a term. For numbers: squared, half_squared, huber,
         absolute, quantile, epsilon_insensitive, squared_epsilon_insensitive, phase_retrieval; for counts and
-        amounts, on a log scale: poisson, gamma, tweedie; for labels: logistic, hinge, squared_hinge,
+        amounts, with a log link: poisson, gamma, tweedie; for labels: logistic, hinge, squared_hinge,
         modified_huber, perceptron, softmax.
-    method : "gd" (a step an epoch), "sgd" (a step a row), "minibatch" (a step a batch), "svrg" or "saga" (a step a
-        row, whose noise vanishes; every other epoch of svrg is a pass for the whole gradient), "newton" (a step an
-        epoch, by the Hessian of sampled rows), "lbfgs" (a step an epoch, by the last few of them), or "auto". That
-        takes newton where all Hessians together have at most 2 million values, else lbfgs, or for a penalty with kinks
-        saga (on sparse rows svrg, and gd for elasticnet); minibatch (gd for less than 256 rows) where an option asks
-        for steps along the gradient, as a rule or a learning rate does, and for what those cannot do: phase_retrieval,
-        losses with kinks (then with the schedule adaptive), mcp, scad, groups.
+    method : "gd" (one step per epoch), "sgd" (one step per row), "minibatch" (one step per batch), "svrg" or "saga"
+        (one step per row, whose variance goes to zero; every other epoch of svrg is a pass for the full gradient),
+        "newton" (one step per epoch, by the Hessian of a sample of the rows), "lbfgs" (one step per epoch, by the
+        memory of the last steps), or "auto". That is newton where all Hessians together have at most 2 million values,
+        else lbfgs; for a penalty with kinks saga (on sparse rows svrg, and gd for elasticnet); minibatch (gd below 256
+        rows) where an option such as ``rule`` or ``learning_rate`` asks for steps along the gradient, and for what the
+        others cannot do: phase_retrieval, losses with kinks (with the schedule adaptive), mcp, scad, groups.
     penalty : None (l2 where alpha > 0), "none", "l2", "l1", "elasticnet", "mcp", "scad", "box", "nonnegative", a name
-        with settings ("box:lower=0,upper=1"), or a term with its own strength, as `penalties.GroupLasso`.
+        with settings ("box:lower=0,upper=1"), or a term with its own strength such as `penalties.GroupLasso`.
     alpha : strength of the penalty, 0 or more.
     l1_ratio : share of L1 in elasticnet, from 0 to 1; 0.15 unless given.
-    rule : sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw, amsgrad, nadam, adadelta, lion, asgd,
+    rule : update rule: sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw, amsgrad, nadam, adadelta, lion, asgd,
         schedule_free, or a term.
-    learning_rate : step size, or "auto": from the row norms and the curvature of the loss (see `steps`). For newton
-        and lbfgs the part of a whole step that is tried first, "auto" being 1.
+    learning_rate : step size, or "auto": from the row norms and the curvature of the loss (see `learning_rates`). For
+        newton and lbfgs the part of a full step that is tried first; "auto" is 1.
     schedule : constant, invscaling, step, exponential, cosine, onecycle, adaptive, optimal, pegasos, or a term. The
         last two set the rate themselves, from alpha.
-    batch_size : rows a step of minibatch, or "auto": 32, or a third of all where that is less, and more on sparse rows.
+    batch_size : rows per step of minibatch, or "auto": 32, at most a third of all rows, and more on sparse rows.
     scale : take steps in scaled (and with an intercept centred) columns, without changing F or the units of
-        anything returned; "auto" does so for an automatic learning rate when columns differ much. Of sparse rows
-        svrg and saga centre, in a copy of X, only the columns whose means are larger than their spreads.
-    max_epochs : most passes over the rows, those that find an automatic learning rate included; at least one
-        epoch is run.
-    max_seconds : most seconds of training, compilation not counted.
-    tol : stop when converged to this relative tolerance; 0 runs all epochs. None means 1e-4 for an automatic
-        learning rate without ``gap_tol``, else 0. For sgd and minibatch an improvement of the running loss, relative to
-        the best, that is not reached for ``patience`` epochs; for all others the norm of the proximal-gradient mapping,
-        relative to its value at zero weights (newton, begun there: to that on its sample; newton and lbfgs, gone to the
-        best constant from there: to that at it). With ``validation`` they go by the validation loss instead.
-    gap_tol : stop when F is proved to be within this of the optimum, as `Result.gap_bound` is; a look takes no pass
-        where the method's own gradients will do, else one to four, which count. An `OptionError` says so where no
-        bound is known.
+        the result; "auto" does so for an automatic learning rate where the scales of the columns differ much. On sparse
+        rows svrg and saga centre, in a copy of X, only columns whose mean is larger than their spread.
+    max_epochs : maximum number of passes over the rows, including those that choose an automatic learning rate; at
+        least one epoch is run.
+    max_seconds : maximum training time in seconds, without compilation.
+    tol : relative tolerance for convergence; 0 runs all epochs. None means 1e-4 for an automatic learning rate without
+        ``gap_tol``, else 0. sgd and minibatch have converged when the running loss has not improved by ``tol`` of the
+        best for ``patience`` epochs. All other methods have converged when the norm of the proximal-gradient mapping is
+        ``tol`` times its value at zero parameters (for newton on the sample it begins with; for newton and lbfgs at the
+        best intercept where they begin there). With ``validation``, sgd and minibatch use the validation loss instead.
+    gap_tol : stop when F is proved to be within this of the optimum, see `Result.gap_bound`. A proof takes no pass
+        where the gradients of the method are enough, else one to four, which count as training.
     patience : epochs without such an improvement before stopping; see ``tol`` and ``validation``.
-    clip_norm : the longest a gradient may be, that of a batch's mean loss over all weights; longer ones are shortened.
-    average : True for the mean of the weights after every step of sgd or minibatch in place of the last ones
-        (Polyak and Ruppert); a number to begin with the step of that number, as in scikit-learn: 10 leaves the first
-        nine out. Steps, and the running loss, are those of the weights themselves. On sparse rows sgd keeps the mean
-        up at the cost of their non-zeros, but with l1, penalty_weights or another rule a step costs n_features.
-        Training that diverges and goes back begins a new mean.
-    shards : how many parts sgd cuts each round of rows into: a twentieth of an epoch, more where that is little work,
-        up to a whole one. The parts are stepped through side by side, on as many threads, each from the weights that
-        the round began with; then the weights become the mean of the parts', weighted by their rows (Zinkevich et al.,
-        2010; Stich, Local SGD, 2019). Bits depend on ``shards`` but not on ``n_threads``; 1 is sgd as it is. A round
-        takes the weights as far as one part does, with the noise of P parts averaged out: P shards make an epoch up
-        to P times as fast and leave less noise, but need more epochs, or a larger rate, where noise is not the
-        trouble. ``schedule`` and ``average`` count the steps of a part; the mean is over those of all parts. A rule
-        that remembers, such as momentum, does so for each part. With method "auto" it is sgd that is taken.
+    clip_norm : maximum norm of a gradient (of the mean loss of a batch, over all parameters); longer ones are scaled
+        down.
+    average : True for the mean of the parameters after every step of sgd or minibatch in place of the last ones
+        (Polyak and Ruppert); a number k begins the mean with step k, as in scikit-learn. Steps, and the running loss,
+        use the parameters themselves. On sparse rows sgd updates the mean at the cost of the non-zeros; with l1,
+        penalty_weights or another rule a step costs n_features. After divergence the mean begins again.
+    shards : number of parts that sgd splits each round of rows into. The parts are stepped through at the same time, on
+        as many threads, each from the parameters that the round began with; then the parameters become the mean of the
+        parts', weighted by their rows (Zinkevich et al., 2010; Stich, Local SGD, 2019). The bits depend on ``shards``
+        but not on ``n_threads``; 1 is plain sgd. A round moves the parameters as far as one part does, with the noise
+        of P parts averaged: P shards make an epoch up to P times as fast and less noisy, but need more epochs, or a
+        larger rate, where noise is not the problem. ``schedule`` and ``average`` count the steps of one part. A rule
+        with memory, such as momentum, has one for each part. With method "auto", shards mean sgd.
     fit_intercept : whether the model has an intercept.
-    sample_weight : array of shape (n_samples,), 0 or more: a row of weight 2 counts as two rows, one of weight 0
-        is left out. By default the weights of a `Table`, if it was opened with some.
+    sample_weight : array of shape (n_samples,), 0 or more: a row of weight 2 counts as two rows, a row of weight 0
+        is left out. By default the weights of a `Table` that was opened with some.
     class_weight : "balanced", for n_samples / (n_classes * rows of the class), or a weight for each label.
     offset : array of shape (n_samples,), added to each x_i . w + b, such as the logarithm of an exposure.
-    penalty_weights : array of shape (n_features,), 0 or more: how many times the penalty of each coefficient counts.
+    penalty_weights : array of shape (n_features,), 0 or more, multiplies the penalty of each coefficient.
     shuffle : True (random blocks of rows, shuffled within a few of them), "full" (a random permutation,
         several times slower on large data) or False (in order).
-    start : weights to start from: a number or array of coefficients, (coefficients, intercept), or a
-        `Result` or `SearchResult`. Zero unless given, from where newton and lbfgs first go to the best constant if that
-        is far off; random for a loss whose gradient is zero there.
-    validation : rows to validate on, which no step, rate or scale sees: a fraction of the rows, held out at random and
-        for labels by class (training takes a copy of the others); or a set (X, y), (X, y, sample_weight), (X, y,
-        sample_weight, offset) or a `Table`. After each epoch the mean loss on them, without the penalty, is taken;
-        that costs no passes. ``patience`` epochs that do not improve the best by ``tol`` of it (at all, where
-        tol is 0) end the fit. However it ends, the model is the one whose validation loss was lowest.
+    start : parameters to start from: a number or array of coefficients, (coefficients, intercept), or a
+        `Result` or `SearchResult`. Zero unless given; from there newton and lbfgs first go to the best intercept if it
+        is far away. Random for a loss whose gradient is zero at zero.
+    validation : rows to validate on, which no step, rate or scale uses: a fraction of the rows, held out at random and,
+        for labels, by class (training uses a copy of the others); or a set (X, y), (X, y, sample_weight), (X, y,
+        sample_weight, offset) or a `Table`. Their mean loss, without the penalty, is evaluated after each epoch, which
+        costs no passes. Training stops after ``patience`` epochs that do not improve the best by ``tol`` of it (at
+        all, where tol is 0). The model is always the one with the lowest validation loss.
     seed : of the shuffling and of the rows held out; equal seeds give equal bits, whatever ``n_threads`` is.
-    n_threads : most threads to use; all unless given.
-    on_divergence : "raise"; "shrink", to go back to where training had not diverged and on at a smaller learning rate;
-        or "auto", which shrinks an automatic rate and raises at yours.
-    trace : "epoch", or "step" to record every single update in ``Result.steps`` as well.
-    callbacks : a list of functions called with a `State` after each epoch; one that returns True ends the fit. What
-        they raise ends it as well, and comes out of it as it is.
+    n_threads : maximum number of threads; all unless given.
+    on_divergence : "raise"; "shrink", to go back to before the divergence and continue with a smaller learning rate;
+        or "auto": shrink an automatic rate, raise at a given one.
+    trace : "epoch", or "step" to record every update in ``Result.steps`` as well; the model is the same.
+    callbacks : functions called with a `State` after each epoch; one that returns True ends training. An exception
+        they raise ends training too, and is passed on.
 
     Returns
     -------
@@ -154,10 +152,10 @@ def fit(
     Raises
     ------
     DataError, OptionError
-        When the data or an option cannot be used; each says what to do.
+        For data or options that cannot be used; each says what to do.
     DivergedError
-        When the loss grew beyond 10 times its value at the start and that of the best constant model: it names the
-        epoch, the largest stable rate, the columns that are to blame and a rate to try, all attributes as well.
+        Where the loss grew beyond 10 times its value at the start and at the best constant model. It has the epoch, the
+        largest stable rate, the columns that cause it and a rate to try, as text and as attributes.
     Interrupted
         On Ctrl-C; a KeyboardInterrupt with the ``result`` so far.
 
@@ -168,7 +166,7 @@ def fit(
     >>> round(float(result.coef[0]), 6)
     2.0
 
-    A callback that ends the fit when the model is good enough:
+    A callback that ends training when the model is good enough:
 
     >>> def good_enough(state):
     ...     return state.objective < 0.01

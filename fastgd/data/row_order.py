@@ -14,7 +14,7 @@ from ..kernels.shuffle import shuffle_blocks
 # window, which the kernels prefetch.
 BLOCK_BYTES = 1 << 14
 LARGEST_BLOCK = 64  # rows
-MOST_IN_WINDOW = 16  # blocks
+MAX_IN_WINDOW = 16  # blocks
 BLOCKS_A_CALL = 1 << 14  # bounds the time of one kernel call
 AHEAD_FROM = 1 << 16  # rows from which a second thread prepares the order of the next epoch
 
@@ -43,7 +43,7 @@ class RowOrder:
         self.shuffle = shuffle
         self.seed = seed
         self.block_size = int(min(max(BLOCK_BYTES // max(row_bytes, 1), 1), LARGEST_BLOCK))
-        self.window = int(min(max(AHEAD_BYTES // max(self.block_size * row_bytes, 1), 1), MOST_IN_WINDOW))
+        self.window = int(min(max(AHEAD_BYTES // max(self.block_size * row_bytes, 1), 1), MAX_IN_WINDOW))
         self._order = np.arange(n_samples)
         self._helper: threading.Thread | None = None
         self._prepared = 0, self._order  # number of an epoch, its order

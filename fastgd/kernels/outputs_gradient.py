@@ -21,7 +21,7 @@ from .row_targets import offset_of, target_of, weight_of
 
 # Values in a block of rows, so that it stays in the second-level cache between the two products.
 BLOCK_VALUES = 1 << 15
-FEWEST_ROWS, MOST_ROWS = 8, 256
+MIN_ROWS, MAX_ROWS = 8, 256
 
 
 class OutputsWorkspace(NamedTuple):
@@ -40,7 +40,7 @@ class OutputsWorkspace(NamedTuple):
     @classmethod
     def make(cls, X: np.ndarray | CSR, n_outputs: int, n_parameters: int, n_chunks: int) -> OutputsWorkspace:
         dtype, n_features = (X.data.dtype, X.n_features) if isinstance(X, CSR) else (X.dtype, X.shape[1])
-        rows = min(max(BLOCK_VALUES // max(n_features, 1), FEWEST_ROWS), MOST_ROWS)
+        rows = min(max(BLOCK_VALUES // max(n_features, 1), MIN_ROWS), MAX_ROWS)
         return cls(
             W=lay_out(X, n_outputs, dtype),
             Z=np.zeros((n_chunks, rows, n_outputs), dtype),

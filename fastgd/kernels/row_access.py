@@ -18,7 +18,7 @@ from ..compile.prefetch import VALUES_A_LINE, prefetch
 # memory reads one window while the processor works on the previous one. An epoch of sgd is 1.1, 1.5 and 1.3 times
 # faster than with 32 rows, at 20, 54 and 100 columns.
 AHEAD_BYTES = 1 << 17
-FEWEST_AHEAD, MOST_AHEAD = 32, 1024
+MIN_AHEAD, MAX_AHEAD = 32, 1024
 SPARSE_ROWS_AHEAD = 32
 # Consecutive rows are prefetched LINES_AHEAD cache lines ahead if they have at most LONGEST_SHORT_ROW bytes.
 LINES_AHEAD, LONGEST_SHORT_ROW = 32, 640
@@ -162,7 +162,7 @@ def _axpy_dot_csr(a, X, i, following, v):
 
 
 def _rows_ahead_dense(X):
-    return min(max(AHEAD_BYTES // max(X.shape[1] * X.itemsize, 1), FEWEST_AHEAD), MOST_AHEAD)
+    return min(max(AHEAD_BYTES // max(X.shape[1] * X.itemsize, 1), MIN_AHEAD), MAX_AHEAD)
 
 
 def _rows_ahead_csr(X):

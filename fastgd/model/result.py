@@ -22,7 +22,7 @@ from ..terms.losses import LOSSES, loss_traits
 from ..wording import label, option, plural
 
 # Version of the model file. A release that adds or changes a field of `Result` raises it and keeps reading older files.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 FORMAT_NAME = "fastgd model"
 
 

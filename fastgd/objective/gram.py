@@ -1,4 +1,4 @@
-"""X' S X: the matrix that least squares and Newton's method are made of."""
+"""X' S X, the weighted Gram matrix of least squares and of Newton's method."""
 
 from __future__ import annotations
 
@@ -11,26 +11,25 @@ from ..data.feature_matrix import as_scipy, shape_of
 from ..kernels.column_products import BLOCK_ROWS, GAP, TALL, WIDE, dense_products, sparse_products
 from ..kernels.row_access import CSR
 
-# A chunk of rows has at least so many, lest its sums take longer to add up than to make. There are no more than so many
-# chunks, and values of all their sums.
-CHUNK_ROWS, MOST_CHUNKS, MOST_VALUES = 512, 16, 1 << 22
-# Of sums of so many values there are few: memory that no one has touched yet takes longer than to add to it.
+# A chunk has at least this many rows, so that its sums take longer to make than to add up. MAX_CHUNKS bounds the chunks,
+# MAX_SUM_VALUES the values of all their sums.
+CHUNK_ROWS, MAX_CHUNKS, MAX_SUM_VALUES = 512, 16, 1 << 22
+# Sums of this many values have few chunks: to touch new memory takes longer than to add to it.
 LARGE_SUMS, FEW_CHUNKS = 1 << 16, 4
-# So few products take NumPy a millisecond, and kernels longer to compile.
-FEW_PRODUCTS = 1 << 22
-# So many take one thread a millisecond or two.
+# Up to this many products NumPy takes a millisecond, and a kernel longer to compile.
+NUMPY_PRODUCTS = 1 << 22
+# From this many products on, threads pay: one thread takes a millisecond or two.
 THREADED_PRODUCTS = 1 << 25
-# And so many of sparse values some milliseconds. For fewer, numba's threads, which spin on after a gradient, are in the
-# way of Python's.
+# The same for sparse values. For fewer, numba's threads, which spin on after a gradient, slow down Python's.
 THREADED_SPARSE_PRODUCTS = 1 << 23
-# Blocks of rows for NumPy, lest temporary arrays leave the cache; and of sparse rows made dense.
+# Rows of a block for NumPy, whose temporary arrays then stay in the cache; and of sparse rows that are made dense.
 CENTRED_ROWS, DENSE_ROWS = 1024, 8192
-# Sparse columns are centred after their products are made, unless less than this part of the squares would be left.
+# Sparse columns are centred after their products are made, unless less than this part of a square would be left.
 CANCELLED = 1e-6
 
 
 def centred_blocks(X: np.ndarray, shift: np.ndarray) -> Iterator[np.ndarray]:
-    """x_i - shift in float64, a block of rows at a time, in an array that the next ones will be in too."""
+    """x_i - shift in float64, a block of rows at a time, in one array that the next block overwrites."""
     buffer = np.empty((min(len(X), CENTRED_ROWS), X.shape[1]))
     for first in range(0, len(X), CENTRED_ROWS):
         rows = X[first : first + CENTRED_ROWS]
@@ -43,22 +42,22 @@ def gram(
     shift: np.ndarray,
     intercept: bool,
     scale: np.ndarray | None = None,
-    rough: bool = False,
+    in_float32: bool = False,
 ) -> np.ndarray:
     """sum_i s_ik v_i v_i', v_i = scale (x_i - shift), for each column k of ``weights``, (n_samples, n_sums).
 
     Float64, shape (n_sums, n_parameters, n_parameters); no weight is negative. With an ``intercept`` v_i ends in a one.
-    ``scale`` is one unless given. ``rough`` products of dense rows are in float32, in half the time: values should be
-    about one.
+    ``scale`` is one unless given. ``in_float32``: make products of dense rows in float32, in half the time, which suits
+    values of about one.
     """
     n, d = shape_of(X)
     scale = np.ones(d) if scale is None else scale
-    if weights.shape[1] * n * (d + 1) ** 2 < FEW_PRODUCTS:
+    if weights.shape[1] * n * (d + 1) ** 2 < NUMPY_PRODUCTS:
         total = _by_numpy(_dense(X), weights, shift, scale)
     elif isinstance(X, CSR):
         total = _of_sparse_rows(X, weights, shift, scale)
     else:
-        total = _of_dense_rows(X, weights, shift, scale, rough)
+        total = _of_dense_rows(X, weights, shift, scale, in_float32)
     return total[:, : d + int(intercept), : d + int(intercept)]
 
 
@@ -76,16 +75,23 @@ def _shape_of_sums(weights: np.ndarray, d: int) -> tuple[int, int, int, int]:
     """For the kernels, (n_chunks, n_sums, n_tall, n_wide)."""
     (n, n_sums), tall, wide = weights.shape, -(-(d + 1) // TALL) * TALL, -(-(d + 1) // WIDE) * WIDE
     size = n_sums * tall * wide
-    most = MOST_CHUNKS if size < LARGE_SUMS else FEW_CHUNKS
-    n_chunks = max(min(n // CHUNK_ROWS, most, MOST_VALUES // size), 1)
-    return 1 << (n_chunks.bit_length() - 1), n_sums, tall, wide  # as many chunks for each of two or four threads
+    most = MAX_CHUNKS if size < LARGE_SUMS else FEW_CHUNKS
+    n_chunks = max(min(n // CHUNK_ROWS, most, MAX_SUM_VALUES // size), 1)
+    return (
+        1 << (n_chunks.bit_length() - 1),
+        n_sums,
+        tall,
+        wide,
+    )  # a power of two: the same number for each of two or four threads
 
 
-def _of_dense_rows(X: np.ndarray, weights: np.ndarray, shift: np.ndarray, scale: np.ndarray, rough: bool) -> np.ndarray:
+def _of_dense_rows(
+    X: np.ndarray, weights: np.ndarray, shift: np.ndarray, scale: np.ndarray, in_float32: bool
+) -> np.ndarray:
     sums = np.zeros(_shape_of_sums(weights, X.shape[1]))
     many = weights.size * X.shape[1] ** 2 >= THREADED_PRODUCTS
     launch, n_threads = (dense_products, min(threads_in_use(), len(sums))) if many else (dense_products.serial, 1)
-    blocks = np.empty((n_threads, max(sums.shape[2:]), BLOCK_ROWS + GAP), np.float32 if rough else np.float64)
+    blocks = np.empty((n_threads, max(sums.shape[2:]), BLOCK_ROWS + GAP), np.float32 if in_float32 else np.float64)
     launch(X, np.ascontiguousarray(weights.T), shift, scale, blocks, sums)
     for some in sums[1:]:
         sums[0] += some
@@ -96,7 +102,7 @@ def _of_dense_rows(X: np.ndarray, weights: np.ndarray, shift: np.ndarray, scale:
 
 
 def _of_sparse_rows(X: CSR, weights: np.ndarray, shift: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """As they are, and centred thereafter: where that would leave few digits, as dense ones, some at a time."""
+    """Uncentred products, centred afterwards; where that would leave few digits, by dense blocks of rows."""
     n, d = shape_of(X)
     sums = np.zeros(_shape_of_sums(weights, d))
     pairs = weights.shape[1] * len(X.data) ** 2 // n
@@ -110,13 +116,13 @@ def _of_sparse_rows(X: CSR, weights: np.ndarray, shift: np.ndarray, scale: np.nd
         rows, about = as_scipy(X), np.zeros_like(total)
         for first in range(0, n, DENSE_ROWS):
             part = slice(first, first + DENSE_ROWS)
-            about += _of_dense_rows(rows[part].toarray(), weights[part], shift, scale, rough=False)
+            about += _of_dense_rows(rows[part].toarray(), weights[part], shift, scale, in_float32=False)
         return about
     factor = np.append(scale, 1.0)
     return np.asarray(about * np.outer(factor, factor))
 
 
 def _centred(total: np.ndarray, centre: np.ndarray) -> np.ndarray:
-    """From the products of columns, of which the last are ones, those of the columns about a ``centre``."""
+    """Products of the columns about a ``centre``, from their products as they are; the last column is ones."""
     crossed = centre[:, None] * total[:, None, :, -1]
     return np.asarray(total - crossed - crossed.transpose(0, 2, 1) + total[:, -1:, -1:] * np.outer(centre, centre))

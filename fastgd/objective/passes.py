@@ -23,7 +23,7 @@ class PassCounter:
         self._is_monitoring = False
 
     def add(self, n_rows: float) -> None:
-        """Count that so many rows were read once."""
+        """Count ``n_rows`` rows that were read once."""
         passes = n_rows / self.n_samples
         if self._is_monitoring:
             self.monitoring += passes

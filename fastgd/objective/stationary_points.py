@@ -159,7 +159,7 @@ def lanczos(times: Callable[[np.ndarray], np.ndarray], size: int) -> tuple[np.nd
     Both ends of the spectrum come first. Source: Golub and Van Loan, Matrix computations (2013), section 10.1.
     """
     steps = min(LANCZOS_STEPS, size)
-    basis, diagonal, beside = np.zeros((steps, size)), np.zeros(steps), np.zeros(steps)
+    basis, diagonal, off_diagonal = np.zeros((steps, size)), np.zeros(steps), np.zeros(steps)
     v = np.random.default_rng(0).standard_normal(size)
     for k in range(steps):
         basis[k] = v / np.linalg.norm(v)
@@ -167,15 +167,17 @@ def lanczos(times: Callable[[np.ndarray], np.ndarray], size: int) -> tuple[np.nd
         diagonal[k] = basis[k] @ v
         for _ in range(2):  # twice is enough
             v -= basis[: k + 1].T @ (basis[: k + 1] @ v)
-        beside[k] = np.linalg.norm(v)
-        if beside[k] <= FLAT**2 * np.abs(diagonal).max():  # an invariant subspace is complete
+        off_diagonal[k] = np.linalg.norm(v)
+        if off_diagonal[k] <= FLAT**2 * np.abs(diagonal).max():  # an invariant subspace is complete
             steps = k + 1
             break
     if not np.isfinite(diagonal).all():
         return np.full(1, np.nan), np.full(1, np.nan)
-    tridiagonal = np.diag(diagonal[:steps]) + np.diag(beside[: steps - 1], 1) + np.diag(beside[: steps - 1], -1)
+    tridiagonal = (
+        np.diag(diagonal[:steps]) + np.diag(off_diagonal[: steps - 1], 1) + np.diag(off_diagonal[: steps - 1], -1)
+    )
     values, vectors = np.linalg.eigh(tridiagonal)
-    return values, beside[steps - 1] * np.abs(vectors[-1])
+    return values, off_diagonal[steps - 1] * np.abs(vectors[-1])
 
 
 def _scale(sizes: np.ndarray) -> np.ndarray:

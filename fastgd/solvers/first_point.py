@@ -22,7 +22,7 @@ def first_point(
     """F at the point to begin from: ``params``, where ``start`` is F if it is known, or the best intercepts alone.
 
     Counts of thousands have logarithms of 8: from zero, steps that trust a quadratic model of the loss go wrong by
-    orders of magnitude, and a gradient that is small beside the one there may still have most of the way to go.
+    orders of magnitude, and a gradient that is small relative to the one there may still have most of the way to go.
     Source: McCullagh and Nelder, Generalized linear models (1989), section 2.5, where fits begin from the targets.
     """
     objective = scaled.objective

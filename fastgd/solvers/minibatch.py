@@ -17,7 +17,7 @@ from ..objective.objective import Objective
 from .aligned import aligned
 from .options import Options
 from .plan import Plan, make_stepper
-from .protocol import RowBlock, SolverBase, StepReport
+from .protocol import RowBlock, SolverBase, StepReport, Taken
 from .row_calls import rows_per_call
 from .step_size import StepSize
 
@@ -62,9 +62,7 @@ class MinibatchDescent(SolverBase):
     def order_number(self, state: MinibatchState, epoch: int, passes_left: float) -> int | None:
         return epoch
 
-    def step(
-        self, objective: Objective, state: MinibatchState, rows: RowBlock, step_size: StepSize
-    ) -> tuple[MinibatchState, StepReport]:
+    def step(self, objective: Objective, state: MinibatchState, rows: RowBlock, step_size: StepSize) -> Taken:
         order, size, n = rows.order, self.rows_per_update, objective.n_samples
         assert order is not None
         rates = np.empty(-(-len(order) // size))
@@ -72,9 +70,7 @@ class MinibatchDescent(SolverBase):
         objective.passes.add(len(order))
         return self.descend(objective, state, order, rates)
 
-    def descend(
-        self, objective: Objective, state: MinibatchState, order: np.ndarray, rates: np.ndarray
-    ) -> tuple[MinibatchState, StepReport]:
+    def descend(self, objective: Objective, state: MinibatchState, order: np.ndarray, rates: np.ndarray) -> Taken:
         """An update for each batch of ``order``, at its rate."""
         params, stepper, size, first = state.params, self._stepper(state), self.rows_per_update, state.t + 1
         X, targets, loss = objective.X, objective.targets, objective.loss

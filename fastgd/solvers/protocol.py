@@ -61,6 +61,10 @@ class StepReport(NamedTuple):
         return float(self.running_losses.sum())
 
 
+# What a step gives: the next state and its report.
+Taken = tuple[Any, StepReport]
+
+
 class Solver(Protocol):
     """One method. ``rows_per_call`` bounds the rows of a step; it depends on the size of a row only."""
 
@@ -73,7 +77,7 @@ class Solver(Protocol):
     def order_number(self, state: Any, epoch: int, passes_left: float) -> int | None:
         """The number of the shuffled order that the next epoch takes; None for a step on all rows at once."""
 
-    def step(self, objective: Objective, state: Any, rows: RowBlock, step_size: StepSize) -> tuple[Any, StepReport]:
+    def step(self, objective: Objective, state: Any, rows: RowBlock, step_size: StepSize) -> Taken:
         """A pass over all rows, or the updates of some; consumes ``state``."""
 
     def params(self, state: Any) -> np.ndarray:

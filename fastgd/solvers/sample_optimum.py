@@ -116,7 +116,7 @@ def _descend(
 def hessian_at_optimum(
     search: ArmijoSearch, state: QuasiNewtonState, start: FactoredHessian, n_all: int
 ) -> FactoredHessian | None:
-    """The Hessian where a descent on a sample ends, from the one where it began: that of the loss, times a factor.
+    """The Hessian at the end of a descent on a sample, from the one at its start: the loss's part times a factor.
 
     None where the two differ in shape by more than the sample differs from all rows, except along the way itself, which
     the model has learnt. They are compared along one random vector, by the change of the gradient: for v = M^-1/2 e the

@@ -15,7 +15,7 @@ from ..objective.objective import Objective
 from ..terms.penalties import ElasticNet
 from .options import Options
 from .plan import Plan, make_stepper
-from .protocol import RowBlock, SolverBase, StepReport
+from .protocol import RowBlock, SolverBase, StepReport, Taken
 from .row_calls import row_gradient, rows_per_call
 from .stationarity import all_small, mapping_norms, norms_at_zero
 from .step_size import StepSize
@@ -32,7 +32,7 @@ class VarianceReducedState(NamedTuple):
 
     ``row_derivatives`` holds dloss/dz of each row where its gradient was last made, (n_outputs, n_samples) or
     (n_samples, n_outputs); ``mean_gradient`` is the mean of the gradients that they stand for. ``walks`` counts the
-    passes of updates, ``walks_at_anchor`` those before the last anchor, a pass that makes all gradients anew.
+    passes of updates, ``walks_at_anchor`` those before the last anchor, a pass that evaluates all gradients again.
     """
 
     params: np.ndarray
@@ -146,12 +146,7 @@ class VarianceReduced(SolverBase):
         self.rows_per_call = self.updates.rows_per_call
         self.stepper, self.rate = make_stepper(objective, options, plan), plan.learning_rate
 
-    def init(
-        self,
-        objective: Objective,
-        params: np.ndarray,
-        start: Evaluation | None,
-    ) -> VarianceReducedState:
+    def init(self, objective: Objective, params: np.ndarray, start: Evaluation | None) -> VarianceReducedState:
         reference = norms_at_zero(objective, self.rate, self.stepper) if self.tol and params.any() else None
         table = self.updates.empty_table(objective)
         return VarianceReducedState(params.copy(), 0, table, np.zeros_like(params), reference_norms=reference)
@@ -160,17 +155,13 @@ class VarianceReduced(SolverBase):
         # Without a pass of updates to follow, an anchor would be for nothing.
         return None if state.needs_anchor and passes_left > 1 else state.walks + 1
 
-    def step(
-        self, objective: Objective, state: VarianceReducedState, rows: RowBlock, step_size: StepSize
-    ) -> tuple[VarianceReducedState, StepReport]:
+    def step(self, objective: Objective, state: VarianceReducedState, rows: RowBlock, step_size: StepSize) -> Taken:
         rate = step_size.at(state.walks * objective.n_samples, float(rows.epoch - 1))
         if rows.order is None:
             return self._anchor(objective, state, rate)
         return self._update(objective, state, rows, rate)
 
-    def _anchor(
-        self, objective: Objective, state: VarianceReducedState, rate: float
-    ) -> tuple[VarianceReducedState, StepReport]:
+    def _anchor(self, objective: Objective, state: VarianceReducedState, rate: float) -> Taken:
         found = self.updates.anchor(state.params, state.row_derivatives)
         losses = np.concatenate([one.losses for one in found])
         gradient = np.concatenate([one.gradient.ravel() for one in found]).reshape(state.params.shape)
@@ -181,9 +172,7 @@ class VarianceReduced(SolverBase):
         state = state._replace(needs_anchor=False, walks_at_anchor=state.walks, reference_norms=reference)
         return state, StepReport(at.losses, rate, lambda: gradient, at, (at,), norms, reference)
 
-    def _update(
-        self, objective: Objective, state: VarianceReducedState, rows: RowBlock, rate: float
-    ) -> tuple[VarianceReducedState, StepReport]:
+    def _update(self, objective: Objective, state: VarianceReducedState, rows: RowBlock, rate: float) -> Taken:
         order, n = rows.order, objective.n_samples
         assert order is not None
         objective.passes.add(len(order))

@@ -5,18 +5,16 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..certificate import certificate
 from ..certificate.certificate import CertificateState
 from ..errors import DataError
-from ..kernels.averaging import LazySum, LazySums, Mean
-from ..objective.evaluation import Evaluation
-from ..objective.factored_hessian import FactoredHessian
+from ..kernels import averaging
+from ..objective import evaluation, factored_hessian, scaled_objective
 from ..objective.objective import Objective
-from ..objective.scaled_objective import ScaledEvaluation
 from ..solvers import (
     adaptive_gd,
     curvature_models,
@@ -28,13 +26,20 @@ from ..solvers import (
     sharded_sgd,
     step_size,
     variance_reduced,
-)
+)  # fmt: skip
 from ..solvers.options import Options
 from ..solvers.step_size import StepSizeState
+from . import divergence_guard, early_stopping, trace
 from .divergence_guard import GuardState
 from .early_stopping import ValidationState
 from .trace import TraceState
 
+# Where the named tuples are defined that states are made of.
+STATE_MODULES = (
+    adaptive_gd, averaging, certificate, curvature_models, divergence_guard, early_stopping, evaluation,
+    factored_hessian, gd, lazy_mean, minibatch, quasi_newton, scaled_objective, sgd, sharded_sgd, step_size, trace,
+    variance_reduced,
+)  # fmt: skip
 FORMAT = "fastgd checkpoint 1"
 
 
@@ -141,11 +146,5 @@ def _rebuild(described: Any, arrays: list[np.ndarray], classes: dict[str, type])
 
 def _state_classes() -> dict[str, type]:
     """The named tuples that states are made of, by name."""
-    classes: Iterable[type] = (
-        CertificateState, LazySum, LazySums, Mean, Evaluation, FactoredHessian, ScaledEvaluation,
-        adaptive_gd.AdaptiveState, curvature_models.DenseCurvature, curvature_models.LimitedMemory,
-        curvature_models.Pair, gd.GradientDescentState, lazy_mean.LazyMean, minibatch.MinibatchState,
-        quasi_newton.QuasiNewtonState, sgd.SerialState, sharded_sgd.ShardedState, step_size.StepSizeState,
-        variance_reduced.VarianceReducedState, GuardState, ValidationState, LoopState, TraceState,
-    )  # fmt: skip
-    return {cls.__name__: cls for cls in classes}
+    found = {name: value for module in STATE_MODULES for name, value in vars(module).items()}
+    return {name: value for name, value in found.items() if hasattr(value, "_fields")} | {"LoopState": LoopState}

@@ -1,4 +1,4 @@
-"""What is said where training diverged: when, above which rate, on account of which columns, and what to try."""
+"""The explanation of a divergence: when, above which rate, which columns cause it, and what to try."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from .divergence_guard import Diverged
 from .loop import TrainingLoop
 from .progress import Reporter, reporting_to
 
-# A column is named where it is so many times as large as half of the others.
+# A column is named where it is this many times as large as half of the others.
 FAR = 10.0
-MOST_COLUMNS = 3
+MAX_COLUMNS = 3
 # A rate is tried on as many epochs as handle about this many values, some tenths of a second.
 VALUES_TRIED = 1 << 26
-FEWEST_EPOCHS, MOST_EPOCHS = 3, 100
-# One that does not do is divided by this, and tried again.
+MIN_EPOCHS, MAX_EPOCHS = 3, 100
+# A rate that does not lower F is divided by this and tried again.
 SHRINK = 4.0
-MOST_TRIALS = 24
+MAX_TRIALS = 24
 
 
 class ColumnScale(NamedTuple):
@@ -114,7 +114,7 @@ def suggest_rate(objective: Objective, options: Options, plan: Plan, start: np.n
         first = float(stable_rates(objective, options, plan.preconditioner, plan.batch_size).values.min())
     rate = min(first, plan.learning_rate / 2.0)
     few = _few_rows(objective, plan.preconditioner)
-    for _ in range(MOST_TRIALS):
+    for _ in range(MAX_TRIALS):
         rate = round_down(rate)
         if _lowers(few, options, plan, start, rate):
             return rate
@@ -131,8 +131,8 @@ def _few_rows(objective: Objective, preconditioner: Preconditioner) -> Objective
 
 def _lowers(objective: Objective, options: Options, plan: Plan, start: np.ndarray, rate: float) -> bool:
     """Whether training at this rate ends at a lower F."""
-    affordable = max(VALUES_TRIED // max(objective.n_values * objective.n_outputs, 1), FEWEST_EPOCHS)
-    epochs = min(options.max_epochs, MOST_EPOCHS, affordable)
+    affordable = max(VALUES_TRIED // max(objective.n_values * objective.n_outputs, 1), MIN_EPOCHS)
+    epochs = min(options.max_epochs, MAX_EPOCHS, affordable)
     options = replace(
         options, learning_rate=rate, max_epochs=epochs, max_seconds=None, tol=0.0, gap_tol=None, trace="epoch",
         callbacks=(),
@@ -187,7 +187,7 @@ def _large_columns(objective: Objective) -> tuple[ColumnScale, ...]:
     found = []
     if len(size) + int(objective.fit_intercept) == 1:
         return ()  # there are no others
-    for j in np.argsort(-size, kind="stable")[:MOST_COLUMNS]:
+    for j in np.argsort(-size, kind="stable")[:MAX_COLUMNS]:
         typical = float(np.median(np.append(np.delete(size, j), np.ones(int(objective.fit_intercept)))))
         if size[j] > FAR * typical:
             name = names[j] if (names := objective.rows.feature_names) else str(j + 1)

@@ -1,4 +1,4 @@
-"""Who is told how a fit comes along: `with reporting_to(reporter): fit(...)`."""
+"""Reports of the progress of a fit: `with reporting_to(reporter): fit(...)`."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from contextvars import ContextVar
 
 
 class Reporter:
-    """Hears of compilations and progress; does nothing with it. Override what is of interest."""
+    """Receives reports of compilations and progress and ignores them; override the methods of interest."""
 
     def compiling(self, kernel: str) -> None:
         """A kernel is being compiled, which takes seconds and happens once per machine."""
 
     def advanced(self, passes: float, max_epochs: int, loss: float) -> None:
-        """So many passes over the data are done, and the running loss is ``loss`` (NaN if unknown)."""
+        """``passes`` passes over the data are done, and the running loss is ``loss`` (NaN if unknown)."""
 
     def validated(self, epoch: int, loss: float) -> None:
-        """The mean loss on the rows to validate on is ``loss`` after so many epochs."""
+        """The mean loss on the rows to validate on is ``loss`` after ``epoch`` epochs."""
 
 
 _reporter: ContextVar[Reporter] = ContextVar("fastgd_reporter", default=Reporter())  # noqa: B039  # it has no state

@@ -95,21 +95,14 @@ def _bound(run: Run, gaps: np.ndarray, reason: str) -> dict[str, Any]:
 def settings_of(run: Run, penalty: Any) -> dict[str, Any]:
     """The options in words, to reproduce the run."""
     options = run.options
+    as_given = ("max_epochs", "tol", "gap_tol", "patience", "clip_norm", "average", "on_divergence", "shuffle", "seed")
     return {
         "penalty": describe_penalty(penalty),
         "rule": RULES.describe(options.rule),
         "schedule": SCHEDULES.describe(options.schedule),
         "batch_size": run.plan.batch_size,
-        "fit_intercept": run.objective.fit_intercept,
-        "max_epochs": options.max_epochs,
-        "tol": options.tol,
-        "gap_tol": options.gap_tol,
-        "patience": options.patience,
-        "clip_norm": options.clip_norm,
-        "average": options.average,
         "shards": run.plan.shards,
-        "on_divergence": options.on_divergence,
+        "fit_intercept": run.objective.fit_intercept,
         "validation_samples": 0 if run.validation is None else run.validation.n_samples,
-        "shuffle": options.shuffle,
-        "seed": options.seed,
+        **{name: getattr(options, name) for name in as_given},
     }

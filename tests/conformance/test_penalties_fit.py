@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 import pytest
-from scipy.optimize import lsq_linear, nnls
+from scipy.optimize import lsq_linear
 
 import fastgd
-from fastgd.penalties import MCP, SCAD, Box, GroupLasso, NonNegative, resolve_penalty
+from fastgd.penalties import MCP, SCAD, Box, GroupLasso, resolve_penalty
 
 pytestmark = pytest.mark.plain_python
 
@@ -37,20 +37,6 @@ def test_box_ends_where_scipy_does(bounds, rule):
     result = fit(Box(*bounds), rule=rule, start=0.5)
     assert result.coef == pytest.approx(lsq_linear(X, Y, bounds, tol=1e-14).x, abs=1e-9)
     assert set(bounds) & set(result.coef.tolist())  # some weights lie exactly on a bound
-
-
-@pytest.mark.parametrize("scale", [False, True])
-def test_nonnegative_ends_where_scipy_does(scale):
-    result = fit("nonnegative", scale=scale)
-    assert result.coef == pytest.approx(nnls(X, Y)[0], abs=1e-9)
-    assert result.coef.min() == 0.0
-
-
-def test_the_nonnegative_lasso_ends_where_its_gradient_says():
-    w = fit(NonNegative(0.4)).coef
-    assert (w > 0).any()
-    assert gradient(w)[w > 0] == pytest.approx(-0.4, abs=1e-9)
-    assert (gradient(w)[w == 0] >= -0.4).all()
 
 
 @pytest.mark.parametrize("scale", [False, True])

@@ -144,10 +144,11 @@ in_the_other_process = "FASTGD_TEST_BITS" in os.environ
 
 
 @pytest.mark.skipif(in_the_other_process, reason="this is that process")
-def test_this_file_with_four_threads():
-    """Run this file in a process with four threads, on any number of cores."""
+def test_bits_with_four_threads():
+    """Run the tests of threads in a process with four of them, on any number of cores."""
     environment = {**os.environ, "NUMBA_NUM_THREADS": "4", "FASTGD_TEST_BITS": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]
+    chosen = "number_of_threads or serial_twins or has_four_threads"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", chosen]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

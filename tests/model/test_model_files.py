@@ -15,6 +15,7 @@ from helpers.model_cases import FRAME, LABELS, MODELS, LogCosh, X, Y, assert_sam
 
 import fastgd
 from fastgd import DataError, FastgdError, OptionError
+from fastgd.model.result import FORMAT_VERSION
 
 OLD_MODELS = Path(__file__).parent / "models"  # saved by fastgd 0.1.0 before its modules moved into subpackages
 
@@ -51,12 +52,13 @@ def test_model_of_an_older_version_is_loaded(name):
     assert model.feature_names == (("age", "größe") if name == "huber" else None)
 
 
-@pytest.mark.parametrize("version", [2, 10])
+@pytest.mark.parametrize("version", [FORMAT_VERSION + 1, 10])
 def test_newer_format_is_refused_and_says_to_upgrade(version, tmp_path):
     header, arrays = contents(fit(), tmp_path)
     newer = {**header, "format": f"fastgd model {version}", "a new field": 1}
     (tmp_path / "file").write_bytes(zipped(**arrays, header=as_array(newer)))
-    message = rf"written by a newer version of fastgd \(model format {version}; this version reads up to 1\); upgrade"
+    versions = rf"\(model format {version}; this version reads up to {FORMAT_VERSION}\)"
+    message = rf"written by a newer version of fastgd {versions}; upgrade"
     assert_refused(tmp_path / "file", match=message)
 
 

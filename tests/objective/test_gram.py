@@ -76,7 +76,7 @@ def test_columns_are_scaled_and_sums_may_be_rough(form, monkeypatch):
     expected = product(X, weights, shift, inverse)
     np.testing.assert_allclose(gram(matrix, weights, shift, True, inverse), expected, rtol=1e-12)
     lengths = np.sqrt(np.einsum("kii->ki", expected))
-    off = np.abs(gram(matrix, weights, shift, True, inverse, rough=True) - expected)
+    off = np.abs(gram(matrix, weights, shift, True, inverse, in_float32=True) - expected)
     off /= lengths[:, :, None] * lengths[:, None, :]
     assert off.max() < (1e-6 if form in ("dense", "float32") else 1e-14)
     assert off.max() > 1e-9 or form in ("csr", "unsorted")

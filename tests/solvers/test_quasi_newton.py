@@ -92,23 +92,6 @@ def test_the_optimum_is_that_of_scipy(loss, method):
         assert F_ours.objective == pytest.approx(F, rel=1e-10)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_optima_of_scikit_learn(method):
-    linear = pytest.importorskip("sklearn.linear_model")
-    for form in (np.asarray, sp.csr_array):
-        ridge = linear.Ridge(alpha=0.1 * N / 2, solver="cholesky").fit(X, NUMBERS)  # the square is not halved here
-        ours = fastgd.fit(form(X), NUMBERS, method=method, alpha=0.1, tol=1e-12)
-        np.testing.assert_allclose(ours.coef, ridge.coef_, rtol=1e-8, atol=1e-10)
-        logistic = linear.LogisticRegression(C=1 / (0.01 * N), tol=1e-14, max_iter=1000).fit(X, LABELS)
-        ours = fastgd.fit(form(X), LABELS, loss="logistic", method=method, alpha=0.01, tol=1e-12)
-        F = objective(np.append(logistic.coef_[0], logistic.intercept_[0]), X, LABELS, "logistic", 0.01)
-        assert gap(ours, F) <= 1e-10
-        softmax = linear.LogisticRegression(C=1 / (0.01 * N), tol=1e-12, max_iter=10_000).fit(X, CLASSES)
-        ours = fastgd.fit(form(X), CLASSES, method=method, loss="softmax", alpha=0.01, tol=1e-11, max_epochs=500)
-        p = softmax.predict_proba(X)[np.arange(N), CLASSES]
-        assert gap(ours, -np.log(p).mean() + 0.005 * (softmax.coef_**2).sum()) <= 1e-8
-
-
 @pytest.mark.parametrize("l1_ratio", [0.4, 1.0])
 @pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
 def test_newton_with_l1_is_the_elastic_net(l1_ratio, form):
@@ -121,15 +104,6 @@ def test_newton_with_l1_is_the_elastic_net(l1_ratio, form):
     np.testing.assert_allclose(ours.coef, net.coef_, rtol=1e-7, atol=1e-9)
     assert (ours.coef == 0).tolist() == (net.coef_ == 0).tolist()
     assert (ours.coef == 0).any()
-
-
-@pytest.mark.parametrize("loss", ["squared", "logistic"])
-def test_newton_within_bounds_is_where_other_ways_end(loss):
-    y, bounds = TARGETS[loss], [(-0.3, 0.3)] * D + [(None, None)]
-    F = minimize(objective, np.zeros(D + 1), (X, y, loss, 0.0), bounds=bounds, options={"ftol": 1e-15, "gtol": 1e-10})
-    ours = fastgd.fit(X, y, loss=loss, method="newton", penalty="box:lower=-0.3,upper=0.3", tol=1e-12)
-    assert gap(ours, F.fun) <= 1e-9
-    assert np.abs(ours.coef).max() == 0.3
 
 
 def test_several_targets_are_the_models_of_each():

@@ -227,34 +227,9 @@ def test_models_side_by_side_are_those_of_fits_one_by_one(method):
 
 # --- The optimum ------------------------------------------------------------------------------------------------------
 
-linear_model = pytest.importorskip("sklearn.linear_model")
 BIG = random.normal(size=(400, 6)) @ (np.eye(6) + 0.4) + [0.5, 0, 0, -1, 0, 0]
 TARGET = BIG @ [2.0, -1.0, 0.0, 0.0, 0.5, 0.0] + 1.5 + random.normal(size=400)
-SIGNS = np.where(TARGET - TARGET.mean() + 2 * random.normal(size=400) > 0, 1.0, -1.0)
 del random  # tests draw from the fixture `rng`
-EXACT = {"tol": 1e-12, "max_iter": 100_000}
-OTHERS = {
-    "ridge": ("half_squared", 0.0, 0.05, linear_model.Ridge(alpha=400 * 0.05), TARGET),
-    "elastic net": ("half_squared", 0.02, 0.03, linear_model.ElasticNet(alpha=0.05, l1_ratio=0.4, **EXACT), TARGET),
-    "logistic": ("logistic", 0.0, 0.01, linear_model.LogisticRegression(C=1 / (400 * 0.01), tol=1e-10), SIGNS),
-}
-
-
-@methods
-@pytest.mark.parametrize("form", ["dense", "sparse"])
-@pytest.mark.parametrize("problem", OTHERS)
-def test_the_optimum_is_that_of_scikit_learn(problem, form, method):
-    loss, l1, l2, model, y = OTHERS[problem]
-    model.fit(BIG, y)
-    result = fastgd.fit(
-        FORMS[form](BIG), y, method=method, loss=loss, tol=1e-8, max_epochs=500, **penalty_options(l1, l2)
-    )
-    assert result.converged
-    assert result.stop_reason == "tol"
-    term = reference.LOSSES[loss]
-    best = reference.objective(BIG, y, np.ravel(model.coef_), float(np.ravel(model.intercept_)[0]), term, l1, l2)
-    assert result.objective == pytest.approx(best, rel=1e-8)
-    assert result.objective == close(reference.objective(BIG, y, result.coef, result.intercept, term, l1, l2))
 
 
 @methods

@@ -34,7 +34,7 @@ class Loss(Protocol):
 
     def second_derivative(self, y: float, z: float) -> float:
         """The second derivative in z; finite differences of ``derivative`` stand in for a loss without it."""
-        raise NotImplementedError
+        ...
 
     def curvature(self) -> float | None:
         """The largest second derivative in z, from which learning rates follow; None where there is no bound."""
@@ -42,7 +42,7 @@ class Loss(Protocol):
 
     def minimum(self, y: float) -> float:
         """The minimum of the loss over all z; duality gaps need it."""
-        raise NotImplementedError
+        ...
 
     def allows(self, y: Any) -> Any:
         """Whether the loss is defined for each target in the array y, as an array of bool."""

@@ -55,7 +55,7 @@ class Penalty(Protocol):
         It should be a sum of terms of one sign, which keeps its digits near 0. Source: Rockafellar, Convex analysis
         (1970), theorem 23.5.
         """
-        raise NotImplementedError
+        ...
 
     def dual_scale(self, u: Any, factors: Any) -> float:
         """The largest c <= 1 for which R*(c u) is finite."""
