@@ -11,8 +11,8 @@ from ..data.feature_matrix import as_scipy, shape_of
 from ..kernels.column_products import BLOCK_ROWS, GAP, TALL, WIDE, dense_products, sparse_products
 from ..kernels.row_access import CSR
 
-# A chunk has at least this many rows, so that its sums take longer to make than to add up. MAX_CHUNKS bounds the chunks,
-# MAX_SUM_VALUES the values of all their sums.
+# A chunk has at least this many rows, so that its sums take longer to make than to add up. MAX_CHUNKS bounds the
+# chunks, MAX_SUM_VALUES the values of all their sums.
 CHUNK_ROWS, MAX_CHUNKS, MAX_SUM_VALUES = 512, 16, 1 << 22
 # Sums of this many values have few chunks: to touch new memory takes longer than to add to it.
 LARGE_SUMS, FEW_CHUNKS = 1 << 16, 4

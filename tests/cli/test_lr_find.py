@@ -109,7 +109,7 @@ def test_summary_without_a_suggestion():
 
 
 def test_output_is_ascii_without_utf8():
-    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii", write_thin_float32=True)
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii", write_through=True)
     words = ["fastgd", "lr-find", "tutorial", "--method", "gd", "--quiet"]
     with mock.patch.object(sys, "argv", words), redirect_stdout(out), pytest.raises(SystemExit) as ended:
         main()

@@ -128,7 +128,7 @@ def test_no_saving_is_claimed_if_there_is_none():
 
 
 def test_output_is_ascii_without_utf8():
-    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii", write_thin_float32=True)
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii", write_through=True)
     words = ["fastgd", "search", "--quiet"]
     with mock.patch.object(sys, "argv", words), redirect_stdout(out), pytest.raises(SystemExit) as ended:
         main()

@@ -25,7 +25,7 @@ class Ran:
 
 def fastgd(*words: object) -> Ran:
     """Run ``fastgd`` with these words; what it printed, and its exit code."""
-    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_thin_float32=True)
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
     err = io.StringIO()
     with mock.patch.object(sys, "argv", ["fastgd", *map(str, words)]), redirect_stdout(out), redirect_stderr(err):
         try:
