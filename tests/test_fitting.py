@@ -219,7 +219,7 @@ def test_a_batch_larger_than_the_data_is_all_of_it():
 def test_too_many_threads_are_capped_with_a_remark():
     size = thread_pool_size()
     result = fit(n_threads=size + 7)
-    assert result.remarks == (f"n_threads={size + 7} is more than the {size} threads there are; using {size}",)
+    assert result.remarks == (f"n_threads={size + 7} is more than the {size} available; using {size}",)
     assert result.coef.tobytes() == fit(n_threads=1).coef.tobytes()
 
 
