@@ -9,6 +9,7 @@ import scipy.sparse as sp
 import fastgd
 import fastgd.objective.gram
 from fastgd.data.feature_matrix import as_matrix
+from fastgd.data.row_source import MemoryRows
 from fastgd.data.training_data import RowOptions
 from fastgd.fitting import pose
 from fastgd.kernels.update_step import Preconditioner, Stepper
@@ -192,13 +193,31 @@ def test_sampled_rows_count_as_fractions_of_a_pass(monkeypatch, loss):
         rows.append(self.objective.n_samples)
         return hessian(self, params)
 
+    others = [2 * FEW_ROWS]  # for the scales of the columns
+    predictors, take, effective = HessianSample._predictors, MemoryRows.take, sampled.effective_rows
+
+    def predicted(self, params):
+        if params.any():
+            others.append(self.objective.n_samples)
+        return predictors(self, params)
+
+    def copied(self, chosen):
+        others.append(len(chosen))
+        return take(self, chosen)
+
+    def looked_for_rare_columns(X, shift):
+        others.append(len(X) * len(shift) / BIG.shape[1])
+        return effective(X, shift)
+
     monkeypatch.setattr(Objective, "evaluate", evaluated)
     monkeypatch.setattr(HessianSample, "hessian", curved)
+    monkeypatch.setattr(HessianSample, "_predictors", predicted)
+    monkeypatch.setattr(MemoryRows, "take", copied)
+    monkeypatch.setattr(sampled, "effective_rows", looked_for_rare_columns)
     y = YES if loss == "logistic" else 3.0 * SCORE
     result = fastgd.fit(BIG, y, loss=loss, alpha=1e-4, max_epochs=6, tol=0)
-    assert len(set(rows)) == (2 if loss == "huber" else 1)  # a part of the sample where curvatures are uneven
-    rows.append(FEW_ROWS)  # of the scales of the columns
-    assert result.trace["passes"][-1] - result.n_epochs == pytest.approx(sum(rows) / MANY)
+    assert len(set(rows)) == (2 if loss == "huber" else 1)  # a part of the sample, where curvatures are uneven
+    assert result.trace["passes"][-1] - result.n_epochs == pytest.approx(sum(rows + others) / MANY)
 
 
 @pytest.mark.parametrize("penalty", ["l2", "l1"])
