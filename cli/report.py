@@ -14,14 +14,7 @@ from fastgd import DivergedError, FastgdError, Landscape, Report, Result, Table
 from fastgd.losses import LOSSES
 from fastgd.wording import label, plural
 
-from .summary import (
-    METRIC_NAMES,
-    describe_method,
-    samples_per_second,
-    training_metrics,
-    weight_rows,
-    why_stopped,
-)
+from .summary import METRIC_NAMES, describe_method, samples_per_second, training_metrics, weight_rows, why_stopped
 
 if TYPE_CHECKING:
     from fastgd import Comparison

@@ -16,13 +16,7 @@ _ROWS = 1 << 14  # rows that share a stream of random numbers
 
 
 def generate(
-    kind: str,
-    n_samples: int = 1000,
-    n_features: int = 10,
-    *,
-    noise: float = 1.0,
-    seed: int = 0,
-    dtype: str = "float64",
+    kind: str, n_samples: int = 1000, n_features: int = 10, *, noise: float = 1.0, seed: int = 0, dtype: str = "float64"
 ) -> Table:
     """Draw a data set; the same arguments give the same data.
 
