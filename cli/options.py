@@ -19,6 +19,7 @@ from fastgd.rules import RULES
 from fastgd.schedules import SCHEDULES
 from fastgd.solvers.options import SHUFFLES
 
+from .sections import SectionedCommand
 from .values import AUTO_OR_FLOAT, AUTO_OR_INT, CLASS_WEIGHTS, LOSS, NAMES, NUMBER_LIST, NUMBERS
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ def together(*options: Callable[[F], F]) -> Callable[[F], F]:
 
 # The options that several commands have.
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
-quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print no progress and no remarks.")
+output_options = together(
+    json_option, click.option("--quiet", "-q", is_flag=True, help="Print no progress and no remarks.")
+)
 table_options = together(
     click.option(
         "--target",
@@ -131,6 +134,14 @@ start_options = together(
     click.option("--seed", type=int, default=0, help="Seed of all random numbers."),
     threads_option,
 )
+
+
+def data_command(
+    short_help: str, data: str = "linear", **settings: Any
+) -> Callable[[Callable[..., Any]], click.Command]:
+    """Decorator: a command with the argument DATA, by default the built-in ``data``, and the options of a table."""
+    command = click.command(cls=SectionedCommand, short_help=short_help, epilog=DATA_HELP, **settings)
+    return lambda function: command(click.argument("data", default=data)(table_options(function)))
 
 
 def read_table(

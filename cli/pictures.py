@@ -71,6 +71,10 @@ class Pictures:
         named = {"plot": self.plot, "landscape": self.plot_landscape, "report": self.report}
         return {name: path for name, path in named.items() if path is not None}
 
+    def names(self) -> dict[str, str]:
+        """The paths of ``files`` as text."""
+        return {name: str(path) for name, path in self.files.items()}
+
     def check(self, trace_steps: bool) -> None:
         """Check that the options go together."""
         if self.against is not None and self.plot is None:

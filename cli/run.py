@@ -14,24 +14,9 @@ from fastgd.errors import FastgdError
 from fastgd.solvers.options import METHODS, ON_DIVERGENCE
 from fastgd.wording import plural
 
+from . import options as shared
 from .console import progress, remark
-from .options import (
-    DATA_HELP,
-    epochs_option,
-    fit_options,
-    json_option,
-    penalty_options,
-    quiet_option,
-    rate_options,
-    read_table,
-    rule_option,
-    start_options,
-    step_options,
-    table_options,
-    tol_option,
-)
 from .pictures import Pictures, plot_options
-from .sections import SectionedCommand
 from .validation import open_validation
 from .values import COLUMN_FILE, FRACTION_OR_FILE, OUTPUT_FILE
 
@@ -42,19 +27,15 @@ if TYPE_CHECKING:
 ON_DIVERGENCE_HELP = "; ".join(f"{name}: {what}" for name, what in ON_DIVERGENCE.items())
 
 
-@click.command(
-    cls=SectionedCommand, short_help="Train a model and summarise it.", epilog=DATA_HELP, lists={"Methods": METHODS}
-)
-@click.argument("data", default="linear")
-@table_options
+@shared.data_command("Train a model and summarise it.", lists={"Methods": METHODS})
 @click.option("--method", type=click.Choice(list(METHODS)), default="auto", help="See Methods below.")
-@penalty_options
-@rule_option
-@rate_options
-@step_options
-@epochs_option
+@shared.penalty_options
+@shared.rule_option
+@shared.rate_options
+@shared.step_options
+@shared.epochs_option
 @click.option("--max-seconds", type=float, help="Maximum seconds of training, without compilation.")
-@tol_option
+@shared.tol_option
 @click.option("--gap-tol", type=float, help="Stop when the objective is proved to be this close to its minimum.")
 @click.option("--patience", type=int, default=5, help="Epochs without an improvement by --tol before stopping.")
 @click.option(
@@ -78,7 +59,7 @@ ON_DIVERGENCE_HELP = "; ".join(f"{name}: {what}" for name, what in ON_DIVERGENCE
     default="auto",
     help=f"What to do when the loss grows ({ON_DIVERGENCE_HELP}).",
 )
-@start_options
+@shared.start_options
 @click.option("--save", type=OUTPUT_FILE, help="Save the model to this file.")
 @click.option(
     "--trace",
@@ -88,8 +69,7 @@ ON_DIVERGENCE_HELP = "; ".join(f"{name}: {what}" for name, what in ON_DIVERGENCE
 )
 @click.option("--trace-steps", is_flag=True, help="Write one row per update instead.")
 @plot_options
-@json_option
-@quiet_option
+@shared.output_options
 def run(
     data: str, target: str | None, drop: list[str] | None, sample_weight: str | None, offset: str | None,
     as_json: bool, quiet: bool, save: Path | None, trace_file: Path | None, trace_steps: bool,
@@ -112,8 +92,8 @@ def run(
 
     try:
         with progress(f"reading {data}", quiet):
-            table, seconds_read = read_table(data, target, drop, sample_weight, offset)
-            options = fit_options(table, options)
+            table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset)
+            options = shared.fit_options(table, options)
             options["validation"] = open_validation(options.get("validation"), table, sample_weight, offset)
             options["trace"] = "step" if trace_steps else "epoch"
             pictures.check_weights(table, options.get("fit_intercept", True))
@@ -133,8 +113,7 @@ def run(
     from .summary import print_json, print_summary
 
     files = {name: str(path) for name, path in (("model", save), ("trace", trace_file)) if path is not None}
-    files |= {name: str(path) for name, path in pictures.files.items()}
-    (print_json if as_json else print_summary)(table, result, seconds_read, files)
+    (print_json if as_json else print_summary)(table, result, seconds_read, files | pictures.names())
 
 
 def write_outputs(result: Result, save: Path | None, trace_file: Path | None) -> None:

@@ -9,19 +9,9 @@ import click
 
 from fastgd.wording import plural
 
+from . import options as shared
 from .chart import can_print
 from .console import aligned, progress, remark
-from .options import (
-    DATA_HELP,
-    json_option,
-    no_intercept_option,
-    penalty_options,
-    quiet_option,
-    read_table,
-    table_options,
-    threads_option,
-)
-from .sections import SectionedCommand
 from .values import NAMES, PICTURE, SPANS
 
 if TYPE_CHECKING:
@@ -33,10 +23,8 @@ MOST_LINES = 32  # of the map
 MOST_LOSSES_IN_JSON = 4096
 
 
-@click.command(cls=SectionedCommand, short_help="Search a few weights by divide and conquer.", epilog=DATA_HELP)
-@click.argument("data", default="valleys")
-@table_options
-@penalty_options
+@shared.data_command("Search a few weights by divide and conquer.", "valleys")
+@shared.penalty_options
 @click.option(
     "--span",
     type=SPANS,
@@ -46,8 +34,8 @@ MOST_LOSSES_IN_JSON = 4096
 @click.option("--cells", type=int, default=4, help="Number of parts to divide each weight's span into.")
 @click.option("--rounds", type=int, default=3, help="Number of rounds; each divides the best cells.")
 @click.option("--keep", type=int, default=1, help="Number of best cells to divide in the next round.")
-@no_intercept_option
-@threads_option
+@shared.no_intercept_option
+@shared.threads_option
 @click.option("--plot", type=PICTURE, help="Plot the cells of all rounds to this file: .png, .svg or .pdf.")
 @click.option(
     "--plot-weights",
@@ -55,8 +43,7 @@ MOST_LOSSES_IN_JSON = 4096
     metavar="NAMES",
     help="Axes of the plot, two weights or one: age,intercept.  [default: the two weights with the widest span]",
 )
-@json_option
-@quiet_option
+@shared.output_options
 def search(
     data: str, target: str | None, drop: list[str] | None, sample_weight: str | None, offset: str | None,
     plot: Path | None, plot_weights: list[str] | None, as_json: bool, quiet: bool, **options: Any,
@@ -78,7 +65,7 @@ def search(
     import fastgd
 
     with progress(f"reading {data}", quiet):
-        table, seconds_read = read_table(data, target, drop, sample_weight, offset)
+        table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset)
         found = fastgd.search(table, **search_options(table, options))
     for text in (*table.remarks, *found.remarks):
         remark(text, quiet)
@@ -105,35 +92,29 @@ def search_options(table: Table, options: dict[str, Any]) -> dict[str, Any]:
 
 def print_json(table: Table, found: SearchResult, seconds_read: float, files: dict[str, str]) -> None:
     """The keys are a public contract."""
-    from .summary import echo_json, table_keys
+    from .summary import attributes, echo_results
 
     rounds = [
         {
-            "size": one.size.tolist(),
-            "kept": one.centres[one.kept].tolist(),
-            "objectives": one.objectives.tolist() if len(one.objectives) <= MOST_LOSSES_IN_JSON else None,
+            "size": one.size,
+            "kept": one.centres[one.kept],
+            "objectives": one.objectives if len(one.objectives) <= MOST_LOSSES_IN_JSON else None,
         }
         for one in found.rounds
     ]
-    echo_json(
-        {
-            **table_keys(table),
-            **found.settings,
-            "span": found.span.tolist(),
-            "cells": found.cells,
-            "keep": found.keep,
-            "resolution": found.resolution,
-            "evaluations": found.evaluations,
-            "evaluations_saved": found.evaluations_saved,
-            "objective": found.objective,
-            "coef": found.coef.tolist(),
-            "intercept": found.intercept,
-            "rounds": rounds,
-            "seconds": {"read": seconds_read, **found.seconds},
-            "remarks": [*table.remarks, *found.remarks],
-            **files,
-        }
+    names = (
+        "span",
+        "cells",
+        "keep",
+        "resolution",
+        "evaluations",
+        "evaluations_saved",
+        "objective",
+        "coef",
+        "intercept",
     )
+    keys = {**found.settings, **attributes(found, *names), "rounds": rounds}
+    echo_results(table, keys, {"read": seconds_read, **found.seconds}, found.remarks, files)
 
 
 def print_search(table: Table, found: SearchResult, files: dict[str, str]) -> None:
