@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +13,7 @@ from fastgd.solvers.options import COMPARED, METHODS
 
 from . import options as shared
 from .console import aligned, print_table, progress, remark
-from .pictures import OF_THE_OBJECTIVE, Pictures, plot_options
+from .pictures import Pictures, plot_options
 from .values import NAMES
 
 if TYPE_CHECKING:
@@ -76,31 +77,15 @@ def compare(
     for text in table.remarks:
         remark(text, quiet)
     with progress("drawing", quiet or not pictures.files):
-        draw(found, table, pictures, options)
+        if pictures.files:
+            from .report import comparison_report
+
+            titles = f"{table.source}: comparison of methods", f"{table.source}: the path of each method"
+            pictures.draw(found.runs, table, options, titles, "seconds", partial(comparison_report, found))
     if as_json:
         print_json(table, found, seconds_read, pictures)
     else:
         print_comparison(table, found, pictures)
-
-
-def draw(found: Comparison, table: Table, pictures: Pictures, options: dict[str, Any]) -> None:
-    """Plot the loss curves of all methods, and their paths over the objective."""
-    import fastgd
-    from fastgd.show.plots import save
-
-    if pictures.plot is not None:
-        against, title = pictures.against or "seconds", f"{table.source}: comparison of methods"
-        save(fastgd.plot_loss(found.runs, against=against, smooth=pictures.smooth, title=title), pictures.plot)
-    wanted = {name: options[name] for name in OF_THE_OBJECTIVE if name in options}
-    if pictures.plot_landscape is not None:
-        seen = fastgd.landscape(table, results=found.runs, weights=pictures.plot_weights or None, **wanted)
-        title = f"{table.source}: the path of each method"
-        save(fastgd.plot_landscape(seen, surface=pictures.plot_3d, title=title), pictures.plot_landscape)
-    if pictures.report is not None:
-        from .report import comparison_report
-
-        title = f"{table.source}: comparison of methods"
-        fastgd.write_report(pictures.report, comparison_report(found, table, wanted, title, pictures.smooth))
 
 
 def columns(found: Comparison) -> tuple[str, ...]:

@@ -23,22 +23,35 @@ def remark(text: str, quiet: bool = False) -> None:
         click.echo(text, err=True)
 
 
-class Bar(Reporter):
+class Display(Reporter):
+    """Shows the progress of a command; ``validation`` is the text about the last validation loss."""
+
+    validation = ""
+
+    def start(self, description: str) -> None:
+        """Nothing to show yet."""
+
+    def stop(self) -> None:
+        """Nothing to remove."""
+
+    def validated(self, epoch: int, loss: float) -> None:
+        self.validation = f", validation {loss:.6g}"
+
+    def so_far(self, passes: float, max_epochs: int, loss: float) -> str:
+        return f"{passes:.1f} of {max_epochs} epochs{'' if math.isnan(loss) else f', loss {loss:.6g}'}{self.validation}"
+
+
+class Bar(Display):
     """Progress bar on a terminal: compilation, then passes over the data and the running loss."""
 
     def __init__(self) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=30),
-            TextColumn("{task.fields[detail]}"),
-            TimeElapsedColumn(),
-        )
+        texts = TextColumn("{task.description}"), TextColumn("{task.fields[detail]}")
+        columns = texts[0], BarColumn(bar_width=30), texts[1], TimeElapsedColumn()
         self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
         self._task: Any = None
-        self._held_out = ""
 
     def start(self, description: str) -> None:
         self._progress.start()
@@ -51,14 +64,11 @@ class Bar(Reporter):
         self._progress.update(self._task, description="compiling", detail=f"{kernel} (once on this machine)")
 
     def advanced(self, passes: float, max_epochs: int, loss: float) -> None:
-        detail = so_far(passes, max_epochs, loss) + self._held_out
+        detail = self.so_far(passes, max_epochs, loss)
         self._progress.update(self._task, description="training", completed=passes, total=max_epochs, detail=detail)
 
-    def validated(self, epoch: int, loss: float) -> None:
-        self._held_out = f", validation {loss:.6g}"
 
-
-class Lines(Reporter):
+class Lines(Display):
     """Progress for a log file or a pipe: a line at the first compilation, then one every 10 seconds."""
 
     SECONDS_BETWEEN = 10.0
@@ -66,13 +76,6 @@ class Lines(Reporter):
     def __init__(self) -> None:
         self._said_compiling = False
         self._last = time.monotonic()
-        self._held_out = ""
-
-    def start(self, description: str) -> None:
-        pass
-
-    def stop(self) -> None:
-        pass
 
     def compiling(self, kernel: str) -> None:
         if not self._said_compiling:
@@ -82,14 +85,7 @@ class Lines(Reporter):
     def advanced(self, passes: float, max_epochs: int, loss: float) -> None:
         if time.monotonic() - self._last > self.SECONDS_BETWEEN:
             self._last = time.monotonic()
-            remark(so_far(passes, max_epochs, loss) + self._held_out)
-
-    def validated(self, epoch: int, loss: float) -> None:
-        self._held_out = f", validation {loss:.6g}"
-
-
-def so_far(passes: float, max_epochs: int, loss: float) -> str:
-    return f"{passes:.1f} of {max_epochs} epochs" + ("" if math.isnan(loss) else f", loss {loss:.6g}")
+            remark(self.so_far(passes, max_epochs, loss))
 
 
 @contextmanager

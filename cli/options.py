@@ -136,9 +136,7 @@ start_options = together(
 )
 
 
-def data_command(
-    short_help: str, data: str = "linear", **settings: Any
-) -> Callable[[Callable[..., Any]], click.Command]:
+def data_command(short_help: str, data: str = "linear", **settings: Any) -> Callable[..., click.Command]:
     """Decorator: a command with the argument DATA, by default the built-in ``data``, and the options of a table."""
     command = click.command(cls=SectionedCommand, short_help=short_help, epilog=DATA_HELP, **settings)
     return lambda function: command(click.argument("data", default=data)(table_options(function)))

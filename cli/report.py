@@ -6,6 +6,7 @@ import math
 import shlex
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,21 +32,16 @@ def run_report(
 ) -> Report:
     """The report of ``fastgd run``; ``asked`` are the arguments of `fastgd.fit` that `fastgd.landscape` takes."""
     result = run.result if isinstance(run, DivergedError) else run
-    found, missing = surface({result.method: result}, table, asked)
+    report = _report({result.method: result}, table, asked, title, smooth)
     row = table_row(run, result)
-    return Report(
-        title,
-        command=command_line(),
+    return replace(
+        report,
         settings=settings_of(result, asked.get("n_threads")),
-        data=data_facts(table),
         columns=list(row),
         rows=[list(row.values())],
         runs={result.method: run},
         model=model_facts(run, result, table),
-        landscape=found,
-        no_landscape=missing,
         remarks=(*table.remarks, *result.remarks),
-        smooth=0.9 if smooth is None else smooth,
     )
 
 
@@ -54,13 +50,11 @@ def comparison_report(
 ) -> Report:
     """The report of ``fastgd compare``."""
     results = {entry.label: entry.result for entry in found.entries if entry.result is not None}
-    drawn, missing = surface(results, table, asked)
     some = next(iter(results.values()))
     rows = [comparison_row(entry, found) for entry in found.entries]
     refused = [f"{entry.label}: {entry.error}" for entry in found.entries if entry.result is None]
-    return Report(
-        title,
-        command=command_line(),
+    return replace(
+        _report(results, table, asked, title, smooth),
         settings={
             "loss": LOSSES.describe(some.loss),
             "penalty": some.settings["penalty"],
@@ -69,15 +63,21 @@ def comparison_report(
             **{name: found.settings.get(name) for name in ("learning_rate", "max_epochs", "seed")},
             "n_threads": found.n_threads,
         },
-        data=data_facts(table),
         columns=list(rows[0]),
         rows=[list(row.values()) for row in rows],
         runs=found.runs,
-        landscape=drawn,
-        no_landscape=missing,
         remarks=(*table.remarks, *refused),
-        smooth=0.9 if smooth is None else smooth,
     )
+
+
+def _report(
+    results: Mapping[str, Result], table: Table, asked: Mapping[str, Any], title: str, smooth: float | None
+) -> Report:
+    """The content that both reports have: the command line, the data and the landscape."""
+    found, missing = surface(results, table, asked)
+    command, data = shlex.join(["fastgd", *sys.argv[1:]]), data_facts(table)
+    smooth = 0.9 if smooth is None else smooth
+    return Report(title, command, data=data, landscape=found, no_landscape=missing, smooth=smooth)
 
 
 def comparison_row(entry: Entry, found: Comparison) -> dict[str, Any]:
@@ -93,11 +93,6 @@ def comparison_row(entry: Entry, found: Comparison) -> dict[str, Any]:
         "objective": None if entry.error else entry.objective,
         "leaves the saddle": entry.leaves_saddle,
     }
-
-
-def command_line() -> str:
-    """The command line of this process, quoted for a shell."""
-    return shlex.join(["fastgd", *sys.argv[1:]])
 
 
 def settings_of(result: Result, n_threads: int | None) -> dict[str, Any]:

@@ -102,14 +102,14 @@ def run(
         if ended.result is not None:
             if isinstance(ended, fastgd.DivergedError):
                 save = None  # a model that diverged is of no use
-            draw = partial(pictures.draw, ended, table, options)
+            draw = partial(pictures.draw_run, ended, table, options)
             keep_partial_outputs(ended.result, save, trace_file, draw, pictures.files)
         raise
     for text in table.remarks:
         remark(text, quiet)
     write_outputs(result, save, trace_file)
     with progress("drawing", quiet or not pictures.files):
-        pictures.draw(result, table, options)
+        pictures.draw_run(result, table, options)
     from .summary import print_json, print_summary
 
     files = {name: str(path) for name, path in (("model", save), ("trace", trace_file)) if path is not None}

@@ -102,18 +102,9 @@ def print_json(table: Table, found: SearchResult, seconds_read: float, files: di
         }
         for one in found.rounds
     ]
-    names = (
-        "span",
-        "cells",
-        "keep",
-        "resolution",
-        "evaluations",
-        "evaluations_saved",
-        "objective",
-        "coef",
-        "intercept",
-    )
-    keys = {**found.settings, **attributes(found, *names), "rounds": rounds}
+    counts = attributes(found, "cells", "keep", "resolution", "evaluations", "evaluations_saved")
+    best = attributes(found, "objective", "coef", "intercept")
+    keys = {**found.settings, "span": found.span, **counts, **best, "rounds": rounds}
     echo_results(table, keys, {"read": seconds_read, **found.seconds}, found.remarks, files)
 
 
