@@ -81,13 +81,12 @@ def print_charts(
     from rich.console import Console
     from rich.text import Text
 
-    from fastgd.show.trace_curves import AXES
+    from fastgd.show.trace_curves import AXES, spans_decades
 
-    from .chart import BRAILLE, can_print, framed_chart, is_logarithmic
+    from .chart import BRAILLE, can_print, framed_chart
 
     drawn = points(traces, against, names, beta)
-    losses = np.concatenate([y for _, _, y in drawn])
-    logarithmic = scale == "log" or (scale == "auto" and is_logarithmic(losses))
+    logarithmic = scale == "log" or (scale == "auto" and spans_decades(*(y for _, _, y in drawn)))
     if logarithmic:
         drawn = [(label, x[y > 0], y[y > 0]) for label, x, y in drawn]
     drawn = [(label, x, y) for label, x, y in drawn if len(x)]

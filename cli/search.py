@@ -116,7 +116,7 @@ def print_search(table: Table, found: SearchResult, files: dict[str, str]) -> No
     from .console import print_table
     from .summary import describe_data
 
-    names = weight_names(found)
+    names = found.parameter_names
     print_table(
         [
             ("data", describe_data(table)),
@@ -124,7 +124,7 @@ def print_search(table: Table, found: SearchResult, files: dict[str, str]) -> No
             ("search", _describe(found)),
             ("evaluations", _cost(found)),
             ("objective", f"{found.objective:.8g}"),
-            ("weights", ", ".join(f"{name} {w:.6g}" for name, w in zip(names, weights(found), strict=True))),
+            ("weights", ", ".join(f"{name} {w:.6g}" for name, w in zip(names, found.parameters, strict=True))),
             *files.items(),
         ]
     )
@@ -139,15 +139,6 @@ def print_search(table: Table, found: SearchResult, files: dict[str, str]) -> No
     if not found.settings["fit_intercept"]:
         click.echo()
         click.echo(f"to descend from here: fastgd run ... --start {','.join(f'{w:.6g}' for w in found.coef)}")
-
-
-def weight_names(found: SearchResult) -> list[str]:
-    names = list(found.feature_names or map(str, range(len(found.coef))))
-    return [*names, "intercept"] if found.settings["fit_intercept"] else names
-
-
-def weights(found: SearchResult) -> list[float]:
-    return [*found.coef.tolist(), *[found.intercept] * bool(found.settings["fit_intercept"])]
 
 
 def grid(cells: int, n_weights: int) -> str:
@@ -197,7 +188,7 @@ def picture(found: SearchResult, names: list[str], shades: str) -> list[list[str
         for (a, b), value in zip(first, one.objectives, strict=True):
             drawn[a : a + side, b : b + side] = value
     levels = np.quantile(drawn, np.arange(1, len(shades)) / len(shades), method="nearest")
-    a, b = np.minimum((np.array(weights(found)) - low) / width * n, n - 1).astype(int)
+    a, b = np.minimum((found.parameters - low) / width * n, n - 1).astype(int)
     lines = []
     for row in range(n - 1, -1, -1):
         places = [2 * shades[int(np.searchsorted(levels, drawn[column, row]))] for column in range(n)]

@@ -14,11 +14,11 @@ from fastgd import Result, Table
 from fastgd.losses import LOSSES
 from fastgd.model.metrics import evaluate
 from fastgd.model.result import output_names
-from fastgd.show.trace_curves import as_trace
+from fastgd.show.trace_curves import as_trace, spans_decades
 from fastgd.solvers.options import WHOLE_STEPS
 from fastgd.wording import plural
 
-from .chart import STEPS, can_print, is_logarithmic, sparkline
+from .chart import STEPS, can_print, sparkline
 from .console import print_table
 from .validation import describe as validation_rows
 from .validation import lowest_loss
@@ -138,7 +138,7 @@ def _curve(result: Result) -> list[tuple[str, str]]:
     values = curve.values if curve.name == "objective" else np.append(result.trace["objective"][0], curve.values)
     if len(values) < FEWEST_DRAWN or not np.isfinite(values).all():
         return []
-    logarithmic = is_logarithmic(values)
+    logarithmic = spans_decades(values)
     drawn = sparkline(np.log(values) if logarithmic else values, LONGEST_SPARKLINE)
     return [("curve", f"{drawn}  {curve.label} by epochs{', log scale' * logarithmic}")]
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .compile.jit import compile_error, thread_pool_size, threads
-from .data import open as open_table
+from .data.readers.open_table import open as open_table
 from .data.training_data import RowOptions
 from .errors import DivergedError, FastgdError, OptionError
 from .fitting import fit, pose

@@ -82,6 +82,17 @@ class SearchResult:
     seconds: dict[str, float] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
+    @property
+    def parameter_names(self) -> list[str]:
+        """The names of the columns, and "intercept" if there is one."""
+        names = [*(self.feature_names or map(str, range(len(self.coef))))]
+        return [*names, "intercept"] if self.settings["fit_intercept"] else names
+
+    @property
+    def parameters(self) -> np.ndarray:
+        """The coefficients, and the intercept if there is one."""
+        return np.array([*self.coef, self.intercept][: len(self.span)])
+
 
 def search(
     X: Any,

@@ -183,6 +183,18 @@ def from_scipy(matrix: Any, X: CSR) -> CSR:
     return CSR(matrix.data, indices, indptr, matrix.shape[1])
 
 
+def in_layout_of(X: np.ndarray | CSR, matrix: np.ndarray | CSR) -> np.ndarray | CSR:
+    """``matrix`` with the layout and dtypes of ``X``, for which the kernels are already compiled."""
+    if not isinstance(X, CSR):
+        dense = as_scipy(matrix).toarray() if isinstance(matrix, CSR) else matrix
+        return writable_view(np.ascontiguousarray(dense, dtype=X.dtype))
+    import scipy.sparse as sp
+
+    rows = from_scipy(sp.csr_array(as_scipy(matrix)), X)
+    values = rows.data.astype(X.data.dtype, copy=False)
+    return rows._replace(data=writable_view(values), indices=writable_view(rows.indices))
+
+
 def without_columns(X: np.ndarray | CSR, n_samples: int) -> np.ndarray | CSR:
     """A matrix of ``n_samples`` rows and no columns, of the type of X."""
     if not isinstance(X, CSR):

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..plots.loss_plot import highest_shown, spans_decades
+from ..plots.loss_plot import highest_shown
 from ..plots.style import MARKERS_PER_LINE
-from ..trace_curves import AXES, CURVES, Curve, Trace, as_traces
+from ..trace_curves import AXES, CURVES, Curve, Trace, as_traces, spans_decades
 from .chart_style import BACKGROUND_OPACITY, Chart, control, layout, look
 from .page_text import chart_numbers, chart_text
 
@@ -106,14 +106,13 @@ def _cross(trace: Trace, loss: float, k: int) -> Chart:
 
 def _scales(curves: Sequence[Curve], chart_layout: Chart) -> list[Chart]:
     """Choice of the scale; the first, which the chart has, is logarithmic if the losses span decades."""
-    finite = [replace(curve, values=curve.values[np.isfinite(curve.values)]) for curve in curves]
-    values = np.concatenate([curve.values for curve in finite])
+    values = np.concatenate([curve.values[np.isfinite(curve.values)] for curve in curves])
     from_zero = bool((values >= 0).all())
     scales: list[tuple[str, Chart, Chart]] = [
         ("linear", {}, {"yaxis.type": "linear", "yaxis.exponentformat": "B", "yaxis.autorange": True}),
         ("logarithmic", {}, {"yaxis.type": "log", "yaxis.exponentformat": "power", "yaxis.autorange": True}),
     ]
-    if spans_decades(finite):
+    if spans_decades(values):
         scales.reverse()
     chart_layout["yaxis"] |= {
         "type": scales[0][2]["yaxis.type"], "exponentformat": scales[0][2]["yaxis.exponentformat"],

@@ -23,11 +23,6 @@ SUFFIXES = (".html",)
 LONG_TEXT = 16
 
 
-def need_plotly() -> None:
-    """Raises `FastgdError` with the command that installs plotly, if it is not installed."""
-    _plotly_script()
-
-
 def check_report(path: str | os.PathLike[str]) -> None:
     """Check that a report can be written to ``path``.
 
@@ -39,7 +34,7 @@ def check_report(path: str | os.PathLike[str]) -> None:
         When plotly is not installed.
     """
     check_writable(path, SUFFIXES)
-    need_plotly()
+    _plotly_script()
 
 
 def write_report(path: str | os.PathLike[str], report: Report) -> None:
@@ -100,7 +95,7 @@ def page_of(report: Report) -> str:
 
 
 def _plotly_script() -> str:
-    """The source of plotly.js, safe inside a script element."""
+    """The source of plotly.js, safe inside a script element; a `FastgdError` if plotly is not installed."""
     try:
         from plotly.offline import get_plotlyjs
     except ImportError:
