@@ -21,32 +21,13 @@ from .training.run_result import result_of_output, settings_of
 
 
 def fit_path(
-    X: Any,
-    y: Any = None,
-    *,
-    alphas: Sequence[float] | None = None,
-    learning_rates: Sequence[float] | None = None,
-    loss: Any = "squared",
-    method: str = "auto",
-    penalty: Any = None,
-    l1_ratio: float | None = None,
-    rule: Any = "sgd",
-    schedule: Any = "constant",
-    batch_size: int | Literal["auto"] = "auto",
-    scale: bool | Literal["auto"] = "auto",
-    max_epochs: int = 100,
-    max_seconds: float | None = None,
-    tol: float | None = None,
-    patience: int = 5,
-    fit_intercept: bool = True,
-    sample_weight: Any = None,
-    class_weight: Any = None,
-    offset: Any = None,
-    penalty_weights: Any = None,
-    shuffle: bool | str = True,
-    seed: int = 0,
-    n_threads: int | None = None,
-) -> list[Result]:
+    X: Any, y: Any = None, *, alphas: Sequence[float] | None = None, learning_rates: Sequence[float] | None = None,
+    loss: Any = "squared", method: str = "auto", penalty: Any = None, l1_ratio: float | None = None, rule: Any = "sgd",
+    schedule: Any = "constant", batch_size: int | Literal["auto"] = "auto", scale: bool | Literal["auto"] = "auto",
+    max_epochs: int = 100, max_seconds: float | None = None, tol: float | None = None, patience: int = 5,
+    fit_intercept: bool = True, sample_weight: Any = None, class_weight: Any = None, offset: Any = None,
+    penalty_weights: Any = None, shuffle: bool | str = True, seed: int = 0, n_threads: int | None = None,
+) -> list[Result]:  # fmt: skip
     """Fit a model for each strength of the penalty, or for each learning rate, reading X once an epoch for all.
 
     Parameters

@@ -99,16 +99,9 @@ class Comparison:
 
 
 def compare(
-    X: Any,
-    y: Any = None,
-    *,
-    methods: Sequence[str] = COMPARED,
-    rules: Sequence[Any] = ("sgd",),
-    goal: float | None = None,
-    repeats: int = 3,
-    n_threads: int | None = None,
-    **options: Any,
-) -> Comparison:
+    X: Any, y: Any = None, *, methods: Sequence[str] = COMPARED, rules: Sequence[Any] = ("sgd",),
+    goal: float | None = None, repeats: int = 3, n_threads: int | None = None, **options: Any,
+) -> Comparison:  # fmt: skip
     """Fit one problem with several methods, from the same start and seed, and measure each.
 
     Every fit is repeated ``repeats`` times on all threads and on one, in turn. The repetitions differ only in their

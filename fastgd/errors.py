@@ -34,16 +34,9 @@ class DivergedError(FastgdError, ArithmeticError):
     """
 
     def __init__(
-        self,
-        message: str,
-        result: Any = None,
-        *,
-        epoch: int | None = None,
-        stable_rate: float | None = None,
-        suggested_rate: float | None = None,
-        columns: tuple[Any, ...] = (),
-        under_way: Any = None,
-    ) -> None:
+        self, message: str, result: Any = None, *, epoch: int | None = None, stable_rate: float | None = None,
+        suggested_rate: float | None = None, columns: tuple[Any, ...] = (), under_way: Any = None,
+    ) -> None:  # fmt: skip
         super().__init__(message)
         self.result = result
         self.epoch = epoch

@@ -95,24 +95,12 @@ class SearchResult:
 
 
 def search(
-    X: Any,
-    y: Any = None,
-    *,
-    span: Sequence[Any] = SPAN,
-    cells: int = 4,
-    rounds: int = 3,
-    keep: int = 1,
-    loss: Any = "squared",
-    penalty: Any = None,
-    alpha: float = 0.0,
-    l1_ratio: float | None = None,
-    fit_intercept: bool = True,
-    sample_weight: Any = None,
-    class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
-    offset: Any = None,
-    penalty_weights: Any = None,
-    n_threads: int | None = None,
-) -> SearchResult:
+    X: Any, y: Any = None, *, span: Sequence[Any] = SPAN, cells: int = 4, rounds: int = 3, keep: int = 1,
+    loss: Any = "squared", penalty: Any = None, alpha: float = 0.0, l1_ratio: float | None = None,
+    fit_intercept: bool = True, sample_weight: Any = None,
+    class_weight: Mapping[Any, float] | Literal["balanced"] | None = None, offset: Any = None,
+    penalty_weights: Any = None, n_threads: int | None = None,
+) -> SearchResult:  # fmt: skip
     """Search a few parameters by divide and conquer: without gradients and learning rates, and not trapped in valleys.
 
     The span of each parameter is divided into ``cells`` parts, and F (see `fit`) is evaluated at the centre of each of

@@ -76,30 +76,14 @@ class RateRange:
 
 
 def learning_rate_range(
-    X: Any,
-    y: Any = None,
-    *,
-    rates: Sequence[float] | None = None,
-    loss: Any = "squared",
-    method: str = "minibatch",
-    penalty: Any = None,
-    alpha: float = 0.0,
-    l1_ratio: float | None = None,
-    rule: Any = "sgd",
-    batch_size: int | Literal["auto"] = "auto",
-    scale: bool | Literal["auto"] = "auto",
-    epochs: int | None = None,
-    clip_norm: float | None = None,
-    fit_intercept: bool = True,
-    sample_weight: Any = None,
-    class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
-    offset: Any = None,
-    penalty_weights: Any = None,
-    shuffle: bool | str = True,
-    start: Any = None,
-    seed: int = 0,
+    X: Any, y: Any = None, *, rates: Sequence[float] | None = None, loss: Any = "squared", method: str = "minibatch",
+    penalty: Any = None, alpha: float = 0.0, l1_ratio: float | None = None, rule: Any = "sgd",
+    batch_size: int | Literal["auto"] = "auto", scale: bool | Literal["auto"] = "auto", epochs: int | None = None,
+    clip_norm: float | None = None, fit_intercept: bool = True, sample_weight: Any = None,
+    class_weight: Mapping[Any, float] | Literal["balanced"] | None = None, offset: Any = None,
+    penalty_weights: Any = None, shuffle: bool | str = True, start: Any = None, seed: int = 0,
     n_threads: int | None = None,
-) -> RateRange:
+) -> RateRange:  # fmt: skip
     """Train a model at each of many learning rates simultaneously, and suggest one of them.
 
     All models see the same rows in the same order, and X is read once per epoch for all of them. With several targets

@@ -51,22 +51,11 @@ class _Plane:
 
 
 def landscape(
-    X: Any,
-    y: Any = None,
-    *,
-    results: Any,
-    weights: Sequence[str | int] | None = None,
-    n_points: int | None = None,
-    penalty: Any = None,
-    alpha: float = 0.0,
-    l1_ratio: float | None = None,
-    sample_weight: Any = None,
-    class_weight: Any = None,
-    offset: Any = None,
-    penalty_weights: Any = None,
-    validation: Any = None,
+    X: Any, y: Any = None, *, results: Any, weights: Sequence[str | int] | None = None, n_points: int | None = None,
+    penalty: Any = None, alpha: float = 0.0, l1_ratio: float | None = None, sample_weight: Any = None,
+    class_weight: Any = None, offset: Any = None, penalty_weights: Any = None, validation: Any = None,
     n_threads: int | None = None,
-) -> Landscape:
+) -> Landscape:  # fmt: skip
     """F around the paths of fits, for `plot_landscape`.
 
     With ``weights``, F is taken over these parameters; all others keep their values at the end of the first path. By

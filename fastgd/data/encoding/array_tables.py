@@ -20,14 +20,9 @@ if TYPE_CHECKING:
 
 
 def table_from_arrays(
-    X: Array | sparse.csr_array,
-    y: Array | None,
-    names: Sequence[str],
-    headed: bool,
-    target_names: Sequence[str] | None,
-    request: Request,
-    origin: Origin,
-) -> Table:
+    X: Array | sparse.csr_array, y: Array | None, names: Sequence[str], headed: bool,
+    target_names: Sequence[str] | None, request: Request, origin: Origin,
+) -> Table:  # fmt: skip
     """A table from (n_samples, n_columns) ``X``, without the columns that the request leaves out, and ``y``.
 
     ``target_names`` has one name for each column of ``y``; without it the targets are columns of X. ``headed`` says

@@ -25,14 +25,9 @@ class Request:
 
     @classmethod
     def of(
-        cls,
-        target: str | int | Sequence[str | int] | None,
-        drop: Sequence[str],
-        features: Sequence[str] | None,
-        need_target: bool,
-        weight: str | int | None,
-        offset: str | int | None,
-    ) -> Request:
+        cls, target: str | int | Sequence[str | int] | None, drop: Sequence[str], features: Sequence[str] | None,
+        need_target: bool, weight: str | int | None, offset: str | int | None,
+    ) -> Request:  # fmt: skip
         """The request for the arguments of ``open``.
 
         Raises

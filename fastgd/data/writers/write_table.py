@@ -26,13 +26,9 @@ _ROWS = 1 << 16  # rows formatted at a time
 
 
 def write(
-    path: str | os.PathLike[str],
-    X: Array | sparse.csr_array,
-    y: Array | None = None,
-    names: Sequence[str] | None = None,
-    *,
-    target_name: str = "y",
-) -> None:
+    path: str | os.PathLike[str], X: Array | sparse.csr_array, y: Array | None = None,
+    names: Sequence[str] | None = None, *, target_name: str = "y",
+) -> None:  # fmt: skip
     """Write features and target so that ``open`` reads the same table back.
 
     Parameters

@@ -23,14 +23,9 @@ WHOLE_NUMBERS_FROM = 4
 
 
 def plot_loss(
-    runs: Any,
-    *,
-    against: str = "epoch",
-    curves: Sequence[str] | None = None,
-    smooth: float | None = None,
-    scale: Literal["auto", "log", "linear"] = "auto",
-    title: str | None = None,
-) -> Any:
+    runs: Any, *, against: str = "epoch", curves: Sequence[str] | None = None, smooth: float | None = None,
+    scale: Literal["auto", "log", "linear"] = "auto", title: str | None = None,
+) -> Any:  # fmt: skip
     """Plot the loss of one or several runs by epoch, pass, second or update.
 
     For one run: the objective, the running loss if the method makes many updates per epoch, and the validation loss if
