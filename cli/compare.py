@@ -23,18 +23,13 @@ if TYPE_CHECKING:
 
 @shared.data_command("Compare methods: speed, time to a goal, saddle points.")
 @click.option(
-    "--methods",
-    type=NAMES,
-    default=",".join(COMPARED),
+    "--methods", type=NAMES, default=",".join(COMPARED),
     help=f"Methods, with commas between them: {', '.join(METHODS)}. minibatch:256 has batches of 256 rows.",
-)
+)  # fmt: skip
 @click.option(
-    "--rules",
-    type=NAMES,
-    default="sgd",
-    help="Update rules for gd, sgd and minibatch, with commas between them: "
+    "--rules", type=NAMES, default="sgd", help="Update rules for gd, sgd and minibatch, with commas between them: "
     f"{', '.join(RULES)}. {shared.SETTINGS_HELP} momentum:beta=0.8.",
-)
+)  # fmt: skip
 @click.option(
     "--goal",
     type=float,

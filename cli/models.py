@@ -29,10 +29,6 @@ def open_for(
     features = result.feature_names or tuple(map(str, range(result.n_features)))
     own = (result.target_name,) if isinstance(result.target_name, str) else result.target_name
     return fastgd.open(
-        data,
-        target=own if target is None else target,
-        features=features,
-        need_target=need_target,
-        weight=sample_weight,
-        offset=result.offset_name if offset is None else offset,
-    )
+        data, target=own if target is None else target, features=features, need_target=need_target,
+        weight=sample_weight, offset=result.offset_name if offset is None else offset,
+    )  # fmt: skip

@@ -35,14 +35,9 @@ def run_report(
     report = _report({result.method: result}, table, asked, title, smooth)
     row = table_row(run, result)
     return replace(
-        report,
-        settings=settings_of(result, asked.get("n_threads")),
-        columns=list(row),
-        rows=[list(row.values())],
-        runs={result.method: run},
-        model=model_facts(run, result, table),
-        remarks=(*table.remarks, *result.remarks),
-    )
+        report, settings=settings_of(result, asked.get("n_threads")), columns=list(row), rows=[list(row.values())],
+        runs={result.method: run}, model=model_facts(run, result, table), remarks=(*table.remarks, *result.remarks),
+    )  # fmt: skip
 
 
 def comparison_report(

@@ -45,28 +45,22 @@ ON_DIVERGENCE_HELP = "; ".join(f"{name}: {what}" for name, what in ON_DIVERGENCE
     "and the model is the one with the lowest such loss.",
 )
 @click.option(
-    "--average",
-    type=int,
-    default=0,
+    "--average", type=int, default=0,
     help="For sgd and minibatch: average the weights over all steps from this one on; 0 averages none.",
-)
+)  # fmt: skip
 @click.option(
     "--shards", type=int, help="For sgd: parts of the rows to process in parallel; their weights are averaged."
 )
 @click.option(
-    "--on-divergence",
-    type=click.Choice(list(ON_DIVERGENCE)),
-    default="auto",
+    "--on-divergence", type=click.Choice(list(ON_DIVERGENCE)), default="auto",
     help=f"What to do when the loss grows ({ON_DIVERGENCE_HELP}).",
-)
+)  # fmt: skip
 @shared.start_options
 @click.option("--save", type=OUTPUT_FILE, help="Save the model to this file.")
 @click.option(
-    "--trace",
-    "trace_file",
-    type=COLUMN_FILE,
+    "--trace", "trace_file", type=COLUMN_FILE,
     help="Write the trace to this file, one row per epoch (.csv, .parquet, ...).",
-)
+)  # fmt: skip
 @click.option("--trace-steps", is_flag=True, help="Write one row per update instead.")
 @plot_options
 @shared.output_options

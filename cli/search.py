@@ -38,11 +38,9 @@ MOST_LOSSES_IN_JSON = 4096
 @shared.threads_option
 @click.option("--plot", type=PICTURE, help="Plot the cells of all rounds to this file: .png, .svg or .pdf.")
 @click.option(
-    "--plot-weights",
-    type=NAMES,
-    metavar="NAMES",
+    "--plot-weights", type=NAMES, metavar="NAMES",
     help="Axes of the plot, two weights or one: age,intercept.  [default: the two weights with the widest span]",
-)
+)  # fmt: skip
 @shared.output_options
 def search(
     data: str, target: str | None, drop: list[str] | None, sample_weight: str | None, offset: str | None,

@@ -249,15 +249,11 @@ def _entry(name: str, settings: dict[str, Any], run: _Timed | OptionError, goal:
     reached = np.flatnonzero(trace["objective"] <= goal)
     row = trace[reached[0]] if len(reached) and not run.error else None
     return Entry(
-        label=name,
-        settings=settings,
-        result=run.result,
-        error=run.error,
+        label=name, settings=settings, result=run.result, error=run.error,
         rows_per_second={} if run.error else {count: rows / seconds for count, seconds in run.seconds.items()},
         epochs_to_goal=None if row is None else int(row["epoch"]),
-        seconds_to_goal=None if row is None else float(row["seconds"]),
-        leaves_saddle=saddle,
-    )
+        seconds_to_goal=None if row is None else float(row["seconds"]), leaves_saddle=saddle,
+    )  # fmt: skip
 
 
 def _leaves_saddle(settings: dict[str, Any]) -> bool | None:

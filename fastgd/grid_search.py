@@ -159,19 +159,11 @@ def search(
     params = best.centres[best.kept[0]]
     d = objective.n_features
     return SearchResult(
-        coef=params[:d].copy(),
-        intercept=float(params[d]) if objective.fit_intercept else 0.0,
-        objective=float(best.objectives[best.kept[0]]),
-        evaluations=evaluations,
-        evaluations_saved=cells ** (rounds * objective.n_parameters) - evaluations,
-        resolution=cells**rounds,
-        rounds=tuple(done),
-        span=box,
-        cells=cells,
-        keep=keep,
-        feature_names=objective.rows.feature_names,
-        target_name=described["target_name"],
-        n_samples=objective.n_samples,
+        coef=params[:d].copy(), intercept=float(params[d]) if objective.fit_intercept else 0.0,
+        objective=float(best.objectives[best.kept[0]]), evaluations=evaluations,
+        evaluations_saved=cells ** (rounds * objective.n_parameters) - evaluations, resolution=cells**rounds,
+        rounds=tuple(done), span=box, cells=cells, keep=keep, feature_names=objective.rows.feature_names,
+        target_name=described["target_name"], n_samples=objective.n_samples,
         settings={
             "loss": LOSSES.describe(loss_term),
             "penalty": describe_penalty(penalty_term),
@@ -179,7 +171,7 @@ def search(
         },
         seconds={"compile": clock.seconds, "fit": elapsed - clock.seconds},
         remarks=_remarks(objective, params, done[-1].size, box),
-    )
+    )  # fmt: skip
 
 
 def count_evaluations(n_parameters: int, cells: int, rounds: int, keep: int) -> int:

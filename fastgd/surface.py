@@ -115,12 +115,9 @@ def landscape(
         values = value_at(np.column_stack([axis.ravel() for axis in mesh])).reshape(mesh[0].shape)
         heights = {label: value_at(points) for label, points in at.items()}
     return Landscape(
-        plane.names,
-        tuple(axis + shift for axis, shift in zip(grid, plane.shift, strict=True)),
-        values,
-        {label: points + plane.shift for label, points in at.items()},
-        heights,
-    )
+        plane.names, tuple(axis + shift for axis, shift in zip(grid, plane.shift, strict=True)), values,
+        {label: points + plane.shift for label, points in at.items()}, heights,
+    )  # fmt: skip
 
 
 def _by_label(results: Any) -> dict[str, Result]:

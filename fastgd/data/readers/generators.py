@@ -57,13 +57,9 @@ def generate(
 def tutorial(dtype: str = "float64") -> Table:
     """The lesson's three points, which the coefficient 2 fits exactly."""
     return Table(
-        X=np.array([[1.0], [2.0], [3.0]], dtype),
-        y=np.array([2.0, 4.0, 6.0]),
-        feature_names=("x",),
-        target_name="y",
-        source="tutorial",
-        defaults={"loss": "squared", "start": 1.0},
-    )
+        X=np.array([[1.0], [2.0], [3.0]], dtype), y=np.array([2.0, 4.0, 6.0]), feature_names=("x",), target_name="y",
+        source="tutorial", defaults={"loss": "squared", "start": 1.0},
+    )  # fmt: skip
 
 
 def _drawn(kind: str, n_samples: int, n_features: int, noise: float, seed: int, dtype: str) -> Table:

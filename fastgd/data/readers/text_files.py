@@ -43,12 +43,9 @@ def read_text(path: str, suffix: str, gzipped: bool) -> ColumnSource:
     _check_delimiter(first, origin)
     names = _names(first, origin) if headed else index_names(len(first))
     return ColumnSource(
-        names=names,
-        headed=headed,
-        origin=origin,
-        read=partial(_read_columns, file, line - 1, headed, names),
+        names=names, headed=headed, origin=origin, read=partial(_read_columns, file, line - 1, headed, names),
         remarks=_remarks(first, names, numbers, line) if headed else (),
-    )
+    )  # fmt: skip
 
 
 def _names(first: Sequence[str], origin: Origin) -> tuple[str, ...]:
