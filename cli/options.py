@@ -183,6 +183,6 @@ def fit_options(table: Table, options: dict[str, Any]) -> dict[str, Any]:
     given = {name: value for name, value in options.items() if value is not None}
     if given.pop("no_intercept"):
         given["fit_intercept"] = False
-    if given.pop("no_shuffle"):
+    if given.pop("no_shuffle", False):
         given["shuffle"] = "none"
     return {"fit_intercept": True, **table.defaults, **given}

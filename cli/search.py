@@ -64,7 +64,9 @@ def search(
 
     with progress(f"reading {data}", quiet):
         table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset)
-        found = fastgd.search(table, **search_options(table, options))
+        options = shared.fit_options(table, options)
+        options.pop("start", None)  # built-in data sets suggest one, to descend from
+        found = fastgd.search(table, **options)
     for text in (*table.remarks, *found.remarks):
         remark(text, quiet)
     if plot is not None:
@@ -77,15 +79,6 @@ def search(
         print_json(table, found, seconds_read, files)
     else:
         print_search(table, found, files)
-
-
-def search_options(table: Table, options: dict[str, Any]) -> dict[str, Any]:
-    """The options of `fastgd.search`: those given, else the defaults of a built-in data set."""
-    given = {name: value for name, value in options.items() if value is not None}
-    if given.pop("no_intercept"):
-        given["fit_intercept"] = False
-    suggested = {name: table.defaults[name] for name in ("loss", "fit_intercept") if name in table.defaults}
-    return {**suggested, **given}
 
 
 def print_json(table: Table, found: SearchResult, seconds_read: float, files: dict[str, str]) -> None:

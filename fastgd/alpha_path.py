@@ -91,9 +91,8 @@ def _grid(
     rates = None if learning_rates is None else _numbers("learning_rates", learning_rates)
     strengths = [0.0] * len(rates or ()) if alphas is None else _numbers("alphas", alphas)
     if rates is not None and len(rates) != len(strengths):
-        raise OptionError(
-            f"{len(strengths)} alphas and {len(rates)} learning_rates: give as many of the one as the other"
-        )
+        counts = f"{len(strengths)} alphas and {len(rates)} learning_rates"
+        raise OptionError(f"{counts}: give as many of the one as the other")
     if not strengths:
         raise OptionError("the list of models to fit is empty")
     for rate in rates or ():

@@ -38,12 +38,8 @@ class DivergedError(FastgdError, ArithmeticError):
         suggested_rate: float | None = None, columns: tuple[Any, ...] = (), under_way: Any = None,
     ) -> None:  # fmt: skip
         super().__init__(message)
-        self.result = result
-        self.epoch = epoch
-        self.stable_rate = stable_rate
-        self.suggested_rate = suggested_rate
-        self.columns = columns
-        self.under_way = under_way
+        self.result, self.epoch, self.under_way = result, epoch, under_way
+        self.stable_rate, self.suggested_rate, self.columns = stable_rate, suggested_rate, columns
 
 
 class Interrupted(KeyboardInterrupt):

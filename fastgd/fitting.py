@@ -201,9 +201,8 @@ def pose(X: Any, y: Any, loss: Any, penalty: Any, fit_intercept: bool, rows: Row
     objective = Objective(
         data.rows, loss, penalty, bool(fit_intercept), data.n_outputs, penalty_weights=data.penalty_weights
     )
-    validation = None
-    if data.validation is not None:
-        validation = objective.on(data.validation, PassCounter(data.validation.n_samples))
+    held_out = data.validation
+    validation = None if held_out is None else objective.on(held_out, PassCounter(held_out.n_samples))
     if LOSSES.name_of(loss) not in LOSSES:
         check_own_loss(loss, objective.output_target(0)[:OWN_LOSS_TRIED_ON].tolist())
     offset_name = X.offset_name if isinstance(X, Table) and rows.offset is X.offset else None

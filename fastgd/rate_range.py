@@ -175,7 +175,8 @@ def _rate_range(
                     "scales columns by itself"
                 )
         if rates is None:
-            rates = _rounded(automatic * np.geomspace(SMALLEST, LARGEST, N_RATES))
+            exact = automatic * np.geomspace(SMALLEST, LARGEST, N_RATES)
+            rates = np.array([float(f"{rate:.1e}") for rate in exact])  # two significant digits
         if epochs is None:
             epochs = math.ceil(MIN_UPDATES / math.ceil(objective.n_samples / plan.batch_size))
         options = replace(options, max_epochs=epochs)
@@ -241,11 +242,6 @@ def suggest_rate(
         upper = min(upper, diverges_at / MARGIN)
     # The largest rate up to this bound, with a tolerance for rounding.
     return float(rates[max(int((rates <= upper * (1.0 + 1e-9)).sum()) - 1, 0)]), diverges_at
-
-
-def _rounded(values: Any) -> np.ndarray:
-    """Values rounded to two significant digits."""
-    return np.array([float(f"{value:.1e}") for value in values])
 
 
 class _WorstLosses:

@@ -49,18 +49,10 @@ def is_fraction(validation: Any) -> bool:
         return True
     if isinstance(validation, Table) or (isinstance(validation, (tuple, list)) and 2 <= len(validation) <= 4):
         return False
-    raise OptionError(
-        for_reader(
-            "validation must be a fraction of the rows between 0 and 1, a set (X, y), (X, y, sample_weight) or "
-            "(X, y, sample_weight, offset), or a Table",
-            "--validation must be a fraction of the rows between 0 and 1, or a file",
-        )
-        + f", not {_shown(validation)}"
-    )
-
-
-def _shown(value: Any) -> str:
-    return repr(value) if isinstance(value, (Real, str)) else f"a {type(value).__name__}"
+    fraction = f"{option('validation')} must be a fraction of the rows between 0 and 1"
+    sets = "a set (X, y), (X, y, sample_weight) or (X, y, sample_weight, offset), or a Table"
+    shown = repr(validation) if isinstance(validation, (Real, str)) else f"a {type(validation).__name__}"
+    raise OptionError(f"{fraction}, {for_reader(sets, 'or a file')}, not {shown}")
 
 
 def hold_out(fraction: float, target: Target, seed: int) -> np.ndarray:

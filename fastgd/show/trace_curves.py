@@ -122,10 +122,8 @@ def as_traces(runs: Any) -> list[Trace]:
     """The traces of runs (`Result`, `DivergedError` or `Trace`): of one, of a list, or of a dictionary by label."""
     if isinstance(runs, Mapping):
         traces = [replace(as_trace(run), label=str(label)) for label, run in runs.items()]
-    elif isinstance(runs, (list, tuple)):
-        traces = [as_trace(run) for run in runs]
     else:
-        traces = [as_trace(runs)]
+        traces = [as_trace(run) for run in (runs if isinstance(runs, (list, tuple)) else [runs])]
     if not traces:
         raise OptionError("no runs to draw: give at least one result or trace")
     return traces

@@ -104,10 +104,8 @@ def _check_numbers(array: Array | sparse.csr_array, origin: Origin) -> None:
         raise origin.error(
             f"the array has {plural(array.ndim, 'dimension')}, shape {array.shape}; it needs 2, with a row per sample"
         )
-    if array.shape[0] == 0:
-        raise origin.error("has no rows; write it again")
-    if array.shape[1] == 0:
-        raise origin.error("has no columns; write it again")
+    if 0 in array.shape:
+        raise origin.error(f"has no {'columns' if array.shape[0] else 'rows'}; write it again")
 
 
 def _target(y: Array, n_samples: int, origin: Origin) -> Array:
