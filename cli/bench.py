@@ -45,11 +45,9 @@ def bench(questions: tuple[str, ...], quick: bool, plot: Path | None, as_json: b
     if aloud:
         click.echo(in_words(describe()))
     answers = asking.ask(
-        chosen,
-        Scale(quick),
-        begins=lambda question: remark(f"measuring: {QUESTIONS[question]}", quiet),
+        chosen, Scale(quick), begins=lambda question: remark(f"measuring: {QUESTIONS[question]}", quiet),
         ends=lambda table: click.echo(f"\n{table}") if aloud else None,
-    )
+    )  # fmt: skip
     if as_json:
         echo_json(asking.as_json(answers))
     elif (goals := against_goals(answers)).rows:

@@ -90,10 +90,7 @@ def print_json(table: Table, found: RateRange, seconds_read: float, files: dict[
 
 def print_range(table: Table, found: RateRange, files: dict[str, str]) -> None:
     """Print a row for each rate, and the suggestion as options of `fastgd run`."""
-    from rich.console import Console
-    from rich.text import Text
-
-    from .console import print_table
+    from .console import console_width, print_styled, print_table
     from .summary import describe_data
 
     passes = "one pass over the data" if found.epochs == 1 else f"{found.epochs} passes over the data"
@@ -107,10 +104,8 @@ def print_range(table: Table, found: RateRange, files: dict[str, str]) -> None:
             *files.items(),
         ]
     )
-    console = Console(highlight=False, soft_wrap=True)
     click.echo()
-    for line, style in picture(found, console.width, can_print(BLOCKS)):
-        console.print(Text(line, style=style))
+    print_styled([line] for line in picture(found, console_width(), can_print(BLOCKS)))
     click.echo()
     click.echo(suggestion(found))
 

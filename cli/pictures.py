@@ -40,15 +40,14 @@ plot_options = together(
     against_option,
     smooth_option,
     click.option(
-        "--plot-landscape",
-        type=PICTURE,
+        "--plot-landscape", type=PICTURE,
         help="Plot contours of the objective and the path of the weights to this file: over both weights if there are "
         "two, else over the two main directions of the path.",
     ),
     click.option("--plot-weights", type=NAMES, help="Axes of the landscape, two weights or one: age,intercept."),
     click.option("--plot-3d", is_flag=True, help="Draw the landscape as a surface instead of contours."),
     report_option,
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

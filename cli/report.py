@@ -32,11 +32,10 @@ def run_report(
 ) -> Report:
     """The report of ``fastgd run``; ``asked`` are the arguments of `fastgd.fit` that `fastgd.landscape` takes."""
     result = run.result if isinstance(run, DivergedError) else run
-    report = _report({result.method: result}, table, asked, title, smooth)
-    row = table_row(run, result)
+    report = _report({result.method: result}, [table_row(run, result)], table, asked, title, smooth)
     return replace(
-        report, settings=settings_of(result, asked.get("n_threads")), columns=list(row), rows=[list(row.values())],
-        runs={result.method: run}, model=model_facts(run, result, table), remarks=(*table.remarks, *result.remarks),
+        report, settings=settings_of(result, asked.get("n_threads")), model=model_facts(run, result, table),
+        runs={result.method: run}, remarks=(*table.remarks, *result.remarks),
     )  # fmt: skip
 
 
@@ -48,31 +47,29 @@ def comparison_report(
     some = next(iter(results.values()))
     rows = [comparison_row(entry, found) for entry in found.entries]
     refused = [f"{entry.label}: {entry.error}" for entry in found.entries if entry.result is None]
-    return replace(
-        _report(results, table, asked, title, smooth),
-        settings={
-            "loss": LOSSES.describe(some.loss),
-            "penalty": some.settings["penalty"],
-            "goal": found.goal if math.isfinite(found.goal) else None,
-            "objective at the start": found.start,
-            **{name: found.settings.get(name) for name in ("learning_rate", "max_epochs", "seed")},
-            "n_threads": found.n_threads,
-        },
-        columns=list(rows[0]),
-        rows=[list(row.values()) for row in rows],
-        runs=found.runs,
-        remarks=(*table.remarks, *refused),
-    )
+    settings = {
+        "loss": LOSSES.describe(some.loss),
+        "penalty": some.settings["penalty"],
+        "goal": found.goal if math.isfinite(found.goal) else None,
+        "objective at the start": found.start,
+        **{name: found.settings.get(name) for name in ("learning_rate", "max_epochs", "seed")},
+        "n_threads": found.n_threads,
+    }
+    report = _report(results, rows, table, asked, title, smooth)
+    return replace(report, settings=settings, runs=found.runs, remarks=(*table.remarks, *refused))
 
 
 def _report(
-    results: Mapping[str, Result], table: Table, asked: Mapping[str, Any], title: str, smooth: float | None
-) -> Report:
-    """The content that both reports have: the command line, the data and the landscape."""
+    results: Mapping[str, Result], rows: list[dict[str, Any]], table: Table, asked: Mapping[str, Any], title: str,
+    smooth: float | None,
+) -> Report:  # fmt: skip
+    """The content that both reports have: the command line, the data, the table and the landscape."""
     found, missing = surface(results, table, asked)
-    command, data = shlex.join(["fastgd", *sys.argv[1:]]), data_facts(table)
-    smooth = 0.9 if smooth is None else smooth
-    return Report(title, command, data=data, landscape=found, no_landscape=missing, smooth=smooth)
+    return Report(
+        title, shlex.join(["fastgd", *sys.argv[1:]]), data=data_facts(table), columns=list(rows[0]),
+        rows=[list(row.values()) for row in rows], landscape=found, no_landscape=missing,
+        smooth=0.9 if smooth is None else smooth,
+    )  # fmt: skip
 
 
 def comparison_row(entry: Entry, found: Comparison) -> dict[str, Any]:

@@ -101,10 +101,7 @@ def print_json(table: Table, found: SearchResult, seconds_read: float, files: di
 
 def print_search(table: Table, found: SearchResult, files: dict[str, str]) -> None:
     """Print the result and its cost, the best cell of each round, and for two weights a map."""
-    from rich.console import Console
-    from rich.text import Text
-
-    from .console import print_table
+    from .console import print_styled, print_table
     from .summary import describe_data
 
     names = found.parameter_names
@@ -122,11 +119,10 @@ def print_search(table: Table, found: SearchResult, files: dict[str, str]) -> No
     click.echo()
     click.echo("\n".join(round_lines(found)))
     if len(names) == 2 and found.cells <= MOST_LINES:
-        console = Console(highlight=False, soft_wrap=True)
         shades = SHADES if can_print(SHADES) else ASCII_SHADES
         click.echo()
-        for line in picture(found, names, shades):
-            console.print(Text.assemble(*((part, "bold green" if part == BEST else "") for part in line)))
+        lines = picture(found, names, shades)
+        print_styled([(part, "bold green" if part == BEST else "") for part in line] for line in lines)
     if not found.settings["fit_intercept"]:
         click.echo()
         click.echo(f"to descend from here: fastgd run ... --start {','.join(f'{w:.6g}' for w in found.coef)}")

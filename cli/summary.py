@@ -20,8 +20,7 @@ from fastgd.wording import plural
 
 from .chart import STEPS, can_print, sparkline
 from .console import print_table
-from .validation import describe as validation_rows
-from .validation import lowest_loss
+from .validation import lowest_loss, validation_rows
 
 STOP_REASONS = {
     "tol": "the running loss no longer improves by more than the tolerance",

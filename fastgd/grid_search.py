@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -223,9 +224,10 @@ def _all_rounds(objective: Objective, box: np.ndarray, cells: int, rounds: int, 
     for r in range(1, rounds + 1):
         centres = low + width * ((indices + 0.5) / cells**r)
         try:
-            objectives = _objectives(objective, centres, r, rounds)
+            values = objectives_at(objective, centres, partial(_report, r, rounds))
         except KeyboardInterrupt:
             raise Interrupted(None) from None
+        objectives = np.where(np.isfinite(values), values, np.inf)
         kept = np.argsort(objectives, kind="stable")[:keep]  # the first ones in a tie
         if objectives[kept[0]] == np.inf:
             objective.rows.check_finite()
@@ -235,11 +237,9 @@ def _all_rounds(objective: Objective, box: np.ndarray, cells: int, rounds: int, 
     return done
 
 
-def _objectives(objective: Objective, centres: np.ndarray, number: int, rounds: int) -> np.ndarray:
-    """F at the centres of round ``number``; infinity where it is not finite."""
-    reporter = current_reporter()
-    values = objectives_at(objective, centres, lambda share: reporter.advanced(number - 1 + share, rounds, math.nan))
-    return np.where(np.isfinite(values), values, np.inf)
+def _report(number: int, rounds: int, share: float) -> None:
+    """Report that this share of round ``number`` is done."""
+    current_reporter().advanced(number - 1 + share, rounds, math.nan)
 
 
 def _remarks(objective: Objective, params: np.ndarray, size: np.ndarray, box: np.ndarray) -> tuple[str, ...]:

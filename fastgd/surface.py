@@ -18,6 +18,7 @@ from .model.result import Result, output_names
 from .objective.linear_predictor import predict_linear
 from .objective.many_points import mean_losses_at, objectives_at
 from .objective.objective import Objective
+from .show.trace_curves import evenly_spaced
 from .terms.penalties import resolve_penalty
 from .wording import hint
 
@@ -107,9 +108,12 @@ def landscape(
     with threads(n_threads), compile_error(), np.errstate(all="ignore"):
         plane = _plane(objective, first, shown, weights)
         inverse = np.linalg.pinv(plane.directions)
-        at = {label: _thinned(path - plane.origin) @ inverse for label, path in paths.items()}
+        kept = {label: path[evenly_spaced(len(path), MAX_PATH_POINTS)] for label, path in paths.items()}
+        at = {label: (path - plane.origin) @ inverse for label, path in kept.items()}
         extent = np.concatenate([(path - plane.origin) @ inverse for path in shown])
-        grid = _grid(extent, n_points or _default_points(objective, plane), plane.same_units)
+        on_plane = PLANE_POINTS if objective.n_samples <= MANY_ROWS else FEWER_POINTS
+        default = CURVE_POINTS if len(plane.directions) == 1 else on_plane
+        grid = _grid(extent, n_points or default, plane.same_units)
         value_at = _objective_on(objective, plane)
         mesh = np.meshgrid(*grid)
         values = value_at(np.column_stack([axis.ravel() for axis in mesh])).reshape(mesh[0].shape)
@@ -148,13 +152,6 @@ def _flat_path(result: Result, objective: Objective) -> np.ndarray:
         )
     flat = path[..., : objective.n_parameters].reshape(len(path), -1)
     return np.asarray(flat[np.isfinite(flat).all(axis=1)])
-
-
-def _thinned(path: np.ndarray) -> np.ndarray:
-    """At most ``MAX_PATH_POINTS`` points of a path, evenly spaced, with both ends."""
-    if len(path) <= MAX_PATH_POINTS:
-        return path
-    return path[np.unique(np.linspace(0, len(path) - 1, MAX_PATH_POINTS).round().astype(np.intp))]
 
 
 def _parameter_names(result: Result, objective: Objective) -> list[str]:
@@ -209,13 +206,6 @@ def _main_directions(objective: Objective, origin: np.ndarray, differences: np.n
             titles.append("gradient at the start, across the path")
     directions = np.array([direction * np.sign(direction[np.abs(direction).argmax()]) for direction in kept])
     return _Plane(tuple(titles), origin, directions, np.zeros(2), True)
-
-
-def _default_points(objective: Objective, plane: _Plane) -> int:
-    """Points of the grid in each direction."""
-    if len(plane.directions) == 1:
-        return CURVE_POINTS
-    return PLANE_POINTS if objective.n_samples <= MANY_ROWS else FEWER_POINTS
 
 
 def _grid(points: np.ndarray, n_points: int, same_units: bool) -> tuple[np.ndarray, ...]:

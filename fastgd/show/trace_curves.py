@@ -111,6 +111,11 @@ class Trace:
         return found
 
 
+def evenly_spaced(n: int, at_most: int) -> np.ndarray:
+    """Indices of at most that many points of a curve of n points, with both ends."""
+    return np.unique(np.linspace(0, n - 1, min(n, at_most)).round().astype(np.intp))
+
+
 def spans_decades(*values: np.ndarray) -> bool:
     """Whether the finite values are positive and span enough for a logarithmic scale."""
     joined = np.concatenate(values)

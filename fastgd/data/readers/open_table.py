@@ -17,15 +17,10 @@ from .files import check_readable
 
 
 def open(  # noqa: A001  # the public name: fastgd.open
-    source: str | os.PathLike[str] | Any,
-    *,
-    target: str | int | Sequence[str | int] | None = None,
-    drop: Sequence[str] = (),
-    features: Sequence[str] | None = None,
-    need_target: bool = True,
-    weight: str | int | None = None,
-    offset: str | int | None = None,
-) -> Table:
+    source: str | os.PathLike[str] | Any, *, target: str | int | Sequence[str | int] | None = None,
+    drop: Sequence[str] = (), features: Sequence[str] | None = None, need_target: bool = True,
+    weight: str | int | None = None, offset: str | int | None = None,
+) -> Table:  # fmt: skip
     """Read a table, ready to be fitted.
 
     Parameters

@@ -75,7 +75,7 @@ def plot_loss(
     logarithmic = scale == "log" or (scale == "auto" and spans_decades(*(curve.values for curve in shown)))
     axes.set_yscale("log" if logarithmic else "linear", **({"nonpositive": "mask"} if logarithmic else {}))
     same_kind = len({curve.name for curve in drawn}) == 1
-    names = [_name(trace, curve, single, same_kind) for trace, of_run in chosen for curve in of_run]
+    names = [curve_name(trace, curve, single, same_kind) for trace, of_run in chosen for curve in of_run]
     with_batches = any(curve.name == "loss" for curve in drawn)
     for k, curve in enumerate(shown):
         beta = None if curve.name == "objective" and with_batches else smooth  # only batch losses are noisy
@@ -98,7 +98,7 @@ def _finish(axes: Any, drawn: Sequence[Curve], against: str, with_legend: bool) 
         axes.legend(fontsize=9, frameon=True, framealpha=0.9)
 
 
-def _name(trace: Trace, curve: Curve, single: bool, same_kind: bool) -> str:
+def curve_name(trace: Trace, curve: Curve, single: bool, same_kind: bool) -> str:
     """Name in the legend; without the kind of loss if all curves have the same, which is then the label of the axis."""
     if single:
         return curve.label
