@@ -118,7 +118,7 @@ def print_comparison(table: Table, found: Comparison, pictures: Pictures) -> Non
     click.echo()
     click.echo("\n".join(aligned([columns(found), *(cells(entry, found) for entry in found.entries)])))
     notes = [(entry.label, str(entry.error)) for entry in found.entries if entry.error]
-    notes += pictures.names().items()
+    notes += pictures.files.items()
     if notes:
         click.echo()
         print_table(notes)
@@ -142,4 +142,4 @@ def print_json(table: Table, found: Comparison, seconds_read: float, pictures: P
         for entry in found.entries
     ]
     keys = {**attributes(found, "goal", "start", "n_threads"), "entries": entries}
-    echo_results(table, keys, {"read": seconds_read}, (), pictures.names())
+    echo_results(table, keys, {"read": seconds_read}, (), pictures.files)

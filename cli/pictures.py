@@ -68,13 +68,10 @@ class Pictures:
         return cls(**{name: options.pop(name) for name in cls.__dataclass_fields__})
 
     @property
-    def files(self) -> dict[str, Path]:
+    def files(self) -> dict[str, str]:
+        """The paths to write to, by the kind of picture."""
         named = {"plot": self.plot, "landscape": self.plot_landscape, "report": self.report}
-        return {name: path for name, path in named.items() if path is not None}
-
-    def names(self) -> dict[str, str]:
-        """The paths of ``files`` as text."""
-        return {name: str(path) for name, path in self.files.items()}
+        return {name: str(path) for name, path in named.items() if path is not None}
 
     def check(self, trace_steps: bool) -> None:
         """Check that the options go together."""

@@ -107,7 +107,7 @@ def run(
     from .summary import print_json, print_summary
 
     files = {name: str(path) for name, path in (("model", save), ("trace", trace_file)) if path is not None}
-    (print_json if as_json else print_summary)(table, result, seconds_read, files | pictures.names())
+    (print_json if as_json else print_summary)(table, result, seconds_read, files | pictures.files)
 
 
 def write_outputs(result: Result, save: Path | None, trace_file: Path | None) -> None:
@@ -141,14 +141,14 @@ def trace_columns(result: Result) -> dict[str, Any]:
 
 
 def keep_partial_outputs(
-    result: Result, save: Path | None, trace_file: Path | None, draw: Callable[[], None], pictures: dict[str, Path]
+    result: Result, save: Path | None, trace_file: Path | None, draw: Callable[[], None], pictures: dict[str, str]
 ) -> None:
     """After Ctrl-C or a divergence: write the outputs that there are, and name them."""
     write_outputs(result, save, trace_file)
     kept = [str(path) for path in (save, trace_file) if path is not None]
     try:
         draw()
-        kept += map(str, pictures.values())
+        kept += pictures.values()
     except FastgdError as error:  # must not hide how training ended
         remark(str(error))
     where = f"; kept in {' and '.join(kept)}" if kept else ""

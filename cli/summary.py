@@ -202,6 +202,7 @@ def large(number: float) -> str:
 
 def print_json(table: Table, result: Result, seconds_read: float, files: dict[str, str]) -> None:
     """The keys are a public contract."""
+    fits = result.n_features <= COLUMNS_IN_JSON and result.coef.size <= COEFFICIENTS_IN_JSON
     keys = {
         "method": result.method,
         "loss": LOSSES.name_of(result.loss),
@@ -209,7 +210,7 @@ def print_json(table: Table, result: Result, seconds_read: float, files: dict[st
         "epochs": result.n_epochs,
         **attributes(result, "objective", "converged", "stop_reason", "stationary", "learning_rate", "rate_reason"),
         **attributes(result, "n_outputs", "classes"),
-        "coef": result.coef if _fits_in_json(result.coef) else None,
+        "coef": result.coef if fits else None,
         **attributes(result, "intercept", "gap_bound", "best_epoch"),
         "validation_loss": None if result.best_epoch is None else lowest_loss(result),
         "divergences": result.divergences,
@@ -217,10 +218,6 @@ def print_json(table: Table, result: Result, seconds_read: float, files: dict[st
         "samples_per_second": samples_per_second(result),
     }
     echo_results(table, keys, {"read": seconds_read, **result.seconds}, result.remarks, files)
-
-
-def _fits_in_json(coef: np.ndarray) -> bool:
-    return coef.shape[-1] <= COLUMNS_IN_JSON and coef.size <= COEFFICIENTS_IN_JSON
 
 
 def attributes(thing: Any, *names: str) -> dict[str, Any]:

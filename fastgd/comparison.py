@@ -272,7 +272,8 @@ def _leaves_saddle(settings: dict[str, Any]) -> bool | None:
 def _objective(X: Any, y: Any, options: dict[str, Any]) -> Objective:
     """F that all methods minimise."""
     names = ("sample_weight", "class_weight", "offset", "penalty_weights", "validation")
-    rows = RowOptions(*(options.get(name) for name in names), seed=int(options.get("seed", 0)))
+    given: dict[str, Any] = {name: options.get(name) for name in names}
+    rows = RowOptions(**given, seed=int(options.get("seed", 0)))
     penalty = resolve_penalty(options.get("penalty"), options.get("alpha", 0.0), options.get("l1_ratio"))
     loss = LOSSES.resolve(options.get("loss", "squared"))
     return pose(X, y, loss, penalty, options.get("fit_intercept", True), rows).objective

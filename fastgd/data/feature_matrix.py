@@ -54,12 +54,8 @@ def _by_rows(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     if rows.nbytes >= LARGE_COPY and not np.may_share_memory(rows, array):
         reason = "its rows are not contiguous" if array.dtype == dtype else f"its dtype is {array.dtype}"
         cost = f"{rows.nbytes / 1e6:,.0f} MB in {time.perf_counter() - start:.2g} s"
-        warnings.warn(
-            f"X was copied ({cost}) because {reason}; every fit copies it, unless you convert it once: "
-            f"X = np.ascontiguousarray(X, dtype='{dtype}')",
-            UserWarning,
-            stacklevel=2,
-        )
+        advice = f"unless you convert it once: X = np.ascontiguousarray(X, dtype='{dtype}')"
+        warnings.warn(f"X was copied ({cost}) because {reason}; every fit copies it, {advice}", stacklevel=2)
     return rows
 
 
@@ -114,9 +110,8 @@ def _check_indices(X: Any) -> None:
     """Check that the indices are within the matrix; neither SciPy nor the kernels do."""
     indptr, indices = X.indptr, X.indices
     if len(indptr) != X.shape[0] + 1 or indptr[0] != 0 or indptr[-1] > len(indices) or (np.diff(indptr) < 0).any():
-        raise DataError(
-            "X is damaged: its indptr does not rise from 0 to the number of values in n_samples + 1 entries"
-        )
+        rule = "does not rise from 0 to the number of values in n_samples + 1 entries"
+        raise DataError(f"X is damaged: its indptr {rule}")
     used = indices[: indptr[-1]]
     if len(used) and (used.min() < 0 or used.max() >= X.shape[1]):
         outside = used[(used < 0) | (used >= X.shape[1])]

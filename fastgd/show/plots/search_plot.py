@@ -101,12 +101,6 @@ def lowest_in_blocks(round_: Round, cells: int, shown: Sequence[int]) -> list[tu
     return sorted(blocks, key=lambda block: -float(block[1].min()))
 
 
-def _label(number: int, round_: Round) -> str:
-    """Legend entry of the best cells of a round."""
-    cells = "best cell" if len(round_.kept) == 1 else f"best {len(round_.kept)} cells"
-    return f"{cells} of round {number}"
-
-
 def _star(axes: Any, x: float, y: float) -> None:
     look = {"marker": "*", "markersize": 11, "color": "white", "markeredgecolor": "black", "zorder": 6}
     axes.plot([x], [y], linestyle="none", label="best", **look)
@@ -133,7 +127,8 @@ def _cells(found: SearchResult, shown: tuple[int, int], title: str | None) -> An
         for corner, lowest in blocks[r]:
             x, y = (corner[k] + size[k] * steps for k in (0, 1))
             mesh = axes.pcolormesh(x, y, np.ma.masked_invalid(lowest.T), zorder=1 + r / len(found.rounds), **look)
-        _outline(axes, round_, shown, _label(r + 1, round_), style(r))
+        outlined = "best cell" if len(round_.kept) == 1 else f"best {len(round_.kept)} cells"
+        _outline(axes, round_, shown, f"{outlined} of round {r + 1}", style(r))
     if not np.isfinite(drawn).all():
         axes.plot([], [], "s", color=NOT_FINITE, markersize=9, label="not finite")
     _star(axes, *found.parameters[list(shown)])

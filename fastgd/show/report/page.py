@@ -119,12 +119,7 @@ def _policy(scripts: list[str]) -> str:
 
 
 def _sections(report: Report, charts: Mapping[str, Chart]) -> list[str]:
-    facts = [
-        _facts("Settings", report.settings),
-        _facts("Data", report.data),
-        _facts("Model", report.model),
-        _facts("Environment", _flat(environment() if report.environment is None else report.environment)),
-    ]
+    process = _flat(environment() if report.environment is None else report.environment)
     return [
         f"<header>\n<h1>{escaped(report.title)}</h1>",
         f"<p>To reproduce it:</p>\n<pre><code>{escaped(report.command)}</code></pre>" if report.command else "",
@@ -134,7 +129,10 @@ def _sections(report: Report, charts: Mapping[str, Chart]) -> list[str]:
         _curves(charts["curves"]) if "curves" in charts else "",
         _landscape(charts.get("landscape"), report.no_landscape),
         '<div class="facts">',
-        *facts,
+        _facts("Settings", report.settings),
+        _facts("Data", report.data),
+        _facts("Model", report.model),
+        _facts("Environment", process),
         "</div>",
         _remarks(report),
     ]
@@ -142,10 +140,10 @@ def _sections(report: Report, charts: Mapping[str, Chart]) -> list[str]:
 
 def _failures(runs: Mapping[str, Any]) -> list[str]:
     """The messages of runs that diverged, at the top of the page."""
-    named = [(label, run) for label, run in runs.items() if isinstance(run, DivergedError)]
     return [
-        f'<p class="failure" role="alert"><strong>{escaped(label)}:</strong> {escaped(str(error))}</p>'
-        for label, error in named
+        f'<p class="failure" role="alert"><strong>{escaped(label)}:</strong> {escaped(str(run))}</p>'
+        for label, run in runs.items()
+        if isinstance(run, DivergedError)
     ]
 
 
