@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .compile.jit import CompileClock, compile_error, thread_pool_size, threads
+from .compile.jit import CompileClock, compile_error, threads
 from .data.training_data import RowOptions
 from .errors import Interrupted, OptionError
 from .fitting import pose
@@ -143,7 +143,7 @@ def search(
     loss_term = LOSSES.resolve(loss)
     penalty_term = resolve_penalty(penalty, alpha, l1_ratio)
     cells, rounds, keep = check_whole("cells", cells, 2), check_whole("rounds", rounds, 1), check_whole("keep", keep, 1)
-    n_threads = thread_pool_size() if n_threads is None else check_whole("n_threads", n_threads, 1)
+    n_threads = None if n_threads is None else check_whole("n_threads", n_threads, 1)
     rows = RowOptions(sample_weight, class_weight, offset, penalty_weights)
     objective, _, described = pose(X, y, loss_term, penalty_term, fit_intercept, rows)
     if objective.several:
@@ -152,7 +152,6 @@ def search(
     box = _as_box(span, objective)
     clock = CompileClock(current_reporter().compiling)
     began = time.perf_counter()
-    n_threads = min(n_threads, thread_pool_size())
     with clock.listening(), threads(n_threads), compile_error():
         done = _all_rounds(objective, box, cells, rounds, keep)
     elapsed = time.perf_counter() - began

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .alpha_path import side_by_side
-from .compile.jit import CompileClock, compile_error, thread_pool_size, threads
+from .compile.jit import CompileClock, compile_error, threads
 from .data.training_data import RowOptions
 from .errors import Interrupted, OptionError
 from .fitting import pose
@@ -132,7 +132,6 @@ def learning_rate_range(
     objective = pose(X, y, loss_term, penalty_term, fit_intercept, rows).objective
     clock = CompileClock(current_reporter().compiling)
     began = time.perf_counter()
-    n_threads = min(n_threads or thread_pool_size(), thread_pool_size())
     with clock.listening(), threads(n_threads), compile_error():
         found = _rate_range(objective, options, given, epochs, start)
     elapsed = time.perf_counter() - began

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .compile.jit import compile_error, thread_pool_size, threads
+from .compile.jit import compile_error, threads
 from .data.row_source import MemoryRows
 from .data.training_data import RowOptions
 from .errors import DivergedError, OptionError
@@ -104,7 +104,6 @@ def landscape(
     objective = pose(X, y, first.loss, term, with_intercept, rows).objective
     paths = {label: _flat_path(result, objective) for label, result in named.items()}
     shown = [path for label, path in paths.items() if named[label].stop_reason != "diverged"] or [*paths.values()]
-    n_threads = min(n_threads or thread_pool_size(), thread_pool_size())
     with threads(n_threads), compile_error(), np.errstate(all="ignore"):
         plane = _plane(objective, first, shown, weights)
         inverse = np.linalg.pinv(plane.directions)
