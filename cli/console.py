@@ -48,8 +48,8 @@ class Bar(Display):
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-        texts = TextColumn("{task.description}"), TextColumn("{task.fields[detail]}")
-        columns = texts[0], BarColumn(bar_width=30), texts[1], TimeElapsedColumn()
+        bar = BarColumn(bar_width=30)
+        columns = TextColumn("{task.description}"), bar, TextColumn("{task.fields[detail]}"), TimeElapsedColumn()
         self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
         self._task: Any = None
 
