@@ -56,10 +56,6 @@ def describe_target(target_name: str | tuple[str, ...] | None) -> str:
     return f"targets {', '.join(target_name)}" if isinstance(target_name, tuple) else f"target {target_name}"
 
 
-def describe_metrics(metrics: dict[str, float]) -> str:
-    return ", ".join(f"{METRIC_NAMES[name]} {value:.5g}" for name, value in metrics.items())
-
-
 def describe_data(table: Table) -> str:
     size = f"{plural(table.n_samples, 'row')} x {plural(table.n_features, 'column')}"
     return f"{table.source}: {size}, {describe_target(table.target_name)}"
@@ -88,6 +84,7 @@ def print_summary(table: Table, result: Result, seconds_read: float, files: dict
     compiled = f", compiling {seconds['compile']:.1f} s (once on this machine)" if seconds["compile"] > 0.05 else ""
     speed = f"{large(samples_per_second(result))} rows a second"
     epochs = plural(result.n_epochs, "epoch")
+    metrics = ", ".join(f"{METRIC_NAMES[name]} {value:.5g}" for name, value in training_metrics(table, result).items())
     rows = [
         ("data", describe_data(table)),
         ("loss", describe_loss(result)),
@@ -99,7 +96,7 @@ def print_summary(table: Table, result: Result, seconds_read: float, files: dict
         *_curve(result),
         ("gap", _gap(result)),
         *validation_rows(result),
-        ("metrics", f"{describe_metrics(training_metrics(table, result))} (training data)"),
+        ("metrics", f"{metrics} (training data)"),
         *weight_rows(result),
     ]
     rows += [("remark", text) for text in result.remarks]

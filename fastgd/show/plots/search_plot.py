@@ -54,18 +54,14 @@ def plot_search(found: SearchResult, *, weights: Sequence[str | int] | None = No
     'weight of 0'
     """
     names = found.parameter_names
-    shown = _widest(found) if weights is None else _chosen(weights, names)
+    width = found.span[:, 1] - found.span[:, 0]
+    widest = sorted(np.argsort(-width, kind="stable")[:2].tolist())
+    shown = widest if weights is None else _chosen(weights, names)
     figure = _lines(found, shown[0], title) if len(shown) == 1 else _cells(found, (shown[0], shown[1]), title)
     axes = figure.axes[0]
     for k, set_label in zip(shown, (axes.set_xlabel, axes.set_ylabel), strict=False):
         set_label(names[k] if names[k] == "intercept" else f"weight of {names[k]}")
     return figure
-
-
-def _widest(found: SearchResult) -> list[int]:
-    """Indices of the two parameters of the widest span, in order; of one if there is only one."""
-    width = found.span[:, 1] - found.span[:, 0]
-    return sorted(np.argsort(-width, kind="stable")[:2].tolist())
 
 
 def _chosen(weights: Sequence[str | int], names: list[str]) -> list[int]:
