@@ -54,7 +54,8 @@ class Result:
     path : coefficients and intercept for each row of the trace, shape (len(trace), n_features + 1) or
         (len(trace), n_outputs, n_features + 1); None if that is more than a million numbers.
     steps : structured array with a row for each update, if ``trace="step"``: step, epoch, row (the first row of the
-        batch, -1 for all rows), loss before the update, learning_rate, gradient, weights. Else None.
+        batch, -1 for all rows), loss before the update, learning_rate, gradient, weights. Else None. The
+        updates are recorded one at a time, while training takes many in a kernel call: last bits may differ.
     classes : the sorted labels of a classification, of two the second is the positive class; shape (n_outputs, 2) for
         several targets. None for a regression.
     offset_name : the table's offset column, or None.

@@ -98,7 +98,7 @@ class Run:
         known = self._evaluate_start(start)
         self.plan = make_plan(self.objective, self.options)
         if (wanted := self.options.shards or 1) > self.plan.shards:
-            self.remarks.append(f"shards={wanted} is more than the {self.plan.shards} rows: each is a shard")
+            self.remarks.append(f"{option('shards', wanted)} is more than the {self.plan.shards} rows: each is a shard")
         if (described := describe_preconditioner(self.plan.preconditioner)) is not None:
             self.remarks.append(f"steps were taken with {described}; the model is in the units of the data")
         solver = make_solver(self.objective, self.options, self.plan)
@@ -261,7 +261,8 @@ class Run:
         begin = int(self.options.average)
         updates = self.loop.epoch * -(-self.objective.n_samples // self.plan.rows_per_update)
         if begin > updates:
-            self.remarks.append(f"average={begin} is more than the {updates} steps there were, so nothing was averaged")
+            given = option("average", begin)
+            self.remarks.append(f"{given} is more than the {updates} steps there were, so nothing was averaged")
 
     @property
     def rate_reason(self) -> str:

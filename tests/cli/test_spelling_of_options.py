@@ -63,7 +63,7 @@ REFUSED = [
 # Messages that no command reaches: click checks choices, and terms and callbacks cannot be typed.
 ONLY_IN_PYTHON = {
     solver_options: ["unknown method", "option(name)} must be {shown}", "callbacks must be"],
-    penalty_names: ["the penalty term carries"],
+    penalty_names: ["the penalty term has its own"],
 }  # fmt: skip
 
 

@@ -210,7 +210,7 @@ FIT = """
     import json
     import numpy as np
     from fastgd.compile.jit import CompileClock
-    from fastgd.kernels.batch_gradient import mean_loss
+    from fastgd.kernels.batch_gradient import batch_gradient
     from fastgd.kernels.row_targets import Targets
 
     X = np.random.default_rng(0).standard_normal((50, 3))
@@ -240,7 +240,7 @@ def expected(factor: float) -> float:
 
 def test_loss_in_a_script_is_compiled_once(tmp_path, kernels):
     script = tmp_path / "script.py"
-    tail = "print(json.dumps([*fit(Mine()), len(mean_loss.kernel.nopython_signatures), *fit(Mine(2.0))]))"
+    tail = "print(json.dumps([*fit(Mine()), len(batch_gradient.serial.nopython_signatures), *fit(Mine(2.0))]))"
     answers = []
     for factor in (1.0, 1.0, 3.0, 1.0):
         script.write_text("\n".join(map(dedent, [MINE.format(factor=factor), FIT, tail])))
@@ -252,7 +252,7 @@ def test_loss_in_a_script_is_compiled_once(tmp_path, kernels):
     assert more == (0, 0, 0, 0)
     assert compiled[0] > 0
     assert compiled[1] == 0
-    assert compiled[2] == 3  # mean_loss, batch_gradient, curvatures (of the check for a minimum), and no other kernel
+    assert compiled[2] == 2  # batch_gradient and curvatures (of the check for a minimum), and no other kernel
     assert compiled[3] == 0  # the first version is still cached
 
 

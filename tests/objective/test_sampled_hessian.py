@@ -59,7 +59,7 @@ def exact_hessian(X, params, shift, inverse):
 def test_hessian_matches_the_textbook_formula(rough, monkeypatch):
     rng = np.random.default_rng(1)  # difference quotients are less exact where a row's curvature changes fast
     monkeypatch.setattr(sampled, "FLOAT32_FROM", 0 if rough else 1 << 60)
-    monkeypatch.setattr(fastgd.objective.gram, "FEW_PRODUCTS", 0)
+    monkeypatch.setattr(fastgd.objective.gram, "NUMPY_PRODUCTS", 0)
     params, shift, inverse = rng.normal(size=D + 1), rng.normal(size=D), 2.0 ** rng.integers(-3, 3, D)
     found = sample_of(X, shift=shift, inverse=inverse).hessian(params).matrices[0]
     off = np.abs(found / exact_hessian(X, params, shift, inverse) - 1).max()
@@ -68,7 +68,7 @@ def test_hessian_matches_the_textbook_formula(rough, monkeypatch):
 
 
 def test_nearly_dependent_columns_are_summed_in_float64(rng, monkeypatch):
-    monkeypatch.setattr(fastgd.objective.gram, "FEW_PRODUCTS", 0)
+    monkeypatch.setattr(fastgd.objective.gram, "NUMPY_PRODUCTS", 0)
     near = np.column_stack([X, X[:, 0] + 1e-5 * rng.normal(size=N)])
     params = np.zeros(D + 2)
     precise = [sample_of(near, l2=l2).hessian(params).matrices for l2 in (1e-8, 1e-2)]
