@@ -20,7 +20,7 @@ import numpy as np
 
 from ..kernels.batch_gradient import linear_predictor
 from ..kernels.dual_sums import derivatives_at, mean_product
-from ..objective.chunks import THREADED_FROM, chunk_count
+from ..objective.chunks import MIN_THREADED_VALUES, chunk_count
 from ..objective.objective import Objective
 from ..terms.losses import loss_traits
 
@@ -70,7 +70,7 @@ def row_chunks(n_samples: int) -> int:
 
 def predictor(objective: Objective, w: np.ndarray, offset: np.ndarray) -> np.ndarray:
     """X w + offset in float64, whatever X is stored in, shape (n_samples,)."""
-    launch = linear_predictor if objective.n_values >= THREADED_FROM else linear_predictor.serial
+    launch = linear_predictor if objective.n_values >= MIN_THREADED_VALUES else linear_predictor.serial
     objective.count_pass(1.0 / objective.n_outputs)
     z = np.empty(objective.n_samples)
     launch(objective.X, np.ascontiguousarray(w), 0.0, chunk_count(objective.n_values, objective.n_features), z)
@@ -81,7 +81,7 @@ def predictor(objective: Objective, w: np.ndarray, offset: np.ndarray) -> np.nda
 
 def product(objective: Objective, derivatives: np.ndarray) -> np.ndarray:
     """X' derivatives / n in float64."""
-    launch = mean_product if objective.n_values >= THREADED_FROM else mean_product.serial
+    launch = mean_product if objective.n_values >= MIN_THREADED_VALUES else mean_product.serial
     objective.count_pass(1.0 / objective.n_outputs)
     out = np.empty(objective.n_features)
     launch(

@@ -8,9 +8,9 @@ from ..compile.prefetch import VALUES_A_LINE
 from ..kernels.row_access import BLOCK_ROWS, CSR
 
 # Below this many stored values (1 MB in float64) starting the threads costs more than they save.
-PARALLEL_FROM = 1 << 17
+MIN_PARALLEL_VALUES = 1 << 17
 # Python's threads take longer to wake while numba's threads spin: a `threaded` kernel pays from this many values on.
-THREADED_FROM = 1 << 21
+MIN_THREADED_VALUES = 1 << 21
 # Values of a chunk of rows: its work is then far more than the cost of handing it to a thread.
 CHUNK_VALUES = 1 << 15
 MAX_CHUNKS = 64

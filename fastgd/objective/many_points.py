@@ -9,7 +9,7 @@ import numpy as np
 from ..compile.prefetch import VALUES_A_LINE
 from ..kernels.losses_at_points import add_losses_of_many
 from ..kernels.row_access import BLOCK_ROWS
-from .chunks import PARALLEL_FROM, chunk_count
+from .chunks import MIN_PARALLEL_VALUES, chunk_count
 from .objective import Objective
 
 # A kernel call takes some tens of milliseconds at most, so that Ctrl-C and progress act promptly; but each call reads
@@ -39,7 +39,7 @@ def mean_losses_at(objective: Objective, points: np.ndarray, told: Told = lambda
     rows = min(max(int(PRODUCTS_PER_CALL / ((values_a_row + 1) * n_points)), MIN_ROWS_PER_CALL), n)
     work = int(rows * values_a_row * n_points)
     n_chunks = chunk_count(work, n_points)
-    launch = add_losses_of_many if work >= PARALLEL_FROM else add_losses_of_many.serial
+    launch = add_losses_of_many if work >= MIN_PARALLEL_VALUES else add_losses_of_many.serial
     blocks = np.zeros((n_chunks, BLOCK_ROWS + VALUES_A_LINE))  # and no two chunks in one cache line
     sums, losses = np.zeros((n_chunks, n_points)), np.zeros(n_points)
     for start in range(0, n, rows):

@@ -15,7 +15,7 @@ from ..kernels.minibatch_epoch import Workspace
 from ..kernels.outputs_gradient import OutputsWorkspace, outputs_gradient, outputs_mean_loss
 from ..kernels.row_targets import NONE, Targets
 from ..kernels.second_derivatives import mean_squares
-from .chunks import PARALLEL_FROM, THREADED_FROM, chunk_count, row_blocks
+from .chunks import MIN_PARALLEL_VALUES, MIN_THREADED_VALUES, chunk_count, row_blocks
 from .evaluation import Evaluation
 from .passes import PassCounter
 from .penalty_terms import prox_of, value_of
@@ -67,7 +67,7 @@ class Objective:
         self.n_samples, self.n_features, self.n_values = rows.n_samples, rows.n_features, rows.n_values
         self.n_parameters = self.n_features + int(fit_intercept)
         work = self.n_values * n_outputs  # values that a pass handles
-        self.parallel = work >= PARALLEL_FROM if parallel is None else parallel
+        self.parallel = work >= MIN_PARALLEL_VALUES if parallel is None else parallel
         self.n_chunks = chunk_count(work, self.n_features * n_outputs)
 
     def on(self, rows: MemoryRows, passes: PassCounter | None = None) -> Objective:
@@ -176,10 +176,12 @@ class Objective:
         """The mean loss of each output at ``params``, shape (n_outputs,), in one pass that makes no gradient."""
         self.count_pass()
         if self.several:
-            launch = outputs_mean_loss if self.n_values * self.n_outputs >= THREADED_FROM else outputs_mean_loss.serial
+            launch = (
+                outputs_mean_loss if self.n_values * self.n_outputs >= MIN_THREADED_VALUES else outputs_mean_loss.serial
+            )
             launch(self.X, self.targets, params, self.n_features, self.loss, self._work)
             return np.array(self._work.losses)
-        launch = mean_loss if self.n_values >= THREADED_FROM else mean_loss.serial
+        launch = mean_loss if self.n_values >= MIN_THREADED_VALUES else mean_loss.serial
         coef, b = self._as_kernels_take(params)
         return np.array([float(launch(self.X, self.targets, coef, b, self.loss, self._work.sums))])
 
@@ -195,7 +197,7 @@ class Objective:
     def mean_squares(self) -> np.ndarray:
         """The mean square of each column over all rows, unweighted, (n_features,); the first look is a pass."""
         self.count_pass()
-        launch = mean_squares if self.n_values >= THREADED_FROM else mean_squares.serial
+        launch = mean_squares if self.n_values >= MIN_THREADED_VALUES else mean_squares.serial
         squares = np.empty(self.n_features)
         launch(self.X, np.empty((chunk_count(self.n_values, self.n_features), self.n_features)), squares)
         return squares

@@ -12,7 +12,7 @@ from ..kernels.batch_gradient import row_norms
 from ..kernels.row_targets import Targets
 from ..kernels.update_step import Preconditioner
 from ..terms.losses import HalfSquared
-from .chunks import THREADED_FROM, chunk_count
+from .chunks import MIN_THREADED_VALUES, chunk_count
 from .column_statistics import SAMPLE_ROWS
 from .gram import gram
 from .objective import Objective
@@ -81,7 +81,7 @@ def squared_norms(objective: Objective, preconditioner: Preconditioner) -> np.nd
     X, weight = objective.X, objective.targets.weight
     norms = np.empty(shape_of(X)[0])
     n_values = count_values(X)
-    launch = row_norms if n_values >= THREADED_FROM else row_norms.serial
+    launch = row_norms if n_values >= MIN_THREADED_VALUES else row_norms.serial
     launch(X, preconditioner, chunk_count(n_values, objective.n_features), norms)
     norms += float(objective.fit_intercept)
     return norms * weight if len(weight) else norms

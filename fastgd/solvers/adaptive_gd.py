@@ -23,7 +23,7 @@ from ..objective.evaluation import Evaluation
 from ..objective.objective import Objective
 from .options import Options
 from .plan import Plan, make_stepper
-from .protocol import RowBlock, SolverBase, StepReport, Taken
+from .protocol import RowBlock, SolverBase, Step, StepReport
 from .stationarity import mapping_norms, norms_at_zero
 from .step_size import StepSize
 
@@ -62,7 +62,7 @@ class AdaptiveGradientDescent(SolverBase):
         reference = norms_at_zero(objective, rate, self.stepper) if far else norms
         return AdaptiveState(params, 0, start, rate, math.inf, norms, reference)
 
-    def step(self, objective: Objective, state: AdaptiveState, rows: RowBlock, step_size: StepSize) -> Taken:
+    def step(self, objective: Objective, state: AdaptiveState, rows: RowBlock, step_size: StepSize) -> Step:
         before, seen = state.at, []
         first = rate = state.rate if state.t else step_size.base_rate
         for _ in range(MAX_CUTS):

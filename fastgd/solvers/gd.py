@@ -12,7 +12,7 @@ from ..objective.evaluation import Evaluation
 from ..objective.objective import Objective
 from .options import Options
 from .plan import Plan, make_stepper
-from .protocol import RowBlock, SolverBase, StepReport, Taken
+from .protocol import RowBlock, SolverBase, Step, StepReport
 from .stationarity import mapping_norms, norms_at_zero
 from .step_size import StepSize
 
@@ -48,7 +48,7 @@ class GradientDescent(SolverBase):
         m, v, s = (np.zeros_like(self.stepper.m) for _ in range(3))
         return GradientDescentState(params, 0, start, m, v, s, norms, reference)
 
-    def step(self, objective: Objective, state: GradientDescentState, rows: RowBlock, step_size: StepSize) -> Taken:
+    def step(self, objective: Objective, state: GradientDescentState, rows: RowBlock, step_size: StepSize) -> Step:
         rate = step_size.at(rows.epoch - 1, float(rows.epoch - 1))
         before, gradient, params = state.at, state.at.gradient, state.params
         self.update(params, gradient, rate, rows.epoch, self._stepper(state))

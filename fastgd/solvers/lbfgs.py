@@ -13,7 +13,7 @@ from .curvature_models import LimitedMemory
 from .first_point import first_point
 from .options import Options
 from .plan import Plan, make_stepper
-from .protocol import RowBlock, SolverBase, StepReport, Taken
+from .protocol import RowBlock, SolverBase, Step, StepReport
 from .quasi_newton import WORTH_A_PASS, ArmijoSearch, QuasiNewtonState, report_of
 from .stationarity import norms_at_zero
 from .step_size import StepSize
@@ -47,7 +47,7 @@ class LBFGS(SolverBase):
             reference = norms_at_zero(objective, 1.0 / state.model.largest, self.stepper)
         return self.search.with_norms(state, reference)
 
-    def step(self, objective: Objective, state: QuasiNewtonState, rows: RowBlock, step_size: StepSize) -> Taken:
+    def step(self, objective: Objective, state: QuasiNewtonState, rows: RowBlock, step_size: StepSize) -> Step:
         if state.t:
             norm = float(np.linalg.norm(state.norms))
             state = self.search.propose(state) if state.kept else state

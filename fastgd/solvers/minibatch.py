@@ -11,13 +11,13 @@ from ..kernels.averaging import Mean
 from ..kernels.minibatch_epoch import Workspace, minibatch_epoch, minibatch_outputs_epoch
 from ..kernels.outputs_gradient import OutputsWorkspace
 from ..kernels.update_step import Stepper, keeps_model, model_of
-from ..objective.chunks import PARALLEL_FROM, chunk_count
+from ..objective.chunks import MIN_PARALLEL_VALUES, chunk_count
 from ..objective.evaluation import Evaluation
 from ..objective.objective import Objective
 from .aligned import aligned
 from .options import Options
 from .plan import Plan, make_stepper
-from .protocol import RowBlock, SolverBase, StepReport, Taken
+from .protocol import RowBlock, SolverBase, Step, StepReport
 from .row_calls import rows_per_call
 from .step_size import StepSize
 
@@ -44,7 +44,7 @@ class MinibatchDescent(SolverBase):
         self.average, self.keeps_model = int(options.average), keeps_model(options.rule, objective.penalty)
         self.stepper = aligned(make_stepper(objective, options, plan))
         values = int(objective.n_values / objective.n_samples * plan.batch_size) * n_outputs
-        n_chunks = chunk_count(values, d * n_outputs) if values >= PARALLEL_FROM else 1
+        n_chunks = chunk_count(values, d * n_outputs) if values >= MIN_PARALLEL_VALUES else 1
         work: Any
         if objective.several:
             work = OutputsWorkspace.make(objective.X, n_outputs, objective.n_parameters, n_chunks)
@@ -62,7 +62,7 @@ class MinibatchDescent(SolverBase):
     def order_number(self, state: MinibatchState, epoch: int, passes_left: float) -> int | None:
         return epoch
 
-    def step(self, objective: Objective, state: MinibatchState, rows: RowBlock, step_size: StepSize) -> Taken:
+    def step(self, objective: Objective, state: MinibatchState, rows: RowBlock, step_size: StepSize) -> Step:
         order, size, n = rows.order, self.rows_per_update, objective.n_samples
         assert order is not None
         rates = np.empty(-(-len(order) // size))
@@ -70,7 +70,7 @@ class MinibatchDescent(SolverBase):
         objective.passes.add(len(order))
         return self.descend(objective, state, order, rates)
 
-    def descend(self, objective: Objective, state: MinibatchState, order: np.ndarray, rates: np.ndarray) -> Taken:
+    def descend(self, objective: Objective, state: MinibatchState, order: np.ndarray, rates: np.ndarray) -> Step:
         """An update for each batch of ``order``, at its rate."""
         params, stepper, size, first = state.params, self._stepper(state), self.rows_per_update, state.t + 1
         X, targets, loss = objective.X, objective.targets, objective.loss

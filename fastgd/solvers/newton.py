@@ -25,7 +25,7 @@ from ..objective.scaled_objective import ScaledObjective
 from .first_point import first_point
 from .options import Options
 from .plan import Plan, make_stepper
-from .protocol import RowBlock, SolverBase, StepReport, Taken
+from .protocol import RowBlock, SolverBase, Step, StepReport
 from .quasi_newton import WORTH_A_PASS, ArmijoSearch, QuasiNewtonState, report_of
 from .sample_optimum import model_at, optimum_of_sample
 from .stationarity import mapping_norms, norms_at_zero
@@ -73,7 +73,7 @@ class Newton(SolverBase):
             return None
         return norms_at_zero(self.scaled.objective, 1.0 / state.model.largest, self.stepper)
 
-    def step(self, objective: Objective, state: QuasiNewtonState, rows: RowBlock, step_size: StepSize) -> Taken:
+    def step(self, objective: Objective, state: QuasiNewtonState, rows: RowBlock, step_size: StepSize) -> Step:
         if state.t:
             norm = float(np.linalg.norm(state.norms))
             state = self._next_proposal(objective, state)

@@ -62,7 +62,7 @@ class StepReport(NamedTuple):
 
 
 # What a step gives: the next state and its report.
-Taken = tuple[Any, StepReport]
+Step = tuple[Any, StepReport]
 
 
 class Solver(Protocol):
@@ -77,7 +77,7 @@ class Solver(Protocol):
     def order_number(self, state: Any, epoch: int, passes_left: float) -> int | None:
         """The number of the shuffled order that the next epoch takes; None for a step on all rows at once."""
 
-    def step(self, objective: Objective, state: Any, rows: RowBlock, step_size: StepSize) -> Taken:
+    def step(self, objective: Objective, state: Any, rows: RowBlock, step_size: StepSize) -> Step:
         """A pass over all rows, or the updates of some; consumes ``state``."""
 
     def params(self, state: Any) -> np.ndarray:

@@ -16,7 +16,7 @@ from .aligned import aligned
 from .lazy_mean import LazyMean
 from .options import Options
 from .plan import Plan
-from .protocol import RowBlock, SolverBase, StepReport, Taken
+from .protocol import RowBlock, SolverBase, Step, StepReport
 from .row_calls import row_gradient, rows_per_call
 from .step_size import StepSize
 
@@ -65,7 +65,7 @@ class StochasticGradientDescent(SolverBase):
     def order_number(self, state: SerialState, epoch: int, passes_left: float) -> int | None:
         return epoch
 
-    def step(self, objective: Objective, state: SerialState, rows: RowBlock, step_size: StepSize) -> Taken:
+    def step(self, objective: Objective, state: SerialState, rows: RowBlock, step_size: StepSize) -> Step:
         order = rows.order
         assert order is not None
         rates = np.empty(len(order))
@@ -73,7 +73,7 @@ class StochasticGradientDescent(SolverBase):
         objective.passes.add(len(order))
         return self.descend(objective, state, order, rates)
 
-    def descend(self, objective: Objective, state: SerialState, order: np.ndarray, rates: np.ndarray) -> Taken:
+    def descend(self, objective: Objective, state: SerialState, order: np.ndarray, rates: np.ndarray) -> Step:
         """An update for each row of ``order``, at its rate."""
         mean = state.mean.before_updates(self.begin, state.t, len(order))
         X, targets, loss, params = objective.X, objective.targets, objective.loss, state.params

@@ -18,7 +18,7 @@ from ..objective.objective import Objective
 from .minibatch import MinibatchDescent, MinibatchState
 from .options import Options
 from .plan import Plan
-from .protocol import RowBlock, SolverBase, StepReport, Taken
+from .protocol import RowBlock, SolverBase, Step, StepReport
 from .row_calls import rows_per_call
 from .sgd import SerialState, StochasticGradientDescent, has_own_kernel
 from .step_size import StepSize
@@ -53,7 +53,7 @@ class ShardedSGD(SolverBase):
     def order_number(self, state: ShardedState, epoch: int, passes_left: float) -> int | None:
         return epoch
 
-    def step(self, objective: Objective, state: ShardedState, rows: RowBlock, step_size: StepSize) -> Taken:
+    def step(self, objective: Objective, state: ShardedState, rows: RowBlock, step_size: StepSize) -> Step:
         order, n = rows.order, objective.n_samples
         assert order is not None
         rates = np.empty(-(-len(order) // self.n_shards))

@@ -15,7 +15,7 @@ from ..objective.objective import Objective
 from ..terms.penalties import ElasticNet
 from .options import Options
 from .plan import Plan, make_stepper
-from .protocol import RowBlock, SolverBase, StepReport, Taken
+from .protocol import RowBlock, SolverBase, Step, StepReport
 from .row_calls import row_gradient, rows_per_call
 from .stationarity import all_small, mapping_norms, norms_at_zero
 from .step_size import StepSize
@@ -155,13 +155,13 @@ class VarianceReduced(SolverBase):
         # Without a pass of updates to follow, an anchor would be for nothing.
         return None if state.needs_anchor and passes_left > 1 else state.walks + 1
 
-    def step(self, objective: Objective, state: VarianceReducedState, rows: RowBlock, step_size: StepSize) -> Taken:
+    def step(self, objective: Objective, state: VarianceReducedState, rows: RowBlock, step_size: StepSize) -> Step:
         rate = step_size.at(state.walks * objective.n_samples, float(rows.epoch - 1))
         if rows.order is None:
             return self._anchor(objective, state, rate)
         return self._update(objective, state, rows, rate)
 
-    def _anchor(self, objective: Objective, state: VarianceReducedState, rate: float) -> Taken:
+    def _anchor(self, objective: Objective, state: VarianceReducedState, rate: float) -> Step:
         found = self.updates.anchor(state.params, state.row_derivatives)
         losses = np.concatenate([one.losses for one in found])
         gradient = np.concatenate([one.gradient.ravel() for one in found]).reshape(state.params.shape)
@@ -172,7 +172,7 @@ class VarianceReduced(SolverBase):
         state = state._replace(needs_anchor=False, walks_at_anchor=state.walks, reference_norms=reference)
         return state, StepReport(at.losses, rate, lambda: gradient, at, (at,), norms, reference)
 
-    def _update(self, objective: Objective, state: VarianceReducedState, rows: RowBlock, rate: float) -> Taken:
+    def _update(self, objective: Objective, state: VarianceReducedState, rows: RowBlock, rate: float) -> Step:
         order, n = rows.order, objective.n_samples
         assert order is not None
         objective.passes.add(len(order))

@@ -17,7 +17,7 @@ from fastgd.data.training_data import RowOptions
 from fastgd.fitting import pose
 from fastgd.kernels.dual_sums import derivatives_at, mean_product
 from fastgd.losses import LOSSES
-from fastgd.objective.chunks import THREADED_FROM
+from fastgd.objective.chunks import MIN_THREADED_VALUES
 from fastgd.penalties import Box, ElasticNet, GroupLasso, NonNegative
 
 CONVEX = [name for name in LOSSES if name not in ("phase_retrieval", "softmax")]
@@ -307,7 +307,7 @@ def test_float32_at_the_optimum():
 
 def test_any_number_of_threads_gives_the_same_bound():
     random = np.random.default_rng(11)
-    n = THREADED_FROM // 6
+    n = MIN_THREADED_VALUES // 6
     X = random.normal(size=(n, 8))
     y = np.where(X[:, 0] + random.normal(size=n) > 0, 1.0, -1.0)
     bounds = set()
