@@ -29,10 +29,10 @@ from .quadratic import Quadratic, is_quadratic
 from .seen_dual_points import at, seen_points
 
 # X'X costs a pass for about every ten columns: for more columns it is made only where gap_tol asks for a bound.
-GRAM_COLUMNS = 100
-GRAM_COLUMNS_ASKED = 500
+MAX_GRAM_COLUMNS = 100
+MAX_GRAM_COLUMNS_ASKED = 500
 # With more products it is made only where gap_tol asks for a bound, or where there is no other bound.
-GRAM_PRODUCTS = 1 << 28
+MAX_GRAM_PRODUCTS = 1 << 28
 GOLDEN = (5**0.5 - 1) / 2
 SEARCHES = 20
 # A function this near to a parabola, relative to its values, counts as one.
@@ -43,7 +43,7 @@ MAX_MIXING_SHARE, NEGLIGIBLE_GAP = 0.5, 1e-10
 # largest.
 BRACKET_FACTORS = (4.0, 16.0)
 # No pass is worth a bound that is more than this part of how far F is above the minima of the losses.
-WORTHLESS = 0.1
+MAX_WORTHWHILE_GAP = 0.1
 # For a gap that is this small a part of F no better multiple of the dual point is searched for.
 SMALL_GAP = 1e-3
 # The first and the last few evaluations are kept, up to this many, and up to this many values in all.
@@ -74,8 +74,10 @@ class Certificate:
         self.objective = objective
         self.joint = is_joint(objective.loss)
         n_parts = 1 if self.joint else objective.n_outputs
-        exact = is_quadratic(objective) and objective.n_features <= (GRAM_COLUMNS_ASKED if asked else GRAM_COLUMNS)
-        if exact and not asked and objective.n_values * objective.n_features > GRAM_PRODUCTS:
+        exact = is_quadratic(objective) and objective.n_features <= (
+            MAX_GRAM_COLUMNS_ASKED if asked else MAX_GRAM_COLUMNS
+        )
+        if exact and not asked and objective.n_values * objective.n_features > MAX_GRAM_PRODUCTS:
             exact = any(objective.penalty.leaves_free(objective.penalty_factors(k)) for k in range(n_parts))
         self.reasons = [why_no_bound(objective, k, exact) for k in range(n_parts)]
         self._exact = exact
@@ -166,7 +168,7 @@ class Certificate:
         known = None if self.joint else at(objective, self._seen_at, k, rows[0])
         if known is not None and (floor := self._floor(k)) is not None:
             whole = known.loss + penalty - floor
-            if self._apart(k, W[0], -known.products) > WORTHLESS * whole:
+            if self._apart(k, W[0], -known.products) > MAX_WORTHWHILE_GAP * whole:
                 return known.loss + penalty, whole, known.scale + penalty
         if known is not None and objective.fit_intercept and not objective.several:
             self._bracket_intercept(rows[0], known.mean)
@@ -288,6 +290,6 @@ def why_no_bound(objective: Objective, k: int, exact: bool) -> str:
     if is_quadratic(objective):
         return (
             "without a penalty on every coefficient the bound needs X'X, which is made for up to "
-            f"{GRAM_COLUMNS} columns, or {GRAM_COLUMNS_ASKED} where {option('gap_tol')} asks for a bound"
+            f"{MAX_GRAM_COLUMNS} columns, or {MAX_GRAM_COLUMNS_ASKED} where {option('gap_tol')} asks for a bound"
         )
     return "without a penalty on every coefficient there is a bound for least squares only"

@@ -12,7 +12,7 @@ from .gram import centred_blocks
 from .objective import Objective
 
 # Rows of a sample. Column scales need not be exact; the rates that follow from them are safe on all rows.
-SAMPLE_ROWS, MIN_SAMPLE_ROWS, FEW_ROWS = 16_384, 4_096, 1_024
+SAMPLE_ROWS, MIN_SAMPLE_ROWS, FIRST_ROWS = 16_384, 4_096, 1_024
 # Least squares make one Hessian only, and read its rows twice besides: a larger sample pays.
 SAMPLE_ROWS_FOR_SQUARED = 18_432
 # A sample with fewer values of a sparse column says too little of its spread. From a value near zero by chance the
@@ -54,7 +54,7 @@ def column_moments(
     sample = objective.sample(sample_size(objective, for_hessian), 0)
     X, weights = sample.X, sample.rows.weights
     parts = [(X, weights)]
-    if not isinstance(X, CSR) and (step := len(X) // FEW_ROWS) > 1:
+    if not isinstance(X, CSR) and (step := len(X) // FIRST_ROWS) > 1:
         parts.insert(0, (X[::step], weights[::step]))  # enough for most columns
     if sample.n_samples < objective.n_samples:
         parts.append((objective.X, objective.rows.weights))

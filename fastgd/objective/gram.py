@@ -13,15 +13,15 @@ from ..kernels.row_access import CSR
 
 # A chunk has at least this many rows, so that its sums take longer to make than to add up. MAX_CHUNKS bounds the
 # chunks, MAX_SUM_VALUES the values of all their sums.
-CHUNK_ROWS, MAX_CHUNKS, MAX_SUM_VALUES = 512, 16, 1 << 22
+MIN_CHUNK_ROWS, MAX_CHUNKS, MAX_SUM_VALUES = 512, 16, 1 << 22
 # Sums of this many values have few chunks: to touch new memory takes longer than to add to it.
 LARGE_SUMS, FEW_CHUNKS = 1 << 16, 4
 # Up to this many products NumPy takes a millisecond, and a kernel longer to compile.
 NUMPY_PRODUCTS = 1 << 22
 # From this many products on, threads pay: one thread takes a millisecond or two.
-THREADED_PRODUCTS = 1 << 25
+MIN_THREADED_PRODUCTS = 1 << 25
 # The same for sparse values. For fewer, numba's threads, which spin on after a gradient, slow down Python's.
-THREADED_SPARSE_PRODUCTS = 1 << 23
+MIN_THREADED_SPARSE_PRODUCTS = 1 << 23
 # Rows of a block for NumPy, whose temporary arrays then stay in the cache; and of sparse rows that are made dense.
 CENTRED_ROWS, DENSE_ROWS = 1024, 8192
 # Sparse columns are centred after their products are made, unless less than this part of a square would be left.
@@ -76,7 +76,7 @@ def _shape_of_sums(weights: np.ndarray, d: int) -> tuple[int, int, int, int]:
     (n, n_sums), tall, wide = weights.shape, -(-(d + 1) // TALL) * TALL, -(-(d + 1) // WIDE) * WIDE
     size = n_sums * tall * wide
     most = MAX_CHUNKS if size < LARGE_SUMS else FEW_CHUNKS
-    n_chunks = max(min(n // CHUNK_ROWS, most, MAX_SUM_VALUES // size), 1)
+    n_chunks = max(min(n // MIN_CHUNK_ROWS, most, MAX_SUM_VALUES // size), 1)
     return (
         1 << (n_chunks.bit_length() - 1),
         n_sums,
@@ -89,7 +89,7 @@ def _of_dense_rows(
     X: np.ndarray, weights: np.ndarray, shift: np.ndarray, scale: np.ndarray, in_float32: bool
 ) -> np.ndarray:
     sums = np.zeros(_shape_of_sums(weights, X.shape[1]))
-    many = weights.size * X.shape[1] ** 2 >= THREADED_PRODUCTS
+    many = weights.size * X.shape[1] ** 2 >= MIN_THREADED_PRODUCTS
     launch, n_threads = (dense_products, min(threads_in_use(), len(sums))) if many else (dense_products.serial, 1)
     blocks = np.empty((n_threads, max(sums.shape[2:]), BLOCK_ROWS + GAP), np.float32 if in_float32 else np.float64)
     launch(X, np.ascontiguousarray(weights.T), shift, scale, blocks, sums)
@@ -106,7 +106,7 @@ def _of_sparse_rows(X: CSR, weights: np.ndarray, shift: np.ndarray, scale: np.nd
     n, d = shape_of(X)
     sums = np.zeros(_shape_of_sums(weights, d))
     pairs = weights.shape[1] * len(X.data) ** 2 // n
-    launch = sparse_products if pairs >= THREADED_SPARSE_PRODUCTS else sparse_products.serial
+    launch = sparse_products if pairs >= MIN_THREADED_SPARSE_PRODUCTS else sparse_products.serial
     launch(X, np.ascontiguousarray(weights.T), sums)
     total = sums.sum(axis=0)[:, : d + 1, : d + 1]
     total = total + total.transpose(0, 2, 1)

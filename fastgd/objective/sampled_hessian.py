@@ -23,14 +23,14 @@ from .scaled_objective import ScaledObjective
 MIN_DIAGONAL = 1e-10
 # A Hessian of this many products of dense columns is made in float32, unless columns are so nearly dependent that the
 # result would drown in rounding: where a combination of columns, each of length one, has a square below `DEPENDENT`.
-FLOAT32_FROM, DEPENDENT = 1 << 22, 1e-3
+MIN_FLOAT32_PRODUCTS, DEPENDENT = 1 << 22, 1e-3
 # The losses of all rows have about the same curvature where none has more than this many times the mean.
 MAX_CURVATURE_RATIO = 2.0
 # Where the losses of most rows are flat, as huber's far beyond its delta, and fewer rows have curvature than this many
 # times the parameters, second derivatives are taken over steps that are wider by a factor, and wider again.
 MIN_CURVED_ROWS, WIDER, WIDEST = 4, 4.0, 1e24
 # Minimum effective sample size of a column, (sum x^2)^2 / sum x^4, for its spread in the sample to count.
-MIN_EFFECTIVE_ROWS, FEW_ROWS = 10, 256
+MIN_EFFECTIVE_ROWS, SCREENING_ROWS = 10, 256
 
 
 class HessianSample:
@@ -68,7 +68,7 @@ class HessianSample:
         curvature = self._curvatures(params)
         alike = bool((curvature == curvature[:, :1]).all())
         matrices = np.empty((n_outputs, p, p))
-        large = len(curvature) * p * p >= FLOAT32_FROM and not self.objective.sparse
+        large = len(curvature) * p * p >= MIN_FLOAT32_PRODUCTS and not self.objective.sparse
         for in_float32 in (True, False) if large else (False,):
             matrices[:] = self._products(curvature[:, :1] if alike else curvature, in_float32)
             np.einsum("kii->ki", matrices)[:] = self._completed(np.einsum("kii->ki", matrices), curvature)
@@ -169,7 +169,7 @@ class HessianSample:
         if isinstance(X, CSR):
             self.objective.count_pass()
             return np.flatnonzero(effective_rows(X, shift) < MIN_EFFECTIVE_ROWS)
-        some = X[:: max(len(X) // FEW_ROWS, 1)]  # enough for most columns
+        some = X[:: max(len(X) // SCREENING_ROWS, 1)]  # enough for most columns
         self.objective.passes.add(len(some))
         suspects = np.flatnonzero(effective_rows(some, shift) < MIN_EFFECTIVE_ROWS)
         self.objective.count_pass(len(suspects) / X.shape[1])

@@ -17,7 +17,7 @@ from .column_statistics import SAMPLE_ROWS
 from .gram import gram
 from .objective import Objective
 
-GRAM_COLUMNS = 128  # up to this many columns the matrix X'X itself is quick to make
+MAX_EIGEN_COLUMNS = 128  # up to this many columns the matrix X'X itself is quick to make
 # A rate is stable as long as the eigenvalue is not underestimated by half. An eigenvalue twice as large as all others
 # has, after this many iterations, grown a million times as large as they, from any start.
 POWER_ITERATIONS = 12
@@ -94,7 +94,7 @@ def _largest_eigenvalue(objective: Objective, preconditioner: Preconditioner, no
     longest row alone makes it.
     """
     sample = objective.sample(SAMPLE_ROWS, 0)
-    narrow = objective.n_features <= GRAM_COLUMNS
+    narrow = objective.n_features <= MAX_EIGEN_COLUMNS
     value = (_by_gram_matrix if narrow else _by_power_iterations)(sample, preconditioner)
     if sample.n_samples < objective.n_samples:
         value *= max(1.0, float(norms.mean() / max(squared_norms(sample, preconditioner).mean(), 1e-300)))

@@ -13,7 +13,7 @@ from ..terms.losses import is_squared
 # The best intercepts are looked for where the gradient along the intercepts promises to lower F by this part of it.
 WORTH_A_LOOK = 0.25
 # Both the look and the search take about this many rows.
-FEW_ROWS = 1024
+INTERCEPT_ROWS = 1024
 
 
 def first_point(
@@ -40,4 +40,4 @@ def first_point(
 
 
 def _every(n_samples: int) -> int:
-    return max(n_samples // FEW_ROWS, 1)
+    return max(n_samples // INTERCEPT_ROWS, 1)

@@ -128,7 +128,7 @@ def test_it_is_tight_at_the_optimum(loss, case):
 
 @pytest.mark.parametrize("loss", ["half_squared", "logistic", "poisson"])
 def test_it_falls_with_the_square_of_the_distance(loss, monkeypatch):
-    monkeypatch.setattr("fastgd.certificate.certificate.GRAM_COLUMNS", 0)  # a duality gap for least squares too
+    monkeypatch.setattr("fastgd.certificate.certificate.MAX_GRAM_COLUMNS", 0)  # a duality gap for least squares too
     random = np.random.default_rng(5)
     has = {"intercept": True, "weighted": True, "offset": True, "factors": True}
     problem, reference = small(random, loss, "l2", has)

@@ -12,7 +12,7 @@ import fastgd.objective.gram
 from fastgd.compile.jit import thread_pool_size, threads
 from fastgd.data.feature_matrix import as_matrix
 from fastgd.kernels.column_products import BLOCK_ROWS, PANEL
-from fastgd.objective.gram import CHUNK_ROWS, gram
+from fastgd.objective.gram import MIN_CHUNK_ROWS, gram
 
 N, D = 3 * BLOCK_ROWS + 5, 4
 FORMS = ("dense", "csr", "float32", "unsorted")
@@ -56,14 +56,17 @@ def test_it_is_the_product(way, form, intercept, n):
 
 
 @given(
-    st.sampled_from(FORMS), st.integers(1, 2 * CHUNK_ROWS + 9), st.integers(1, 3 * PANEL + 2), st.integers(0, 2**32 - 1)
+    st.sampled_from(FORMS),
+    st.integers(1, 2 * MIN_CHUNK_ROWS + 9),
+    st.integers(1, 3 * PANEL + 2),
+    st.integers(0, 2**32 - 1),
 )
 def test_of_any_shape(form, n, d, seed):
     X, matrix, weights, shift = data(form, n, d, seed)
     expected = product(X, weights, shift)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fastgd.objective.gram, "FEW_PRODUCTS", 0)
-        for name in ("THREADED_PRODUCTS", "THREADED_SPARSE_PRODUCTS"):
+        for name in ("MIN_THREADED_PRODUCTS", "MIN_THREADED_SPARSE_PRODUCTS"):
             patch.setattr(fastgd.objective.gram, name, 0)
         np.testing.assert_allclose(gram(matrix, weights, shift, True), expected, rtol=1e-10, atol=1e-10)
 
@@ -101,9 +104,9 @@ def test_columns_far_from_zero_keep_their_digits(form, monkeypatch):
 @pytest.mark.parametrize("form", ["dense", "csr"])
 def test_any_number_of_threads_gives_the_same_bits(form, rough, monkeypatch):
     monkeypatch.setattr(fastgd.objective.gram, "FEW_PRODUCTS", 0)
-    for name in ("THREADED_PRODUCTS", "THREADED_SPARSE_PRODUCTS"):
+    for name in ("MIN_THREADED_PRODUCTS", "MIN_THREADED_SPARSE_PRODUCTS"):
         monkeypatch.setattr(fastgd.objective.gram, name, 0)
-    _, matrix, weights, shift = data(form, 4 * CHUNK_ROWS + 7)
+    _, matrix, weights, shift = data(form, 4 * MIN_CHUNK_ROWS + 7)
     found = []
     for count in (1, 2):
         with threads(count):
