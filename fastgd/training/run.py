@@ -16,7 +16,7 @@ from ..objective.evaluation import Evaluation
 from ..objective.intercept_only import loss_at_zero
 from ..objective.objective import Objective
 from ..objective.preconditioner import describe_preconditioner
-from ..objective.stationary_points import is_convex, stationary
+from ..objective.stationary_points import is_convex, stationary_kind
 from ..solvers.method_choice import choose_method
 from ..solvers.newton import begins_on_sample
 from ..solvers.options import VARIANCE_REDUCED, Options
@@ -255,7 +255,7 @@ class Run:
             is_last = self.loop.validation is None
             return "minimum" if is_last and (by_gradient or reason in ("gap_tol", "precision")) else None
         gained = float(self.at_start.sum()) - self.loop.trace.rows[self.best_row].objective
-        return stationary(objective, self.params, gained)
+        return stationary_kind(objective, self.params, gained)
 
     def _remark_on_average(self) -> None:
         begin = int(self.options.average)

@@ -56,8 +56,7 @@ def bits(result: fastgd.Result) -> bytes:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_fit_has_the_same_bits_on_any_number_of_threads(shape, form, method, monkeypatch):
-    for module in ("objective", "smoothness"):
-        monkeypatch.setattr(f"fastgd.objective.{module}.MIN_THREADED_VALUES", MIN_PARALLEL_VALUES)
+    monkeypatch.setattr("fastgd.objective.chunks.MIN_THREADED_VALUES", MIN_PARALLEL_VALUES)
     # Kernels, loss and rule are the same as in the next test, which then compiles nothing.
     X, y = data(SHAPES[shape])
     X = FORMS[form](X)

@@ -22,7 +22,7 @@ each_form = pytest.mark.parametrize("form", FORMS)
 
 @pytest.fixture(params=["numpy", "kernels"])
 def way(request, monkeypatch):
-    monkeypatch.setattr(fastgd.objective.gram, "FEW_PRODUCTS", 1 << 60 if request.param == "numpy" else 0)
+    monkeypatch.setattr(fastgd.objective.gram, "MAX_NUMPY_PRODUCTS", 1 << 60 if request.param == "numpy" else 0)
     return request.param
 
 
@@ -65,7 +65,7 @@ def test_of_any_shape(form, n, d, seed):
     X, matrix, weights, shift = data(form, n, d, seed)
     expected = product(X, weights, shift)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fastgd.objective.gram, "FEW_PRODUCTS", 0)
+        patch.setattr(fastgd.objective.gram, "MAX_NUMPY_PRODUCTS", 0)
         for name in ("MIN_THREADED_PRODUCTS", "MIN_THREADED_SPARSE_PRODUCTS"):
             patch.setattr(fastgd.objective.gram, name, 0)
         np.testing.assert_allclose(gram(matrix, weights, shift, True), expected, rtol=1e-10, atol=1e-10)
@@ -73,7 +73,7 @@ def test_of_any_shape(form, n, d, seed):
 
 @each_form
 def test_columns_are_scaled_and_sums_may_be_rough(form, monkeypatch):
-    monkeypatch.setattr(fastgd.objective.gram, "FEW_PRODUCTS", 0)
+    monkeypatch.setattr(fastgd.objective.gram, "MAX_NUMPY_PRODUCTS", 0)
     X, matrix, weights, shift = data(form)
     inverse = np.array([1e-3, 1.0, 2.0, 1e3])
     expected = product(X, weights, shift, inverse)
@@ -87,7 +87,7 @@ def test_columns_are_scaled_and_sums_may_be_rough(form, monkeypatch):
 
 @each_form
 def test_columns_far_from_zero_keep_their_digits(form, monkeypatch):
-    monkeypatch.setattr(fastgd.objective.gram, "FEW_PRODUCTS", 0)
+    monkeypatch.setattr(fastgd.objective.gram, "MAX_NUMPY_PRODUCTS", 0)
     monkeypatch.setattr(fastgd.objective.gram, "DENSE_ROWS", 500)
     random = np.random.default_rng(3)
     X = np.column_stack([1e4 + random.normal(size=N), np.ones(N), random.normal(size=N)])
@@ -103,7 +103,7 @@ def test_columns_far_from_zero_keep_their_digits(form, monkeypatch):
 @pytest.mark.parametrize("rough", [False, True])
 @pytest.mark.parametrize("form", ["dense", "csr"])
 def test_any_number_of_threads_gives_the_same_bits(form, rough, monkeypatch):
-    monkeypatch.setattr(fastgd.objective.gram, "FEW_PRODUCTS", 0)
+    monkeypatch.setattr(fastgd.objective.gram, "MAX_NUMPY_PRODUCTS", 0)
     for name in ("MIN_THREADED_PRODUCTS", "MIN_THREADED_SPARSE_PRODUCTS"):
         monkeypatch.setattr(fastgd.objective.gram, name, 0)
     _, matrix, weights, shift = data(form, 4 * MIN_CHUNK_ROWS + 7)
