@@ -1,4 +1,4 @@
-"""Batch gradient descent: one step a pass, along the gradient of all rows."""
+"""Batch gradient descent: one step per pass, along the gradient of all rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .step_size import StepSize
 
 
 class GradientDescentState(NamedTuple):
-    """Parameters after ``t`` updates, F there, the memory m, v, s of the rule, and norms for the stopping test."""
+    """Parameters after ``t`` updates, F there, the memory m, v, s of the rule, and the norms of the stopping test."""
 
     params: np.ndarray
     t: int
@@ -31,7 +31,7 @@ class GradientDescentState(NamedTuple):
 
 
 class GradientDescent(SolverBase):
-    """params <- params - rate * gradient, by an update rule and the prox of the penalty. Source: Cauchy (1847)."""
+    """params <- params - rate * gradient, with an update rule and the prox of the penalty. Source: Cauchy (1847)."""
 
     def __init__(self, objective: Objective, options: Options, plan: Plan) -> None:
         self.stepper = make_stepper(objective, options, plan)
@@ -43,8 +43,8 @@ class GradientDescent(SolverBase):
     def init(self, objective: Objective, params: np.ndarray, start: Evaluation | None) -> GradientDescentState:
         assert start is not None
         norms = mapping_norms(params, start.gradient, self.rate, self.stepper)
-        far = self.has_tol and params.any()
-        reference = norms_at_zero(objective, self.rate, self.stepper) if far else norms
+        starts_elsewhere = self.has_tol and params.any()
+        reference = norms_at_zero(objective, self.rate, self.stepper) if starts_elsewhere else norms
         m, v, s = (np.zeros_like(self.stepper.m) for _ in range(3))
         return GradientDescentState(params, 0, start, m, v, s, norms, reference)
 
@@ -56,12 +56,12 @@ class GradientDescent(SolverBase):
         norms = mapping_norms(params, after.gradient, self.rate, self.stepper)
         state = state._replace(t=state.t + 1, at=after, norms=norms)
         report = StepReport(before.losses, rate, lambda: gradient, seen=(after,))
-        return state, self._with_tests(state, report)
+        return state, self._with_norms(state, report)
 
     def report(self, state: GradientDescentState) -> StepReport:
-        return self._with_tests(state, super().report(state)._replace(seen=(state.at,)))
+        return self._with_norms(state, super().report(state)._replace(seen=(state.at,)))
 
-    def _with_tests(self, state: GradientDescentState, report: StepReport) -> StepReport:
+    def _with_norms(self, state: GradientDescentState, report: StepReport) -> StepReport:
         known = None if self.keeps_model and state.t else state.at
         return report._replace(evaluation=known, norms=state.norms, reference_norms=state.reference_norms)
 

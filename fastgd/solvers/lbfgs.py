@@ -22,7 +22,7 @@ TINY = np.finfo(np.float64).tiny
 
 
 class LBFGS(SolverBase):
-    """One step a pass, over the diagonal of a sample's Hessian.
+    """One step per pass, from the diagonal of a sample's Hessian.
 
     Source: Liu and Nocedal, On the limited memory BFGS method for large scale optimization (1989).
     """
@@ -38,7 +38,7 @@ class LBFGS(SolverBase):
         at = first_point(self.scaled, sample, params, start)
         diagonal = sample.diagonal(at.params)
         direction = -at.gradient / diagonal
-        # The first step goes to the minimum along the direction, as far as the sample can tell.
+        # The first step goes to the minimum along the direction, as estimated on the sample.
         length = sample.curvature_along(at.params, direction)
         length /= max(-float(np.vdot(at.gradient, direction)), TINY)
         state = self.search.start(at, LimitedMemory.over_diagonal(diagonal, length or 1.0))

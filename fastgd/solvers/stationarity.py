@@ -1,4 +1,4 @@
-"""How near a stationary point is: norms of the proximal-gradient mapping."""
+"""Norms of the proximal-gradient mapping, which are zero at a stationary point."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def mapping_norms(params: np.ndarray, gradient: np.ndarray, rate: float, stepper
 
 
 def all_small(norms: np.ndarray, reference: np.ndarray, tol: float, independent: bool) -> bool:
-    """Whether the norms are at most ``tol`` times the reference; of independent outputs each, diverged ones aside."""
+    """Whether the norms are at most ``tol`` times the reference; for independent outputs each, unless diverged."""
     if independent:
         return bool(((norms <= tol * reference) | ~np.isfinite(norms)).all())
     return bool(np.linalg.norm(norms) <= tol * np.linalg.norm(reference))

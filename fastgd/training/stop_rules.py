@@ -83,9 +83,9 @@ class LossStalls:
         if end.is_start or (self.has_anchors and end.report.evaluation is not None):
             return None
         loss = end.report.running_loss
-        if self.step_size.answers_to_stalls:
+        if self.step_size.lowers_at_stalls:
             return Stop("tol", True) if self.step_size.lower_if_stalled(loss) else None
-        if self.tol and self.step_size.stalled_for(loss, self.tol) >= self.patience:
+        if self.tol and self.step_size.count_stalled(loss, self.tol) >= self.patience:
             return Stop("tol", True)
         return None
 

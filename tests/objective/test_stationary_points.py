@@ -270,7 +270,7 @@ def test_they_pay_nothing_for_it(monkeypatch):
     def refuse(*args):
         raise AssertionError
 
-    monkeypatch.setattr("fastgd.training.run.stationary", refuse)
+    monkeypatch.setattr("fastgd.training.run.stationary_kind", refuse)
     fastgd.fit(X, X @ W)
     with pytest.raises(AssertionError):
         fit(method="gd", max_epochs=1)
