@@ -29,8 +29,8 @@ def choose_method(objective: Objective, options: Options) -> Options:
     - up to 2 million values of all Hessians, n_outputs x n_parameters^2: newton, except for a smooth penalty with more
       parameters than rows;
     - beyond: lbfgs for a smooth penalty. For one with kinks saga, or on sparse rows svrg, since with few values in a
-      row a look-up in saga's table costs as much as the update; or gd for a penalty with an l2 part, such as elasticnet,
-      since each update for a single row would decay the coefficients of its columns.
+      row a look-up in saga's table costs as much as the update; or gd for a penalty with an l2 part, as elasticnet
+      has, since each update for a single row would decay the coefficients of its columns.
     """
     if options.method != "auto":
         return options
