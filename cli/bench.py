@@ -10,7 +10,7 @@ from fastgd_bench import QUESTIONS, USUAL
 from fastgd.errors import OptionError
 
 from .console import remark
-from .options import json_option, quiet_option
+from .options import output_options
 from .sections import SectionedCommand
 from .values import PICTURE
 
@@ -23,8 +23,7 @@ from .values import PICTURE
 @click.argument("questions", nargs=-1, type=click.Choice([*QUESTIONS, "all"]), metavar="[QUESTION]...")
 @click.option("--quick", is_flag=True, help="Less data, fewer cases and rounds: rough numbers in about three minutes.")
 @click.option("--plot", type=PICTURE, help="Plot the results to this file: .png, .svg or .pdf.")
-@json_option
-@quiet_option
+@output_options
 def bench(questions: tuple[str, ...], quick: bool, plot: Path | None, as_json: bool, quiet: bool) -> None:
     """Compare the speed of fastgd on this machine with the speed of its memory and with other packages.
 
@@ -46,11 +45,9 @@ def bench(questions: tuple[str, ...], quick: bool, plot: Path | None, as_json: b
     if aloud:
         click.echo(in_words(describe()))
     answers = asking.ask(
-        chosen,
-        Scale(quick),
-        begins=lambda question: remark(f"measuring: {QUESTIONS[question]}", quiet),
+        chosen, Scale(quick), begins=lambda question: remark(f"measuring: {QUESTIONS[question]}", quiet),
         ends=lambda table: click.echo(f"\n{table}") if aloud else None,
-    )
+    )  # fmt: skip
     if as_json:
         echo_json(asking.as_json(answers))
     elif (goals := against_goals(answers)).rows:

@@ -14,8 +14,6 @@ STEPS = "▁▂▃▄▅▆▇█"
 # A braille character is BRAILLE plus the bits of its dots, in four rows and two columns.
 BRAILLE = 0x2800
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
-# From this ratio of largest to smallest value on, a logarithmic scale shows more; the same as in the plots.
-LOGARITHMIC_FROM = 30.0
 
 
 def can_print(text: str) -> bool:
@@ -33,11 +31,6 @@ def bar(share: float, longest: int, blocks: bool) -> str:
         return "#" * round(share * longest)
     whole, eighths = divmod(round(share * longest * len(BLOCKS)), len(BLOCKS))
     return BLOCKS[-1] * whole + (BLOCKS[eighths - 1] if eighths else "")
-
-
-def is_logarithmic(values: np.ndarray) -> bool:
-    """Whether finite values are better drawn on a logarithmic scale."""
-    return bool(len(values) and values.min() > 0 and values.max() >= LOGARITHMIC_FROM * values.min())
 
 
 def sparkline(values: np.ndarray | Sequence[float], longest: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,24 +11,9 @@ import click
 from fastgd.rules import RULES
 from fastgd.solvers.options import COMPARED, METHODS
 
+from . import options as shared
 from .console import aligned, print_table, progress, remark
-from .options import (
-    DATA_HELP,
-    SETTINGS_HELP,
-    epochs_option,
-    fit_options,
-    json_option,
-    penalty_options,
-    quiet_option,
-    rate_options,
-    read_table,
-    scale_option,
-    start_options,
-    table_options,
-    tol_option,
-)
-from .pictures import OF_THE_OBJECTIVE, Pictures, plot_options
-from .sections import SectionedCommand
+from .pictures import Pictures, plot_options
 from .values import NAMES
 
 if TYPE_CHECKING:
@@ -35,39 +21,29 @@ if TYPE_CHECKING:
     from fastgd.comparison import Entry
 
 
-@click.command(
-    cls=SectionedCommand, short_help="Compare methods: speed, time to a goal, saddle points.", epilog=DATA_HELP
-)
-@click.argument("data", default="linear")
-@table_options
+@shared.data_command("Compare methods: speed, time to a goal, saddle points.")
 @click.option(
-    "--methods",
-    type=NAMES,
-    default=",".join(COMPARED),
+    "--methods", type=NAMES, default=",".join(COMPARED),
     help=f"Methods, with commas between them: {', '.join(METHODS)}. minibatch:256 has batches of 256 rows.",
-)
+)  # fmt: skip
 @click.option(
-    "--rules",
-    type=NAMES,
-    default="sgd",
-    help="Update rules for gd, sgd and minibatch, with commas between them: "
-    f"{', '.join(RULES)}. {SETTINGS_HELP} momentum:beta=0.8.",
-)
+    "--rules", type=NAMES, default="sgd", help="Update rules for gd, sgd and minibatch, with commas between them: "
+    f"{', '.join(RULES)}. {shared.SETTINGS_HELP} momentum:beta=0.8.",
+)  # fmt: skip
 @click.option(
     "--goal",
     type=float,
     help="Objective to count epochs and seconds to.  [default: 99 % of the way to the lowest one found]",
 )
 @click.option("--repeats", type=int, default=3, help="Number of timed fits per method.")
-@penalty_options
-@rate_options
-@scale_option
-@epochs_option
-@tol_option
-@start_options
+@shared.penalty_options
+@shared.rate_options
+@shared.scale_option
+@shared.epochs_option
+@shared.tol_option
+@shared.start_options
 @plot_options
-@json_option
-@quiet_option
+@shared.output_options
 def compare(
     data: str, target: str | None, drop: list[str] | None, sample_weight: str | None, offset: str | None,
     methods: list[str], rules: list[str], goal: float | None, repeats: int, as_json: bool, quiet: bool,
@@ -89,38 +65,22 @@ def compare(
     import fastgd
 
     with progress(f"reading {data}", quiet):
-        table, seconds_read = read_table(data, target, drop, sample_weight, offset)
-        options = fit_options(table, options)
+        table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset)
+        options = shared.fit_options(table, options)
         pictures.check_weights(table, options["fit_intercept"])
         found = fastgd.compare(table, methods=methods, rules=rules, goal=goal, repeats=repeats, **options)
     for text in table.remarks:
         remark(text, quiet)
     with progress("drawing", quiet or not pictures.files):
-        draw(found, table, pictures, options)
+        if pictures.files:
+            from .report import comparison_report
+
+            titles = f"{table.source}: comparison of methods", f"{table.source}: the path of each method"
+            pictures.draw(found.runs, table, options, titles, "seconds", partial(comparison_report, found))
     if as_json:
         print_json(table, found, seconds_read, pictures)
     else:
         print_comparison(table, found, pictures)
-
-
-def draw(found: Comparison, table: Table, pictures: Pictures, options: dict[str, Any]) -> None:
-    """Plot the loss curves of all methods, and their paths over the objective."""
-    import fastgd
-    from fastgd.show.plots import save
-
-    if pictures.plot is not None:
-        against, title = pictures.against or "seconds", f"{table.source}: comparison of methods"
-        save(fastgd.plot_loss(found.runs, against=against, smooth=pictures.smooth, title=title), pictures.plot)
-    wanted = {name: options[name] for name in OF_THE_OBJECTIVE if name in options}
-    if pictures.plot_landscape is not None:
-        seen = fastgd.landscape(table, results=found.runs, weights=pictures.plot_weights or None, **wanted)
-        title = f"{table.source}: the path of each method"
-        save(fastgd.plot_landscape(seen, surface=pictures.plot_3d, title=title), pictures.plot_landscape)
-    if pictures.report is not None:
-        from .report import comparison_report
-
-        title = f"{table.source}: comparison of methods"
-        fastgd.write_report(pictures.report, comparison_report(found, table, wanted, title, pictures.smooth))
 
 
 def columns(found: Comparison) -> tuple[str, ...]:
@@ -158,7 +118,7 @@ def print_comparison(table: Table, found: Comparison, pictures: Pictures) -> Non
     click.echo()
     click.echo("\n".join(aligned([columns(found), *(cells(entry, found) for entry in found.entries)])))
     notes = [(entry.label, str(entry.error)) for entry in found.entries if entry.error]
-    notes += [(name, str(path)) for name, path in pictures.files.items()]
+    notes += pictures.files.items()
     if notes:
         click.echo()
         print_table(notes)
@@ -166,7 +126,7 @@ def print_comparison(table: Table, found: Comparison, pictures: Pictures) -> Non
 
 def print_json(table: Table, found: Comparison, seconds_read: float, pictures: Pictures) -> None:
     """The keys are a public contract."""
-    from .summary import echo_json, table_keys
+    from .summary import attributes, echo_results
 
     entries = [
         {
@@ -175,23 +135,11 @@ def print_json(table: Table, found: Comparison, seconds_read: float, pictures: P
             "rows_per_second": {str(count): speed for count, speed in entry.rows_per_second.items()},
             "speedup": entry.speedup,
             "epochs": None if entry.result is None else entry.result.n_epochs,
-            "epochs_to_goal": entry.epochs_to_goal,
-            "seconds_to_goal": entry.seconds_to_goal,
-            "objective": entry.objective,
-            "leaves_saddle": entry.leaves_saddle,
+            **attributes(entry, "epochs_to_goal", "seconds_to_goal", "objective", "leaves_saddle"),
             "stop_reason": None if entry.result is None else entry.result.stop_reason,
             "error": None if entry.error is None else str(entry.error),
         }
         for entry in found.entries
     ]
-    content = {
-        **table_keys(table),
-        "goal": found.goal,
-        "start": found.start,
-        "n_threads": found.n_threads,
-        "entries": entries,
-        "seconds": {"read": seconds_read},
-        "remarks": list(table.remarks),
-        **{name: str(path) for name, path in pictures.files.items()},
-    }
-    echo_json(content)
+    keys = {**attributes(found, "goal", "start", "n_threads"), "entries": entries}
+    echo_results(table, keys, {"read": seconds_read}, (), pictures.files)

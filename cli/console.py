@@ -7,7 +7,7 @@ import shutil
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
@@ -23,22 +23,35 @@ def remark(text: str, quiet: bool = False) -> None:
         click.echo(text, err=True)
 
 
-class Bar(Reporter):
+class Display(Reporter):
+    """Shows the progress of a command; ``validation`` is the text about the last validation loss."""
+
+    validation = ""
+
+    def start(self, description: str) -> None:
+        """Nothing to show yet."""
+
+    def stop(self) -> None:
+        """Nothing to remove."""
+
+    def validated(self, epoch: int, loss: float) -> None:
+        self.validation = f", validation {loss:.6g}"
+
+    def so_far(self, passes: float, max_epochs: int, loss: float) -> str:
+        return f"{passes:.1f} of {max_epochs} epochs{'' if math.isnan(loss) else f', loss {loss:.6g}'}{self.validation}"
+
+
+class Bar(Display):
     """Progress bar on a terminal: compilation, then passes over the data and the running loss."""
 
     def __init__(self) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=30),
-            TextColumn("{task.fields[detail]}"),
-            TimeElapsedColumn(),
-        )
+        bar = BarColumn(bar_width=30)
+        columns = TextColumn("{task.description}"), bar, TextColumn("{task.fields[detail]}"), TimeElapsedColumn()
         self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
         self._task: Any = None
-        self._held_out = ""
 
     def start(self, description: str) -> None:
         self._progress.start()
@@ -51,14 +64,11 @@ class Bar(Reporter):
         self._progress.update(self._task, description="compiling", detail=f"{kernel} (once on this machine)")
 
     def advanced(self, passes: float, max_epochs: int, loss: float) -> None:
-        detail = so_far(passes, max_epochs, loss) + self._held_out
+        detail = self.so_far(passes, max_epochs, loss)
         self._progress.update(self._task, description="training", completed=passes, total=max_epochs, detail=detail)
 
-    def validated(self, epoch: int, loss: float) -> None:
-        self._held_out = f", validation {loss:.6g}"
 
-
-class Lines(Reporter):
+class Lines(Display):
     """Progress for a log file or a pipe: a line at the first compilation, then one every 10 seconds."""
 
     SECONDS_BETWEEN = 10.0
@@ -66,13 +76,6 @@ class Lines(Reporter):
     def __init__(self) -> None:
         self._said_compiling = False
         self._last = time.monotonic()
-        self._held_out = ""
-
-    def start(self, description: str) -> None:
-        pass
-
-    def stop(self) -> None:
-        pass
 
     def compiling(self, kernel: str) -> None:
         if not self._said_compiling:
@@ -82,14 +85,7 @@ class Lines(Reporter):
     def advanced(self, passes: float, max_epochs: int, loss: float) -> None:
         if time.monotonic() - self._last > self.SECONDS_BETWEEN:
             self._last = time.monotonic()
-            remark(so_far(passes, max_epochs, loss) + self._held_out)
-
-    def validated(self, epoch: int, loss: float) -> None:
-        self._held_out = f", validation {loss:.6g}"
-
-
-def so_far(passes: float, max_epochs: int, loss: float) -> str:
-    return f"{passes:.1f} of {max_epochs} epochs" + ("" if math.isnan(loss) else f", loss {loss:.6g}")
+            remark(self.so_far(passes, max_epochs, loss))
 
 
 @contextmanager
@@ -127,6 +123,23 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """A line for each row of a table; the first column is aligned to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows]
+
+
+def console_width() -> int:
+    """Characters in a line of the terminal, 80 if there is none."""
+    from rich.console import Console
+
+    return Console().width
+
+
+def print_styled(lines: Iterable[Sequence[tuple[str, str]]]) -> None:
+    """Print lines of parts, each a text and its style."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=True)
+    for line in lines:
+        console.print(Text.assemble(*line))
 
 
 def print_table(rows: list[tuple[str, str]]) -> None:

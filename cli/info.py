@@ -7,13 +7,12 @@ from typing import Any
 
 import click
 
-from .options import json_option, quiet_option
+from .options import output_options
 
 
 @click.command(short_help="Show versions, processor, threads and compiled kernels.")
 @click.option("--warm-up", is_flag=True, help="First compile the kernels that most fits need.")
-@json_option
-@quiet_option
+@output_options
 def info(warm_up: bool, as_json: bool, quiet: bool) -> None:
     """Show versions, processor, threads, and the folder of compiled kernels."""
     from .console import print_table, remark

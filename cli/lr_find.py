@@ -7,21 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from . import options as shared
 from .chart import BLOCKS, bar, can_print
 from .console import progress, remark
-from .options import (
-    DATA_HELP,
-    fit_options,
-    json_option,
-    penalty_options,
-    quiet_option,
-    read_table,
-    rule_option,
-    start_options,
-    step_options,
-    table_options,
-)
-from .sections import SectionedCommand
 from .values import NUMBER_LIST, PICTURE
 
 if TYPE_CHECKING:
@@ -32,27 +20,22 @@ LONGEST_BAR = 40  # characters
 SUGGESTED, DIVERGES = "<- suggested", "<- diverges"
 
 
-@click.command(
-    cls=SectionedCommand, short_help="Try many learning rates in one pass and suggest one.", epilog=DATA_HELP
-)
-@click.argument("data", default="linear")
-@table_options
+@shared.data_command("Try many learning rates in one pass and suggest one.")
 @click.option("--method", type=click.Choice(METHODS), default="minibatch", help="Method to train with.")
-@penalty_options
-@rule_option
+@shared.penalty_options
+@shared.rule_option
 @click.option(
     "--rates",
     type=NUMBER_LIST,
     help="Learning rates to try, with commas between them.  [default: 24, from 1e-4 to 100 times the automatic one]",
 )
-@step_options
+@shared.step_options
 @click.option(
     "--epochs", type=int, help="Passes over the data for each rate.  [default: 1, or more for at least 50 steps]"
 )
-@start_options
+@shared.start_options
 @click.option("--plot", type=PICTURE, help="Plot the losses to this file as well: .png, .svg or .pdf.")
-@json_option
-@quiet_option
+@shared.output_options
 def lr_find(
     data: str, target: str | None, drop: list[str] | None, sample_weight: str | None, offset: str | None,
     plot: Path | None, as_json: bool, quiet: bool, **options: Any,
@@ -71,8 +54,8 @@ def lr_find(
     import fastgd
 
     with progress(f"reading {data}", quiet):
-        table, seconds_read = read_table(data, target, drop, sample_weight, offset)
-        options = fit_options(table, options)
+        table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset)
+        options = shared.fit_options(table, options)
         found = fastgd.learning_rate_range(table, **options)
     for text in (*table.remarks, *found.remarks):
         remark(text, quiet)
@@ -98,34 +81,16 @@ def method_of(found: RateRange) -> str:
 
 def print_json(table: Table, found: RateRange, seconds_read: float, files: dict[str, str]) -> None:
     """The keys are a public contract."""
-    from .summary import echo_json, table_keys
+    from .summary import attributes, echo_results
 
-    echo_json(
-        {
-            **table_keys(table),
-            "method": found.method,
-            **found.settings,
-            "batch_size": found.batch_size,
-            "epochs": found.epochs,
-            "start_loss": found.start_loss,
-            "rates": found.rates.tolist(),
-            "losses": found.losses.tolist(),
-            "suggested": found.suggested,
-            "diverges_at": found.diverges_at,
-            "automatic": found.automatic,
-            "seconds": {"read": seconds_read, **found.seconds},
-            "remarks": [*table.remarks, *found.remarks],
-            **files,
-        }
-    )
+    names = ("batch_size", "epochs", "start_loss", "rates", "losses", "suggested", "diverges_at", "automatic")
+    keys = {"method": found.method, **found.settings, **attributes(found, *names)}
+    echo_results(table, keys, {"read": seconds_read, **found.seconds}, found.remarks, files)
 
 
 def print_range(table: Table, found: RateRange, files: dict[str, str]) -> None:
     """Print a row for each rate, and the suggestion as options of `fastgd run`."""
-    from rich.console import Console
-    from rich.text import Text
-
-    from .console import print_table
+    from .console import console_width, print_styled, print_table
     from .summary import describe_data
 
     passes = "one pass over the data" if found.epochs == 1 else f"{found.epochs} passes over the data"
@@ -139,10 +104,8 @@ def print_range(table: Table, found: RateRange, files: dict[str, str]) -> None:
             *files.items(),
         ]
     )
-    console = Console(highlight=False, soft_wrap=True)
     click.echo()
-    for line, style in picture(found, console.width, can_print(BLOCKS)):
-        console.print(Text(line, style=style))
+    print_styled([line] for line in picture(found, console_width(), can_print(BLOCKS)))
     click.echo()
     click.echo(suggestion(found))
 

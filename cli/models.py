@@ -22,22 +22,13 @@ def load_model(path: Path, loss: Any = None) -> Result:
 
 
 def open_for(
-    result: Result,
-    data: str,
-    *,
-    need_target: bool,
-    target: str | None = None,
-    sample_weight: str | None = None,
+    result: Result, data: str, *, need_target: bool, target: str | None = None, sample_weight: str | None = None,
     offset: str | None = None,
-) -> Table:
+) -> Table:  # fmt: skip
     """A table with the model's columns, by name if both have names; target and offset default to the model's."""
     features = result.feature_names or tuple(map(str, range(result.n_features)))
     own = (result.target_name,) if isinstance(result.target_name, str) else result.target_name
     return fastgd.open(
-        data,
-        target=own if target is None else target,
-        features=features,
-        need_target=need_target,
-        weight=sample_weight,
-        offset=result.offset_name if offset is None else offset,
-    )
+        data, target=own if target is None else target, features=features, need_target=need_target,
+        weight=sample_weight, offset=result.offset_name if offset is None else offset,
+    )  # fmt: skip

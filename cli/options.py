@@ -19,6 +19,7 @@ from fastgd.rules import RULES
 from fastgd.schedules import SCHEDULES
 from fastgd.solvers.options import SHUFFLES
 
+from .sections import SectionedCommand
 from .values import AUTO_OR_FLOAT, AUTO_OR_INT, CLASS_WEIGHTS, LOSS, NAMES, NUMBER_LIST, NUMBERS
 
 if TYPE_CHECKING:
@@ -47,35 +48,33 @@ def together(*options: Callable[[F], F]) -> Callable[[F], F]:
 
 # The options that several commands have.
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
-quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print no progress and no remarks.")
+output_options = together(
+    json_option, click.option("--quiet", "-q", is_flag=True, help="Print no progress and no remarks.")
+)
 table_options = together(
     click.option(
-        "--target",
-        help="Column to predict, by its name or its index from 0; several with commas between them.  "
+        "--target", help="Column to predict, by its name or its index from 0; several with commas between them.  "
         "[default: y, target or label, else the last column]",
     ),
     click.option("--drop", type=NAMES, help="Columns to leave out, with commas between them."),
     click.option(
-        "--loss",
-        type=LOSS,
+        "--loss", type=LOSS,
         help=f"Loss function: {', '.join(LOSSES)}. {SETTINGS_HELP} huber:delta=2. FILE.py:CLASS is a loss of your own, "
         "with settings after another colon.  [default: squared, or the built-in data set's own]",
     ),
     click.option("--sample-weight", help="Column with the weight of each row, 0 or more."),
     click.option(
-        "--class-weight",
-        type=CLASS_WEIGHTS,
+        "--class-weight", type=CLASS_WEIGHTS,
         help="Weight of each class; balanced gives all classes the same total weight.",
     ),
     click.option("--offset", help="Column to add to the linear predictor of each row, such as the log of an exposure."),
-)
+)  # fmt: skip
 saved_loss_option = click.option(
     "--loss", type=LOSS, help="Loss of the model as FILE.py:CLASS, if it was trained with one of your own."
 )
 penalty_options = together(
     click.option(
-        "--penalty",
-        help=f"Penalty on the coefficients: {', '.join(PENALTY_NAMES)}. {SETTINGS_HELP} mcp:gamma=4.  "
+        "--penalty", help=f"Penalty on the coefficients: {', '.join(PENALTY_NAMES)}. {SETTINGS_HELP} mcp:gamma=4.  "
         "[default: l2 if --alpha is above 0, else none]",
     ),
     click.option("--alpha", type=float, default=0.0, help="Strength of the penalty."),
@@ -83,18 +82,17 @@ penalty_options = together(
     click.option(
         "--penalty-weights", type=NUMBER_LIST, help="Factor of the penalty for each column, with commas between them."
     ),
-)
+)  # fmt: skip
 rule_option = click.option(
     "--rule", default="sgd", help=f"Update rule: {', '.join(RULES)}. {SETTINGS_HELP} momentum:beta=0.8."
 )
 rate_options = together(
     click.option("--learning-rate", type=AUTO_OR_FLOAT, default="auto", help="Step size; auto chooses one."),
     click.option(
-        "--schedule",
-        default="constant",
+        "--schedule", default="constant",
         help=f"Schedule of the learning rate: {', '.join(SCHEDULES)}. {SETTINGS_HELP} step:every=5.",
     ),
-)
+)  # fmt: skip
 scale_option = click.option(
     "--scale/--no-scale",
     default=None,
@@ -122,15 +120,19 @@ start_options = together(
     ),
     no_intercept_option,
     click.option(
-        "--shuffle",
-        type=click.Choice(SHUFFLES),
-        default="blocks",
+        "--shuffle", type=click.Choice(SHUFFLES), default="blocks",
         help="Order of the rows in an epoch: random blocks, a full random permutation, or as they are.",
     ),
     click.option("--no-shuffle", is_flag=True, help="The same as --shuffle none."),
     click.option("--seed", type=int, default=0, help="Seed of all random numbers."),
     threads_option,
-)
+)  # fmt: skip
+
+
+def data_command(short_help: str, data: str = "linear", **settings: Any) -> Callable[..., click.Command]:
+    """Decorator: a command with the argument DATA, by default the built-in ``data``, and the options of a table."""
+    command = click.command(cls=SectionedCommand, short_help=short_help, epilog=DATA_HELP, **settings)
+    return lambda function: command(click.argument("data", default=data)(table_options(function)))
 
 
 def read_table(
@@ -174,6 +176,6 @@ def fit_options(table: Table, options: dict[str, Any]) -> dict[str, Any]:
     given = {name: value for name, value in options.items() if value is not None}
     if given.pop("no_intercept"):
         given["fit_intercept"] = False
-    if given.pop("no_shuffle"):
+    if given.pop("no_shuffle", False):
         given["shuffle"] = "none"
     return {"fit_intercept": True, **table.defaults, **given}

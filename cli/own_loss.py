@@ -61,14 +61,14 @@ def _load(path: str) -> ModuleType:
     """The file as a module. Its name is the same in every process, so that compiled kernels are found in the cache."""
     check_readable(path)
     name = f"own_{Path(path).stem}"
-    spec = spec_from_file_location(name, path, loader=_Uncached(name, path))
+    loader = _Uncached(name, path)
+    spec = spec_from_file_location(name, path, loader=loader)
     assert spec is not None
-    assert spec.loader is not None
     module = module_from_spec(spec)
     sys.modules[name] = module  # where a dataclass looks for the names in its annotations
     with _beside(path):
         try:
-            spec.loader.exec_module(module)
+            loader.exec_module(module)
         except (Exception, SystemExit) as error:
             del sys.modules[name]
             raise OptionError(f"{path}: {_described(path, error)}; fix the file") from error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,7 @@ from .options import together
 from .values import BETA, NAMES, PICTURE, REPORT
 
 if TYPE_CHECKING:
-    from fastgd import DivergedError, Interrupted, Result, Table
+    from fastgd import DivergedError, Interrupted, Report, Result, Table
 
 AXES = ("epoch", "passes", "seconds", "step")
 # The options of `fastgd.fit` that `fastgd.landscape` takes as well.
@@ -38,15 +40,14 @@ plot_options = together(
     against_option,
     smooth_option,
     click.option(
-        "--plot-landscape",
-        type=PICTURE,
+        "--plot-landscape", type=PICTURE,
         help="Plot contours of the objective and the path of the weights to this file: over both weights if there are "
         "two, else over the two main directions of the path.",
     ),
     click.option("--plot-weights", type=NAMES, help="Axes of the landscape, two weights or one: age,intercept."),
     click.option("--plot-3d", is_flag=True, help="Draw the landscape as a surface instead of contours."),
     report_option,
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,10 @@ class Pictures:
         return cls(**{name: options.pop(name) for name in cls.__dataclass_fields__})
 
     @property
-    def files(self) -> dict[str, Path]:
+    def files(self) -> dict[str, str]:
+        """The paths to write to, by the kind of picture."""
         named = {"plot": self.plot, "landscape": self.plot_landscape, "report": self.report}
-        return {name: path for name, path in named.items() if path is not None}
+        return {name: str(path) for name, path in named.items() if path is not None}
 
     def check(self, trace_steps: bool) -> None:
         """Check that the options go together."""
@@ -98,26 +100,39 @@ class Pictures:
             if name not in names and ":" not in name:
                 raise OptionError(f"--plot-weights: there is no weight {name!r}: {hint(name, names)}")
 
-    def draw(self, run: Result | DivergedError | Interrupted, table: Table, options: dict[str, Any]) -> None:
-        """Draw and write all files; ``options`` are the arguments of `fastgd.fit`."""
+    def draw_run(self, run: Result | DivergedError | Interrupted, table: Table, options: dict[str, Any]) -> None:
+        """Draw and write all files about one run; ``options`` are the arguments of `fastgd.fit`."""
         if not self.files:
             return
         import fastgd
-        from fastgd.show.plots import save
+
+        from .report import run_report
 
         result = run if isinstance(run, fastgd.Result) else run.result
         shown = run if isinstance(run, fastgd.DivergedError) else result  # the error has more of its last epoch
         title = title_of(result, table)
+        self.draw({result.method: shown}, table, options, (title, title), "epoch", partial(run_report, shown))
+
+    def draw(
+        self, runs: dict[str, Any], table: Table, options: dict[str, Any], titles: tuple[str, str], against: str,
+        report: Callable[..., Report],
+    ) -> None:  # fmt: skip
+        """Draw and write all files; ``against`` is the default x axis, ``report`` makes the content of the report.
+
+        ``titles`` are of the loss curves and the report, and of the landscape.
+        """
+        import fastgd
+        from fastgd.show.plots import save
+
         if self.plot is not None:
-            save(fastgd.plot_loss(shown, against=self.against or "epoch", smooth=self.smooth, title=title), self.plot)
+            figure = fastgd.plot_loss(runs, against=self.against or against, smooth=self.smooth, title=titles[0])
+            save(figure, self.plot)
         wanted = {name: options[name] for name in OF_THE_OBJECTIVE if name in options}
         if self.plot_landscape is not None:
-            found = fastgd.landscape(table, results=result, weights=self.plot_weights or None, **wanted)
-            save(fastgd.plot_landscape(found, surface=self.plot_3d, title=title), self.plot_landscape)
+            found = fastgd.landscape(table, results=runs, weights=self.plot_weights or None, **wanted)
+            save(fastgd.plot_landscape(found, surface=self.plot_3d, title=titles[1]), self.plot_landscape)
         if self.report is not None:
-            from .report import run_report
-
-            fastgd.write_report(self.report, run_report(shown, table, wanted, title, self.smooth))
+            fastgd.write_report(self.report, report(table, wanted, titles[0], self.smooth))
 
 
 def title_of(result: Result, table: Table) -> str:

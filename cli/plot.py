@@ -78,16 +78,14 @@ def print_charts(
 ) -> None:
     """Print a chart for each curve, all with the same axes."""
     import numpy as np
-    from rich.console import Console
-    from rich.text import Text
 
-    from fastgd.show.trace_curves import AXES
+    from fastgd.show.trace_curves import AXES, spans_decades
 
-    from .chart import BRAILLE, can_print, framed_chart, is_logarithmic
+    from .chart import BRAILLE, can_print, framed_chart
+    from .console import console_width, print_styled
 
     drawn = points(traces, against, names, beta)
-    losses = np.concatenate([y for _, _, y in drawn])
-    logarithmic = scale == "log" or (scale == "auto" and is_logarithmic(losses))
+    logarithmic = scale == "log" or (scale == "auto" and spans_decades(*(y for _, _, y in drawn)))
     if logarithmic:
         drawn = [(label, x[y > 0], y[y > 0]) for label, x, y in drawn]
     drawn = [(label, x, y) for label, x, y in drawn if len(x)]
@@ -95,13 +93,11 @@ def print_charts(
         click.echo("there is no finite loss" + " above 0" * logarithmic + " to draw")
         return
     limits = [(min(map(np.min, some)), max(map(np.max, some))) for some in list(zip(*drawn, strict=True))[1:]]
-    console = Console(highlight=False, soft_wrap=True)
-    size = min(console.width, WIDEST), TALL if len(drawn) == 1 else LOW
+    size = min(console_width(), WIDEST), TALL if len(drawn) == 1 else LOW
     for k, (label, x, y) in enumerate(drawn):
         click.echo(label + ", log scale" * logarithmic)
         lines = framed_chart(x, y, limits[0], limits[1], size, logarithmic, can_print(chr(BRAILLE + 1)))
-        for line in lines:
-            console.print(Text(line, style=COLOURS[k % len(COLOURS)]))
+        print_styled([(line, COLOURS[k % len(COLOURS)])] for line in lines)
     click.echo(f"against {AXES[against]}")
 
 

@@ -21,11 +21,9 @@ if TYPE_CHECKING:
 @click.option("--offset", help="Column to add to the linear predictor of each row.  [default: the model's]")
 @saved_loss_option
 @click.option(
-    "--output",
-    "-o",
-    type=COLUMN_FILE,
+    "--output", "-o", type=COLUMN_FILE,
     help="File to write (.csv, .tsv, .parquet, .npy, ...).  [default: standard output]",
-)
+)  # fmt: skip
 def predict(model: Path, data: str, offset: str | None, loss: Any, output: Path | None) -> None:
     """Predict each row of DATA with MODEL, a file written by `fastgd run --save`.
 

@@ -6,6 +6,7 @@ import math
 import shlex
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,14 +15,7 @@ from fastgd import DivergedError, FastgdError, Landscape, Report, Result, Table
 from fastgd.losses import LOSSES
 from fastgd.wording import label, plural
 
-from .summary import (
-    METRIC_NAMES,
-    describe_method,
-    samples_per_second,
-    training_metrics,
-    weight_rows,
-    why_stopped,
-)
+from .summary import METRIC_NAMES, describe_method, samples_per_second, training_metrics, weight_rows, why_stopped
 
 if TYPE_CHECKING:
     from fastgd import Comparison
@@ -38,22 +32,11 @@ def run_report(
 ) -> Report:
     """The report of ``fastgd run``; ``asked`` are the arguments of `fastgd.fit` that `fastgd.landscape` takes."""
     result = run.result if isinstance(run, DivergedError) else run
-    found, missing = surface({result.method: result}, table, asked)
-    row = table_row(run, result)
-    return Report(
-        title,
-        command=command_line(),
-        settings=settings_of(result, asked.get("n_threads")),
-        data=data_facts(table),
-        columns=list(row),
-        rows=[list(row.values())],
-        runs={result.method: run},
-        model=model_facts(run, result, table),
-        landscape=found,
-        no_landscape=missing,
-        remarks=(*table.remarks, *result.remarks),
-        smooth=0.9 if smooth is None else smooth,
-    )
+    report = _report({result.method: result}, [table_row(run, result)], table, asked, title, smooth)
+    return replace(
+        report, settings=settings_of(result, asked.get("n_threads")), model=model_facts(run, result, table),
+        runs={result.method: run}, remarks=(*table.remarks, *result.remarks),
+    )  # fmt: skip
 
 
 def comparison_report(
@@ -61,30 +44,32 @@ def comparison_report(
 ) -> Report:
     """The report of ``fastgd compare``."""
     results = {entry.label: entry.result for entry in found.entries if entry.result is not None}
-    drawn, missing = surface(results, table, asked)
     some = next(iter(results.values()))
     rows = [comparison_row(entry, found) for entry in found.entries]
     refused = [f"{entry.label}: {entry.error}" for entry in found.entries if entry.result is None]
+    settings = {
+        "loss": LOSSES.describe(some.loss),
+        "penalty": some.settings["penalty"],
+        "goal": found.goal if math.isfinite(found.goal) else None,
+        "objective at the start": found.start,
+        **{name: found.settings.get(name) for name in ("learning_rate", "max_epochs", "seed")},
+        "n_threads": found.n_threads,
+    }
+    report = _report(results, rows, table, asked, title, smooth)
+    return replace(report, settings=settings, runs=found.runs, remarks=(*table.remarks, *refused))
+
+
+def _report(
+    results: Mapping[str, Result], rows: list[dict[str, Any]], table: Table, asked: Mapping[str, Any], title: str,
+    smooth: float | None,
+) -> Report:  # fmt: skip
+    """The content that both reports have: the command line, the data, the table and the landscape."""
+    found, missing = surface(results, table, asked)
     return Report(
-        title,
-        command=command_line(),
-        settings={
-            "loss": LOSSES.describe(some.loss),
-            "penalty": some.settings["penalty"],
-            "goal": found.goal if math.isfinite(found.goal) else None,
-            "objective at the start": found.start,
-            **{name: found.settings.get(name) for name in ("learning_rate", "max_epochs", "seed")},
-            "n_threads": found.n_threads,
-        },
-        data=data_facts(table),
-        columns=list(rows[0]),
-        rows=[list(row.values()) for row in rows],
-        runs=found.runs,
-        landscape=drawn,
-        no_landscape=missing,
-        remarks=(*table.remarks, *refused),
+        title, shlex.join(["fastgd", *sys.argv[1:]]), data=data_facts(table), columns=list(rows[0]),
+        rows=[list(row.values()) for row in rows], landscape=found, no_landscape=missing,
         smooth=0.9 if smooth is None else smooth,
-    )
+    )  # fmt: skip
 
 
 def comparison_row(entry: Entry, found: Comparison) -> dict[str, Any]:
@@ -100,11 +85,6 @@ def comparison_row(entry: Entry, found: Comparison) -> dict[str, Any]:
         "objective": None if entry.error else entry.objective,
         "leaves the saddle": entry.leaves_saddle,
     }
-
-
-def command_line() -> str:
-    """The command line of this process, quoted for a shell."""
-    return shlex.join(["fastgd", *sys.argv[1:]])
 
 
 def settings_of(result: Result, n_threads: int | None) -> dict[str, Any]:

@@ -14,24 +14,9 @@ from fastgd.errors import FastgdError
 from fastgd.solvers.options import METHODS, ON_DIVERGENCE
 from fastgd.wording import plural
 
+from . import options as shared
 from .console import progress, remark
-from .options import (
-    DATA_HELP,
-    epochs_option,
-    fit_options,
-    json_option,
-    penalty_options,
-    quiet_option,
-    rate_options,
-    read_table,
-    rule_option,
-    start_options,
-    step_options,
-    table_options,
-    tol_option,
-)
 from .pictures import Pictures, plot_options
-from .sections import SectionedCommand
 from .validation import open_validation
 from .values import COLUMN_FILE, FRACTION_OR_FILE, OUTPUT_FILE
 
@@ -42,19 +27,15 @@ if TYPE_CHECKING:
 ON_DIVERGENCE_HELP = "; ".join(f"{name}: {what}" for name, what in ON_DIVERGENCE.items())
 
 
-@click.command(
-    cls=SectionedCommand, short_help="Train a model and summarise it.", epilog=DATA_HELP, lists={"Methods": METHODS}
-)
-@click.argument("data", default="linear")
-@table_options
+@shared.data_command("Train a model and summarise it.", lists={"Methods": METHODS})
 @click.option("--method", type=click.Choice(list(METHODS)), default="auto", help="See Methods below.")
-@penalty_options
-@rule_option
-@rate_options
-@step_options
-@epochs_option
+@shared.penalty_options
+@shared.rule_option
+@shared.rate_options
+@shared.step_options
+@shared.epochs_option
 @click.option("--max-seconds", type=float, help="Maximum seconds of training, without compilation.")
-@tol_option
+@shared.tol_option
 @click.option("--gap-tol", type=float, help="Stop when the objective is proved to be this close to its minimum.")
 @click.option("--patience", type=int, default=5, help="Epochs without an improvement by --tol before stopping.")
 @click.option(
@@ -64,32 +45,25 @@ ON_DIVERGENCE_HELP = "; ".join(f"{name}: {what}" for name, what in ON_DIVERGENCE
     "and the model is the one with the lowest such loss.",
 )
 @click.option(
-    "--average",
-    type=int,
-    default=0,
+    "--average", type=int, default=0,
     help="For sgd and minibatch: average the weights over all steps from this one on; 0 averages none.",
-)
+)  # fmt: skip
 @click.option(
     "--shards", type=int, help="For sgd: parts of the rows to process in parallel; their weights are averaged."
 )
 @click.option(
-    "--on-divergence",
-    type=click.Choice(list(ON_DIVERGENCE)),
-    default="auto",
+    "--on-divergence", type=click.Choice(list(ON_DIVERGENCE)), default="auto",
     help=f"What to do when the loss grows ({ON_DIVERGENCE_HELP}).",
-)
-@start_options
+)  # fmt: skip
+@shared.start_options
 @click.option("--save", type=OUTPUT_FILE, help="Save the model to this file.")
 @click.option(
-    "--trace",
-    "trace_file",
-    type=COLUMN_FILE,
+    "--trace", "trace_file", type=COLUMN_FILE,
     help="Write the trace to this file, one row per epoch (.csv, .parquet, ...).",
-)
+)  # fmt: skip
 @click.option("--trace-steps", is_flag=True, help="Write one row per update instead.")
 @plot_options
-@json_option
-@quiet_option
+@shared.output_options
 def run(
     data: str, target: str | None, drop: list[str] | None, sample_weight: str | None, offset: str | None,
     as_json: bool, quiet: bool, save: Path | None, trace_file: Path | None, trace_steps: bool,
@@ -112,8 +86,8 @@ def run(
 
     try:
         with progress(f"reading {data}", quiet):
-            table, seconds_read = read_table(data, target, drop, sample_weight, offset)
-            options = fit_options(table, options)
+            table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset)
+            options = shared.fit_options(table, options)
             options["validation"] = open_validation(options.get("validation"), table, sample_weight, offset)
             options["trace"] = "step" if trace_steps else "epoch"
             pictures.check_weights(table, options.get("fit_intercept", True))
@@ -122,19 +96,18 @@ def run(
         if ended.result is not None:
             if isinstance(ended, fastgd.DivergedError):
                 save = None  # a model that diverged is of no use
-            draw = partial(pictures.draw, ended, table, options)
+            draw = partial(pictures.draw_run, ended, table, options)
             keep_partial_outputs(ended.result, save, trace_file, draw, pictures.files)
         raise
     for text in table.remarks:
         remark(text, quiet)
     write_outputs(result, save, trace_file)
     with progress("drawing", quiet or not pictures.files):
-        pictures.draw(result, table, options)
+        pictures.draw_run(result, table, options)
     from .summary import print_json, print_summary
 
     files = {name: str(path) for name, path in (("model", save), ("trace", trace_file)) if path is not None}
-    files |= {name: str(path) for name, path in pictures.files.items()}
-    (print_json if as_json else print_summary)(table, result, seconds_read, files)
+    (print_json if as_json else print_summary)(table, result, seconds_read, files | pictures.files)
 
 
 def write_outputs(result: Result, save: Path | None, trace_file: Path | None) -> None:
@@ -168,14 +141,14 @@ def trace_columns(result: Result) -> dict[str, Any]:
 
 
 def keep_partial_outputs(
-    result: Result, save: Path | None, trace_file: Path | None, draw: Callable[[], None], pictures: dict[str, Path]
+    result: Result, save: Path | None, trace_file: Path | None, draw: Callable[[], None], pictures: dict[str, str]
 ) -> None:
     """After Ctrl-C or a divergence: write the outputs that there are, and name them."""
     write_outputs(result, save, trace_file)
     kept = [str(path) for path in (save, trace_file) if path is not None]
     try:
         draw()
-        kept += map(str, pictures.values())
+        kept += pictures.values()
     except FastgdError as error:  # must not hide how training ended
         remark(str(error))
     where = f"; kept in {' and '.join(kept)}" if kept else ""

@@ -9,19 +9,9 @@ import click
 
 from fastgd.wording import plural
 
+from . import options as shared
 from .chart import can_print
 from .console import aligned, progress, remark
-from .options import (
-    DATA_HELP,
-    json_option,
-    no_intercept_option,
-    penalty_options,
-    quiet_option,
-    read_table,
-    table_options,
-    threads_option,
-)
-from .sections import SectionedCommand
 from .values import NAMES, PICTURE, SPANS
 
 if TYPE_CHECKING:
@@ -33,10 +23,8 @@ MOST_LINES = 32  # of the map
 MOST_LOSSES_IN_JSON = 4096
 
 
-@click.command(cls=SectionedCommand, short_help="Search a few weights by divide and conquer.", epilog=DATA_HELP)
-@click.argument("data", default="valleys")
-@table_options
-@penalty_options
+@shared.data_command("Search a few weights by divide and conquer.", "valleys")
+@shared.penalty_options
 @click.option(
     "--span",
     type=SPANS,
@@ -46,17 +34,14 @@ MOST_LOSSES_IN_JSON = 4096
 @click.option("--cells", type=int, default=4, help="Number of parts to divide each weight's span into.")
 @click.option("--rounds", type=int, default=3, help="Number of rounds; each divides the best cells.")
 @click.option("--keep", type=int, default=1, help="Number of best cells to divide in the next round.")
-@no_intercept_option
-@threads_option
+@shared.no_intercept_option
+@shared.threads_option
 @click.option("--plot", type=PICTURE, help="Plot the cells of all rounds to this file: .png, .svg or .pdf.")
 @click.option(
-    "--plot-weights",
-    type=NAMES,
-    metavar="NAMES",
+    "--plot-weights", type=NAMES, metavar="NAMES",
     help="Axes of the plot, two weights or one: age,intercept.  [default: the two weights with the widest span]",
-)
-@json_option
-@quiet_option
+)  # fmt: skip
+@shared.output_options
 def search(
     data: str, target: str | None, drop: list[str] | None, sample_weight: str | None, offset: str | None,
     plot: Path | None, plot_weights: list[str] | None, as_json: bool, quiet: bool, **options: Any,
@@ -78,8 +63,10 @@ def search(
     import fastgd
 
     with progress(f"reading {data}", quiet):
-        table, seconds_read = read_table(data, target, drop, sample_weight, offset)
-        found = fastgd.search(table, **search_options(table, options))
+        table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset)
+        options = shared.fit_options(table, options)
+        options.pop("start", None)  # built-in data sets suggest one, to descend from
+        found = fastgd.search(table, **options)
     for text in (*table.remarks, *found.remarks):
         remark(text, quiet)
     if plot is not None:
@@ -94,57 +81,30 @@ def search(
         print_search(table, found, files)
 
 
-def search_options(table: Table, options: dict[str, Any]) -> dict[str, Any]:
-    """The options of `fastgd.search`: those given, else the defaults of a built-in data set."""
-    given = {name: value for name, value in options.items() if value is not None}
-    if given.pop("no_intercept"):
-        given["fit_intercept"] = False
-    suggested = {name: table.defaults[name] for name in ("loss", "fit_intercept") if name in table.defaults}
-    return {**suggested, **given}
-
-
 def print_json(table: Table, found: SearchResult, seconds_read: float, files: dict[str, str]) -> None:
     """The keys are a public contract."""
-    from .summary import echo_json, table_keys
+    from .summary import attributes, echo_results
 
     rounds = [
         {
-            "size": one.size.tolist(),
-            "kept": one.centres[one.kept].tolist(),
-            "objectives": one.objectives.tolist() if len(one.objectives) <= MOST_LOSSES_IN_JSON else None,
+            "size": one.size,
+            "kept": one.centres[one.kept],
+            "objectives": one.objectives if len(one.objectives) <= MOST_LOSSES_IN_JSON else None,
         }
         for one in found.rounds
     ]
-    echo_json(
-        {
-            **table_keys(table),
-            **found.settings,
-            "span": found.span.tolist(),
-            "cells": found.cells,
-            "keep": found.keep,
-            "resolution": found.resolution,
-            "evaluations": found.evaluations,
-            "evaluations_saved": found.evaluations_saved,
-            "objective": found.objective,
-            "coef": found.coef.tolist(),
-            "intercept": found.intercept,
-            "rounds": rounds,
-            "seconds": {"read": seconds_read, **found.seconds},
-            "remarks": [*table.remarks, *found.remarks],
-            **files,
-        }
-    )
+    counts = attributes(found, "cells", "keep", "resolution", "evaluations", "evaluations_saved")
+    best = attributes(found, "objective", "coef", "intercept")
+    keys = {**found.settings, "span": found.span, **counts, **best, "rounds": rounds}
+    echo_results(table, keys, {"read": seconds_read, **found.seconds}, found.remarks, files)
 
 
 def print_search(table: Table, found: SearchResult, files: dict[str, str]) -> None:
     """Print the result and its cost, the best cell of each round, and for two weights a map."""
-    from rich.console import Console
-    from rich.text import Text
-
-    from .console import print_table
+    from .console import print_styled, print_table
     from .summary import describe_data
 
-    names = weight_names(found)
+    names = found.parameter_names
     print_table(
         [
             ("data", describe_data(table)),
@@ -152,30 +112,20 @@ def print_search(table: Table, found: SearchResult, files: dict[str, str]) -> No
             ("search", _describe(found)),
             ("evaluations", _cost(found)),
             ("objective", f"{found.objective:.8g}"),
-            ("weights", ", ".join(f"{name} {w:.6g}" for name, w in zip(names, weights(found), strict=True))),
+            ("weights", ", ".join(f"{name} {w:.6g}" for name, w in zip(names, found.parameters, strict=True))),
             *files.items(),
         ]
     )
     click.echo()
     click.echo("\n".join(round_lines(found)))
     if len(names) == 2 and found.cells <= MOST_LINES:
-        console = Console(highlight=False, soft_wrap=True)
         shades = SHADES if can_print(SHADES) else ASCII_SHADES
         click.echo()
-        for line in picture(found, names, shades):
-            console.print(Text.assemble(*((part, "bold green" if part == BEST else "") for part in line)))
+        lines = picture(found, names, shades)
+        print_styled([(part, "bold green" if part == BEST else "") for part in line] for line in lines)
     if not found.settings["fit_intercept"]:
         click.echo()
         click.echo(f"to descend from here: fastgd run ... --start {','.join(f'{w:.6g}' for w in found.coef)}")
-
-
-def weight_names(found: SearchResult) -> list[str]:
-    names = list(found.feature_names or map(str, range(len(found.coef))))
-    return [*names, "intercept"] if found.settings["fit_intercept"] else names
-
-
-def weights(found: SearchResult) -> list[float]:
-    return [*found.coef.tolist(), *[found.intercept] * bool(found.settings["fit_intercept"])]
 
 
 def grid(cells: int, n_weights: int) -> str:
@@ -225,7 +175,7 @@ def picture(found: SearchResult, names: list[str], shades: str) -> list[list[str
         for (a, b), value in zip(first, one.objectives, strict=True):
             drawn[a : a + side, b : b + side] = value
     levels = np.quantile(drawn, np.arange(1, len(shades)) / len(shades), method="nearest")
-    a, b = np.minimum((np.array(weights(found)) - low) / width * n, n - 1).astype(int)
+    a, b = np.minimum((found.parameters - low) / width * n, n - 1).astype(int)
     lines = []
     for row in range(n - 1, -1, -1):
         places = [2 * shades[int(np.searchsorted(levels, drawn[column, row]))] for column in range(n)]

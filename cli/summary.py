@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -13,14 +14,13 @@ from fastgd import Result, Table
 from fastgd.losses import LOSSES
 from fastgd.model.metrics import evaluate
 from fastgd.model.result import output_names
-from fastgd.show.trace_curves import as_trace
+from fastgd.show.trace_curves import as_trace, spans_decades
 from fastgd.solvers.options import WHOLE_STEPS
 from fastgd.wording import plural
 
-from .chart import STEPS, can_print, is_logarithmic, sparkline
+from .chart import STEPS, can_print, sparkline
 from .console import print_table
-from .validation import describe as validation_rows
-from .validation import lowest_loss
+from .validation import lowest_loss, validation_rows
 
 STOP_REASONS = {
     "tol": "the running loss no longer improves by more than the tolerance",
@@ -56,23 +56,9 @@ def describe_target(target_name: str | tuple[str, ...] | None) -> str:
     return f"targets {', '.join(target_name)}" if isinstance(target_name, tuple) else f"target {target_name}"
 
 
-def describe_metrics(metrics: dict[str, float]) -> str:
-    return ", ".join(f"{METRIC_NAMES[name]} {value:.5g}" for name, value in metrics.items())
-
-
 def describe_data(table: Table) -> str:
     size = f"{plural(table.n_samples, 'row')} x {plural(table.n_features, 'column')}"
     return f"{table.source}: {size}, {describe_target(table.target_name)}"
-
-
-def table_keys(table: Table) -> dict[str, Any]:
-    """The JSON keys about the data."""
-    return {
-        "data": table.source,
-        "n_samples": table.n_samples,
-        "n_features": table.n_features,
-        "target": table.target_name,
-    }
 
 
 def describe_loss(result: Result) -> str:
@@ -98,6 +84,7 @@ def print_summary(table: Table, result: Result, seconds_read: float, files: dict
     compiled = f", compiling {seconds['compile']:.1f} s (once on this machine)" if seconds["compile"] > 0.05 else ""
     speed = f"{large(samples_per_second(result))} rows a second"
     epochs = plural(result.n_epochs, "epoch")
+    metrics = ", ".join(f"{METRIC_NAMES[name]} {value:.5g}" for name, value in training_metrics(table, result).items())
     rows = [
         ("data", describe_data(table)),
         ("loss", describe_loss(result)),
@@ -109,7 +96,7 @@ def print_summary(table: Table, result: Result, seconds_read: float, files: dict
         *_curve(result),
         ("gap", _gap(result)),
         *validation_rows(result),
-        ("metrics", f"{describe_metrics(training_metrics(table, result))} (training data)"),
+        ("metrics", f"{metrics} (training data)"),
         *weight_rows(result),
     ]
     rows += [("remark", text) for text in result.remarks]
@@ -147,7 +134,7 @@ def _curve(result: Result) -> list[tuple[str, str]]:
     values = curve.values if curve.name == "objective" else np.append(result.trace["objective"][0], curve.values)
     if len(values) < FEWEST_DRAWN or not np.isfinite(values).all():
         return []
-    logarithmic = is_logarithmic(values)
+    logarithmic = spans_decades(values)
     drawn = sparkline(np.log(values) if logarithmic else values, LONGEST_SPARKLINE)
     return [("curve", f"{drawn}  {curve.label} by epochs{', log scale' * logarithmic}")]
 
@@ -212,45 +199,45 @@ def large(number: float) -> str:
 
 def print_json(table: Table, result: Result, seconds_read: float, files: dict[str, str]) -> None:
     """The keys are a public contract."""
-    content = {
-        **table_keys(table),
+    fits = result.n_features <= COLUMNS_IN_JSON and result.coef.size <= COEFFICIENTS_IN_JSON
+    keys = {
         "method": result.method,
         "loss": LOSSES.name_of(result.loss),
         **{name: result.settings[name] for name in ("penalty", "rule", "schedule", "batch_size")},
         "epochs": result.n_epochs,
-        "objective": result.objective,
-        "converged": result.converged,
-        "stop_reason": result.stop_reason,
-        "stationary": result.stationary,
-        "learning_rate": result.learning_rate,
-        "rate_reason": result.rate_reason,
-        "n_outputs": result.n_outputs,
-        "classes": None if result.classes is None else result.classes.tolist(),
-        "coef": result.coef.tolist() if _fits_in_json(result.coef) else None,
-        "intercept": np.asarray(result.intercept).tolist(),
-        "gap_bound": result.gap_bound,
-        "best_epoch": result.best_epoch,
+        **attributes(result, "objective", "converged", "stop_reason", "stationary", "learning_rate", "rate_reason"),
+        **attributes(result, "n_outputs", "classes"),
+        "coef": result.coef if fits else None,
+        **attributes(result, "intercept", "gap_bound", "best_epoch"),
         "validation_loss": None if result.best_epoch is None else lowest_loss(result),
         "divergences": result.divergences,
         "metrics": training_metrics(table, result),
         "samples_per_second": samples_per_second(result),
-        "seconds": {"read": seconds_read, **result.seconds},
-        "remarks": [*table.remarks, *result.remarks],
-        **files,
     }
-    echo_json(content)
+    echo_results(table, keys, {"read": seconds_read, **result.seconds}, result.remarks, files)
 
 
-def _fits_in_json(coef: np.ndarray) -> bool:
-    return coef.shape[-1] <= COLUMNS_IN_JSON and coef.size <= COEFFICIENTS_IN_JSON
+def attributes(thing: Any, *names: str) -> dict[str, Any]:
+    """These attributes of ``thing`` by name."""
+    return {name: getattr(thing, name) for name in names}
+
+
+def echo_results(
+    table: Table, keys: dict[str, Any], seconds: dict[str, float], remarks: Sequence[str], files: dict[str, str]
+) -> None:
+    """Print the JSON object of a command: about the data, the ``keys`` of the command, and what it took and wrote."""
+    data = {"data": table.source, **attributes(table, "n_samples", "n_features"), "target": table.target_name}
+    echo_json({**data, **keys, "seconds": seconds, "remarks": [*table.remarks, *remarks], **files})
 
 
 def echo_json(content: dict[str, Any]) -> None:
-    """Print one JSON object; NaN and infinity become null."""
+    """Print one JSON object; arrays become lists, NaN and infinity null."""
     click.echo(json.dumps(_without_nan(content), indent=2))
 
 
 def _without_nan(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
     if isinstance(value, dict):
         return {key: _without_nan(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -30,7 +30,7 @@ def lowest_loss(result: Result) -> float:
     return min(losses, default=nan)
 
 
-def describe(result: Result) -> list[tuple[str, str]]:
+def validation_rows(result: Result) -> list[tuple[str, str]]:
     """A line about the validation, if there was one."""
     if result.best_epoch is None:
         return []

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from .comparison import Comparison as Comparison
     from .comparison import compare as compare
     from .compile.term import term as term
-    from .data import Table as Table
-    from .data import open as open  # noqa: A004  # as gzip.open is
     from .data.readers.generators import generate as generate
+    from .data.readers.open_table import open as open  # noqa: A004  # as gzip.open is
+    from .data.table import Table as Table
     from .errors import DataError as DataError
     from .errors import DivergedError as DivergedError
     from .errors import FastgdError as FastgdError
@@ -46,41 +46,33 @@ if TYPE_CHECKING:
     from .training.progress import Reporter as Reporter
     from .training.progress import reporting_to as reporting_to
 
-_HOMES = {
-    "Comparison": "comparison",
-    "DataError": "errors",
-    "DivergedError": "errors",
-    "FastgdError": "errors",
-    "Interrupted": "errors",
-    "Landscape": "model.landscape",
-    "OptionError": "errors",
-    "RateRange": "rate_range",
-    "Report": "show.report.report_model",
-    "Reporter": "training.progress",
-    "Result": "model.result",
-    "SearchResult": "grid_search",
-    "State": "training.callbacks",
-    "Table": "data",
-    "Trace": "show.trace_curves",
-    "compare": "comparison",
-    "fit": "fitting",
-    "fit_path": "alpha_path",
-    "generate": "data.readers.generators",
-    "landscape": "surface",
-    "learning_rate_range": "rate_range",
-    "load": "model.result",
-    "open": "data",
-    "plot_landscape": "show.plots.landscape_plot",
-    "plot_loss": "show.plots.loss_plot",
-    "plot_rate_range": "show.plots.rate_plot",
-    "plot_search": "show.plots.search_plot",
-    "read_trace": "show.trace_curves",
-    "reporting_to": "training.progress",
-    "search": "grid_search",
-    "smooth": "show.smoothing",
-    "term": "compile.term",
-    "write_report": "show.report.page",
+# The public names of each module.
+_NAMES = {
+    "alpha_path": "fit_path",
+    "comparison": "Comparison compare",
+    "compile.term": "term",
+    "data.readers.generators": "generate",
+    "data.readers.open_table": "open",
+    "data.table": "Table",
+    "errors": "DataError DivergedError FastgdError Interrupted OptionError",
+    "fitting": "fit",
+    "grid_search": "SearchResult search",
+    "model.landscape": "Landscape",
+    "model.result": "Result load",
+    "rate_range": "RateRange learning_rate_range",
+    "show.plots.landscape_plot": "plot_landscape",
+    "show.plots.loss_plot": "plot_loss",
+    "show.plots.rate_plot": "plot_rate_range",
+    "show.plots.search_plot": "plot_search",
+    "show.report.page": "write_report",
+    "show.report.report_model": "Report",
+    "show.smoothing": "smooth",
+    "show.trace_curves": "Trace read_trace",
+    "surface": "landscape",
+    "training.callbacks": "State",
+    "training.progress": "Reporter reporting_to",
 }
+_HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 # Public modules that are loaded when first used, as the names above.
 _MODULES = ("losses", "penalties", "rules", "schedules")

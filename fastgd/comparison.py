@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .compile.jit import compile_error, thread_pool_size, threads
-from .data import open as open_table
+from .data.readers.open_table import open as open_table
 from .data.training_data import RowOptions
 from .errors import DivergedError, FastgdError, OptionError
 from .fitting import fit, pose
@@ -99,16 +99,9 @@ class Comparison:
 
 
 def compare(
-    X: Any,
-    y: Any = None,
-    *,
-    methods: Sequence[str] = COMPARED,
-    rules: Sequence[Any] = ("sgd",),
-    goal: float | None = None,
-    repeats: int = 3,
-    n_threads: int | None = None,
-    **options: Any,
-) -> Comparison:
+    X: Any, y: Any = None, *, methods: Sequence[str] = COMPARED, rules: Sequence[Any] = ("sgd",),
+    goal: float | None = None, repeats: int = 3, n_threads: int | None = None, **options: Any,
+) -> Comparison:  # fmt: skip
     """Fit one problem with several methods, from the same start and seed, and measure each.
 
     Every fit is repeated ``repeats`` times on all threads and on one, in turn. The repetitions differ only in their
@@ -256,15 +249,11 @@ def _entry(name: str, settings: dict[str, Any], run: _Timed | OptionError, goal:
     reached = np.flatnonzero(trace["objective"] <= goal)
     row = trace[reached[0]] if len(reached) and not run.error else None
     return Entry(
-        label=name,
-        settings=settings,
-        result=run.result,
-        error=run.error,
+        label=name, settings=settings, result=run.result, error=run.error,
         rows_per_second={} if run.error else {count: rows / seconds for count, seconds in run.seconds.items()},
         epochs_to_goal=None if row is None else int(row["epoch"]),
-        seconds_to_goal=None if row is None else float(row["seconds"]),
-        leaves_saddle=saddle,
-    )
+        seconds_to_goal=None if row is None else float(row["seconds"]), leaves_saddle=saddle,
+    )  # fmt: skip
 
 
 def _leaves_saddle(settings: dict[str, Any]) -> bool | None:
@@ -282,8 +271,9 @@ def _leaves_saddle(settings: dict[str, Any]) -> bool | None:
 
 def _objective(X: Any, y: Any, options: dict[str, Any]) -> Objective:
     """F that all methods minimise."""
-    given = {name: options.get(name) for name in ("sample_weight", "class_weight", "offset", "penalty_weights")}
-    rows = RowOptions(**given, validation=options.get("validation"), seed=int(options.get("seed", 0)))
+    names = ("sample_weight", "class_weight", "offset", "penalty_weights", "validation")
+    given: dict[str, Any] = {name: options.get(name) for name in names}
+    rows = RowOptions(**given, seed=int(options.get("seed", 0)))
     penalty = resolve_penalty(options.get("penalty"), options.get("alpha", 0.0), options.get("l1_ratio"))
     loss = LOSSES.resolve(options.get("loss", "squared"))
     return pose(X, y, loss, penalty, options.get("fit_intercept", True), rows).objective

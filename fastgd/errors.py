@@ -34,23 +34,12 @@ class DivergedError(FastgdError, ArithmeticError):
     """
 
     def __init__(
-        self,
-        message: str,
-        result: Any = None,
-        *,
-        epoch: int | None = None,
-        stable_rate: float | None = None,
-        suggested_rate: float | None = None,
-        columns: tuple[Any, ...] = (),
-        under_way: Any = None,
-    ) -> None:
+        self, message: str, result: Any = None, *, epoch: int | None = None, stable_rate: float | None = None,
+        suggested_rate: float | None = None, columns: tuple[Any, ...] = (), under_way: Any = None,
+    ) -> None:  # fmt: skip
         super().__init__(message)
-        self.result = result
-        self.epoch = epoch
-        self.stable_rate = stable_rate
-        self.suggested_rate = suggested_rate
-        self.columns = columns
-        self.under_way = under_way
+        self.result, self.epoch, self.under_way = result, epoch, under_way
+        self.stable_rate, self.suggested_rate, self.columns = stable_rate, suggested_rate, columns
 
 
 class Interrupted(KeyboardInterrupt):

@@ -6,11 +6,12 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 
-from .compile.jit import CompileClock, compile_error, thread_pool_size, threads
+from .compile.jit import CompileClock, compile_error, threads
 from .data.training_data import RowOptions
 from .errors import Interrupted, OptionError
 from .fitting import pose
@@ -82,26 +83,25 @@ class SearchResult:
     seconds: dict[str, float] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
+    @property
+    def parameter_names(self) -> list[str]:
+        """The names of the columns, and "intercept" if there is one."""
+        names = [*(self.feature_names or map(str, range(len(self.coef))))]
+        return [*names, "intercept"] if self.settings["fit_intercept"] else names
+
+    @property
+    def parameters(self) -> np.ndarray:
+        """The coefficients, and the intercept if there is one."""
+        return np.array([*self.coef, self.intercept][: len(self.span)])
+
 
 def search(
-    X: Any,
-    y: Any = None,
-    *,
-    span: Sequence[Any] = SPAN,
-    cells: int = 4,
-    rounds: int = 3,
-    keep: int = 1,
-    loss: Any = "squared",
-    penalty: Any = None,
-    alpha: float = 0.0,
-    l1_ratio: float | None = None,
-    fit_intercept: bool = True,
-    sample_weight: Any = None,
-    class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
-    offset: Any = None,
-    penalty_weights: Any = None,
-    n_threads: int | None = None,
-) -> SearchResult:
+    X: Any, y: Any = None, *, span: Sequence[Any] = SPAN, cells: int = 4, rounds: int = 3, keep: int = 1,
+    loss: Any = "squared", penalty: Any = None, alpha: float = 0.0, l1_ratio: float | None = None,
+    fit_intercept: bool = True, sample_weight: Any = None,
+    class_weight: Mapping[Any, float] | Literal["balanced"] | None = None, offset: Any = None,
+    penalty_weights: Any = None, n_threads: int | None = None,
+) -> SearchResult:  # fmt: skip
     """Search a few parameters by divide and conquer: without gradients and learning rates, and not trapped in valleys.
 
     The span of each parameter is divided into ``cells`` parts, and F (see `fit`) is evaluated at the centre of each of
@@ -143,7 +143,7 @@ def search(
     loss_term = LOSSES.resolve(loss)
     penalty_term = resolve_penalty(penalty, alpha, l1_ratio)
     cells, rounds, keep = check_whole("cells", cells, 2), check_whole("rounds", rounds, 1), check_whole("keep", keep, 1)
-    n_threads = thread_pool_size() if n_threads is None else check_whole("n_threads", n_threads, 1)
+    n_threads = None if n_threads is None else check_whole("n_threads", n_threads, 1)
     rows = RowOptions(sample_weight, class_weight, offset, penalty_weights)
     objective, _, described = pose(X, y, loss_term, penalty_term, fit_intercept, rows)
     if objective.several:
@@ -152,7 +152,6 @@ def search(
     box = _as_box(span, objective)
     clock = CompileClock(current_reporter().compiling)
     began = time.perf_counter()
-    n_threads = min(n_threads, thread_pool_size())
     with clock.listening(), threads(n_threads), compile_error():
         done = _all_rounds(objective, box, cells, rounds, keep)
     elapsed = time.perf_counter() - began
@@ -160,19 +159,11 @@ def search(
     params = best.centres[best.kept[0]]
     d = objective.n_features
     return SearchResult(
-        coef=params[:d].copy(),
-        intercept=float(params[d]) if objective.fit_intercept else 0.0,
-        objective=float(best.objectives[best.kept[0]]),
-        evaluations=evaluations,
-        evaluations_saved=cells ** (rounds * objective.n_parameters) - evaluations,
-        resolution=cells**rounds,
-        rounds=tuple(done),
-        span=box,
-        cells=cells,
-        keep=keep,
-        feature_names=objective.rows.feature_names,
-        target_name=described["target_name"],
-        n_samples=objective.n_samples,
+        coef=params[:d].copy(), intercept=float(params[d]) if objective.fit_intercept else 0.0,
+        objective=float(best.objectives[best.kept[0]]), evaluations=evaluations,
+        evaluations_saved=cells ** (rounds * objective.n_parameters) - evaluations, resolution=cells**rounds,
+        rounds=tuple(done), span=box, cells=cells, keep=keep, feature_names=objective.rows.feature_names,
+        target_name=described["target_name"], n_samples=objective.n_samples,
         settings={
             "loss": LOSSES.describe(loss_term),
             "penalty": describe_penalty(penalty_term),
@@ -180,7 +171,7 @@ def search(
         },
         seconds={"compile": clock.seconds, "fit": elapsed - clock.seconds},
         remarks=_remarks(objective, params, done[-1].size, box),
-    )
+    )  # fmt: skip
 
 
 def count_evaluations(n_parameters: int, cells: int, rounds: int, keep: int) -> int:
@@ -232,9 +223,10 @@ def _all_rounds(objective: Objective, box: np.ndarray, cells: int, rounds: int, 
     for r in range(1, rounds + 1):
         centres = low + width * ((indices + 0.5) / cells**r)
         try:
-            objectives = _objectives(objective, centres, r, rounds)
+            values = objectives_at(objective, centres, partial(_report, r, rounds))
         except KeyboardInterrupt:
             raise Interrupted(None) from None
+        objectives = np.where(np.isfinite(values), values, np.inf)
         kept = np.argsort(objectives, kind="stable")[:keep]  # the first ones in a tie
         if objectives[kept[0]] == np.inf:
             objective.rows.check_finite()
@@ -244,11 +236,9 @@ def _all_rounds(objective: Objective, box: np.ndarray, cells: int, rounds: int, 
     return done
 
 
-def _objectives(objective: Objective, centres: np.ndarray, number: int, rounds: int) -> np.ndarray:
-    """F at the centres of round ``number``; infinity where it is not finite."""
-    reporter = current_reporter()
-    values = objectives_at(objective, centres, lambda share: reporter.advanced(number - 1 + share, rounds, math.nan))
-    return np.where(np.isfinite(values), values, np.inf)
+def _report(number: int, rounds: int, share: float) -> None:
+    """Report that this share of round ``number`` is done."""
+    current_reporter().advanced(number - 1 + share, rounds, math.nan)
 
 
 def _remarks(objective: Objective, params: np.ndarray, size: np.ndarray, box: np.ndarray) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .alpha_path import side_by_side
-from .compile.jit import CompileClock, compile_error, thread_pool_size, threads
+from .compile.jit import CompileClock, compile_error, threads
 from .data.training_data import RowOptions
 from .errors import Interrupted, OptionError
 from .fitting import pose
@@ -76,30 +76,14 @@ class RateRange:
 
 
 def learning_rate_range(
-    X: Any,
-    y: Any = None,
-    *,
-    rates: Sequence[float] | None = None,
-    loss: Any = "squared",
-    method: str = "minibatch",
-    penalty: Any = None,
-    alpha: float = 0.0,
-    l1_ratio: float | None = None,
-    rule: Any = "sgd",
-    batch_size: int | Literal["auto"] = "auto",
-    scale: bool | Literal["auto"] = "auto",
-    epochs: int | None = None,
-    clip_norm: float | None = None,
-    fit_intercept: bool = True,
-    sample_weight: Any = None,
-    class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
-    offset: Any = None,
-    penalty_weights: Any = None,
-    shuffle: bool | str = True,
-    start: Any = None,
-    seed: int = 0,
+    X: Any, y: Any = None, *, rates: Sequence[float] | None = None, loss: Any = "squared", method: str = "minibatch",
+    penalty: Any = None, alpha: float = 0.0, l1_ratio: float | None = None, rule: Any = "sgd",
+    batch_size: int | Literal["auto"] = "auto", scale: bool | Literal["auto"] = "auto", epochs: int | None = None,
+    clip_norm: float | None = None, fit_intercept: bool = True, sample_weight: Any = None,
+    class_weight: Mapping[Any, float] | Literal["balanced"] | None = None, offset: Any = None,
+    penalty_weights: Any = None, shuffle: bool | str = True, start: Any = None, seed: int = 0,
     n_threads: int | None = None,
-) -> RateRange:
+) -> RateRange:  # fmt: skip
     """Train a model at each of many learning rates simultaneously, and suggest one of them.
 
     All models see the same rows in the same order, and X is read once per epoch for all of them. With several targets
@@ -148,7 +132,6 @@ def learning_rate_range(
     objective = pose(X, y, loss_term, penalty_term, fit_intercept, rows).objective
     clock = CompileClock(current_reporter().compiling)
     began = time.perf_counter()
-    n_threads = min(n_threads or thread_pool_size(), thread_pool_size())
     with clock.listening(), threads(n_threads), compile_error():
         found = _rate_range(objective, options, given, epochs, start)
     elapsed = time.perf_counter() - began
@@ -191,7 +174,8 @@ def _rate_range(
                     "scales columns by itself"
                 )
         if rates is None:
-            rates = _rounded(automatic * np.geomspace(SMALLEST, LARGEST, N_RATES))
+            exact = automatic * np.geomspace(SMALLEST, LARGEST, N_RATES)
+            rates = np.array([float(f"{rate:.1e}") for rate in exact])  # two significant digits
         if epochs is None:
             epochs = math.ceil(MIN_UPDATES / math.ceil(objective.n_samples / plan.batch_size))
         options = replace(options, max_epochs=epochs)
@@ -257,11 +241,6 @@ def suggest_rate(
         upper = min(upper, diverges_at / MARGIN)
     # The largest rate up to this bound, with a tolerance for rounding.
     return float(rates[max(int((rates <= upper * (1.0 + 1e-9)).sum()) - 1, 0)]), diverges_at
-
-
-def _rounded(values: Any) -> np.ndarray:
-    """Values rounded to two significant digits."""
-    return np.array([float(f"{value:.1e}") for value in values])
 
 
 class _WorstLosses:

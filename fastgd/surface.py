@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .compile.jit import compile_error, thread_pool_size, threads
+from .compile.jit import compile_error, threads
 from .data.row_source import MemoryRows
 from .data.training_data import RowOptions
 from .errors import DivergedError, OptionError
@@ -18,6 +18,7 @@ from .model.result import Result, output_names
 from .objective.linear_predictor import predict_linear
 from .objective.many_points import mean_losses_at, objectives_at
 from .objective.objective import Objective
+from .show.trace_curves import evenly_spaced
 from .terms.penalties import resolve_penalty
 from .wording import hint
 
@@ -51,22 +52,11 @@ class _Plane:
 
 
 def landscape(
-    X: Any,
-    y: Any = None,
-    *,
-    results: Any,
-    weights: Sequence[str | int] | None = None,
-    n_points: int | None = None,
-    penalty: Any = None,
-    alpha: float = 0.0,
-    l1_ratio: float | None = None,
-    sample_weight: Any = None,
-    class_weight: Any = None,
-    offset: Any = None,
-    penalty_weights: Any = None,
-    validation: Any = None,
+    X: Any, y: Any = None, *, results: Any, weights: Sequence[str | int] | None = None, n_points: int | None = None,
+    penalty: Any = None, alpha: float = 0.0, l1_ratio: float | None = None, sample_weight: Any = None,
+    class_weight: Any = None, offset: Any = None, penalty_weights: Any = None, validation: Any = None,
     n_threads: int | None = None,
-) -> Landscape:
+) -> Landscape:  # fmt: skip
     """F around the paths of fits, for `plot_landscape`.
 
     With ``weights``, F is taken over these parameters; all others keep their values at the end of the first path. By
@@ -114,24 +104,23 @@ def landscape(
     objective = pose(X, y, first.loss, term, with_intercept, rows).objective
     paths = {label: _flat_path(result, objective) for label, result in named.items()}
     shown = [path for label, path in paths.items() if named[label].stop_reason != "diverged"] or [*paths.values()]
-    n_threads = min(n_threads or thread_pool_size(), thread_pool_size())
     with threads(n_threads), compile_error(), np.errstate(all="ignore"):
         plane = _plane(objective, first, shown, weights)
         inverse = np.linalg.pinv(plane.directions)
-        at = {label: _thinned(path - plane.origin) @ inverse for label, path in paths.items()}
+        kept = {label: path[evenly_spaced(len(path), MAX_PATH_POINTS)] for label, path in paths.items()}
+        at = {label: (path - plane.origin) @ inverse for label, path in kept.items()}
         extent = np.concatenate([(path - plane.origin) @ inverse for path in shown])
-        grid = _grid(extent, n_points or _default_points(objective, plane), plane.same_units)
+        on_plane = PLANE_POINTS if objective.n_samples <= MANY_ROWS else FEWER_POINTS
+        default = CURVE_POINTS if len(plane.directions) == 1 else on_plane
+        grid = _grid(extent, n_points or default, plane.same_units)
         value_at = _objective_on(objective, plane)
         mesh = np.meshgrid(*grid)
         values = value_at(np.column_stack([axis.ravel() for axis in mesh])).reshape(mesh[0].shape)
         heights = {label: value_at(points) for label, points in at.items()}
     return Landscape(
-        plane.names,
-        tuple(axis + shift for axis, shift in zip(grid, plane.shift, strict=True)),
-        values,
-        {label: points + plane.shift for label, points in at.items()},
-        heights,
-    )
+        plane.names, tuple(axis + shift for axis, shift in zip(grid, plane.shift, strict=True)), values,
+        {label: points + plane.shift for label, points in at.items()}, heights,
+    )  # fmt: skip
 
 
 def _by_label(results: Any) -> dict[str, Result]:
@@ -162,13 +151,6 @@ def _flat_path(result: Result, objective: Objective) -> np.ndarray:
         )
     flat = path[..., : objective.n_parameters].reshape(len(path), -1)
     return np.asarray(flat[np.isfinite(flat).all(axis=1)])
-
-
-def _thinned(path: np.ndarray) -> np.ndarray:
-    """At most ``MAX_PATH_POINTS`` points of a path, evenly spaced, with both ends."""
-    if len(path) <= MAX_PATH_POINTS:
-        return path
-    return path[np.unique(np.linspace(0, len(path) - 1, MAX_PATH_POINTS).round().astype(np.intp))]
 
 
 def _parameter_names(result: Result, objective: Objective) -> list[str]:
@@ -223,13 +205,6 @@ def _main_directions(objective: Objective, origin: np.ndarray, differences: np.n
             titles.append("gradient at the start, across the path")
     directions = np.array([direction * np.sign(direction[np.abs(direction).argmax()]) for direction in kept])
     return _Plane(tuple(titles), origin, directions, np.zeros(2), True)
-
-
-def _default_points(objective: Objective, plane: _Plane) -> int:
-    """Points of the grid in each direction."""
-    if len(plane.directions) == 1:
-        return CURVE_POINTS
-    return PLANE_POINTS if objective.n_samples <= MANY_ROWS else FEWER_POINTS
 
 
 def _grid(points: np.ndarray, n_points: int, same_units: bool) -> tuple[np.ndarray, ...]:

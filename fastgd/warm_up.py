@@ -54,7 +54,6 @@ def common_fits() -> Iterator[CommonFit]:
         yield CommonFit(f"{loss}, auto, long rows", LARGE, LONG, {"loss": loss})
         yield CommonFit(f"{loss}, auto with l1", LARGE, SHORT, {"loss": loss, "penalty": "l1", "alpha": 0.01})
         for method in ("auto", "sgd"):
-            yield CommonFit(
-                f"{loss}, {method}, sparse rows", LARGE, LONG, {"loss": loss, "method": method}, sparse=True
-            )
+            options = {"loss": loss, "method": method}
+            yield CommonFit(f"{loss}, {method}, sparse rows", LARGE, LONG, options, sparse=True)
     yield CommonFit("softmax, auto", LARGE, SHORT, {"loss": "softmax"})

@@ -1,7 +1,7 @@
-"""How Hypothesis runs here, and the random problems that several files draw from it.
+"""Settings of Hypothesis, the fixture `rng`, and random problems that several test files use.
 
-Every run of the suite takes the same few examples. `pytest -m campaign` takes the property tests, and those only,
-through many new ones, together with the tests that are marked as campaigns because they are long.
+Every run of the suite takes the same few examples. `pytest -m campaign` runs only the property tests, on many new
+examples, and the long tests that are marked as campaigns.
 """
 
 from __future__ import annotations
@@ -64,13 +64,13 @@ def rng() -> np.random.Generator:
 
 
 def share_of_examples(share: float) -> settings:
-    """For a test whose examples are slow: this share of the profile's number of them."""
+    """Settings for a test with slow examples: this share of the profile's number of examples."""
     return settings(max_examples=max(1, int(share * settings.default.max_examples)))
 
 
 @dataclass
 class Drawn:
-    """A small problem, and weights to stand at; every number is exact in float32."""
+    """A small problem and weights; every number is exact in float32."""
 
     X: np.ndarray
     y: np.ndarray
@@ -84,7 +84,7 @@ class Drawn:
 
 @st.composite
 def problems(draw, least_rows: int = 1, most_rows: int = 41, most_features: int = 13) -> Drawn:
-    """Few rows and columns, in numbers that no unrolled loop divides; zeros among the values, and rows of zeros."""
+    """Few rows and columns, also in numbers that unrolled loops do not divide; zeros, and rows of zeros."""
     n = draw(st.integers(least_rows, most_rows))
     d = draw(st.integers(1, most_features))
     share_of_values, share_of_rows = draw(st.sampled_from([(1.0, 1.0), (0.7, 1.0), (0.3, 0.8)]))
@@ -106,7 +106,7 @@ def stored(X: np.ndarray, dtype: type, index: type) -> CSR:
 
 
 def targets_for(loss: type, y: np.ndarray) -> np.ndarray:
-    """y itself, or labels or amounts made of it, whichever the loss is for."""
+    """y, or labels or amounts made from it, as the loss requires."""
     if getattr(loss, "classifies", False):
         return np.where(y > 0.1, 1.0, -1.0)
     return np.abs(y) if hasattr(loss, "allows") else y
@@ -120,7 +120,7 @@ LAYOUTS = {
     "csr float32": lambda X: stored(X, np.float32, np.int64),
 }
 
-# Schedules of which a fit would fill in what is open, filled in with the reference's own settings.
+# Schedules with the settings of the reference in place of those that `fit` would choose.
 FILLED_IN = {
     "cosine": "cosine:epochs=100",
     "onecycle": "onecycle:epochs=100",

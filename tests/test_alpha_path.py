@@ -1,4 +1,4 @@
-"""`fit_path`: models side by side are those that `fit` makes one by one, whatever becomes of the others."""
+"""`fit_path`: models trained together equal single fits, even if other models diverge."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def weights(result):
 
 
 def agree(result, single, tolerance=1e-10):
-    """But for what is not known of each model between the start and the end."""
+    """Objectives of single models are known at the start and at the end only."""
     np.testing.assert_allclose(result.path, single.path, rtol=0, atol=tolerance)
     np.testing.assert_allclose(weights(result), weights(single), rtol=0, atol=tolerance)
     for name in ("objective", "learning_rate"):
@@ -56,7 +56,7 @@ def agree(result, single, tolerance=1e-10):
 @each_method
 @pytest.mark.parametrize("penalty", ["l2", "l1", "elasticnet"])
 @pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
-def test_each_alpha_is_a_fit(method, penalty, form):
+def test_each_alpha_equals_a_single_fit(method, penalty, form):
     options = options_of(method, penalty=penalty, l1_ratio=0.5 if penalty == "elasticnet" else None)
     models = fit_path(form(X), Y, alphas=ALPHAS, **options)
     for alpha, model in zip(ALPHAS, models, strict=True):
@@ -66,8 +66,8 @@ def test_each_alpha_is_a_fit(method, penalty, form):
 
 
 @each_method
-def test_with_all_that_rows_and_features_may_have(method):
-    # L1, since the scaled variables of l2 depend on alpha, and models side by side have them in common.
+def test_each_alpha_equals_a_single_fit_with_weights_and_offset(method):
+    # l1, since scaled variables with l2 depend on alpha, and models trained together share them.
     options = options_of(
         method, sample_weight=WEIGHT, offset=OFFSET, penalty_weights=[0.0, 1.0, 2.0, 1.0], scale=True, shuffle="full",
         seed=4, fit_intercept=False, penalty="l1",
@@ -87,12 +87,12 @@ def test_two_classes():
         np.testing.assert_allclose(model.predict_proba(X), single.predict_proba(X), rtol=1e-9)
 
 
-def test_one_model_is_one():
+def test_a_path_of_one_alpha():
     (model,) = fit_path(X, Y, alphas=[0.3], **options_of("gd"))
     agree(model, fastgd.fit(X, Y, alpha=0.3, **options_of("gd")))
 
 
-def test_they_train_until_the_last_has_converged():
+def test_training_goes_on_until_all_models_converge():
     options = options_of("gd", tol=1e-6, max_epochs=1000)
     models = fit_path(X, Y, alphas=ALPHAS, **options)
     singles = [fastgd.fit(X, Y, alpha=alpha, **options) for alpha in ALPHAS]
@@ -102,7 +102,7 @@ def test_they_train_until_the_last_has_converged():
         np.testing.assert_allclose(weights(model), weights(single), atol=1e-4)
 
 
-def test_models_can_be_saved_and_gone_on_from(tmp_path):
+def test_models_can_be_saved_and_can_start_a_fit(tmp_path):
     _, model, _ = fit_path(X, Y, learning_rates=RATES, **options_of("gd"))
     model.save(tmp_path / "model.fastgd")
     assert fastgd.load(tmp_path / "model.fastgd").predict(X).tolist() == model.predict(X).tolist()
@@ -116,7 +116,7 @@ def test_models_can_be_saved_and_gone_on_from(tmp_path):
 
 @each_method
 @pytest.mark.parametrize("alphas", [None, [0.1, 0.0, 1.0]])
-def test_each_rate_is_a_fit(method, alphas):
+def test_each_rate_equals_a_single_fit(method, alphas):
     options = options_of(method, schedule="exponential")
     models = fit_path(X, Y, learning_rates=RATES, alphas=alphas, **options)
     for rate, alpha, model in zip(RATES, alphas or [0.0] * 3, models, strict=True):
@@ -124,7 +124,7 @@ def test_each_rate_is_a_fit(method, alphas):
 
 
 @pytest.mark.parametrize("penalty", [ElasticNet(0.05, 0.2), "elasticnet:l1=0.05,l2=0.2"])
-def test_a_penalty_may_have_a_strength_of_its_own(penalty):
+def test_penalty_terms_with_their_own_strength(penalty):
     models = fit_path(X, Y, learning_rates=RATES, penalty=penalty, **options_of("gd"))
     for rate, model in zip(RATES, models, strict=True):
         agree(model, fastgd.fit(X, Y, learning_rate=rate, penalty=penalty, **options_of("gd")))
@@ -134,8 +134,8 @@ def test_a_penalty_may_have_a_strength_of_its_own(penalty):
 
 @each_method
 @pytest.mark.parametrize("penalty", ["l2", "elasticnet"])
-def test_one_that_diverges_leaves_the_others_alone(method, penalty):
-    """To the bit, and they go on; rates are powers of 2, so that their proportions are exact."""
+def test_a_diverging_model_does_not_change_the_others(method, penalty):
+    """The others keep the same bits; rates are powers of 2, so that their ratios are exact."""
     options = options_of(method, penalty=penalty, max_epochs={"gd": 90, "sgd": 4, "minibatch": 20}[method])
 
     def models(rate):
@@ -150,7 +150,7 @@ def test_one_that_diverges_leaves_the_others_alone(method, penalty):
         assert model.objective == alone.objective
 
 
-def test_one_that_diverges_does_not_keep_the_others_from_converging():
+def test_a_diverging_model_does_not_prevent_convergence_of_the_others():
     options = options_of("gd", tol=1e-6, max_epochs=2000)
     good, diverged = fit_path(X, Y, learning_rates=[0.25, 2.0**20], alphas=[0.5, 0.5], **options)
     assert good.converged
@@ -158,13 +158,13 @@ def test_one_that_diverges_does_not_keep_the_others_from_converging():
     np.testing.assert_allclose(weights(good), weights(fastgd.fit(X, Y, alpha=0.5, **options)), atol=1e-5)
 
 
-def test_one_that_diverges_to_numbers_whose_squares_are_none_has_no_bound():
+def test_a_diverged_model_has_no_gap_bound():
     good, diverged = fit_path(X, Y, learning_rates=[0.1, 2.0**20], method="gd", max_epochs=27, tol=0)
     assert 1e160 < abs(diverged.intercept) < math.inf
     assert (good.gap_bound is None, diverged.gap_bound) == (False, None)
 
 
-# --- What cannot be used ----------------------------------------------------------------------------------------------
+# --- Errors -----------------------------------------------------------------------------------------------------------
 
 BAD = {
     "nothing": ({}, r"give fit_path the models to fit: alphas=\[...\] or learning_rates=\[...\]"),
@@ -192,13 +192,13 @@ BAD = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_what_cannot_be_used(what):
+def test_error_names_the_wrong_argument(what):
     options, message = BAD[what]
     with pytest.raises(OptionError, match=message):
         fit_path(X, **{"y": Y} | options)
 
 
-def test_one_alpha_goes_with_a_schedule_that_sets_rates():
+def test_a_single_alpha_allows_schedules_that_set_rates():
     options = options_of("minibatch", schedule="pegasos")
     (model,) = fit_path(X, Y, alphas=[0.5], **options)
     agree(model, fastgd.fit(X, Y, alpha=0.5, **options))

@@ -1,4 +1,4 @@
-"""What a fit means: its trace, its path, its objective, where it starts, how it shuffles and scales."""
+"""`fit`: trace, path, objective, start, shuffling and scaling."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def objective(params, alpha=ALPHA, l1_ratio=L1_RATIO, X=X, y=Y):
 
 
 def ridge(alpha, X=X, y=Y):
-    """The minimiser of F with l2, by its normal equations: coefficients, then the intercept, which pays nothing."""
+    """The minimiser of F with l2 by the normal equations: coefficients, then the unpenalised intercept."""
     centred = X - X.mean(axis=0)
     w = np.linalg.solve(2 * centred.T @ centred / len(y) + alpha * np.eye(X.shape[1]), 2 * centred.T @ y / len(y))
     return np.append(w, y.mean() - X.mean(axis=0) @ w)
@@ -75,7 +75,7 @@ def test_row_0_is_the_start_and_row_k_is_after_epoch_k(method):
 
 @each_method
 @pytest.mark.parametrize("fit_intercept", [True, False])
-def test_every_objective_is_F_at_the_weights_of_its_row(method, fit_intercept):
+def test_objectives_of_the_trace_are_F_at_the_path(method, fit_intercept):
     result = fit(method=method, penalty="elasticnet", alpha=ALPHA, l1_ratio=L1_RATIO, fit_intercept=fit_intercept)
     np.testing.assert_allclose(result.trace["objective"], [objective(params) for params in result.path], rtol=1e-13)
     assert result.objective == result.trace["objective"][-1]
@@ -84,7 +84,7 @@ def test_every_objective_is_F_at_the_weights_of_its_row(method, fit_intercept):
 
 
 @each_method
-def test_the_running_loss_is_of_each_row_before_its_own_update(method):
+def test_running_loss_is_taken_before_each_update(method):
     options = {"method": method, "shuffle": False, "alpha": ALPHA, "schedule": "exponential:decay=0.5"}
     result = fit(**options, trace="step")
     batch = batch_of(method)
@@ -105,7 +105,7 @@ def test_the_running_loss_is_of_each_row_before_its_own_update(method):
     np.testing.assert_allclose(fit(**options).path, result.path, rtol=1e-13)
 
 
-def test_the_trace_of_steps_is_made_only_when_asked_for():
+def test_step_trace_is_made_only_on_request():
     assert fit().steps is None
 
 
@@ -115,7 +115,7 @@ def test_large_data_is_evaluated_at_both_ends_only():
     assert np.isfinite(result.trace["objective"]).tolist() == [True, False, False, False, True]
 
 
-def test_a_path_too_long_is_left_out(monkeypatch):
+def test_a_path_that_is_too_large_is_left_out(monkeypatch):
     monkeypatch.setattr("fastgd.training.trace.MAX_PATH_VALUES", 4 * 4)
     assert fit(max_epochs=3).path.shape == (4, 4)
     assert fit(max_epochs=4).path is None
@@ -126,11 +126,11 @@ def test_a_path_too_long_is_left_out(monkeypatch):
 
 @each_method
 @pytest.mark.parametrize("alpha", [0.0, 0.5, 50.0])
-def test_the_optimum_is_ridges_and_the_intercept_pays_nothing(method, alpha):
+def test_l2_reaches_the_ridge_optimum_with_an_unpenalised_intercept(method, alpha):
     rate = {"gd": 1 / (9 + alpha), "sgd": 1 / (60 + 2 * alpha), "minibatch": 1 / (30 + 2 * alpha)}[method]
     result = fit(method=method, alpha=alpha, learning_rate=rate, max_epochs=600)
     start, best = (objective(params, alpha, 0) for params in (np.zeros(4), ridge(alpha)))
-    # Steps on some of the rows end up about the optimum, and not at it.
+    # Stochastic steps end near the optimum, not at it.
     assert -1e-12 < (result.objective - best) / (start - best) < (1e-12 if method == "gd" else 0.02)
     if alpha == 50.0:
         assert result.intercept == pytest.approx(Y.mean(), abs=0.2)
@@ -156,7 +156,7 @@ class Cauchy:
 
 @pytest.mark.plain_python
 @each_method
-def test_a_loss_of_ones_own_follows_the_reference(method):
+def test_a_user_loss_matches_the_reference(method):
     result = fit(method=method, loss=Cauchy(0.8), alpha=0.1, shuffle=False)
     path = reference.minibatch(X, Y, Cauchy(0.8), lr=0.03, epochs=4, batch_size=batch_of(method), l2=0.1)
     ends = path[math.ceil(len(Y) / batch_of(method)) - 1 :: math.ceil(len(Y) / batch_of(method))]
@@ -166,7 +166,7 @@ def test_a_loss_of_ones_own_follows_the_reference(method):
 
 @pytest.fixture(scope="module")
 def best() -> float:
-    """The least objective of the loss above."""
+    """The minimum of F with the loss above."""
     return fit(method="gd", loss=Cauchy(), max_epochs=3000).objective
 
 
@@ -178,7 +178,7 @@ def test_without_a_curvature_an_automatic_rate_is_found_by_trial(method, best):
 
 @fastgd.term
 class Shifted:
-    """The squared loss less a constant: nothing but the objective changes by it."""
+    """The squared loss minus a constant, which changes only the objective."""
 
     def value(self, y: float, z: float) -> float:
         return (z - y) * (z - y) - 1000.0
@@ -219,13 +219,13 @@ def test_a_batch_larger_than_the_data_is_all_of_it():
 def test_too_many_threads_are_capped_with_a_remark():
     size = thread_pool_size()
     result = fit(n_threads=size + 7)
-    assert result.remarks == (f"n_threads={size + 7} is more than the {size} threads there are; using {size}",)
+    assert result.remarks == (f"n_threads={size + 7} is more than the {size} available; using {size}",)
     assert result.coef.tobytes() == fit(n_threads=1).coef.tobytes()
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("loss", ["squared", "logistic"])
-def test_no_option_at_all_is_enough(method, loss):
+def test_fit_works_without_options(method, loss):
     y = LABELS if loss == "logistic" else Y
     result = fastgd.fit(X, y, method=method, loss=loss)
     assert result.objective < 0.5 * result.trace["objective"][0]
@@ -235,8 +235,8 @@ def test_no_option_at_all_is_enough(method, loss):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_an_automatic_rate_minds_a_last_batch_of_one_row(seed):
-    """Its step is as long as the others', and a single row may be many times larger than the mean of all."""
+def test_automatic_rate_is_stable_for_a_last_batch_of_one_row(seed):
+    """Its step has the same rate, and a single row may be much larger than the mean."""
     random = np.random.default_rng(seed)
     X = random.normal(size=(35, 3)) * np.where(np.arange(35) % 12, 1, 12)[:, np.newaxis]
     y = X @ random.normal(size=3) + 0.1 * random.normal(size=35)
@@ -247,7 +247,7 @@ def test_an_automatic_rate_minds_a_last_batch_of_one_row(seed):
 # --- the start --------------------------------------------------------------------------------------------------------
 
 
-def test_every_form_of_a_start():
+def test_forms_of_start():
     first = fit()
     for start, expected in [
         (None, [0, 0, 0, 0]),
@@ -265,7 +265,7 @@ def test_every_form_of_a_start():
 
 
 @each_method
-def test_a_warm_start_goes_on_where_the_first_fit_stopped(method):
+def test_a_warm_start_continues_the_first_fit(method):
     options = {"method": method, "shuffle": False, "alpha": 0.1}
     first = fit(**options, max_epochs=2)
     second = fit(**options, max_epochs=3, start=first)
@@ -277,13 +277,13 @@ def test_a_warm_start_goes_on_where_the_first_fit_stopped(method):
 
 
 @pytest.mark.parametrize("shuffle", [True, "blocks", "full"])
-def test_each_epoch_takes_every_row_once_in_an_order_of_its_own(shuffle):
+def test_each_epoch_visits_every_row_once_in_a_new_order(shuffle):
     orders = fit(method="sgd", shuffle=shuffle, trace="step").steps["row"].reshape(4, -1)
     assert (np.sort(orders) == np.arange(len(Y))).all()
     assert len({*map(tuple, orders), tuple(range(len(Y)))}) == 5
 
 
-def test_without_shuffling_rows_come_as_they_lie():
+def test_without_shuffling_rows_keep_their_order():
     for shuffle in (False, "none"):
         assert (fit(method="sgd", shuffle=shuffle, trace="step").steps["row"] == np.tile(np.arange(len(Y)), 4)).all()
     assert fit(shuffle=False, trace="step").steps["row"].tolist() == [0, 5, 10, 15, 20] * 4
@@ -291,7 +291,7 @@ def test_without_shuffling_rows_come_as_they_lie():
 
 
 @pytest.mark.parametrize("shuffle", [True, "full"])
-def test_the_seed_settles_the_order(shuffle):
+def test_the_seed_determines_the_order(shuffle):
     same = [fit(shuffle=shuffle, seed=7).path.tobytes() for _ in range(2)]
     assert same[0] == same[1]
     assert fit(shuffle=shuffle, seed=8).path.tobytes() != same[0]
@@ -323,7 +323,7 @@ def test_scaling_reaches_the_optimum_of_the_same_problem(alpha):
     assert any("scaled and centred" in remark for remark in result.remarks)
 
 
-def test_scaling_leaves_the_optimum_of_lasso_alone():
+def test_scaling_does_not_change_the_lasso_optimum():
     options = {"method": "gd", "learning_rate": "auto", "penalty": "l1", "alpha": 0.4, "max_epochs": 5000, "tol": 1e-13}
     scaled, plain = (fit(X * [1, 4, 0.25], scale=scale, **options) for scale in (True, False))
     np.testing.assert_allclose(weights(scaled), weights(plain), atol=1e-9)
@@ -351,14 +351,14 @@ def test_nothing_is_centred_without_an_intercept():
     assert result.remarks == ("steps were taken with columns scaled; the model is in the units of the data",)
 
 
-def test_a_constant_column_is_no_trouble():
+def test_constant_columns_are_allowed():
     constant = np.column_stack([SKEWED, np.full(len(Y), 7.0), np.zeros(len(Y))])
     result = fit(constant, method="gd", learning_rate="auto", max_epochs=100, tol=0)
     assert result.objective == pytest.approx(objective(ridge(0, SKEWED), 0, 0, X=SKEWED), rel=1e-8)
     assert result.coef[-1] == 0
 
 
-def test_a_read_only_array_compiles_nothing_anew_and_stays_as_it_is():
+def test_a_read_only_array_is_not_changed_and_compiles_nothing():
     locked = X.copy()
     expected = fastgd.fit(locked, Y, method="gd", max_epochs=3)
     locked.flags.writeable = False

@@ -283,13 +283,13 @@ def _thread_pools() -> ThreadpoolController:
 
 
 @contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Run parallel kernels on ``count`` threads within the block, and BLAS on one thread.
+def threads(count: int | None) -> Iterator[None]:
+    """Run parallel kernels on at most ``count`` threads within the block, on all by default, and BLAS on one thread.
 
     Idle BLAS threads spin, which makes every pass several times slower.
     """
     before = numba.get_num_threads()
-    numba.set_num_threads(count)
+    numba.set_num_threads(min(count or thread_pool_size(), thread_pool_size()))
     try:
         with _thread_pools().limit(limits=1, user_api="blas"):
             yield
@@ -341,9 +341,8 @@ def compile_error() -> Iterator[None]:
         told = re.sub(r"#[0-9a-f]{16}\b| at 0x[0-9a-f]+| from '[^']*'", "", str(error))
         culprit = re.search(r"BoundFunction\(\(.*, '(\w+)'\) for (?:.*\.)?(\w+)\)", told)
         name = f"{culprit[2]}.{culprit[1]}" if culprit else "a term"
-        raise OptionError(
-            f"{name} cannot be compiled: {_reason(told)}; set NUMBA_DISABLE_JIT=1 to run it as plain Python"
-        ) from error
+        advice = "set NUMBA_DISABLE_JIT=1 to run it as plain Python"
+        raise OptionError(f"{name} cannot be compiled: {_reason(told)}; {advice}") from error
 
 
 def _was_compiling_kernel(error: Exception) -> bool:

@@ -28,6 +28,7 @@ PACKAGE = Path(__file__).parents[1]
 # term's numba type has a digest of its code.
 SOURCES = ("compile/*.py", "kernels/*.py")
 GENERATIONS_KEPT = 4
+DIGEST_SIZE = hashlib.sha256().digest_size
 
 
 @cache
@@ -125,7 +126,8 @@ class KernelCache(FunctionCache):  # type: ignore[misc]
         target_context.refresh()
         key = repr(self._index_key(sig, target_context.codegen()))
         try:
-            checksum, content = _split(self._path(directory, key).read_bytes())
+            stored = self._path(directory, key).read_bytes()
+            checksum, content = stored[:DIGEST_SIZE], stored[DIGEST_SIZE:]
             if hashlib.sha256(content).digest() != checksum:
                 return None
             stored_key, reduced = pickle.loads(content)
@@ -147,11 +149,6 @@ class KernelCache(FunctionCache):  # type: ignore[misc]
 
     def _path(self, directory: Path, key: str) -> Path:
         return directory / f"{self._name}-{hashlib.sha256(key.encode()).hexdigest()[:24]}.kernel"
-
-
-def _split(stored: bytes) -> tuple[bytes, bytes]:
-    size = hashlib.sha256().digest_size
-    return stored[:size], stored[size:]
 
 
 def _write_whole(path: Path, content: bytes) -> None:

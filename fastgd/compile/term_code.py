@@ -37,10 +37,8 @@ def field_kinds(cls: type) -> dict[str, str]:
     for field in fields(cls):
         annotation = field.type if isinstance(field.type, str) else inspect.formatannotation(field.type)
         if annotation not in FIELD_KINDS:
-            allowed = "float, int, bool or np.ndarray"
-            raise OptionError(
-                f"{cls.__qualname__}.{field.name} is annotated {annotation}; a term's fields are {allowed}"
-            )
+            rule = "a term's fields are float, int, bool or np.ndarray"
+            raise OptionError(f"{cls.__qualname__}.{field.name} is annotated {annotation}; {rule}")
         kinds[field.name] = FIELD_KINDS[annotation]
     return kinds
 

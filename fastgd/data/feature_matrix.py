@@ -54,12 +54,8 @@ def _by_rows(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     if rows.nbytes >= LARGE_COPY and not np.may_share_memory(rows, array):
         reason = "its rows are not contiguous" if array.dtype == dtype else f"its dtype is {array.dtype}"
         cost = f"{rows.nbytes / 1e6:,.0f} MB in {time.perf_counter() - start:.2g} s"
-        warnings.warn(
-            f"X was copied ({cost}) because {reason}; every fit copies it, unless you convert it once: "
-            f"X = np.ascontiguousarray(X, dtype='{dtype}')",
-            UserWarning,
-            stacklevel=2,
-        )
+        advice = f"unless you convert it once: X = np.ascontiguousarray(X, dtype='{dtype}')"
+        warnings.warn(f"X was copied ({cost}) because {reason}; every fit copies it, {advice}", stacklevel=2)
     return rows
 
 
@@ -114,9 +110,8 @@ def _check_indices(X: Any) -> None:
     """Check that the indices are within the matrix; neither SciPy nor the kernels do."""
     indptr, indices = X.indptr, X.indices
     if len(indptr) != X.shape[0] + 1 or indptr[0] != 0 or indptr[-1] > len(indices) or (np.diff(indptr) < 0).any():
-        raise DataError(
-            "X is damaged: its indptr does not rise from 0 to the number of values in n_samples + 1 entries"
-        )
+        rule = "does not rise from 0 to the number of values in n_samples + 1 entries"
+        raise DataError(f"X is damaged: its indptr {rule}")
     used = indices[: indptr[-1]]
     if len(used) and (used.min() < 0 or used.max() >= X.shape[1]):
         outside = used[(used < 0) | (used >= X.shape[1])]
@@ -181,6 +176,18 @@ def from_scipy(matrix: Any, X: CSR) -> CSR:
     """A SciPy CSR array as `CSR`, with the index type of X."""
     indices, indptr = matrix.indices.astype(X.indices.dtype, copy=False), matrix.indptr.astype(np.int64, copy=False)
     return CSR(matrix.data, indices, indptr, matrix.shape[1])
+
+
+def in_layout_of(X: np.ndarray | CSR, matrix: np.ndarray | CSR) -> np.ndarray | CSR:
+    """``matrix`` with the layout and dtypes of ``X``, for which the kernels are already compiled."""
+    if not isinstance(X, CSR):
+        dense = as_scipy(matrix).toarray() if isinstance(matrix, CSR) else matrix
+        return writable_view(np.ascontiguousarray(dense, dtype=X.dtype))
+    import scipy.sparse as sp
+
+    rows = from_scipy(sp.csr_array(as_scipy(matrix)), X)
+    values = rows.data.astype(X.data.dtype, copy=False)
+    return rows._replace(data=writable_view(values), indices=writable_view(rows.indices))
 
 
 def without_columns(X: np.ndarray | CSR, n_samples: int) -> np.ndarray | CSR:

@@ -72,9 +72,8 @@ def class_factors(class_weight: Any, target: Target) -> np.ndarray:
         counts = np.bincount(_class_indices(target), minlength=len(classes))
         return np.asarray(len(target.y) / (len(classes) * counts))
     if not isinstance(class_weight, Mapping):
-        raise OptionError(
-            f"{option('class_weight')} must be 'balanced' or a dict of class -> weight, not {class_weight!r}"
-        )
+        known_forms = "'balanced' or a dict of class -> weight"
+        raise OptionError(f"{option('class_weight')} must be {known_forms}, not {class_weight!r}")
     known = {str(label): k for k, label in enumerate(classes)}
     factors = np.ones(len(classes))
     for name, factor in class_weight.items():

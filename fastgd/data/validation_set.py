@@ -15,16 +15,7 @@ from ..kernels.row_access import CSR
 from ..kernels.row_targets import NONE
 from ..terms.losses import check_targets
 from ..wording import for_reader, option, plural
-from .feature_matrix import (
-    as_matrix,
-    as_scipy,
-    check_finite,
-    dtype_of,
-    select_columns,
-    shape_of,
-    take_rows,
-    writable_view,
-)
+from .feature_matrix import as_matrix, check_finite, in_layout_of, select_columns, shape_of, take_rows
 from .sample_weights import as_row_values, as_sample_weight
 from .table import Table
 from .target import Target, as_columns, encode_like
@@ -58,18 +49,10 @@ def is_fraction(validation: Any) -> bool:
         return True
     if isinstance(validation, Table) or (isinstance(validation, (tuple, list)) and 2 <= len(validation) <= 4):
         return False
-    raise OptionError(
-        for_reader(
-            "validation must be a fraction of the rows between 0 and 1, a set (X, y), (X, y, sample_weight) or "
-            "(X, y, sample_weight, offset), or a Table",
-            "--validation must be a fraction of the rows between 0 and 1, or a file",
-        )
-        + f", not {_shown(validation)}"
-    )
-
-
-def _shown(value: Any) -> str:
-    return repr(value) if isinstance(value, (Real, str)) else f"a {type(value).__name__}"
+    fraction = f"{option('validation')} must be a fraction of the rows between 0 and 1"
+    sets = "a set (X, y), (X, y, sample_weight) or (X, y, sample_weight, offset), or a Table"
+    shown = repr(validation) if isinstance(validation, (Real, str)) else f"a {type(validation).__name__}"
+    raise OptionError(f"{fraction}, {for_reader(sets, 'or a file')}, not {shown}")
 
 
 def hold_out(fraction: float, target: Target, seed: int) -> np.ndarray:
@@ -129,7 +112,7 @@ def as_validation_sample(validation: Any, data: CheckedRows, names: tuple[str, .
         n_samples, n_features = shape_of(matrix)[0], shape_of(data.X)[1]
         if n_samples == 0:
             raise DataError("X has no rows")
-        matrix = _like(select_columns(matrix, own, names, n_features), data.X)
+        matrix = in_layout_of(data.X, select_columns(matrix, own, names, n_features))
         check_finite(matrix, names)
         if y is None:
             raise DataError("has no target")
@@ -156,24 +139,6 @@ def _parts(validation: Any) -> tuple[Any, Any, Any, Any]:
     if isinstance(X, Table):
         weight, offset = (X.sample_weight if weight is None else weight), (X.offset if offset is None else offset)
     return X, y, weight, offset
-
-
-def _like(matrix: np.ndarray | CSR, X: np.ndarray | CSR) -> np.ndarray | CSR:
-    """``matrix`` with the layout and dtypes of ``X``, for which the kernels are already compiled."""
-    dtype = dtype_of(X)
-    if not isinstance(X, CSR):
-        if isinstance(matrix, CSR):
-            matrix = as_scipy(matrix).toarray()
-        return writable_view(np.ascontiguousarray(matrix, dtype=dtype))
-    if not isinstance(matrix, CSR):
-        import scipy.sparse as sp
-
-        rows = sp.csr_array(matrix)
-        matrix = CSR(rows.data, rows.indices, rows.indptr.astype(np.int64), X.n_features)
-    indices = matrix.indices.astype(X.indices.dtype, copy=False)
-    return CSR(
-        writable_view(matrix.data.astype(dtype, copy=False)), writable_view(indices), matrix.indptr, X.n_features
-    )
 
 
 @contextmanager

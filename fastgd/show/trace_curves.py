@@ -33,6 +33,11 @@ CURVES: Mapping[str, str] = {
 }
 
 
+BY_EPOCH = ("epoch", "passes", "seconds", "objective", "running_loss")  # columns of every trace by epochs
+# Ratio of the largest to the smallest value from which a scale is logarithmic.
+LOGARITHMIC_FROM = 30.0
+
+
 @dataclass(frozen=True)
 class Curve:
     """A loss in the course of a run.
@@ -106,14 +111,24 @@ class Trace:
         return found
 
 
+def evenly_spaced(n: int, at_most: int) -> np.ndarray:
+    """Indices of at most that many points of a curve of n points, with both ends."""
+    return np.unique(np.linspace(0, n - 1, min(n, at_most)).round().astype(np.intp))
+
+
+def spans_decades(*values: np.ndarray) -> bool:
+    """Whether the finite values are positive and span enough for a logarithmic scale."""
+    joined = np.concatenate(values)
+    finite = joined[np.isfinite(joined)]
+    return bool(len(finite) and finite.min() > 0 and finite.max() >= LOGARITHMIC_FROM * finite.min())
+
+
 def as_traces(runs: Any) -> list[Trace]:
     """The traces of runs (`Result`, `DivergedError` or `Trace`): of one, of a list, or of a dictionary by label."""
     if isinstance(runs, Mapping):
         traces = [replace(as_trace(run), label=str(label)) for label, run in runs.items()]
-    elif isinstance(runs, (list, tuple)):
-        traces = [as_trace(run) for run in runs]
     else:
-        traces = [as_trace(runs)]
+        traces = [as_trace(run) for run in (runs if isinstance(runs, (list, tuple)) else [runs])]
     if not traces:
         raise OptionError("no runs to draw: give at least one result or trace")
     return traces
@@ -150,15 +165,14 @@ def read_trace(path: str | os.PathLike[str]) -> Trace:
     from ..data.readers.read_columns import read_columns
 
     columns = read_columns(path)
-    by_step, by_epoch = {"step", "epoch", "loss"}, {"epoch", "passes", "seconds", "objective", "running_loss"}
-    default: tuple[str, ...]
-    if by_step <= set(columns):
-        curves, default = _curves_by_step(columns), ("loss",)
-    elif by_epoch <= set(columns):
+    missing = [name for name in BY_EPOCH if name not in columns]
+    default: tuple[str, ...] = ("loss",)
+    if {"step", "epoch", "loss"} <= set(columns):
+        curves = _curves_by_step(columns)
+    elif not missing:
         curves = _curves_by_epoch(columns, None)
         default = _default_names(curves, columns)
     else:
-        missing = [name for name in ("epoch", "passes", "seconds", "objective", "running_loss") if name not in columns]
         raise DataError(
             f"{os.fspath(path)}: not a trace, since it has no numeric column {quoted(missing)}; "
             "write a trace with fastgd run --trace FILE.csv"

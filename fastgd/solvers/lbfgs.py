@@ -44,7 +44,7 @@ class LBFGS(SolverBase):
         state = self.search.start(at, LimitedMemory.over_diagonal(diagonal, length or 1.0))
         reference = None
         if self.has_tol and params.any():
-            reference = norms_at_zero(objective, 1.0 / state.model.largest, self.stepper)
+            reference = norms_at_zero(objective, state.mapping_rate, self.stepper)
         return self.search.with_norms(state, reference)
 
     def step(self, objective: Objective, state: QuasiNewtonState, rows: RowBlock, step_size: StepSize) -> Step:

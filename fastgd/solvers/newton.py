@@ -64,14 +64,14 @@ class Newton(SolverBase):
             return self.search.with_norms(state, self._far_reference(state, params))
         value = loss_at_zero(objective) + float(objective.penalties(params).sum())
         state = self.search.start_unseen(params, value, found.model, found.params)
-        reference = mapping_norms(params, found.first_gradient, 1.0 / found.model.largest, self.stepper)
+        reference = mapping_norms(params, found.first_gradient, state.mapping_rate, self.stepper)
         return state._replace(reference_norms=reference)
 
     def _far_reference(self, state: QuasiNewtonState, params: np.ndarray) -> np.ndarray | None:
         """The norms at zero, if training begins elsewhere."""
         if not (self.has_tol and params.any()):
             return None
-        return norms_at_zero(self.scaled.objective, 1.0 / state.model.largest, self.stepper)
+        return norms_at_zero(self.scaled.objective, state.mapping_rate, self.stepper)
 
     def step(self, objective: Objective, state: QuasiNewtonState, rows: RowBlock, step_size: StepSize) -> Step:
         if state.t:

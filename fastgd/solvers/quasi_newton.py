@@ -34,7 +34,8 @@ class QuasiNewtonState(NamedTuple):
     length : the part of that step to try next.
     trial : parameters to try before any step; None later.
     kept : whether the last trial was kept; then the next step is due.
-    norms, previous_norm, reference_norms : for the stopping tests.
+    norms, previous_norm, reference_norms : for the stopping tests; norms of the proximal-gradient mapping with the step
+        length ``mapping_rate``, which stays the one of the first model.
     moved, renewals : for newton: whether a step was kept since the Hessian was last computed; how often it was renewed.
     """
 
@@ -51,6 +52,7 @@ class QuasiNewtonState(NamedTuple):
     norms: np.ndarray
     previous_norm: float
     reference_norms: np.ndarray
+    mapping_rate: float
     moved: bool = True
     renewals: int = 0
 
@@ -66,8 +68,9 @@ class ArmijoSearch:
         """Begin at an evaluated point."""
         none = np.zeros(0)
         state = QuasiNewtonState(
-            at.params, 0, at.objective, at, model, none, math.inf, self.longest, None, False, none, math.inf, none
-        )
+            at.params, 0, at.objective, at, model, none, math.inf, self.longest, None, False, none, math.inf, none,
+            1.0 / model.largest,
+        )  # fmt: skip
         return self.propose(state)
 
     def start_unseen(
@@ -76,8 +79,9 @@ class ArmijoSearch:
         """Begin where only F is known and try ``trial`` first, which saves the pass for the gradient."""
         none = np.zeros(0)
         return QuasiNewtonState(
-            params, 0, objective, None, model, none, math.inf, self.longest, trial, False, none, math.inf, none
-        )
+            params, 0, objective, None, model, none, math.inf, self.longest, trial, False, none, math.inf,
+            none, 1.0 / model.largest,
+        )  # fmt: skip
 
     def propose(self, state: QuasiNewtonState) -> QuasiNewtonState:
         """Take the model's step from the best parameters as the next to try."""
@@ -127,7 +131,7 @@ class ArmijoSearch:
     def with_norms(self, state: QuasiNewtonState, reference: np.ndarray | None) -> QuasiNewtonState:
         """The state with the norms for the stopping test; ``reference`` None takes the norms here."""
         assert state.at is not None
-        norms = mapping_norms(state.params, state.at.at.gradient, 1.0 / state.model.largest, self.stepper)
+        norms = mapping_norms(state.params, state.at.at.gradient, state.mapping_rate, self.stepper)
         return state._replace(norms=norms, reference_norms=norms if reference is None else reference)
 
 

@@ -52,9 +52,9 @@ def _fill(params: np.ndarray, start: Any, objective: Objective) -> None:
         raise OptionError(f"{option('start')} must be coefficients, (coefficients, intercept) or a Result") from None
     if coef.shape not in ((), params[..., :d].shape):
         wanted = f"{objective.n_outputs} x {d} coefficients" if objective.several else f"{d} coefficients"
-        raise OptionError(f"start has the shape {coef.shape}, but the model has {wanted}")
+        raise OptionError(f"{option('start')} has the shape {coef.shape}, but the model has {wanted}")
     if intercept.shape not in ((), params.shape[:-1]):
-        raise OptionError(f"start has {intercept.size} intercepts, but the model has {objective.n_outputs}")
+        raise OptionError(f"{option('start')} has {intercept.size} intercepts, but the model has {objective.n_outputs}")
     params[..., :d] = coef
     if objective.fit_intercept:
         params[..., d] = intercept

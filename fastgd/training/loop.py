@@ -249,20 +249,21 @@ class TrainingLoop:
         Better means a lower validation loss if there is one, else a lower F.
         """
         params, first, last = self.trace.params.copy(), self.trace.rows[0], self.trace.rows[-1]
+        known = self.known if self.known is not None and np.array_equal(self.known.params, params) else None
         if self.validation is not None:
             is_better = last.validation_loss <= first.validation_loss
         else:
-            is_better = self.objective.value(params) <= self.at_start
+            is_better = (self.objective.value(params) if known is None else known.objective) <= self.at_start
         if not is_better:
-            params = self.start.copy()
+            params, known = self.start.copy(), None
             self.trace.replace_last(params, self.at_start, first.validation_loss)
         self.trace.calls.clear()
         self.step_size.shrink()
-        self.params, self.known = params, None
         needs_gradient = self.options.method not in ("sgd", "minibatch", *VARIANCE_REDUCED)
-        self.state = self.solver.init(
-            self.objective, params.copy(), self.objective.evaluate(params) if needs_gradient else None
-        )
+        if known is None and needs_gradient:
+            known = self.objective.evaluate(params)
+        self.params, self.known = params, known
+        self.state = self.solver.init(self.objective, params.copy(), known)
 
     def checkpoint(self, fingerprint: str) -> Checkpoint:
         """Everything that training knows at the end of an epoch, as a value."""

@@ -1,4 +1,4 @@
-"""The certificate bounds F - F*, tightly where it can, and says why where it cannot."""
+"""The certificate bounds F - F*, tightly where possible, or says why there is no bound."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from fastgd.penalties import Box, ElasticNet, GroupLasso, NonNegative
 
 CONVEX = [name for name in LOSSES if name not in ("phase_retrieval", "softmax")]
 SMOOTH = [name for name in CONVEX if name not in KINKED]
-# Name -> the term, and what the reference makes of it.
+# Name -> the term and its reference.
 PENALTIES = {
     "l2": (ElasticNet(l2=0.3), {"l2": 0.3}),
     "weak l2": (ElasticNet(l2=1e-3), {"l2": 1e-3}),
@@ -61,7 +61,7 @@ def cases(draw, penalties=tuple(PENALTIES)):
 
 
 def small(random, loss, penalty, has, n=7, d=2):
-    """A problem, and what the reference makes of it."""
+    """A problem and its reference."""
     X, y = random.integers(-16, 17, (n, d)) / 8, targets(random, loss, n)
     rows, more = {}, {}
     if has["weighted"]:
@@ -80,14 +80,14 @@ def clipped(reference, w):
     return np.clip(w, -np.inf if low is None else low, np.inf if high is None else high)
 
 
-# --- It bounds ------------------------------------------------------------------------------------------------------
+# --- Bounds -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("loss", CONVEX)
 @share_of_examples(0.2)
 @given(cases())
-def test_it_bounds_the_distance_to_the_optimum(loss, case):
-    """At weights far from the optimum and near it; a solver that falls short of F* only makes the test easier."""
+def test_gap_bounds_the_distance_to_the_optimum(loss, case):
+    """Far from the optimum and near it; an inexact reference F* only makes the test easier."""
     random, penalty, has, distance = case
     problem, reference = small(random, loss, penalty, has)
     w, b = random.normal(size=2), float(random.normal()) if has["intercept"] else 0.0
@@ -102,7 +102,7 @@ def test_it_bounds_the_distance_to_the_optimum(loss, case):
 
 
 def least_values(problem):
-    """The mean of the losses' least values: no gap is larger than what is above it, since no penalty is negative."""
+    """The gap is at most F minus the mean of the losses' minima, since penalties are not negative."""
     weight = problem.targets.weight if len(problem.targets.weight) else np.ones(problem.n_samples)
     return np.mean(weight * [problem.loss.minimum(float(y)) for y in problem.targets.y])
 
@@ -118,7 +118,7 @@ def test_least_is_the_least_value(loss):
 @pytest.mark.parametrize("loss", SMOOTH)
 @share_of_examples(0.1)
 @given(cases(penalties=("l2", "elasticnet", "l1")))
-def test_it_is_tight_at_the_optimum(loss, case):
+def test_gap_is_zero_at_the_optimum(loss, case):
     random, penalty, has, _ = case
     problem, reference = small(random, loss, penalty, has)
     best, w, b = reference.least((np.zeros(2), 0.0))
@@ -127,7 +127,7 @@ def test_it_is_tight_at_the_optimum(loss, case):
 
 
 @pytest.mark.parametrize("loss", ["half_squared", "logistic", "poisson"])
-def test_it_falls_with_the_square_of_the_distance(loss, monkeypatch):
+def test_gap_falls_with_the_squared_distance(loss, monkeypatch):
     monkeypatch.setattr("fastgd.certificate.certificate.MAX_GRAM_COLUMNS", 0)  # a duality gap for least squares too
     random = np.random.default_rng(5)
     has = {"intercept": True, "weighted": True, "offset": True, "factors": True}
@@ -139,7 +139,7 @@ def test_it_falls_with_the_square_of_the_distance(loss, monkeypatch):
         assert 1.0 <= ratio <= 40.0
 
 
-def test_group_lasso():
+def test_gap_of_group_lasso():
     random = np.random.default_rng(8)
     X, y = random.normal(size=(30, 6)), random.normal(size=30)
     groups = np.array([0, 1, 0, 2, 1, 2])
@@ -172,7 +172,7 @@ def test_the_best_of_all_points_serves():
 
 
 def test_labels_of_a_single_class():
-    """No intercept balances their slopes; the losses fall to zero as it grows."""
+    """No intercept makes the mean gradient zero; the loss falls to zero as the intercept grows."""
     y = np.ones(8)
     problem = problem_of(
         np.arange(16.0).reshape(8, 2) - 7.5, np.where(np.arange(8) < 7, 1.0, -1.0), "logistic", ElasticNet(l2=1.0)
@@ -183,10 +183,10 @@ def test_labels_of_a_single_class():
     assert objective <= Certificate(problem).gap(params) <= objective * (1 + 1e-12)
 
 
-# --- Several outputs ------------------------------------------------------------------------------------------------
+# --- Several outputs --------------------------------------------------------------------------------------------------
 
 
-def test_outputs_add_up():
+def test_gap_of_several_outputs_is_the_sum():
     random = np.random.default_rng(2)
     X, Y = random.normal(size=(40, 3)), random.normal(size=(40, 2))
     both = problem_of(X, Y, "huber", ElasticNet(l2=0.1))
@@ -200,7 +200,7 @@ def test_outputs_add_up():
 
 @pytest.mark.parametrize("loss", ["logistic", "softmax"])
 @pytest.mark.parametrize("intercept", [True, False])
-def test_several_classes(loss, intercept):
+def test_gap_of_softmax(loss, intercept):
     random = np.random.default_rng(4)
     X, y, s = random.normal(size=(30, 3)), random.permutation(30) % 3, random.integers(1, 4, 30).astype(float)
     l2, own = 0.05, np.eye(3)[y].T
@@ -230,7 +230,7 @@ def test_several_classes(loss, intercept):
         assert gap <= min(most, objective(flat)[0] + 1e-12)
 
 
-def test_softmax_far_off():
+def test_gap_of_softmax_far_from_the_optimum():
     """Where Newton's method on the intercepts fails, and q has to make up for much."""
     random = np.random.default_rng(6)
     X, y = 100.0 * random.normal(size=(20, 2)), random.permutation(20) % 4
@@ -240,7 +240,7 @@ def test_softmax_far_off():
     assert objective - problem.value(problem.zeros()) <= gap <= objective * (1 + 1e-12)
 
 
-# --- Least squares --------------------------------------------------------------------------------------------------
+# --- Least squares ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("intercept", [True, False])
@@ -278,13 +278,13 @@ def test_l1_needs_a_duality_gap():
     assert not Certificate(problem_of(np.eye(3), np.arange(3.0), "squared", ElasticNet(l1=0.1)))._exact
 
 
-# --- Layouts, types and threads -------------------------------------------------------------------------------------
+# --- Layouts, types and threads ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("form", ["float32", "csr", "csr float32"])
 @pytest.mark.parametrize("penalty", ["l2", "l1"])
-def test_every_layout_gives_the_same(form, penalty):
-    """In float32 too: the bound is worked out in float64, so that it holds to the last digits."""
+def test_layouts_give_the_same_gap(form, penalty):
+    """In float32 too: the bound is computed in float64."""
     random = np.random.default_rng(9)
     X = (random.normal(size=(50, 4)) * (random.random((50, 4)) < 0.7)).astype(np.float32)
     y, params = np.where(random.random(50) < 0.5, 1.0, -1.0), random.normal(size=5)
@@ -294,7 +294,7 @@ def test_every_layout_gives_the_same(form, penalty):
     assert Certificate(problem_of(stored, y, "logistic", term)).gap(params) == pytest.approx(expected, rel=1e-12)
 
 
-def test_float32_at_the_optimum():
+def test_gap_of_float32_at_the_optimum():
     random = np.random.default_rng(10)
     X = random.normal(size=(300, 4)).astype(np.float32)
     y = np.where(X[:, 0] + random.normal(size=300) > 0, 1.0, -1.0)
@@ -305,7 +305,7 @@ def test_float32_at_the_optimum():
     assert Certificate(problem_of(X, y, "logistic", term)).gap(params) < 1e-13
 
 
-def test_any_number_of_threads_gives_the_same_bound():
+def test_gap_has_the_same_bits_on_any_number_of_threads():
     random = np.random.default_rng(11)
     n = MIN_THREADED_VALUES // 6
     X = random.normal(size=(n, 8))

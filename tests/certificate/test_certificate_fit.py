@@ -1,4 +1,4 @@
-"""What a fit says of its certificate, when `gap_tol` stops it, and where there is none and why."""
+"""Certificates of fits: `gap_bound`, stopping by `gap_tol`, and why there may be no bound."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_gap_tol_stops(method, gap_tol):
     assert result.trace["passes"][-1] >= result.n_epochs
 
 
-def test_looks_during_training_count_as_passes():
+def test_evaluations_of_the_gap_count_as_passes():
     X, y = classes()
     result = fastgd.fit(X, y, loss="logistic", alpha=0.1, method="minibatch", gap_tol=1e-12, max_epochs=30, tol=0)
     assert result.stop_reason == "max_epochs"
@@ -41,7 +41,7 @@ def test_looks_during_training_count_as_passes():
     assert result.gap_bound > 1e-12
 
 
-def test_gd_looks_only_where_it_can_succeed():
+def test_gd_evaluates_the_gap_only_where_it_can_succeed():
     X, y = classes()
     result = fastgd.fit(X, y, loss="logistic", alpha=0.1, method="gd", gap_tol=1e-6, max_epochs=500)
     more = result.trace["passes"][-1] - result.trace["passes"][0] - result.n_epochs
@@ -61,7 +61,7 @@ def test_gap_tol_of_least_squares_without_a_penalty():
     assert result.objective - best <= result.gap_bound * (1 + 1e-9) <= 1.1e-3
 
 
-def test_a_rule_that_keeps_its_model_apart():
+def test_gap_tol_with_a_rule_that_averages():
     X, y = classes()
     options = {"loss": "logistic", "penalty": "l1", "alpha": 0.05, "method": "gd", "rule": "schedule_free"}
     result = fastgd.fit(X, y, **options, gap_tol=1e-2, max_epochs=2000, learning_rate=1.0)
@@ -101,7 +101,7 @@ NO_BOUND = {
 
 
 @pytest.mark.parametrize("name", NO_BOUND)
-def test_where_there_is_none_it_says_why(name):
+def test_error_says_why_there_is_no_gap(name):
     options, why = NO_BOUND[name]
     X, y = np.arange(36.0).reshape(12, 3) % 7, np.linspace(1, 2, 12)
     penalty = resolve_penalty(options.get("penalty"), options.get("alpha", 0.0), None)
@@ -113,15 +113,15 @@ def test_where_there_is_none_it_says_why(name):
         fastgd.fit(X, y, method="gd", gap_tol=0.1, **options)
 
 
-def test_a_fit_without_one():
+def test_fits_without_a_gap():
     X, y = classes()
     result = fastgd.fit(X, y, loss="logistic", method="gd", max_epochs=2)
     assert result.gap_bound is None
     assert "without a penalty on every coefficient" in result.gap_note
 
 
-def test_a_loss_of_your_own_that_says_it_is_convex(monkeypatch):
-    """Without minimum(y) it has no multiples of a dual point."""
+def test_gap_of_a_convex_user_loss(monkeypatch):
+    """Without minimum(y) dual points cannot be scaled."""
     monkeypatch.setattr("fastgd.certificate.certificate.MAX_GRAM_COLUMNS", 0)
     X, y, term = np.arange(36.0).reshape(12, 3) % 7, np.linspace(1, 2, 12), ElasticNet(l2=0.1)
     near, far = np.array([0.1, 0.1, 0.12, 0.3]), np.array([9.0, 9.0, 9.0, 9.0])
@@ -147,7 +147,7 @@ def test_gap_tol_is_a_number_above_zero(gap_tol):
         fastgd.fit(*classes(), loss="logistic", alpha=0.1, gap_tol=gap_tol)
 
 
-def test_models_side_by_side():
+def test_gap_of_fit_path():
     X, y = classes()
     y = X[:, 0] + (y == "yes")
     models = fastgd.fit_path(X, y, loss="huber:delta=1.5", alphas=[0.0, 0.1, 1.0], method="gd", tol=1e-6)
@@ -157,7 +157,7 @@ def test_models_side_by_side():
         assert 0 < model.gap_bound < 1e-6
 
 
-def test_it_is_kept_with_the_model(tmp_path):
+def test_gap_is_saved_with_the_model(tmp_path):
     X, y = classes()
     result = fastgd.fit(X, y, loss="logistic", alpha=0.1)
     result.save(tmp_path / "model.fastgd")

@@ -1,4 +1,4 @@
-"""Bounds out of gradients that are known already: as right as any, and for nothing."""
+"""Bounds from gradients that are known already, which cost no pass."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def having_seen(objective, *points):
 @share_of_examples(0.2)
 @given(cases())
 def test_known_gradients_bound_the_distance_too(loss, case):
-    """However large a part of the gap their mixing makes, and wherever the points were."""
+    """For any share of the gap due to mixing, and for any points."""
     random, penalty, has, distance = case
     problem, reference = small(random, loss, penalty, {**has, "offset": False})
     best, w_best, b_best = reference.least((clipped(reference, random.normal(size=2)), 0.0))
@@ -64,7 +64,7 @@ def test_known_gradients_cost_no_pass_and_bound_as_tightly():
 @pytest.mark.parametrize("loss", ["squared", "half_squared"])
 @pytest.mark.parametrize("b", [0.3, -0.2])
 def test_slopes_of_squared_losses_are_mixed_exactly_and_of_one_sign_too(loss, b):
-    """Against the dual problem itself, at slopes mixed row by row."""
+    """Equal to the dual objective at row-wise mixed dual points."""
     has = {"intercept": True, "weighted": True, "offset": False, "factors": False}
     random = np.random.default_rng(3)
     problem, _ = small(random, loss, "l2", has, n=40)
@@ -90,7 +90,7 @@ def test_slopes_of_squared_losses_are_mixed_exactly_and_of_one_sign_too(loss, b)
 
 
 def test_the_best_of_all_known_gradients_is_taken(monkeypatch):
-    """Which need not be the one that is mixed at the least cost."""
+    """The best bound need not be the one with the smallest mixing cost."""
     monkeypatch.setattr("fastgd.certificate.certificate.MAX_MIXING_SHARE", np.inf)
     random, least_cost_is_best = np.random.default_rng(2), []
     problem, params, _ = near_the_optimum()
@@ -121,7 +121,7 @@ def test_a_look_across_the_zero_of_the_mean_slope_takes_one_pass(why):
 
 
 def test_where_the_mean_slope_rises_little_a_second_look_goes_further():
-    """Of few positive rows it rises by a tenth of what it could."""
+    """With few positive rows the mean gradient rises slowly with the intercept."""
     problem, _ = small(
         np.random.default_rng(7),
         "logistic",

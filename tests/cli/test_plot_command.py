@@ -69,7 +69,7 @@ def test_a_run_draws_its_loss_and_its_landscape(folder):
 
 def test_summary_names_the_files_that_a_run_draws(folder, monkeypatch):
     seen = {}
-    monkeypatch.setattr(library, "plot_loss", lambda run, **options: seen.update(run=run, **options) or Blank())
+    monkeypatch.setattr(library, "plot_loss", lambda runs, **options: seen.update(runs=runs, **options) or Blank())
     monkeypatch.setattr(library, "landscape", lambda table, **options: seen.update(options) or None)
     monkeypatch.setattr(library, "plot_landscape", lambda found, **options: seen.update(options) or Blank())
     words = ("--plot", "a.png", "--trace-steps", "--against", "step", "--smooth", 0.5, "--plot-landscape", "b.png")
@@ -79,7 +79,7 @@ def test_summary_names_the_files_that_a_run_draws(folder, monkeypatch):
     assert {name: seen[name] for name in ("against", "smooth", "weights", "surface", "alpha")} == {
         "against": "step", "smooth": 0.5, "weights": ["x"], "surface": True, "alpha": 0.25,
     }  # fmt: skip
-    assert len(seen["run"].steps) == 30
+    assert len(seen["runs"]["gd"].steps) == 30
 
 
 class Blank:
@@ -100,9 +100,9 @@ def test_a_diverging_run_draws_the_curve_up_to_the_divergence(folder):
 
 def test_the_plot_includes_the_last_epoch(folder, monkeypatch):
     seen = {}
-    monkeypatch.setattr(library, "plot_loss", lambda run, **options: seen.update(run=run) or Blank())
+    monkeypatch.setattr(library, "plot_loss", lambda runs, **options: seen.update(runs=runs) or Blank())
     assert fastgd(*TOO_FAST, "--plot", "a.png").code == 1
-    assert isinstance(seen["run"], library.DivergedError)
+    assert isinstance(seen["runs"]["gd"], library.DivergedError)
 
 
 def test_an_error_of_the_plot_does_not_hide_the_divergence(folder, monkeypatch):

@@ -1,4 +1,4 @@
-"""Whole fits with penalties: they end at the optimum that others find, or at one that the mathematics describes."""
+"""Fits with penalties reach the optimum of SciPy or satisfy its optimality conditions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def gradient(w):
 
 @pytest.mark.parametrize("rule", ["sgd", "momentum"])
 @pytest.mark.parametrize("bounds", [(-0.5, 2.0), (0.25, 2.5), (-math.inf, 1.0)])
-def test_box_ends_where_scipy_does(bounds, rule):
+def test_box_reaches_the_optimum_of_scipy(bounds, rule):
     result = fit(Box(*bounds), rule=rule, start=0.5)
     assert result.coef == pytest.approx(lsq_linear(X, Y, bounds, tol=1e-14).x, abs=1e-9)
     assert set(bounds) & set(result.coef.tolist())  # some weights lie exactly on a bound
@@ -41,8 +41,8 @@ def test_box_ends_where_scipy_does(bounds, rule):
 
 @pytest.mark.parametrize("scale", [False, True])
 @pytest.mark.parametrize("penalty", [MCP(0.4), SCAD(0.3), "mcp:alpha=0.4,gamma=2", "scad:alpha=0.4,gamma=3"])
-def test_mcp_and_scad_find_the_support_and_shrink_nothing_in_it(penalty, scale):
-    """Unlike the lasso: least squares on the right columns, as though someone had told which these are."""
+def test_mcp_and_scad_select_features_without_shrinkage(penalty, scale):
+    """Unlike the lasso: least squares on the columns of the true support (the oracle property)."""
     support = W != 0
     w = fit(penalty, scale=scale).coef
     assert w[~support].tolist() == [0.0, 0.0, 0.0]
@@ -50,7 +50,7 @@ def test_mcp_and_scad_find_the_support_and_shrink_nothing_in_it(penalty, scale):
     assert not np.allclose(fit("l1", alpha=0.4).coef, w, atol=0.1)
 
 
-def test_group_lasso_ends_where_its_gradient_says():
+def test_group_lasso_satisfies_its_optimality_conditions():
     groups, alpha = np.array([0, 0, 1, 1, 2, 1]), 0.8
     w = fit(GroupLasso(alpha, groups)).coef
     g = gradient(w)
@@ -67,8 +67,8 @@ BOX, MCP = "box:lower=-0.5,upper=1.25", "mcp:alpha=0.4"
 
 
 @pytest.mark.parametrize(("penalty", "rule"), [(BOX, "momentum"), (BOX, "adagrad"), (BOX, "adam"), (MCP, "adam")])
-def test_every_rule_stays_within_bounds_and_descends(penalty, rule):
-    """Adaptive rules take a step for each weight, and a huge one where a gradient is 0."""
+def test_each_rule_stays_within_the_bounds_and_descends(penalty, rule):
+    """Adaptive rules have a step per weight, which is huge where a gradient is 0."""
     result = fit(penalty, rule=rule, method="minibatch", learning_rate=0.02, max_epochs=40, tol=0, trace="step")
     term = resolve_penalty(penalty, 0.0, None)
     assert all(math.isfinite(term.value(w)) for w in result.steps["weights"])

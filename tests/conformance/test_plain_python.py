@@ -1,16 +1,12 @@
-"""Every rule with every penalty, schedule, loss, layout and method, held to the reference by a whole fit.
+"""Whole fits match the reference for every rule, penalty, schedule, loss, layout and method.
 
-All combinations would be a million, and compiled, thousands of kernels. Any three choices meet in those that run as
-plain Python: the last test runs this file again under NUMBA_DISABLE_JIT=1, where nothing is compiled. Compiled are a
-few, in which every choice occurs, and each method with each layout; and in the campaign those in which other pairs of
-choices meet, where these are not too many.
+All combinations would be a million fits and thousands of kernels. As plain Python (`make test` runs this file under
+NUMBA_DISABLE_JIT=1 too) the rows contain every combination of three choices; compiled rows contain every choice, and
+every method with every layout; the campaign compiles rows that contain most pairs.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from itertools import combinations, product
 from math import prod
 
@@ -30,6 +26,7 @@ from fastgd.rules import RULES
 from fastgd.schedules import SCHEDULES
 
 PLAIN_PYTHON = bool(numba.config.DISABLE_JIT)
+pytestmark = [pytest.mark.plain_python] * PLAIN_PYTHON  # a few of these tests run compiled as well
 
 CHOICES = {
     "method": ["gd", "sgd", "minibatch"],
@@ -40,7 +37,7 @@ CHOICES = {
     "layout": list(LAYOUTS),
     "fit_intercept": [True, False],
 }
-MOST_PAIRS = 40  # of two kinds, for the campaign to compile them all
+MOST_PAIRS = 40  # pairs of two kinds, up to which the campaign compiles all
 
 
 def allowed(row):
@@ -49,7 +46,7 @@ def allowed(row):
 
 
 TRIPLES = list(combinations(CHOICES, 3))
-COMPILED_KINDS = [kind for kind in CHOICES if kind != "schedule"]  # that one is in a kernel of its own
+COMPILED_KINDS = [kind for kind in CHOICES if kind != "schedule"]  # it is not part of a kernel
 PAIRS = [kinds for kinds in combinations(COMPILED_KINDS, 2) if prod(len(CHOICES[kind]) for kind in kinds) <= MOST_PAIRS]
 EACH = [("method", "layout"), *((kind,) for kind in CHOICES)]
 ROWS = covering(CHOICES, TRIPLES if PLAIN_PYTHON else EACH, allowed)
@@ -68,10 +65,10 @@ X = np.array(
     ]
 )
 Y = np.array([1.5, -0.5, 0.25, 2.75, -2.25, -0.5, 1.0])
-# A small rate, whose multiples do not bring a row to the kink of a loss exactly: there rounding would choose the side.
+# A small rate that brings no row exactly to a kink of a loss, where rounding would choose the side.
 ALPHA, L1_RATIO, RATE, EPOCHS = 0.2, 0.25, 0.03, 2
 BATCH_SIZES = {"gd": 7, "sgd": 1, "minibatch": 3}
-# What those penalties that have no l1 and l2 are set to, here and in the reference.
+# Settings, here and in the reference, of the penalties without l1 and l2.
 SETTINGS = {
     "box": {"lower": -0.25, "upper": 0.75},
     "nonnegative": {"alpha": 0.2},
@@ -110,7 +107,7 @@ def penalties(name):
         *(pytest.param(*row.values(), marks=pytest.mark.campaign) for row in OF_CAMPAIGN),
     ],
 )
-def test_every_update_is_the_references(method, rule, penalty, schedule, loss, layout, fit_intercept):
+def test_every_update_matches_the_reference(method, rule, penalty, schedule, loss, layout, fit_intercept):
     y = targets_for(LOSSES[loss], Y)
     ours, theirs = penalties(penalty)
     rate = {} if getattr(SCHEDULES[schedule], "sets_rate", False) else {"learning_rate": RATE}
@@ -126,8 +123,8 @@ def test_every_update_is_the_references(method, rule, penalty, schedule, loss, l
         fit_intercept=fit_intercept, start=([0.5] * 4, 0.0), **theirs,
     )  # fmt: skip
     expected = np.array([[*w, b] if fit_intercept else w for (w, b), _ in path])
-    # Weights and sums are of size 1, and no step here enlarges an error: a few eps of X's dtype for each.
-    # Adaptive rules divide a gradient by its own size: the first steps pass its relative error on.
+    # Weights and sums are of size 1 and steps do not amplify errors: a few eps of X's dtype per step.
+    # Adaptive rules divide a gradient by its size: their steps have its relative error.
     tol = 200 * float(np.finfo(np.float32 if "32" in layout else np.float64).eps)
     np.testing.assert_allclose(result.steps["weights"], expected, rtol=0, atol=tol)
     w, b = path[-1][1]
@@ -136,7 +133,7 @@ def test_every_update_is_the_references(method, rule, penalty, schedule, loss, l
     assert result.objective == pytest.approx(F, abs=tol)
 
 
-def test_the_sample_holds_what_it_should():
+def test_rows_hold_all_combinations_that_they_should():
     for rows, together in ((ROWS, TRIPLES if PLAIN_PYTHON else EACH), (OF_CAMPAIGN, () if PLAIN_PYTHON else PAIRS)):
         for kinds in together:
             wanted = [dict(zip(kinds, values, strict=True)) for values in product(*(CHOICES[kind] for kind in kinds))]
@@ -145,11 +142,3 @@ def test_the_sample_holds_what_it_should():
         assert all(map(allowed, rows))
     assert len(ROWS) < (2500 if PLAIN_PYTHON else 20)
     assert len(OF_CAMPAIGN) < 50
-
-
-@pytest.mark.skipif(PLAIN_PYTHON, reason="this is that process")
-def test_any_three_choices_as_plain_python():
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", __file__]
-    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr

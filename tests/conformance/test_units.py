@@ -1,4 +1,4 @@
-"""Units do not matter: columns of any scale and mean train as if they had been standardised, to the same optimum."""
+"""Columns in any units and far from zero train as if they were standardised, to the same optimum."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fastgd.objective.preconditioner import choose_preconditioner
 from fastgd.penalties import ElasticNet
 
 METHODS = {
-    # method: (epochs, part of F at the start minus F* that may be left)
+    # method: (epochs, tolerance of the gap as a part of F(start) - F*)
     "gd": (800, 1e-6),
     "sgd": (40, 0.02),
     "minibatch": (150, 0.02),
@@ -30,7 +30,7 @@ METHODS = {
     "lbfgs": (100, 1e-6),
 }
 FORMS = {"dense": np.asarray, "csr": sp.csr_array}
-# The largest |mean| / scale of a column, and what is lost to rounding.
+# The largest |mean| / scale of a column, and the tolerance for rounding.
 DTYPES = {"float64": (1e6, 0.0), "float32": (1e3, 1e-5)}
 
 
@@ -44,7 +44,7 @@ class Standard:
         scale = 10.0 ** random.uniform(-6, 6, d)
         far = random.choice([-1, 1], d) * 10.0 ** random.uniform(-1, np.log10(DTYPES[dtype][0]), d)
         self.X = ((standard + far) * scale).astype(dtype)
-        # Centred in float64, from what is stored: the problem that it is.
+        # Centred in float64 from the stored values.
         stored = self.X.astype(np.float64)
         self.scale = stored.std(axis=0)
         self.U = (stored - stored.mean(axis=0)) / self.scale
@@ -78,7 +78,7 @@ class Standard:
         return found.fun
 
     def share_left(self, result):
-        """Of what there is to gain, the part that the fit has not; F is worked out anew, in float64, centred."""
+        """(F - F*) / (F(0) - F*), with F computed in float64 from centred columns."""
         w = result.coef
         mean = self.X.astype(np.float64).mean(axis=0)
         b = result.intercept + mean @ w
@@ -86,7 +86,7 @@ class Standard:
         return gap / (self.before - self.optimum)
 
 
-# Compiling takes longer than all else: every way for one loss, and another loss for the methods without much noise.
+# All methods for one loss, and another loss for two methods: compilation takes most of the time.
 WAYS = [(method, "half_squared", form, dtype) for method in ("gd", "minibatch") for form in FORMS for dtype in DTYPES]
 WAYS += [("sgd", "half_squared", form, "float64") for form in FORMS]
 WAYS += [(method, "half_squared", form, "float64") for method in ("svrg", "saga", "newton", "lbfgs") for form in FORMS]
@@ -96,7 +96,7 @@ WAYS += [(method, "logistic", "dense", "float64") for method in ("gd", "minibatc
 
 @pytest.mark.parametrize("alpha", [0.0, 0.1], ids=["no penalty", "l2"])
 @pytest.mark.parametrize(("method", "loss", "form", "dtype"), WAYS)
-def test_columns_in_any_units_train_as_if_they_were_standard(method, loss, form, dtype, alpha):
+def test_training_does_not_depend_on_the_units_of_columns(method, loss, form, dtype, alpha):
     epochs, allowed = METHODS[method]
     for seed in range(4):
         problem = Standard(seed, loss, dtype, alpha)
@@ -109,7 +109,7 @@ def test_columns_in_any_units_train_as_if_they_were_standard(method, loss, form,
 
 
 def posed(X, weight=NONE):
-    """A problem over X, of which only the columns matter."""
+    """An objective of which only the columns matter."""
     rows = MemoryRows(as_matrix(X)[0], Targets(np.zeros(X.shape[0]), weight))
     return Objective(rows, HalfSquared(), ElasticNet())
 
@@ -129,7 +129,7 @@ def test_moments_of_columns_are_exact_far_from_zero(form, weighted):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_column_that_the_sample_of_rows_misses_is_scaled_as_well(form):
+def test_columns_that_are_zero_in_the_sample_are_scaled(form):
     random = np.random.default_rng(0)
     n = 3 * SAMPLE_ROWS
     sampled = spread_rows(n, SAMPLE_ROWS, 0)
@@ -141,7 +141,7 @@ def test_a_column_that_the_sample_of_rows_misses_is_scaled_as_well(form):
     assert spread == pytest.approx(X.std(axis=0), rel=4 / np.sqrt(2 * FIRST_ROWS))
 
 
-def test_sparse_columns_that_are_constant_in_the_sample_are_looked_at_in_all_rows():
+def test_sparse_columns_constant_in_the_sample_are_read_in_all_rows():
     random = np.random.default_rng(0)
     n = 3 * SAMPLE_ROWS
     sampled = spread_rows(n, SAMPLE_ROWS, 0)
@@ -153,7 +153,7 @@ def test_sparse_columns_that_are_constant_in_the_sample_are_looked_at_in_all_row
     assert spread[[0, 2]] == pytest.approx(X.std(axis=0)[[0, 2]], rel=1e-9)
 
 
-def test_serial_sgd_on_very_sparse_rows_keeps_to_their_own_columns():
+def test_sgd_does_not_scale_the_columns_of_very_sparse_rows():
     X = sp.eye_array(40, format="csr") * 1e4
     very_sparse = choose_preconditioner(posed(X), only_if_different=True, serial_steps=True)
     assert (very_sparse.scale == 1).all()
@@ -162,7 +162,7 @@ def test_serial_sgd_on_very_sparse_rows_keeps_to_their_own_columns():
     assert (narrow.scale < 1).all()
 
 
-def test_a_sparse_column_that_the_sample_has_next_to_nothing_of_is_scaled_by_all_rows():
+def test_rare_sparse_columns_are_scaled_by_all_rows():
     """Some values of rare columns are tiny, and may be all that a sample sees of them; L is then beyond all bounds."""
     random = np.random.default_rng(1)
     n, d, values = 20_000, 3_000, 8

@@ -10,7 +10,7 @@ import pytest
 from helpers.table_files import error_message, write_arrow
 from scipy import sparse
 
-from fastgd.data import open as open_table
+from fastgd.data.readers.open_table import open as open_table
 from fastgd.errors import DataError
 
 ARRAY = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])

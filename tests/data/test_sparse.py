@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from test_fit_inputs import unsorted, with_duplicates, with_long_indices
+from helpers.sparse_variants import unsorted, with_duplicates, with_long_indices
 
 import fastgd
 from fastgd import DataError, fit_path

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.datasets import dump_svmlight_file, load_svmlight_file
 
-from fastgd.data import open as open_table
 from fastgd.data.readers import svmlight_files
+from fastgd.data.readers.open_table import open as open_table
 from fastgd.data.writers.write_table import write
 from fastgd.errors import DataError
 

@@ -14,8 +14,10 @@ from helpers.table_files import error_message
 from scipy import sparse
 
 import fastgd
-from fastgd.data import BUILTINS, generate, to_arrays, to_target
-from fastgd.data import open as open_table
+from fastgd.data import BUILTINS
+from fastgd.data.readers.data_frames import to_arrays, to_target
+from fastgd.data.readers.generators import generate
+from fastgd.data.readers.open_table import open as open_table
 from fastgd.errors import DataError, OptionError
 
 SHAPES = {

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers.table_files import error_message
 
-from fastgd.data import open as open_table
+from fastgd.data.readers.open_table import open as open_table
 from fastgd.wording import speaking_in_flags
 
 

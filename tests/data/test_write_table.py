@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 from scipy import sparse
 
-from fastgd.data import open as open_table
-from fastgd.data.writers.atomic_files import atomic_file
-from fastgd.data.writers.write_table import check_writable, write, write_atomically, write_columns
+from fastgd.data.readers.open_table import open as open_table
+from fastgd.data.writers.atomic_files import atomic_file, check_writable, write_atomically
+from fastgd.data.writers.write_table import write, write_columns
 from fastgd.errors import DataError
 
 TEXT = [".csv", ".tsv", ".svm", ".svmlight", ".libsvm", ".csv.gz", ".tsv.gz", ".svm.gz"]
@@ -193,6 +193,6 @@ def test_listing_the_builtins_imports_no_heavy_package():
     code = (
         "import sys, fastgd.data.file_formats, fastgd.data; list(fastgd.data.BUILTINS);"
         "heavy = {'numpy', 'pyarrow', 'scipy', 'numba'} & set(sys.modules); assert not heavy, heavy;"
-        "fastgd.data.open; heavy = {'pandas', 'polars', 'sklearn', 'numba'} & set(sys.modules); assert not heavy, heavy"
+        "fastgd.open; heavy = {'pandas', 'polars', 'sklearn', 'numba'} & set(sys.modules); assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,4 +1,4 @@
-"""Few combinations of many choices, in which all those that matter together occur."""
+"""Covering arrays: few combinations of many choices that contain all required combinations of some."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def covering(
     together: Iterable[Sequence[str]],
     allowed: Callable[[Row], bool] = lambda row: True,
 ) -> list[Row]:
-    """Rows, each with a choice of every kind, in which every combination of the kinds that stand ``together`` occurs.
+    """Rows with a choice of each kind that contain every combination of the kinds listed in ``together``.
 
-    ``allowed`` says of a row, whole or in part, whether it may be. One missing combination after another is made
-    a row: every kind that it leaves open gets the choice that brings most others along. The same rows every time.
+    ``allowed`` tells whether a row, complete or partial, is valid. Greedy and deterministic: each missing combination
+    starts a row, and each other kind gets the choice that adds most missing combinations.
     """
     groups = sorted(map(tuple, together), key=lambda kinds: -prod(len(choices[kind]) for kind in kinds))
     missing = {kinds: dict.fromkeys(product(*(choices[kind] for kind in kinds))) for kinds in groups}
@@ -51,7 +51,7 @@ def _best(
     used: Mapping[tuple[str, Any], int],
     allowed: Callable[[Row], bool],
 ) -> Any:
-    """The value that, with what is in the row, makes most of what is missing; of several the one used least."""
+    """The value that adds most missing combinations to the row; of equal ones, the least used."""
     known = {*row, kind}
     settled = [kinds for kinds in missing if kind in kinds and known.issuperset(kinds)]
 

@@ -23,9 +23,9 @@ def tree(module: str) -> ast.Module:
 
 # Public name -> the module that it is from, as `fastgd.__getattr__` loads it.
 PUBLIC_HOMES: dict[str, str] = next(
-    ast.literal_eval(node.value)
+    {name: module for module, names in ast.literal_eval(node.value).items() for name in names.split()}
     for node in tree("fastgd").body
-    if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_HOMES"
+    if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_NAMES"
 )
 
 

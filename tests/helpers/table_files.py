@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import feather, parquet
 
-from fastgd.data import open as open_table
+from fastgd.data.readers.open_table import open as open_table
 from fastgd.errors import DataError
 
 

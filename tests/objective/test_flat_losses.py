@@ -1,4 +1,4 @@
-"""Losses that are flat where training starts, as huber's is far beyond its delta: no curvature, and yet a way down."""
+"""Losses without curvature where training starts, as huber far beyond delta, still reach the optimum."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from fastgd.solvers.quasi_newton import ArmijoSearch
 random = np.random.default_rng(5)
 N, D, DELTA, ALPHA = 300, 4, 1.35, 1e-3
 X = random.normal(size=(N, D))
-FAR = 1e4 + 50.0 * X[:, 0] + random.normal(size=N)  # everywhere thousands of deltas from 0, with and without an order
+FAR = 1e4 + 50.0 * X[:, 0] + random.normal(size=N)  # everywhere thousands of deltas from 0
 SIDES = np.where(random.random(N) < 0.5, 1e3, -1e3) + 50.0 * X[:, 0]
 del random  # tests draw from the fixture `rng`
 
@@ -48,22 +48,22 @@ def least_objective(y):
 
 
 @pytest.mark.parametrize("method", ["newton", "lbfgs"])
-def test_huber_from_far_off_ends_at_the_optimum(method):
+def test_huber_reaches_the_optimum_from_a_distant_start(method):
     result = fastgd.fit(X, FAR, loss="huber", alpha=ALPHA, method=method, tol=1e-8, max_epochs=60)
     assert result.converged
     assert result.objective == pytest.approx(least_objective(FAR), rel=1e-8)
 
 
 @pytest.mark.parametrize("method", ["newton", "lbfgs"])
-def test_rows_far_off_on_both_sides_are_no_optimum(method):
-    """Their slopes nearly cancel, and there is no curvature at all: neither is a reason to stop."""
+def test_distant_rows_on_both_sides_are_not_taken_for_an_optimum(method):
+    """The gradients nearly cancel and the curvature is zero; training must not stop there."""
     least, start = least_objective(SIDES), np.abs(SIDES).mean() * DELTA - DELTA**2 / 2
     result = fastgd.fit(X, SIDES, loss="huber", alpha=ALPHA, method=method, max_epochs=100)
     assert result.objective - least < 0.01 * (start - least)
     assert result.stop_reason != "precision"
 
 
-def test_several_outputs_from_far_off():
+def test_several_outputs_reach_the_optimum_from_a_distant_start():
     options = {"loss": "huber", "alpha": ALPHA, "method": "newton", "tol": 1e-8, "max_epochs": 60}
     result = fastgd.fit(X, np.column_stack([FAR, -0.5 * FAR]), **options)
     assert result.converged
@@ -81,7 +81,7 @@ def quotients(loss, y, z, wider):
     return flat, one
 
 
-def test_flat_rows_are_those_that_slope_and_do_not_curve():
+def test_flat_rows_have_a_gradient_but_no_curvature():
     y, z = np.array([0.0, 0.0, 100.0, -100.0]), np.array([0.5, 0.0, 0.0, 0.0])
     flat, found = quotients("huber", y, z, 1.0)
     assert flat == 2
@@ -91,15 +91,15 @@ def test_flat_rows_are_those_that_slope_and_do_not_curve():
     np.testing.assert_allclose(found, [1.0, 1.0, DELTA / 200, DELTA / 200], rtol=1e-6)
 
 
-def test_rows_that_are_done_with_are_not_flat():
-    """Beyond its margin a squared hinge has no slope: nothing is to be had there, however far one looks."""
+def test_rows_without_gradient_are_not_flat():
+    """Beyond its margin the squared hinge is constant: its rows are not flat for any step."""
     flat, found = quotients("squared_hinge", np.array([1.0, 1.0]), np.array([2.0, 0.0]), 1e8)
     assert flat == 0
     np.testing.assert_allclose(found, [0.0, 2.0], rtol=1e-6)
 
 
 def huber_without_scales(y):
-    """On the first rows of X, as many as there are targets."""
+    """F on the first len(y) rows of X."""
     objective = Objective(MemoryRows(X[: len(y)], Targets(y)), LOSSES["huber"](), ElasticNet())
     return ScaledObjective(objective, Preconditioner.identity(D))
 
@@ -117,7 +117,7 @@ def test_a_hessian_is_smoothed_where_most_rows_are_flat_and_few_curve(n_near, n_
         np.testing.assert_allclose(matrix, exact, rtol=1e-6, atol=1e-8)
 
 
-def test_a_promise_that_is_no_number_does_not_end_the_descent():
+def test_a_nan_decrease_of_the_model_does_not_end_the_descent():
     scaled = huber_without_scales(FAR)
     stepper = Stepper.make(SGD(), ElasticNet(), scaled.preconditioner, D + 1)
     search = ArmijoSearch(scaled, stepper, longest=1.0)

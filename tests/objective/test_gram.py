@@ -49,7 +49,7 @@ def product(X, weights, shift, inverse=1.0):
 @pytest.mark.parametrize("n", [3, N])
 @pytest.mark.parametrize("intercept", [False, True])
 @each_form
-def test_it_is_the_product(way, form, intercept, n):
+def test_gram_is_the_weighted_product(way, form, intercept, n):
     X, matrix, weights, shift = data(form, n)
     expected = product(X, weights, shift)[:, : D + intercept, : D + intercept]
     np.testing.assert_allclose(gram(matrix, weights, shift, intercept), expected, rtol=1e-12, atol=1e-12)
@@ -61,7 +61,7 @@ def test_it_is_the_product(way, form, intercept, n):
     st.integers(1, 3 * PANEL + 2),
     st.integers(0, 2**32 - 1),
 )
-def test_of_any_shape(form, n, d, seed):
+def test_gram_of_all_shapes(form, n, d, seed):
     X, matrix, weights, shift = data(form, n, d, seed)
     expected = product(X, weights, shift)
     with pytest.MonkeyPatch.context() as patch:
@@ -72,7 +72,7 @@ def test_of_any_shape(form, n, d, seed):
 
 
 @each_form
-def test_columns_are_scaled_and_sums_may_be_rough(form, monkeypatch):
+def test_gram_of_scaled_columns_and_in_float32(form, monkeypatch):
     monkeypatch.setattr(fastgd.objective.gram, "MAX_NUMPY_PRODUCTS", 0)
     X, matrix, weights, shift = data(form)
     inverse = np.array([1e-3, 1.0, 2.0, 1e3])
@@ -86,7 +86,7 @@ def test_columns_are_scaled_and_sums_may_be_rough(form, monkeypatch):
 
 
 @each_form
-def test_columns_far_from_zero_keep_their_digits(form, monkeypatch):
+def test_gram_of_columns_far_from_zero_is_precise(form, monkeypatch):
     monkeypatch.setattr(fastgd.objective.gram, "MAX_NUMPY_PRODUCTS", 0)
     monkeypatch.setattr(fastgd.objective.gram, "DENSE_ROWS", 500)
     random = np.random.default_rng(3)

@@ -1,4 +1,4 @@
-"""Models that are an intercept alone: what they lose, and that methods begin from them where zero is far off."""
+"""Models of an intercept alone: their loss, and that methods start from them where zero is far off."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def losses_of(loss, y, z):
 @pytest.mark.parametrize("form", [np.asarray, sp.csr_array])
 @pytest.mark.parametrize("rows", [{}, {"sample_weight": WEIGHT, "offset": OFFSET}])
 @pytest.mark.parametrize("loss", TARGETS)
-def test_the_best_constant_is_that_of_scipy(loss, rows, form):
+def test_best_constant_matches_scipy(loss, rows, form):
     y, share = TARGETS[loss], rows.get("sample_weight", np.ones(N))
 
     def at(c):
@@ -63,7 +63,7 @@ def test_the_best_constant_is_that_of_scipy(loss, rows, form):
     assert loss_at_zero(problem) == pytest.approx(at(0.0), rel=1e-12)
 
 
-def test_of_several_outputs_each_has_its_own():
+def test_each_output_has_its_own_best_intercept():
     y = np.column_stack([COUNTS, 0.01 * COUNTS])
     found, lost = best_intercepts(posed(y, "poisson"))
     np.testing.assert_allclose(found, np.log(y.mean(axis=0)), rtol=1e-6)
@@ -71,7 +71,7 @@ def test_of_several_outputs_each_has_its_own():
     np.testing.assert_allclose(lost, alone, rtol=1e-12)
 
 
-def test_softmax_has_the_shares_of_the_classes():
+def test_best_intercepts_of_softmax_give_the_class_shares():
     y = np.repeat([0, 1, 2], [N // 2, N // 3, N // 6])
     found, lost = best_intercepts(posed(y, "softmax", sample_weight=WEIGHT))
     shares = np.bincount(y, WEIGHT) / WEIGHT.sum()
@@ -79,20 +79,20 @@ def test_softmax_has_the_shares_of_the_classes():
     assert lost.sum() == pytest.approx(-shares @ np.log(shares), rel=1e-12)
 
 
-def test_without_an_intercept_it_is_zero():
+def test_without_an_intercept_the_best_constant_is_zero():
     problem = posed(COUNTS, "poisson", fit_intercept=False)
     found, lost = best_intercepts(problem)
     assert found == [0.0]
     assert lost == problem.mean_losses(problem.zeros())
 
 
-def test_of_some_rows():
+def test_best_intercepts_of_every_seventh_row():
     found, _ = best_intercepts(posed(COUNTS, "poisson", sample_weight=WEIGHT), every=7)
     some = slice(None, None, 7)
     assert found[0] == pytest.approx(np.log(np.average(COUNTS[some], weights=WEIGHT[some])), rel=1e-7)
 
 
-# --- Methods that begin there -----------------------------------------------------------------------------------------
+# --- Methods that start there -----------------------------------------------------------------------------------------
 
 MANY = random.normal(size=(20_000, D))
 del random  # tests draw from the fixture `rng`
@@ -114,7 +114,7 @@ def least_of_poisson(X, y):
 
 
 @pytest.mark.parametrize("method", ["newton", "lbfgs"])
-@pytest.mark.parametrize("rows", [X, MANY], ids=["few", "many"])  # all of them in newton's Hessian, and a sample
+@pytest.mark.parametrize("rows", [X, MANY], ids=["few", "many"])  # newton's Hessian uses all rows, or a sample
 def test_counts_of_thousands_take_few_passes(rng, rows, method):
     y = rng.poisson(3000 * np.exp(rows @ [0.3, -0.2, 0.1, 0.0])).astype(float)
     result = fastgd.fit(rows, y, method=method, tol=1e-7, **OPTIONS)
@@ -124,7 +124,7 @@ def test_counts_of_thousands_take_few_passes(rng, rows, method):
     assert result.trace["objective"][0] == 1.0  # the trace starts at zero weights all the same
 
 
-def test_several_outputs_begin_at_their_own_constants():
+def test_several_outputs_start_at_their_own_constants():
     y = np.column_stack([COUNTS, COUNTS[::-1] * 0.01])
     result = fastgd.fit(X, y, method="newton", tol=1e-7, **OPTIONS)
     assert result.trace["passes"][-1] < 16
@@ -132,8 +132,8 @@ def test_several_outputs_begin_at_their_own_constants():
 
 
 @pytest.mark.parametrize("method", ["newton", "lbfgs"])
-def test_the_tolerance_is_relative_to_the_gradient_at_the_best_constant(method):
-    """At zero it is 3,000 times as large: of a gamma loss, a part of 1e-4 of that is most of what X explains."""
+def test_tol_is_relative_to_the_gradient_at_the_best_constant(method):
+    """The gradient at zero is 3,000 times as large: 1e-4 of it would be most of what X explains."""
     columns, at_constant = np.column_stack([X, np.ones(N)]), COUNTS.mean()
     norm = np.linalg.norm(columns.T @ (at_constant - COUNTS) / N)
     for tol in np.geomspace(0.3, 1e-6, 12):
@@ -144,14 +144,14 @@ def test_the_tolerance_is_relative_to_the_gradient_at_the_best_constant(method):
 
 
 @pytest.mark.parametrize("method", ["newton", "lbfgs"])
-def test_by_default_amounts_of_thousands_end_at_the_optimum(method):
+def test_amounts_of_thousands_reach_the_optimum_by_default(method):
     result = fastgd.fit(X, TARGETS["gamma"], loss="gamma", method=method)
     least = fastgd.fit(X, TARGETS["gamma"], loss="gamma", method=method, tol=1e-10).objective
     assert result.objective - least < 1e-6 * (best_constant(posed(TARGETS["gamma"], "gamma")) - least)
 
 
 @pytest.mark.parametrize("coef", [0.0, 0.1])
-def test_a_start_that_is_given_is_where_training_begins(coef):
+def test_training_starts_at_a_given_start(coef):
     problem = posed(COUNTS, "poisson")
     scaled = ScaledObjective(problem, Preconditioner.identity(D))
     params = np.array([coef, 0.0, 0.0, 0.0, 0.0])

@@ -1,4 +1,4 @@
-"""What rows and classes count for, and offsets: against doing the same by hand, and against scikit-learn."""
+"""sample_weight, class_weight and offset match repeated rows, shifted targets, the reference and scikit-learn."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def weights(result):
 
 
 def bits(result):
-    """What a fit computes, but for the clock."""
+    """The bits of a fit, without its times."""
     return [weights(result).tobytes(), result.path.tobytes(), result.trace["objective"].tobytes()]
 
 
@@ -64,16 +64,16 @@ def close(result, other, tolerance):
 AUTOMATIC = {"learning_rate": "auto", "scale": True, "tol": 0, "max_epochs": 8}
 
 
-# Compiling takes longer than all else: some problems stand in for others.
+# Only some problems: compilation takes most of the time.
 FEW = [HUBER, "targets", "softmax"]
 DENSE, SPARSE = [(name, np.asarray) for name in PROBLEMS], [(name, sp.csr_array) for name in FEW]
 
 
 @pytest.mark.parametrize(("name", "form"), [*DENSE, *SPARSE])
 @pytest.mark.parametrize("automatic", [False, True])
-def test_a_row_of_weight_2_is_the_row_twice(name, form, automatic):
+def test_weight_2_equals_the_row_twice(name, form, automatic):
     y, loss = PROBLEMS[name]
-    # Metrics, rates and rates by trial come out the same, too.
+    # Automatic scales and rates are equal too.
     made, options = (form(SKEWED), AUTOMATIC) if automatic else (form(X), {"alpha": 0.1})
     rows = np.repeat(np.arange(N), WEIGHT.astype(int))
     weighted = fit(y, loss, made, sample_weight=WEIGHT, **options)
@@ -85,10 +85,10 @@ def test_a_row_of_weight_2_is_the_row_twice(name, form, automatic):
 @pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
 @pytest.mark.parametrize("y", [Y, TARGETS], ids=["one", "several"])
 @pytest.mark.parametrize("penalty", ["l2", "l1"])
-def test_sgd_with_weights_nears_the_same_optimum(form, y, penalty):
+def test_sgd_with_weights_approaches_the_same_optimum(form, y, penalty):
     options = {"penalty": penalty, "alpha": 0.1, "sample_weight": WEIGHT}
     best = fit(y, X=form(X), learning_rate=0.3, max_epochs=1000, **options)
-    # Batches of one size: the rows of a short last batch would count for more, now one and now another.
+    # Batches of equal size: the rows of a short last batch would count for more.
     halves = {"method": "minibatch", "batch_size": np.count_nonzero(WEIGHT) // 2, "learning_rate": 0.3}
     for way in ({"method": "sgd", "learning_rate": 0.05}, halves):
         found = fit(y, X=form(X), schedule="cosine", max_epochs=600, **way, **options)
@@ -111,7 +111,7 @@ def test_a_row_of_weight_0_is_left_out(name, method):
 @each_method
 @pytest.mark.parametrize("form", [np.asarray, sp.csr_array])
 @pytest.mark.parametrize("weight", [1.0, 0.3, 7.0])
-def test_equal_weights_are_none(method, form, weight):
+def test_equal_weights_change_nothing(method, form, weight):
     for y in (Y, TARGETS):
         plain = fit(y, X=form(X), method=method)
         assert bits(fit(y, X=form(X), method=method, sample_weight=np.full(N, weight))) == bits(plain)
@@ -121,7 +121,7 @@ def test_equal_weights_are_none(method, form, weight):
 
 @each_method
 @pytest.mark.parametrize("y", [Y, TARGETS], ids=["one", "several"])
-def test_every_weighted_update_is_the_references(y, method):
+def test_every_weighted_update_matches_the_reference(y, method):
     weight = WEIGHT + 0.5
     result = fit(y, method=method, sample_weight=weight, offset=OFFSET, alpha=0.1, shuffle=False, max_epochs=1)
     targets = np.atleast_2d(y.T).T
@@ -137,12 +137,12 @@ def test_every_weighted_update_is_the_references(y, method):
     assert result.trace["objective"][0] == pytest.approx(sum(expected[0][2]) + norms[0], rel=1e-12)
 
 
-def test_the_numbers_of_rows_are_those_of_the_data():
+def test_errors_count_rows_as_in_the_data():
     result = fit(method="sgd", sample_weight=WEIGHT, shuffle=False, trace="step", max_epochs=1)
     assert result.steps["row"].tolist() == np.flatnonzero(WEIGHT).tolist()
 
 
-def test_a_table_brings_its_weights_and_offset(tmp_path):
+def test_tables_hold_weights_and_offset(tmp_path):
     columns = np.column_stack([X, Y, WEIGHT, OFFSET])
     np.savetxt(tmp_path / "data.csv", columns, delimiter=",", header="a,b,c,y,w,o", comments="", fmt="%.17g")
     table = fastgd.open(tmp_path / "data.csv", target="y", weight="w", offset="o")
@@ -166,7 +166,7 @@ LABELS = {
 
 @pytest.mark.parametrize("loss", ["logistic", "softmax"])
 @pytest.mark.parametrize("kind", LABELS)
-def test_class_weights_are_weights_of_the_rows(kind, loss):
+def test_class_weights_equal_row_weights(kind, loss):
     y, class_weight = LABELS[kind]
     explicit = np.array([2.0, 1.0, 0.5])[CLASSES]
     assert bits(fit(y, loss, class_weight=class_weight)) == bits(fit(CLASSES, loss, sample_weight=explicit))
@@ -183,7 +183,7 @@ def test_class_weights_of_booleans(class_weight):
 
 @pytest.mark.parametrize("loss", ["logistic", "softmax"])
 @pytest.mark.parametrize("y", [CLASSES, WORDS[CLASSES], Y > 0.5], ids=["numbers", "words", "booleans"])
-def test_balanced_weights_are_scikit_learns(y, loss):
+def test_balanced_weights_match_scikit_learn(y, loss):
     compute = pytest.importorskip("sklearn.utils.class_weight").compute_sample_weight
     result = fit(y, loss, class_weight="balanced")
     close(result, fit(y, loss, sample_weight=compute("balanced", y)), 1e-13)
@@ -195,13 +195,13 @@ def test_balanced_weights_are_scikit_learns(y, loss):
 
 @each_method
 @pytest.mark.parametrize("y", [Y, TARGETS], ids=["one", "several"])
-def test_an_offset_moves_the_target_of_a_regression(y, method):
+def test_offset_equals_a_shifted_target_in_regression(y, method):
     moved = (y.T - OFFSET).T
     close(fit(y, method=method, offset=OFFSET, alpha=0.1), fit(moved, method=method, alpha=0.1), 1e-13)
 
 
 @pytest.mark.parametrize("sample_weight", [None, WEIGHT])
-def test_an_exposure_makes_rates_of_counts(rng, sample_weight):
+def test_log_exposure_as_offset_models_rates(rng, sample_weight):
     """exp(z + log e) for counts y has the gradient of exp(z) for rates y / e that count e times."""
     linear_model = pytest.importorskip("sklearn.linear_model")
     exposure, counts = rng.uniform(0.5, 3.0, N), 1.0 + COUNTS
@@ -218,7 +218,7 @@ def test_an_exposure_makes_rates_of_counts(rng, sample_weight):
     np.testing.assert_allclose(result.predict(X, offset=np.log(exposure)), exposure * theirs.predict(X), rtol=1e-4)
 
 
-def test_the_offset_counts_in_what_a_model_says():
+def test_predictions_include_the_offset():
     result = fit(Y > 0, "logistic", offset=OFFSET)
     z = X @ result.coef + result.intercept
     np.testing.assert_allclose(result.decision_function(X, offset=OFFSET), z + OFFSET, rtol=1e-12)
@@ -227,7 +227,7 @@ def test_the_offset_counts_in_what_a_model_says():
     np.testing.assert_allclose(result.predict_proba(X, offset=OFFSET)[:, 1], probability, rtol=1e-12)
 
 
-# --- What cannot be used ----------------------------------------------------------------------------------------------
+# --- Errors -----------------------------------------------------------------------------------------------------------
 
 BAD = {
     "negative": ({"sample_weight": np.where(np.arange(N) < 4, 1.0, -0.5)}, DataError, "36 negative .*row 5 .-0.5.;"),
@@ -260,7 +260,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_what_cannot_be_used(what):
+def test_error_names_the_argument_and_the_row(what):
     options, error, message = BAD[what]
     with pytest.raises(error, match=message):
         fit(**options)

@@ -1,4 +1,4 @@
-"""What newton sees of a sample: its Hessian, which columns it says too little of, and where the first pass begins."""
+"""Samples of newton: their Hessian, columns with too few values, and the start of the first pass."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import scipy.sparse as sp
 import fastgd
 import fastgd.objective.gram
 from fastgd.data.feature_matrix import as_matrix
+from fastgd.data.row_source import MemoryRows
 from fastgd.data.training_data import RowOptions
 from fastgd.fitting import pose
 from fastgd.kernels.update_step import Preconditioner, Stepper
@@ -55,10 +56,10 @@ def exact_hessian(X, params, shift, inverse):
 
 
 @pytest.mark.parametrize("rough", [False, True])
-def test_the_hessian_is_that_of_the_textbook(rough, monkeypatch):
+def test_hessian_matches_the_textbook_formula(rough, monkeypatch):
     rng = np.random.default_rng(1)  # difference quotients are less exact where a row's curvature changes fast
     monkeypatch.setattr(sampled, "MIN_FLOAT32_PRODUCTS", 0 if rough else 1 << 60)
-    monkeypatch.setattr(fastgd.objective.gram, "FEW_PRODUCTS", 0)
+    monkeypatch.setattr(fastgd.objective.gram, "MAX_NUMPY_PRODUCTS", 0)
     params, shift, inverse = rng.normal(size=D + 1), rng.normal(size=D), 2.0 ** rng.integers(-3, 3, D)
     found = sample_of(X, shift=shift, inverse=inverse).hessian(params).matrices[0]
     off = np.abs(found / exact_hessian(X, params, shift, inverse) - 1).max()
@@ -66,8 +67,8 @@ def test_the_hessian_is_that_of_the_textbook(rough, monkeypatch):
     assert (off > 1e-9) or not rough
 
 
-def test_columns_that_rounding_would_drown_are_summed_in_float64(rng, monkeypatch):
-    monkeypatch.setattr(fastgd.objective.gram, "FEW_PRODUCTS", 0)
+def test_nearly_dependent_columns_are_summed_in_float64(rng, monkeypatch):
+    monkeypatch.setattr(fastgd.objective.gram, "MAX_NUMPY_PRODUCTS", 0)
     near = np.column_stack([X, X[:, 0] + 1e-5 * rng.normal(size=N)])
     params = np.zeros(D + 2)
     precise = [sample_of(near, l2=l2).hessian(params).matrices for l2 in (1e-8, 1e-2)]
@@ -87,7 +88,7 @@ def test_only_dense_columns_are_tried_in_float32(form, times, monkeypatch):
 
 
 @pytest.mark.parametrize(("n_rows", "among"), [(300, 600), (300, 3000), (600, 3000), (300, 300)])
-def test_steps_by_a_sample_are_as_long_as_comes_nearest_to_newtons(rng, n_rows, among):
+def test_sample_step_length_is_optimal_on_average(rng, n_rows, among):
     """Of all lengths t, E |(1 - t S^-1 H) e|^2 in the norm of H is least at E tr S^-1 H / E tr (S^-1 H)^2."""
     p, sums = 60, np.zeros(2)
     for _ in range(20):
@@ -127,12 +128,12 @@ def test_effective_rows(form):
     np.testing.assert_allclose(found, [3000, 30, 1, 0])
 
 
-def test_dense_columns_work_from_where_their_centre_is():
+def test_effective_rows_of_dense_columns_are_centred():
     far = 1e6 + np.where(np.arange(500) % 2, 1.0, -1.0)[:, None]
     np.testing.assert_allclose(effective_rows(far, np.array([1e6])), [500])
 
 
-# --- Where the first pass begins --------------------------------------------------------------------------------------
+# --- The start of the first pass --------------------------------------------------------------------------------------
 
 MANY = 3 * MIN_SAMPLE_ROWS
 BIG = random.normal(size=(MANY, 200))
@@ -144,7 +145,7 @@ del random  # tests draw from the fixture `rng`
 
 @pytest.fixture
 def passes(monkeypatch):
-    """The weights at which gradients of all rows were asked for."""
+    """Parameters at which full gradients were computed."""
     asked, evaluate = [], Objective.evaluate
 
     def told(self, params, **more):
@@ -160,13 +161,13 @@ def passes(monkeypatch):
 def test_no_pass_is_spent_on_zero_weights(passes, tol):
     result = fastgd.fit(BIG, YES, loss="logistic", alpha=1e-4, max_epochs=6, tol=tol)
     assert result.method == "newton"
-    assert len(passes) - result.n_epochs in (0, 1)  # one more may go into the bound
+    assert len(passes) - result.n_epochs in (0, 1)  # the bound may take one more
     assert all(params.any() for params in passes)
     assert result.trace["objective"][0] == pytest.approx(np.log(2))
     np.testing.assert_array_equal(result.path[1][:-1], passes[0][:-1])
 
 
-def test_tol_is_about_the_gradient_at_zero_of_all_rows():
+def test_tol_is_relative_to_the_full_gradient_at_zero():
     exact = fastgd.fit(BIG, YES, loss="logistic", alpha=1e-4, tol=0, max_epochs=40)
     z = np.where(YES == "yes", 1.0, -1.0)
     at_zero = np.linalg.norm(np.append(BIG.T @ z, z.sum()) / 2 / MANY)
@@ -180,7 +181,7 @@ def test_tol_is_about_the_gradient_at_zero_of_all_rows():
 
 
 @pytest.mark.parametrize("loss", ["logistic", "squared", "huber"])
-def test_what_is_looked_at_of_a_sample_counts_as_the_part_of_a_pass_that_it_is(monkeypatch, loss):
+def test_sampled_rows_count_as_fractions_of_a_pass(monkeypatch, loss):
     rows, evaluate, hessian = [], Objective.evaluate, HessianSample.hessian
 
     def evaluated(self, params, **more):
@@ -192,18 +193,36 @@ def test_what_is_looked_at_of_a_sample_counts_as_the_part_of_a_pass_that_it_is(m
         rows.append(self.objective.n_samples)
         return hessian(self, params)
 
+    others = [2 * FIRST_ROWS]  # for the scales of the columns
+    predictors, take, effective = HessianSample._predictors, MemoryRows.take, sampled.effective_rows
+
+    def predicted(self, params):
+        if params.any():
+            others.append(self.objective.n_samples)
+        return predictors(self, params)
+
+    def copied(self, chosen):
+        others.append(len(chosen))
+        return take(self, chosen)
+
+    def looked_for_rare_columns(X, shift):
+        others.append(len(X) * len(shift) / BIG.shape[1])
+        return effective(X, shift)
+
     monkeypatch.setattr(Objective, "evaluate", evaluated)
     monkeypatch.setattr(HessianSample, "hessian", curved)
+    monkeypatch.setattr(HessianSample, "_predictors", predicted)
+    monkeypatch.setattr(MemoryRows, "take", copied)
+    monkeypatch.setattr(sampled, "effective_rows", looked_for_rare_columns)
     y = YES if loss == "logistic" else 3.0 * SCORE
     result = fastgd.fit(BIG, y, loss=loss, alpha=1e-4, max_epochs=6, tol=0)
-    assert len(set(rows)) == (2 if loss == "huber" else 1)  # a part of the sample, where rows curve unevenly
-    rows.append(FIRST_ROWS)  # of the scales of the columns
-    assert result.trace["passes"][-1] - result.n_epochs == pytest.approx(sum(rows) / MANY)
+    assert len(set(rows)) == (2 if loss == "huber" else 1)  # a part of the sample, where curvatures are uneven
+    assert result.trace["passes"][-1] - result.n_epochs == pytest.approx(sum(rows + others) / MANY)
 
 
 @pytest.mark.parametrize("penalty", ["l2", "l1"])
-def test_zero_weights_are_where_it_begins_when_the_sample_leads_astray(passes, penalty):
-    """Rows that the sample does not have say the opposite of those that it has."""
+def test_training_starts_at_zero_when_the_sample_is_misleading(passes, penalty):
+    """Rows outside the sample have the opposite relation."""
     problem = posed(BIG, YES)
     rows, _ = problem.rows.sample(sample_size(problem, for_hessian=True), 0)
     X, z = BIG.copy(), np.where(YES == "yes", 1.0, -1.0)
@@ -223,7 +242,7 @@ def test_zero_weights_are_where_it_begins_when_the_sample_leads_astray(passes, p
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("where", ["in the sample", "elsewhere"])
 @pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
-def test_values_that_are_no_numbers_are_named(passes, form, where, value):
+def test_error_names_row_and_column_of_nan_and_infinity(passes, form, where, value):
     problem = posed(BIG, YES)
     rows, _ = problem.rows.sample(sample_size(problem, for_hessian=True), 0)
     row = rows[5] if where == "in the sample" else np.setdiff1d(np.arange(MANY), rows)[5]
@@ -246,7 +265,7 @@ def test_the_loss_at_zero(rng, form, loss, rows):
     assert loss_at_zero(problem) == pytest.approx(problem.mean_losses(problem.zeros()).sum(), rel=1e-14)
 
 
-def test_least_squares_begins_at_the_minimum_of_the_sample():
+def test_least_squares_starts_at_the_minimum_of_the_sample():
     problem = posed(BIG, NUMBERS, "squared")
     rows, _ = problem.rows.sample(sample_size(problem, for_hessian=True), 0)
     some, target = BIG[rows] - BIG[rows].mean(axis=0), NUMBERS[rows] - NUMBERS[rows].mean()
@@ -258,7 +277,7 @@ def test_least_squares_begins_at_the_minimum_of_the_sample():
 
 
 @pytest.mark.parametrize("loss", ["logistic", "squared"])
-def test_a_step_from_there_is_newtons_by_the_sample_and_shorter(loss, monkeypatch):
+def test_first_step_is_a_shortened_newton_step_of_the_sample(loss, monkeypatch):
     monkeypatch.setattr(sample_optimum, "MAX_DIFFERENCE", 0.0)  # so that the Hessian is made there
     monkeypatch.setattr(sampled, "MIN_FLOAT32_PRODUCTS", 1 << 60)  # and in float64
     y = NUMBERS if loss == "squared" else np.where(YES == "yes", 1.0, -1.0)
@@ -276,7 +295,7 @@ def test_a_step_from_there_is_newtons_by_the_sample_and_shorter(loss, monkeypatc
 
 @pytest.fixture
 def curved(monkeypatch):
-    """How many rows Hessians were made of, and at which weights."""
+    """Sample size and parameters of the Hessians computed."""
     seen, hessian = [], HessianSample.hessian
 
     def seeing(self, params):
@@ -288,7 +307,7 @@ def curved(monkeypatch):
 
 
 @pytest.mark.parametrize("scale", [np.ones(200), 10.0 ** np.linspace(2.5, -2.5, 200)], ids=["alike", "rescaled"])
-def test_of_normal_columns_the_hessian_at_the_start_serves_with_the_size_of_the_curvatures(monkeypatch, curved, scale):
+def test_normal_columns_reuse_the_first_hessian_scaled_by_mean_curvature(monkeypatch, curved, scale):
     """E p (1 - p) x x' is E p (1 - p) times E x x', but along the weights: Stein's lemma. The penalty stays."""
     there, hessian_at_optimum, X = [], sample_optimum.hessian_at_optimum, BIG * scale
 
@@ -312,15 +331,15 @@ def test_of_normal_columns_the_hessian_at_the_start_serves_with_the_size_of_the_
     assert (above[2:6] < 3 * gamma * above[1:5]).all()
 
 
-def test_along_the_way_itself_it_may_be_another(curved):
-    """There the curvature of normal columns falls by more, which steps have shown already."""
+def test_reused_hessian_is_corrected_along_the_first_step(curved):
+    """Along the weights the curvature of normal columns falls by more, which earlier steps have shown."""
     X = np.random.default_rng(5).normal(size=(60_000, 10))
     y = np.where(2 * X[:, 6] + X[:, 7] + np.random.default_rng(6).logistic(size=len(X)) > 0, "yes", "no")
     fastgd.fit(X, y, loss="logistic", alpha=1e-4, method="newton", max_epochs=5, tol=0)
     assert len(curved) == 1
 
 
-def test_rows_of_different_lengths_have_a_hessian_of_their_own_at_the_minimum(curved):
+def test_rows_of_unequal_length_get_a_new_hessian_at_the_minimum(curved):
     X = BIG * np.random.default_rng(2).choice([0.3, 3.0], size=(MANY, 1))
     y = np.where(3 * (X[:, 0] - X[:, 1]) + np.random.default_rng(3).logistic(size=MANY) > 0, "yes", "no")
     result = fastgd.fit(X, y, loss="logistic", alpha=1e-4, max_epochs=5, tol=0)
@@ -335,7 +354,7 @@ def test_rows_of_different_lengths_have_a_hessian_of_their_own_at_the_minimum(cu
     [(np.asarray, {"loss": "huber"}), (sp.csr_array, {}), (np.asarray, {"penalty": "l1"})],
     ids=["huber", "sparse", "l1"],
 )
-def test_where_there_is_little_hope_of_that_the_way_is_by_a_part_of_the_sample(curved, form, options):
+def test_difficult_samples_are_minimised_on_a_part_first(curved, form, options):
     y = 3.0 * SCORE if "loss" in options else YES
     fastgd.fit(form(BIG), y, alpha=1e-4, method="newton", max_epochs=5, **{"loss": "logistic", **options})
     sample = sample_size(posed(form(BIG), y, options.get("loss", "logistic")), for_hessian=True)
@@ -343,8 +362,8 @@ def test_where_there_is_little_hope_of_that_the_way_is_by_a_part_of_the_sample(c
     assert next(params.any() for rows, params in curved if rows == sample)  # where the way has ended
 
 
-def test_no_pass_may_be_left_where_the_minimum_of_the_sample_is_no_better_than_the_start():
-    """All rows are so far off that the loss is flat at zero weights, and steps by the penalty's curvature overshoot."""
+def test_fits_of_few_epochs_do_not_end_above_the_start():
+    """The loss is flat at zero for all rows, so that steps by the penalty's curvature overshoot."""
     y = np.where(np.arange(MANY) % 2, 1e3, -1e3) + 50.0 * BIG[:, 0]
     for max_epochs in range(1, 8):
         result = fastgd.fit(BIG[:, :60], y, loss="huber", alpha=1e-4, method="newton", max_epochs=max_epochs)
@@ -352,8 +371,8 @@ def test_no_pass_may_be_left_where_the_minimum_of_the_sample_is_no_better_than_t
 
 
 @pytest.mark.parametrize(("values_a_row", "rows"), [(5, SAMPLE_ROWS), (25, 4 * 60_000 // 25), (200, MIN_SAMPLE_ROWS)])
-def test_the_longer_sparse_rows_are_the_fewer_make_a_sample(values_a_row, rows):
-    """Their products take as long as a pass or two, and there is one for each two values of a row."""
+def test_sample_size_falls_with_the_length_of_sparse_rows(values_a_row, rows):
+    """The Gram matrix of the sample costs one or two passes; a row has a product per pair of its values."""
     indices = np.tile(np.arange(values_a_row, dtype=np.int32), 60_000)
     indptr = np.arange(60_001) * values_a_row
     sparse = sp.csr_array((np.ones(len(indices)), indices, indptr), (60_000, 300))
@@ -369,5 +388,5 @@ def test_the_longer_sparse_rows_are_the_fewer_make_a_sample(values_a_row, rows):
         ("squared", False, SAMPLE_ROWS),
     ],
 )
-def test_a_hessian_that_is_the_same_everywhere_is_made_of_more_rows(loss, for_hessian, rows):
+def test_constant_hessians_take_larger_samples(loss, for_hessian, rows):
     assert sample_size(posed(np.ones((60_000, 3)), np.tile(LABELS, 150), loss), for_hessian) == rows

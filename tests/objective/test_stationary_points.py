@@ -1,4 +1,4 @@
-"""A saddle point that gradient descent stops at and stochastic steps leave; how a result tells it from a minimum."""
+"""Full-gradient methods stop at a saddle point, stochastic methods leave it; results tell the two apart."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_saddle_is_where_its_docstring_says():
         assert np.linalg.eigvalsh(hessian(np.array(w))).min() > 0
 
 
-def test_its_gradient_leaves_the_axis_in_no_order_of_the_rows():
+def test_gradient_stays_on_the_axis_in_every_order_of_the_rows():
     for order in itertools.permutations(range(7)):
         total = 0.0
         for i in order:
@@ -64,7 +64,7 @@ def test_its_gradient_leaves_the_axis_in_no_order_of_the_rows():
 
 
 @pytest.mark.parametrize("method", ALL_ROWS)
-def test_methods_that_take_all_rows_stop_at_it(method):
+def test_full_gradient_methods_stop_at_the_saddle(method):
     result = fit(method=method)
     np.testing.assert_allclose(result.coef, AT, rtol=1e-7)
     assert result.coef[1] == 0.0
@@ -83,15 +83,15 @@ def test_gd_stays_on_the_axis_however_long_and_in_scaled_columns(options, form):
 
 @pytest.mark.parametrize("order", [[6, 5, 4, 3, 2, 1, 0], [0, 2, 3, 4, 5, 6, 1], [2, 0, 3, 1, 4, 5, 6]], ids=str)
 @pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
-def test_gd_stops_at_it_in_other_orders_of_the_rows(order, form):
-    """Although kernels may round the slopes of a pair of rows and of a last one differently."""
+def test_gd_stops_at_the_saddle_in_other_orders_of_the_rows(order, form):
+    """Although kernels may round pairs of rows and a last single row differently."""
     result = fit(form(TABLE.X[order]), TABLE.y[order], method="gd", learning_rate=0.1, max_epochs=200)
     assert abs(result.coef[1]) < 1e-12
     assert result.stationary == "saddle"
 
 
 @pytest.mark.parametrize("method", ["sgd", "minibatch"])
-def test_stochastic_methods_leave_it_and_reach_a_minimum(method):
+def test_stochastic_methods_leave_the_saddle_and_reach_a_minimum(method):
     result = fit(method=method)
     np.testing.assert_allclose(np.abs(result.coef), [0.0, 1.0], atol=0.05)
     assert result.objective < 1e-3
@@ -113,7 +113,7 @@ def test_run_says_that_it_stopped_at_a_saddle_point(words):
 
 
 @pytest.mark.parametrize("method", ["sgd", "minibatch"])
-def test_run_with_the_method_it_suggests_leaves_it(method):
+def test_run_with_the_suggested_method_leaves_the_saddle(method):
     ran = command("run", "saddle", "--method", method)
     assert "saddle point" not in ran.out
     content = command("run", "saddle", "--method", method, "--json").json
@@ -121,12 +121,12 @@ def test_run_with_the_method_it_suggests_leaves_it(method):
     assert content["stationary"] == "minimum"
 
 
-def test_at_a_maximum_it_says_so_as_well():
+def test_run_says_that_it_stopped_at_a_maximum():
     out = command("run", "saddle", "--start", 0.0, "--method", "gd").out
     assert "stopped at a maximum: try another --start\n" in out
 
 
-def test_stochastic_steps_that_linger_there_are_told_of_another_seed():
+def test_summary_suggests_another_seed_to_stochastic_methods():
     from fastgd_cli.summary import _where_stopped
 
     result = dataclasses.replace(fit(method="gd"), method="sgd")
@@ -135,7 +135,7 @@ def test_stochastic_steps_that_linger_there_are_told_of_another_seed():
     ]
 
 
-# --- Any other problem ------------------------------------------------------------------------------------------------
+# --- Other problems ---------------------------------------------------------------------------------------------------
 
 RANDOM = np.random.default_rng(5)
 N, D = 60, 4
@@ -146,13 +146,13 @@ Y = (X @ W) ** 2
 
 
 def kind(start, X=X, y=Y, **options):
-    """What a fit of one epoch, at a rate too small to go anywhere, says of its start."""
+    """``stationary`` of a fit of one epoch at a rate too small to move."""
     options = {"loss": "phase_retrieval", "fit_intercept": False, "method": "gd", **options}
     return fastgd.fit(X, y, start=start, learning_rate=1e-300, max_epochs=1, **options).stationary
 
 
 def stationary_point(start, alpha=0.0):
-    """By Newton's method in NumPy, which goes to whatever is near."""
+    """By Newton's method in NumPy, which converges to a stationary point of any kind."""
     w = np.array(start, float)
     for _ in range(100):
         H = hessian(w, X, Y) + alpha * np.eye(D)
@@ -191,15 +191,15 @@ def test_the_units_of_columns_make_no_difference(lanczos, points, monkeypatch):
 
 
 @pytest.mark.parametrize("lanczos", [False, True], ids=["eigenvalues", "lanczos"])
-def test_where_the_gradient_is_not_small_it_is_none(lanczos, points, monkeypatch):
+def test_points_with_large_gradients_are_not_stationary(lanczos, points, monkeypatch):
     if lanczos:
         monkeypatch.setattr(saddle, "MAX_PARAMETERS", 0)
     assert kind(points["minimum"] + 0.1) is None
     assert kind(points["saddle"] + 0.1) is None
 
 
-def test_an_l2_penalty_bends_f_as_well():
-    """At zero F falls by the loss and rises by the penalty: the larger it is, the more ways F rises."""
+def test_l2_changes_the_kind_of_a_point():
+    """At zero the loss curves down and the penalty up: alpha decides in how many directions F curves up."""
     values = np.linalg.eigvalsh(-hessian(np.zeros(D), X, Y))
     between = {"maximum": values[0] / 2, "saddle": (values[1] + values[2]) / 2, "minimum": 2 * values[-1]}
     for name, alpha in between.items():
@@ -216,26 +216,26 @@ def test_intercept_weights_and_offset_count(rng):
     assert kind((params[:D], 0.7), X, y, fit_intercept=True, sample_weight=weight) is None
 
 
-def test_several_targets_bend_each_its_own_way(points):
+def test_kinds_of_points_of_several_targets(points):
     both = np.column_stack([Y, Y])
     assert kind([points["minimum"], points["minimum"]], y=both) == "minimum"
     assert kind([points["minimum"], points["maximum"]], y=both) == "saddle"
     assert kind([points["minimum"] + 0.1, points["minimum"]], y=both) is None
 
 
-def test_a_direction_that_f_does_not_depend_on_leaves_it_open(points):
+def test_flat_directions_leave_the_kind_unknown(points):
     assert kind(np.append(points["minimum"], 0.3), np.column_stack([X, np.zeros(N)])) is None
     assert kind(np.append(points["saddle"], 0.3), np.column_stack([X, np.zeros(N)])) == "saddle"
 
 
-def test_penalties_with_kinks_leave_it_open(points):
+def test_penalties_with_kinks_leave_the_kind_unknown(points):
     assert kind(np.zeros(D), penalty="l1", alpha=1e-6) is None
     assert kind(points["minimum"], penalty="nonnegative") is None
 
 
 @fastgd.term
 class Cosine:
-    """1 - cos(z - y): smooth, with maxima and minima, and no word of its curvature."""
+    """1 - cos(z - y): smooth, with maxima and minima, and without a declared curvature."""
 
     def value(self, y: float, z: float) -> float:
         return 1.0 - math.cos(z - y)
@@ -247,7 +247,7 @@ class Cosine:
         return z
 
 
-def test_a_loss_of_ones_own():
+def test_kinds_of_points_of_a_user_loss():
     y = np.array([0.5, -0.5])
     for shift, name in (([0.0, 0.0], "minimum"), ([math.pi, 0.0], "saddle"), ([math.pi, math.pi], "maximum")):
         assert kind(y + shift, np.eye(2), y, loss=Cosine()) == name
@@ -256,7 +256,7 @@ def test_a_loss_of_ones_own():
 # --- Convex functions -------------------------------------------------------------------------------------------------
 
 
-def test_of_convex_functions_it_is_the_stopping_test_that_tells(rng):
+def test_convex_objectives_use_the_stopping_test(rng):
     y = X @ W + rng.normal(size=N)
     assert fastgd.fit(X, y).stationary == "minimum"
     assert fastgd.fit(X, y, penalty="l1", alpha=0.1).stationary == "minimum"
@@ -266,7 +266,7 @@ def test_of_convex_functions_it_is_the_stopping_test_that_tells(rng):
     assert (held_out.stop_reason, held_out.stationary) == ("gap_tol", None)  # the model is that of any epoch
 
 
-def test_they_pay_nothing_for_it(monkeypatch):
+def test_convex_objectives_cost_no_extra_pass(monkeypatch):
     def refuse(*args):
         raise AssertionError
 
@@ -277,7 +277,7 @@ def test_they_pay_nothing_for_it(monkeypatch):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_kinked_and_joint_losses_cannot_be_told(name):
+def test_kinked_and_joint_losses_are_not_examined(name):
     problem = SimpleNamespace(loss=LOSSES[name](), penalty=resolve_penalty(None, 0.0, None))
     kinked = getattr(problem.loss, "kinked", False) or is_joint(problem.loss)
     assert saddle.has_second_derivatives(problem) is not bool(kinked)
@@ -286,12 +286,12 @@ def test_kinked_and_joint_losses_cannot_be_told(name):
 # --- The result -------------------------------------------------------------------------------------------------------
 
 
-def test_it_is_kept_with_the_model(tmp_path):
+def test_stationary_is_saved_with_the_model(tmp_path):
     fit(method="gd").save(tmp_path / "model")
     assert fastgd.load(tmp_path / "model").stationary == "saddle"
 
 
-def test_training_that_diverged_has_stopped_nowhere():
+def test_a_diverged_fit_is_not_stationary():
     with pytest.raises(fastgd.DivergedError) as caught:
         fit(method="gd", learning_rate=1e3)
     assert caught.value.result.stationary is None

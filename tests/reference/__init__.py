@@ -1,19 +1,19 @@
 """fastgd in plain Python: the obvious version of every loss, penalty, schedule, rule and method.
 
-It is what every kernel is held to, so it is written from the formulas, shares no code with fastgd, and imports only
-what comes with Python. Vectors are lists of floats, but anything nested will do: entries of any kind are made Python
+Every kernel is compared with it: it is written from the formulas, shares no code with fastgd, and imports only the
+standard library. Vectors are lists of floats; other sequences work too, since entries are converted to Python
 floats first. The losses, penalties and rules are in files of their own.
 """
 
 import math
 
-from reference.losses import *  # noqa: F403  # LOSSES and their classes, for whoever imports this file
+from reference.losses import *  # noqa: F403  # LOSSES and their classes, for importers of this file
 from reference.penalties import *  # noqa: F403  # the same
 from reference.penalties import penalty_value
 from reference.rules import *  # noqa: F403  # the same
 from reference.rules import SGD, penalized_step, proximal_steps
 
-# --- Schedules: the learning rate after t updates and `epoch` passes over the rows (a fraction counts) ---------------
+# --- Schedules: the learning rate after t updates and `epoch` passes over the rows (a fraction counts) ----------------
 
 
 def constant(lr, t, epoch):
@@ -64,7 +64,7 @@ def pegasos(lr, t, epoch, alpha=50.0):
 
 
 def adaptive(lr, t, epoch, factor=0.2, patience=5, tol=1e-3):
-    """lr, for what lowers it is not a function of t or epoch."""
+    """lr: what lowers it is not a function of t or epoch."""
     return lr
 
 
@@ -73,7 +73,7 @@ SCHEDULES = {
     "onecycle": onecycle, "optimal": optimal, "pegasos": pegasos, "adaptive": adaptive,
 }  # fmt: skip
 
-# --- The objective and its gradient ---------------------------------------------------------------------------------
+# --- The objective and its gradient -----------------------------------------------------------------------------------
 
 
 def dot(a, b):
@@ -99,19 +99,19 @@ def batch_gradient(X, y, w, b, loss, batch=None, sample_weight=None):
     return gradient, sum(slopes) / total, sum(values) / total
 
 
-# --- Methods: each returns the (w, b) after every update ------------------------------------------------------------
+# --- Methods: each returns the (w, b) after every update --------------------------------------------------------------
 
 
 def minibatch(X, y, loss, **options):
-    """One update a batch, by the mean gradient of the batch; a short last batch is divided by its own size."""
+    """One update per batch by its mean gradient; a short last batch is divided by its own size."""
     return [weights for weights, _ in weights_and_models(X, y, loss, **options)]
 
 
 def weights_and_models(X, y, loss, *, lr, epochs, batch_size, rule=SGD, schedule=constant, l1=0.0, l2=0.0, penalty=None,
                        fit_intercept=True, start=None, orders=None, sample_weight=None):  # fmt: skip
-    """The (w, b) after every update of `minibatch`, and the (w, b) of the model then.
+    """(w, b) after every update of `minibatch`, and (w, b) of the model at that time.
 
-    `penalty`, one without a smooth part, takes the place of l1 and l2.
+    `penalty`, without a smooth part, replaces l1 and l2.
     """
     n, d = len(X), len(X[0])
     w, b = ([0.0] * d, 0.0) if start is None else ([float(v) for v in start[0]], float(start[1]))
@@ -135,16 +135,16 @@ def weights_and_models(X, y, loss, *, lr, epochs, batch_size, rule=SGD, schedule
 
 
 def gd(X, y, loss, **options):
-    """One update an epoch, by the mean gradient of all rows."""
+    """One update per epoch by the mean gradient of all rows."""
     return minibatch(X, y, loss, batch_size=len(X), **options)
 
 
 def sgd(X, y, loss, **options):
-    """One update a row."""
+    """One update per row."""
     return minibatch(X, y, loss, batch_size=1, **options)
 
 
-# --- The lesson's own loops: y_hat = x w ----------------------------------------------------------------------------
+# --- The lesson's own loops: y_hat = x w ------------------------------------------------------------------------------
 
 LESSON = {"x": (1.0, 2.0, 3.0), "y": (2.0, 4.0, 6.0), "w": 1.0, "lr": 0.01, "epochs": 100}
 
@@ -190,11 +190,11 @@ def lesson_minibatch(x, y, w, lr, epochs, batch_size=2):
     return history
 
 
-# --- Smoothing ----------------------------------------------------------------------------------------------------
+# --- Smoothing --------------------------------------------------------------------------------------------------------
 
 
 def smooth(values, beta):
-    """Of every number the mean of all up to it, weighted by beta^(how many numbers back); a NaN stays one."""
+    """The mean of each number and those before it, weighted by beta^(distance); a NaN stays NaN."""
     smoothed, seen = [], []
     for value in values:
         if not math.isnan(value):

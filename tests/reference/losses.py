@@ -151,7 +151,7 @@ class Perceptron(Squared):
         return -y if y * z <= 0 else 0.0
 
 
-# Decimal numbers have room for e^10000, and 28 digits: here the formulas stand as in the books.
+# Decimal represents e^10000 and has 28 digits, so that the formulas are those of the papers.
 
 
 def power_of_e(x):

@@ -1,7 +1,7 @@
-"""Several outputs in plain Python, written as `reference` is: they step at the same rows, each by its own gradient.
+"""Several outputs in plain Python: all step at the same rows, each by its own gradient.
 
-Weights are lists, one for each output. What a row is to become is a list of a target for each output; for softmax it
-is the number of a class.
+Weights are lists, one for each output. The target of a row is a list, one for each output; for softmax it is the
+number of a class.
 """
 
 import math
@@ -18,7 +18,7 @@ def targets_of(numbers, n_outputs):
 
 
 def losses_and_slopes(loss, target, z):
-    """The loss of each output at one row, and its derivative; the loss of softmax stands at the first."""
+    """The loss of each output at one row, and its derivative; softmax has its loss at the first output."""
     if isinstance(loss, Softmax):
         return [loss.value(target, z), *[0.0] * (len(z) - 1)], loss.derivative(target, z)
     pairs = [(float(t), z_k) for t, z_k in zip(target, z, strict=True)]
@@ -45,7 +45,7 @@ def gradients(X, targets, W, B, loss, batch=None, sample_weight=None, offset=Non
 
 
 def clip_factor(G, slopes, clip):
-    """What makes the norm of all gradients together at most `clip`: Pascanu, Mikolov and Bengio (2013)."""
+    """The factor that makes the norm of all gradients together at most `clip`: Pascanu, Mikolov and Bengio (2013)."""
     norm = math.sqrt(sum(v * v for row in [*G, slopes] for v in row))
     return min(1.0, clip / (norm + EPSILON))
 
@@ -54,7 +54,7 @@ def minibatch(X, targets, loss, *, rates, order, start, batch_size=1, rule=SGD, 
               penalty_weights=None, fit_intercept=True, sample_weight=None, offset=None, clip=math.inf):  # fmt: skip
     """One pass over `order`: the (W, B) after every update, the start first; and each output's summed losses.
 
-    l1, l2 and shares (of the rate) are numbers or lists, one for each output. Clipping comes before l2 joins.
+    l1, l2 and shares (of the rate) are numbers or lists, one for each output. Gradients are clipped before l2 is added.
     """
     W, B = [[float(v) for v in w] for w in start[0]], [float(v) for v in start[1]]
     K, d = len(W), len(W[0])

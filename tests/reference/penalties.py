@@ -1,7 +1,7 @@
 """Penalties in plain Python, a part of `reference`.
 
 A penalty of one weight is a list of quadratic pieces, (first, last, constant, slope, curvature), as its paper defines
-it. Its prox then needs no formula: the best of one parabola per piece is the best of all.
+it. Its prox needs no formula: it is the best of the minima of the pieces.
 """
 
 import math

@@ -1,10 +1,10 @@
-"""Update rules in plain Python: one object looks after one weight. See reference.py, which has their names as well.
+"""Update rules in plain Python: one object per weight.
 
-`step(w, g, lr, l1)` returns the new weight; g already holds l2 w, and l1 goes by prox, as any other penalty does
-in `proximal_step(w, g, lr, prox)`: prox(v, s) = argmin_x (x - v)^2 / (2 s) + penalty. Without one each is
-torch.optim's, or the paper's where torch has none. Where the model is not the point that steps are taken from,
-`model(w)` is it, given whether there is a prox at all. Nesterov's theta is the point ahead of w where torch takes the
-next gradient.
+`step(w, g, lr, l1)` returns the new weight; g includes l2 w, and l1 is applied by prox, as any other penalty is in
+`proximal_step(w, g, lr, prox)`: prox(v, s) = argmin_x (x - v)^2 / (2 s) + penalty. Without a prox each rule equals
+torch.optim's, or the paper's where torch has none. Where the model differs from the point of the steps, `model(w)`
+returns it, given whether there is a prox. Nesterov's theta is the point ahead of w at which torch takes the next
+gradient.
 """
 
 import copy
@@ -19,12 +19,12 @@ def shrink(v, threshold):
 
 
 def penalized_step(rule, w, g, lr, l1=0.0, l2=0.0):
-    """One step on the gradient g of the loss: l2 w joins it, or is taken off w first by a rule that decouples."""
+    """One step on the gradient g of the loss: l2 w is added to it, or subtracted from w by rules that decouple."""
     return rule.step(w - lr * l2 * w, g, lr, l1) if rule.decouples else rule.step(w, g + l2 * w, lr, l1)
 
 
 def proximal_steps(rules, w, g, lr, penalty):
-    """A step of every weight at once: the prox of some penalties wants all the points that the rules would go to."""
+    """A step of all weights at once, since the prox of some penalties needs all of them."""
     points, steps = [], []
 
     def take_down(v, step):
@@ -41,7 +41,7 @@ def proximal_steps(rules, w, g, lr, penalty):
 
 
 class Rule:
-    """What most rules have in common."""
+    """The common part of most rules."""
 
     decouples = False
 

@@ -1,4 +1,4 @@
-"""SGD in shards in plain Python: each part of a round's rows goes its own way, and then their weights are averaged."""
+"""sgd in shards in plain Python: each part of a round's rows takes its steps, then the weights are averaged."""
 
 import math
 from itertools import pairwise
@@ -28,7 +28,7 @@ def sharded(X, targets, loss, *, rounds, rates, n_shards, start, rule=SGD, **opt
     """
     W, B = start
     n_rules = len(W) * (len(W[0]) + 1)
-    rules = [[rule() for _ in range(n_rules)] for _ in range(n_shards)]  # which remember from round to round
+    rules = [[rule() for _ in range(n_rules)] for _ in range(n_shards)]  # with state that is kept between rounds
     after, steps, t = [], [[] for _ in range(n_shards)], 0
     for rows in rounds:
         parts = parts_of(rows, n_shards)

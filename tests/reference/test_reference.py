@@ -1,4 +1,4 @@
-"""The reference is itself held to arithmetic done by hand, to PyTorch, and to what the mathematics promises."""
+"""The reference matches arithmetic by hand, PyTorch, and properties that follow from the formulas."""
 
 import json
 import math
@@ -49,7 +49,7 @@ def rule_id(record):
     return " ".join([record.get("rule") or record["schedule"], *(f"{k}={v}" for k, v in record["options"].items())])
 
 
-# --- Penalties ------------------------------------------------------------------------------------------------------
+# --- Penalties --------------------------------------------------------------------------------------------------------
 
 
 def test_penalty_by_hand():
@@ -88,11 +88,11 @@ def test_prox_is_the_minimum(v, step, l1):
     assert x == 0 or v - x == close(math.copysign(step * l1, x))  # ... and the only one where |x| has a slope
 
 
-# --- Schedules ------------------------------------------------------------------------------------------------------
+# --- Schedules --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("record", TORCH["schedules"], ids=rule_id)
-def test_schedules_are_torchs(record):
+def test_schedules_match_torch(record):
     schedule = partial(SCHEDULES[record["schedule"]], **record["options"])
     ours = [schedule(TORCH["problem"]["learning_rate"], t=2 * k, epoch=k) for k in range(len(record["rates"]))]
     assert ours == close(record["rates"])
@@ -134,11 +134,11 @@ def test_schedule_options_by_hand():
     assert cosine(0.8, t=0, epoch=6.0, epochs=10, warmup=2.0) == close(0.4)
 
 
-# --- Rules ----------------------------------------------------------------------------------------------------------
+# --- Rules ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("record", [record for record in TORCH["rules"] if record["clip"] is None], ids=rule_id)
-def test_rules_are_torchs(record):
+def test_rules_match_torch(record):
     problem = TORCH["problem"]
     path = minibatch(
         problem["X"],
@@ -158,7 +158,7 @@ def test_rules_are_torchs(record):
         assert b == 0.0
 
 
-def test_torch_was_asked_about_every_rule_it_has_with_two_sets_of_options():
+def test_torch_trajectories_hold_each_rule_with_two_sets_of_options():
     asked = [record["rule"] for record in TORCH["rules"] if record["clip"] is None]
     assert {name: asked.count(name) for name in RULES if name not in ("lion", "schedule_free")} == dict.fromkeys(
         asked, 2
@@ -194,7 +194,7 @@ def test_adaptive_rules_with_l1_by_hand():
 
 
 @pytest.mark.parametrize("rule", RULES.values())
-def test_a_rate_of_zero_moves_nothing(rule):
+def test_a_rate_of_zero_changes_nothing(rule):
     assert rule().step(0.7, 1.5, lr=0.0, l1=0.3) == 0.7
 
 
@@ -210,7 +210,7 @@ def proximal_optimum(l1, l2):
 
 @pytest.mark.parametrize("l2", [0.0, 0.1])
 @pytest.mark.parametrize("rule", ["momentum", "nesterov", "adagrad", "adam", "rmsprop"])
-def test_every_rule_ends_at_the_same_lasso(rule, l2):
+def test_each_rule_reaches_the_same_lasso_optimum(rule, l2):
     l1 = 0.2
     best, intercept = proximal_optimum(l1, l2)
     assert [v != 0 for v in best] == [True, False, True]
@@ -231,7 +231,7 @@ def test_lasso_of_orthogonal_columns_by_hand():
     assert path[-1][0] == close([2.25, 0.0, -1.25])
 
 
-# --- Objective and methods ------------------------------------------------------------------------------------------
+# --- Objective and methods --------------------------------------------------------------------------------------------
 
 POINTS, TARGETS = [[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]], [1.0, 2.0, 6.0]
 
@@ -248,7 +248,7 @@ def test_objective_and_gradient_by_hand():
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_batch_gradient_is_the_slope_of_the_objective(name):
+def test_batch_gradient_matches_finite_differences(name):
     loss, w, b, h = LOSSES[name], [0.4, -0.7, 0.9], 0.3, 1e-5
     weights = [1.0, 2.0, 0.5, 3.0, 1.0, 0.0]
     gradient, slope, value = batch_gradient(X, LABELS, w, b, loss, sample_weight=weights)
@@ -261,7 +261,7 @@ def test_batch_gradient_is_the_slope_of_the_objective(name):
     assert [*gradient, slope] == close([(moved(j, h) - moved(j, -h)) / (2 * h) for j in range(4)], tol=1e-8)
 
 
-def test_weight_two_is_the_row_twice():
+def test_weight_2_equals_the_row_twice():
     once = gd(X, Y, LOSSES["huber"], lr=0.1, epochs=20, sample_weight=[2, 1, 1, 1, 1, 0])
     twice = gd([X[0], *X[:5]], [Y[0], *Y[:5]], LOSSES["huber"], lr=0.1, epochs=20)
     for (w, b), (w_twice, b_twice) in zip(once, twice, strict=True):
@@ -279,12 +279,12 @@ def test_minibatch_by_hand():
     assert (w2, b2) == ([0.5, -1.375], 0.625)
 
 
-def test_without_an_intercept_it_stays_where_it_was():
+def test_without_an_intercept_it_keeps_its_start():
     path = sgd(POINTS, TARGETS, LOSSES["squared"], lr=0.1, epochs=2, fit_intercept=False, start=([1.0, 1.0], 0.25))
     assert {b for _, b in path} == {0.25}
 
 
-def test_a_schedule_is_told_the_update_and_the_epoch():
+def test_schedules_get_the_update_and_the_epoch():
     asked = []
 
     def spy(lr, t, epoch):
@@ -305,7 +305,7 @@ def test_every_method_lowers_the_objective(method, n_updates, rule):
     assert end < start
 
 
-# --- The lesson -----------------------------------------------------------------------------------------------------
+# --- The lesson -------------------------------------------------------------------------------------------------------
 
 
 def test_lesson_gd():
@@ -337,7 +337,7 @@ def test_lesson_minibatch():
     ("lesson", "method", "per_epoch"),
     [(lesson_gd, gd, 1), (lesson_sgd, sgd, 3), (lesson_minibatch, partial(minibatch, batch_size=2), 2)],
 )
-def test_the_methods_do_what_the_lesson_does(lesson, method, per_epoch):
+def test_methods_match_the_lesson(lesson, method, per_epoch):
     column = [[x] for x in LESSON["x"]]
     options = {"lr": LESSON["lr"], "epochs": LESSON["epochs"], "start": ([LESSON["w"]], 0.0), "fit_intercept": False}
     path = method(column, LESSON["y"], LOSSES["squared"], **options)

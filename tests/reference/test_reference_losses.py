@@ -1,4 +1,4 @@
-"""The reference's losses are themselves held to arithmetic done by hand, and their derivatives to their slopes."""
+"""The reference's losses match arithmetic by hand, and their derivatives match finite differences."""
 
 import math
 
@@ -69,12 +69,12 @@ def test_losses_by_hand(name, y, z, value, derivative):
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("y", [-1.0, 1.0])
 @pytest.mark.parametrize("z", [-7.3, -2.1, -0.4, 0.05, 0.2, 1.9, 12.5])
-def test_derivative_is_the_slope_of_the_value(name, y, z):
+def test_derivative_matches_finite_differences(name, y, z):
     loss, h = LOSSES[name], 1e-5
     assert loss.derivative(y, z) == close((loss.value(y, z + h) - loss.value(y, z - h)) / (2 * h), tol=1e-7)
 
 
-def test_every_loss_is_worked_out_by_hand():
+def test_each_loss_has_values_by_hand():
     assert {name for name, *_ in BY_HAND} == set(LOSSES)
 
 
@@ -108,6 +108,6 @@ def test_means():
     assert [LOSSES["logistic"].mean(z) for z in (1e4, -1e4)] == [1.0, 0.0]
 
 
-def test_small_logistic_losses_keep_their_digits():
+def test_small_logistic_losses_are_precise():
     assert LOSSES["logistic"].value(1.0, 40.0) == pytest.approx(math.exp(-40.0), rel=1e-12)
     assert LOSSES["logistic"].derivative(1.0, 40.0) == pytest.approx(-math.exp(-40.0), rel=1e-12)

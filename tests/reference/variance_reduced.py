@@ -1,4 +1,4 @@
-"""svrg and saga in plain Python, written as the papers have them: every gradient of the past is kept as a vector.
+"""svrg and saga in plain Python as in the papers: all stored gradients are full vectors.
 
 Weights are lists, one for each output, as in `reference_outputs`; the intercept is the last of them, with a 1 at the
 end of each row.

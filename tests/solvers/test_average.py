@@ -1,4 +1,4 @@
-"""Averaged weights: the mean over the reference's steps, whichever kernel takes them, and scikit-learn's own."""
+"""``average``: the model is the mean of the weights after each step, as in the reference and in scikit-learn."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ def close(value, tolerance=1e-12):
     return pytest.approx(value, rel=tolerance, abs=tolerance)
 
 
-# --- Held to the reference --------------------------------------------------------------------------------------------
+# --- Against the reference --------------------------------------------------------------------------------------------
 
 
 @each_method
 @pytest.mark.parametrize("begin", [True, 2, 7, EPOCHS * N // 5])
 @pytest.mark.parametrize("alpha", [0.0, 0.3])
-def test_the_mean_of_the_weights_after_each_step(method, begin, alpha):
+def test_average_is_the_mean_of_the_reference_steps(method, begin, alpha):
     result = fit(method, average=begin, alpha=alpha)
     path = walk(method, l2=alpha)
     mean = path[int(begin) - 1 :].mean(axis=0)
@@ -93,7 +93,7 @@ def test_the_mean_of_the_weights_after_each_step(method, begin, alpha):
     ],
     ids=str,
 )
-def test_with_everything_else(method, options):
+def test_average_with_rules_penalties_schedules_and_losses(method, options):
     loss, alpha, ratio = options.get("loss", "huber"), options.get("alpha", 0.0), options.get("l1_ratio", 0.0)
     ratio = 1.0 if options.get("penalty") == "l1" else ratio
     y = np.where(Y > 0.7, 1.0, -1.0) if loss == "logistic" else Y
@@ -106,7 +106,7 @@ def test_with_everything_else(method, options):
 
 
 @each_method
-def test_several_targets(method):
+def test_average_of_several_targets(method):
     result = fit(method, y=np.column_stack([Y, -2 * Y]), loss="huber", alpha=0.3, average=5)
     for k, y in enumerate([Y, -2 * Y]):
         path = walk(method, y, loss="huber", l2=0.3)
@@ -116,8 +116,8 @@ def test_several_targets(method):
 
 
 @each_method
-def test_several_classes_on_sparse_rows(method):
-    """With a decay that wears the scale out."""
+def test_average_of_softmax_on_sparse_rows(method):
+    """The decay is so large that the scale underflows."""
     result = fit(method, csr_array(X), LABELS, loss="softmax", trace="step", alpha=5.0)
     assert np.column_stack([result.coef, result.intercept]) == close(result.steps["weights"].mean(axis=0))
     whole = fit(method, csr_array(X), LABELS, loss="softmax", alpha=5.0)
@@ -131,8 +131,8 @@ def test_several_classes_on_sparse_rows(method):
     has_intercept=st.booleans(),
     data=st.data(),
 )
-def test_the_lazy_sum_of_a_kernel(layout, drawn, l2, has_intercept, data):
-    """Cut into two calls, with steps left out, and with a decay that folds the scale in over and over."""
+def test_lazy_sums_match_the_reference(layout, drawn, l2, has_intercept, data):
+    """Two calls, some steps left out, and a decay after which the scale is folded in many times."""
     n, d = drawn.X.shape
     cut, skip = data.draw(st.integers(0, n)), data.draw(st.integers(0, n - 1))
     rate = 0.9 / ((drawn.X**2).sum(axis=1).max() + 1 + l2)
@@ -155,15 +155,15 @@ def test_the_lazy_sum_of_a_kernel(layout, drawn, l2, has_intercept, data):
     assert sums.total == pytest.approx(path[skip:].sum(axis=0), rel=0, abs=tolerance)
 
 
-def test_decay_that_wears_the_scale_out():
-    """Rates of 0.9 / l2 leave a tenth of the weights at each step, 1e-23 of them at the end of an epoch."""
+def test_average_when_decay_underflows_the_scale():
+    """At a rate of 0.9 / l2 each step multiplies the weights by 0.1: by 1e-23 in an epoch."""
     result = fit("sgd", learning_rate=0.18, alpha=5.0, fit_intercept=False)
     assert result.coef == close(walk("sgd", rate=0.18, l2=5.0, fit_intercept=False).mean(axis=0)[:-1])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_long_runs_lose_no_digits(dtype):
-    """The mean of a hundred thousand steps, once by the lazy sum and once by single steps that are added up here."""
+def test_average_keeps_its_precision_over_many_steps(dtype):
+    """The mean of 100,000 steps, by the lazy sum and by adding the steps here."""
     n, d = 20_000, 6
     random = np.random.default_rng(0)
     X = random.normal(size=(n, d)).astype(dtype)
@@ -193,22 +193,22 @@ def test_sparse_rows_agree_with_dense_ones():
 
 @pytest.mark.parametrize("average", [True, 10, 200])
 @pytest.mark.parametrize("layout", [np.asarray, csr_array])
-def test_scikit_learn_means_the_same(average, layout):
+def test_average_equals_scikit_learns(average, layout):
     linear_model = pytest.importorskip("sklearn.linear_model")
     options = {"alpha": 0.05, "learning_rate": "constant", "eta0": 0.01, "max_iter": 20, "tol": None, "shuffle": False}
-    # On sparse rows its intercept learns more slowly.
+    # On sparse rows scikit-learn lowers the rate of the intercept.
     peer = linear_model.SGDRegressor(average=average, fit_intercept=False, **options).fit(layout(X), Y)
     ours = fit(
         X=layout(X), alpha=0.1, learning_rate=0.005, max_epochs=20, average=average, fit_intercept=False
-    )  # of twice the loss
+    )  # scikit-learn halves the loss
     assert ours.coef == close(peer.coef_, 1e-9)
 
 
-# --- What it is good for ----------------------------------------------------------------------------------------------
+# --- What averaging gains ---------------------------------------------------------------------------------------------
 
 
 @each_method
-def test_the_noise_is_averaged_out(method):
+def test_average_reduces_the_noise(method):
     random = np.random.default_rng(8)
     X = random.normal(size=(2000, 5))
     y = X @ np.ones(5) + 2 * random.normal(size=2000)
@@ -219,15 +219,15 @@ def test_the_noise_is_averaged_out(method):
     assert mean.trace["running_loss"].tobytes() == last.trace["running_loss"].tobytes(), "the steps are the same"
 
 
-def test_auto_takes_a_method_that_has_steps():
+def test_auto_with_average_chooses_minibatch():
     assert fastgd.fit(X, Y, average=True, max_epochs=3, rule="momentum").method == "minibatch"
     assert fastgd.fit(X, Y, average=True, max_epochs=3).method == "minibatch"
     assert fastgd.fit(X, Y, max_epochs=3, rule="momentum").method == "gd"
 
 
 @each_method
-def test_the_steps_and_the_callbacks(method):
-    """Steps are traced as they were taken; callbacks see the model."""
+def test_step_trace_holds_steps_and_callbacks_see_the_average(method):
+    """The trace holds the steps; callbacks get the model."""
     states = []
     result = fit(method, trace="step", callbacks=[states.append])
     path = result.steps["weights"]
@@ -237,8 +237,8 @@ def test_the_steps_and_the_callbacks(method):
     assert weights(result).tobytes() == result.path[-1].tobytes()
 
 
-def test_with_columns_in_different_units():
-    """Steps in scaled columns: their mean is the same in any units."""
+def test_average_in_scaled_columns():
+    """The mean of steps in scaled columns is the same in any units."""
     random = np.random.default_rng(6)
     X = random.normal(size=(300, 3)) * [1, 1000, 0.01] + [0, 500, 3]
     y = X @ [1, 0.001, 100] + random.normal(size=300)
@@ -248,14 +248,14 @@ def test_with_columns_in_different_units():
         assert weights(result) == close(result.steps["weights"].mean(axis=0), 1e-9)
 
 
-def test_a_later_beginning_than_the_end_is_told():
+def test_remark_when_averaging_would_start_after_the_last_step():
     result = fit(average=1000)
     assert weights(result) == close(walk()[-1])
     assert "average=1000 is more than the 69 steps there were, so nothing was averaged" in result.remarks
     assert not fit(average=69).remarks
 
 
-def test_with_rows_to_validate_on():
+def test_validation_loss_is_of_the_average():
     result = fit(validation=(X, Y), trace="step", max_epochs=4)
     means = np.cumsum(result.steps["weights"], axis=0) / np.arange(1, 4 * N + 1)[:, None]
     assert result.path[1:] == close(means[N - 1 :: N])
@@ -263,8 +263,8 @@ def test_with_rows_to_validate_on():
     assert result.trace["validation_loss"] == close(losses)
 
 
-def test_a_second_try_has_a_mean_of_its_own():
-    """Where the first steps were too long the mean holds none of them."""
+def test_average_restarts_after_a_divergence():
+    """Steps before a divergence are not in the mean."""
     options = {"learning_rate": 3.0, "on_divergence": "shrink", "max_epochs": 30, "trace": "step"}
     result = fit(**options)
     assert result.divergences > 0
@@ -274,16 +274,16 @@ def test_a_second_try_has_a_mean_of_its_own():
     assert weights(result) == close(last_try.mean(axis=0))
 
 
-# --- What cannot be ---------------------------------------------------------------------------------------------------
+# --- Errors -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("average", [-1, 1.5, "yes", None, np.nan, [1]])
-def test_neither_yes_nor_a_step(average):
+def test_average_must_be_a_boolean_or_a_whole_number(average):
     with pytest.raises(OptionError, match="average must be True, False or a whole number, 0 or more, not "):
         fit(average=average)
 
 
-def test_none_at_all():
+def test_average_false_and_zero_are_equal():
     plain = fit(average=False)
     assert weights(plain) == close(walk()[-1])
     for nothing in (0, np.int64(0)):
@@ -301,15 +301,15 @@ def test_none_at_all():
         ({"rule": "nesterov", "penalty": "l1", "alpha": 0.1}, "rule 'nesterov' keeps a model apart"),
     ],
 )
-def test_what_has_no_mean(options, message):
+def test_error_names_what_average_cannot_be_combined_with(options, message):
     with pytest.raises(OptionError, match=message):
         fit(**options)
 
 
-# --- As a person types it ---------------------------------------------------------------------------------------------
+# --- On the command line ----------------------------------------------------------------------------------------------
 
 
-def test_on_the_command_line():
+def test_average_option_of_the_command():
     words = ("run", "diabetes", "--method", "sgd", "--learning-rate", 1e-6, "--epochs", 3, "--json", "--quiet")
     plain, whole, late = (command(*words, "--average", begin).json["coef"] for begin in (0, 1, 600))
     table = fastgd.open("diabetes")

@@ -1,14 +1,11 @@
-"""Gradients cut to a length, and penalties that count more for some features: whole fits held to the reference.
+"""``clip_norm`` and ``penalty_weights``: whole fits match the reference.
 
-Every rule with every method runs as plain Python: the last test runs this file again under NUMBA_DISABLE_JIT=1.
+As plain Python (`make test` runs this file under NUMBA_DISABLE_JIT=1 too) with every rule and method.
 """
 
 from __future__ import annotations
 
 import math
-import os
-import subprocess
-import sys
 
 import numba
 import numpy as np
@@ -23,9 +20,8 @@ from fastgd import DataError, OptionError
 from fastgd.penalties import GroupLasso
 from fastgd.rules import RULES, rule_traits
 
-pytestmark = pytest.mark.plain_python
-
 PLAIN_PYTHON = bool(numba.config.DISABLE_JIT)
+pytestmark = [pytest.mark.plain_python] * PLAIN_PYTHON  # these tests run compiled as well
 compiled = pytest.mark.skipif(PLAIN_PYTHON, reason="too slow as plain Python")
 
 RANDOM = np.random.default_rng(4)
@@ -61,7 +57,7 @@ AS_EXPECTED = {
 
 
 def expected(y, method, rule="sgd", **options):
-    """The weights after every step of two passes over the rows in order."""
+    """Weights after every step of two passes over the rows in order."""
     targets, steps = np.atleast_2d(y.T).T, 2 * N // BATCH[method]
     K = targets.shape[1]
     path, _ = reference_outputs.minibatch(
@@ -81,19 +77,19 @@ def follows(result, path):
 
 @each_y
 @each_choice
-def test_a_gradient_is_clipped_before_the_penalty_joins(method, rule, form, y):
-    """As one vector, of all outputs and the intercepts."""
+def test_gradients_are_clipped_before_the_penalty_is_added(method, rule, form, y):
+    """The norm over all outputs and intercepts."""
     options = {"method": method, "rule": rule, "clip_norm": 0.8, **AS_EXPECTED}
     path = expected(y, method, rule, clip=0.8)
     follows(fit(y, FORMS[form](X), **options), path)
-    if not rule_traits(RULES[rule]()).adaptive:  # those take steps of the same size however long the gradient is
+    if not rule_traits(RULES[rule]()).adaptive:  # the steps of these rules do not depend on the length of the gradient
         assert np.abs(path[-1] - expected(y, method, rule)[-1]).max() > 1e-3
 
 
 @compiled
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @each_y
-def test_steps_are_traced_with_the_gradient_as_it_was(y, fit_intercept):
+def test_step_trace_holds_the_gradient_before_clipping(y, fit_intercept):
     options = {"clip_norm": 0.3, "fit_intercept": fit_intercept, **AS_EXPECTED}
     by_row = fit(y, method="sgd", **options).steps
     in_batches = fit(y, method="minibatch", batch_size=1, **options).steps
@@ -104,7 +100,7 @@ def test_steps_are_traced_with_the_gradient_as_it_was(y, fit_intercept):
 
 @compiled
 @pytest.mark.parametrize("method", BATCH)
-def test_a_norm_that_no_gradient_has_changes_nothing(method):
+def test_clip_norm_above_all_gradients_changes_nothing(method):
     for y in (Y, TARGETS):
         plain = fit(y, method=method)
         clipped = fit(y, method=method, clip_norm=1e6)
@@ -116,7 +112,7 @@ def test_a_norm_that_no_gradient_has_changes_nothing(method):
 
 @each_y
 @each_choice
-def test_the_penalty_counts_as_often_as_each_feature_says(method, rule, form, y):
+def test_penalty_weights_multiply_the_penalty_of_each_feature(method, rule, form, y):
     options = {"method": method, "rule": rule, "penalty_weights": FACTORS, **AS_EXPECTED}
     path = expected(y, method, rule, penalty_weights=FACTORS)
     result = fit(y, FORMS[form](X), **options)
@@ -128,7 +124,7 @@ def test_the_penalty_counts_as_often_as_each_feature_says(method, rule, form, y)
 
 
 def without(columns, *others):
-    """The others less what the columns, and a constant, explain of them."""
+    """Residuals of the other columns, regressed on the columns and a constant."""
     basis, _ = np.linalg.qr(np.column_stack([np.ones(N), *columns.T]))
     return [other - basis @ (basis.T @ other) for other in others]
 
@@ -139,10 +135,10 @@ OPTIMUM = {"loss": "half_squared", "learning_rate": "auto", "max_epochs": 5000, 
 @compiled
 @pytest.mark.parametrize("scale", [False, True])
 @pytest.mark.parametrize("penalty", ["l1", "l2"])
-def test_the_optimum_is_scikit_learns_in_other_variables(penalty, scale):
+def test_weighted_optimum_equals_scikit_learns_on_rescaled_columns(penalty, scale):
     """The penalty of f w is that of w in variables X / f (l1), or of sqrt(f) w in X / sqrt(f) (l2).
 
-    What is not penalised goes out of both sides first, as does the intercept (Frisch, Waugh and Lovell).
+    Unpenalised features and the intercept are projected out first (Frisch, Waugh and Lovell).
     """
     linear_model, alpha = pytest.importorskip("sklearn.linear_model"), 0.1
     result = fit(penalty=penalty, alpha=alpha, penalty_weights=FACTORS, scale=scale, **OPTIMUM)
@@ -164,7 +160,7 @@ def test_the_optimum_is_scikit_learns_in_other_variables(penalty, scale):
 @compiled
 @pytest.mark.parametrize("method", BATCH)
 @each_y
-def test_l1_sets_to_exactly_0_what_it_counts_for(method, y):
+def test_weighted_l1_sets_penalised_features_to_zero(method, y):
     options = {"method": method, "penalty": "l1", "max_epochs": 30}
     heavy = fit(y, alpha=1.0, penalty_weights=[0.0, 100.0, 0.0, 100.0, 0.0], **options).coef
     assert (heavy == 0).tolist() == np.broadcast_to([False, True, False, True, False], heavy.shape).tolist()
@@ -176,7 +172,7 @@ def test_l1_sets_to_exactly_0_what_it_counts_for(method, y):
 
 @compiled
 @pytest.mark.parametrize("method", BATCH)
-def test_weights_of_1_are_none_and_those_of_2_are_twice_the_strength(method):
+def test_weights_of_1_change_nothing_and_weights_of_2_double_the_strength(method):
     options = {"method": method, "penalty": "elasticnet", "l1_ratio": 0.5}
     for y in (Y, TARGETS):
         plain = fit(y, alpha=0.2, **options)
@@ -188,8 +184,8 @@ def test_weights_of_1_are_none_and_those_of_2_are_twice_the_strength(method):
 
 @pytest.mark.skipif(not PLAIN_PYTHON, reason="would have kernels compiled for each")
 @pytest.mark.parametrize("penalty", ["mcp", "scad", "nonnegative"])
-def test_a_feature_of_weight_0_pays_nothing_under_any_penalty(penalty):
-    """Bounds hold all the same."""
+def test_a_feature_of_weight_0_is_not_penalised(penalty):
+    """Bounds still hold."""
     result = fit(penalty=penalty, alpha=10.0, penalty_weights=[1.0, 1.0, 0.0, 1.0, 0.0], max_epochs=200)
     assert (result.coef[[0, 1, 3]] == 0).all()
     free = fit(X=X[:, [2, 4]], penalty="nonnegative" if penalty == "nonnegative" else None, max_epochs=200)
@@ -217,15 +213,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_what_cannot_be_used(what):
+def test_error_names_the_option_and_its_values(what):
     options, error, message = BAD[what]
     with pytest.raises(error, match=message):
         fit(**{"alpha": 0.1} | options)
-
-
-@compiled
-def test_every_rule_with_every_method_as_plain_python():
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", __file__]
-    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""Gradient descent, SGD and mini-batches through `fit`: every update against the reference, the lesson, the order."""
+"""gd, sgd and minibatch through `fit`: every update matches the reference and the lesson; the order of rows."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def close(value, tol=1e-12):
 
 
 def batches(rows, size):
-    """The rows in batches, the last as short as it has to be."""
+    """The rows in batches; the last may be shorter."""
     return [rows[first : first + size] for first in range(0, len(rows), size)]
 
 
@@ -70,9 +70,9 @@ def parameters(path, fit_intercept=True):
 @methods
 @intercepts
 @pytest.mark.parametrize("rule", RULES)
-def test_every_rule(method, rule, fit_intercept):
+def test_each_rule_matches_the_reference(method, rule, fit_intercept):
     options = {"penalty": "elasticnet", "alpha": 0.2, "l1_ratio": 0.25, "schedule": "invscaling"}
-    # The loss with which the tests of kernels have compiled every rule.
+    # The loss that the tests of kernels use.
     result = fit(method, loss="huber:delta=1.5", rule=rule, fit_intercept=fit_intercept, **options)
     path = reference.weights_and_models(
         X, Y, reference.Huber(1.5), lr=RATE, epochs=EPOCHS, batch_size=BATCH_SIZES[method], rule=reference.RULES[rule],
@@ -86,7 +86,7 @@ def test_every_rule(method, rule, fit_intercept):
 @methods
 @intercepts
 @pytest.mark.parametrize("penalty", NAMED)
-def test_every_penalty(method, penalty, fit_intercept):
+def test_each_penalty_matches_the_reference(method, penalty, fit_intercept):
     alpha = 0.0 if penalty == "none" else 0.3
     l1, l2 = reference.strengths(penalty, alpha)
     result = fit(method, penalty=penalty, alpha=alpha, fit_intercept=fit_intercept)
@@ -97,7 +97,7 @@ def test_every_penalty(method, penalty, fit_intercept):
 
 @methods
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_every_schedule(method, schedule):
+def test_each_schedule_matches_the_reference(method, schedule):
     options = {"schedule": FILLED_IN.get(schedule, schedule), "max_epochs": 12}
     if getattr(SCHEDULES[schedule], "sets_rate", False):
         options |= {"learning_rate": "auto", "scale": False, "tol": 0}
@@ -111,7 +111,7 @@ def test_every_schedule(method, schedule):
 
 @methods
 @pytest.mark.parametrize("loss", [name for name in LOSSES if not getattr(LOSSES[name], "joint", False)])
-def test_every_loss(method, loss):
+def test_each_loss_matches_the_reference(method, loss):
     y = LABELS if getattr(LOSSES[loss], "classifies", False) else Y
     y = np.abs(y) if hasattr(LOSSES[loss], "allows") else y  # counts and amounts
     result = fit(method, y=y, loss=loss, penalty="elasticnet", alpha=0.2, start=0.25)
@@ -121,7 +121,7 @@ def test_every_loss(method, loss):
 
 
 @methods
-def test_sparse_rows(method):
+def test_sparse_rows_match_the_reference(method):
     sparse = csr_array((X != 0) * X)
     options = {"penalty": "l1", "alpha": 0.1, "rule": "nesterov"}
     expected = parameters(walk(method, l1=0.1, rule=reference.Nesterov))
@@ -129,7 +129,7 @@ def test_sparse_rows(method):
 
 
 @methods
-def test_from_a_start(method):
+def test_a_given_start_matches_the_reference(method):
     start = ([0.5, -1.0, 2.0, 0.0], 0.25)
     assert fit(method, start=start).steps["weights"] == close(parameters(walk(method, start=start)))
     again = fit(method, start=fit(method, start=start), max_epochs=1)
@@ -137,7 +137,7 @@ def test_from_a_start(method):
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 22, 23, 24, 1000])
-def test_every_size_of_a_batch(batch_size):
+def test_each_batch_size_matches_the_reference(batch_size):
     result = fit("minibatch", batch_size=batch_size)
     assert result.steps["weights"] == close(parameters(walk("minibatch", batch_size=batch_size)))
     assert len(result.steps) == EPOCHS * math.ceil(N_SAMPLES / batch_size)
@@ -150,7 +150,7 @@ def test_every_size_of_a_batch(batch_size):
 @intercepts
 @pytest.mark.parametrize("rule", ["sgd", "momentum"])
 @pytest.mark.parametrize("layout", ["dense", "sparse"])
-def test_steps_hold_the_row_the_gradient_and_the_loss_before_each(method, layout, rule, fit_intercept):
+def test_step_trace_holds_row_gradient_and_loss_before_each_step(method, layout, rule, fit_intercept):
     rows = X if layout == "dense" else csr_array(X)
     steps = fit(method, X=rows, rule=rule, penalty="l2", alpha=0.2, fit_intercept=fit_intercept).steps
     before = parameters([([0.0] * N_FEATURES, 0.0)], fit_intercept)
@@ -167,7 +167,7 @@ def test_steps_hold_the_row_the_gradient_and_the_loss_before_each(method, layout
 
 
 @methods
-def test_the_trace_of_epochs(method):
+def test_epoch_trace_matches_the_reference(method):
     result = fit(method, penalty="l2", alpha=0.2)
     path, trace = walk(method, l2=0.2), result.trace
     updates = len(path) // EPOCHS
@@ -185,7 +185,7 @@ def test_the_trace_of_epochs(method):
 
 
 @methods
-def test_without_the_trace_of_steps_the_same_happens(method):
+def test_step_trace_does_not_change_the_path(method):
     with_steps, without = fit(method), fit(method, trace="epoch")
     assert without.steps is None
     assert without.path == close(with_steps.path)
@@ -195,11 +195,11 @@ def test_without_the_trace_of_steps_the_same_happens(method):
 def test_gd_records_the_norm_of_its_gradient():
     result = fit("gd")
     norms = [np.linalg.norm(gradient) for gradient in result.steps["gradient"]]
-    assert result.trace["gradient_norm"][1:-1] == close(norms[1:])  # that of a row is the next step's
+    assert result.trace["gradient_norm"][1:-1] == close(norms[1:])  # the gradient of the next step
 
 
 @methods
-def test_too_large_a_rate_diverges_and_says_so(method):
+def test_divergence_error_names_the_rate_and_suggests_one(method):
     message = r"diverged in epoch \d+: .*learning rate 50 is too large: rates up to 0\.\d+ .* Try learning_rate=0\.\d+"
     with pytest.raises(DivergedError, match=message) as caught:
         fit(method, learning_rate=50.0, max_epochs=100)
@@ -221,7 +221,7 @@ def lesson(method, **options):
     )  # fmt: skip
 
 
-def test_the_lessons_gd():
+def test_gd_equals_the_lesson():
     result, expected = lesson("gd"), reference.lesson_gd(**LESSON)
     assert len(expected) == 100
     assert result.path[1:, 0] == close([w for w, _ in expected])
@@ -231,7 +231,7 @@ def test_the_lessons_gd():
     assert result.trace["objective"][:-1] == close(costs)
 
 
-def test_the_lessons_sgd():
+def test_sgd_equals_the_lesson():
     result, expected = lesson("sgd"), reference.lesson_sgd(**LESSON)
     assert result.path[1:, 0] == close([w for w, _ in expected])
     # The lesson prints the last row's loss after the update.
@@ -242,7 +242,7 @@ def test_the_lessons_sgd():
     assert result.steps["loss"] == close([(x * w - y) ** 2 for w, (x, y) in zip(before, rows, strict=True)])
 
 
-def test_the_lessons_minibatch():
+def test_minibatch_equals_the_lesson():
     result, expected = lesson("minibatch", batch_size=2), reference.lesson_minibatch(**LESSON)
     assert result.path[1:, 0] == close([w for w, _ in expected])
     after = [reference.lesson_cost(LESSON["x"][2:], LESSON["y"][2:], w) for w in result.path[1:, 0]]
@@ -265,7 +265,7 @@ def rows_of(result):
 
 
 @pytest.mark.parametrize("shuffle", [True, "full", "blocks"])
-def test_each_epoch_has_an_order_of_its_own(shuffle):
+def test_each_epoch_has_a_new_order(shuffle):
     orders = rows_of(fit("sgd", shuffle=shuffle, max_epochs=6))
     assert (np.sort(orders, axis=1) == np.arange(N_SAMPLES)).all()
     assert len({tuple(order) for order in orders}) == 6
@@ -276,13 +276,13 @@ def test_each_epoch_has_an_order_of_its_own(shuffle):
 
 
 @pytest.mark.parametrize("shuffle", [False, "none"])
-def test_rows_in_order(shuffle):
+def test_without_shuffling_rows_keep_their_order(shuffle):
     assert (rows_of(fit("sgd", shuffle=shuffle)) == np.arange(N_SAMPLES)).all()
 
 
 @pytest.mark.parametrize("shuffle", ["blocks", "full"])
 @pytest.mark.parametrize("method", ["sgd", "minibatch"])
-def test_shuffled_updates_are_the_references_in_that_order(method, shuffle):
+def test_shuffled_updates_match_the_reference(method, shuffle):
     order = RowOrder(N_SAMPLES, X.itemsize * N_FEATURES, shuffle, seed=3)
     orders = [order.epoch(epoch).copy() for epoch in range(1, EPOCHS + 1)]
     result = fit(method, shuffle=shuffle, seed=3)
@@ -317,15 +317,15 @@ def test_orders_of_more_blocks_than_one_call_takes(extra):
 
 
 @pytest.mark.parametrize("shuffle", ["blocks", "full"])
-def test_orders_made_ahead_are_those_made_in_their_turn(shuffle):
+def test_orders_computed_ahead_equal_orders_computed_on_demand(shuffle):
     ahead = RowOrder(AHEAD_FROM, 8.0, shuffle, 0)
     for epoch in (1, 2, 3, 7, 8):
-        with threads(1):  # which leaves none to make the next one
+        with threads(1):  # no thread is left to compute the next order
             in_turn = RowOrder(AHEAD_FROM, 8.0, shuffle, 0).epoch(epoch)
         assert (ahead.epoch(epoch) == in_turn).all()
 
 
-def test_blocks_stay_together_and_full_does_not():
+def test_blocks_keep_near_rows_together_and_full_does_not():
     # A row shuffled within a window of 16 blocks of 64 lies within 1024 places of the others of its block.
     n, window = 1 << 15, 1 << 10
     for shuffle, share in (("blocks", 1.0), ("full", 2 * window / n)):

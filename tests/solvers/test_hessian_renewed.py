@@ -1,4 +1,4 @@
-"""Rows that are unlike a sample's: where steps by its Hessian fail, newton asks more rows for another."""
+"""newton renews its Hessian from a larger sample where steps by a small sample's Hessian fail."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ COUNTS = random.poisson(np.exp(np.clip(X[:, 0] + 0.1 * HEAVY[:, 3], -5, 5)))
 YES = X[:, 0] - X[:, 1] + random.logistic(size=N) > 0
 del random  # tests draw from the fixture `rng`
 OUTLYING = X.copy()
-UNSEEN = np.setdiff1d(np.arange(N), spread_rows(N, SAMPLE_ROWS, 0))[::2000]  # by the first sample
-OUTLYING[UNSEEN, 0] = 60.0  # not that more was counted there
+UNSEEN = np.setdiff1d(np.arange(N), spread_rows(N, SAMPLE_ROWS, 0))[::2000]  # not in the first sample
+OUTLYING[UNSEEN, 0] = 60.0  # the counts are not larger there
 
 
 @pytest.fixture
 def curved(monkeypatch):
-    """How many rows Hessians were made of."""
+    """Sample sizes of the Hessians computed."""
     seen, hessian = [], HessianSample.hessian
 
     def seeing(self, params):
@@ -40,7 +40,7 @@ def curved(monkeypatch):
     return seen
 
 
-def test_rows_that_no_sample_of_few_has_are_found_by_one_of_more(curved):
+def test_larger_samples_find_rare_rows(curved):
     given = {"loss": "poisson", "alpha": 1e-4}
     result = fastgd.fit(OUTLYING, COUNTS, method="newton", tol=1e-6, **given)
     assert result.converged
@@ -50,19 +50,19 @@ def test_rows_that_no_sample_of_few_has_are_found_by_one_of_more(curved):
     assert result.objective == pytest.approx(exact, rel=1e-9)
 
 
-def test_where_no_step_fails_one_sample_does(curved):
+def test_one_sample_is_enough_when_no_step_fails(curved):
     fastgd.fit(X, YES, loss="logistic", alpha=1e-4, method="newton", tol=1e-6)
     assert set(curved) == {SAMPLE_ROWS}
 
 
-def test_on_the_way_to_a_samples_minimum_too(curved):
-    """Rows within the sample may be unlike the part of it that its first Hessian is of."""
+def test_the_hessian_is_renewed_on_the_way_to_the_minimum_of_the_sample(curved):
+    """The first Hessian is of a part of the sample, which may differ from the rest."""
     fastgd.fit(HEAVY, COUNTS, loss="poisson", alpha=1e-4, method="newton", max_epochs=100)
     assert curved[: curved.index(N)].count(SAMPLE_ROWS) > 2  # two of them are for the steps on all rows
 
 
-def test_a_larger_sample_is_not_made_at_any_price():
-    """X'X of it takes three times as many products as that of the first at most."""
+def test_the_size_of_larger_samples_is_limited():
+    """The Gram matrix of a larger sample takes at most three times the products of the first."""
     wide = pose(np.ones((40_000, 200)), YES[:40_000], LOSSES["logistic"](), ElasticNet(), True, RowOptions()).objective
     assert sample_size(wide, True, growth=8) == pytest.approx(3 * sample_size(wide, True), abs=3)
     narrow = pose(X, YES, LOSSES["logistic"](), ElasticNet(), True, RowOptions()).objective

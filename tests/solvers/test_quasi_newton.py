@@ -1,4 +1,4 @@
-"""newton and lbfgs: their steps against plain Newton and BFGS, their optima against other solvers, what auto takes."""
+"""newton and lbfgs: steps match textbook Newton and BFGS, optima match SciPy; which method auto takes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ METHODS = ("newton", "lbfgs")
 
 
 @pytest.mark.parametrize("least", [1.0, -1.0])
-def test_a_hessian_is_solved_even_where_rounding_has_made_it_indefinite(rng, least):
+def test_indefinite_hessians_are_solved(rng, least):
     vectors = np.linalg.qr(rng.normal(size=(4, 4)))[0]
     hessian, b = vectors * [least, 1.0, 2.0, 3.0] @ vectors.T, rng.normal(size=4)
     np.testing.assert_allclose(hessian @ FactoredHessian.of(hessian[None]).solve_one(0, b), b, rtol=1e-12)
@@ -64,7 +64,7 @@ def objective(params, X, y, loss, l2, weight=None, offset=0.0):
 
 
 def least(X, y, loss, l2, **rows):
-    """The optimum by SciPy, polished until it no longer moves."""
+    """The optimum by SciPy, refined until it no longer changes."""
     params = np.zeros(X.shape[1] + 1)
     for method in ("BFGS", "Nelder-Mead", "BFGS"):
         options = {"gtol": 1e-11} if method == "BFGS" else {"xatol": 1e-10, "fatol": 1e-15, "maxiter": 4000}
@@ -81,7 +81,7 @@ def gap(result, F):
 
 @pytest.mark.parametrize("loss", VALUES)
 @pytest.mark.parametrize("method", METHODS)
-def test_the_optimum_is_that_of_scipy(loss, method):
+def test_weighted_rows_with_offset_reach_the_optimum_of_scipy(loss, method):
     y, l2 = TARGETS[loss], 0.01
     F = least(X, y, loss, l2, weight=WEIGHT, offset=OFFSET)
     made = {"loss": loss, "alpha": l2, "sample_weight": WEIGHT, "offset": OFFSET, "tol": 1e-10}
@@ -94,7 +94,7 @@ def test_the_optimum_is_that_of_scipy(loss, method):
 
 @pytest.mark.parametrize("l1_ratio", [0.4, 1.0])
 @pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
-def test_newton_with_l1_is_the_elastic_net(l1_ratio, form):
+def test_newton_has_the_zeros_of_the_elastic_net(l1_ratio, form):
     linear = pytest.importorskip("sklearn.linear_model")
     net = linear.ElasticNet(alpha=0.3, l1_ratio=l1_ratio, tol=1e-14, max_iter=100_000).fit(X, NUMBERS)
     ours = fastgd.fit(
@@ -106,7 +106,7 @@ def test_newton_with_l1_is_the_elastic_net(l1_ratio, form):
     assert (ours.coef == 0).any()
 
 
-def test_several_targets_are_the_models_of_each():
+def test_several_targets_equal_single_fits():
     both = fastgd.fit(X, np.column_stack([NUMBERS, COUNTS]), method="newton", alpha=0.1, tol=1e-12)
     for k, y in enumerate((NUMBERS, COUNTS)):
         one = fastgd.fit(X, y, method="newton", alpha=0.1, tol=1e-12)
@@ -116,8 +116,8 @@ def test_several_targets_are_the_models_of_each():
 # --- Steps ------------------------------------------------------------------------------------------------------------
 
 
-def test_on_few_rows_its_steps_are_those_of_newton():
-    """As Newton's method is in every textbook, on logistic regression with columns of ones."""
+def test_steps_on_few_rows_are_exact_newton_steps():
+    """Textbook Newton on logistic regression."""
     result = fastgd.fit(X, LABELS, loss="logistic", alpha=0.01, method="newton", tol=0, max_epochs=30)
     params, columns, l2 = np.zeros(D + 1), np.column_stack([X, np.ones(N)]), 0.01 * np.diag([1.0] * D + [0.0])
     steps = 0
@@ -131,7 +131,7 @@ def test_on_few_rows_its_steps_are_those_of_newton():
     assert result.stop_reason == "precision"
 
 
-def test_many_rows_take_few_passes_and_a_sample(rng):
+def test_many_rows_take_few_passes(rng):
     n = 4 * SAMPLE_ROWS
     big = rng.normal(size=(n, 4))
     y = np.where(big @ [1.0, 2.0, 0.0, -1.0] + rng.logistic(size=n) > 0, 1.0, -1.0)
@@ -141,7 +141,7 @@ def test_many_rows_take_few_passes_and_a_sample(rng):
     F = result.trace["objective"]
     assert F[1] - F[-1] < 1e-3 * (F[0] - F[-1])  # the sample's minimum
     assert (np.diff(F) <= 1e-12).all()
-    # Its rows count as the part of a pass that they are.
+    # Sampled rows count as a fraction of a pass.
     assert 0 < result.trace["passes"][-1] - result.n_epochs < 8
     exact = fastgd.fit(big, y, loss="logistic", alpha=1e-4, method="lbfgs", tol=1e-9)
     assert result.objective == pytest.approx(exact.objective, rel=1e-12)
@@ -149,8 +149,8 @@ def test_many_rows_take_few_passes_and_a_sample(rng):
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
-def test_a_column_that_the_sample_does_not_know(rng, method, form):
-    """A handful of rows have values in it, and large ones: a Hessian of sampled rows alone would step into the blue."""
+def test_columns_that_are_zero_in_the_sample(rng, method, form):
+    """12 rows have large values in this column: with the sampled Hessian alone steps would diverge."""
     n = 4 * SAMPLE_ROWS
     big = np.column_stack([rng.normal(size=n), np.zeros(n)])
     big[rng.choice(n, 12, replace=False), 1] = 100.0
@@ -162,8 +162,8 @@ def test_a_column_that_the_sample_does_not_know(rng, method, form):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_steps_that_lead_too_far_are_cut(method):
-    """Far below its minimum exp(z) has next to no curvature, so that a step of the quadratic model is absurd."""
+def test_line_search_shortens_steps_that_are_too_long(method):
+    """Far below the minimum exp(z) has almost no curvature, so the quadratic model steps much too far."""
     start = (np.zeros(D), -6.0)
     result = fastgd.fit(X, COUNTS, loss="poisson", method=method, start=start, tol=1e-9, max_epochs=300)
     assert (result.trace["learning_rate"][1:] < 1).any()
@@ -171,7 +171,7 @@ def test_steps_that_lead_too_far_are_cut(method):
     assert result.objective == pytest.approx(fastgd.fit(X, COUNTS, loss="poisson", tol=1e-9).objective, rel=1e-9)
 
 
-def test_the_first_step_tried_is_the_part_asked_for():
+def test_learning_rate_is_the_first_step_length():
     result = fastgd.fit(X, NUMBERS, method="newton", learning_rate=0.5, max_epochs=3, scale=True)
     assert result.trace["learning_rate"].tolist()[1:] == [0.5] * (len(result.trace) - 1)
     whole = fastgd.fit(X, NUMBERS, method="newton", tol=0)
@@ -181,7 +181,7 @@ def test_the_first_step_tried_is_the_part_asked_for():
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6))
 def test_limited_memory_is_bfgs(seed, pairs):
-    """The two loops against the matrix that BFGS's formula makes (Nocedal and Wright, 6.17)."""
+    """The two-loop recursion equals the BFGS formula (Nocedal and Wright, 6.17)."""
     random = np.random.default_rng(seed)
     p = 4
     A = random.normal(size=(p, p))
@@ -212,7 +212,7 @@ def test_dense_learns_what_a_step_showed(rng):
     np.testing.assert_allclose(model.hessian[0] @ s, y)
     assert (np.linalg.eigvalsh(model.hessian[0]) > 0).all()
     before = model.hessian.copy()
-    model = model.updated(s[None], -y[None])  # of a curvature that no minimum has
+    model = model.updated(s[None], -y[None])  # negative curvature
     assert (model.hessian == before).all()
 
 
@@ -221,7 +221,7 @@ def test_dense_learns_what_a_step_showed(rng):
 
 @given(st.integers(0, 2**32 - 1), st.booleans())
 def test_the_minimum_of_a_quadratic_and_a_penalty(seed, bounded):
-    """No coordinate of it can be bettered, as tried by steps to both sides."""
+    """Steps to both sides improve no coordinate."""
     random = np.random.default_rng(seed)
     d = int(random.integers(1, 6))
     A = random.normal(size=(d + 1, d + 1))
@@ -317,7 +317,7 @@ WIDE = sp.random_array((40, 2000), density=0.02, rng=np.random.default_rng(0), f
         (X, NUMBERS, {"penalty": "mcp", "alpha": 0.1}, "minibatch"),
     ],
 )
-def test_auto(X, y, options, method):
+def test_auto_chooses_the_method_by_data_and_options(X, y, options, method):
     result = fastgd.fit(X, y, max_epochs=2, **options)
     assert result.method == method
     asked_for = options.get("schedule", "adaptive" if options.get("loss") == "absolute" else "constant")
@@ -337,12 +337,12 @@ def test_auto(X, y, options, method):
         ({"method": "lbfgs", "average": True}, "average"),
     ],
 )
-def test_what_makes_no_sense_is_refused(options, told):
+def test_error_names_unsupported_options(options, told):
     with pytest.raises(fastgd.OptionError, match=told):
         fastgd.fit(X, NUMBERS, **options)
 
 
-def test_single_steps_and_callbacks():
+def test_step_trace_and_callbacks():
     seen = []
     result = fastgd.fit(X, NUMBERS, method="lbfgs", trace="step", callbacks=[seen.append], max_epochs=6)
     assert len(result.steps) == len(seen) == result.n_epochs

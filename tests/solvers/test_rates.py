@@ -1,4 +1,4 @@
-"""Learning rates from the data: why they are what they are, and the rate of gd that follows the curvature it meets."""
+"""Automatic learning rates: their reasons, and the rate of gd that adapts to local curvature."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def fit(**options):
     return fastgd.fit(X, Y, **{"loss": "half_squared", "scale": False, "max_epochs": 5, **options})
 
 
-# --- Why --------------------------------------------------------------------------------------------------------------
+# --- Reasons ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def fit(**options):
         ({"method": "newton"}, 1.0, "whole steps of a quadratic model"),
     ],
 )
-def test_the_rate_and_why(options, rate, reason):
+def test_automatic_rates_and_their_reasons(options, rate, reason):
     result = fit(**options)
     assert result.learning_rate == pytest.approx(rate)
     assert result.rate_reason == reason
@@ -56,12 +56,12 @@ def test_the_rate_and_why(options, rate, reason):
 
 @pytest.mark.parametrize(("n", "batch"), [(2, 1), (7, 2), (60, 20), (95, 31), (96, 32), (300, 32)])
 def test_a_batch_is_at_most_a_third_of_the_rows(rng, n, batch):
-    """Unless told otherwise: of all rows it would be gd by another name."""
+    """By default: a batch of all rows would be gd."""
     data, target = rng.normal(size=(n, 2)), rng.normal(size=n)
     assert fastgd.fit(data, target, method="minibatch", max_epochs=1).settings["batch_size"] == batch
 
 
-def test_why_of_batches_trials_and_schedules():
+def test_reasons_of_rates_of_batches_trials_and_schedules():
     sizes = np.array([32, 28])
     shares = (60 - sizes) / (sizes * 59)
     expected = np.mean(shares * LONGEST + (1 - shares) * EIGENVALUE)
@@ -72,7 +72,7 @@ def test_why_of_batches_trials_and_schedules():
     assert fit(method="minibatch", schedule="pegasos", alpha=50.0).rate_reason == "set by its schedule"
 
 
-def test_the_summary_and_json_say_why():
+def test_summary_and_json_give_the_reason_of_the_rate():
     words = ("run", "diabetes", "--method", "gd", "--epochs", "3")
     said = json.loads(command(*words, "--json").out)
     assert said["rate_reason"].startswith("1 / L, L = ")
@@ -85,10 +85,10 @@ def test_the_summary_and_json_say_why():
 @pytest.mark.parametrize(
     ("rate", "growth", "curvature", "expected"),
     [
-        (0.5, 1.0, 0.1, math.sqrt(5 / 3) * 0.5),  # flat: as much longer as the last growth lets it be
+        (0.5, 1.0, 0.1, math.sqrt(5 / 3) * 0.5),  # flat: the largest growth that the last growth allows
         (0.5, 0.0, 0.1, math.sqrt(2 / 3) * 0.5),
         (1.0, 1.0, 2.0, 1 / math.sqrt(7)),  # curved
-        (1.0, math.inf, 1e-6, 1e6 / math.sqrt(2)),  # the first, of which nothing was known
+        (1.0, math.inf, 1e-6, 1e6 / math.sqrt(2)),  # the first step
         (1.0, 1.0, 0.0, math.sqrt(5 / 3)),  # straight
     ],
 )
@@ -98,7 +98,7 @@ def test_the_rate_of_the_next_step(rate, growth, curvature, expected):
 
 
 def counts(seed, kind):
-    """Counts in the thousands, the hardest that losses on a log scale meet."""
+    """Counts in the thousands, which are hard for losses with a log link."""
     random = np.random.default_rng(seed)
     rows = random.normal(size=(400, 5))
     if kind == "outliers":
@@ -111,19 +111,19 @@ def counts(seed, kind):
 
 @pytest.mark.parametrize("kind", ["plain", "outliers", "any units"])
 @pytest.mark.parametrize("loss", ["poisson", "gamma", "tweedie"])
-def test_gd_gets_most_of_the_way_in_30_epochs_on_counts_in_the_thousands(loss, kind):
+def test_gd_descends_on_counts_in_the_thousands(loss, kind):
     for seed in range(5):
         rows, y = counts(seed, kind)
         optimum = fastgd.fit(rows, y, loss=loss, method="newton", max_epochs=200, tol=0).objective
         result = fastgd.fit(rows, y, loss=loss, method="gd", max_epochs=30, tol=0)
         trace = result.trace["objective"]
         assert (trace[0] - trace[-1]) / (trace[0] - optimum) > (0.1 if kind == "outliers" else 0.95)
-        assert (np.diff(trace) <= 1e-12 * abs(trace[0])).all()  # it never goes up
-        assert result.trace["passes"][-1] <= 31 + 8  # steps that were taken back are passes too
+        assert (np.diff(trace) <= 1e-12 * abs(trace[0])).all()  # it never increases
+        assert result.trace["passes"][-1] <= 31 + 8  # rejected steps count as passes
         assert len(set(result.trace["learning_rate"][1:])) > 5
 
 
-def test_it_stops_at_the_optimum_of_a_penalty_with_a_kink():
+def test_adaptive_gd_reaches_the_optimum_with_l1():
     rows, y = counts(0, "plain")
     options = {"loss": "gamma", "penalty": "l1", "alpha": 0.05}
     result = fastgd.fit(rows, y, method="gd", max_epochs=2000, tol=1e-8, **options)

@@ -42,7 +42,7 @@ def weights(result):
 
 
 def agree(several, singles, tolerance=1e-10):
-    """The outputs of one fit are the models of the others, at every epoch, and F is the sum of theirs."""
+    """The outputs of one fit equal the single fits at every epoch, and its F is the sum of their F."""
     paths = [single.path for single in singles]
     np.testing.assert_allclose(several.path, np.stack(paths, axis=1), rtol=0, atol=tolerance)
     np.testing.assert_allclose(weights(several), [[*s.coef, s.intercept] for s in singles], rtol=0, atol=tolerance)
@@ -57,7 +57,7 @@ def agree(several, singles, tolerance=1e-10):
 
 @pytest.mark.parametrize("rate", [{"learning_rate": 0.3}, {"learning_rate": "auto", "scale": True, "tol": 0}])
 @pytest.mark.parametrize("fit_intercept", [True, False])
-def test_one_against_the_rest_is_a_fit_for_each_class(rate, fit_intercept):
+def test_one_against_the_rest_equals_a_fit_per_class(rate, fit_intercept):
     options = {**rate, "alpha": 0.1, "fit_intercept": fit_intercept, "max_epochs": 20}
     agree(
         fit(CLASSES, "logistic", **options),
@@ -68,19 +68,19 @@ def test_one_against_the_rest_is_a_fit_for_each_class(rate, fit_intercept):
 @each_method
 @pytest.mark.parametrize("shuffle", [False, True])
 @pytest.mark.parametrize("penalty", ["none", "elasticnet"])
-def test_several_targets_are_a_fit_for_each(method, shuffle, penalty):
+def test_several_targets_equal_a_fit_per_target(method, shuffle, penalty):
     options = {"method": method, "shuffle": shuffle, "seed": 3, "penalty": penalty}
     options |= {} if penalty == "none" else {"alpha": 0.3, "l1_ratio": 0.5}
     agree(fit(TARGETS, **options), [fit(TARGETS[:, k], **options) for k in range(4)])
 
 
 @pytest.mark.parametrize("rule", ["momentum", "schedule_free"])
-def test_each_output_has_a_memory_of_its_own(rule):
+def test_each_output_has_its_own_rule_state(rule):
     options = {"rule": rule, "penalty": "elasticnet", "alpha": 0.3, "max_epochs": 12}
     agree(fit(TARGETS[:, :2], **options), [fit(TARGETS[:, k], **options) for k in range(2)])
 
 
-def test_several_labels_are_a_fit_for_each():
+def test_several_labels_equal_a_fit_per_label():
     several, singles = fit(TWO, "logistic"), [fit(TWO[:, k], "logistic") for k in range(3)]
     agree(several, singles)
     assert several.classes.tolist() == [[0, 1]] * 3
@@ -93,7 +93,7 @@ def test_several_labels_are_a_fit_for_each():
 @each_method
 @pytest.mark.parametrize("loss", ["softmax", LOSS])
 @pytest.mark.parametrize("fit_intercept", [True, False])
-def test_every_update_is_the_references(method, loss, fit_intercept):
+def test_every_update_matches_the_reference(method, loss, fit_intercept):
     joint = loss == "softmax"
     result = fit(
         CLASSES if joint else TARGETS, loss, method=method, alpha=0.2, start=0.1, shuffle=False, trace="step",
@@ -119,7 +119,7 @@ def test_every_update_is_the_references(method, loss, fit_intercept):
 # --- Softmax ----------------------------------------------------------------------------------------------------------
 
 
-def test_softmax_ends_at_scikit_learns_optimum():
+def test_softmax_reaches_the_optimum_of_scikit_learn():
     linear_model = pytest.importorskip("sklearn.linear_model")
     alpha = 0.05
     theirs = linear_model.LogisticRegression(C=1 / (N * alpha), tol=1e-10, max_iter=1000).fit(X, CLASSES)
@@ -163,7 +163,7 @@ LABELS_OF_ANY_KIND = {
 
 @pytest.mark.parametrize("loss", ["softmax", "logistic"])
 @pytest.mark.parametrize("kind", LABELS_OF_ANY_KIND)
-def test_labels_of_any_kind(kind, loss):
+def test_labels_keep_their_values_and_type(kind, loss):
     y, labels = LABELS_OF_ANY_KIND[kind]
     result, plain = fit(y, loss), fit(CLASSES, loss)
     assert result.coef.tobytes() == plain.coef.tobytes()
@@ -174,14 +174,14 @@ def test_labels_of_any_kind(kind, loss):
 
 @pytest.mark.parametrize("loss", ["softmax", "logistic"])
 @pytest.mark.parametrize("y", [CLASSES > 1, [bool(c > 1) for c in CLASSES], (CLASSES > 1).astype(object)])
-def test_booleans(y, loss):
+def test_boolean_targets(y, loss):
     result, plain = fit(y, loss), fit((CLASSES > 1).astype(int), loss)
     assert result.coef.tobytes() == plain.coef.tobytes()
     assert result.classes.tolist() == [False, True]
     assert result.predict(X).tolist() == plain.predict(X).astype(bool).tolist()
 
 
-def test_targets_with_labels_of_their_own():
+def test_each_target_has_its_own_labels():
     y = np.column_stack([np.array(["no", "yes"])[TWO[:, 0]], np.array(["a", "b"])[TWO[:, 1]]])
     result, plain = fit(y, "logistic"), fit(TWO[:, :2], "logistic")
     assert result.coef.tobytes() == plain.coef.tobytes()
@@ -209,13 +209,13 @@ def test_scores_predictions_and_probabilities(rng):
         np.testing.assert_allclose(result.predict_proba(new), expected, rtol=1e-12)
 
 
-def test_the_offset_joins_every_output():
+def test_offset_is_added_to_every_output():
     result, offset = fit(TARGETS, offset=np.arange(N) / 10), np.array([0.5, -1.0])
     new = X[:2] @ result.coef.T + result.intercept + offset[:, None]
     np.testing.assert_allclose(result.predict(X[:2], offset=offset), new, rtol=1e-12)
 
 
-def test_probabilities_are_for_losses_that_have_them():
+def test_predict_proba_needs_a_loss_with_probabilities():
     with pytest.raises(fastgd.FastgdError, match="is no classification and has no probabilities"):
         fit(TARGETS).predict_proba(X)
     with pytest.raises(fastgd.FastgdError, match="gives scores, not probabilities"):
@@ -255,12 +255,12 @@ COEF, INTERCEPT = np.arange(4.0 * D).reshape(4, D) / 10, np.array([1.0, -1.0, 0.
         (None, (np.zeros((4, D)), np.zeros(4))),
     ],
 )
-def test_start(start, first):
+def test_start_of_several_outputs(start, first):
     assert fit(TARGETS, start=start).path[0].tolist() == np.column_stack(first).tolist()
 
 
 @pytest.mark.parametrize(("y", "loss"), [(TARGETS, LOSS), (CLASSES, "softmax")])
-def test_a_fit_goes_on_from_a_result(y, loss):
+def test_a_result_can_be_the_start(y, loss):
     first = fit(y, loss, max_epochs=2)
     assert weights(fit(y, loss, max_epochs=3, start=first)).tobytes() == weights(fit(y, loss)).tobytes()
     assert first.path[-1].tobytes() == weights(first).tobytes()
@@ -275,12 +275,12 @@ def test_a_fit_goes_on_from_a_result(y, loss):
         ((COEF, np.full(4, np.nan)), "start holds NaN"),
     ],
 )
-def test_a_start_of_another_shape(start, message):
+def test_error_names_the_shape_of_a_wrong_start(start, message):
     with pytest.raises(OptionError, match=message):
         fit(TARGETS, start=start)
 
 
-def test_a_state_has_all_outputs_and_copies_of_them():
+def test_callback_states_hold_copies_of_all_outputs():
     seen = []
 
     def look(state):
@@ -295,7 +295,7 @@ def test_a_state_has_all_outputs_and_copies_of_them():
     assert fit(TARGETS, callbacks=[look], fit_intercept=False).intercept.tolist() == [0.0] * 4
 
 
-# --- y of any form ----------------------------------------------------------------------------------------------------
+# --- Forms of y -------------------------------------------------------------------------------------------------------
 
 NAMES = list("abcd")
 FORMS = {
@@ -313,7 +313,7 @@ del RANDOM  # tests draw from the fixture `rng`
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_targets_of_any_form(form):
+def test_targets_in_arrays_and_data_frames(form):
     y = np.round(16 * TARGETS) / 16  # exact in float32
     made = FORMS[form](y)
     assert weights(fit(made)).tobytes() == weights(fit(y)).tobytes()
@@ -321,7 +321,7 @@ def test_targets_of_any_form(form):
 
 
 @pytest.mark.parametrize("form", [FORMS[name] for name in ("lists", "pandas", "polars", "arrow")])
-def test_one_column_is_one_target(form):
+def test_a_target_of_one_column_is_one_output(form):
     y = TARGETS[:, :1]
     made = y.tolist() if form is FORMS["lists"] else pd.DataFrame(y, columns=["a"])
     assert fit(made).coef.tobytes() == fit(TARGETS[:, 0]).coef.tobytes()
@@ -329,7 +329,7 @@ def test_one_column_is_one_target(form):
 
 
 @pytest.mark.parametrize("form", [pd.DataFrame, pl.DataFrame, pa.table])
-def test_frames_of_words(form):
+def test_data_frames_of_words(form):
     words = {name: np.array(["no", "yes"])[column].tolist() for name, column in zip("abc", TWO.T, strict=True)}
     result = fit(form(words), "logistic")
     assert result.classes.tolist() == [["no", "yes"]] * 3
@@ -358,7 +358,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_what_cannot_be_used(what):
+def test_error_names_the_fault_of_the_target(what):
     y, loss, error, message = BAD[what]
     with pytest.raises(error, match=message):
         fit(y, loss)

@@ -1,4 +1,4 @@
-"""SGD in shards: held to the reference after every round, and to the serial method where the two must be the same."""
+"""sgd in shards matches the reference after every round, and serial sgd where the two must be equal."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ X = RANDOM.integers(-16, 17, (N, D)) * (RANDOM.random((N, D)) < 0.7) / 16
 Y = X @ [1.5, -2.0, 0.0, 0.5, 1.0] + 0.7 + 0.3 * RANDOM.normal(size=N)
 del RANDOM  # tests draw from the fixture `rng`
 LABELS = np.array(["ant", "bee", "cat"])[np.digitize(Y, [0.4, 1.0])]
-ROUND = 10  # rows of a round in this file
+ROUND = 10  # rows per round in this file
 EPOCHS = 3
-# The loss of other tests of sgd, whose kernels are compiled already.
+# The loss of the other tests of sgd, which share its kernels.
 HUBER, REFERENCE_HUBER = "huber:delta=1.5", reference.Huber(1.5)
 FORMS = {"dense": np.asarray, "csr": csr_array}
 
@@ -47,7 +47,7 @@ def set_rows_per_call(monkeypatch, n_rows):
 
 @pytest.fixture(autouse=True)
 def short_rounds(monkeypatch):
-    """Rounds of few rows, as large data has them, on small data."""
+    """Short rounds, so that small data takes several."""
     set_rows_per_call(monkeypatch, ROUND)
 
 
@@ -57,7 +57,7 @@ def fit(X=X, y=Y, **options):
 
 
 def walk(X=X, y=Y, *, n_shards, epochs=EPOCHS, rate=0.05, schedule=reference.constant, loss=REFERENCE_HUBER, **options):
-    """The reference's weights after each epoch, a row for each output, and those of every single step of each shard."""
+    """The reference's weights after each epoch (a row per output) and after each step of each shard."""
     n, size = len(X), max(ROUND // n_shards, 1) * n_shards
     firsts = list(range(0, n, size))
     rounds = [list(range(n))[first : first + size] for first in firsts]
@@ -85,7 +85,7 @@ def weights(result):
 
 
 def path_of(result):
-    """The weights after each epoch, a row for each output."""
+    """Weights after each epoch, a row per output."""
     return result.path[1:] if result.path.ndim == 3 else result.path[1:, None]
 
 
@@ -93,7 +93,7 @@ def close(value, tolerance=1e-11):
     return pytest.approx(value, rel=tolerance, abs=tolerance)
 
 
-# --- Held to the reference --------------------------------------------------------------------------------------------
+# --- Against the reference --------------------------------------------------------------------------------------------
 
 
 @forms
@@ -105,7 +105,7 @@ def close(value, tolerance=1e-11):
     clip=st.sampled_from([None, 0.3]),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_rounds_of_shards(form, drawn, n_shards, strengths, has_intercept, clip, seed):
+def test_rounds_match_the_reference(form, drawn, n_shards, strengths, has_intercept, clip, seed):
     assume(drawn.y.min() < drawn.y.max())
     random = np.random.default_rng(seed)
     n, (l1, l2) = len(drawn.y), strengths
@@ -137,7 +137,7 @@ def test_rounds_of_shards(form, drawn, n_shards, strengths, has_intercept, clip,
     ],
     ids=str,
 )
-def test_rules_remember_for_each_shard_and_schedules_count_the_steps_of_one(options):
+def test_each_shard_has_its_own_rule_state_and_schedules_count_its_steps(options):
     result = fit(shards=4, **options)
     path, _ = walk(
         n_shards=4, l2=options.get("alpha", 0.0), rule=reference.RULES[options.get("rule", "sgd")],
@@ -146,14 +146,14 @@ def test_rules_remember_for_each_shard_and_schedules_count_the_steps_of_one(opti
     assert path_of(result) == close(path, 1e-10)
 
 
-def test_several_targets():
+def test_several_targets_match_the_reference():
     targets = np.column_stack([Y, -2 * Y])
     result = fit(X, targets, shards=3, alpha=0.3, penalty="l1", clip_norm=1.0)
     path, _ = walk(X, targets, n_shards=3, l1=0.3, clip=1.0)
     assert path_of(result) == close(path)
 
 
-def test_several_classes():
+def test_softmax_matches_the_reference():
     numbers, rows = np.unique(LABELS, return_inverse=True)[1], list(range(N))
     result = fit(csr_array(X), LABELS, loss="softmax", shards=3, alpha=0.3)
     after, _ = reference_shards.sharded(
@@ -165,7 +165,7 @@ def test_several_classes():
 
 @pytest.mark.parametrize("begin", [True, 2, 5, 20])
 @pytest.mark.parametrize("options", [{}, {"rule": "momentum"}, {"y": np.column_stack([Y, Y**2])}], ids=["", "m", "2"])
-def test_the_mean_over_the_steps_of_all_shards(begin, options):
+def test_average_is_the_mean_of_all_steps_of_all_shards(begin, options):
     result = fit(shards=4, average=begin, alpha=0.2, **options)
     rule = reference.RULES[options.get("rule", "sgd")]
     path, steps = walk(y=options.get("y", Y), n_shards=4, l2=0.2, rule=rule)
@@ -174,14 +174,14 @@ def test_the_mean_over_the_steps_of_all_shards(begin, options):
     assert np.abs(weights(result) - path[-1]).max() > 1e-3
 
 
-def test_a_mean_that_never_began_is_told():
+def test_remark_when_averaging_would_start_after_the_last_step():
     result = fit(shards=4, average=37)
     assert "average=37 is more than the 36 steps there were, so nothing was averaged" in result.remarks
     assert weights(result).tobytes() == weights(fit(shards=4)).tobytes()
     assert not fit(shards=4, average=36).remarks
 
 
-def test_running_losses_are_those_before_each_row():
+def test_running_loss_is_taken_before_each_update():
     result = fit(shards=3, max_epochs=1)
     _, steps = walk(n_shards=3, epochs=1)
     total, model = 0.0, ([[0.0] * D], [0.0])
@@ -200,7 +200,7 @@ def test_running_losses_are_those_before_each_row():
     assert result.trace["running_loss"][1] == close(total / N)
 
 
-# --- The same as ------------------------------------------------------------------------------------------------------
+# --- Equal fits -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("options", [{}, {"rule": "momentum"}, {"average": True}, {"trace": "step"}], ids=str)
@@ -223,7 +223,7 @@ def test_as_many_shards_as_rows_is_a_step_along_the_mean(monkeypatch):
     assert weights(result) == close(weights(gd))
 
 
-def test_more_shards_than_rows_is_told():
+def test_remark_when_there_are_more_shards_than_rows():
     result = fit(X[:6], Y[:6], shards=8)
     assert "shards=8 is more than the 6 rows: each is a shard" in result.remarks
     assert result.settings["shards"] == 6
@@ -250,7 +250,7 @@ def test_rounds_are_as_long_for_any_number_of_rows(n, d, n_shards):
 # --- How it ends ------------------------------------------------------------------------------------------------------
 
 
-def test_a_rate_too_large_is_found_out():
+def test_a_rate_that_is_too_large_diverges():
     with pytest.raises(fastgd.DivergedError) as caught:
         fit(X, Y, loss="squared", shards=2, learning_rate=5.0, max_epochs=50)
     assert 0 < caught.value.suggested_rate < 1
@@ -282,7 +282,7 @@ def test_arrays_apart_share_no_cache_line():
     assert (kept.tolist(), kept.dtype, kept.flags.c_contiguous) == ([[0, 1, 2], [3, 4, 5]], np.float32, True)
 
 
-# --- As a person asks for it ------------------------------------------------------------------------------------------
+# --- Options and errors -----------------------------------------------------------------------------------------------
 
 
 def test_auto_takes_sgd():
@@ -291,7 +291,7 @@ def test_auto_takes_sgd():
 
 
 @pytest.mark.parametrize("shards", [0, -1, 1.5, "two", True, [2]])
-def test_neither_none_nor_a_number(shards):
+def test_shards_must_be_a_whole_number(shards):
     with pytest.raises(OptionError, match="shards must be a whole number, 1 or more, not "):
         fit(shards=shards)
 
@@ -307,12 +307,12 @@ def test_neither_none_nor_a_number(shards):
         ({"rule": "nesterov", "penalty": "l1", "alpha": 0.1}, "rule 'nesterov' keeps a model apart"),
     ],
 )
-def test_what_has_no_shards(options, message):
+def test_error_names_what_shards_cannot_be_combined_with(options, message):
     with pytest.raises(OptionError, match=message):
         fastgd.fit(X, Y, **{"shards": 2, **options})
 
 
-def test_on_the_command_line():
+def test_shards_option_of_the_command():
     words = ("run", "diabetes", "--method", "sgd", "--learning-rate", 1e-6, "--epochs", 3, "--quiet")
     table = fastgd.open("diabetes")
     options = {**table.defaults, "method": "sgd", "learning_rate": 1e-6, "max_epochs": 3}

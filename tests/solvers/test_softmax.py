@@ -66,7 +66,7 @@ BY_HAND = [  # y, z, value, derivative
 
 @each_way
 @pytest.mark.parametrize(("y", "z", "value", "derivative"), BY_HAND)
-def test_by_hand(way, y, z, value, derivative):
+def test_values_and_derivatives_by_hand(way, y, z, value, derivative):
     found, slopes, means = parts(y, z, way)
     assert found == close(value)
     # 5 + log 2 is rounded.
@@ -76,7 +76,7 @@ def test_by_hand(way, y, z, value, derivative):
 
 @each_way
 @given(z=predictors | st.lists(st.floats(-1e4, 1e4), min_size=2, max_size=7), data=st.data())
-def test_it_is_the_references(way, z, data):
+def test_softmax_matches_the_reference(way, z, data):
     y, expected = data.draw(st.integers(0, len(z) - 1)), Softmax()
     value, slopes, means = parts(y, z, way)
     # Differences of predictors are rounded, and the exponential passes that on.
@@ -86,7 +86,7 @@ def test_it_is_the_references(way, z, data):
     assert means.tolist() == close(expected.mean(z), tolerance)
 
 
-def test_it_is_scikit_learns():
+def test_softmax_matches_scikit_learn():
     theirs = pytest.importorskip("sklearn._loss").HalfMultinomialLoss(n_classes=5)
     random = np.random.default_rng(0)
     Z, y = 20 * random.normal(size=(40, 5)), random.integers(0, 5, 40).astype(np.float64)
@@ -103,7 +103,7 @@ def test_it_is_scikit_learns():
 
 
 @given(z=predictors, data=st.data())
-def test_the_derivative_is_the_slope_of_the_value(z, data):
+def test_derivative_matches_finite_differences(z, data):
     y, h = data.draw(st.integers(0, len(z) - 1)), 1e-4
     for k, slope in enumerate(parts(y, z)[1]):
         above, below = ([*z[:k], z[k] + step, *z[k + 1 :]] for step in (h, -h))
@@ -113,7 +113,7 @@ def test_the_derivative_is_the_slope_of_the_value(z, data):
 
 
 @given(z=predictors, data=st.data(), h=st.floats(1e-3, 10))
-def test_it_is_convex_and_curvature_bounds_its_second_differences(z, data, h):
+def test_softmax_is_convex_with_bounded_curvature(z, data, h):
     """In any direction the derivative grows, and by no more than 1/2 of the way."""
     random = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     direction = random.normal(size=len(z))
@@ -138,7 +138,7 @@ def test_the_curvature_is_reached():
 
 
 @given(z=predictors, shift=st.integers(-1000, 1000))
-def test_what_is_added_to_all_classes_makes_no_difference(z, shift):
+def test_adding_a_constant_to_all_classes_changes_nothing(z, shift):
     z = np.round(np.array(z) * 1024) / 1024  # so that adding is exact
     for at, shifted in zip(parts(0, z), parts(0, z + shift), strict=True):
         np.testing.assert_array_equal(at, shifted)
@@ -153,7 +153,7 @@ def test_the_means_are_probabilities(z):
 
 
 @given(z=st.tuples(st.floats(-50, 50), st.floats(-50, 50)))
-def test_of_two_classes_it_is_logistic(z):
+def test_softmax_of_two_classes_is_logistic(z):
     value, slopes, means = parts(1, z)
     difference, logistic = z[1] - z[0], Logistic()
     assert value == close(logistic.value(1.0, difference), 1e-14)
@@ -166,7 +166,7 @@ def test_of_two_classes_it_is_logistic(z):
 
 @each_way
 @given(z=st.lists(st.floats(-1e300, 1e300), min_size=1, max_size=7))
-def test_no_finite_predictor_is_too_large(way, z):
+def test_large_predictors_stay_finite(way, z):
     value, slopes, means = parts(0, z, way)
     assert 0 <= value < math.inf
     assert np.isfinite(slopes).all()
@@ -175,7 +175,7 @@ def test_no_finite_predictor_is_too_large(way, z):
 
 @each_way
 @pytest.mark.parametrize("place", range(3))
-def test_nan_stays_nan(way, place):
+def test_nan_propagates(way, place):
     z = [0.5, -0.5, 2.0]
     z[place] = math.nan
     value, slopes, means = parts(1, z, way)

@@ -1,4 +1,4 @@
-"""svrg and saga: every update as in plain Python, lazy on sparse rows or not, and the optimum that others find."""
+"""svrg and saga: every update matches the reference, with lazy updates on sparse rows too."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ N, D = 30, 7
 random = np.random.default_rng(8)
 X = random.integers(-32, 33, (N, D)) / 16 * (random.random((N, D)) < 0.4)  # exact in float32
 X[:, 6] = 0.0
-X[[4, 25], 6] = 1.5  # a feature that few rows have
+X[[4, 25], 6] = 1.5  # a feature with few values
 Y = X @ [2.0, -1.0, 0.5, 0.0, 0.0, 1.0, 3.0] + 1.0 + 0.1 * random.integers(-8, 9, N)
 LABELS = np.where(np.median(Y) < Y, 1.0, -1.0)
 WEIGHTS, OFFSET = random.integers(1, 4, N) / 2, random.integers(-8, 9, N) / 8
@@ -38,7 +38,7 @@ FORMS = {
     "sparse": csr_array,
     "sparse float32": lambda X: csr_array(X.astype(np.float32)),
 }
-# An epoch is a pass over the rows: A for one that makes an anchor, S for one of steps.
+# Passes over the rows: A computes an anchor, S takes steps.
 PASSES = {"svrg": "ASASASAS", "saga": "ASSSSSSS"}
 
 methods = pytest.mark.parametrize("method", PASSES)
@@ -70,7 +70,7 @@ def fitted(X, y, method, lr, epochs=8, **options):
 
 
 def after_passes(path):
-    """The weights after each pass, as `Result.path` has them: a 0 where there is no intercept."""
+    """Weights after each pass, as in `Result.path`: 0 for the intercept if there is none."""
     return np.array([updates[-1][0] for updates in path])
 
 
@@ -94,8 +94,8 @@ def penalty_options(l1=0.0, l2=0.0):
 @methods
 @forms
 @pytest.mark.parametrize("case", CASES)
-def test_every_pass_is_that_of_plain_python(case, form, method):
-    """Within a pass the weights of absent features are left behind, and brought up to date at its end."""
+def test_every_pass_matches_the_reference(case, form, method):
+    """Weights of absent features are updated lazily within a pass, and brought up to date at its end."""
     strengths = {key: CASES[case][key] for key in ("l1", "l2") if key in CASES[case]}
     others = {key: value for key, value in CASES[case].items() if key not in strengths}
     path, met = reference_walk(X, [[v] for v in Y], reference.HalfSquared(), method, 0.03, **strengths, **others)
@@ -107,7 +107,7 @@ def test_every_pass_is_that_of_plain_python(case, form, method):
 
 @methods
 @pytest.mark.parametrize("form", ["dense", "sparse"])
-def test_every_step_is_that_of_plain_python(form, method):
+def test_every_step_matches_the_reference(form, method):
     path, _ = reference_walk(X, [[v] for v in Y], reference.HalfSquared(), method, 0.03, l1=0.1, l2=0.2, epochs=4)
     result = fitted(FORMS[form](X), Y, method, 0.03, 4, trace="step", **penalty_options(0.1, 0.2))
     steps = [
@@ -115,7 +115,7 @@ def test_every_step_is_that_of_plain_python(form, method):
     ]
     assert result.steps["weights"] == close(np.array(steps))
     assert result.steps["row"].tolist() == ORDER * (len(steps) // N)
-    # What is recorded as the gradient is what the step was taken along, before the penalty joined it.
+    # The recorded gradient is the direction of the step without the penalty.
     w, g = result.steps["weights"], result.steps["gradient"]
     moved = w[:-1] - 0.03 * (g[1:] + 0.2 * w[:-1] * [*[1] * D, 0])
     moved[:, :D] = np.sign(moved[:, :D]) * np.maximum(np.abs(moved[:, :D]) - 0.03 * 0.1, 0.0)
@@ -127,7 +127,7 @@ def test_every_step_is_that_of_plain_python(form, method):
 
 @methods
 @pytest.mark.parametrize("form", ["dense", "sparse"])
-def test_logistic_steps(form, method):
+def test_logistic_steps_match_the_reference(form, method):
     path, _ = reference_walk(X, [[v] for v in LABELS], reference.Logistic(), method, 0.1, l1=0.02, l2=0.01)
     result = fitted(FORMS[form](X), LABELS, method, 0.1, loss="logistic", **penalty_options(0.02, 0.01))
     assert result.path[1:] == close(after_passes(path))
@@ -136,7 +136,7 @@ def test_logistic_steps(form, method):
 @methods
 @pytest.mark.parametrize("form", ["dense", "sparse"])
 @pytest.mark.parametrize("penalty", ["mcp", "nonnegative", "box", "group_lasso"])
-def test_any_penalty(penalty, form, method):
+def test_each_penalty_matches_the_reference(penalty, form, method):
     terms = {
         "mcp": (MCP(0.3, 4.0), reference.mcp(0.3, 4.0)),
         "nonnegative": (NonNegative(0.1), reference.nonnegative(0.1)),
@@ -151,10 +151,10 @@ def test_any_penalty(penalty, form, method):
 @methods
 @pytest.mark.parametrize("form", ["dense", "sparse"])
 @pytest.mark.parametrize("fit_intercept", [True, False], ids=["intercept", "no intercept"])
-def test_steps_in_scaled_variables_are_those_on_scaled_data(fit_intercept, form, method):
+def test_steps_in_scaled_variables_equal_steps_on_scaled_data(fit_intercept, form, method):
     """Dense columns are centred too, where there is an intercept; sparse ones are divided by their largest values.
 
-    Of those, the ones far from zero are centred as well: see test_far_columns.
+    Sparse columns far from zero are centred as well: see test_far_columns.
     """
     rows = X * 2.0 ** np.array([4, 0, -3, 0, 0, 2, 0])
     shift, spread = np.zeros(D), np.abs(rows).max(axis=0)
@@ -176,8 +176,8 @@ def test_steps_in_scaled_variables_are_those_on_scaled_data(fit_intercept, form,
 
 @methods
 @pytest.mark.parametrize("form", ["dense", "sparse"])
-def test_l2_and_l1_in_scaled_variables_decay_each_weight_at_its_own_speed(form, method):
-    """The end is that of steps in the user's own variables, since the penalty stays in them."""
+def test_scaled_variables_have_their_own_l1_and_l2_strengths(form, method):
+    """The optimum is the same as in the user's variables, in which the penalty is defined."""
     rows = FORMS[form](X * 2.0 ** np.array([4, 0, -3, 0, 0, 2, 0]))
     options = {"loss": "half_squared", "tol": 1e-10, "max_epochs": 4000, "penalty_weights": FACTORS}
     options |= penalty_options(0.02, 0.05)
@@ -196,7 +196,7 @@ CLASSES = np.digitize(Y, np.quantile(Y, [0.3, 0.7]))
 @methods
 @pytest.mark.parametrize("form", ["dense", "sparse"])
 @pytest.mark.parametrize("loss", ["softmax", "logistic", "half_squared"])
-def test_several_outputs(loss, form, method):
+def test_several_outputs_match_the_reference(loss, form, method):
     several = np.column_stack([Y, X[:, 0] - Y])
     targets = {
         "softmax": CLASSES.tolist(),
@@ -217,7 +217,7 @@ def test_several_outputs(loss, form, method):
 
 
 @methods
-def test_models_side_by_side_are_those_of_fits_one_by_one(method):
+def test_fit_path_equals_single_fits(method):
     options = {"method": method, "loss": "half_squared", "max_epochs": 6, "penalty": "l2", "tol": 0}
     alphas, rates = [0.01, 1.0], [0.03, 0.02]
     for k, model in enumerate(fastgd.fit_path(X, Y, alphas=alphas, learning_rates=rates, **options)):
@@ -235,7 +235,7 @@ del random  # tests draw from the fixture `rng`
 @methods
 @share_of_examples(0.5)
 @given(data=st.data())
-def test_on_any_small_problem_the_end_is_that_of_gd(method, data):
+def test_small_problems_reach_the_optimum_of_gd(method, data):
     seed, n, d = data.draw(st.integers(0, 2**32 - 1)), data.draw(st.integers(8, 60)), data.draw(st.integers(1, 8))
     loss = data.draw(st.sampled_from(["half_squared", "logistic"]))
     random = np.random.default_rng(seed)
@@ -254,7 +254,7 @@ def test_on_any_small_problem_the_end_is_that_of_gd(method, data):
 
 
 @methods
-def test_a_row_of_the_trace_is_a_pass(method):
+def test_each_trace_row_is_one_pass(method):
     trace = fitted(X, Y, method, 0.03).trace
     assert trace["passes"].tolist() == list(range(9))
     known = [k for k, kind in enumerate(PASSES[method]) if kind == "A"]
@@ -266,7 +266,7 @@ def test_a_row_of_the_trace_is_a_pass(method):
 @methods
 @pytest.mark.parametrize("max_epochs", [1, 3, 4, 5, 6, 7])
 def test_no_last_pass_is_an_anchor(max_epochs, method):
-    """With few passes they are passes of steps; the first of them may be one from gradients of zero."""
+    """If few passes are left they are passes of steps, the first of which may start from gradients of zero."""
     result = fastgd.fit(X, Y, method=method, loss="half_squared", max_epochs=max_epochs)
     objective = result.trace["objective"]
     assert result.n_epochs == max(1, int(max_epochs - result.trace["passes"][0]))  # some were for scales and the rate
@@ -274,7 +274,7 @@ def test_no_last_pass_is_an_anchor(max_epochs, method):
 
 
 @methods
-def test_the_end_is_confirmed_by_the_whole_gradient(method):
+def test_convergence_is_confirmed_by_the_full_gradient(method):
     result = fastgd.fit(BIG, TARGET, method=method, loss="half_squared", tol=1e-3, max_epochs=500, scale=False)
     norms = {}
     for where, (w, b) in {"end": (result.coef, result.intercept), "zero": (np.zeros(6), 0.0)}.items():
@@ -291,7 +291,7 @@ def test_the_end_is_confirmed_by_the_whole_gradient(method):
 
 @methods
 @pytest.mark.parametrize("loss", ["poisson", "absolute"])
-def test_losses_without_a_largest_curvature_find_a_rate_by_trial(rng, loss, method):
+def test_losses_without_a_curvature_bound_find_a_rate_by_trial(rng, loss, method):
     y = rng.poisson(np.exp(np.clip(0.3 * BIG[:, 0], -2, 2)))
     result = fastgd.fit(BIG, y, method=method, loss=loss, max_epochs=30)
     assert result.objective < result.trace["objective"][0]
@@ -306,6 +306,6 @@ def test_losses_without_a_largest_curvature_find_a_rate_by_trial(rng, loss, meth
         ({"clip_norm": 1.0}, "clipping would bias the steps .* leave clip_norm out"),
     ],
 )
-def test_options_that_make_no_sense(options, words, method):
+def test_error_names_unsupported_options(options, words, method):
     with pytest.raises(OptionError, match=words):
         fastgd.fit(X, Y, method=method, **options)

@@ -1,4 +1,4 @@
-"""Where a learning rate is too large: it is noticed soon, explained by names and numbers, and the rate to try works."""
+"""Divergence is noticed soon, its error names columns and rates, and the suggested rate works."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def random_problem(seed, loss):
     return X, y, weight
 
 
-# Compiling takes longer than all else: a method or two for each kind of loss, all methods and rules for one.
+# One or two methods for each kind of loss, all methods and rules for one: compilation takes most of the time.
 RULES = ["sgd", "momentum", "nesterov", "adam", "schedule_free"]
 CASES = [
     *(("half_squared", method, rule) for method in METHODS for rule in RULES),
@@ -72,8 +72,8 @@ def test_the_suggested_rate_does_not_diverge_and_lowers_the_objective(seed):
 
 @pytest.mark.parametrize("rule", ["sgd", "momentum", "nesterov", "nesterov:beta=0.5", "momentum:beta=0.3"])
 @pytest.mark.parametrize("seed", range(2))
-def test_the_stable_rate_of_gd_is_where_stability_ends(rule, seed):
-    """Of a quadratic: just below it the weights converge in the end, just above they grow without bound."""
+def test_rates_below_the_stable_rate_of_gd_converge_and_rates_above_diverge(rule, seed):
+    """For a quadratic: just below the stable rate the weights converge, just above they grow without bound."""
     X, y, weight = random_problem(seed, "half_squared")
     options = {"loss": "half_squared", "method": "gd", "rule": rule, "sample_weight": weight, "alpha": 0.3}
     stable = diverging(X, y, learning_rate=1e6, **options).stable_rate
@@ -82,7 +82,7 @@ def test_the_stable_rate_of_gd_is_where_stability_ends(rule, seed):
 
 
 @pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
-def test_what_it_says(form):
+def test_texts_of_the_error(form):
     random = np.random.default_rng(0)
     X = random.normal(size=(500, 5))
     X[:, 1] = 51_000 * random.normal(size=500)
@@ -116,7 +116,7 @@ def test_columns_are_named_as_the_table_names_them():
 
 
 @methods
-def test_columns_that_are_alike_are_not_blamed(method):
+def test_columns_of_one_scale_are_not_named(method):
     X = np.random.default_rng(0).normal(size=(200, 4))
     error = diverging(X, X @ np.ones(4), method=method, learning_rate=50.0)
     assert error.columns == ()
@@ -128,7 +128,7 @@ def test_columns_that_are_alike_are_not_blamed(method):
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_single_column_has_no_others_to_be_larger_than():
+def test_a_single_column_is_not_named():
     with pytest.raises(DivergedError, match="Try learning_rate=") as caught:
         fastgd.fit([[100.0], [200.0]], [2.0, 4.0], method="gd", learning_rate=1.0, fit_intercept=False)
     assert "Column" not in str(caught.value)
@@ -136,7 +136,7 @@ def test_a_single_column_has_no_others_to_be_larger_than():
 
 @methods
 @pytest.mark.parametrize(("loss", "rule"), [("poisson", "sgd"), ("half_squared", "adam")])
-def test_where_nothing_says_how_much_is_stable_no_limit_is_named(method, loss, rule):
+def test_no_limit_is_named_for_losses_without_a_curvature(method, loss, rule):
     X, y, _ = random_problem(3, "poisson")
     error = diverging(X, y, loss=loss, rule=rule, method=method, learning_rate=1e7)
     assert error.stable_rate is None
@@ -144,8 +144,8 @@ def test_where_nothing_says_how_much_is_stable_no_limit_is_named(method, loss, r
     assert 0 < error.suggested_rate < 1e7
 
 
-def test_a_rate_is_tried_from_where_the_user_starts():
-    """From far away, steps of poisson are long: what does at zero weights does not do there."""
+def test_the_suggested_rate_is_tried_from_the_given_start():
+    """Steps of poisson are long far from the optimum: a rate that is stable at zero is not stable there."""
     X, y, _ = random_problem(2, "poisson")
     start = np.full(X.shape[1], 3.0)
     options = {"loss": "poisson", "method": "gd", "start": start, "max_epochs": 50}
@@ -154,7 +154,7 @@ def test_a_rate_is_tried_from_where_the_user_starts():
     assert result.objective < result.trace["objective"][0]
 
 
-# --- How soon ---------------------------------------------------------------------------------------------------------
+# --- When it is noticed -----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ def ticks(monkeypatch):
 
 
 @pytest.mark.parametrize("method", ["sgd", "minibatch"])
-def test_an_epoch_is_watched_in_twentieths(method, ticks):
+def test_progress_is_reported_at_least_20_times_per_epoch(method, ticks):
     random = np.random.default_rng(0)
     X = random.normal(size=(30_000, 20))
     fastgd.fit(X, X @ random.normal(size=20), loss="half_squared", method=method, max_epochs=2, learning_rate=1e-3)
@@ -182,19 +182,19 @@ def test_an_epoch_is_watched_in_twentieths(method, ticks):
 
 
 @pytest.mark.parametrize("method", ["sgd", "minibatch"])
-def test_a_divergence_is_noticed_within_a_twentieth(method, ticks):
+def test_a_divergence_is_noticed_within_a_twentieth_of_an_epoch(method, ticks):
     random = np.random.default_rng(0)
     X = random.normal(size=(30_000, 20))
     error = diverging(X, X @ random.normal(size=20), loss="half_squared", method=method, learning_rate=10.0)
     assert error.epoch == 1
     assert error.result.n_epochs == 0
-    # After the one at which it was noticed come those of the rate that was tried.
+    # The later ticks are of the trial of the suggested rate.
     assert ticks[0] == pytest.approx(1 / CALLS_PER_EPOCH, rel=0.05)
     assert abs(ticks[1] - 2 / CALLS_PER_EPOCH) > 0.01
 
 
-def test_what_the_last_step_of_all_did_is_looked_at():
-    """The running loss of batch gradient descent is that before its step."""
+def test_divergence_of_the_last_step_is_noticed():
+    """The running loss of gd is taken before its step."""
     X = np.random.default_rng(0).normal(size=(100, 2))
     for epochs in (1, 2):
         error = diverging(X, X[:, 0], method="gd", loss="half_squared", learning_rate=1e3, max_epochs=epochs)
@@ -203,7 +203,7 @@ def test_what_the_last_step_of_all_did_is_looked_at():
 
 
 @methods
-def test_bits_do_not_depend_on_threads_where_an_epoch_is_cut(method, ticks):
+def test_bits_do_not_depend_on_threads_when_an_epoch_takes_many_calls(method, ticks):
     random = np.random.default_rng(0)
     X = random.normal(size=(30_000, 20))
     y = X @ random.normal(size=20)

@@ -1,4 +1,4 @@
-"""When rows to validate on end a fit, and that its model is then the best on them."""
+"""Early stopping by validation rows: when a fit ends, and that its model is the best on them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def fit(X=X, y=Y, **options):
 
 
 def mean_loss(params, X, y, loss="squared", weight=None):
-    """By plain Python, `params` being coefficients and intercept."""
+    """The reference's mean loss; ``params`` are coefficients and intercept."""
     return batch_gradient(X, y, params[:-1], params[-1], LOSSES[loss], sample_weight=weight)[2]
 
 
@@ -44,7 +44,7 @@ def weights(result):
 
 
 def stops_after(losses, tol, patience):
-    """The epoch after which ``patience`` of them in a row have not improved on the best before by ``tol`` of it."""
+    """The epoch after which ``patience`` losses in a row were not below (1 - tol) times the best before."""
     for last in range(patience, len(losses)):
         recent = range(last - patience + 1, last + 1)
         if all(losses[k] >= min(losses[:k]) * (1 - tol) for k in recent):
@@ -72,8 +72,8 @@ def test_stops_when_the_validation_loss_stalls_and_gives_the_best(method, tol, p
     assert result.settings["validation_samples"] == 40
 
 
-def test_what_tol_is_relative_to():
-    """An automatic rate brings a tolerance of 1e-4, which the path above would end otherwise than 0 does."""
+def test_tol_is_relative_to_the_best_validation_loss():
+    """The default tol of automatic rates is 1e-4; it ends these losses earlier than tol=0."""
     losses = [10.0, 9.0, 8.9995, 8.999, 8.9985, 8.0]
     assert stops_after(losses, 1e-4, 3) == 4
     assert stops_after(losses, 0.0, 3) is None
@@ -93,7 +93,7 @@ class Losses:
         return np.array([next(self.losses)])
 
 
-def test_no_number_is_no_improvement():
+def test_nan_and_infinity_are_no_improvement():
     seen = ValidationMonitor(Losses([math.nan, math.inf, 3.0, math.nan, 2.0]), 0.0)
     for k in range(5):
         seen.look_at(np.full(1, k), k, k)
@@ -101,7 +101,7 @@ def test_no_number_is_no_improvement():
 
 
 @each_method
-def test_the_best_is_given_however_the_fit_ends(method):
+def test_the_best_model_is_returned_however_the_fit_ends(method):
     options = {"method": method, "patience": 1000, "max_epochs": 60}
     whole = fit(**options)
     best = int(whole.trace["validation_loss"].argmin())
@@ -122,7 +122,7 @@ def test_the_best_is_given_however_the_fit_ends(method):
         assert (result.objective, result.best_epoch) == (whole.objective, best)
 
 
-def test_training_that_diverges_keeps_the_best():
+def test_a_diverged_fit_keeps_the_best_model():
     with pytest.raises(fastgd.DivergedError) as caught:
         fit(learning_rate=0.4, tol=0.0, patience=50)
     result = caught.value.result
@@ -131,7 +131,7 @@ def test_training_that_diverges_keeps_the_best():
     assert result.trace["validation_loss"][result.best_epoch] == result.trace["validation_loss"].min()
 
 
-def test_the_start_may_be_the_best():
+def test_the_start_can_be_the_best_model():
     start = fit(X_VAL, Y_VAL, validation=None, max_epochs=500)
     result = fit(start=start)
     assert (result.best_epoch, result.n_epochs, result.stop_reason) == (0, 5, "validation")
@@ -139,8 +139,8 @@ def test_the_start_may_be_the_best():
     assert result.objective == result.trace["objective"][0]
 
 
-def test_the_running_loss_no_longer_ends_a_fit():
-    """That of training rows full of noise stalls while the loss on rows without any falls on."""
+def test_running_loss_does_not_end_a_fit_with_validation():
+    """The loss on noisy training rows stalls while the loss on validation rows without noise still falls."""
     random = np.random.default_rng(12)
     X = random.normal(size=(500, 3))
     y = X.sum(axis=1) + 5 * random.normal(size=500)
@@ -153,14 +153,14 @@ def test_the_running_loss_no_longer_ends_a_fit():
     assert stops_after(result.trace["validation_loss"].tolist(), 0.02, 3) == result.n_epochs
 
 
-def test_the_gradient_still_ends_gd():
-    """Where nothing changes any more nothing will be better."""
+def test_gradient_norm_ends_gd_with_validation():
+    """With a gradient of zero no further epoch can improve the model."""
     result = fit(tol=1e-3, patience=10_000, max_epochs=10_000, alpha=1.0)
     assert (result.stop_reason, result.n_epochs < 10_000) == ("tol", True)
     assert weights(result).tobytes() == result.path[result.best_epoch].tobytes()
 
 
-def test_without_rows_to_validate_on():
+def test_without_validation_there_is_no_best_epoch():
     result = fit(validation=None, max_epochs=3)
     assert result.best_epoch is None
     assert np.isnan(result.trace["validation_loss"]).all()
@@ -168,7 +168,7 @@ def test_without_rows_to_validate_on():
 
 
 @each_method
-def test_who_is_told(method):
+def test_reporters_and_callbacks_get_the_validation_loss(method):
     class Listener(fastgd.Reporter):
         heard: tuple = ()
 
@@ -186,7 +186,7 @@ def test_who_is_told(method):
     assert np.isfinite(norms).all() == (method == "gd")
 
 
-def test_a_saved_model_keeps_its_story(tmp_path):
+def test_a_saved_model_keeps_best_epoch_and_trace(tmp_path):
     result = fit(max_epochs=20)
     result.save(tmp_path / "model")
     again = fastgd.load(tmp_path / "model")
@@ -195,8 +195,8 @@ def test_a_saved_model_keeps_its_story(tmp_path):
 
 
 @pytest.mark.parametrize("method", ["newton", "lbfgs", "svrg", "saga"])
-def test_methods_that_find_their_own_way(method):
-    """They are quick to fit the noise; a little of what they do may be the best, and is kept."""
+def test_second_order_and_variance_reduced_methods_return_the_best(method):
+    """These methods fit the noise quickly; the best model, of an early epoch, is kept."""
     for start in (None, 3.0):
         result = fit(method=method, alpha=0.1, start=start, tol=1e-9)
         losses = result.trace["validation_loss"]
@@ -210,11 +210,11 @@ def test_methods_that_find_their_own_way(method):
 
 
 @pytest.mark.parametrize("method", ["sgd", "minibatch"])
-def test_the_objective_on_large_data(method):
+def test_the_objective_of_the_best_model_on_large_data(method):
     random = np.random.default_rng(1)
     X = random.normal(size=(20_000, 8))
     y = X.sum(axis=1) + random.normal(size=20_000)
-    wrong = X.sum(axis=1) / 2  # the model is best on the way to where it goes
+    wrong = X.sum(axis=1) / 2  # the best model comes before the end
     result = fastgd.fit(
         X, y, method=method, learning_rate=1e-3 if method == "minibatch" else 3e-5, validation=(X, wrong)
     )
@@ -222,7 +222,7 @@ def test_the_objective_on_large_data(method):
     assert result.objective == pytest.approx(np.mean((X @ result.coef + result.intercept - y) ** 2))
 
 
-# --- As a person types it ---------------------------------------------------------------------------------------------
+# --- On the command line ----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -240,9 +240,9 @@ def files(tmp_path):
 GD = ("--target", "goal", "--method", "gd", "--learning-rate", 0.02, "--epochs", 200, "--quiet")
 
 
-def test_a_file_to_validate_on(files):
+def test_validation_file_on_the_command_line(files):
     train, other = files
-    head, *lines = other.read_text().splitlines()  # a column that training knows nothing of is not read
+    head, *lines = other.read_text().splitlines()  # columns that are not in the training file are ignored
     other.write_text("\n".join([f"note,{head}", *(f"word{k},{line}" for k, line in enumerate(lines))]) + "\n")
     expected = fit()
     ran = command("run", train, *GD, "--validation", other, "--json").json
@@ -256,7 +256,7 @@ def test_a_file_to_validate_on(files):
     assert "the loss on the validation rows no longer improves" in said
 
 
-def test_a_share_to_validate_on(files, tmp_path):
+def test_validation_share_on_the_command_line(files, tmp_path):
     expected = fit(validation=0.25, seed=3)
     trace = tmp_path / "trace.csv"
     ran = command("run", files[0], *GD, "--validation", 0.25, "--seed", 3, "--json", "--trace", trace).json
@@ -272,7 +272,7 @@ def test_a_share_to_validate_on(files, tmp_path):
         ("diabetes", "--validation: "),
     ],
 )
-def test_what_a_person_gets_wrong(files, validation, words):
+def test_error_names_the_validation_option(files, validation, words):
     ran = command("run", files[0], *GD, "--validation", validation)
     assert ran.code == 2
     assert words in ran.err

@@ -1,4 +1,4 @@
-"""What is done about training that diverges: gone back and on at a smaller rate, or stopped, as the user says."""
+"""``on_divergence``: retry with a smaller rate, or raise."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def objective(params, X=X, y=Y):
 
 @pytest.fixture
 def rates_far_too_large(monkeypatch):
-    """The automatic rate, as it would be of data that misleads it."""
+    """An automatic rate that is much too large."""
 
     def stable_rates(objective, *_):
         return Rates(np.full(objective.n_outputs, 4.0), "misled")
@@ -42,7 +42,7 @@ def rates_far_too_large(monkeypatch):
 
 
 @each_method
-def test_shrink_goes_on_at_a_smaller_rate(method):
+def test_shrink_retries_with_a_smaller_rate(method):
     result = fit(method, on_divergence="shrink")
     assert result.divergences > 0
     assert result.learning_rate == TOO_LARGE[method] / SHRINK**result.divergences
@@ -60,7 +60,7 @@ def test_shrink_goes_on_at_a_smaller_rate(method):
 
 @each_method
 @pytest.mark.parametrize("on_divergence", ["auto", "raise"])
-def test_a_rate_of_ones_own_raises(method, on_divergence):
+def test_auto_and_raise_stop_a_given_rate(method, on_divergence):
     with pytest.raises(DivergedError, match=r"diverged in epoch .* Try learning_rate=") as caught:
         fit(method, on_divergence=on_divergence)
     assert caught.value.result.divergences == 0
@@ -69,7 +69,7 @@ def test_a_rate_of_ones_own_raises(method, on_divergence):
 
 @each_method
 @pytest.mark.usefixtures("rates_far_too_large")
-def test_an_automatic_rate_raises_only_when_asked_to(method):
+def test_automatic_rates_raise_only_on_request(method):
     for on_divergence in ("auto", "shrink"):
         result = fit(method, learning_rate="auto", on_divergence=on_divergence, tol=0.0)
         assert result.divergences > 0
@@ -79,7 +79,7 @@ def test_an_automatic_rate_raises_only_when_asked_to(method):
     assert caught.value.result.learning_rate == 4.0
 
 
-def test_there_is_an_end_to_it():
+def test_the_number_of_retries_is_limited():
     with pytest.raises(DivergedError) as caught:
         fit(learning_rate=1e300, on_divergence="shrink")
     assert caught.value.result.divergences == MAX_SHRINKS
@@ -88,7 +88,7 @@ def test_there_is_an_end_to_it():
     assert 0 < caught.value.result.divergences < 4, "out of passes before the rate was small enough"
 
 
-def test_without_a_divergence():
+def test_options_make_no_difference_without_a_divergence():
     for on_divergence in ("auto", "shrink", "raise"):
         result = fit(learning_rate=0.1, on_divergence=on_divergence)
         assert result.divergences == 0
@@ -96,13 +96,13 @@ def test_without_a_divergence():
         assert result.coef.tobytes() == fit(learning_rate=0.1).coef.tobytes()
 
 
-def test_a_saved_model_says_how_often(tmp_path):
+def test_a_saved_model_keeps_the_number_of_divergences(tmp_path):
     result = fit(on_divergence="shrink")
     result.save(tmp_path / "model")
     assert fastgd.load(tmp_path / "model").divergences == result.divergences > 0
 
 
-def test_with_rows_to_validate_on():
+def test_shrink_with_validation_returns_the_best():
     result = fit("sgd", on_divergence="shrink", validation=(X, Y), patience=60)
     assert result.divergences > 0
     losses = result.trace["validation_loss"]
@@ -111,19 +111,19 @@ def test_with_rows_to_validate_on():
 
 
 @pytest.mark.parametrize("on_divergence", ["halve", None, True])
-def test_what_it_cannot_be(on_divergence):
+def test_error_names_the_values_of_on_divergence(on_divergence):
     with pytest.raises(OptionError, match="on_divergence must be one of auto, shrink, raise, not "):
         fit(on_divergence=on_divergence)
 
 
-def test_no_rate_to_make_smaller():
+def test_error_when_the_schedule_sets_the_rates():
     with pytest.raises(
         OptionError, match=r"schedule 'pegasos' sets the learning rate itself, so .* leave on_divergence='shrink' out"
     ):
         fit(learning_rate="auto", schedule="pegasos", alpha=0.1, on_divergence="shrink")
 
 
-def test_an_error_of_a_callback_leaves_nothing_broken():
+def test_later_fits_are_unaffected_by_an_error_in_a_callback():
     def fail(state):
         raise ZeroDivisionError("mine")
 
@@ -134,7 +134,7 @@ def test_an_error_of_a_callback_leaves_nothing_broken():
     assert fastgd.compile.jit.threads_in_use() == fastgd.compile.jit.thread_pool_size()
 
 
-def test_on_the_command_line():
+def test_on_divergence_on_the_command_line():
     words = ("run", "diabetes", "--method", "gd", "--epochs", 30, "--learning-rate", 10, "--quiet", "--json")
     for on_divergence in ("auto", "raise"):
         ran = command(*words, "--on-divergence", on_divergence)

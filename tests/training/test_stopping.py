@@ -1,4 +1,4 @@
-"""When a fit ends, and what is left of it: converged, out of epochs or time, called off, diverged or interrupted."""
+"""Why fits end, and what they return: tol, max_epochs, max_seconds, callbacks, divergence, interrupts."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def prox_gradient_norm(params, l1, l2, step):
 
 @pytest.mark.parametrize("start", [None, ([3.0, 3.0, 3.0], -2.0)])
 @pytest.mark.parametrize("tol", [0.3, 1e-3])
-def test_gd_stops_where_the_prox_gradient_is_small_against_that_at_zero(tol, start):
+def test_gd_stops_where_the_proximal_gradient_falls_below_tol(tol, start):
     l1, l2, step = 0.2, 0.6, 0.1
     options = {"penalty": "elasticnet", "alpha": l1 + l2, "l1_ratio": l1 / (l1 + l2), "learning_rate": step}
     result = fit(method="gd", tol=tol, max_epochs=500, start=start, **options)
@@ -88,7 +88,7 @@ def test_the_stochastic_methods_stop_when_the_running_loss_stalls(method, patien
 
 
 @each_method
-def test_a_rate_of_ones_own_runs_all_epochs_unless_asked_to_stop(method):
+def test_a_given_rate_runs_all_epochs_without_tol(method):
     result = fit(method=method, max_epochs=120)
     assert (result.n_epochs, result.stop_reason, result.converged) == (120, "max_epochs", False)
     assert result.settings["tol"] == 0
@@ -109,11 +109,11 @@ def test_max_epochs_bounds_all_passes(method):
     assert fit(method=method, learning_rate="auto", max_epochs=1).n_epochs == 1
 
 
-# --- out of time ------------------------------------------------------------------------------------------------------
+# --- max_seconds ------------------------------------------------------------------------------------------------------
 
 
 class Clock(fastgd.Reporter):
-    """Time as `fit` sees it, which passes only when progress is reported: a second for each block of work."""
+    """A clock for `fit` that advances by one second at each report of progress."""
 
     def __init__(self, monkeypatch):
         self.now = 1000.0
@@ -133,7 +133,7 @@ def clock(monkeypatch):
 
 
 @each_method
-def test_out_of_time_after_a_whole_epoch(clock, method):
+def test_max_seconds_ends_after_a_whole_epoch(clock, method):
     result = fit(method=method, max_seconds=2.5)
     assert (result.n_epochs, result.stop_reason, result.converged) == (3, "max_seconds", False)
     assert result.trace["seconds"].tolist() == [0, 1, 2, 3]
@@ -141,7 +141,7 @@ def test_out_of_time_after_a_whole_epoch(clock, method):
     assert result.coef.tobytes() == fit(method=method, max_epochs=3).coef.tobytes()
 
 
-def test_out_of_time_within_an_epoch(clock, monkeypatch):
+def test_max_seconds_ends_within_an_epoch_of_traced_steps(clock, monkeypatch):
     """With a batch in each kernel call an epoch is four calls; the sixth ends in the midst of the second epoch."""
     monkeypatch.setattr("fastgd.solvers.row_calls.VALUES_PER_CALL", BATCH * (3 + ROW_OVERHEAD))
     result = fit(max_seconds=6, trace="step")
@@ -154,11 +154,11 @@ def test_out_of_time_within_an_epoch(clock, monkeypatch):
     assert result.trace["running_loss"][-1] == pytest.approx(result.steps["loss"][4:].mean())
 
 
-def test_time_enough(clock):
+def test_max_seconds_that_is_long_enough(clock):
     assert fit(max_seconds=100).stop_reason == "max_epochs"
 
 
-# --- called off -------------------------------------------------------------------------------------------------------
+# --- callbacks --------------------------------------------------------------------------------------------------------
 
 
 @each_method
@@ -174,7 +174,7 @@ def test_a_callback_sees_every_epoch(method):
     assert result.coef.tobytes() == fit(method=method).coef.tobytes()
 
 
-def test_a_callback_cannot_spoil_the_weights():
+def test_a_callback_cannot_change_the_weights():
     def spoil(state):
         state.coef[:] = 1e9
 
@@ -194,11 +194,11 @@ def test_a_callback_that_returns_true_ends_the_fit(method, true):
 
 
 @pytest.mark.parametrize("answer", [None, False, np.False_, 0, "no"])
-def test_nothing_else_ends_it(answer):
+def test_other_values_of_a_callback_do_not_end_the_fit(answer):
     assert fit(callbacks=[lambda state: answer]).n_epochs == 6
 
 
-def test_an_error_in_a_callback_is_the_callers():
+def test_errors_of_callbacks_are_raised_unchanged():
     def fail(state):
         raise ZeroDivisionError("mine")
 
@@ -211,7 +211,7 @@ def test_an_error_in_a_callback_is_the_callers():
 
 @each_method
 @pytest.mark.parametrize("rate", [1.5, 1e3, 1e300])
-def test_too_large_a_rate_is_told_with_what_there_was(method, rate):
+def test_divergence_error_names_the_rate_and_holds_the_result(method, rate):
     with pytest.raises(
         DivergedError, match=f"learning rate {re.escape(f'{rate:g}')} is too large: rates up to .* are stable. Try "
     ) as caught:
@@ -230,23 +230,23 @@ def test_too_large_a_rate_is_told_with_what_there_was(method, rate):
     assert isinstance(caught.value, ArithmeticError)
 
 
-def test_divergence_of_the_only_epoch():
+def test_divergence_in_the_only_epoch():
     with pytest.raises(DivergedError, match="diverged in epoch 1:"):
         fit(method="gd", learning_rate=1e300, max_epochs=1)
 
 
-def test_a_bad_start_that_falls_is_no_divergence():
-    """A running loss counts as grown against the best constant model, however small the loss at the start is."""
+def test_a_large_but_falling_objective_is_no_divergence():
+    """Divergence is relative to the best constant model, even if the loss at the start is small."""
     best = fit(method="gd", learning_rate=0.3, max_epochs=2000)
     exact = X @ best.coef + best.intercept
-    # The first steps of Adam are as long as its rate, however short the gradient is.
+    # The length of Adam's first steps is its rate, for any gradient.
     adam = fit(y=exact + 1e-9 * Y, start=best, method="gd", rule="adam", learning_rate=0.1)
     assert adam.trace["objective"].max() > 1e6 * adam.trace["objective"][0]
     assert fit(start=1e6, max_epochs=300).objective == pytest.approx(best.objective, rel=0.2)
 
 
 @pytest.mark.parametrize("options", [{"learning_rate": 1.5, "rule": "momentum"}, {"learning_rate": 3.0, "alpha": 2.0}])
-def test_the_advice_minds_the_other_options(options):
+def test_advice_depends_on_the_other_options(options):
     with pytest.raises(DivergedError) as caught:
         fit(**options, max_epochs=100)
     rate = suggested(caught.value)
@@ -256,7 +256,7 @@ def test_the_advice_minds_the_other_options(options):
 
 @fastgd.term
 class Steep:
-    """r^4, which has no largest curvature."""
+    """r^4, whose curvature is not bounded."""
 
     def value(self, y: float, z: float) -> float:
         return (z - y) ** 4
@@ -279,7 +279,7 @@ def suggested(error):
 
 
 def random_problem(seed):
-    """A problem with columns in different units, and options for it; every loss and method has its turn."""
+    """A problem with columns in different units, and options that cycle through losses and methods."""
     random = np.random.default_rng(seed)
     n, d = int(random.integers(5, 60)), int(random.integers(1, 8))
     X = (random.normal(size=(n, d)) + random.normal(size=d)) * np.exp(random.normal(size=d))
@@ -290,7 +290,7 @@ def random_problem(seed):
     if options["method"] == "minibatch":
         options["batch_size"] = int(random.integers(2, n + 1))
     if loss == "logistic":
-        y = (y > np.median(y)) != (random.random(n) < 0.1)  # labels that no plane separates
+        y = (y > np.median(y)) != (random.random(n) < 0.1)  # not linearly separable
     return X, y, options | {"alpha": random.choice([0.0, 0.01])}
 
 
@@ -308,7 +308,7 @@ def check_the_advice(seed):
     assert objectives.min() < objectives[0]
     if options["method"] == "gd":
         assert (np.diff(objectives) <= 1e-12 * objectives[0]).all()
-    else:  # steps on some of the rows end up about the optimum, and not at it
+    else:  # stochastic steps end near the optimum, not at it
         assert objectives.max() < 1.5 * objectives[0]
 
 
@@ -327,7 +327,7 @@ def test_the_suggested_rate_converges_on_many_problems():
 
 
 @each_method
-def test_ctrl_c_leaves_the_last_whole_epoch(method):
+def test_interrupt_returns_the_last_whole_epoch(method):
     def interrupt(state):
         if state.epoch == 3:
             raise KeyboardInterrupt
@@ -342,7 +342,7 @@ def test_ctrl_c_leaves_the_last_whole_epoch(method):
     np.testing.assert_allclose(result.predict(X), X @ result.coef + result.intercept)
 
 
-def test_ctrl_c_within_an_epoch_goes_back_to_its_beginning():
+def test_interrupt_within_an_epoch_returns_its_start():
     class Interrupting(fastgd.Reporter):
         def advanced(self, passes, max_epochs, loss):
             if passes > 2.3:
@@ -355,7 +355,7 @@ def test_ctrl_c_within_an_epoch_goes_back_to_its_beginning():
     assert len(result.trace) == len(whole.trace)
 
 
-# --- who is told ------------------------------------------------------------------------------------------------------
+# --- reporters --------------------------------------------------------------------------------------------------------
 
 
 class Listener(fastgd.Reporter):
@@ -370,7 +370,7 @@ class Listener(fastgd.Reporter):
 
 
 @each_method
-def test_a_reporter_hears_of_progress(method):
+def test_reporters_get_progress(method):
     with fastgd.reporting_to(Listener()) as heard:
         result = fit(method=method)
     expected = zip(count(1), result.trace["running_loss"][1:], strict=False)
@@ -379,7 +379,7 @@ def test_a_reporter_hears_of_progress(method):
     assert len(heard.progress) == 6, "a fit after the block is none of its business"
 
 
-def test_a_reporter_hears_of_compilations():
+def test_reporters_get_compilations():
     def compile_something(state):
         numba.njit(lambda a: a + 1)(1)
 

@@ -11,7 +11,7 @@ from ...wording import label, quoted
 from ..table import Array, Table
 from .column_roles import Roles, find_roles
 from .feature_columns import choose_features
-from .missing_values import check_finite
+from .missing_values import check_finite, check_finite_target
 from .origin import Origin
 from .request import Request
 
@@ -20,37 +20,33 @@ if TYPE_CHECKING:
 
 
 def table_from_arrays(
-    X: Array | sparse.csr_array,
-    y: Array | None,
-    names: Sequence[str],
-    headed: bool,
-    target_names: Sequence[str],
-    request: Request,
-    origin: Origin,
-) -> Table:
+    X: Array | sparse.csr_array, y: Array | None, names: Sequence[str], headed: bool,
+    target_names: Sequence[str] | None, request: Request, origin: Origin,
+) -> Table:  # fmt: skip
     """A table from (n_samples, n_columns) ``X``, without the columns that the request leaves out, and ``y``.
 
-    ``target_names`` has one name for each column of ``y``; ``headed`` says whether the source named the columns of X.
+    ``target_names`` has one name for each column of ``y``; without it the targets are columns of X. ``headed`` says
+    whether the source named the columns of X.
 
     Raises
     ------
     DataError
         If the request names another target or columns that do not exist, or a value is not finite.
     """
-    if request.features is None and not _are_targets(request.target, target_names):
+    if target_names is not None and request.features is None and not _are_targets(request.target, target_names):
         raise origin.error(f"has a separate target, {quoted(target_names)}; {request.target!r} cannot be the target")
-    roles = find_roles(names, headed, request, origin, separate_target=True)
+    roles = find_roles(names, headed, request, origin, separate_target=target_names is not None)
     features, feature_names = choose_features(names, headed, request, roles, origin)
     chosen = take_columns(X, features)
     check_finite(chosen, [names[j] for j in features], origin)
-    return Table(
-        chosen,
-        y,
-        feature_names,
-        None if y is None else target_name(target_names),
-        origin.source,
-        **row_values(X, names, roles, origin),
-    )
+    if target_names is None:
+        target_names, columns = [names[j] for j in roles.targets], [column_of(X, j) for j in roles.targets]
+        for name, column in zip(target_names, columns, strict=True):
+            check_finite_target(column, name, origin)
+        y = stack_targets(columns) if columns else None
+    target = None if y is None else target_name(target_names)
+    rows = row_values(X, names, roles, origin)
+    return Table(chosen, y, feature_names, target, origin.source, remarks=roles.remarks, **rows)
 
 
 def _are_targets(target: str | tuple[str, ...] | None, target_names: Sequence[str]) -> bool:

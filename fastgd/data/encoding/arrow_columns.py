@@ -58,7 +58,11 @@ def target_array(column: Any, name: str, origin: Origin) -> Array:
         numbers: Array = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
         check_finite_target(numbers, name, origin)
         return numbers
-    labels = pc.utf8_trim_whitespace(_cast(column, pa.large_string(), name, origin))
+    try:
+        labels = pc.utf8_trim_whitespace(column.cast(pa.large_string()))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        message = f"column {name!r} has {column.type} values, which cannot be a target; name another"
+        raise origin.error(message) from None
     missing = pc.fill_null(pc.equal(labels, ""), True).to_numpy(zero_copy_only=False)
     check_finite_target(np.where(missing, np.nan, 0.0), name, origin)
     _check_labels(labels, name, origin)
@@ -117,15 +121,6 @@ def _is_text(kind: Any) -> bool:
 
 def _is_missing(text: Any) -> Any:
     return pc.or_(pc.is_null(text), pc.is_in(text, _MISSING))
-
-
-def _cast(column: Any, kind: Any, name: str, origin: Origin) -> Any:
-    try:
-        return column.cast(kind)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        raise origin.error(
-            f"column {name!r} has {column.type} values, which cannot be a target; name another"
-        ) from None
 
 
 def _not_numbers(table: Any, origin: Origin) -> DataError:

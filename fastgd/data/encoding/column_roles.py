@@ -118,13 +118,9 @@ def _default_target(names: Sequence[str], request: Request, taken: Collection[in
 
 
 def _check_one_role_each(
-    names: Sequence[str],
-    headed: bool,
-    request: Request,
-    targets: Sequence[int],
-    row_columns: Mapping[str, int],
+    names: Sequence[str], headed: bool, request: Request, targets: Sequence[int], row_columns: Mapping[str, int],
     origin: Origin,
-) -> None:
+) -> None:  # fmt: skip
     roles: dict[int, str] = {}
     for j, role in _roles_in_words(names, headed, request, targets, row_columns):
         if j in roles and roles[j] == role:

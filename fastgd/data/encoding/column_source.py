@@ -48,15 +48,8 @@ def table_from_columns(source: ColumnSource, request: Request) -> Table:
         noun, has = ("target", "has") if len(gaps) == 1 else ("targets", "have")
         remarks += (f"the {noun} {quoted(gaps)} {has} missing values and {'is' if has == 'has' else 'are'} not used",)
     y = None if gaps or not targets else [target_array(columns.column(name), name, origin) for name in targets]
-    return Table(
-        X,
-        None if y is None else stack_targets(y),
-        feature_names,
-        target_name(targets),
-        origin.source,
-        remarks=remarks,
-        **_row_values(columns, row_columns, origin),
-    )
+    stacked, rows = None if y is None else stack_targets(y), _row_values(columns, row_columns, origin)
+    return Table(X, stacked, feature_names, target_name(targets), origin.source, remarks=remarks, **rows)
 
 
 def _has_gaps(column: Any) -> bool:

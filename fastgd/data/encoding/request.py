@@ -25,14 +25,9 @@ class Request:
 
     @classmethod
     def of(
-        cls,
-        target: str | int | Sequence[str | int] | None,
-        drop: Sequence[str],
-        features: Sequence[str] | None,
-        need_target: bool,
-        weight: str | int | None,
-        offset: str | int | None,
-    ) -> Request:
+        cls, target: str | int | Sequence[str | int] | None, drop: Sequence[str], features: Sequence[str] | None,
+        need_target: bool, weight: str | int | None, offset: str | int | None,
+    ) -> Request:  # fmt: skip
         """The request for the arguments of ``open``.
 
         Raises
@@ -45,13 +40,9 @@ class Request:
         several = tuple(map(str, target)) if isinstance(target, Iterable) and not isinstance(target, str) else None
         if several == ():
             raise OptionError(f"{option('target')} is an empty list; name a column, or leave it out")
-        return cls(
-            None if target is None else several or str(target),
-            tuple(drop),
-            None if features is None else tuple(features),
-            need_target,
-            {role: str(name) for role, name in (("sample_weight", weight), ("offset", offset)) if name is not None},
-        )
+        wanted = None if target is None else several or str(target)
+        rows = {role: str(name) for role, name in (("sample_weight", weight), ("offset", offset)) if name is not None}
+        return cls(wanted, tuple(drop), None if features is None else tuple(features), need_target, rows)
 
     def other_columns(self) -> tuple[str, ...]:
         """The names of the columns that are not features: targets, weight and offset."""

@@ -32,10 +32,6 @@ def valleys() -> Table:
 
 def _table(name: str, X: list[list[int]], y: list[int], start: tuple[float, float]) -> Table:
     return Table(
-        X=np.array(X, np.float64),
-        y=np.array(y, np.float64),
-        feature_names=("x1", "x2"),
-        target_name="y",
-        source=name,
+        X=np.array(X, np.float64), y=np.array(y, np.float64), feature_names=("x1", "x2"), target_name="y", source=name,
         defaults={"loss": "phase_retrieval", "start": start, "fit_intercept": False},
-    )
+    )  # fmt: skip

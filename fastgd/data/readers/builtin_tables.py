@@ -12,23 +12,17 @@ from ..table import Table
 from .builtin_landscapes import saddle, valleys
 from .generators import generate, tutorial
 
+GENERATED_ROWS = {"linear": 1_000_000, "logistic": 500_000}
+
 
 def load(name: str, request: Request) -> Table:
     """The built-in of this name (a key of ``BUILTINS``), with the columns that the request asks for."""
     if name == "diabetes":
         return _diabetes(request)
-    makers = {"linear": _linear, "logistic": _logistic, "tutorial": tutorial, "saddle": saddle, "valleys": valleys}
-    table = makers[name]()
+    makers = {"tutorial": tutorial, "saddle": saddle, "valleys": valleys}
+    table = generate(name, GENERATED_ROWS[name], 20) if name in GENERATED_ROWS else makers[name]()
     chosen = table_from_arrays(table.X, table.y, table.feature_names, True, ("y",), request, Origin(name))
     return replace(chosen, defaults=table.defaults)
-
-
-def _linear() -> Table:
-    return generate("linear", 1_000_000, 20, noise=1.0, seed=0)
-
-
-def _logistic() -> Table:
-    return generate("logistic", 500_000, 20, noise=1.0, seed=0)
 
 
 def _diabetes(request: Request) -> Table:

@@ -135,7 +135,10 @@ def _arrow_column(y: Any) -> Any:
         if isinstance(y, pa.Array):
             return pa.chunked_array([y])
         if _has_columns(y):
-            return _only_column(_arrow_table(y))
+            table = _arrow_table(y)
+            if table.num_columns != 1:
+                raise TARGET.error(f"has {plural(table.num_columns, 'column')}; give the one that is the target")
+            return table.column(0)
         values = _by_protocol(y, _values)
         return values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
     except (pa.ArrowException, TypeError, ValueError) as error:
@@ -149,12 +152,6 @@ def _values(y: Any) -> Any:
     if hasattr(y, "__arrow_c_stream__") and not _is_pandas(y):
         return pa.chunked_array(y)
     return pa.array(y if _is_pandas(y) else list(y), from_pandas=True)
-
-
-def _only_column(table: Any) -> Any:
-    if table.num_columns != 1:
-        raise TARGET.error(f"has {plural(table.num_columns, 'column')}; give the one that is the target")
-    return table.column(0)
 
 
 def _first_line(error: Exception) -> str:

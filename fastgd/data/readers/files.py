@@ -68,16 +68,14 @@ def invalid_file(path: str, suffix: str) -> DataError:
 
 def open_bytes(path: str, gzipped: bool) -> IO[Any]:
     """The file's bytes, decompressed."""
-    if gzipped:
-        return cast(IO[bytes], gzip.open(path, "rb"))  # a GzipFile has the methods of IO[bytes]
-    return builtins.open(path, "rb")
+    opener: Any = gzip.open if gzipped else builtins.open
+    return cast(IO[bytes], opener(path, "rb"))
 
 
 def open_text(path: str, gzipped: bool) -> IO[Any]:
     """The file's text: line ends unchanged, no byte order mark, bytes that are not UTF-8 as surrogates."""
-    if gzipped:
-        return gzip.open(path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="")
-    return builtins.open(path, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    opener: Any = gzip.open if gzipped else builtins.open
+    return cast(IO[str], opener(path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline=""))
 
 
 def not_utf8(path: str, gzipped: bool) -> DataError:

@@ -16,13 +16,7 @@ _ROWS = 1 << 14  # rows that share a stream of random numbers
 
 
 def generate(
-    kind: str,
-    n_samples: int = 1000,
-    n_features: int = 10,
-    *,
-    noise: float = 1.0,
-    seed: int = 0,
-    dtype: str = "float64",
+    kind: str, n_samples: int = 1000, n_features: int = 10, *, noise: float = 1.0, seed: int = 0, dtype: str = "float64"
 ) -> Table:
     """Draw a data set; the same arguments give the same data.
 
@@ -63,13 +57,9 @@ def generate(
 def tutorial(dtype: str = "float64") -> Table:
     """The lesson's three points, which the coefficient 2 fits exactly."""
     return Table(
-        X=np.array([[1.0], [2.0], [3.0]], dtype),
-        y=np.array([2.0, 4.0, 6.0]),
-        feature_names=("x",),
-        target_name="y",
-        source="tutorial",
-        defaults={"loss": "squared", "start": 1.0},
-    )
+        X=np.array([[1.0], [2.0], [3.0]], dtype), y=np.array([2.0, 4.0, 6.0]), feature_names=("x",), target_name="y",
+        source="tutorial", defaults={"loss": "squared", "start": 1.0},
+    )  # fmt: skip
 
 
 def _drawn(kind: str, n_samples: int, n_features: int, noise: float, seed: int, dtype: str) -> Table:

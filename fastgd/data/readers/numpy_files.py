@@ -10,9 +10,8 @@ import numpy as np
 
 from ...errors import DataError
 from ...wording import plural, quoted
-from ..encoding.array_tables import column_of, row_values, stack_targets, table_from_arrays, take_columns, target_name
-from ..encoding.column_roles import find_roles
-from ..encoding.feature_columns import choose_features, index_names
+from ..encoding.array_tables import table_from_arrays
+from ..encoding.feature_columns import index_names
 from ..encoding.missing_values import check_finite, check_finite_target
 from ..encoding.origin import Origin
 from ..encoding.request import Request
@@ -93,23 +92,7 @@ def _from_keys(archive: Any, keys: set[str], origin: Origin, request: Request) -
 def _from_columns(array: Array | sparse.csr_array, origin: Origin, request: Request) -> Table:
     """A table from one array, in which the target is a column."""
     _check_numbers(array, origin)
-    names = index_names(array.shape[1])
-    roles = find_roles(names, False, request, origin)
-    features, feature_names = choose_features(names, False, request, roles, origin)
-    X = take_columns(array, features)
-    check_finite(X, [names[j] for j in features], origin)
-    y = [column_of(array, j) for j in roles.targets]
-    for column, j in zip(y, roles.targets, strict=True):
-        check_finite_target(column, names[j], origin)
-    return Table(
-        X,
-        stack_targets(y) if y else None,
-        feature_names,
-        target_name([names[j] for j in roles.targets]),
-        origin.source,
-        remarks=roles.remarks,
-        **row_values(array, names, roles, origin),
-    )
+    return table_from_arrays(array, None, index_names(array.shape[1]), False, None, request, origin)
 
 
 def _check_numbers(array: Array | sparse.csr_array, origin: Origin) -> None:
@@ -121,10 +104,8 @@ def _check_numbers(array: Array | sparse.csr_array, origin: Origin) -> None:
         raise origin.error(
             f"the array has {plural(array.ndim, 'dimension')}, shape {array.shape}; it needs 2, with a row per sample"
         )
-    if array.shape[0] == 0:
-        raise origin.error("has no rows; write it again")
-    if array.shape[1] == 0:
-        raise origin.error("has no columns; write it again")
+    if 0 in array.shape:
+        raise origin.error(f"has no {'columns' if array.shape[0] else 'rows'}; write it again")
 
 
 def _target(y: Array, n_samples: int, origin: Origin) -> Array:

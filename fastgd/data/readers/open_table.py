@@ -11,21 +11,16 @@ from ...errors import DataError
 from ...wording import near
 from .. import BUILTINS
 from ..encoding.request import Request
-from ..file_formats import SVMLIGHT_SUFFIXES, TABLE_SUFFIXES, TEXT_SUFFIXES, known_suffix, listed, split_suffix
+from ..file_formats import SVMLIGHT_SUFFIXES, TABLE_SUFFIXES, known_suffix, listed, split_suffix
 from ..table import Table
 from .files import check_readable
 
 
 def open(  # noqa: A001  # the public name: fastgd.open
-    source: str | os.PathLike[str] | Any,
-    *,
-    target: str | int | Sequence[str | int] | None = None,
-    drop: Sequence[str] = (),
-    features: Sequence[str] | None = None,
-    need_target: bool = True,
-    weight: str | int | None = None,
-    offset: str | int | None = None,
-) -> Table:
+    source: str | os.PathLike[str] | Any, *, target: str | int | Sequence[str | int] | None = None,
+    drop: Sequence[str] = (), features: Sequence[str] | None = None, need_target: bool = True,
+    weight: str | int | None = None, offset: str | int | None = None,
+) -> Table:  # fmt: skip
     """Read a table, ready to be fitted.
 
     Parameters
@@ -61,6 +56,7 @@ def open(  # noqa: A001  # the public name: fastgd.open
 
 
 def _open(source: Any, request: Request) -> Table:
+    """Read the source; each reader is imported only for its own formats."""
     if not isinstance(source, (str, os.PathLike)):
         from .data_frames import read_frame
 
@@ -71,7 +67,19 @@ def _open(source: Any, request: Request) -> Table:
         return load(source, request)
     path = os.fspath(source)
     _check_source(path)
-    return _read(path, request)
+    suffix, gzipped = split_suffix(path)
+    if suffix in SVMLIGHT_SUFFIXES:
+        from .svmlight_files import read_svmlight
+
+        return read_svmlight(path, gzipped, request)
+    if suffix in (".npy", ".npz"):
+        from .numpy_files import read_npy, read_npz
+
+        return read_npy(path, request) if suffix == ".npy" else read_npz(path, request)
+    from ..encoding.column_source import table_from_columns
+    from .read_columns import column_source
+
+    return table_from_columns(column_source(path, suffix, gzipped), request)
 
 
 def _check_source(path: str) -> None:
@@ -86,25 +94,3 @@ def _check_source(path: str) -> None:
         check_readable(path)
     if not known:
         raise DataError(f"{path}: the suffix {os.path.splitext(path)[1]!r} is not known; use {listed(TABLE_SUFFIXES)}")
-
-
-def _read(path: str, request: Request) -> Table:
-    """Read the file; each reader is imported only for its own formats."""
-    suffix, gzipped = split_suffix(path)
-    if suffix in SVMLIGHT_SUFFIXES:
-        from .svmlight_files import read_svmlight
-
-        return read_svmlight(path, gzipped, request)
-    if suffix in (".npy", ".npz"):
-        from .numpy_files import read_npy, read_npz
-
-        return read_npy(path, request) if suffix == ".npy" else read_npz(path, request)
-    from ..encoding.column_source import table_from_columns
-
-    if suffix in TEXT_SUFFIXES:
-        from .text_files import read_text
-
-        return table_from_columns(read_text(path, suffix, gzipped), request)
-    from .arrow_files import read_arrow
-
-    return table_from_columns(read_arrow(path, suffix), request)

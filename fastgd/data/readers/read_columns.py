@@ -38,23 +38,25 @@ def read_columns(path: str | os.PathLike[str]) -> dict[str, Array]:
         raise DataError(f"{path}: is not a file of columns by its suffix; use {listed(COLUMN_SUFFIXES)}")
     if suffix == ".npy":
         return _structured(path)
-    if suffix in TEXT_SUFFIXES:
-        from .text_files import read_text
-
-        return _columns(read_text(path, suffix, gzipped))
-    from .arrow_files import read_arrow
-
-    return _columns(read_arrow(path, suffix))
-
-
-def _columns(source: ColumnSource) -> dict[str, Array]:
     import pyarrow as pa
 
     from ..encoding.arrow_columns import as_numbers, decode_dictionary
 
+    source = column_source(path, suffix, gzipped)
     table = source.read(source.names)
     numbers = {name: as_numbers(decode_dictionary(table.column(name))) for name in source.names}
     return {name: column.cast(pa.float64()).to_numpy() for name, column in numbers.items() if column is not None}
+
+
+def column_source(path: str, suffix: str, gzipped: bool) -> ColumnSource:
+    """The columns of delimited text or of an Arrow file, read on demand; only the reader needed is imported."""
+    if suffix in TEXT_SUFFIXES:
+        from .text_files import read_text
+
+        return read_text(path, suffix, gzipped)
+    from .arrow_files import read_arrow
+
+    return read_arrow(path, suffix)
 
 
 def _structured(path: str) -> dict[str, Array]:

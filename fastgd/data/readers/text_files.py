@@ -43,12 +43,9 @@ def read_text(path: str, suffix: str, gzipped: bool) -> ColumnSource:
     _check_delimiter(first, origin)
     names = _names(first, origin) if headed else index_names(len(first))
     return ColumnSource(
-        names=names,
-        headed=headed,
-        origin=origin,
-        read=partial(_read_columns, file, line - 1, headed, names),
+        names=names, headed=headed, origin=origin, read=partial(_read_columns, file, line - 1, headed, names),
         remarks=_remarks(first, names, numbers, line) if headed else (),
-    )
+    )  # fmt: skip
 
 
 def _names(first: Sequence[str], origin: Origin) -> tuple[str, ...]:
@@ -98,27 +95,24 @@ def _read_columns(file: TextFile, blank_lines: int, headed: bool, names: Sequenc
         ragged.append(row.text)
         return "error"
 
+    size = max(1 << 20, _FIELD_BYTES * len(names))
+    options = (
+        csv.ReadOptions(
+            column_names=list(names), skip_rows=blank_lines, skip_rows_after_names=int(headed), block_size=size
+        ),
+        csv.ParseOptions(delimiter=file.delimiter, newlines_in_values=True, invalid_row_handler=on_ragged),
+        csv.ConvertOptions(include_columns=list(wanted), strings_can_be_null=True),
+    )
     with reading(file.path), pa.input_stream(file.path, compression="gzip" if file.gzipped else None) as stream:
         try:
-            table = csv.read_csv(
-                stream,
-                csv.ReadOptions(
-                    column_names=list(names),
-                    skip_rows=blank_lines,
-                    skip_rows_after_names=int(headed),
-                    block_size=max(1 << 20, _FIELD_BYTES * len(names)),
-                ),
-                csv.ParseOptions(delimiter=file.delimiter, newlines_in_values=True, invalid_row_handler=on_ragged),
-                csv.ConvertOptions(include_columns=list(wanted), strings_can_be_null=True),
-            )
+            table = csv.read_csv(stream, *options)
         except pa.ArrowInvalid as error:
             raise _invalid_text(file, headed, len(names), bool(ragged), error) from None
         except OSError as error:
             if not file.gzipped or error.errno is not None:
                 raise
-            raise DataError(
-                f"{file.path}: the compressed data is truncated or damaged; download or write it again"
-            ) from None
+            message = f"{file.path}: the compressed data is truncated or damaged; download or write it again"
+            raise DataError(message) from None
     if any(pa.types.is_binary(kind) for kind in table.schema.types):
         raise not_utf8(file.path, file.gzipped)
     if table.num_rows == 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,25 +16,19 @@ from ...wording import plural
 from ..encoding.feature_columns import index_names
 from ..file_formats import COLUMN_SUFFIXES, SVMLIGHT_SUFFIXES, split_suffix
 from ..table import Array
-from .atomic_files import atomic_file, check_writable, write_atomically
+from .atomic_files import atomic_file
 from .write_svmlight import write_svmlight
 
 if TYPE_CHECKING:
     from scipy import sparse
 
-__all__ = ["check_writable", "write", "write_atomically", "write_columns", "write_text"]
-
 _ROWS = 1 << 16  # rows formatted at a time
 
 
 def write(
-    path: str | os.PathLike[str],
-    X: Array | sparse.csr_array,
-    y: Array | None = None,
-    names: Sequence[str] | None = None,
-    *,
-    target_name: str = "y",
-) -> None:
+    path: str | os.PathLike[str], X: Array | sparse.csr_array, y: Array | None = None,
+    names: Sequence[str] | None = None, *, target_name: str = "y",
+) -> None:  # fmt: skip
     """Write features and target so that ``open`` reads the same table back.
 
     Parameters
@@ -55,21 +49,18 @@ def write(
     suffix, _ = split_suffix(path)
     names = index_names(X.shape[1]) if names is None else tuple(map(str, names))
     _check_table(os.fspath(path), suffix, X, y, names, target_name)
-    if suffix in (".npz", *SVMLIGHT_SUFFIXES):
-        with atomic_file(path) as file:
-            if suffix == ".npz":
-                _write_npz(file, X, y, names)
-            else:
-                write_svmlight(file, X, y)
-        return
-    dense = X if isinstance(X, np.ndarray) else X.toarray()
-    if suffix == ".npy":
-        with atomic_file(path) as file:
-            np.save(file, dense if y is None else np.column_stack([dense, y]), allow_pickle=False)
-        return
-    columns = {name: dense[:, j] for j, name in enumerate(names)}
     with atomic_file(path) as file:
-        _write_arrow(file, suffix, columns if y is None else {**columns, target_name: y})
+        if suffix == ".npz":
+            _write_npz(file, X, y, names)
+        elif suffix in SVMLIGHT_SUFFIXES:
+            write_svmlight(file, X, y)
+        else:
+            dense = X if isinstance(X, np.ndarray) else X.toarray()
+            if suffix == ".npy":
+                np.save(file, dense if y is None else np.column_stack([dense, y]), allow_pickle=False)
+            else:
+                columns = dict(zip(names, dense.T, strict=True))
+                _write_arrow(file, suffix, columns if y is None else {**columns, target_name: y})
 
 
 def write_columns(path: str | os.PathLike[str], columns: Mapping[str, Array]) -> None:
@@ -122,9 +113,8 @@ def _write_npz(file: IO[Any], X: Array | sparse.csr_array, y: Array | None, name
 
 
 def _structured(columns: Mapping[str, Array]) -> Array:
-    arrays = {name: np.asarray(column) for name, column in columns.items()}
-    rows = np.empty(len(next(iter(arrays.values()))), [(name, column.dtype) for name, column in arrays.items()])
-    for name, column in arrays.items():
+    rows = np.empty(len(next(iter(columns.values()))), [(name, column.dtype) for name, column in columns.items()])
+    for name, column in columns.items():
         rows[name] = column
     return rows
 
@@ -133,7 +123,7 @@ def _write_arrow(file: IO[Any], suffix: str, columns: Mapping[str, Array]) -> No
     if suffix in (".csv", ".tsv"):
         write_text(file, "," if suffix == ".csv" else "\t", columns)
         return
-    table = pa.table({name: pa.array(np.ascontiguousarray(column)) for name, column in columns.items()})
+    table = _arrow_table(columns)
     if suffix == ".parquet":
         from pyarrow import parquet
 
@@ -155,10 +145,9 @@ def write_text(file: IO[Any], delimiter: str, columns: Mapping[str, Array]) -> N
     csv.writer(header, delimiter=delimiter, lineterminator="\n").writerow(columns)
     file.write(header.getvalue().encode())
     options = arrow_csv.WriteOptions(include_header=False, delimiter=delimiter, quoting_style="needed")
-    for rows in _slices(len(next(iter(columns.values())))):
-        block = {name: pa.array(np.ascontiguousarray(column[rows])) for name, column in columns.items()}
-        arrow_csv.write_csv(pa.table(block), file, options)
+    for start in range(0, len(next(iter(columns.values()))), _ROWS):
+        arrow_csv.write_csv(_arrow_table(columns, slice(start, start + _ROWS)), file, options)
 
 
-def _slices(n_rows: int) -> Iterator[slice]:
-    return (slice(start, start + _ROWS) for start in range(0, n_rows, _ROWS))
+def _arrow_table(columns: Mapping[str, Array], rows: slice = slice(None)) -> pa.Table:
+    return pa.table({name: pa.array(np.ascontiguousarray(column[rows])) for name, column in columns.items()})

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...model.landscape import Landscape
-from .style import GREY, frame, marker_interval, new_figure, number, style, wrapped
+from .style import GREY, frame, marker_interval, new_axes, number, style
 
 N_LEVELS = 14
 # Points of the interpolated grid per point of the grid, in each direction.
@@ -37,17 +37,12 @@ def plot_landscape(found: Landscape, *, surface: bool = False, title: str | None
         When matplotlib is not installed.
     """
     if len(found.grid) == 1:
-        figure = _curve(found)
-    else:
-        figure = _surface(found) if surface else _contours(found)
-    axes = figure.axes[0]
-    axes.set_title(wrapped(title or ""), fontsize=11, loc="left")
-    return figure
+        return _curve(found, title)
+    return _surface(found, title) if surface else _contours(found, title)
 
 
-def _curve(found: Landscape) -> Any:
-    figure = new_figure()
-    axes = figure.subplots()
+def _curve(found: Landscape, title: str | None) -> Any:
+    figure, axes = new_axes(title)
     axes.plot(found.grid[0], found.values, color=GREY, linewidth=1.5, label="objective F")
     for k, (label, path) in enumerate(found.paths.items()):
         _path(axes, (path[:, 0], found.heights[label]), label, k)
@@ -100,11 +95,10 @@ def refined(found: Landscape, times: int = REFINEMENT) -> tuple[np.ndarray, np.n
     return finer_x, finer_y, np.clip(values, known[np.isfinite(known)].min(), found.values.max())
 
 
-def _contours(found: Landscape) -> Any:
+def _contours(found: Landscape, title: str | None) -> Any:
     from matplotlib.colors import BoundaryNorm
 
-    figure = new_figure(8.0, 6.0)
-    axes = figure.subplots()
+    figure, axes = new_axes(title, height=6.0)
     x, y, values = refined(found)
     levels = levels_of(values)
     if len(levels):
@@ -121,9 +115,8 @@ def _contours(found: Landscape) -> Any:
     return figure
 
 
-def _surface(found: Landscape) -> Any:
-    figure = new_figure(8.0, 6.5)
-    axes = figure.add_subplot(projection="3d", computed_zorder=False)
+def _surface(found: Landscape, title: str | None) -> Any:
+    figure, axes = new_axes(title, height=6.5, projection="3d", computed_zorder=False)
     *axes_of_grid, values = refined(found)
     axes.plot_surface(
         *np.meshgrid(*axes_of_grid), np.ma.masked_invalid(values), cmap="cividis", alpha=0.75, linewidth=0, zorder=1

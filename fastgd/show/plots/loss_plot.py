@@ -10,8 +10,8 @@ import numpy as np
 
 from ...errors import OptionError
 from ..smoothing import check_beta
-from ..trace_curves import AXES, CURVES, Curve, Trace, as_traces
-from .style import LOGARITHMIC_FROM, Style, frame, marker_interval, new_figure, style, wrapped
+from ..trace_curves import AXES, CURVES, Curve, Trace, as_traces, spans_decades
+from .style import Style, frame, marker_interval, new_axes, style
 
 SCALES = ("auto", "log", "linear")
 # Opacity of a raw curve behind the smoothed one.
@@ -23,14 +23,9 @@ WHOLE_NUMBERS_FROM = 4
 
 
 def plot_loss(
-    runs: Any,
-    *,
-    against: str = "epoch",
-    curves: Sequence[str] | None = None,
-    smooth: float | None = None,
-    scale: Literal["auto", "log", "linear"] = "auto",
-    title: str | None = None,
-) -> Any:
+    runs: Any, *, against: str = "epoch", curves: Sequence[str] | None = None, smooth: float | None = None,
+    scale: Literal["auto", "log", "linear"] = "auto", title: str | None = None,
+) -> Any:  # fmt: skip
     """Plot the loss of one or several runs by epoch, pass, second or update.
 
     For one run: the objective, the running loss if the method makes many updates per epoch, and the validation loss if
@@ -76,12 +71,11 @@ def plot_loss(
     drawn = [curve for _, of_run in chosen for curve in of_run]
     top = highest_shown(drawn)
     shown = [replace(curve, values=np.minimum(curve.values, top)) for curve in drawn]
-    figure = new_figure()
-    axes = figure.subplots()
-    logarithmic = scale == "log" or (scale == "auto" and spans_decades(shown))
+    figure, axes = new_axes(title)
+    logarithmic = scale == "log" or (scale == "auto" and spans_decades(*(curve.values for curve in shown)))
     axes.set_yscale("log" if logarithmic else "linear", **({"nonpositive": "mask"} if logarithmic else {}))
     same_kind = len({curve.name for curve in drawn}) == 1
-    names = [_name(trace, curve, single, same_kind) for trace, of_run in chosen for curve in of_run]
+    names = [curve_name(trace, curve, single, same_kind) for trace, of_run in chosen for curve in of_run]
     with_batches = any(curve.name == "loss" for curve in drawn)
     for k, curve in enumerate(shown):
         beta = None if curve.name == "objective" and with_batches else smooth  # only batch losses are noisy
@@ -89,12 +83,12 @@ def plot_loss(
     if not logarithmic and all((curve.values >= 0).all() for curve in shown):
         axes.set_ylim(bottom=0)
     _mark_divergences(axes, chosen, against, top)
-    _finish(axes, drawn, against, title, with_legend=smooth is not None)
+    _finish(axes, drawn, against, with_legend=smooth is not None)
     return figure
 
 
-def _finish(axes: Any, drawn: Sequence[Curve], against: str, title: str | None, with_legend: bool) -> None:
-    """Labels, grid, legend and title."""
+def _finish(axes: Any, drawn: Sequence[Curve], against: str, with_legend: bool) -> None:
+    """Labels, grid and legend."""
     if against != "seconds" and max(float(curve.x[against][-1]) for curve in drawn) >= WHOLE_NUMBERS_FROM:
         axes.xaxis.get_major_locator().set_params(integer=True)
     kinds = {curve.name for curve in drawn}
@@ -102,16 +96,9 @@ def _finish(axes: Any, drawn: Sequence[Curve], against: str, title: str | None, 
     frame(axes)
     if with_legend or len(axes.get_legend_handles_labels()[0]) > 1:
         axes.legend(fontsize=9, frameon=True, framealpha=0.9)
-    axes.set_title(wrapped(title or ""), fontsize=11, loc="left")
 
 
-def spans_decades(curves: Sequence[Curve]) -> bool:
-    """Whether the values are positive and span enough for a logarithmic scale."""
-    values = np.concatenate([curve.values[np.isfinite(curve.values)] for curve in curves])
-    return bool(len(values) and values.min() > 0 and values.max() >= LOGARITHMIC_FROM * values.min())
-
-
-def _name(trace: Trace, curve: Curve, single: bool, same_kind: bool) -> str:
+def curve_name(trace: Trace, curve: Curve, single: bool, same_kind: bool) -> str:
     """Name in the legend; without the kind of loss if all curves have the same, which is then the label of the axis."""
     if single:
         return curve.label

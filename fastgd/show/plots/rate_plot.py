@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .style import BLUE, GREEN, GREY, LOGARITHMIC_FROM, ORANGE, VERMILION, frame, new_figure, number, wrapped
+from ..trace_curves import LOGARITHMIC_FROM
+from .style import BLUE, GREEN, GREY, ORANGE, VERMILION, frame, new_axes, number
 
 if TYPE_CHECKING:
     from ...rate_range import RateRange
@@ -34,8 +35,7 @@ def plot_rate_range(found: RateRange, *, title: str | None = None) -> Any:
     FastgdError
         When matplotlib is not installed.
     """
-    figure = new_figure()
-    axes = figure.subplots()
+    figure, axes = new_axes(title)
     losses, start = found.losses, found.start_loss
     best = float(losses.min())
     logarithmic = best > 0 and start >= LOGARITHMIC_FROM * best
@@ -61,5 +61,4 @@ def plot_rate_range(found: RateRange, *, title: str | None = None) -> Any:
     axes.set(xlabel="learning rate", ylabel=f"objective F after {passes} over the rows")
     frame(axes)
     figure.legend(fontsize=9, loc="outside lower center", ncols=3, frameon=False)
-    axes.set_title(wrapped(title or ""), fontsize=11, loc="left")
     return figure

@@ -9,8 +9,9 @@ import numpy as np
 
 from ...errors import OptionError
 from ...wording import hint
+from ..trace_curves import spans_decades
 from .landscape_plot import level_labels, levels_of, light_greys
-from .style import LOGARITHMIC_FROM, Style, frame, marker_interval, new_figure, style, wrapped
+from .style import Style, frame, marker_interval, new_axes, style
 
 if TYPE_CHECKING:
     from ...grid_search import Round, SearchResult
@@ -52,26 +53,15 @@ def plot_search(found: SearchResult, *, weights: Sequence[str | int] | None = No
     >>> figure.axes[0].get_xlabel()
     'weight of 0'
     """
-    names = _weight_names(found)
-    shown = _widest(found) if weights is None else _chosen(weights, names)
-    figure = _lines(found, shown[0]) if len(shown) == 1 else _cells(found, (shown[0], shown[1]))
+    names = found.parameter_names
+    width = found.span[:, 1] - found.span[:, 0]
+    widest = sorted(np.argsort(-width, kind="stable")[:2].tolist())
+    shown = widest if weights is None else _chosen(weights, names)
+    figure = _lines(found, shown[0], title) if len(shown) == 1 else _cells(found, (shown[0], shown[1]), title)
     axes = figure.axes[0]
     for k, set_label in zip(shown, (axes.set_xlabel, axes.set_ylabel), strict=False):
         set_label(names[k] if names[k] == "intercept" else f"weight of {names[k]}")
-    axes.set_title(wrapped(title or ""), fontsize=11, loc="left")
     return figure
-
-
-def _weight_names(found: SearchResult) -> list[str]:
-    """Names of the features, and "intercept" if there is one."""
-    names = list(found.feature_names or map(str, range(len(found.coef))))
-    return [*names, "intercept"] if found.settings["fit_intercept"] else names
-
-
-def _widest(found: SearchResult) -> list[int]:
-    """Indices of the two parameters of the widest span, in order; of one if there is only one."""
-    width = found.span[:, 1] - found.span[:, 0]
-    return sorted(np.argsort(-width, kind="stable")[:2].tolist())
 
 
 def _chosen(weights: Sequence[str | int], names: list[str]) -> list[int]:
@@ -107,17 +97,6 @@ def lowest_in_blocks(round_: Round, cells: int, shown: Sequence[int]) -> list[tu
     return sorted(blocks, key=lambda block: -float(block[1].min()))
 
 
-def _best_weights(found: SearchResult) -> np.ndarray:
-    intercept = [found.intercept] * bool(found.settings["fit_intercept"])
-    return np.array([*found.coef, *intercept])
-
-
-def _label(number: int, round_: Round) -> str:
-    """Legend entry of the best cells of a round."""
-    cells = "best cell" if len(round_.kept) == 1 else f"best {len(round_.kept)} cells"
-    return f"{cells} of round {number}"
-
-
 def _star(axes: Any, x: float, y: float) -> None:
     look = {"marker": "*", "markersize": 11, "color": "white", "markeredgecolor": "black", "zorder": 6}
     axes.plot([x], [y], linestyle="none", label="best", **look)
@@ -127,12 +106,11 @@ def _legend(figure: Any, n_rounds: int) -> None:
     figure.legend(fontsize=9, loc="outside lower center", ncols=min(4, n_rounds + 1), frameon=False)
 
 
-def _cells(found: SearchResult, shown: tuple[int, int]) -> Any:
+def _cells(found: SearchResult, shown: tuple[int, int], title: str | None) -> Any:
     """Cells over two parameters, as coloured rectangles."""
     from matplotlib.colors import BoundaryNorm
 
-    figure = new_figure(8.0, 6.5)
-    axes = figure.subplots()
+    figure, axes = new_axes(title, height=6.5)
     blocks = [lowest_in_blocks(round_, found.cells, shown) for round_ in found.rounds]
     drawn = np.concatenate([lowest.ravel() for of_round in blocks for _, lowest in of_round])
     levels = levels_of(drawn, power=1)  # no need for denser levels: later rounds are finer where F is low
@@ -145,10 +123,11 @@ def _cells(found: SearchResult, shown: tuple[int, int]) -> Any:
         for corner, lowest in blocks[r]:
             x, y = (corner[k] + size[k] * steps for k in (0, 1))
             mesh = axes.pcolormesh(x, y, np.ma.masked_invalid(lowest.T), zorder=1 + r / len(found.rounds), **look)
-        _outline(axes, round_, shown, _label(r + 1, round_), style(r))
+        outlined = "best cell" if len(round_.kept) == 1 else f"best {len(round_.kept)} cells"
+        _outline(axes, round_, shown, f"{outlined} of round {r + 1}", style(r))
     if not np.isfinite(drawn).all():
         axes.plot([], [], "s", color=NOT_FINITE, markersize=9, label="not finite")
-    _star(axes, *_best_weights(found)[list(shown)])
+    _star(axes, *found.parameters[list(shown)])
     axes.set(xlim=found.span[shown[0]], ylim=found.span[shown[1]])
     if len(levels):
         over_others = "" if len(found.span) == 2 else ", lowest over the other weights"
@@ -172,12 +151,10 @@ def _outline(axes: Any, round_: Round, shown: tuple[int, int], label: str, look:
         axes.add_patch(Rectangle(corner, *size, label=name, zorder=4, path_effects=border, clip_on=False, **line))
 
 
-def _lines(found: SearchResult, shown: int) -> Any:
+def _lines(found: SearchResult, shown: int, title: str | None) -> Any:
     """Cells over one parameter, as horizontal lines."""
-    figure = new_figure()
-    axes = figure.subplots()
-    finite = np.concatenate([round_.objectives[np.isfinite(round_.objectives)] for round_ in found.rounds])
-    logarithmic = finite.min() > 0 and finite.max() >= LOGARITHMIC_FROM * finite.min()
+    figure, axes = new_axes(title)
+    logarithmic = spans_decades(*(round_.objectives for round_ in found.rounds))
     for r, round_ in enumerate(found.rounds):
         look = style(r)
         blocks = lowest_in_blocks(round_, found.cells, [shown])
@@ -186,13 +163,10 @@ def _lines(found: SearchResult, shown: int) -> Any:
         heights = np.concatenate([lowest for _, lowest in blocks])
         heights = np.where(np.isfinite(heights), heights, np.nan)
         axes.hlines(heights, middles - size / 2, middles + size / 2, colors=look.colour, linestyles=look.dashes, lw=1.5)
-        mark: dict[str, Any] = {
-            "marker": look.marker,
-            "markevery": marker_interval(len(middles)) if len(middles) > MAX_SHAPES else 1,
-        }
-        mark |= {"linestyle": "none", "color": look.colour, "markersize": 5.5}
-        axes.plot(middles, heights, label=f"cells of round {r + 1}", **mark)
-    _star(axes, float(_best_weights(found)[shown]), found.objective)
+        every = marker_interval(len(middles)) if len(middles) > MAX_SHAPES else 1
+        mark: dict[str, Any] = {"marker": look.marker, "markersize": 5.5, "markevery": every, "color": look.colour}
+        axes.plot(middles, heights, label=f"cells of round {r + 1}", linestyle="none", **mark)
+    _star(axes, float(found.parameters[shown]), found.objective)
     axes.set(xlim=found.span[shown], ylabel="objective F", yscale="log" if logarithmic else "linear")
     frame(axes)
     _legend(figure, len(found.rounds))

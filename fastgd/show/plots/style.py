@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any, NamedTuple
 
 from .picture_files import need_matplotlib
@@ -15,8 +16,6 @@ DASHES: tuple[Any, ...] = ("-", "--", "-.", (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5, 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 MARKERS_PER_LINE = 12
 GREY = "#606060"
-# Ratio of the largest to the smallest value from which a scale is logarithmic.
-LOGARITHMIC_FROM = 30.0
 
 
 class Style(NamedTuple):
@@ -40,11 +39,12 @@ def new_figure(width: float = 8.0, height: float = 5.0) -> Any:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def wrapped(text: str, width: int = 80) -> str:
-    """The text in lines of at most ``width`` characters."""
-    import textwrap
-
-    return "\n".join(textwrap.wrap(text, width, break_long_words=True))
+def new_axes(title: str | None, width: float = 8.0, height: float = 5.0, **options: Any) -> tuple[Any, Any]:
+    """A figure and its only axes, with the title in lines of at most 80 characters; ``options`` are of the axes."""
+    figure = new_figure(width, height)
+    axes = figure.add_subplot(**options)
+    axes.set_title(textwrap.fill(title or "", 80), fontsize=11, loc="left")
+    return figure, axes
 
 
 def number(value: float, digits: int = 5) -> str:

@@ -23,12 +23,7 @@ def look(k: int) -> tuple[str, str, str]:
 
 def layout(x_title: str, y_title: str, **more: Any) -> Chart:
     """The layout that all charts share. Colours of text and axes come from the style sheet of the page."""
-    axis: Chart = {
-        "automargin": True,
-        "zeroline": False,
-        "showline": True,
-        "gridcolor": "rgba(128,128,128,0.25)",
-    }
+    axis: Chart = {"automargin": True, "zeroline": False, "showline": True, "gridcolor": "rgba(128,128,128,0.25)"}
     return {
         "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": "system-ui, sans-serif", "size": 13, "color": "#777777"},

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..plots.loss_plot import highest_shown, spans_decades
+from ..plots.loss_plot import curve_name, highest_shown
 from ..plots.style import MARKERS_PER_LINE
-from ..trace_curves import AXES, CURVES, Curve, Trace, as_traces
+from ..trace_curves import AXES, CURVES, Curve, Trace, as_traces, evenly_spaced, spans_decades
 from .chart_style import BACKGROUND_OPACITY, Chart, control, layout, look
 from .page_text import chart_numbers, chart_text
 
@@ -32,7 +32,7 @@ class _Lines:
     n_curves: int = 0
 
     def add(self, curve: Curve, line: Chart, *, smoothed: bool = False, has_smoothed: bool = False) -> None:
-        kept = thinned(len(curve.values))
+        kept = evenly_spaced(len(curve.values), MAX_POINTS)
         for axis, columns in self.x.items():
             columns.append(chart_numbers(curve.x[axis][kept]) if axis in curve.x else [])
         y = chart_numbers(np.minimum(curve.values, self.top)[kept])
@@ -66,7 +66,7 @@ def loss_chart(runs: Mapping[str, object], beta: float) -> Chart:
     lines = _Lines(highest_shown(curves))
     for trace, of_run in chosen:
         for curve in of_run:
-            name = curve.label if single else trace.label if len(kinds) == 1 else f"{trace.label}: {curve.label}"
+            name = curve_name(trace, curve, single, len(kinds) == 1)
             # Next to batch losses, which are noisy, the objective needs no smoothing.
             noisy = curve.complete and not (curve.name == "objective" and "loss" in kinds)
             lines.add_curve(curve, name, beta if noisy else None)
@@ -75,11 +75,6 @@ def loss_chart(runs: Mapping[str, object], beta: float) -> Chart:
     chart_layout = layout(AXES["epoch"], CURVES[kinds.pop()] if len(kinds) == 1 else "loss", hovermode="x unified")
     controls = [*_scales(curves, chart_layout), *_smoothing(lines, beta), *_axes(lines)]
     return {"data": lines.drawn, "layout": chart_layout, "controls": controls}
-
-
-def thinned(n: int) -> np.ndarray:
-    """Indices of the points that are drawn, of n, including both ends."""
-    return np.unique(np.linspace(0, n - 1, min(n, MAX_POINTS)).round().astype(np.intp))
 
 
 def _line(name: str, complete: bool, k: int) -> Chart:
@@ -106,14 +101,13 @@ def _cross(trace: Trace, loss: float, k: int) -> Chart:
 
 def _scales(curves: Sequence[Curve], chart_layout: Chart) -> list[Chart]:
     """Choice of the scale; the first, which the chart has, is logarithmic if the losses span decades."""
-    finite = [replace(curve, values=curve.values[np.isfinite(curve.values)]) for curve in curves]
-    values = np.concatenate([curve.values for curve in finite])
+    values = np.concatenate([curve.values[np.isfinite(curve.values)] for curve in curves])
     from_zero = bool((values >= 0).all())
     scales: list[tuple[str, Chart, Chart]] = [
         ("linear", {}, {"yaxis.type": "linear", "yaxis.exponentformat": "B", "yaxis.autorange": True}),
         ("logarithmic", {}, {"yaxis.type": "log", "yaxis.exponentformat": "power", "yaxis.autorange": True}),
     ]
-    if spans_decades(finite):
+    if spans_decades(values):
         scales.reverse()
     chart_layout["yaxis"] |= {
         "type": scales[0][2]["yaxis.type"], "exponentformat": scales[0][2]["yaxis.exponentformat"],

@@ -23,11 +23,6 @@ SUFFIXES = (".html",)
 LONG_TEXT = 16
 
 
-def need_plotly() -> None:
-    """Raises `FastgdError` with the command that installs plotly, if it is not installed."""
-    _plotly_script()
-
-
 def check_report(path: str | os.PathLike[str]) -> None:
     """Check that a report can be written to ``path``.
 
@@ -39,7 +34,7 @@ def check_report(path: str | os.PathLike[str]) -> None:
         When plotly is not installed.
     """
     check_writable(path, SUFFIXES)
-    need_plotly()
+    _plotly_script()
 
 
 def write_report(path: str | os.PathLike[str], report: Report) -> None:
@@ -100,7 +95,7 @@ def page_of(report: Report) -> str:
 
 
 def _plotly_script() -> str:
-    """The source of plotly.js, safe inside a script element."""
+    """The source of plotly.js, safe inside a script element; a `FastgdError` if plotly is not installed."""
     try:
         from plotly.offline import get_plotlyjs
     except ImportError:
@@ -124,12 +119,7 @@ def _policy(scripts: list[str]) -> str:
 
 
 def _sections(report: Report, charts: Mapping[str, Chart]) -> list[str]:
-    facts = [
-        _facts("Settings", report.settings),
-        _facts("Data", report.data),
-        _facts("Model", report.model),
-        _facts("Environment", _flat(environment() if report.environment is None else report.environment)),
-    ]
+    process = _flat(environment() if report.environment is None else report.environment)
     return [
         f"<header>\n<h1>{escaped(report.title)}</h1>",
         f"<p>To reproduce it:</p>\n<pre><code>{escaped(report.command)}</code></pre>" if report.command else "",
@@ -139,7 +129,10 @@ def _sections(report: Report, charts: Mapping[str, Chart]) -> list[str]:
         _curves(charts["curves"]) if "curves" in charts else "",
         _landscape(charts.get("landscape"), report.no_landscape),
         '<div class="facts">',
-        *facts,
+        _facts("Settings", report.settings),
+        _facts("Data", report.data),
+        _facts("Model", report.model),
+        _facts("Environment", process),
         "</div>",
         _remarks(report),
     ]
@@ -147,10 +140,10 @@ def _sections(report: Report, charts: Mapping[str, Chart]) -> list[str]:
 
 def _failures(runs: Mapping[str, Any]) -> list[str]:
     """The messages of runs that diverged, at the top of the page."""
-    named = [(label, run) for label, run in runs.items() if isinstance(run, DivergedError)]
     return [
-        f'<p class="failure" role="alert"><strong>{escaped(label)}:</strong> {escaped(str(error))}</p>'
-        for label, error in named
+        f'<p class="failure" role="alert"><strong>{escaped(label)}:</strong> {escaped(str(run))}</p>'
+        for label, run in runs.items()
+        if isinstance(run, DivergedError)
     ]
 
 
