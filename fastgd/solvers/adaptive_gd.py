@@ -59,9 +59,8 @@ class AdaptiveGradientDescent(SolverBase):
         assert start is not None
         rate = self.first_rate
         norms = mapping_norms(params, start.gradient, rate, self.stepper)
-        starts_elsewhere = self.has_tol and params.any()
-        reference = norms_at_zero(objective, rate, self.stepper) if starts_elsewhere else norms
-        return AdaptiveState(params, 0, start, rate, math.inf, norms, reference)
+        reference = norms_at_zero(objective, params, rate, self.stepper, self.has_tol)
+        return AdaptiveState(params, 0, start, rate, math.inf, norms, norms if reference is None else reference)
 
     def step(self, objective: Objective, state: AdaptiveState, rows: RowBlock, step_size: StepSize) -> Step:
         before, seen = state.at, []

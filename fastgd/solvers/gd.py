@@ -43,10 +43,9 @@ class GradientDescent(SolverBase):
     def init(self, objective: Objective, params: np.ndarray, start: Evaluation | None) -> GradientDescentState:
         assert start is not None
         norms = mapping_norms(params, start.gradient, self.rate, self.stepper)
-        starts_elsewhere = self.has_tol and params.any()
-        reference = norms_at_zero(objective, self.rate, self.stepper) if starts_elsewhere else norms
+        reference = norms_at_zero(objective, params, self.rate, self.stepper, self.has_tol)
         m, v, s = (np.zeros_like(self.stepper.m) for _ in range(3))
-        return GradientDescentState(params, 0, start, m, v, s, norms, reference)
+        return GradientDescentState(params, 0, start, m, v, s, norms, norms if reference is None else reference)
 
     def step(self, objective: Objective, state: GradientDescentState, rows: RowBlock, step_size: StepSize) -> Step:
         rate = step_size.at(rows.epoch - 1, float(rows.epoch - 1))

@@ -42,9 +42,7 @@ class LBFGS(SolverBase):
         length = sample.curvature_along(at.params, direction)
         length /= max(-float(np.vdot(at.gradient, direction)), TINY)
         state = self.search.start(at, LimitedMemory.over_diagonal(diagonal, length or 1.0))
-        reference = None
-        if self.has_tol and params.any():
-            reference = norms_at_zero(objective, state.mapping_rate, self.stepper)
+        reference = norms_at_zero(objective, params, state.mapping_rate, self.stepper, self.has_tol)
         return self.search.with_norms(state, reference)
 
     def step(self, objective: Objective, state: QuasiNewtonState, rows: RowBlock, step_size: StepSize) -> Step:

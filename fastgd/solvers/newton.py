@@ -55,23 +55,19 @@ class Newton(SolverBase):
         sample = self._sample(0)
         if self.uses_all_rows:
             at = first_point(self.scaled, sample, params, start)
-            state = self.search.start(at, model_at(sample, at.params, objective.n_samples))
-            return self.search.with_norms(state, self._far_reference(state, params))
+            return self._with_norms(self.search.start(at, model_at(sample, at.params, objective.n_samples)), params)
         found = optimum_of_sample(sample, params, self.stepper, self.search.longest)
         if start is not None:
             at = self.scaled.scaled(start)
-            state = self.search.start(at, found.model)._replace(trial=found.params)
-            return self.search.with_norms(state, self._far_reference(state, params))
+            return self._with_norms(self.search.start(at, found.model)._replace(trial=found.params), params)
         value = loss_at_zero(objective) + float(objective.penalties(params).sum())
         state = self.search.start_unseen(params, value, found.model, found.params)
         reference = mapping_norms(params, found.first_gradient, state.mapping_rate, self.stepper)
         return state._replace(reference_norms=reference)
 
-    def _far_reference(self, state: QuasiNewtonState, params: np.ndarray) -> np.ndarray | None:
-        """The norms at zero, if training begins elsewhere."""
-        if not (self.has_tol and params.any()):
-            return None
-        return norms_at_zero(self.scaled.objective, state.mapping_rate, self.stepper)
+    def _with_norms(self, state: QuasiNewtonState, start: np.ndarray) -> QuasiNewtonState:
+        objective, rate = self.scaled.objective, state.mapping_rate
+        return self.search.with_norms(state, norms_at_zero(objective, start, rate, self.stepper, self.has_tol))
 
     def step(self, objective: Objective, state: QuasiNewtonState, rows: RowBlock, step_size: StepSize) -> Step:
         if state.t:

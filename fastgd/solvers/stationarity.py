@@ -22,8 +22,12 @@ def all_small(norms: np.ndarray, reference: np.ndarray, tol: float, independent:
     return bool(np.linalg.norm(norms) <= tol * np.linalg.norm(reference))
 
 
-def norms_at_zero(objective: Objective, rate: float, stepper: Stepper) -> np.ndarray:
-    """The norms at zero parameters, in a pass that only the stopping test needs."""
+def norms_at_zero(
+    objective: Objective, start: np.ndarray, rate: float, stepper: Stepper, has_tol: bool
+) -> np.ndarray | None:
+    """The norms at zero parameters, in a pass of monitoring; None if training starts there or has no ``tol``."""
+    if not has_tol or not start.any():
+        return None
     zero = objective.zeros()
     with objective.passes.for_monitoring():
         return mapping_norms(zero, objective.evaluate(zero).gradient, rate, stepper)

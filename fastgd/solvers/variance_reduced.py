@@ -147,7 +147,7 @@ class VarianceReduced(SolverBase):
         self.stepper, self.rate = make_stepper(objective, options, plan), plan.learning_rate
 
     def init(self, objective: Objective, params: np.ndarray, start: Evaluation | None) -> VarianceReducedState:
-        reference = norms_at_zero(objective, self.rate, self.stepper) if self.tol and params.any() else None
+        reference = norms_at_zero(objective, params, self.rate, self.stepper, bool(self.tol))
         table = self.updates.empty_table(objective)
         return VarianceReducedState(params.copy(), 0, table, np.zeros_like(params), reference_norms=reference)
 
