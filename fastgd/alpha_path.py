@@ -79,18 +79,18 @@ def fit_path(
     penalties = [resolve_penalty(penalty or ("l2" if any(strengths) else "none"), a, l1_ratio) for a in strengths]
     if not all(isinstance(term, ElasticNet) for term in penalties):
         raise OptionError("fit_path takes the penalties none, l2, l1 and elasticnet; for others call fit for each")
-    # All models share one penalty, of which each has a multiple: alpha, or 1 where it has a strength of its own.
-    whole, multiples = penalties[0], [1.0] * len(strengths)
+    # All models share one penalty, each with its own multiple: alpha, or 1 where all penalties have the same strength.
+    shared, multiples = penalties[0], [1.0] * len(strengths)
     if any(strengths):
-        whole, multiples = resolve_penalty(penalty or "l2", 1.0, l1_ratio), strengths
+        shared, multiples = resolve_penalty(penalty or "l2", 1.0, l1_ratio), strengths
     options = Options(
         method, rule, "auto" if rates is None else max(rates), schedule, batch_size, scale, max_epochs, max_seconds,
         tol, None, patience, None, shuffle, seed, n_threads,
-    ).bound_to(loss_term, whole, max(strengths))  # fmt: skip
+    ).bound_to(loss_term, shared, max(strengths))  # fmt: skip
     if schedule_traits(options.schedule).sets_rate and len(set(strengths)) > 1:
         raise OptionError("this schedule sets the rates from alpha, so it goes with a single one: call fit for each")
     rows = RowOptions(sample_weight, class_weight, offset, penalty_weights)
-    posed = pose(X, y, loss_term, whole, fit_intercept, rows)
+    posed = pose(X, y, loss_term, shared, fit_intercept, rows)
     run = Run(side_by_side(posed.objective, multiples, rates), options, None)
     described = posed.described | {"loss": loss_term}
     results = [
@@ -104,7 +104,7 @@ def fit_path(
 def _grid(
     alphas: Sequence[float] | None, learning_rates: Sequence[float] | None
 ) -> tuple[list[float], list[float] | None]:
-    """The strength and the rate of each model."""
+    """The strength of the penalty and the learning rate of each model."""
     if alphas is None and learning_rates is None:
         raise OptionError("give fit_path the models to fit: alphas=[...] or learning_rates=[...]")
     rates = None if learning_rates is None else _numbers("learning_rates", learning_rates)
@@ -129,10 +129,10 @@ def _numbers(name: str, values: Any) -> list[float]:
 
 
 def side_by_side(single: Objective, multiples: list[float], rates: list[float] | None) -> Objective:
-    """F of all models: an output each, which share the target."""
+    """F of all models, as outputs that share the target."""
     if single.several:
         raise OptionError("fit_path fits one target of numbers or two classes; for several call fit for each alpha")
-    n_models = max(len(multiples), 2)  # a single model is fitted twice, since several outputs are two or more
+    n_models = max(len(multiples), 2)  # a single model is fitted twice: several outputs are at least two
     strength, shares = np.full(n_models, multiples[-1]), np.ones(n_models)
     strength[: len(multiples)] = multiples
     if rates is not None:

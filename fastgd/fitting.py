@@ -18,7 +18,7 @@ from .training.callbacks import State
 from .training.run import Run
 from .training.run_result import result_of, settings_of
 
-OWN_LOSS_TRIED_ON = 5  # targets
+CHECKED_TARGETS = 5  # on which a user's loss is checked
 
 
 def fit(
@@ -192,9 +192,9 @@ def fit(
 
 
 class Posed(NamedTuple):
-    """F on the training rows and on the validation rows, and what a `Result` says of the columns.
+    """F on the training rows and on the validation rows; ``described`` has fields of `Result`.
 
-    ``described`` has ``classes``, ``target_name`` and ``offset_name``.
+    These are ``classes``, ``target_name`` and ``offset_name``.
     """
 
     objective: Objective
@@ -203,7 +203,7 @@ class Posed(NamedTuple):
 
 
 def pose(X: Any, y: Any, loss: Any, penalty: Any, fit_intercept: bool, rows: RowOptions) -> Posed:
-    """F for checked data.
+    """Check the data and pose F on them.
 
     Raises
     ------
@@ -227,7 +227,7 @@ def pose(X: Any, y: Any, loss: Any, penalty: Any, fit_intercept: bool, rows: Row
     if data.validation is not None:
         validation = objective.on(data.validation, PassCounter(data.validation.n_samples))
     if LOSSES.name_of(loss) not in LOSSES:
-        check_own_loss(loss, objective.output_target(0)[:OWN_LOSS_TRIED_ON].tolist())
+        check_own_loss(loss, objective.output_target(0)[:CHECKED_TARGETS].tolist())
     offset_name = X.offset_name if isinstance(X, Table) and rows.offset is X.offset else None
     described = {"classes": data.classes, "target_name": target_name, "offset_name": offset_name}
     return Posed(objective, validation, described)

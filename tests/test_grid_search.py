@@ -219,7 +219,7 @@ def test_user_defined_loss():
 @pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
 def test_equal_bits_on_any_number_of_threads(form):
     many = np.tile(X, (100, 1))
-    assert many.size * 64 > objectives.PARALLEL_FROM
+    assert many.size * 64 > objectives.MIN_PARALLEL_VALUES
     one, two = (find(form(many), np.tile(Y, 100), fit_intercept=False, n_threads=n) for n in (1, 2))
     for a, b in zip(one.rounds, two.rounds, strict=True):
         assert a.objectives.tobytes() == b.objectives.tobytes()

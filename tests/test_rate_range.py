@@ -240,7 +240,7 @@ def random_problem(random):
 @pytest.mark.parametrize("loss", [HUBER, "logistic"])
 def test_suggested_rate_trains_well(method, loss, monkeypatch):
     """It gains at least 90 % of the best rate, and gd does not diverge in four times as many epochs."""
-    monkeypatch.setattr("fastgd.objective.objective.PARALLEL_FROM", math.inf)  # compile no parallel kernels
+    monkeypatch.setattr("fastgd.objective.objective.MIN_PARALLEL_VALUES", math.inf)  # compile no parallel kernels
     random = np.random.default_rng(5)
     for _ in range(12):
         features, y = random_problem(random)

@@ -1,7 +1,7 @@
 """The certificate: an upper bound on F - F*, proved by a lower bound on F*.
 
-F* >= D for every dual point (see `dual_point`), so F - D bounds F - F* at any parameters: the best of all points serves
-for all of them. At the parameters that a point was found at the difference is
+F* >= D for every dual point (see `dual_point`), so F - D bounds F - F* at any parameters, and the highest D is the best
+everywhere. At the parameters at which a point was found the difference is
 
     F(w, b) - D = (loss - level) + (1 - c) (level - floor) + [R(w) + R*(-c v) + c v.w]
 
@@ -26,32 +26,32 @@ from ..terms.penalties import penalty_traits
 from ..wording import option
 from .dual_point import DualPoint, dual_point, rounding, softmax_point
 from .quadratic import Quadratic, is_quadratic
-from .seen_dual_points import at, seen_points
+from .seen_dual_points import find_seen, seen_points
 
-# X'X costs a pass for about every ten columns: for more columns it is made only where gap_tol asks for a bound.
-GRAM_COLUMNS = 100
-GRAM_COLUMNS_ASKED = 500
-# With more products it is made only where gap_tol asks for a bound, or where there is no other bound.
-GRAM_PRODUCTS = 1 << 28
+# Maximum columns for X'X, which costs about a pass for every ten columns; and where gap_tol asks for a bound.
+MAX_GRAM_COLUMNS = 100
+MAX_GRAM_COLUMNS_ASKED = 500
+# Maximum products in X'X, unless gap_tol asks for a bound or there is no other bound.
+MAX_GRAM_PRODUCTS = 1 << 28
 GOLDEN = (5**0.5 - 1) / 2
-SEARCHES = 20
-# A function this near to a parabola, relative to its values, counts as one.
+GOLDEN_SECTIONS = 20
+# Maximum distance from a parabola, relative to its values, for a function to count as one.
 PARABOLA_TOLERANCE = 1e-13
-# Seen gradients are enough where mixing them makes at most this part of the gap, or where the gap is next to nothing.
+# Seen gradients are enough if mixing them makes at most this part of the gap, or if the gap is at most this part of F.
 MAX_MIXING_SHARE, NEGLIGIBLE_GAP = 0.5, 1e-10
-# Factors used to bracket the zero of the mean derivative: its second derivative is assumed to be 1/4, then 1/16 of the
-# largest.
+# Factors used to bracket the zero of the mean derivative: the second derivative is assumed to be 1/4, then 1/16 of its
+# maximum.
 BRACKET_FACTORS = (4.0, 16.0)
-# No pass is worth a bound that is more than this part of how far F is above the minima of the losses.
-WORTHLESS = 0.1
-# For a gap that is this small a part of F no better multiple of the dual point is searched for.
+# A bound above this part of (F - mean of the minima of the losses) is not worth a pass.
+MAX_WORTHWHILE_GAP = 0.1
+# A gap of at most this part of F is not improved by a search for a better multiple of the dual point.
 SMALL_GAP = 1e-3
-# The first and the last few evaluations are kept, up to this many, and up to this many values in all.
+# Maximum number of evaluations kept, the first and the last ones, and of their values.
 MAX_SEEN, MAX_SEEN_VALUES = 16, 1 << 20
 
 
 class CertificateState(NamedTuple):
-    """What a certificate knows: bounds of each part, the last answer, evaluations, whether X'X was made."""
+    """The lower bound of each part, the last parameters and gaps, the evaluations kept, and whether X'X was made."""
 
     bounds: np.ndarray
     last: tuple[np.ndarray, np.ndarray] | None
@@ -62,20 +62,24 @@ class CertificateState(NamedTuple):
 class Certificate:
     """Lower bounds on F* of one objective, and the gaps that they prove.
 
-    An allowance for the rounding of sums over the rows is added to each bound. It is about 1e-14 of F in float64, and
-    for X in float32 too: F is then that of the stored numbers, and the arithmetic is in float64.
+    A part of F is one output, or for softmax all outputs together. The bounds of parts add up.
+
+    An allowance for the rounding of sums over the rows is added to each gap: about 1e-14 of F. This holds for X in
+    float32 too, since F is defined by the stored numbers and the arithmetic is in float64.
 
     Attributes
     ----------
-    reasons : why there is no bound for an output (for softmax, for all of them); empty where there is one.
+    reasons : why there is no bound for a part; empty where there is one.
     """
 
     def __init__(self, objective: Objective, asked: bool = False) -> None:
         self.objective = objective
         self.joint = is_joint(objective.loss)
         n_parts = 1 if self.joint else objective.n_outputs
-        exact = is_quadratic(objective) and objective.n_features <= (GRAM_COLUMNS_ASKED if asked else GRAM_COLUMNS)
-        if exact and not asked and objective.n_values * objective.n_features > GRAM_PRODUCTS:
+        exact = is_quadratic(objective) and objective.n_features <= (
+            MAX_GRAM_COLUMNS_ASKED if asked else MAX_GRAM_COLUMNS
+        )
+        if exact and not asked and objective.n_values * objective.n_features > MAX_GRAM_PRODUCTS:
             exact = any(objective.penalty.leaves_free(objective.penalty_factors(k)) for k in range(n_parts))
         self.reasons = [why_no_bound(objective, k, exact) for k in range(n_parts)]
         self._exact = exact
@@ -91,33 +95,33 @@ class Certificate:
         return next(filter(None, self.reasons), "")
 
     def require(self) -> None:
-        """Raise an `OptionError` where ``gap_tol`` asks for what cannot be had."""
+        """Raise an `OptionError` if there is no bound, where ``gap_tol`` asks for one."""
         if self.reason:
             needs = f"{option('gap_tol')} needs a bound on how far the optimum is"
             raise OptionError(f"{needs}, and there is none: {self.reason}")
 
     @property
     def state(self) -> CertificateState:
-        """All that later bounds depend on, as a value."""
+        """Everything that later bounds depend on, as a value."""
         return CertificateState(self._bounds.copy(), self._last, tuple(self._seen_at), self._quadratic is not None)
 
     def restore(self, state: CertificateState) -> None:
-        """Go on from a `state`."""
+        """Continue from a `state`."""
         self._bounds, self._last, self._seen_at = state.bounds.copy(), state.last, list(state.seen)
         if state.has_quadratic:
             self._least_squares()
 
     def see(self, evaluation: Evaluation) -> None:
-        """Keep an evaluation of all rows, for dual points that cost no pass."""
+        """Keep an evaluation of all rows: it gives dual points that cost no pass."""
         if len(self._seen_at) >= max(min(MAX_SEEN, MAX_SEEN_VALUES // max(evaluation.params.size, 1)), 2):
             del self._seen_at[1]
         self._seen_at.append(evaluation)
 
     def add(self, params: np.ndarray) -> np.ndarray:
-        """Bounds on F - F* at ``params`` for each part, by the dual points there and all bounds before.
+        """Bounds on F - F* at ``params`` for each part, from dual points there and all earlier lower bounds.
 
-        It takes no pass over X where the evaluations seen are enough; else one or two for evaluations at other
-        intercepts, or two more. NaN where there is no bound: `reasons` says why, or the parameters are not finite.
+        It takes no pass over X if the evaluations kept are enough; else one or two passes for evaluations at other
+        intercepts, or two more. NaN where there is no bound (see `reasons`) or parameters are not finite.
         """
         if self._last is None or not np.array_equal(self._last[0], params):
             with np.errstate(all="ignore"):
@@ -129,14 +133,13 @@ class Certificate:
         return float(self.add(params).sum())
 
     def estimate(self, params: np.ndarray, gradient: np.ndarray) -> float:
-        """About what `gap` will give, from the gradient of the mean loss at ``params``, without a pass over X."""
-        d, total = self.objective.n_features, 0.0
-        for k, (row, slopes) in enumerate(zip(np.atleast_2d(params), np.atleast_2d(gradient), strict=True)):
-            exact = self._exact
-            total += self._least_squares().estimate(k, row, slopes) if exact else self._apart(k, row[:d], -slopes[:d])
-        return total
+        """An estimate of `gap`, from the gradient of the mean loss at ``params``, without a pass over X."""
+        rows, d = zip(np.atleast_2d(params), np.atleast_2d(gradient), strict=True), self.objective.n_features
+        if self._exact:
+            return sum(self._least_squares().estimate(k, w, g) for k, (w, g) in enumerate(rows))
+        return sum(self._penalty_gap(k, w[:d], -g[:d]) for k, (w, g) in enumerate(rows))
 
-    def _apart(self, k: int, w: np.ndarray, u: np.ndarray) -> float:
+    def _penalty_gap(self, k: int, w: np.ndarray, u: np.ndarray) -> float:
         """Fenchel gap of the penalty at w and u, with u scaled into the domain of the conjugate."""
         penalty, factors = self.objective.penalty, self.objective.penalty_factors(k)
         return float(penalty.fenchel_gap(w, u * penalty.dual_scale(u, factors), factors))
@@ -149,25 +152,25 @@ class Certificate:
             rows = np.atleast_2d(params)[outputs]
             if reason or not np.isfinite(rows).all():
                 continue
-            objective, gap, scale = self._part(k, rows, float(penalties[outputs].sum()))
+            value, gap, scale = self._part(k, rows, float(penalties[outputs].sum()))
             allowance = rounding(self.objective) * scale
-            self._bounds[k] = max(self._bounds[k], objective - gap - allowance)
-            gaps[k] = min(gap, objective - self._bounds[k]) + allowance
+            self._bounds[k] = max(self._bounds[k], value - gap - allowance)
+            gaps[k] = min(gap, value - self._bounds[k]) + allowance
         return gaps
 
     def _part(self, k: int, rows: np.ndarray, penalty: float) -> tuple[float, float, float]:
-        """F of a part, its gap by its own dual point, and the size of the sums that the two come from."""
+        """F of a part, its gap by a dual point there, and the magnitude of the sums behind the two."""
         objective, W = self.objective, rows[:, : self.objective.n_features]
         if self._exact:
             value, gap = self._least_squares().gap(k, rows[0])
             return value, gap, value
         if (found := self._seen(k, rows, W, penalty)) is not None:
             return found
-        known = None if self.joint else at(objective, self._seen_at, k, rows[0])
+        known = None if self.joint else find_seen(objective, self._seen_at, k, rows[0])
         if known is not None and (floor := self._floor(k)) is not None:
-            whole = known.loss + penalty - floor
-            if self._apart(k, W[0], -known.products) > WORTHLESS * whole:
-                return known.loss + penalty, whole, known.scale + penalty
+            above_floor = known.loss + penalty - floor
+            if self._penalty_gap(k, W[0], -known.products) > MAX_WORTHWHILE_GAP * above_floor:
+                return known.loss + penalty, above_floor, known.scale + penalty
         if known is not None and objective.fit_intercept and not objective.several:
             self._bracket_intercept(rows[0], known.mean)
             if (found := self._seen(k, rows, W, penalty)) is not None:
@@ -176,23 +179,23 @@ class Certificate:
         return point.loss + penalty, self._gap(k, point, W), point.scale + penalty
 
     def _seen(self, k: int, rows: np.ndarray, W: np.ndarray, penalty: float) -> tuple[float, float, float] | None:
-        """The same from the evaluations seen, if those are enough."""
-        seen = [] if self.joint else sorted(seen_points(self.objective, self._seen_at, k, rows[0]), key=mixing)
+        """The same from the evaluations kept, if they are enough."""
+        seen = [] if self.joint else sorted(seen_points(self.objective, self._seen_at, k, rows[0]), key=mixing_cost)
         best: tuple[float, DualPoint] | None = None
         for point in seen:
-            if best is not None and mixing(point) >= best[0]:
+            if best is not None and mixing_cost(point) >= best[0]:
                 break
             gap = self._gap(k, point, W)
             best = (gap, point) if best is None or gap < best[0] else best
         if best is None:
             return None
         gap, point = best
-        if mixing(point) <= MAX_MIXING_SHARE * gap or gap <= NEGLIGIBLE_GAP * point.scale:
+        if mixing_cost(point) <= MAX_MIXING_SHARE * gap or gap <= NEGLIGIBLE_GAP * point.scale:
             return point.loss + penalty, gap, point.scale + penalty
         return None
 
     def _bracket_intercept(self, params: np.ndarray, mean_derivative: float) -> None:
-        """Evaluate where only the intercept differs, so far that the mean derivative has the other sign."""
+        """Evaluate at another intercept, so far off that the mean derivative has the other sign."""
         curvature = loss_traits(self.objective.loss).curvature or 1.0
         for factor in BRACKET_FACTORS:
             other = params.copy()
@@ -208,26 +211,26 @@ class Certificate:
         return self._quadratic
 
     def _gap(self, k: int, point: DualPoint, W: np.ndarray) -> float:
-        """The gap of coefficients W by the best multiple of their own dual point."""
+        """The gap at coefficients W, by the best multiple of a dual point."""
         objective = self.objective
         factors = [objective.penalty_factors(k + j) for j in range(len(W))]
         each = list(zip(W, -point.products, factors, strict=True))
 
-        def apart(c: float) -> float:
+        def penalty_gap(c: float) -> float:
             return float(sum(objective.penalty.fenchel_gap(w, c * u, f) for w, u, f in each))
 
-        whole = min(float(objective.penalty.dual_scale(u, f)) for _, u, f in each)
+        largest = min(float(objective.penalty.dual_scale(u, f)) for _, u, f in each)
         if not np.isfinite(point.level):
-            whole = 0.0
-        excess = max(mixing(point), 0.0) if whole > 0.0 else 0.0
-        if whole == 1.0 and excess + apart(1.0) <= SMALL_GAP * point.scale:
-            return excess + apart(1.0)
+            largest = 0.0
+        excess = max(mixing_cost(point), 0.0) if largest > 0.0 else 0.0
+        if largest == 1.0 and excess + penalty_gap(1.0) <= SMALL_GAP * point.scale:
+            return excess + penalty_gap(1.0)
         floor = self._floor(k)
         if floor is None:
-            return excess + apart(1.0)
-        if whole == 0.0:
-            return point.loss - floor + apart(0.0)
-        return minimum_on_interval(lambda c: excess + (1.0 - c) * (point.level - floor) + apart(c), whole)
+            return excess + penalty_gap(1.0)
+        if largest == 0.0:
+            return point.loss - floor + penalty_gap(0.0)
+        return minimum_on_interval(lambda c: excess + (1.0 - c) * (point.level - floor) + penalty_gap(c), largest)
 
     def _floor(self, k: int) -> float | None:
         """The mean of the minima of the losses; None where the loss does not give them."""
@@ -239,8 +242,8 @@ class Certificate:
         return self._floors[k]
 
 
-def mixing(point: DualPoint) -> float:
-    """What making the mean derivative zero has cost: a part of the gap."""
+def mixing_cost(point: DualPoint) -> float:
+    """The part of the gap that comes from making the mean derivative zero."""
     return point.loss - point.level
 
 
@@ -249,14 +252,13 @@ def minimum_on_interval(convex: Callable[[float], float], end: float) -> float:
     middle = 0.5 * end
     at_zero, at_quarter, at_middle, at_end = (convex(share * end) for share in (0.0, 0.25, 0.5, 1.0))
     best, rise, bend = min(at_zero, at_end), at_end - at_zero, at_zero - 2.0 * at_middle + at_end
-    if bend > 0.0 and abs(at_middle - 0.25 * rise + 0.125 * bend - at_quarter) <= PARABOLA_TOLERANCE * (
-        at_zero + at_end
-    ):
+    off_parabola = abs(at_middle - 0.25 * rise + 0.125 * bend - at_quarter)
+    if bend > 0.0 and off_parabola <= PARABOLA_TOLERANCE * (at_zero + at_end):
         return min(best, convex(min(max(middle - 0.5 * middle * rise / bend, 0.0), end)))
     low, high = 0.0, end
     a, c = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
     at_a, at_c = convex(a), convex(c)
-    for _ in range(SEARCHES):
+    for _ in range(GOLDEN_SECTIONS):
         best = min(best, at_a, at_c)
         if at_a <= at_c:
             high, c, at_c = c, a, at_a
@@ -288,6 +290,6 @@ def why_no_bound(objective: Objective, k: int, exact: bool) -> str:
     if is_quadratic(objective):
         return (
             "without a penalty on every coefficient the bound needs X'X, which is made for up to "
-            f"{GRAM_COLUMNS} columns, or {GRAM_COLUMNS_ASKED} where {option('gap_tol')} asks for a bound"
+            f"{MAX_GRAM_COLUMNS} columns, or {MAX_GRAM_COLUMNS_ASKED} where {option('gap_tol')} asks for a bound"
         )
     return "without a penalty on every coefficient there is a bound for least squares only"

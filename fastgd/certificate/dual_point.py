@@ -18,34 +18,32 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..kernels.batch_gradient import linear_predictor
 from ..kernels.dual_sums import derivatives_at, mean_product
-from ..objective.chunks import THREADED_FROM, chunk_count
+from ..objective.chunks import chunk_count, threaded
+from ..objective.linear_predictor import predict_output
 from ..objective.objective import Objective
 from ..terms.losses import loss_traits
 
-# Below this many rows starting the threads costs more than they save; a chunk has at least a quarter of them.
-PARALLEL_ROWS = 1 << 14
-MAX_CHUNKS = 64
+# Minimum rows for threads: with fewer, starting them costs more than they save. A chunk has at least a quarter of them.
+MIN_PARALLEL_ROWS = 1 << 14
+MAX_ROW_CHUNKS = 64
 UNIT_ROUNDOFF = 2.0**-53
-# What mixing the derivatives at two intercepts may cost, relative to the loss: a part of what is allowed for rounding.
+# Maximum cost of mixing the derivatives at two intercepts, relative to the loss: a part of the allowance for rounding.
 MAX_MIXING_COST = 64.0 * UNIT_ROUNDOFF
-MAX_DOUBLINGS = 60
-MAX_EVALUATIONS = 200
-MAX_NEWTON_STEPS = 30
+MAX_BRACKET_STEPS, MAX_ROOT_STEPS, MAX_NEWTON_STEPS = 60, 200, 30
 
 
 class DualPoint(NamedTuple):
-    """A lower bound on F* from derivatives with zero mean, found at some coefficients and any intercept."""
+    """A lower bound on F* from derivatives with a mean of zero, found at some coefficients and any intercept."""
 
     loss: float  # the mean loss at the parameters, with the intercept that was given
     level: float  # a lower bound on it
     products: np.ndarray  # v of each output, shape (n_outputs, n_features)
-    scale: float  # size of the sums that these come from, for the allowance for rounding
+    scale: float  # magnitude of the sums behind these, for the allowance for rounding
 
 
 class Derivatives(NamedTuple):
-    """At one intercept: the mean loss, the mean derivative, and the derivatives of all rows."""
+    """The losses at one intercept: their mean, the mean derivative, and the derivatives of all rows."""
 
     b: float
     loss: float
@@ -64,43 +62,34 @@ def rounding(objective: Objective) -> float:
 
 
 def row_chunks(n_samples: int) -> int:
-    """Number of chunks for work of a few numbers a row."""
-    return max(1, min(4 * n_samples // PARALLEL_ROWS, MAX_CHUNKS))
+    """Number of chunks of a pass over a few numbers per row."""
+    return max(1, min(4 * n_samples // MIN_PARALLEL_ROWS, MAX_ROW_CHUNKS))
 
 
 def predictor(objective: Objective, w: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    """X w + offset in float64, whatever X is stored in, shape (n_samples,)."""
-    launch = linear_predictor if objective.n_values >= THREADED_FROM else linear_predictor.serial
+    """X w + offset in float64, also for X in float32, shape (n_samples,)."""
     objective.count_pass(1.0 / objective.n_outputs)
-    z = np.empty(objective.n_samples)
-    launch(objective.X, np.ascontiguousarray(w), 0.0, chunk_count(objective.n_values, objective.n_features), z)
-    if len(offset):
-        z += offset
-    return z
+    z = predict_output(objective.X, np.ascontiguousarray(w), 0.0)
+    return z + offset if len(offset) else z
 
 
 def product(objective: Objective, derivatives: np.ndarray) -> np.ndarray:
     """X' derivatives / n in float64."""
-    launch = mean_product if objective.n_values >= THREADED_FROM else mean_product.serial
     objective.count_pass(1.0 / objective.n_outputs)
-    out = np.empty(objective.n_features)
-    launch(
-        objective.X,
-        derivatives,
-        np.empty((chunk_count(objective.n_values, objective.n_features), objective.n_features)),
-        out,
-    )
+    d, out = objective.n_features, np.empty(objective.n_features)
+    partials = np.empty((chunk_count(objective.n_values, d), d))
+    threaded(mean_product, objective.n_values)(objective.X, derivatives, partials, out)
     return out
 
 
-# Evaluates the losses at an intercept and writes the derivatives into the given array.
-At = Callable[[float, np.ndarray], Derivatives]
+# Evaluates the losses at an intercept; writes the derivatives into the given array.
+AtIntercept = Callable[[float, np.ndarray], Derivatives]
 
 
-def derivatives_by_intercept(objective: Objective, k: int, z: np.ndarray) -> At:
+def derivatives_by_intercept(objective: Objective, k: int, z: np.ndarray) -> AtIntercept:
     """The losses and derivatives of output k at the linear predictors z, as a function of the intercept."""
     y, weight, n = objective.output_target(k), objective.targets.weight, objective.n_samples
-    launch = derivatives_at if n >= PARALLEL_ROWS else derivatives_at.serial
+    launch = derivatives_at if n >= MIN_PARALLEL_ROWS else derivatives_at.serial
     sums = np.empty((row_chunks(n), 2))
 
     def at(b: float, rows: np.ndarray) -> Derivatives:
@@ -111,11 +100,11 @@ def derivatives_by_intercept(objective: Objective, k: int, z: np.ndarray) -> At:
 
 
 def dual_point(objective: Objective, k: int, params: np.ndarray) -> DualPoint:
-    """The dual point of output k at its parameters; of level -infinity where no intercept gives a mean of zero.
+    """The dual point of output k at its parameters; its level is -infinity if no intercept gives a mean of zero.
 
     The mean derivative rises with the intercept. The derivatives at two intercepts, one with a mean of at most 0 and
-    one of at least 0, are mixed such that the mean is 0 exactly. By the convexity of l* that costs no more than the
-    distance between the two. At a kink, where the mean jumps over 0, there is no other way.
+    one with a mean of at least 0, are mixed so that the mean is exactly 0. By the convexity of l* this lowers the level
+    by no more than `cost_of_mixing`. At a kink, where the mean jumps over 0, mixing is the only way.
     """
     w = params[: objective.n_features]
     z = predictor(objective, w, objective.targets.offset)
@@ -141,16 +130,16 @@ def dual_point(objective: Objective, k: int, params: np.ndarray) -> DualPoint:
 
 def mix(low: Derivatives, high: Derivatives) -> tuple[float, float]:
     """The share of ``high`` in the mixture whose mean derivative is 0, and the level of the mixture."""
-    if high.mean <= low.mean:  # one and the same, or both 0
+    if high.mean <= low.mean:  # the same point, or both 0
         return 0.0, low.loss
     share = -low.mean / (high.mean - low.mean)
     return share, (1.0 - share) * low.loss + share * high.loss - share * high.mean * (high.b - low.b)
 
 
-def around_zero(at: At, here: Derivatives, curvature: float) -> tuple[Derivatives, Derivatives] | None:
-    """Two intercepts around the zero of the mean derivative, so near each other that mixing them costs next to nothing.
+def around_zero(at: AtIntercept, here: Derivatives, curvature: float) -> tuple[Derivatives, Derivatives] | None:
+    """Two intercepts around the zero of the mean derivative, so close that mixing them costs only rounding.
 
-    ``curvature`` is about the largest second derivative. None where the mean derivative never reaches 0.
+    ``curvature`` approximates the largest second derivative. None where the mean derivative never reaches 0.
     """
     if here.mean == 0.0:
         return here, here
@@ -158,9 +147,9 @@ def around_zero(at: At, here: Derivatives, curvature: float) -> tuple[Derivative
     if bracket is None:
         return None
     low, high, spare = bracket
-    # Illinois algorithm: secant steps, where an end that stays twice counts half; bisection where that is slow.
+    # Illinois algorithm: secant steps, with half the value at an end that stays twice; every fourth step bisects.
     weights, moved = [1.0, 1.0], 0.0
-    for k in range(MAX_EVALUATIONS):
+    for k in range(MAX_ROOT_STEPS):
         width = high.b - low.b
         if cost_of_mixing(low, high) <= MAX_MIXING_COST * (abs(low.loss) + abs(high.loss)):
             break
@@ -189,17 +178,19 @@ def cost_of_mixing(low: Derivatives, high: Derivatives) -> float:
     return -low.mean * (high.b - low.b) * (high.mean / (high.mean - low.mean))
 
 
-def bracket_zero(at: At, here: Derivatives, curvature: float) -> tuple[Derivatives, Derivatives, np.ndarray] | None:
-    """Two intercepts at which the mean derivative is at most and at least 0, and a spare array.
+def bracket_zero(
+    at: AtIntercept, here: Derivatives, curvature: float
+) -> tuple[Derivatives, Derivatives, np.ndarray] | None:
+    """Two intercepts with a mean derivative of at most and of at least 0, and a spare array.
 
-    The first step finds the other side at once where the second derivative is an eighth of its maximum: near the
-    optimum the two intercepts are then near enough to each other. Further steps are twice as long as a secant step.
+    The first step crosses the zero if the second derivative is at least an eighth of its maximum; near the optimum the
+    two intercepts are then close enough. Each further step is twice a secant step.
     """
     sign = 1.0 if here.mean < 0.0 else -1.0
     step = min(8.0 * abs(here.mean) / curvature, 1.0)
     spare = np.empty_like(here.rows)
     before, now = here, at(here.b + sign * step, np.empty_like(here.rows))
-    for _ in range(MAX_DOUBLINGS):
+    for _ in range(MAX_BRACKET_STEPS):
         if not now.mean * sign < 0.0:
             return (before, now, spare) if sign > 0.0 else (now, before, spare)
         rise = (now.mean - before.mean) / (now.b - before.b) if now.b != before.b else 0.0
@@ -247,10 +238,10 @@ def _softmax_derivatives(Z: np.ndarray, b: np.ndarray, own: np.ndarray, weight: 
     """The mean loss and the weighted derivatives, shape (n_outputs, n_samples)."""
     M = Z + b[:, None]
     M -= M.max(axis=0)
-    powers = np.exp(M)
-    total = powers.sum(axis=0)
+    exponentials = np.exp(M)
+    total = exponentials.sum(axis=0)
     losses = np.log(total) - np.sum(M * own, axis=0)
-    return float(np.mean(weight * losses)), (powers / total - own) * weight
+    return float(np.mean(weight * losses)), (exponentials / total - own) * weight
 
 
 def _balanced_softmax(
@@ -270,9 +261,9 @@ def _balanced_softmax(
         except np.linalg.LinAlgError:
             break
         tried = b - step * move
-        new_loss, new_slopes = _softmax_derivatives(Z, tried, own, weight)
-        if np.abs(new_slopes.mean(axis=1)).max() < np.abs(mean).max():
-            b, loss, derivatives, step = tried, new_loss, new_slopes, min(1.0, 2.0 * step)
+        new_loss, new_derivatives = _softmax_derivatives(Z, tried, own, weight)
+        if np.abs(new_derivatives.mean(axis=1)).max() < np.abs(mean).max():
+            b, loss, derivatives, step = tried, new_loss, new_derivatives, min(1.0, 2.0 * step)
         elif np.abs(mean).max() <= 4.0 * UNIT_ROUNDOFF or step < 1e-3:
             break
         else:

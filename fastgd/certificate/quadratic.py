@@ -1,4 +1,4 @@
-"""The exact gap of least squares: F is a quadratic, and one gradient gives the distance to its minimum."""
+"""The exact gap of least squares: F is a quadratic, so one gradient gives F - F*."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ..terms.losses import is_squared
 from ..terms.penalties import ElasticNet
 from .dual_point import derivatives_by_intercept, predictor, product, rounding
 
-# Columns count as dependent where a combination of them, scaled to unit length, is this small.
-DEPENDENT = 1e-13
+# Maximum eigenvalue, per parameter, that counts as zero: columns of unit length are then linearly dependent.
+MAX_ZERO_EIGENVALUE = 1e-13
 
 
 def is_quadratic(objective: Objective) -> bool:
@@ -46,9 +46,8 @@ class Quadratic:
         """F of output k, and F - F*, which is NaN where rounding hides it."""
         objective, d = self.objective, self.objective.n_features
         w, b = params[:d], float(params[d]) if objective.fit_intercept else 0.0
-        here = derivatives_by_intercept(objective, k, predictor(objective, w, objective.targets.offset))(
-            b, np.empty(objective.n_samples)
-        )
+        z = predictor(objective, w, objective.targets.offset)
+        here = derivatives_by_intercept(objective, k, z)(b, np.empty(objective.n_samples))
         mean_derivative = here.mean if objective.fit_intercept else 0.0
         derivatives = here.rows - mean_derivative * self.weight
         size = rounding(objective) * float(np.linalg.norm(derivatives)) / np.sqrt(objective.n_samples)
@@ -66,17 +65,16 @@ class Quadratic:
         lengths, values, vectors = self._spectrum(k)
         whole = gradient + self.objective.penalty.l2 * self.objective.penalty_factors(k) * w
         along = np.abs(vectors.T @ (whole / lengths))
-        blur = noise * (np.abs(vectors.T) @ (self.lengths / lengths))
-        known = values > DEPENDENT * len(w)
-        if noise > 0.0 and (along[~known] > blur[~known]).any():
+        error = noise * (np.abs(vectors.T) @ (self.lengths / lengths))
+        known = values > MAX_ZERO_EIGENVALUE * len(w)
+        if noise > 0.0 and (along[~known] > error[~known]).any():
             return np.nan
-        of_intercept = (
-            mean_derivative * mean_derivative / (2.0 * self.objective.loss.curvature())
-        )  # ** raises where a model has diverged
-        return float(np.sum((along + blur)[known] ** 2 / (2.0 * values[known])) + of_intercept)
+        # A product, since ** raises an OverflowError where a model has diverged.
+        of_intercept = mean_derivative * mean_derivative / (2.0 * self.objective.loss.curvature())
+        return float(np.sum((along + error)[known] ** 2 / (2.0 * values[known])) + of_intercept)
 
     def _spectrum(self, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Lengths that scale the Hessian of output k, and the eigenvalues and eigenvectors of it scaled."""
+        """The lengths that scale the Hessian of output k, and eigenvalues and eigenvectors of the scaled Hessian."""
         objective, strength = self.objective, float(self.objective.strength[k])
         if strength not in self._eigen:
             hessian = objective.loss.curvature() * self.gram

@@ -1,7 +1,7 @@
-"""Dual points from gradients that training has evaluated: they cost no pass over X.
+"""Dual points from evaluations that training has made: they cost no pass over X.
 
-The derivatives at two evaluated points, mixed so that their mean is zero, are a dual point. By the convexity of l* that
-costs the share t of the other point times how far the mean loss is above the other point's tangent,
+The derivatives at two evaluated points, mixed so that their mean is zero, are a dual point. By the convexity of l* its
+level is below the mean loss by at most the share t of the other point times the gap to the other point's tangent,
 
     loss - level = t (L(w, b) - L(w', b') - gradient L(w', b') . (w - w', b - b')),
 
@@ -39,21 +39,21 @@ class Seen(NamedTuple):
         return cls(params[:d], b, float(evaluation.losses[k]), mean, gradient[:d])
 
     def below(self, other: Seen) -> float:
-        """How far the loss at ``other`` is above the tangent of this point."""
+        """How far the loss at ``other`` is above the tangent at this point."""
         along = float(self.products @ (other.w - self.w)) + self.mean * (other.b - self.b)
         return max(other.loss - self.loss - along, 0.0)
 
     @property
     def scale(self) -> float:
-        """Size of the sums that the value of a tangent comes from, for the allowance for rounding."""
+        """Magnitude of the sums in the value of the tangent, for the allowance for rounding."""
         return abs(self.loss) + abs(float(self.products @ self.w)) + abs(self.mean * self.b)
 
 
-def at(objective: Objective, seen: Sequence[Evaluation], k: int, params: np.ndarray) -> Seen | None:
+def find_seen(objective: Objective, seen: Sequence[Evaluation], k: int, params: np.ndarray) -> Seen | None:
     """The evaluation of output k at ``params`` if it is among those ``seen``, else None.
 
-    None too for X in float32, where a gradient is less precise than a bound has to be, and with an offset, where the
-    size of the sums that it comes from is not known.
+    None too for X in float32, where gradients are less precise than a bound needs, and with an offset, where the
+    magnitude of the sums is not known.
     """
     if objective.dtype != np.float64 or len(objective.targets.offset):
         return None
@@ -62,8 +62,8 @@ def at(objective: Objective, seen: Sequence[Evaluation], k: int, params: np.ndar
 
 
 def seen_points(objective: Objective, seen: Sequence[Evaluation], k: int, params: np.ndarray) -> Iterator[DualPoint]:
-    """Dual points for output k at ``params``, the latest first; none where its gradient was not seen."""
-    own = at(objective, seen, k, params)
+    """Dual points for output k at ``params``, the latest first; none if the gradient there was not seen."""
+    own = find_seen(objective, seen, k, params)
     if own is None:
         return
     if own.mean == 0.0:

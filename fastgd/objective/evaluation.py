@@ -1,4 +1,4 @@
-"""What one pass over the rows tells of F at some parameters: a value that nothing changes later."""
+"""The result of one pass over the rows: F and its gradient at some parameters. It never changes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Evaluation(NamedTuple):
-    """F and its gradient at ``params``, of one output or several.
+    """F and its gradient at ``params``, for one output or several.
 
     ``losses`` and ``penalties`` have the shape (n_outputs,): the mean loss and the penalty of each output.
     ``gradient`` is the gradient of the mean loss, without the penalty, in the shape of ``params``.

@@ -1,4 +1,4 @@
-"""Models that are an intercept alone: F at zero parameters, and the best such model. None of it reads X."""
+"""Models with zero coefficients: F at zero parameters, and the best intercepts. Nothing here reads X."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ..terms.penalties import ElasticNet
 from .objective import Objective
 from .passes import PassCounter
 
-# The best intercept lies within ten spreads of the mean target; logits and logarithms within 10 of zero, or near it.
+# The best intercept is searched within ten spreads of the mean target and, for logits and logarithms, within 10 of 0.
 GRID = np.linspace(-10.0, 10.0, 21)
-# Bisections of the derivative around the best point of the grid: to a millionth of a step of the grid.
+# Bisections of the derivative around the best point of the grid, to a millionth of the grid's spacing.
 BISECTIONS = 20
 
 
@@ -37,9 +37,9 @@ def best_constant(objective: Objective) -> float:
 
 
 def best_intercepts(objective: Objective, every: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """The best intercept of each output at zero coefficients, and its mean loss; 0 where no intercept is fitted.
+    """The best intercept of each output at zero coefficients, and its mean loss, each of shape (n_outputs,).
 
-    Shapes (n_outputs,); on every ``every``-th row.
+    On every ``every``-th row. Intercepts are 0 where none is fitted.
     """
     bare = _without_columns(objective, every)
     if not objective.fit_intercept:
@@ -48,28 +48,28 @@ def best_intercepts(objective: Objective, every: int = 1) -> tuple[np.ndarray, n
         best = _log_shares(bare)
         return best, bare.evaluate(best[:, None]).losses
 
-    def at(b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def losses_and_derivatives(b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         found = bare.evaluate(b[:, None] if objective.several else b)
         return np.nan_to_num(found.losses, nan=np.inf), found.gradient.ravel()
 
     targets = [bare.output_target(k) for k in range(objective.n_outputs)]
     centre, spread = np.array([(y.mean(), y.std() or 1.0) for y in targets]).T
     tried = np.sort(np.concatenate([np.tile(GRID, (len(centre), 1)).T, centre + np.outer(GRID, spread)]), axis=0)
-    losses = np.array([at(b)[0] for b in tried])
+    losses = np.array([losses_and_derivatives(b)[0] for b in tried])
     best, outputs = losses.argmin(axis=0), np.arange(objective.n_outputs)
     low, high = (tried[np.clip(best + by, 0, len(tried) - 1), outputs] for by in (-1, 1))
     for _ in range(BISECTIONS):
         middle = 0.5 * (low + high)
-        rising = at(middle)[1] > 0
+        rising = losses_and_derivatives(middle)[1] > 0
         low, high = np.where(rising, low, middle), np.where(rising, middle, high)
-    between, found = 0.5 * (low + high), tried[best, outputs]
-    lower = at(between)[0] < losses[best, outputs]  # not so where the loss has more than one minimum
-    found = np.where(lower, between, found)
-    return found, at(found)[0]
+    bisected, on_grid = 0.5 * (low + high), tried[best, outputs]
+    is_lower = losses_and_derivatives(bisected)[0] < losses[best, outputs]  # maybe not, if the loss is not convex
+    found = np.where(is_lower, bisected, on_grid)
+    return found, losses_and_derivatives(found)[0]
 
 
 def _log_shares(bare: Objective) -> np.ndarray:
-    """log of each class's share of the weights, which softmax then gives; a class without rows counts half a row."""
+    """Logarithms of the class frequencies, the best intercepts of softmax; a class without rows counts half a row."""
     weight = bare.targets.weight if len(bare.targets.weight) else None
     counts = np.bincount(bare.targets.y[:, 0].astype(np.intp), weight, bare.n_outputs)
     return np.log(np.maximum(counts, 0.5) / bare.n_samples)
@@ -84,6 +84,6 @@ def _without_columns(objective: Objective, every: int) -> Objective:
         ElasticNet(),
         objective.fit_intercept,
         objective.n_outputs,
-        passes=PassCounter(rows.n_samples),  # the targets alone are read
-        parallel=objective.parallel,  # the kernel that the gradient of all columns takes as well
+        passes=PassCounter(rows.n_samples),  # counted apart, since only targets are read
+        parallel=objective.parallel,  # the kernel that F itself uses, so that no other is compiled
     )

@@ -9,41 +9,40 @@ import numpy as np
 from ..compile.prefetch import VALUES_A_LINE
 from ..kernels.losses_at_points import add_losses_of_many
 from ..kernels.row_access import BLOCK_ROWS
-from .chunks import PARALLEL_FROM, chunk_count
+from .chunks import MIN_PARALLEL_VALUES, chunk_count
 from .objective import Objective
 
-# A kernel call takes some tens of milliseconds at most, so that Ctrl-C and progress act promptly; but each call reads
-# all the parameters, so it should take this many rows at least.
+# A kernel call takes at most some tens of milliseconds, so that Ctrl-C and progress respond; but each call reads all
+# parameters, so it takes a minimum number of rows.
 PRODUCTS_PER_CALL, MIN_ROWS_PER_CALL = 1 << 24, 8 * BLOCK_ROWS
 
+OnProgress = Callable[[float], None]  # is called with the fraction of the pass that is done
 
-Told = Callable[[float], None]  # is called with the part of the pass that is done
 
-
-def objectives_at(objective: Objective, points: np.ndarray, told: Told = lambda _share: None) -> np.ndarray:
+def objectives_at(objective: Objective, points: np.ndarray, report: OnProgress = lambda _part: None) -> np.ndarray:
     """F at each of ``points``, of shape (n_points, n_parameters); for several outputs one pass for each point."""
     if objective.several:
         return np.array([objective.value(params) for params in points])
-    losses = mean_losses_at(objective, points, told)
+    losses = mean_losses_at(objective, points, report)
     with np.errstate(all="ignore"):
         return np.asarray(losses + [float(objective.penalties(params).sum()) for params in points])
 
 
-def mean_losses_at(objective: Objective, points: np.ndarray, told: Told = lambda _share: None) -> np.ndarray:
-    """The mean loss of the one output at each of ``points``, of shape (n_points, n_parameters)."""
+def mean_losses_at(objective: Objective, points: np.ndarray, report: OnProgress = lambda _part: None) -> np.ndarray:
+    """The mean loss of a single output at each of ``points``, of shape (n_points, n_parameters)."""
     objective.count_pass()
     d, n, n_points = objective.n_features, objective.n_samples, len(points)
     W = np.ascontiguousarray(points[:, :d], dtype=objective.dtype)
     intercepts = points[:, d].copy() if objective.fit_intercept else np.zeros(n_points)
-    values_a_row = objective.n_values / n
-    rows = min(max(int(PRODUCTS_PER_CALL / ((values_a_row + 1) * n_points)), MIN_ROWS_PER_CALL), n)
-    work = int(rows * values_a_row * n_points)
+    values_per_row = objective.n_values / n
+    rows = min(max(int(PRODUCTS_PER_CALL / ((values_per_row + 1) * n_points)), MIN_ROWS_PER_CALL), n)
+    work = int(rows * values_per_row * n_points)
     n_chunks = chunk_count(work, n_points)
-    launch = add_losses_of_many if work >= PARALLEL_FROM else add_losses_of_many.serial
-    blocks = np.zeros((n_chunks, BLOCK_ROWS + VALUES_A_LINE))  # and no two chunks in one cache line
+    launch = add_losses_of_many if work >= MIN_PARALLEL_VALUES else add_losses_of_many.serial
+    blocks = np.zeros((n_chunks, BLOCK_ROWS + VALUES_A_LINE))  # no two chunks share a cache line
     sums, losses = np.zeros((n_chunks, n_points)), np.zeros(n_points)
     for start in range(0, n, rows):
         stop = min(start + rows, n)
         launch(objective.X, objective.targets, start, stop, W, intercepts, objective.loss, blocks, sums, losses)
-        told(stop / n)
+        report(stop / n)
     return losses / n

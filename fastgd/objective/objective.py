@@ -15,7 +15,7 @@ from ..kernels.minibatch_epoch import Workspace
 from ..kernels.outputs_gradient import OutputsWorkspace, outputs_gradient, outputs_mean_loss
 from ..kernels.row_targets import NONE, Targets
 from ..kernels.second_derivatives import mean_squares
-from .chunks import PARALLEL_FROM, THREADED_FROM, chunk_count, row_blocks
+from .chunks import MIN_PARALLEL_VALUES, chunk_count, row_blocks, threaded
 from .evaluation import Evaluation
 from .passes import PassCounter
 from .penalty_terms import prox_of, value_of
@@ -25,19 +25,19 @@ class Objective:
     """F(w, b) = mean of s_i loss(y_i, x_i . w + b) + penalty(w), summed over the outputs, on some rows.
 
     ``params`` are the coefficients, then the intercept if one is fitted: an array of shape (n_parameters,), or
-    (n_outputs, n_parameters) for several outputs. An objective keeps workspace, but no result: what an evaluation
-    gives is the caller's.
+    (n_outputs, n_parameters) for several outputs. An objective keeps workspace but no results: evaluations belong to
+    the caller.
 
     Parameters
     ----------
     rows : X, targets, weights and offsets.
     loss, penalty : terms.
-    penalty_weights : multiply the penalty of each feature; empty where all are 1.
-    strength : multiplies the penalty of each output, shape (n_outputs,); ones unless given.
-    rate_shares : multiplies the learning rate of each output, shape (n_outputs,); ones unless given.
-    independent : whether the outputs are models of their own, of which some may diverge while others converge.
-    passes : counts the passes; the objectives of samples share it with the objective of all rows.
-    share_of_pass : what reading all rows counts as, relative to a pass: less for one of several outputs alone.
+    penalty_weights : factors of the penalty of each feature; empty where all are 1.
+    strength : factors of the penalty of each output, shape (n_outputs,); ones unless given.
+    rate_shares : factors of the learning rate of each output, shape (n_outputs,); ones unless given.
+    independent : whether the outputs are separate models, of which some may diverge while others converge.
+    passes : counts the passes; objectives of samples share it with the objective of all rows.
+    share_of_pass : how much of a pass it counts as to read all rows: 1 / n_outputs for one of several outputs.
     parallel : whether gradients run on all threads; by default where the rows are enough work for that.
     """
 
@@ -67,15 +67,15 @@ class Objective:
         self.n_samples, self.n_features, self.n_values = rows.n_samples, rows.n_features, rows.n_values
         self.n_parameters = self.n_features + int(fit_intercept)
         work = self.n_values * n_outputs  # values that a pass handles
-        self.parallel = work >= PARALLEL_FROM if parallel is None else parallel
+        self.parallel = work >= MIN_PARALLEL_VALUES if parallel is None else parallel
         self.n_chunks = chunk_count(work, self.n_features * n_outputs)
 
     def on(self, rows: MemoryRows, passes: PassCounter | None = None) -> Objective:
-        """The same F on other rows: a sample, a shard, a validation set; its passes count as fractions of all rows."""
+        """The same F on other rows: a sample, a shard, a validation set. Its passes count as fractions of all rows."""
         return self._with(rows=rows, passes=self.passes if passes is None else passes, parallel=self.parallel)
 
     def sample(self, size: int, seed: int) -> Objective:
-        """The same F on random rows; on all rows where there are at most ``size``. To copy rows counts as reading."""
+        """The same F on ``size`` random rows, or on all rows if there are no more. Copying rows counts as reading."""
         is_known = self.rows.has_sample(size, seed)
         _, rows = self.rows.sample(size, seed)
         if rows is self.rows:
@@ -85,7 +85,7 @@ class Objective:
         return self.on(rows)
 
     def of_output(self, k: int) -> Objective:
-        """F of output k alone, of losses that take one output at a time."""
+        """F of output k alone, for losses that are a sum over the outputs."""
         targets = Targets(self.output_target(k), self.targets.weight, self.targets.offset)
         return self._with(
             rows=self.rows.with_targets(targets),
@@ -97,7 +97,7 @@ class Objective:
         )
 
     def side_by_side(self, strength: np.ndarray, rate_shares: np.ndarray) -> Objective:
-        """Independent models of the one target: an output for each strength of the penalty and share of the rate."""
+        """Independent models of a single target: an output for each strength of the penalty and share of the rate."""
         targets = self.targets._replace(y=np.ascontiguousarray(self.targets.y[:, None]))
         return self._with(
             rows=self.rows.with_targets(targets),
@@ -109,10 +109,11 @@ class Objective:
         )
 
     def as_independent(self) -> Objective:
-        """The same F, whose outputs may diverge without ending training."""
+        """The same F, with outputs that may diverge without ending training."""
         return self._with(independent=True, passes=PassCounter(self.n_samples))
 
     def _with(self, **changes: Any) -> Objective:
+        """A copy with some arguments changed."""
         names = "penalty_weights", "strength", "rate_shares", "independent", "passes", "share_of_pass"
         kept = {name: getattr(self, name) for name in ("rows", "n_outputs", *names)} | changes
         rows, n_outputs = kept.pop("rows"), kept.pop("n_outputs")
@@ -124,7 +125,7 @@ class Objective:
 
     @property
     def several(self) -> bool:
-        """Whether there are several outputs, and so parameters in two dimensions."""
+        """Whether there are several outputs: parameters then have two dimensions."""
         return self.n_outputs > 1
 
     # --- Parameters -------------------------------------------------------------------------------------------------
@@ -134,14 +135,14 @@ class Objective:
         return np.zeros((self.n_outputs, self.n_parameters) if self.several else self.n_parameters)
 
     def split(self, params: np.ndarray) -> tuple[np.ndarray, Any]:
-        """Coefficients and intercept, 0 where none is fitted."""
+        """Coefficients and intercept; the intercept is 0 where none is fitted."""
         d = self.n_features
         return params[..., :d], params[..., d] if self.fit_intercept else np.zeros(params.shape[:-1])
 
     def project(self, params: np.ndarray) -> None:
-        """Bring ``params`` within the bounds of the penalty, where it has some."""
+        """Move ``params`` into the bounds of the penalty, if it has some."""
         for row in np.atleast_2d(params):
-            prox_of(self.penalty, row[: self.n_features], np.zeros(self.n_features))  # a step of 0 moves nothing else
+            prox_of(self.penalty, row[: self.n_features], np.zeros(self.n_features))  # a step of 0 changes nothing else
 
     def count_pass(self, share: float = 1.0) -> None:
         """Count a pass over these rows, or a ``share`` of one."""
@@ -165,7 +166,7 @@ class Objective:
             kernel: Any = self._batch_gradient if row_derivatives is None else batch_gradient
             launch = kernel if self.parallel else kernel.serial
             work, blocks, gradient = self._work, self._blocks, np.empty(self.n_parameters)
-            coef, b = self._as_kernels_take(params)
+            coef, b = self._kernel_params(params)
             loss = launch(
                 self.X, self.targets, coef, b, self.loss, work.partials, work.sums, blocks, row_derivatives, gradient
             )
@@ -176,11 +177,11 @@ class Objective:
         """The mean loss of each output at ``params``, shape (n_outputs,), in one pass that makes no gradient."""
         self.count_pass()
         if self.several:
-            launch = outputs_mean_loss if self.n_values * self.n_outputs >= THREADED_FROM else outputs_mean_loss.serial
+            launch = threaded(outputs_mean_loss, self.n_values * self.n_outputs)
             launch(self.X, self.targets, params, self.n_features, self.loss, self._work)
             return np.array(self._work.losses)
-        launch = mean_loss if self.n_values >= THREADED_FROM else mean_loss.serial
-        coef, b = self._as_kernels_take(params)
+        launch = threaded(mean_loss, self.n_values)
+        coef, b = self._kernel_params(params)
         return np.array([float(launch(self.X, self.targets, coef, b, self.loss, self._work.sums))])
 
     def values(self, params: np.ndarray) -> np.ndarray:
@@ -193,11 +194,10 @@ class Objective:
 
     @cached_property
     def mean_squares(self) -> np.ndarray:
-        """The mean square of each column over all rows, unweighted, (n_features,); the first look is a pass."""
+        """The unweighted mean square of each column over all rows, (n_features,), in one pass when first needed."""
         self.count_pass()
-        launch = mean_squares if self.n_values >= THREADED_FROM else mean_squares.serial
-        squares = np.empty(self.n_features)
-        launch(self.X, np.empty((chunk_count(self.n_values, self.n_features), self.n_features)), squares)
+        squares, n_chunks = np.empty(self.n_features), chunk_count(self.n_values, self.n_features)
+        threaded(mean_squares, self.n_values)(self.X, np.empty((n_chunks, self.n_features)), squares)
         return squares
 
     # --- The penalty ------------------------------------------------------------------------------------------------
@@ -210,14 +210,14 @@ class Objective:
         )
 
     def penalty_factors(self, k: int) -> np.ndarray:
-        """What multiplies the penalty of each coefficient of output k, shape (n_features,)."""
-        each = self.penalty_weights if len(self.penalty_weights) else np.ones(self.n_features)
-        return np.asarray(self.strength[k] * each)
+        """Factors of the penalty of each coefficient of output k, shape (n_features,)."""
+        weights = self.penalty_weights if len(self.penalty_weights) else np.ones(self.n_features)
+        return np.asarray(self.strength[k] * weights)
 
     def penalty_curvature(self) -> np.ndarray:
         """Second derivative of the smooth part of the penalty in each coefficient, shape (n_outputs, n_features)."""
-        factors = self.penalty_weights if len(self.penalty_weights) else np.ones(self.n_features)
-        return float(self.penalty.derivative(1.0)) * np.outer(self.strength, factors)
+        factors = np.array([self.penalty_factors(k) for k in range(self.n_outputs)])
+        return float(self.penalty.derivative(1.0)) * factors
 
     # --- Targets ----------------------------------------------------------------------------------------------------
 
@@ -244,6 +244,7 @@ class Objective:
     def _batch_gradient(self) -> Callable[..., Any]:
         return of_fixed_types(batch_gradient)
 
-    def _as_kernels_take(self, params: np.ndarray) -> tuple[np.ndarray, float]:
+    def _kernel_params(self, params: np.ndarray) -> tuple[np.ndarray, float]:
+        """Coefficients in the dtype of X, and the intercept."""
         coef = params[: self.n_features].astype(self.dtype)
         return coef, float(params[self.n_features]) if self.fit_intercept else 0.0

@@ -12,8 +12,7 @@ class PassCounter:
     Attributes
     ----------
     training : passes that training takes: steps, line searches, statistics, samples. ``max_epochs`` bounds these.
-    monitoring : passes that only tell how training is going: F for the trace, certificates, the kind of a stationary
-        point.
+    monitoring : passes that only observe training: F for the trace, certificates, the kind of a stationary point.
     trials : passes of fits that only choose a learning rate, see `rate_search`.
     """
 
@@ -32,7 +31,7 @@ class PassCounter:
 
     @property
     def by_purpose(self) -> dict[str, float]:
-        """All passes, by what they were for."""
+        """All passes, by purpose."""
         return {"training": self.training, "monitoring": self.monitoring, "trials": self.trials}
 
     @contextmanager

@@ -10,16 +10,16 @@ from ..terms.losses import loss_traits
 from .column_statistics import column_moments
 from .objective import Objective
 
-# Columns whose spreads differ by less than this factor, and whose means are no further from 0 than this many spreads,
-# are left as they are.
+# Columns are left as they are if their spreads differ by less than this factor and their means are within this many
+# spreads of 0.
 SCALE_TOLERANCE = 4.0
-# The same for serial SGD on sparse rows; and no scaling where there are more columns than this many times the values of
-# a row, since steps in scaled variables touch every weight.
-SPARSE_TOLERANCE, VERY_SPARSE = 100.0, 16
+# The same for serial SGD on sparse rows. With more columns than this many times the values of a row nothing is scaled,
+# since steps in scaled variables touch every coefficient.
+SPARSE_TOLERANCE, MAX_COLUMNS_PER_ROW_VALUE = 100.0, 16
 # svrg and saga centre sparse columns whose mean is more than this many spreads from 0. Such a column is stored in most
-# rows, so that most steps touch its weight anyway. In trials with l1 on 5 and 40 normal columns around 1, 2 and 4
+# rows, so that most steps touch its coefficient anyway. In trials with l1 on 5 and 40 normal columns around 1, 2 and 4
 # spreads, logistic loss took 1.2 to 1.9, 1.7 to 6.6 and 3.9 to over 12 times as many passes without centring.
-FAR_FROM_ZERO = 1.0
+MAX_UNCENTRED_MEAN = 1.0
 
 
 def choose_preconditioner(
@@ -33,15 +33,16 @@ def choose_preconditioner(
 
     Parameters
     ----------
-    only_if_different : leave the columns as they are where their spreads and means are about alike.
-    serial_steps : steps of serial SGD, which on sparse rows cost the non-zeros of a row: scale only where rows are not
+    only_if_different : leave the columns as they are where their spreads are similar and their means near 0.
+    serial_steps : for serial SGD, whose steps on sparse rows cost the non-zeros of a row: scale only where rows are not
         very sparse and columns differ greatly.
-    lazy_steps : steps of svrg and saga. They scale sparse columns by their largest values, since the spread of a column
+    lazy_steps : for svrg and saga: scale sparse columns by their largest values, since the small spread of a column
         with few values would make its rows, and with them L_max, huge; and centre only columns far from zero.
+    for_hessian : for newton, whose sample serves both the scales and the Hessian.
     """
     identity = Preconditioner.identity(objective.n_features)
     sparse_steps = serial_steps and objective.sparse and only_if_different
-    if sparse_steps and objective.n_features > VERY_SPARSE * objective.n_values / objective.n_samples:
+    if sparse_steps and objective.n_features > MAX_COLUMNS_PER_ROW_VALUE * objective.n_values / objective.n_samples:
         return identity
     tolerance = SPARSE_TOLERANCE if sparse_steps else SCALE_TOLERANCE
     lazy = lazy_steps and objective.sparse
@@ -52,7 +53,8 @@ def choose_preconditioner(
         mean, spread = column_moments(objective, objective.fit_intercept, for_hessian=for_hessian)
         shift = mean if objective.fit_intercept else identity.shift
         far = bool((np.abs(shift[spread > 0]) > tolerance * spread[spread > 0]).any())
-    size = np.sqrt(spread**2 + objective.penalty_curvature().max(axis=0) / _curvature(objective))
+    curvature = loss_traits(objective.loss).curvature or 1.0
+    size = np.sqrt(spread**2 + objective.penalty_curvature().max(axis=0) / curvature)
     varying = size[spread > 0]
     if not len(varying):
         return identity
@@ -68,9 +70,9 @@ def choose_preconditioner(
 
 
 def describe_preconditioner(preconditioner: Preconditioner) -> str | None:
-    """What was done to the columns, for the summary; None where steps were taken in the user's own units."""
-    did = {"scaled": (preconditioner.scale != 1).any(), "centred": preconditioner.shift.any()}
-    return "columns " + " and ".join(word for word, done in did.items() if done) if any(did.values()) else None
+    """What was done to the columns, for the summary; None where steps are taken in the user's own units."""
+    done = {"scaled": (preconditioner.scale != 1).any(), "centred": preconditioner.shift.any()}
+    return "columns " + " and ".join(word for word in done if done[word]) if any(done.values()) else None
 
 
 def is_identity(preconditioner: Preconditioner) -> bool:
@@ -78,14 +80,10 @@ def is_identity(preconditioner: Preconditioner) -> bool:
     return bool((preconditioner.scale == 1).all()) and not preconditioner.shift.any()
 
 
-def _curvature(objective: Objective) -> float:
-    return loss_traits(objective.loss).curvature or 1.0
-
-
 def _far_means(objective: Objective) -> np.ndarray:
-    """The means of the sparse columns that are `FAR_FROM_ZERO` for their spread; 0 for all others."""
-    mean, spread = column_moments(objective, centred=True, absent=False)
-    return np.where((spread > 0) & (np.abs(mean) > FAR_FROM_ZERO * spread), mean, 0.0)
+    """The means of the columns that are more than `MAX_UNCENTRED_MEAN` spreads from 0; 0 for all others."""
+    mean, spread = column_moments(objective, centred=True, find_rare=False)
+    return np.where((spread > 0) & (np.abs(mean) > MAX_UNCENTRED_MEAN * spread), mean, 0.0)
 
 
 def _largest_values(objective: Objective, shift: np.ndarray) -> np.ndarray:
@@ -98,5 +96,5 @@ def _largest_values(objective: Objective, shift: np.ndarray) -> np.ndarray:
         np.maximum.at(largest, X.indices, np.abs(X.data))
         return largest
     np.maximum.at(largest, X.indices, np.abs(X.data - shift[X.indices]))
-    absent = np.bincount(X.indices, minlength=objective.n_features) < objective.n_samples
-    return np.where(absent, np.maximum(largest, np.abs(shift)), largest)
+    has_zeros = np.bincount(X.indices, minlength=objective.n_features) < objective.n_samples
+    return np.where(has_zeros, np.maximum(largest, np.abs(shift)), largest)

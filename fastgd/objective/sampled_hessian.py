@@ -1,4 +1,4 @@
-"""The Hessian of F on a sample of the rows, in scaled variables, with allowances for what a sample does not show."""
+"""The Hessian of F on a sample of the rows, in scaled variables, corrected for columns that are rare in the sample."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ from .linear_predictor import predict_linear
 from .objective import Objective
 from .scaled_objective import ScaledObjective
 
-# Smallest entry of a Hessian's diagonal, as a part of the largest: columns may depend on each other.
-MIN_DIAGONAL = 1e-10
-# A Hessian of this many products of dense columns is made in float32, unless columns are so nearly dependent that the
-# result would drown in rounding: where a combination of columns, each of length one, has a square below `DEPENDENT`.
-FLOAT32_FROM, DEPENDENT = 1 << 22, 1e-3
-# The losses of all rows have about the same curvature where none has more than this many times the mean.
+# This part of the largest diagonal entry is added to a Hessian's diagonal, since columns may be linearly dependent.
+RIDGE = 1e-10
+# Minimum products of dense columns for a Hessian in float32, and the minimum squared pivot of its Cholesky factor,
+# relative to the diagonal: below it columns are so nearly dependent that rounding would dominate the result.
+MIN_FLOAT32_PRODUCTS, MIN_SQUARED_PIVOT = 1 << 22, 1e-3
+# The losses of all rows have about the same curvature if none exceeds this many times the mean.
 MAX_CURVATURE_RATIO = 2.0
-# Where the losses of most rows are flat, as huber's far beyond its delta, and fewer rows have curvature than this many
-# times the parameters, second derivatives are taken over steps that are wider by a factor, and wider again.
-MIN_CURVED_ROWS, WIDER, WIDEST = 4, 4.0, 1e24
-# Minimum effective sample size of a column, (sum x^2)^2 / sum x^4, for its spread in the sample to count.
-MIN_EFFECTIVE_ROWS, FEW_ROWS = 10, 256
+# Minimum rows with curvature, per parameter. If the losses of most rows are flat, as huber's far beyond its delta,
+# second derivatives are taken over steps that grow by WIDENING until enough rows have some, or up to MAX_WIDTH.
+MIN_CURVED_ROWS, WIDENING, MAX_WIDTH = 4, 4.0, 1e24
+# Minimum effective sample size of a column, (sum x^2)^2 / sum x^4, for its spread in the sample to count; rows that are
+# enough to show it for most columns.
+MIN_EFFECTIVE_ROWS, SCREENING_ROWS = 10, 256
 
 
 class HessianSample:
-    """A sample of the rows of an objective, on which the curvature of F is quick to see; it may be all rows.
+    """A sample of the rows of an objective, for Hessians of F; it may be all rows.
 
     Attributes
     ----------
@@ -50,7 +51,7 @@ class HessianSample:
 
     @classmethod
     def draw(cls, whole: ScaledObjective, size: int, seed: int) -> HessianSample:
-        """Random rows; all of them where there are at most ``size``."""
+        """A sample of ``size`` random rows, or of all rows if there are no more."""
         return cls(whole, whole.objective.sample(size, seed))
 
     def every(self, step: int) -> HessianSample:
@@ -66,12 +67,13 @@ class HessianSample:
         """
         n_outputs, p = self.scaled.shape
         curvature = self._curvatures(params)
-        alike = bool((curvature == curvature[:, :1]).all())
+        are_equal = bool((curvature == curvature[:, :1]).all())
         matrices = np.empty((n_outputs, p, p))
-        large = len(curvature) * p * p >= FLOAT32_FROM and not self.objective.sparse
+        large = len(curvature) * p * p >= MIN_FLOAT32_PRODUCTS and not self.objective.sparse
         for in_float32 in (True, False) if large else (False,):
-            matrices[:] = self._products(curvature[:, :1] if alike else curvature, in_float32)
-            np.einsum("kii->ki", matrices)[:] = self._completed(np.einsum("kii->ki", matrices), curvature)
+            matrices[:] = self._products(curvature[:, :1] if are_equal else curvature, in_float32)
+            diagonals = np.einsum("kii->ki", matrices)
+            diagonals[:] = self._completed(diagonals, curvature)
             hessian = FactoredHessian.of(matrices)
             if in_float32 and are_independent(hessian):
                 break
@@ -104,20 +106,20 @@ class HessianSample:
         return self._completed(diagonal, curvature)
 
     def curvature_along(self, params: np.ndarray, change: np.ndarray) -> float:
-        """The second derivative of F along a ``change`` of the scaled variables."""
+        """The second derivative of F in the direction ``change`` of the scaled variables."""
         z = self._predictors(self.scaled.moved(np.zeros_like(params), change))
         by_penalty = self.scaled.penalty_curvature() * change[:, : self.objective.n_features] ** 2
         return float((self._curvatures(params) * z**2).mean(axis=0).sum() + by_penalty.sum())
 
     def _products(self, curvature: np.ndarray, in_float32: bool) -> np.ndarray:
-        """X' C X / n in scaled variables, the intercept a column of ones, for each column C of ``curvature``."""
+        """X' diag(c) X / n in scaled variables, the intercept a column of ones, for each column c of ``curvature``."""
         objective, scaled = self.objective, self.scaled
         objective.count_pass()
         shares = curvature / objective.n_samples
         return gram(objective.X, shares, scaled.shift, objective.fit_intercept, scaled.scale, in_float32)
 
     def _curvatures(self, params: np.ndarray) -> np.ndarray:
-        """Weighted second derivatives of the rows' losses in their linear predictors, (n_rows, n_outputs)."""
+        """Weighted second derivatives of the losses in their linear predictors, (n_rows, n_outputs)."""
         objective = self.objective
         if is_squared(objective.loss):  # the same everywhere
             return np.outer(objective.rows.weights, np.full(objective.n_outputs, objective.loss.curvature()))
@@ -127,20 +129,20 @@ class HessianSample:
         return self._second_derivatives(z, objective.targets)
 
     def _second_derivatives(self, z: np.ndarray, targets: Targets) -> np.ndarray:
-        """Second derivatives of the losses at z, (n_rows, n_outputs); of smoothed losses where most are flat.
+        """Weighted second derivatives of the losses at z, (n_rows, n_outputs); of smoothed losses if most are flat.
 
         Source: Huber, Robust statistics (1981), section 7.8, whose weights delta / |r| are such difference quotients.
         """
         objective, out, work = self.objective, np.empty_like(z), np.zeros((3, self.objective.n_outputs))
-        enough, wider = MIN_CURVED_ROWS * objective.n_parameters * objective.n_outputs, 1.0
+        enough, width = MIN_CURVED_ROWS * objective.n_parameters * objective.n_outputs, 1.0
         while True:
             if objective.several:
-                n_flat = curvatures_of_outputs(targets, z, objective.loss, wider, work[0], work[1], work[2], out)
+                n_flat = curvatures_of_outputs(targets, z, objective.loss, width, work[0], work[1], work[2], out)
             else:
-                n_flat = curvatures(targets, z[:, 0], objective.loss, 0.0, wider, out[:, 0])
-            if np.count_nonzero(out) >= min(n_flat, enough) or wider >= WIDEST:
+                n_flat = curvatures(targets, z[:, 0], objective.loss, 0.0, width, out[:, 0])
+            if np.count_nonzero(out) >= min(n_flat, enough) or width >= MAX_WIDTH:
                 return out
-            wider *= WIDER
+            width *= WIDENING
 
     def _predictors(self, params: np.ndarray) -> np.ndarray:
         """Linear predictors without offsets, (n_rows, n_outputs)."""
@@ -151,32 +153,32 @@ class HessianSample:
         return predict_linear(self.objective.X, coef, intercept)
 
     def _completed(self, diagonal: np.ndarray, curvature: np.ndarray) -> np.ndarray:
-        """A diagonal with what the sample does not show: the penalty, rare columns, and a minimum."""
+        """The diagonal with rare columns corrected, the curvature of the penalty and the ridge."""
         filled, d = diagonal.copy(), self.objective.n_features
         rare = self._rare_columns
         if len(rare):
             filled[:, rare] = np.maximum(filled[:, rare], np.outer(curvature.mean(axis=0), self._mean_squares(rare)))
         filled[:, :d] += self.scaled.penalty_curvature()
         largest = np.maximum(filled.max(axis=1, keepdims=True), np.finfo(np.float64).tiny)
-        return np.asarray(filled + MIN_DIAGONAL * largest)
+        return np.asarray(filled + RIDGE * largest)
 
     @cached_property
     def _rare_columns(self) -> np.ndarray:
-        """Numbers of the columns whose spread the sample does not show."""
+        """Indices of columns with too few effective rows in the sample."""
         if self.is_all:
             return np.zeros(0, np.intp)
         X, shift = self.objective.X, self.scaled.shift
         if isinstance(X, CSR):
             self.objective.count_pass()
             return np.flatnonzero(effective_rows(X, shift) < MIN_EFFECTIVE_ROWS)
-        some = X[:: max(len(X) // FEW_ROWS, 1)]  # enough for most columns
-        self.objective.passes.add(len(some))
-        suspects = np.flatnonzero(effective_rows(some, shift) < MIN_EFFECTIVE_ROWS)
+        part = X[:: max(len(X) // SCREENING_ROWS, 1)]
+        self.objective.passes.add(len(part))
+        suspects = np.flatnonzero(effective_rows(part, shift) < MIN_EFFECTIVE_ROWS)
         self.objective.count_pass(len(suspects) / X.shape[1])
         return suspects[effective_rows(X[:, suspects], shift[suspects]) < MIN_EFFECTIVE_ROWS]
 
     def _mean_squares(self, columns: np.ndarray) -> np.ndarray:
-        """Mean squares of some columns over all rows, in scaled variables; for sparse columns an upper bound."""
+        """Mean squares of ``columns`` over all rows, in scaled variables; an upper bound for sparse X."""
         whole, shift, scale = self.whole.objective, self.scaled.shift[columns], self.scaled.scale[columns]
         if whole.sparse:
             return np.asarray((whole.mean_squares[columns] + shift**2) * scale**2)
@@ -186,17 +188,17 @@ class HessianSample:
 
 
 def are_independent(hessian: FactoredHessian) -> bool:
-    """Whether no combination of columns, each of length one, is next to nothing."""
+    """Whether the columns are far from linearly dependent."""
     if not hessian.positive_definite.all():
         return False
     pivots, diagonals = np.einsum("kii->ki", hessian.factors), np.einsum("kii->ki", hessian.matrices)
-    return bool((pivots**2 >= DEPENDENT * diagonals).all())
+    return bool((pivots**2 >= MIN_SQUARED_PIVOT * diagonals).all())
 
 
 def effective_rows(X: np.ndarray | CSR, shift: np.ndarray) -> np.ndarray:
-    """Effective sample size of each column, (sum x^2)^2 / sum x^4: n where all values have one size, 1 for one value.
+    """Effective sample size of each column, (sum x^2)^2 / sum x^4: n if all |x| are equal, 1 for a single non-zero.
 
-    Dense columns are taken about their ``shift``, sparse columns about zero.
+    Dense columns are centred by ``shift``, sparse columns are not.
     """
     squares, fourths = np.zeros((2, len(shift)))
     if isinstance(X, CSR):

@@ -1,4 +1,4 @@
-"""F in scaled and centred variables, for the methods that keep a model of its curvature."""
+"""F in scaled and centred variables, for methods with a curvature model of F."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ScaledEvaluation(NamedTuple):
 
 
 class ScaledObjective:
-    """F as a function of u_j = w_j / scale_j and b + shift . w of each output; parameters stay in the user's units."""
+    """F of u_j = w_j / scale_j and b + shift . w, for each output; ``params`` are in the user's units everywhere."""
 
     def __init__(self, objective: Objective, preconditioner: Preconditioner) -> None:
         self.objective, self.preconditioner = objective, preconditioner
@@ -37,7 +37,7 @@ class ScaledObjective:
         self.shape = (objective.n_outputs, objective.n_parameters)
 
     def on(self, sample: Objective) -> ScaledObjective:
-        """The same variables for F on a sample."""
+        """F on a sample, in the same variables."""
         return ScaledObjective(sample, self.preconditioner)
 
     def evaluate(self, params: np.ndarray) -> ScaledEvaluation:
@@ -45,7 +45,7 @@ class ScaledObjective:
         return self.scaled(self.objective.evaluate(params))
 
     def scaled(self, at: Evaluation) -> ScaledEvaluation:
-        """An evaluation with its gradient in the scaled variables."""
+        """Add the gradient in the scaled variables to an evaluation."""
         d, params, gradient = self.n_features, np.atleast_2d(at.params), np.atleast_2d(at.gradient)
         scaled = gradient.copy()
         for k in range(len(scaled)):
@@ -58,12 +58,12 @@ class ScaledObjective:
     def moved(self, params: np.ndarray, change: np.ndarray) -> np.ndarray:
         """The parameters after a ``change`` of the scaled variables, shape (n_outputs, n_parameters)."""
         d = self.n_features
-        by = change.copy()
-        by[:, :d] *= self.scale
+        step = change.copy()
+        step[:, :d] *= self.scale
         if self.shape[1] > d:
-            by[:, d] -= by[:, :d] @ self.shift
-        return np.asarray(params + by.reshape(params.shape))
+            step[:, d] -= step[:, :d] @ self.shift
+        return np.asarray(params + step.reshape(params.shape))
 
     def penalty_curvature(self) -> np.ndarray:
-        """Second derivatives of the smooth part of the penalty in the variables, shape (n_outputs, n_features)."""
+        """Second derivatives of the smooth part of the penalty in the scaled variables, (n_outputs, n_features)."""
         return np.asarray(self.objective.penalty_curvature() * self.scale**2)

@@ -1,4 +1,4 @@
-"""How smooth the loss is, on average over batches: the constants that stable learning rates follow from."""
+"""Smoothness constants of the mean loss of a batch, from which stable learning rates follow."""
 
 from __future__ import annotations
 
@@ -6,27 +6,26 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..data.feature_matrix import count_values, shape_of
 from ..errors import DataError
 from ..kernels.batch_gradient import row_norms
 from ..kernels.row_targets import Targets
 from ..kernels.update_step import Preconditioner
 from ..terms.losses import HalfSquared
-from .chunks import THREADED_FROM, chunk_count
+from .chunks import chunk_count, threaded
 from .column_statistics import SAMPLE_ROWS
 from .gram import gram
 from .objective import Objective
 
-GRAM_COLUMNS = 128  # up to this many columns the matrix X'X itself is quick to make
-# A rate is stable as long as the eigenvalue is not underestimated by half. An eigenvalue twice as large as all others
-# has, after this many iterations, grown a million times as large as they, from any start.
+MAX_EIGEN_COLUMNS = 128  # for an eigendecomposition of X'X itself, which is then quick
+# A rate is stable unless the eigenvalue is underestimated by more than half. If the largest eigenvalue is twice the
+# next one, its share of the vector's squared norm grows more than a millionfold in this many iterations.
 POWER_ITERATIONS = 12
-# Power iterations approach the largest eigenvalue from below, and so does a sample of the rows.
+# Factor on the estimated eigenvalue, since power iterations and samples of the rows tend to underestimate it.
 INFLATION = 1.1
 
 
 class Smoothness(NamedTuple):
-    """L_B of each output, penalty included, shape (n_outputs,); its symbol, and where it comes from, in words."""
+    """L_B of each output, with the penalty, shape (n_outputs,); its symbol; and in words what determines it."""
 
     constants: np.ndarray
     symbol: str
@@ -68,7 +67,7 @@ def smoothness(objective: Objective, preconditioner: Preconditioner, batch_size:
 
 
 def _mean_constant(n: int, batch_size: int, largest: float, whole: float) -> float:
-    """L_B, averaged over the steps of an epoch: a short last batch is less smooth than the others."""
+    """L_B, averaged over the batches of an epoch: a short last batch has a larger constant than the others."""
     full, rest = divmod(n, batch_size)
     sizes = np.array([batch_size, rest or batch_size])
     shares = (n - sizes) / (sizes * (n - 1))
@@ -79,10 +78,8 @@ def squared_norms(objective: Objective, preconditioner: Preconditioner) -> np.nd
     """s_i |x_i|^2 of each row in the variables of ``preconditioner``, the 1 of the intercept included; one pass."""
     objective.count_pass()
     X, weight = objective.X, objective.targets.weight
-    norms = np.empty(shape_of(X)[0])
-    n_values = count_values(X)
-    launch = row_norms if n_values >= THREADED_FROM else row_norms.serial
-    launch(X, preconditioner, chunk_count(n_values, objective.n_features), norms)
+    norms, n_values = np.empty(objective.n_samples), objective.n_values
+    threaded(row_norms, n_values)(X, preconditioner, chunk_count(n_values, objective.n_features), norms)
     norms += float(objective.fit_intercept)
     return norms * weight if len(weight) else norms
 
@@ -90,11 +87,11 @@ def squared_norms(objective: Objective, preconditioner: Preconditioner) -> np.nd
 def _largest_eigenvalue(objective: Objective, preconditioner: Preconditioner, norms: np.ndarray) -> float:
     """lambda_max(X'SX / n) in the variables of ``preconditioner``, the intercept a column of ones, from a sample.
 
-    It is raised by the ratio of the mean |x_i|^2 of all rows to that of the sample, and is never below what the
-    longest row alone makes it.
+    It is raised by the ratio of the mean |x_i|^2 of all rows to the mean over the sample, and is at least
+    max |x_i|^2 / n, the eigenvalue of the longest row alone.
     """
     sample = objective.sample(SAMPLE_ROWS, 0)
-    narrow = objective.n_features <= GRAM_COLUMNS
+    narrow = objective.n_features <= MAX_EIGEN_COLUMNS
     value = (_by_gram_matrix if narrow else _by_power_iterations)(sample, preconditioner)
     if sample.n_samples < objective.n_samples:
         value *= max(1.0, float(norms.mean() / max(squared_norms(sample, preconditioner).mean(), 1e-300)))
@@ -104,7 +101,7 @@ def _largest_eigenvalue(objective: Objective, preconditioner: Preconditioner, no
 
 
 def _by_gram_matrix(sample: Objective, preconditioner: Preconditioner) -> float:
-    """The eigenvalue of X'SX / n itself."""
+    """The exact eigenvalue, from X'SX / n."""
     sample.count_pass()
     n, d = sample.n_samples, sample.n_features
     matrix = gram(sample.X, sample.rows.weights[:, None] / n, preconditioner.shift, sample.fit_intercept)[0]
@@ -114,9 +111,9 @@ def _by_gram_matrix(sample: Objective, preconditioner: Preconditioner) -> float:
 
 
 def _by_power_iterations(sample: Objective, preconditioner: Preconditioner) -> float:
-    """An estimate from below, by `POWER_ITERATIONS` passes over the sample."""
+    """A lower estimate from `POWER_ITERATIONS` passes over the sample."""
     n, d = sample.n_samples, sample.n_features
-    # X'SX v / n is the gradient of half the mean square of X v.
+    # X'SX v / n is the gradient of half the weighted mean square of X v.
     rows = sample.rows.with_targets(Targets(np.zeros(n), sample.rows.weights))
     squares = Objective(rows, HalfSquared(), sample.penalty, sample.fit_intercept, passes=sample.passes)
     direction = np.random.default_rng(0).standard_normal(sample.n_parameters)

@@ -1,4 +1,4 @@
-"""Batch gradient descent with a rate that follows the curvature its steps have met, for losses without a largest one.
+"""Batch gradient descent with a rate that follows the local curvature, for losses without a largest curvature.
 
 Source: Malitsky and Mishchenko, Adaptive gradient descent without descent (2020) and Adaptive proximal gradient method
 for convex optimization (2024), algorithm 2:
@@ -6,8 +6,8 @@ for convex optimization (2024), algorithm 2:
     L_k = |g_k - g_(k-1)| / |u_k - u_(k-1)|,   growth_k = rate_k / rate_(k-1),
     rate_(k+1) = min(sqrt(2/3 + growth_k) rate_k,  rate_k / sqrt(max(2 rate_k^2 L_k^2 - 1, 0))),
 
-g the gradient of the smooth part of F, in the variables u of the preconditioner. Their steps need not lower F; here a
-step after which F is higher is taken back and shortened, since e^z may have overflowed by then.
+g the gradient of the smooth part of F, in the variables u of the preconditioner. Their steps may raise F; here a step
+that raises F is rejected and shortened, since e^z may overflow.
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ from ..objective.evaluation import Evaluation
 from ..objective.objective import Objective
 from .options import Options
 from .plan import Plan, make_stepper
-from .protocol import RowBlock, SolverBase, StepReport, Taken
+from .protocol import RowBlock, SolverBase, Step, StepReport
 from .stationarity import mapping_norms, norms_at_zero
 from .step_size import StepSize
 
+# A rejected step is divided by this.
 CUT = 4.0
 MAX_CUTS = 60
-# F may rise by this part of it, which is rounding.
-ROUNDING = 1e-13
+# F may rise by this part of it, for rounding.
+OBJECTIVE_ROUNDING = 1e-13
 
 
 class AdaptiveState(NamedTuple):
-    """Parameters after ``t`` updates, F there, the next rate and by how much the last one had grown."""
+    """Parameters after ``t`` updates, F there, the next rate, and the ratio of the last rate to the one before."""
 
     params: np.ndarray
     t: int
@@ -46,7 +47,7 @@ class AdaptiveState(NamedTuple):
 
 
 class AdaptiveGradientDescent(SolverBase):
-    """One step a pass; a step that is taken back costs a pass too."""
+    """One step per pass; a rejected step costs a pass too."""
 
     def __init__(self, objective: Objective, options: Options, plan: Plan) -> None:
         self.stepper = make_stepper(objective, options, plan)
@@ -58,11 +59,10 @@ class AdaptiveGradientDescent(SolverBase):
         assert start is not None
         rate = self.first_rate
         norms = mapping_norms(params, start.gradient, rate, self.stepper)
-        far = self.has_tol and params.any()
-        reference = norms_at_zero(objective, rate, self.stepper) if far else norms
-        return AdaptiveState(params, 0, start, rate, math.inf, norms, reference)
+        reference = norms_at_zero(objective, params, rate, self.stepper, self.has_tol)
+        return AdaptiveState(params, 0, start, rate, math.inf, norms, norms if reference is None else reference)
 
-    def step(self, objective: Objective, state: AdaptiveState, rows: RowBlock, step_size: StepSize) -> Taken:
+    def step(self, objective: Objective, state: AdaptiveState, rows: RowBlock, step_size: StepSize) -> Step:
         before, seen = state.at, []
         first = rate = state.rate if state.t else step_size.base_rate
         for _ in range(MAX_CUTS):
@@ -70,13 +70,13 @@ class AdaptiveGradientDescent(SolverBase):
             self.update(params, before.gradient, rate, rows.epoch, self.stepper)
             after = objective.evaluate(params)
             seen.append(after)
-            if after.objective <= before.objective + ROUNDING * abs(before.objective):  # a NaN is not
+            if after.objective <= before.objective + OBJECTIVE_ROUNDING * abs(before.objective):  # not so for NaN
                 break
             rate /= CUT
-        else:  # F falls no further than by rounding
+        else:  # F cannot be lowered by more than rounding
             return state, self.report(state)._replace(is_epoch=False, stop_reason="tol")
         growth = state.growth if rate == first else 1.0
-        curvature = _curvature_met(objective, self.preconditioner, before, after)
+        curvature = _local_curvature(objective, self.preconditioner, before, after)
         following, growth = next_rate(rate, growth, curvature)
         norms = mapping_norms(params, after.gradient, following, self.stepper)
         state = state._replace(params=params, t=state.t + 1, at=after, rate=following, growth=growth, norms=norms)
@@ -91,7 +91,7 @@ class AdaptiveGradientDescent(SolverBase):
 
 
 def next_rate(rate: float, growth: float, curvature: float) -> tuple[float, float]:
-    """The rate of the next step and its growth; after the first step, whose ``growth`` is infinite, 1 / (sqrt(2) L)."""
+    """The rate of the next step and its growth; after the first step, with infinite ``growth``, 1 / (sqrt(2) L)."""
     excess = 2.0 * (rate * curvature) ** 2 - 1.0
     by_curvature = rate / math.sqrt(excess) if excess > 0.0 else math.inf
     if growth == math.inf and curvature > 0.0:
@@ -101,10 +101,10 @@ def next_rate(rate: float, growth: float, curvature: float) -> tuple[float, floa
     return new, new / rate
 
 
-def _curvature_met(
+def _local_curvature(
     objective: Objective, preconditioner: Preconditioner, before: Evaluation, after: Evaluation
 ) -> float:
-    """|change of the gradient| / |step| in the preconditioned variables, smooth part of the penalty included."""
+    """L_k: |change of the gradient| / |step| in the preconditioned variables, with the smooth part of the penalty."""
     d, shift, scale = objective.n_features, *preconditioner
     u: Any = after.params - before.params
     change: Any = after.gradient - before.gradient

@@ -1,4 +1,4 @@
-"""Arrays in cache lines of their own: two threads that write to one line would wait for each other at every update."""
+"""Arrays that share no cache line: threads that write to one line wait for each other at every update."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-# A cache line, and the one that processors fetch along with it.
+# Two cache lines, since processors fetch them in pairs.
 LINE_BYTES = 128
 
 
@@ -15,7 +15,7 @@ def aligned(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         memory = np.zeros(value.nbytes + 2 * LINE_BYTES, np.uint8)
         start = -memory.ctypes.data % LINE_BYTES
-        alone = memory[start : start + value.nbytes].view(value.dtype).reshape(value.shape)
-        alone[...] = value
-        return alone
+        own = memory[start : start + value.nbytes].view(value.dtype).reshape(value.shape)
+        own[...] = value
+        return own
     return type(value)(*map(aligned, value)) if isinstance(value, tuple) else value

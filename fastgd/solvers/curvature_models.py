@@ -1,7 +1,7 @@
-"""What a quasi-Newton method assumes of the curvature of F: values that each step updates.
+"""Curvature models of quasi-Newton methods: values that each step updates.
 
-Both models offer `change`, the step to try and the decrease of F that its gradient promises; `updated`, after a step;
-`scaled_by`, for a curvature that is larger by a factor; and `self_scaling_from_now`, which takes the size of the
+Both have `change`, the step to try and the decrease of F that the gradient promises for it; `updated`, the model after
+a step; `scaled_by`, the model times a factor; and `self_scaling_from_now`, which from then on takes the size of the
 curvature from the steps and only its shape from the model.
 """
 
@@ -16,23 +16,23 @@ from ..kernels.update_step import Stepper
 from ..objective.factored_hessian import FactoredHessian
 from ..objective.scaled_objective import ScaledEvaluation
 
-# Pairs of a step and a change of gradient are used if their curvature is more than rounding.
+# Minimum s'y / (|s| |y|) of a step s and its change of gradient y: below it the curvature may be rounding.
 MIN_CURVATURE = 1e-10
-MAX_SWEEPS, SWEEP_TOLERANCE = 200, 1e-10
-MEMORY = 20
+MAX_SWEEPS, SWEEP_TOLERANCE = 200, 1e-10  # of coordinate descent
+MEMORY = 20  # steps
 
 
 class DenseCurvature(NamedTuple):
     """The Hessian of each output, (n_outputs, n_parameters, n_parameters), with a BFGS update for every step.
 
-    For penalties with kinks: coordinate descent finds the minimum of quadratic plus penalty. Source: Lee, Sun and
+    For penalties with kinks: coordinate descent minimises the quadratic plus the penalty. Source: Lee, Sun and
     Saunders, Proximal Newton-type methods for minimizing composite functions (2014); the update is that of Broyden,
     Fletcher, Goldfarb and Shanno (1970), Nocedal and Wright, Numerical optimization (2006), 6.19; self-scaling is from
     Oren and Luenberger, Self-scaling variable metric algorithms (1974).
     """
 
     hessian: np.ndarray
-    largest: float  # on the diagonals at first
+    largest: float  # entry of the first diagonals
     self_scaling: bool = False
 
     @classmethod
@@ -44,7 +44,7 @@ class DenseCurvature(NamedTuple):
         for k, (hessian, params) in enumerate(zip(self.hessian, np.atleast_2d(at.params), strict=True)):
             args = (k, MAX_SWEEPS, SWEEP_TOLERANCE, change[k])
             minimise_quadratic(hessian, at.gradient[k].copy(), params[:d].copy(), stepper, *args)
-        # At the minimum of the model, gradient and kinked penalty together promise at least this decrease.
+        # At the minimum of the model the gradient and the penalty promise at least this decrease.
         return change, float(np.einsum("ki,kij,kj->", change, self.hessian, change))
 
     def updated(self, step: np.ndarray, gradient_change: np.ndarray) -> DenseCurvature:
@@ -66,7 +66,7 @@ class DenseCurvature(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """A step, the change of gradient along it, and their product."""
+    """A step, its change of gradient, and their scalar product."""
 
     step: np.ndarray
     gradient_change: np.ndarray
@@ -74,15 +74,15 @@ class Pair(NamedTuple):
 
 
 class LimitedMemory(NamedTuple):
-    """The last few steps and their changes of gradient, over a Hessian or a diagonal: for smooth penalties.
+    """L-BFGS: the last few steps and their changes of gradient, on a Hessian or a diagonal. For smooth penalties.
 
-    ``hessian`` or ``diagonal``, (n_outputs, n_parameters), is the model without memory; ``length`` multiplies it.
+    ``hessian`` or ``diagonal``, (n_outputs, n_parameters), is the model without steps; ``length`` multiplies it.
     Source: Liu and Nocedal, On the limited memory BFGS method for large scale optimization (1989).
     """
 
     hessian: FactoredHessian | None
     diagonal: np.ndarray | None
-    largest: float  # on the diagonals
+    largest: float  # entry of the diagonals
     length: float = 1.0
     self_scaling: bool = False
     pairs: tuple[Pair, ...] = ()
@@ -93,7 +93,7 @@ class LimitedMemory(NamedTuple):
 
     @classmethod
     def over_diagonal(cls, diagonal: np.ndarray, length: float) -> LimitedMemory:
-        """``length`` is right for the first step."""
+        """``length`` is the one for the first step; later ones come from the steps."""
         return cls(None, diagonal, float(diagonal.max()), length, self_scaling=True)
 
     def change(self, at: ScaledEvaluation, stepper: Stepper) -> tuple[np.ndarray, float]:

@@ -1,4 +1,4 @@
-"""Batch gradient descent: one step a pass, along the gradient of all rows."""
+"""Batch gradient descent: one step per pass, along the gradient of all rows."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ..objective.evaluation import Evaluation
 from ..objective.objective import Objective
 from .options import Options
 from .plan import Plan, make_stepper
-from .protocol import RowBlock, SolverBase, StepReport, Taken
+from .protocol import RowBlock, SolverBase, Step, StepReport
 from .stationarity import mapping_norms, norms_at_zero
 from .step_size import StepSize
 
 
 class GradientDescentState(NamedTuple):
-    """Parameters after ``t`` updates, F there, the memory m, v, s of the rule, and norms for the stopping test."""
+    """Parameters after ``t`` updates, F there, the memory m, v, s of the rule, and the norms of the stopping test."""
 
     params: np.ndarray
     t: int
@@ -31,7 +31,7 @@ class GradientDescentState(NamedTuple):
 
 
 class GradientDescent(SolverBase):
-    """params <- params - rate * gradient, by an update rule and the prox of the penalty. Source: Cauchy (1847)."""
+    """params <- params - rate * gradient, with an update rule and the prox of the penalty. Source: Cauchy (1847)."""
 
     def __init__(self, objective: Objective, options: Options, plan: Plan) -> None:
         self.stepper = make_stepper(objective, options, plan)
@@ -43,12 +43,11 @@ class GradientDescent(SolverBase):
     def init(self, objective: Objective, params: np.ndarray, start: Evaluation | None) -> GradientDescentState:
         assert start is not None
         norms = mapping_norms(params, start.gradient, self.rate, self.stepper)
-        far = self.has_tol and params.any()
-        reference = norms_at_zero(objective, self.rate, self.stepper) if far else norms
+        reference = norms_at_zero(objective, params, self.rate, self.stepper, self.has_tol)
         m, v, s = (np.zeros_like(self.stepper.m) for _ in range(3))
-        return GradientDescentState(params, 0, start, m, v, s, norms, reference)
+        return GradientDescentState(params, 0, start, m, v, s, norms, norms if reference is None else reference)
 
-    def step(self, objective: Objective, state: GradientDescentState, rows: RowBlock, step_size: StepSize) -> Taken:
+    def step(self, objective: Objective, state: GradientDescentState, rows: RowBlock, step_size: StepSize) -> Step:
         rate = step_size.at(rows.epoch - 1, float(rows.epoch - 1))
         before, gradient, params = state.at, state.at.gradient, state.params
         self.update(params, gradient, rate, rows.epoch, self._stepper(state))
@@ -56,12 +55,12 @@ class GradientDescent(SolverBase):
         norms = mapping_norms(params, after.gradient, self.rate, self.stepper)
         state = state._replace(t=state.t + 1, at=after, norms=norms)
         report = StepReport(before.losses, rate, lambda: gradient, seen=(after,))
-        return state, self._with_tests(state, report)
+        return state, self._with_norms(state, report)
 
     def report(self, state: GradientDescentState) -> StepReport:
-        return self._with_tests(state, super().report(state)._replace(seen=(state.at,)))
+        return self._with_norms(state, super().report(state)._replace(seen=(state.at,)))
 
-    def _with_tests(self, state: GradientDescentState, report: StepReport) -> StepReport:
+    def _with_norms(self, state: GradientDescentState, report: StepReport) -> StepReport:
         known = None if self.keeps_model and state.t else state.at
         return report._replace(evaluation=known, norms=state.norms, reference_norms=state.reference_norms)
 

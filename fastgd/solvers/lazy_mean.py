@@ -1,4 +1,4 @@
-"""The mean of the parameters after each update, from the sums that the kernels of serial SGD keep up."""
+"""The mean of the parameters over the updates, from sums that the kernels of serial SGD update lazily."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .aligned import aligned
 
 
 class LazyMean(NamedTuple):
-    """The sums, and the number of updates in them; ``sums`` is None where nothing is averaged."""
+    """The sums, and the number of updates in them; ``sums`` is None if nothing is averaged."""
 
     sums: LazySum | LazySums | None
     n_updates: int
 
     @classmethod
     def make(cls, objective: Objective, is_wanted: bool) -> LazyMean:
-        """A mean of nothing yet."""
+        """An empty mean."""
         if not is_wanted:
             return cls(None, 0)
         if objective.several:
@@ -27,7 +27,7 @@ class LazyMean(NamedTuple):
         return cls(aligned(LazySum.make(objective.n_features, objective.n_parameters)), 0)
 
     def before_updates(self, begin: int, t: int, n_updates: int) -> LazyMean:
-        """Ready for ``n_updates`` after ``t`` others, of which those before number ``begin`` do not count."""
+        """The mean after ``n_updates`` more updates following ``t``; updates before number ``begin`` are skipped."""
         if self.sums is None:
             return self
         skip = min(max(begin - (t + 1), 0), n_updates)

@@ -13,7 +13,7 @@ from .curvature_models import LimitedMemory
 from .first_point import first_point
 from .options import Options
 from .plan import Plan, make_stepper
-from .protocol import RowBlock, SolverBase, StepReport, Taken
+from .protocol import RowBlock, SolverBase, Step, StepReport
 from .quasi_newton import WORTH_A_PASS, ArmijoSearch, QuasiNewtonState, report_of
 from .stationarity import norms_at_zero
 from .step_size import StepSize
@@ -22,7 +22,7 @@ TINY = np.finfo(np.float64).tiny
 
 
 class LBFGS(SolverBase):
-    """One step a pass, over the diagonal of a sample's Hessian.
+    """One step per pass, from the diagonal of a sample's Hessian.
 
     Source: Liu and Nocedal, On the limited memory BFGS method for large scale optimization (1989).
     """
@@ -38,16 +38,14 @@ class LBFGS(SolverBase):
         at = first_point(self.scaled, sample, params, start)
         diagonal = sample.diagonal(at.params)
         direction = -at.gradient / diagonal
-        # The first step goes to the minimum along the direction, as far as the sample can tell.
+        # The first step goes to the minimum along the direction, as estimated on the sample.
         length = sample.curvature_along(at.params, direction)
         length /= max(-float(np.vdot(at.gradient, direction)), TINY)
         state = self.search.start(at, LimitedMemory.over_diagonal(diagonal, length or 1.0))
-        reference = None
-        if self.has_tol and params.any():
-            reference = norms_at_zero(objective, state.mapping_rate, self.stepper)
+        reference = norms_at_zero(objective, params, state.mapping_rate, self.stepper, self.has_tol)
         return self.search.with_norms(state, reference)
 
-    def step(self, objective: Objective, state: QuasiNewtonState, rows: RowBlock, step_size: StepSize) -> Taken:
+    def step(self, objective: Objective, state: QuasiNewtonState, rows: RowBlock, step_size: StepSize) -> Step:
         if state.t:
             norm = float(np.linalg.norm(state.norms))
             state = self.search.propose(state) if state.kept else state

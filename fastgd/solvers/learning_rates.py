@@ -1,4 +1,4 @@
-"""Learning rates that are stable for the data: from the smoothness of the loss, or by trial where it has none."""
+"""Stable learning rates: from the smoothness of the loss, or by trial for a loss without a largest curvature."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .rate_search import searched_rates
 
 
 class Rates(NamedTuple):
-    """A learning rate for each output, shape (n_outputs,), and in words why."""
+    """A learning rate for each output, shape (n_outputs,), and the reason in words."""
 
     values: np.ndarray
     reason: str
@@ -27,10 +27,10 @@ class Rates(NamedTuple):
 def stable_rates(objective: Objective, options: Options, preconditioner: Preconditioner, batch_size: int) -> Rates:
     """Rates that are stable for updates on ``batch_size`` rows, for each output.
 
-    For adaptive rules the default of the rule. For losses without a largest curvature a rate found by trial, see
-    `rate_search`; for gd where it `follows_curvature`, a first rate that suits a curvature of 1. For all others 1 / L
-    for all rows at once, and (1 - beta) / (2 L_B) for batches, with L and L_B from `smoothness` and the beta of
-    momentum, whose steps are in the end 1 / (1 - beta) times as long.
+    Adaptive rules have a default. For losses without a largest curvature the rate is found by trial, see `rate_search`,
+    or, for gd where it `follows_curvature`, is a first rate for a curvature of 1. Otherwise it is 1 / L for all rows at
+    once and (1 - beta) / (2 L_B) for batches, with L and L_B from `smoothness` and the beta of momentum, whose steps
+    become 1 / (1 - beta) times as long.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def stable_rates(objective: Objective, options: Options, preconditioner: Precond
     damping = 1.0 if whole else _damping(options)
     factor = 1.0 if whole else 2.0
     safe = damping / factor
-    # Where X is all zeros and there is no intercept, every rate does the same: nothing.
+    # The constant is 0 if X is all zeros and there is no intercept: any rate is then stable.
     values = safe / np.where(constants > 0, constants, safe)
     divisor = symbol if whole else f"({factor:g} {symbol})"
     return Rates(values, f"{damping:.3g} / {divisor}, {symbol} = {constants.min():.4g} from {source}")
@@ -68,9 +68,9 @@ def follows_curvature(objective: Objective, options: Options) -> bool:
 
 
 def stable_limit(options: Options, whole: bool) -> float:
-    """The c for which rates up to c / L_B are stable; for the whole gradient of a quadratic it is exact.
+    """The c for which rates up to c / L_B are stable; exact for ``whole``, the gradient of all rows, and a quadratic.
 
-    For batches the steps of momentum add up, noise included.
+    For batches the steps of momentum, and their noise, add up.
     """
     if whole:
         return rule_traits(options.rule).stable_limit

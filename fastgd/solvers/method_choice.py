@@ -1,4 +1,4 @@
-"""Which method ``method="auto"`` takes."""
+"""The choice of ``method="auto"``."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ..terms.penalties import is_smooth, penalty_traits
 from ..terms.rate_schedules import SCHEDULES
 from .options import Options
 
-# Below this many rows a batch is most of the data, and the exact gradient costs next to nothing.
-GD_BELOW_ROWS = 256
-# Hessians of this many values, times a few thousand rows, are made in the time of some passes.
+# Minimum rows for minibatch: with fewer, a batch is most of the data, and the exact gradient costs little more.
+MIN_MINIBATCH_ROWS = 256
+# Maximum values of all Hessians for newton: they are then computed in the time of some passes.
 MAX_HESSIAN_VALUES = 2_000_000
 
 
 def choose_method(objective: Objective, options: Options) -> Options:
-    """The options with the method chosen, where the user left it open.
+    """The options, with a method in place of "auto".
 
     - sgd where ``shards`` are given;
     - where the user asks for steps along the gradient (by a rule, schedule, learning_rate, batch_size, clip_norm or
@@ -29,16 +29,15 @@ def choose_method(objective: Objective, options: Options) -> Options:
     - up to 2 million values of all Hessians, n_outputs x n_parameters^2: newton, except for a smooth penalty with more
       parameters than rows;
     - beyond: lbfgs for a smooth penalty. For one with kinks saga, or on sparse rows svrg, since with few values in a
-    row
-      a look into saga's table costs as much as the update; with an l2 part, as elasticnet has, gd, since updates for
-      single rows would decay the weights of each row each time.
+      row a look-up in saga's table costs as much as the update; or gd for a penalty with an l2 part, as elasticnet
+      has, since each update for a single row would decay the coefficients of its columns.
     """
     if options.method != "auto":
         return options
     if options.shards is not None:
         return replace(options, method="sgd")
     if not options.leaves_steps_open or not has_useful_curvature(objective):
-        few = objective.n_samples < GD_BELOW_ROWS and options.batch_size == "auto" and not options.average
+        few = objective.n_samples < MIN_MINIBATCH_ROWS and options.batch_size == "auto" and not options.average
         options = replace(options, method="gd" if few else "minibatch")
         if is_kinked(objective.loss) and options.leaves_steps_open:
             options = replace(options, schedule=SCHEDULES["adaptive"]())
@@ -55,13 +54,13 @@ def choose_method(objective: Objective, options: Options) -> Options:
 
 
 def is_kinked(loss: Any) -> bool:
-    """Whether second derivatives say nothing of a loss; assumed of a user's loss unless it states a curvature."""
+    """Whether second derivatives do not describe the loss; assumed for a user's loss that states no curvature."""
     traits = loss_traits(loss)
     return traits.kinked or (traits.user_defined and traits.curvature is None)
 
 
 def has_useful_curvature(objective: Objective) -> bool:
-    """Whether a quadratic model of F leads to its minimum."""
+    """Whether steps by a quadratic model of F lead to its minimum."""
     penalty = penalty_traits(objective.penalty)
     convex = not loss_traits(objective.loss).random_start and penalty.convex
     return convex and not is_kinked(objective.loss) and penalty.separable

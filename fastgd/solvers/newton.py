@@ -1,10 +1,10 @@
-"""Newton's method with the Hessian of a sample of the rows and the gradient of all of them.
+"""Newton's method with the Hessian of a sample of the rows and the gradient of all rows.
 
 A fit has three phases, in this order:
 
-1. the optimum of the sample (`optimum_of_sample`), which becomes the first point to try;
-2. steps on all rows, one a pass, preconditioned by the sample's Hessian and corrected by what the steps show;
-3. where such a step fails, renewal of the Hessian from a larger sample, and back to 2.
+1. the optimum of the sample (`optimum_of_sample`), which is the first point to try;
+2. steps on all rows, one per pass, with the sample's Hessian and its quasi-Newton updates;
+3. if such a step fails, renewal of the Hessian from a larger sample, and back to 2.
 
 Where the sample is all rows, this is Newton's method: no phase 1, and a new Hessian after every step that is kept.
 Sources: Erdogdu and Montanari, Convergence rates of sub-sampled Newton methods (2015); Byrd, Chin, Neveitt and Nocedal,
@@ -25,24 +25,24 @@ from ..objective.scaled_objective import ScaledObjective
 from .first_point import first_point
 from .options import Options
 from .plan import Plan, make_stepper
-from .protocol import RowBlock, SolverBase, StepReport, Taken
+from .protocol import RowBlock, SolverBase, Step, StepReport
 from .quasi_newton import WORTH_A_PASS, ArmijoSearch, QuasiNewtonState, report_of
 from .sample_optimum import model_at, optimum_of_sample
 from .stationarity import mapping_norms, norms_at_zero
 from .step_size import StepSize
 
-# A sample whose Hessian has failed is unlike the other rows; each renewal multiplies the sample size by GROWTH. After
-# MAX_RENEWALS of them, the Hessian is not what is wrong.
+# A step that fails shows that the sample is unlike the other rows: each renewal multiplies the sample size by GROWTH.
+# After MAX_RENEWALS the Hessian is not the cause.
 GROWTH, MAX_RENEWALS = 8, 4
 
 
 def begins_on_sample(objective: Objective, params: np.ndarray) -> bool:
-    """Whether the first pass over X is the one at the optimum of a sample: from zero, where F needs no pass."""
+    """Whether the first pass is at the optimum of a sample: so it is from zero, where F needs no pass over X."""
     return not params.any() and not objective.several and sample_size(objective, True) < objective.n_samples
 
 
 class Newton(SolverBase):
-    """The state's model holds the Hessian; samples are drawn again from the seed, so they are no part of the state."""
+    """The state's model holds the Hessian. Samples follow from the seed and are not part of the state."""
 
     def __init__(self, objective: Objective, options: Options, plan: Plan) -> None:
         self.scaled = ScaledObjective(objective, plan.preconditioner)
@@ -55,25 +55,21 @@ class Newton(SolverBase):
         sample = self._sample(0)
         if self.uses_all_rows:
             at = first_point(self.scaled, sample, params, start)
-            state = self.search.start(at, model_at(sample, at.params, objective.n_samples))
-            return self.search.with_norms(state, self._far_reference(state, params))
+            return self._with_norms(self.search.start(at, model_at(sample, at.params, objective.n_samples)), params)
         found = optimum_of_sample(sample, params, self.stepper, self.search.longest)
         if start is not None:
             at = self.scaled.scaled(start)
-            state = self.search.start(at, found.model)._replace(trial=found.params)
-            return self.search.with_norms(state, self._far_reference(state, params))
+            return self._with_norms(self.search.start(at, found.model)._replace(trial=found.params), params)
         value = loss_at_zero(objective) + float(objective.penalties(params).sum())
         state = self.search.start_unseen(params, value, found.model, found.params)
         reference = mapping_norms(params, found.first_gradient, state.mapping_rate, self.stepper)
         return state._replace(reference_norms=reference)
 
-    def _far_reference(self, state: QuasiNewtonState, params: np.ndarray) -> np.ndarray | None:
-        """The norms at zero where training begins elsewhere."""
-        if not (self.has_tol and params.any()):
-            return None
-        return norms_at_zero(self.scaled.objective, state.mapping_rate, self.stepper)
+    def _with_norms(self, state: QuasiNewtonState, start: np.ndarray) -> QuasiNewtonState:
+        objective, rate = self.scaled.objective, state.mapping_rate
+        return self.search.with_norms(state, norms_at_zero(objective, start, rate, self.stepper, self.has_tol))
 
-    def step(self, objective: Objective, state: QuasiNewtonState, rows: RowBlock, step_size: StepSize) -> Taken:
+    def step(self, objective: Objective, state: QuasiNewtonState, rows: RowBlock, step_size: StepSize) -> Step:
         if state.t:
             norm = float(np.linalg.norm(state.norms))
             state = self._next_proposal(objective, state)
@@ -95,7 +91,7 @@ class Newton(SolverBase):
         return report_of(state, np.nan, (state.at,))
 
     def _next_proposal(self, objective: Objective, state: QuasiNewtonState) -> QuasiNewtonState:
-        """The step after a trial: from a new Hessian where it is due, else from the model as it is, or the cut step."""
+        """Choose the step after a trial: from a renewed Hessian if due, else from the model; or the shortened step."""
         kept, failed = state.kept, not state.kept
         if self.uses_all_rows:
             renews = kept and not is_joint(objective.loss)

@@ -1,4 +1,4 @@
-"""The options that say how to fit. A wrong value, or two that contradict each other, is one `OptionError`."""
+"""The options of a fit. A wrong value, or two values that contradict each other, raise an `OptionError`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ METHODS = {
 COMPARED = ("gd", "sgd", "minibatch:32", "minibatch:256", "auto")
 VARIANCE_REDUCED = ("svrg", "saga")
 QUASI_NEWTON = ("newton", "lbfgs")
-WHOLE_STEPS = "whole steps of a quadratic model"  # the reason why their learning rate is 1
+WHOLE_STEPS = "whole steps of a quadratic model"  # why the learning rate of these methods is 1
 ON_DIVERGENCE = {
     "auto": "shrink only an automatic rate",
     "shrink": "retry with a smaller rate",
@@ -47,7 +47,7 @@ AUTO_TOLERANCE = 1e-4
 
 @dataclass
 class Options:
-    """The options of `fastgd.fit` that say how to fit, under the same names."""
+    """The options of `fastgd.fit` on the method, its steps and when they stop, under the same names."""
 
     method: str = "auto"
     rule: Any = "sgd"
@@ -140,7 +140,7 @@ class Options:
             raise OptionError(f"{option('scale', True)} needs a penalty on single features, not on groups")
 
     def _check_averaging(self, penalty: Any) -> None:
-        """``average`` and ``shards`` average weights: of stochastic steps, by a rule whose model they are."""
+        """Raise where ``average`` or ``shards`` would average parameters that are not the model."""
         from ..kernels.update_step import keeps_model  # imports numba, which the choices above must not
 
         if self.average and self.method not in AVERAGING:
@@ -178,7 +178,7 @@ class Options:
         self._check_callbacks()
 
     def _check_method(self) -> None:
-        """Raise for options that the method has no use for."""
+        """Raise for options that the method cannot use."""
         if self.method in ("sgd", *VARIANCE_REDUCED) and self.batch_size not in ("auto", 1):
             self._refuse_batches("one row per step")
         if self.method in ("gd", *QUASI_NEWTON) and self.batch_size != "auto":
@@ -228,7 +228,7 @@ class Options:
 
     @property
     def leaves_steps_open(self) -> bool:
-        """Whether no option asks for steps along the gradient, so that ``auto`` may choose another kind."""
+        """Whether no option asks for steps along the gradient, so that ``auto`` may choose any method."""
         plain = self.rule == RULES["sgd"]() and self.schedule == SCHEDULES["constant"]()
         automatic = self.learning_rate == "auto" and self.batch_size == "auto"
         return plain and automatic and self.clip_norm is None and self.trace == "epoch" and not self.average

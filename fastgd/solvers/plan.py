@@ -1,4 +1,4 @@
-"""What is settled before the first step: batch size, variables, learning rate."""
+"""The plan of a fit, made before the first step: batch size, preconditioner, learning rate."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ..terms.schedule_protocol import schedule_traits
 from .learning_rates import stable_rates
 from .options import QUASI_NEWTON, VARIANCE_REDUCED, WHOLE_STEPS, Options
 
-# The default batch is at most a third of the rows: a batch of all rows would be gd.
+# The default batch size; it is at most n_samples / MIN_BATCHES, since a batch of all rows would be gd.
 DEFAULT_BATCH, MIN_BATCHES = 32, 3
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a solver is made with.
+    """What a solver needs besides the objective and the options.
 
     Attributes
     ----------
-    learning_rate : that the schedule starts from; of newton and lbfgs the part of a step that is tried first.
-    output_rates : multiply the learning rate of each output, shape (n_outputs,).
-    reason : why this learning rate, in words.
-    shards : parts of the rows that sgd goes through side by side.
+    learning_rate : the rate the schedule starts from; for newton and lbfgs the part of a step that is tried first.
+    output_rates : factors of the learning rate of each output, shape (n_outputs,).
+    reason : the reason for this learning rate, in words.
+    shards : number of parts of the rows that sgd processes in parallel.
     """
 
     method: str
@@ -39,12 +39,12 @@ class Plan:
 
     @property
     def rows_per_update(self) -> int:
-        """Rows of an update, of all shards together."""
+        """Rows of an update, over all shards."""
         return self.batch_size * self.shards
 
 
 def make_plan(objective: Objective, options: Options) -> Plan:
-    """Settle what the user left open; ``options.method`` is chosen already."""
+    """Choose what the user left open; ``options.method`` is chosen already."""
     method = options.method
     batch_size = _batch_size(objective, options)
     preconditioner = _preconditioner(objective, options)
@@ -64,7 +64,7 @@ def make_plan(objective: Objective, options: Options) -> Plan:
 
 
 def _preconditioner(objective: Objective, options: Options) -> Preconditioner:
-    """With ``scale="auto"`` columns are scaled for an automatic learning rate only."""
+    """Scale the columns as asked; with ``scale="auto"`` only for an automatic learning rate."""
     method, automatic = options.method, options.scale == "auto"
     own_rate = options.learning_rate != "auto" and method not in QUASI_NEWTON
     if options.scale is False or (automatic and own_rate):
@@ -79,7 +79,7 @@ def _preconditioner(objective: Objective, options: Options) -> Preconditioner:
 
 
 def make_stepper(objective: Objective, options: Options, plan: Plan) -> Stepper:
-    """The rule and the penalty, ready to step."""
+    """The rule and the penalty, as kernels take them."""
     return Stepper.make(
         options.rule,
         objective.penalty,
@@ -100,7 +100,7 @@ def _batch_size(objective: Objective, options: Options) -> int:
         return objective.n_samples
     if options.batch_size != "auto":
         return min(options.batch_size, objective.n_samples)
-    # On sparse rows an update costs n_features, however few values the batch has: let the batch have as many.
+    # On sparse rows an update costs n_features, however few values the batch has: give the batch as many values.
     values_per_row = max(objective.n_values / objective.n_samples, 1.0)
     enough = min(DEFAULT_BATCH, max(objective.n_samples // MIN_BATCHES, 1))
     while objective.sparse and enough * values_per_row < objective.n_features:

@@ -1,8 +1,8 @@
 """What a solver is: `init` and `step` over a state, which is a value that goes in and comes out.
 
-A state is a NamedTuple of arrays and numbers, and all that a solver knows: written to bytes and read in another process
-it goes on with the same bits. A state is consumed by `step`, which may write to its arrays; who wants to go back to it
-copies it first. Workspace that is as good as new before every step belongs to the solver itself.
+A state is a NamedTuple of arrays and numbers that holds everything a solver knows: written to bytes and read in another
+process, it continues with the same bits. `step` consumes a state and may write to its arrays: copy a state to which you
+want to return. Workspace whose content does not matter between steps belongs to the solver itself.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from .step_size import StepSize
 
 
 class RowBlock(NamedTuple):
-    """The rows of one step: ``order`` holds their positions, None for all rows in one pass.
+    """The rows of one step: ``order`` holds their positions; it is None for a step on all rows.
 
-    ``epoch`` is the number of the epoch, from 1 on, and ``start`` the number of rows done in it before.
+    ``epoch`` counts from 1; ``start`` is the number of rows of the epoch that earlier steps took.
     """
 
     order: np.ndarray | None
@@ -33,16 +33,16 @@ class StepReport(NamedTuple):
 
     Attributes
     ----------
-    running_losses : of each output the mean loss of the rows before their own update, shape (n_outputs,); of steps on
-        all rows the mean loss there.
+    running_losses : mean loss of each output, shape (n_outputs,): of each row before its own update, or of all rows
+        before the step.
     rate : the last learning rate or step length.
-    gradient : gives the gradient of the last update, for the trace of single updates.
-    evaluation : F and its gradient at the parameters after the step, where they are known.
-    seen : evaluations of all rows that the step has made, for certificates.
-    norms, reference_norms : of each output the norm of the proximal-gradient mapping after the step, and the norm that
-        ``tol`` is relative to; None where they are not known.
-    is_epoch : whether the step was a pass; False where it found nothing left to do.
-    stop_reason : "tol" or "precision" where the solver has converged by its own test, else empty.
+    gradient : returns the gradient of the last update, for the trace of single updates.
+    evaluation : F and its gradient at the parameters after the step, if they are known.
+    seen : evaluations of all rows that the step made, for certificates.
+    norms, reference_norms : norm of the proximal-gradient mapping of each output after the step, and the norm that
+        ``tol`` is relative to; None if they are not known.
+    is_epoch : whether the step was a pass; False if there was nothing left to do.
+    stop_reason : "tol" or "precision" if the solver has converged by its own test, else empty.
     """
 
     running_losses: np.ndarray
@@ -57,12 +57,12 @@ class StepReport(NamedTuple):
 
     @property
     def running_loss(self) -> float:
-        """The sum over the outputs."""
+        """The running loss, summed over the outputs."""
         return float(self.running_losses.sum())
 
 
-# What a step gives: the next state and its report.
-Taken = tuple[Any, StepReport]
+# The outcome of a step: the next state and a report.
+Step = tuple[Any, StepReport]
 
 
 class Solver(Protocol):
@@ -72,16 +72,16 @@ class Solver(Protocol):
     rows_per_update: int
 
     def init(self, objective: Objective, params: np.ndarray, start: Evaluation | None) -> Any:
-        """The state to begin with at ``params``; ``start`` is F there, where it has been evaluated."""
+        """The first state, at ``params``; ``start`` is F and its gradient there, if evaluated."""
 
     def order_number(self, state: Any, epoch: int, passes_left: float) -> int | None:
-        """The number of the shuffled order that the next epoch takes; None for a step on all rows at once."""
+        """The number of the shuffled order of the next epoch; None for a step on all rows at once."""
 
-    def step(self, objective: Objective, state: Any, rows: RowBlock, step_size: StepSize) -> Taken:
-        """A pass over all rows, or the updates of some; consumes ``state``."""
+    def step(self, objective: Objective, state: Any, rows: RowBlock, step_size: StepSize) -> Step:
+        """Make a step on all rows, or updates on some; consumes ``state``."""
 
     def params(self, state: Any) -> np.ndarray:
-        """The parameters to report: the last ones, averaged ones, or those that an update rule keeps apart."""
+        """The parameters to report: the last ones, their average, or the ones that an update rule keeps apart."""
 
     def report(self, state: Any) -> StepReport:
         """What is known before the first step."""

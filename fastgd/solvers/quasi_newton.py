@@ -1,4 +1,4 @@
-"""Steps to the minimum of a quadratic model of F, each tried at the cost of one pass, and kept or cut."""
+"""Line search on steps to the minimum of a quadratic model of F; each trial costs one pass."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .curvature_models import CurvatureModel
 from .protocol import StepReport
 from .stationarity import mapping_norms
 
-# A step is kept if F falls by this part of what the gradient promises. Source: Armijo, Minimization of functions having
+# Minimum part of the promised decrease for a step to be kept. Source: Armijo, Minimization of functions having
 # Lipschitz continuous first partial derivatives (1966).
 SUFFICIENT_DECREASE = 1e-4
-# A rejected step is cut to the minimum of a parabola through what is known, but within these parts of it.
+# A rejected step is cut to the minimum of a parabola through the known values, within these parts of its length.
 MIN_CUT, MAX_CUT = 0.1, 0.5
-# Once F is as low as rounding allows, a pass has to shorten the gradient by this factor to be worth it.
+# Once F can fall no further than by rounding, steps go on only while each multiplies the gradient norm by at most this.
 WORTH_A_PASS = 0.5
 
 
@@ -29,14 +29,14 @@ class QuasiNewtonState(NamedTuple):
     ----------
     params, objective : the best parameters, and F there.
     at : F and its gradient there; None where only F is known, before the first pass.
-    model : what is assumed of the curvature.
+    model : the curvature model.
     change, promised : the model's step in scaled variables, and the decrease of F that it promises.
     length : the part of that step to try next.
-    trial : parameters to try before all steps; None later.
-    kept : whether the last trial was kept, so that a new step is due.
+    trial : parameters to try before any step; None later.
+    kept : whether the last trial was kept; then the next step is due.
     norms, previous_norm, reference_norms : for the stopping tests; norms of the proximal-gradient mapping with the step
         length ``mapping_rate``, which stays the one of the first model.
-    moved, renewals : of newton: whether a step was kept since the Hessian was made; how often it was made again.
+    moved, renewals : for newton: whether a step was kept since the Hessian was last computed; how often it was renewed.
     """
 
     params: np.ndarray
@@ -76,7 +76,7 @@ class ArmijoSearch:
     def start_unseen(
         self, params: np.ndarray, objective: float, model: CurvatureModel, trial: np.ndarray
     ) -> QuasiNewtonState:
-        """Begin where only F is known, with ``trial`` to try first, which saves the pass that would tell the rest."""
+        """Begin where only F is known and try ``trial`` first, which saves the pass for the gradient."""
         none = np.zeros(0)
         return QuasiNewtonState(
             params, 0, objective, None, model, none, math.inf, self.longest, trial, False, none, math.inf,
@@ -84,13 +84,13 @@ class ArmijoSearch:
         )  # fmt: skip
 
     def propose(self, state: QuasiNewtonState) -> QuasiNewtonState:
-        """Make the model's step from the best parameters the next to be tried."""
+        """Take the model's step from the best parameters as the next to try."""
         assert state.at is not None
         change, promised = state.model.change(state.at, self.stepper)
         return state._replace(change=change, promised=promised, length=self.longest)
 
     def is_exhausted(self, state: QuasiNewtonState) -> bool:
-        """Whether the next step promises no more than the rounding of F."""
+        """Whether the next step promises to lower F by no more than rounding."""
         return bool(state.length * state.promised <= self._rounding(state))
 
     def _rounding(self, state: QuasiNewtonState) -> float:
@@ -102,7 +102,9 @@ class ArmijoSearch:
         step = state.length * state.change
         trial = self.scaled.evaluate(self.scaled.moved(state.params, step))
         promised = state.length * state.promised
-        if trial.objective <= state.objective - SUFFICIENT_DECREASE * promised + self._rounding(state):  # a NaN is not
+        if trial.objective <= state.objective - SUFFICIENT_DECREASE * promised + self._rounding(
+            state
+        ):  # not so for NaN
             model = state.model.updated(step, trial.gradient - state.at.gradient)
             return self._keep(state, trial)._replace(model=model), trial
         rise = trial.objective - state.objective + promised
@@ -110,7 +112,7 @@ class ArmijoSearch:
         return state._replace(length=state.length * min(max(cut, MIN_CUT), MAX_CUT), kept=False), trial
 
     def try_elsewhere(self, state: QuasiNewtonState) -> tuple[QuasiNewtonState, tuple[ScaledEvaluation, ...]]:
-        """Try ``state.trial``, and keep it if F is lower there; else evaluate the best parameters, if not done yet."""
+        """Try ``state.trial``, and keep it if F is lower there; else evaluate the best parameters, if still to do."""
         assert state.trial is not None
         trial = self.scaled.evaluate(state.trial)
         state = state._replace(trial=None)
@@ -134,7 +136,7 @@ class ArmijoSearch:
 
 
 def report_of(state: QuasiNewtonState, length: float, seen: tuple[ScaledEvaluation, ...]) -> StepReport:
-    """What a try tells the training loop: F and its gradient at the best parameters so far."""
+    """The report of a trial: F and its gradient at the best parameters so far."""
     assert state.at is not None
     at = state.at.at
     return StepReport(

@@ -1,4 +1,4 @@
-"""How many rows a kernel call takes: by the size of a row only, so that calls end on the same grid in every fit."""
+"""Rows per kernel call. They depend on the size of a row only, so that calls end on the same grid in every fit."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ import numpy as np
 from ..kernels.row_access import CSR
 from ..objective.objective import Objective
 
-# Values of a call, a few milliseconds of work, so that Ctrl-C, progress, divergence and max_seconds act promptly, while
-# what happens between calls (learning rates, checks) costs next to nothing.
+# Values per call: a few milliseconds of work, so that Ctrl-C, progress, divergence and max_seconds respond, and so that
+# the work between calls (learning rates, checks) is negligible.
 VALUES_PER_CALL = 1 << 21
-# A row costs this much even when it is short.
+# Cost of a row besides its values, in values.
 ROW_OVERHEAD = 16
-# In shards a call is a round, and it takes some tenths of a millisecond to hand its parts to threads and to wait for
-# them. Whether an epoch had 1 round or 200 made no difference to where it led, on 500,000 x 54 and on sparse rows.
+# With shards a call is a round, and handing its parts to threads and waiting for them takes some tenths of a
+# millisecond. With 1 or 200 rounds per epoch F was the same, on 500,000 x 54 values and on sparse rows.
 VALUES_PER_PART = 1 << 22
 
 
 def rows_per_call(objective: Objective, rows_per_update: int, shards: int = 1, values_per_update: float = 0.0) -> int:
-    """Rows of a kernel call, a multiple of the rows of an update; ``values_per_update`` is work besides the rows'."""
+    """Rows per kernel call, a multiple of ``rows_per_update``; ``values_per_update`` is work besides the rows."""
     values_per_row = (objective.n_values / objective.n_samples + ROW_OVERHEAD) * objective.n_outputs
     values_per_row += values_per_update / rows_per_update
     values = VALUES_PER_CALL if shards == 1 else shards * VALUES_PER_PART
-    # A call, or part, reads and writes every parameter.
+    # Each call, or part of a round, reads and writes every parameter.
     values = max(values, 4 * shards * objective.n_features * objective.n_outputs)
     return rows_per_update * max(1, int(values / values_per_row) // rows_per_update)
 
 
 def row_gradient(objective: Objective, i: int, derivatives: np.ndarray) -> np.ndarray:
-    """The gradient of row i, for the derivatives of its loss in each output; in the shape of the parameters."""
+    """The gradient of row i from ``derivatives``, dloss/dz of each output; in the shape of the parameters."""
     X, d = objective.X, objective.n_features
     row = np.zeros(objective.n_parameters)
     if isinstance(X, CSR):

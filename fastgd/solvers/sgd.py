@@ -1,4 +1,4 @@
-"""Stochastic gradient descent: an update for each row, serially, at the cost of the non-zeros of the row."""
+"""Stochastic gradient descent: an update for each row, serially, at the cost of the row's non-zeros."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .aligned import aligned
 from .lazy_mean import LazyMean
 from .options import Options
 from .plan import Plan
-from .protocol import RowBlock, SolverBase, StepReport, Taken
+from .protocol import RowBlock, SolverBase, Step, StepReport
 from .row_calls import row_gradient, rows_per_call
 from .step_size import StepSize
 
 
 class SerialState(NamedTuple):
-    """Parameters after ``t`` updates, and their mean where it is wanted."""
+    """Parameters after ``t`` updates, and their mean, if asked for."""
 
     params: np.ndarray
     t: int
@@ -30,10 +30,10 @@ class SerialState(NamedTuple):
 
 
 def has_own_kernel(objective: Objective, options: Options, plan: Plan) -> bool:
-    """Whether serial SGD has a kernel of its own: the plain rule, a plain penalty, the user's own units.
+    """Whether serial SGD has a kernel: for the rule sgd, an elastic-net penalty and the user's own units.
 
-    Anything else is the mini-batch kernel with batches of one row. A mean is kept up lazily only where nothing but rows
-    and l2 changes the coefficients.
+    Otherwise the mini-batch kernel takes batches of one row. A lazy mean needs coefficients that only rows and l2
+    change.
     """
     plain = isinstance(options.rule, SGD) and isinstance(objective.penalty, ElasticNet)
     if options.average:
@@ -65,7 +65,7 @@ class StochasticGradientDescent(SolverBase):
     def order_number(self, state: SerialState, epoch: int, passes_left: float) -> int | None:
         return epoch
 
-    def step(self, objective: Objective, state: SerialState, rows: RowBlock, step_size: StepSize) -> Taken:
+    def step(self, objective: Objective, state: SerialState, rows: RowBlock, step_size: StepSize) -> Step:
         order = rows.order
         assert order is not None
         rates = np.empty(len(order))
@@ -73,8 +73,8 @@ class StochasticGradientDescent(SolverBase):
         objective.passes.add(len(order))
         return self.descend(objective, state, order, rates)
 
-    def descend(self, objective: Objective, state: SerialState, order: np.ndarray, rates: np.ndarray) -> Taken:
-        """An update for each row of ``order``, at its rate."""
+    def descend(self, objective: Objective, state: SerialState, order: np.ndarray, rates: np.ndarray) -> Step:
+        """Make an update for each row of ``order``, at its rate."""
         mean = state.mean.before_updates(self.begin, state.t, len(order))
         X, targets, loss, params = objective.X, objective.targets, objective.loss, state.params
         if objective.several:
@@ -97,5 +97,5 @@ class StochasticGradientDescent(SolverBase):
         return state.mean.value() if state.mean.n_updates else state.params
 
     def averaged_updates(self, state: SerialState) -> int:
-        """How many updates are in the mean that `params` gives; 0 where it gives the last parameters."""
+        """Number of updates in the mean that `params` returns; 0 if it returns the last parameters."""
         return state.mean.n_updates

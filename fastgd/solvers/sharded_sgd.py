@@ -1,7 +1,7 @@
-"""SGD in shards: the rows in parts, each stepped through from one start at the same time, then the results averaged.
+"""SGD in shards: threads update separate parameters on parts of the rows, from one start; then these are averaged.
 
 Sources: Zinkevich, Weimer, Li and Smola, Parallelized stochastic gradient descent (2010), who average once at the end;
-Stich, Local SGD converges fast and communicates little (2019), who does so every round, as here.
+Stich, Local SGD converges fast and communicates little (2019), who averages after every round, as here.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from ..objective.objective import Objective
 from .minibatch import MinibatchDescent, MinibatchState
 from .options import Options
 from .plan import Plan
-from .protocol import RowBlock, SolverBase, StepReport, Taken
+from .protocol import RowBlock, SolverBase, Step, StepReport
 from .row_calls import rows_per_call
 from .sgd import SerialState, StochasticGradientDescent, has_own_kernel
 from .step_size import StepSize
 
 
 class ShardedState(NamedTuple):
-    """Parameters after ``t`` updates, those of all shards together, and the state of each shard."""
+    """The averaged parameters after ``t`` updates of each shard, and the state of each shard."""
 
     params: np.ndarray
     t: int
@@ -33,18 +33,18 @@ class ShardedState(NamedTuple):
 
 
 class ShardedSGD(SolverBase):
-    """Each part of a round starts at the common parameters, which become the mean of where the parts lead.
+    """In each round every shard starts from the common parameters; these become the mean of the shards' results.
 
-    The mean is weighted by their rows. A mean of the parameters, which each shard may keep up, is averaged over the
-    shards, weighted by the updates in it. The bits do not depend on the number of threads.
+    The mean is weighted by the shards' rows. If each shard averages its parameters (``average``), these means are
+    averaged too, weighted by their updates. The bits do not depend on the number of threads.
     """
 
     def __init__(self, objective: Objective, options: Options, plan: Plan) -> None:
         self.n_shards = self.rows_per_update = plan.shards
         self.rows_per_call = rows_per_call(objective, plan.shards, plan.shards)
         kind = StochasticGradientDescent if has_own_kernel(objective, options, plan) else MinibatchDescent
-        self.solvers = [kind(objective, options, plan) for _ in range(plan.shards)]  # each has workspace of its own
-        # Python's threads, not numba's: the kernels release Python's lock, and the serial ones are compiled already.
+        self.solvers = [kind(objective, options, plan) for _ in range(plan.shards)]  # each has its own workspace
+        # Python's threads, not numba's: kernels release Python's lock, and the serial ones are compiled already.
         self.pool = ThreadPoolExecutor(min(plan.shards, threads_in_use()))
 
     def init(self, objective: Objective, params: np.ndarray, start: Evaluation | None) -> ShardedState:
@@ -53,7 +53,7 @@ class ShardedSGD(SolverBase):
     def order_number(self, state: ShardedState, epoch: int, passes_left: float) -> int | None:
         return epoch
 
-    def step(self, objective: Objective, state: ShardedState, rows: RowBlock, step_size: StepSize) -> Taken:
+    def step(self, objective: Objective, state: ShardedState, rows: RowBlock, step_size: StepSize) -> Step:
         order, n = rows.order, objective.n_samples
         assert order is not None
         rates = np.empty(-(-len(order) // self.n_shards))
@@ -67,7 +67,7 @@ class ShardedSGD(SolverBase):
             shard.params[...] = state.params
             if not len(part):
                 return shard, np.zeros(objective.n_outputs)
-            with np.errstate(all="ignore"):  # the error state is the thread's own
+            with np.errstate(all="ignore"):  # the error state belongs to the thread
                 shard, report = self.solvers[k].descend(objective, shard, part, rates[: len(part)])  # type: ignore[arg-type]
             return shard, report.running_losses * len(part)
 
@@ -91,7 +91,7 @@ class ShardedSGD(SolverBase):
 
 
 def weighted_mean(vectors: list[np.ndarray], counts: list[int]) -> np.ndarray:
-    """The mean of the vectors, weighted by ``counts`` and added up in order."""
+    """The mean of the vectors, weighted by ``counts``; summed in order."""
     total = np.zeros_like(vectors[0])
     for vector, count in zip(vectors, counts, strict=True):
         if count:

@@ -13,7 +13,7 @@ from ..wording import option
 
 
 def default_start(objective: Objective, seed: int) -> np.ndarray:
-    """Zero, or random normal coefficients for a loss whose gradient is zero there: a saddle point, or a maximum."""
+    """Zero; or random normal coefficients, for a loss with a saddle point or maximum at zero."""
     params = objective.zeros()
     if loss_traits(objective.loss).random_start:
         coef, _ = objective.split(params)
@@ -23,7 +23,7 @@ def default_start(objective: Objective, seed: int) -> np.ndarray:
 
 
 def starting_point(start: Any, objective: Objective, seed: int) -> np.ndarray:
-    """The parameters that ``start`` (see `fit`) stands for, within the bounds of the penalty.
+    """The parameters given by ``start`` (see `fit`), moved into the bounds of the penalty.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""How near a stationary point is: norms of the proximal-gradient mapping."""
+"""Norms of the proximal-gradient mapping, which are zero at a stationary point."""
 
 from __future__ import annotations
 
@@ -16,14 +16,18 @@ def mapping_norms(params: np.ndarray, gradient: np.ndarray, rate: float, stepper
 
 
 def all_small(norms: np.ndarray, reference: np.ndarray, tol: float, independent: bool) -> bool:
-    """Whether the norms are at most ``tol`` times the reference; of independent outputs each, diverged ones aside."""
+    """Whether the norms are at most ``tol`` times the reference; for independent outputs each, unless diverged."""
     if independent:
         return bool(((norms <= tol * reference) | ~np.isfinite(norms)).all())
     return bool(np.linalg.norm(norms) <= tol * np.linalg.norm(reference))
 
 
-def norms_at_zero(objective: Objective, rate: float, stepper: Stepper) -> np.ndarray:
-    """The norms at zero parameters, in a pass that only the stopping test needs."""
+def norms_at_zero(
+    objective: Objective, start: np.ndarray, rate: float, stepper: Stepper, has_tol: bool
+) -> np.ndarray | None:
+    """The norms at zero parameters, in a pass of monitoring; None if training starts there or has no ``tol``."""
+    if not has_tol or not start.any():
+        return None
     zero = objective.zeros()
     with objective.passes.for_monitoring():
         return mapping_norms(zero, objective.evaluate(zero).gradient, rate, stepper)

@@ -1,4 +1,4 @@
-"""The learning rate of scheduled steps: its only owner, from the schedule to what divergence and stalls make of it."""
+"""The owner of the learning rate of scheduled steps: schedule, division after divergence, reduction at stalls."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ import numpy as np
 from ..kernels.update_step import fill_rates
 from ..terms.schedule_protocol import schedule_traits
 
-# An automatic rate at which training diverges is divided by this, and training goes on from before it did.
+# After divergence the rate is divided by this, and training continues from before it.
 SHRINK = 4.0
 MAX_SHRINKS = 16
-# A schedule that lowers the rate at stalls has done what it can once the rate is this small a part of the first.
+# Training ends when stalls have lowered the rate to less than this part of the first.
 MIN_FACTOR = 1e-6
 
 
 class StepSizeState(NamedTuple):
-    """``factor``: what stalls have made of the rate; ``shrinks``: how often divergence has divided it."""
+    """How stalls and divergence have changed the rate, and the progress of the running loss.
+
+    ``factor`` is the reduction by stalls, ``shrinks`` how often divergence has divided the rate, ``stalled`` how many
+    epochs in a row have not improved on ``best_loss``.
+    """
 
     factor: float = 1.0
     shrinks: int = 0
@@ -37,15 +41,15 @@ class StepSize:
 
     @property
     def base_rate(self) -> float:
-        """The rate that goes into the schedule, before stalls lower it."""
+        """The rate given to the schedule, before any reduction at stalls."""
         return self.first_rate / SHRINK**self.state.shrinks
 
     def at(self, t: int, epoch: float) -> float:
-        """The rate of an update after ``t`` others, ``epoch`` passes into training."""
+        """The rate of the update after ``t`` others, ``epoch`` passes into training."""
         return float(self.schedule.rate(self.base_rate, t, epoch)) * self.state.factor
 
     def fill(self, rates: np.ndarray, t: int, rows_done: int, rows_per_update: int, n_samples: int) -> None:
-        """Write the rates of the next ``len(rates)`` updates, after ``t`` others and ``rows_done`` rows."""
+        """Write the rates of the next ``len(rates)`` updates, after ``t`` updates and ``rows_done`` rows."""
         base = self.base_rate * self.state.factor
         fill_rates(self.schedule, base, t, rows_done, rows_per_update, n_samples, rates)
 
@@ -58,19 +62,19 @@ class StepSize:
         return self.state.shrinks < MAX_SHRINKS
 
     @property
-    def answers_to_stalls(self) -> bool:
+    def lowers_at_stalls(self) -> bool:
         """Whether the schedule lowers the rate when the loss stalls."""
         return schedule_traits(self.schedule).feedback
 
     def lower_if_stalled(self, running_loss: float) -> bool:
-        """Lower the rate after ``patience`` epochs without progress; True once it is too small to matter."""
-        if self.stalled_for(running_loss, self.schedule.tol) < self.schedule.patience:
+        """Lower the rate if the loss has stalled for the schedule's patience; True if it is then below `MIN_FACTOR`."""
+        if self.count_stalled(running_loss, self.schedule.tol) < self.schedule.patience:
             return False
         self.state = self.state._replace(stalled=0, factor=self.state.factor * self.schedule.factor)
         return self.state.factor < MIN_FACTOR
 
-    def stalled_for(self, running_loss: float, tol: float) -> int:
-        """Epochs in a row that have not improved on the best running loss by ``tol`` of it, this one included."""
+    def count_stalled(self, running_loss: float, tol: float) -> int:
+        """Record the loss of an epoch; returns how many in a row have not improved on the best by ``tol`` of it."""
         best = self.state.best_loss
         improved = best == math.inf or running_loss < best - tol * abs(best)
         stalled = 0 if improved else self.state.stalled + 1

@@ -1,4 +1,4 @@
-"""svrg and saga: an update for each row whose noise vanishes at the optimum, so that a constant rate gets there."""
+"""svrg and saga: updates for single rows whose noise vanishes at the optimum, so that a constant rate reaches it."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ from ..objective.objective import Objective
 from ..terms.penalties import ElasticNet
 from .options import Options
 from .plan import Plan, make_stepper
-from .protocol import RowBlock, SolverBase, StepReport, Taken
+from .protocol import RowBlock, SolverBase, Step, StepReport
 from .row_calls import row_gradient, rows_per_call
 from .stationarity import all_small, mapping_norms, norms_at_zero
 from .step_size import StepSize
 
-# Passes of updates between two anchors of svrg. Of 1 to 3 passes and rates of 1 / L_max to 1 / (4 L_max), tried on four
-# kinds of data, these did well on all, though none was the best everywhere.
+# Passes of updates between two anchors of svrg. Of 1 to 3 passes with rates of 1 / L_max to 1 / (4 L_max), this did
+# well on all of four kinds of data; none was the best on all.
 PASSES_BETWEEN_ANCHORS = 1
-# Updates of a call: their decays are kept in a table of powers.
+# Maximum updates of a kernel call: their decays are stored in a table of powers.
 MAX_UPDATES_PER_CALL = 1 << 17
 
 
 class VarianceReducedState(NamedTuple):
-    """Parameters after ``t`` updates, and the gradients of the past that correct each update.
+    """Parameters after ``t`` updates, and the stored gradients that correct each update.
 
-    ``row_derivatives`` holds dloss/dz of each row where its gradient was last made, (n_outputs, n_samples) or
-    (n_samples, n_outputs); ``mean_gradient`` is the mean of the gradients that they stand for. ``walks`` counts the
-    passes of updates, ``walks_at_anchor`` those before the last anchor, a pass that evaluates all gradients again.
+    ``row_derivatives`` holds dloss/dz of each row at its last evaluation, (n_outputs, n_samples) or (n_samples,
+    n_outputs); ``mean_gradient`` is the mean of the gradients they give. An anchor is a pass that evaluates all of them
+    again. ``update_passes`` counts the passes of updates, ``passes_at_anchor`` the ones before the last anchor.
     """
 
     params: np.ndarray
     t: int
     row_derivatives: np.ndarray
     mean_gradient: np.ndarray
-    walks: int = 0
-    walks_at_anchor: int = 0
+    update_passes: int = 0
+    passes_at_anchor: int = 0
     needs_anchor: bool = True
     reference_norms: np.ndarray | None = None
 
 
 class LazyUpdates:
-    """Updates for penalties of the elastic net, one output after the other: on sparse rows they cost the non-zeros."""
+    """Updates for elastic-net penalties, one output after the other: on sparse rows they cost the non-zeros."""
 
     def __init__(self, objective: Objective, plan: Plan) -> None:
         shift, self.preconditioner = plan.preconditioner.shift, plan.preconditioner
-        # Updates subtract the shifts from dense rows themselves, and leave columns alone that a sparse row lacks.
+        # Updates subtract the shift from dense rows, but on sparse rows they visit only the stored columns.
         self.X = centred(objective.X, shift) if isinstance(objective.X, CSR) and shift.any() else objective.X
         self.rates = plan.output_rates
         self.rows_per_call = min(rows_per_call(objective, 1), MAX_UPDATES_PER_CALL)
@@ -89,17 +89,17 @@ class LazyUpdates:
             return
         self.rate, S = rate, self.drifts[0].S if self.drifts else None
         l1, l2 = objective.penalty.l1 * objective.strength, objective.penalty.l2 * objective.strength
-        most = min(self.rows_per_call, n_samples)
+        max_updates = min(self.rows_per_call, n_samples)
         self.drifts = []
         for k, share in enumerate(self.rates):
             pace = Pace(float(rate * share), float(l1[k]), float(l2[k]))
-            drift = Drift.make(objective.X, pace, self.preconditioner, objective.penalty_weights, most, S)
+            drift = Drift.make(objective.X, pace, self.preconditioner, objective.penalty_weights, max_updates, S)
             S = drift.S
             self.drifts.append(drift)
 
 
 class GeneralUpdates:
-    """Updates for any penalty, and for losses of all outputs together: each takes time for every parameter."""
+    """Updates for any penalty, and for losses of all outputs together: each costs the number of parameters."""
 
     def __init__(self, objective: Objective, options: Options, plan: Plan) -> None:
         self.stepper = make_stepper(objective, options, plan)
@@ -131,10 +131,10 @@ class GeneralUpdates:
 
 
 class VarianceReduced(SolverBase):
-    """svrg: every other pass is an anchor; saga: the first is one, and each update renews its row's gradient.
+    """svrg: every other pass is an anchor. saga: the first pass is, and each update renews its row's stored gradient.
 
-    The stopping test needs the whole gradient, which comes with an anchor. saga makes one where the mean of its
-    gradients, from the parameters of the last pass, looks small enough. Sources: see `variance_reduced_epoch`.
+    The stopping test needs the full gradient, which an anchor gives. saga makes another anchor when the mean of its
+    stored gradients is small enough. Sources: see `variance_reduced_epoch`.
     """
 
     rows_per_update = 1
@@ -147,21 +147,21 @@ class VarianceReduced(SolverBase):
         self.stepper, self.rate = make_stepper(objective, options, plan), plan.learning_rate
 
     def init(self, objective: Objective, params: np.ndarray, start: Evaluation | None) -> VarianceReducedState:
-        reference = norms_at_zero(objective, self.rate, self.stepper) if self.tol and params.any() else None
+        reference = norms_at_zero(objective, params, self.rate, self.stepper, bool(self.tol))
         table = self.updates.empty_table(objective)
         return VarianceReducedState(params.copy(), 0, table, np.zeros_like(params), reference_norms=reference)
 
     def order_number(self, state: VarianceReducedState, epoch: int, passes_left: float) -> int | None:
-        # Without a pass of updates to follow, an anchor would be for nothing.
-        return None if state.needs_anchor and passes_left > 1 else state.walks + 1
+        # An anchor is of use only if a pass of updates follows.
+        return None if state.needs_anchor and passes_left > 1 else state.update_passes + 1
 
-    def step(self, objective: Objective, state: VarianceReducedState, rows: RowBlock, step_size: StepSize) -> Taken:
-        rate = step_size.at(state.walks * objective.n_samples, float(rows.epoch - 1))
+    def step(self, objective: Objective, state: VarianceReducedState, rows: RowBlock, step_size: StepSize) -> Step:
+        rate = step_size.at(state.update_passes * objective.n_samples, float(rows.epoch - 1))
         if rows.order is None:
             return self._anchor(objective, state, rate)
         return self._update(objective, state, rows, rate)
 
-    def _anchor(self, objective: Objective, state: VarianceReducedState, rate: float) -> Taken:
+    def _anchor(self, objective: Objective, state: VarianceReducedState, rate: float) -> Step:
         found = self.updates.anchor(state.params, state.row_derivatives)
         losses = np.concatenate([one.losses for one in found])
         gradient = np.concatenate([one.gradient.ravel() for one in found]).reshape(state.params.shape)
@@ -169,10 +169,10 @@ class VarianceReduced(SolverBase):
         state.mean_gradient[...] = gradient
         norms = mapping_norms(state.params, gradient, self.rate, self.stepper)
         reference = norms if state.reference_norms is None else state.reference_norms
-        state = state._replace(needs_anchor=False, walks_at_anchor=state.walks, reference_norms=reference)
+        state = state._replace(needs_anchor=False, passes_at_anchor=state.update_passes, reference_norms=reference)
         return state, StepReport(at.losses, rate, lambda: gradient, at, (at,), norms, reference)
 
-    def _update(self, objective: Objective, state: VarianceReducedState, rows: RowBlock, rate: float) -> Taken:
+    def _update(self, objective: Objective, state: VarianceReducedState, rows: RowBlock, rate: float) -> Step:
         order, n = rows.order, objective.n_samples
         assert order is not None
         objective.passes.add(len(order))
@@ -180,15 +180,15 @@ class VarianceReduced(SolverBase):
         losses, moves = self.updates.run(objective, state, order, rate, 1.0 / n if self.is_saga else 0.0)
         state = state._replace(t=state.t + len(order))
         if rows.start + len(order) >= n:
-            state = self._after_walk(objective, state._replace(walks=state.walks + 1))
+            state = self._after_pass(objective, state._replace(update_passes=state.update_passes + 1))
         i = int(order[-1])
         report = StepReport(losses / len(order), rate, lambda: row_gradient(objective, i, moves) + mean)
         return state, report
 
-    def _after_walk(self, objective: Objective, state: VarianceReducedState) -> VarianceReducedState:
-        """Whether the next pass is an anchor."""
+    def _after_pass(self, objective: Objective, state: VarianceReducedState) -> VarianceReducedState:
+        """Decide whether the next pass is an anchor."""
         if not self.is_saga:
-            return state._replace(needs_anchor=state.walks - state.walks_at_anchor >= PASSES_BETWEEN_ANCHORS)
+            return state._replace(needs_anchor=state.update_passes - state.passes_at_anchor >= PASSES_BETWEEN_ANCHORS)
         if not self.tol or state.reference_norms is None:
             return state
         norms = mapping_norms(state.params, state.mean_gradient, self.rate, self.stepper)

@@ -1,4 +1,4 @@
-"""What a user's callback sees after each epoch."""
+"""The argument of a user's callbacks."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 
 @dataclass(frozen=True)
 class State:
-    """The state of training after an epoch. ``coef`` and ``intercept`` are as in `Result`, and copies.
+    """The state of training after an epoch. ``coef`` and ``intercept`` are copies, in the shapes of `Result`.
 
-    The numbers are those of the trace, see `Result`: ``objective`` is NaN on large data, ``gradient_norm`` for methods
-    that do not know it, ``validation_loss`` without rows to validate on.
+    The numbers are a row of the trace, see `Result`: ``objective`` is NaN on large data, ``gradient_norm`` for methods
+    that do not know it, ``validation_loss`` without validation rows.
     """
 
     epoch: int

@@ -1,4 +1,4 @@
-"""A fit that can go on in another process: the states of solver and loop, written to bytes and read again."""
+"""Checkpoints: the states of solver and loop as bytes, from which a fit continues in another process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from .divergence_guard import GuardState
 from .early_stopping import ValidationState
 from .trace import TraceState
 
-# Where the named tuples are defined that states are made of.
+# The modules that define the named tuples in a state.
 STATE_MODULES = (
     adaptive_gd, averaging, certificate, curvature_models, divergence_guard, early_stopping, evaluation,
     factored_hessian, gd, lazy_mean, minibatch, quasi_newton, scaled_objective, sgd, sharded_sgd, step_size, trace,
@@ -44,7 +44,7 @@ FORMAT = "fastgd checkpoint 1"
 
 
 class LoopState(NamedTuple):
-    """What the loop and its observers know at the end of an epoch."""
+    """The state of the loop and its observers at the end of an epoch."""
 
     epoch: int
     passes: tuple[float, float, float]  # for training, monitoring and trials
@@ -56,14 +56,14 @@ class LoopState(NamedTuple):
 
 
 class Checkpoint(NamedTuple):
-    """Training at the end of an epoch. ``fingerprint`` names the data and the options that it goes with."""
+    """Training at the end of an epoch. ``fingerprint`` identifies its data and options."""
 
     fingerprint: str
     solver: Any
     loop: Any
 
     def to_bytes(self) -> bytes:
-        """A zip of .npy arrays and a JSON description; no part of it is code."""
+        """A zip of .npy arrays and a JSON description, without code."""
         arrays: list[np.ndarray] = []
         described = {"format": FORMAT, "content": _describe(tuple(self), arrays)}
         text = np.frombuffer(json.dumps(described).encode(), np.uint8)
@@ -79,7 +79,7 @@ class Checkpoint(NamedTuple):
         Raises
         ------
         DataError
-            Where it is damaged, or was written by a newer version of fastgd.
+            If it is damaged, or was written by another version of the format.
         """
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as stored:
@@ -92,12 +92,12 @@ class Checkpoint(NamedTuple):
             return cls(*_rebuild(described["content"], arrays, _state_classes()))
         except DataError:
             raise
-        except Exception:  # zipfile, numpy and json have many kinds of errors for damaged files
+        except Exception:  # zipfile, numpy and json raise many kinds of errors for damaged files
             raise DataError("not a fastgd checkpoint, or a damaged one") from None
 
 
 def fingerprint(objective: Objective, options: Options) -> str:
-    """A digest of the shape and targets of the data and of the options, but for those that say when to stop."""
+    """A digest of the data's shape and targets and of the options, without limits, threads and callbacks."""
     kept = {
         name: value
         for name, value in vars(options).items()
@@ -121,7 +121,7 @@ def copied(value: Any) -> Any:
 
 
 def _describe(value: Any, arrays: list[np.ndarray]) -> Any:
-    """A value as JSON; arrays are put into the list and named by their index."""
+    """A value as JSON; arrays are appended to the list and named by their index."""
     if isinstance(value, np.ndarray):
         arrays.append(value)
         return {"array": len(arrays) - 1}
@@ -145,6 +145,6 @@ def _rebuild(described: Any, arrays: list[np.ndarray], classes: dict[str, type])
 
 
 def _state_classes() -> dict[str, type]:
-    """The named tuples that states are made of, by name."""
+    """The classes of named tuples in a state, by name."""
     found = {name: value for module in STATE_MODULES for name, value in vars(module).items()}
     return {name: value for name, value in found.items() if hasattr(value, "_fields")} | {"LoopState": LoopState}

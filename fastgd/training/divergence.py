@@ -1,4 +1,4 @@
-"""The explanation of a divergence: when, above which rate, which columns cause it, and what to try."""
+"""The explanation of a divergence: its epoch, the largest stable rate, the columns that cause it, and a rate to try."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from .divergence_guard import Diverged
 from .loop import TrainingLoop
 from .progress import Reporter, reporting_to
 
-# A column is named where it is this many times as large as half of the others.
-FAR = 10.0
+# A column is named if its root mean square is above this many times the median of the others.
+MIN_COLUMN_RATIO = 10.0
 MAX_COLUMNS = 3
-# A rate is tried on as many epochs as handle about this many values, some tenths of a second.
-VALUES_TRIED = 1 << 26
-MIN_EPOCHS, MAX_EPOCHS = 3, 100
+# A rate is tried for as many epochs as handle about this many values, some tenths of a second.
+TRIAL_VALUES = 1 << 26
+MIN_TRIAL_EPOCHS, MAX_TRIAL_EPOCHS = 3, 100
 # A rate that does not lower F is divided by this and tried again.
-SHRINK = 4.0
-MAX_TRIALS = 24
+RATE_DIVISOR = 4.0
+MAX_RATES = 24
 
 
 class ColumnScale(NamedTuple):
-    """A column far larger than others: its mean and spread, and ``typical``, the others' median root mean square."""
+    """A large column: its mean and spread; ``typical`` is the median root mean square of the others."""
 
     name: str
     mean: float
@@ -51,7 +51,7 @@ class ColumnScale(NamedTuple):
 
 @dataclass(frozen=True)
 class Divergence:
-    """A divergence explained; the attributes are those of `DivergedError`."""
+    """The explanation of a divergence; for the attributes see `DivergedError`."""
 
     message: str
     epoch: int
@@ -73,7 +73,7 @@ class Divergence:
 
 
 def explain(objective: Objective, options: Options, plan: Plan, start: np.ndarray, epoch: int) -> Divergence:
-    """Why training from ``start`` diverged in this epoch, and what to do about it."""
+    """Explain why training from ``start`` diverged in this epoch and what to do."""
     what = f"training diverged in epoch {epoch}: the loss grew instead of falling"
     if schedule_traits(options.schedule).sets_rate:
         text = f"{what}. The rates of the schedule are too large: try another schedule"
@@ -84,14 +84,14 @@ def explain(objective: Objective, options: Options, plan: Plan, start: np.ndarra
     suggested = suggest_rate(objective, options, plan, start)
     if limit is not None and rate > limit:
         cause = f"The learning rate {rate:g} is too large: rates up to {_short(limit)} ({symbol}) are stable"
-    else:  # the limit does not hold here
+    else:  # the limit is not a bound here
         cause, limit = f"The learning rate {rate:.4g} is too large for these data", None
     sentences = [what, cause, *_about_columns(objective, columns), _advice(options, suggested, own_units)]
     return Divergence(". ".join(sentences), epoch, limit, suggested, columns)
 
 
 def _stable_rate(objective: Objective, options: Options, plan: Plan) -> tuple[float | None, str]:
-    """The largest rate known to be stable, and its formula; None where there is none."""
+    """The largest rate known to be stable, and its formula; None if no such rate is known."""
     unbounded = loss_traits(objective.loss).curvature is None
     if unbounded or rule_traits(options.rule).adaptive or options.method in QUASI_NEWTON:
         return None, ""
@@ -105,34 +105,34 @@ def _stable_rate(objective: Objective, options: Options, plan: Plan) -> tuple[fl
 
 
 def suggest_rate(objective: Objective, options: Options, plan: Plan, start: np.ndarray) -> float | None:
-    """A rate below the plan's at which the same method, tried from ``start``, lowers F; None where none was found.
+    """A rate below the plan's at which the same method, tried from ``start``, lowers F; None if none was found.
 
-    The first to be tried is the one that ``learning_rate="auto"`` would take in the user's variables.
+    The first to try is the rate that ``learning_rate="auto"`` would take, in the variables of the plan.
     """
     first = 1.0
     if options.method not in QUASI_NEWTON:
         first = float(stable_rates(objective, options, plan.preconditioner, plan.batch_size).values.min())
     rate = min(first, plan.learning_rate / 2.0)
     few = _few_rows(objective, plan.preconditioner)
-    for _ in range(MAX_TRIALS):
+    for _ in range(MAX_RATES):
         rate = round_down(rate)
         if _lowers(few, options, plan, start, rate):
             return rate
-        rate /= SHRINK
+        rate /= RATE_DIVISOR
     return None
 
 
 def _few_rows(objective: Objective, preconditioner: Preconditioner) -> Objective:
-    """F on a sample of the rows, with the longest ones among them."""
+    """F on a sample of the rows that includes the longest rows."""
     chosen = rows_to_try(objective.n_samples, squared_norms(objective, preconditioner))
     rows = objective.rows if len(chosen) == objective.n_samples else objective.rows.take(chosen)
     return objective.on(rows, PassCounter(len(chosen)))
 
 
 def _lowers(objective: Objective, options: Options, plan: Plan, start: np.ndarray, rate: float) -> bool:
-    """Whether training at this rate ends at a lower F."""
-    affordable = max(VALUES_TRIED // max(objective.n_values * objective.n_outputs, 1), MIN_EPOCHS)
-    epochs = min(options.max_epochs, MAX_EPOCHS, affordable)
+    """Whether some epochs of training at this rate lower F."""
+    affordable = max(TRIAL_VALUES // max(objective.n_values * objective.n_outputs, 1), MIN_TRIAL_EPOCHS)
+    epochs = min(options.max_epochs, MAX_TRIAL_EPOCHS, affordable)
     options = replace(
         options, learning_rate=rate, max_epochs=epochs, max_seconds=None, tol=0.0, gap_tol=None, trace="epoch",
         callbacks=(),
@@ -158,7 +158,7 @@ def _lowers(objective: Objective, options: Options, plan: Plan, start: np.ndarra
 
 
 def round_down(value: float) -> float:
-    """To two significant digits, never above the value."""
+    """Round down to two significant digits."""
     magnitude = 10.0 ** (np.floor(np.log10(value)) - 1)
     return float(f"{np.floor(value / magnitude) * magnitude:.2g}")
 
@@ -174,11 +174,11 @@ def _advice(options: Options, suggested: float | None, own_units: bool) -> str:
     return f"Try {option('learning_rate', suggested)} or {for_reader(repr('auto'), 'auto')}{scales}"
 
 
-# --- Which columns are to blame -------------------------------------------------------------------------------------
+# --- Columns that cause it ------------------------------------------------------------------------------------------
 
 
 def _large_columns(objective: Objective) -> tuple[ColumnScale, ...]:
-    """The columns whose values are far larger than those of half of the others, the largest first.
+    """The columns with values far larger than in half of the others, the largest first.
 
     They set the largest eigenvalue of X'X, and so the stable rate, for all columns.
     """
@@ -189,14 +189,14 @@ def _large_columns(objective: Objective) -> tuple[ColumnScale, ...]:
         return ()  # there are no others
     for j in np.argsort(-size, kind="stable")[:MAX_COLUMNS]:
         typical = float(np.median(np.append(np.delete(size, j), np.ones(int(objective.fit_intercept)))))
-        if size[j] > FAR * typical:
+        if size[j] > MIN_COLUMN_RATIO * typical:
             name = names[j] if (names := objective.rows.feature_names) else str(j + 1)
             found.append(ColumnScale(name, float(mean[j]), float(spread[j]), typical))
     return tuple(found)
 
 
 def _about_columns(objective: Objective, columns: tuple[ColumnScale, ...]) -> list[str]:
-    """A sentence on the columns, or none."""
+    """A sentence on the columns, if there are any."""
     if not columns:
         return []
     named = [f"{column.name!r} ({_scale_of(column)})" for column in columns]
@@ -212,5 +212,5 @@ def _scale_of(column: ColumnScale) -> str:
 
 
 def _short(value: float) -> str:
-    """Two or three digits; thousands with commas."""
+    """A number in two or three digits, thousands with commas."""
     return f"{float(f'{value:.3g}'):,.0f}" if 1e3 <= abs(value) < 1e9 else f"{value:.2g}"

@@ -1,4 +1,4 @@
-"""Whether training diverges: parameters that are not finite, or a loss far above those of simple models."""
+"""Detection of divergence: parameters that are not finite, or a loss far above the loss of simple models."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import numpy as np
 from ..objective.intercept_only import best_constant
 from ..objective.objective import Objective
 
-DIVERGED_AT = 10.0
+# A running loss above this many times F of simple models counts as divergence.
+DIVERGENCE_FACTOR = 10.0
 
 
 class Diverged(Exception):  # noqa: N818  # a signal
-    """Raised where the loss explodes; `fit` turns it into a `DivergedError`."""
+    """Raised when training diverges; `fit` turns it into a `DivergedError`."""
 
 
 class GuardState(NamedTuple):
-    """The largest running loss that is allowed, and whether the best constant model is in it."""
+    """The largest allowed running loss, and whether the best constant model has been taken into account."""
 
     limit: float
     is_final: bool
@@ -27,27 +28,27 @@ class GuardState(NamedTuple):
 def divergence_limit(at_start: float, constant: float) -> float:
     """Ten times the larger of F at the start and F of the best constant model.
 
-    For a loss that can be negative, such as poisson without its constants, neither says what is large: the larger of
-    the two plus ten times their difference.
+    For a loss that can be negative, such as poisson without its constants, it is the larger of the two plus ten times
+    their difference.
     """
     largest = max(at_start, constant)
     if min(at_start, constant) >= 0:
-        return DIVERGED_AT * largest or sys.float_info.max  # a loss of zero is no measure
-    return largest + DIVERGED_AT * (abs(at_start - constant) or sys.float_info.max / DIVERGED_AT)
+        return DIVERGENCE_FACTOR * largest or sys.float_info.max  # F of zero gives no scale
+    return largest + DIVERGENCE_FACTOR * (abs(at_start - constant) or sys.float_info.max / DIVERGENCE_FACTOR)
 
 
 class DivergenceGuard:
-    """Raises `Diverged`. Of independent models each may diverge alone, so it looks at none.
+    """Raises `Diverged`. It ignores independent models, since each of them may diverge alone.
 
-    ``sets_rate``: the first rates of some schedules are meant to be too large, so their first epoch is not judged.
+    ``sets_rate``: a schedule that sets the rate itself may begin with rates that are too large: skip the first epoch.
     """
 
     def __init__(self, objective: Objective, at_start: float, sets_rate: bool) -> None:
         self.objective, self.at_start, self.sets_rate = objective, at_start, sets_rate
-        self.state = GuardState(DIVERGED_AT * max(at_start, 0.0), False)
+        self.state = GuardState(DIVERGENCE_FACTOR * max(at_start, 0.0), False)
 
     def check_call(self, epochs_done: int, params: np.ndarray, running_loss: float) -> None:
-        """After a kernel call."""
+        """Check after a kernel call."""
         if self.objective.independent:
             return
         if not np.isfinite(params).all():
@@ -56,7 +57,7 @@ class DivergenceGuard:
             self._check_limit(running_loss)
 
     def check_end(self, objective: float, loss: float) -> None:
-        """After the last step: F there, and the mean loss."""
+        """Check after the last step, with F and the mean loss there."""
         if self.objective.independent:
             return
         if not np.isfinite(objective):
@@ -69,5 +70,5 @@ class DivergenceGuard:
             return
         if not self.state.is_final:
             self.state = GuardState(divergence_limit(self.at_start, best_constant(self.objective)), True)
-        if not loss <= self.state.limit:  # a NaN is not <= either
+        if not loss <= self.state.limit:  # also where it is NaN
             raise Diverged

@@ -1,4 +1,4 @@
-"""The loss on rows that no step is taken for: the parameters that are best on them, and when to stop."""
+"""Validation: the loss on rows that training does not use, and the parameters with the lowest one."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ..objective.objective import Objective
 class ValidationState(NamedTuple):
     """The lowest validation loss so far, the row of the trace and the epoch it is from, and the parameters there.
 
-    ``row`` and ``epoch`` are -1 and 0, and ``params`` None, as long as no loss was finite; ``stalled`` counts epochs in
-    a row that have not improved on the best by ``tol`` of it.
+    Until a loss is finite, ``row`` is -1, ``epoch`` 0 and ``params`` None. ``stalled`` counts epochs in a row that have
+    not improved on the best by ``tol`` of it.
     """
 
     best: float = math.inf
@@ -25,7 +25,7 @@ class ValidationState(NamedTuple):
 
 
 class ValidationMonitor:
-    """Follows the mean loss on the validation rows, without the penalty, over the rows of the trace.
+    """Tracks the mean loss on the validation rows, without the penalty.
 
     Source: Prechelt, Early stopping - but when? (1998), with the patience of scikit-learn, Keras and LightGBM.
     """
@@ -35,7 +35,7 @@ class ValidationMonitor:
         self.state = ValidationState()
 
     def look_at(self, params: np.ndarray, row: int, epoch: int) -> float:
-        """The loss of the parameters at a row of the trace."""
+        """Evaluate and record the loss of the parameters at a row of the trace."""
         loss = float(self.objective.mean_losses(params).sum())
         state = self.state
         # Any improvement counts where tol is 0.

@@ -1,4 +1,4 @@
-"""The training loop: it drives every solver, epoch by epoch, and its observers record and stop it."""
+"""The training loop: it drives every solver, epoch by epoch; observers record training and stop it."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ from .stop_rules import (
 )
 from .trace import TraceRecorder, TraceRow
 
-# On X with fewer values F is evaluated after every epoch; on larger X at the start and the end only, unless it is
-# known.
-EVALUATE_EVERY_EPOCH_BELOW = 1 << 17
+# Maximum values of X for which F is evaluated after every epoch; on larger X only at the start and the end, unless the
+# solver knows it.
+MAX_EVALUATED_VALUES = 1 << 17
 
 
 class TrainingLoop:
-    """Trains by one solver from one starting point.
+    """Trains with one solver from one starting point.
 
     Attributes
     ----------
-    params : the parameters to report: the model.
-    known : F and its gradient at the model, where they are known.
+    params : the model: the parameters to report.
+    known : F and its gradient at the model, if known.
     stop : why training ended.
     is_cut_short : whether it ended within an epoch.
     """
@@ -96,27 +96,27 @@ class TrainingLoop:
     # --- Running ----------------------------------------------------------------------------------------------------
 
     def begin(self, known: Evaluation | None) -> None:
-        """Make the solver's first state and the first row of the trace; ``known`` is F at the start, if evaluated."""
+        """Make the solver's first state and the first row of the trace; ``known`` is F at the start, if known."""
         self.known = known
         row = TraceRow(0, self.objective.passes.training, self.seconds, self.at_start)
         self.trace.append(self._validated(row, self.start), self.start)
         self.state = self.solver.init(self.objective, self.start.copy(), known)
-        self._look_for_end(EpochEnd(self.solver.report(self.state), row, self.params, is_start=True))
+        self._check_rules(EpochEnd(self.solver.report(self.state), row, self.params, is_start=True))
 
     def run(self) -> None:
-        """Train until a rule says stop; raises `Diverged`."""
-        passes, longest = self.objective.passes, self.options.max_epochs
-        while not self._is_done and (self.epoch == 0 or passes.training + 1 <= longest + 1e-9):
+        """Train until a rule stops it or ``max_epochs`` is reached; raises `Diverged`."""
+        passes, max_epochs = self.objective.passes, self.options.max_epochs
+        while not self._is_done and (self.epoch == 0 or passes.training + 1 <= max_epochs + 1e-9):
             self._run_epoch()
 
     @property
     def passes_left(self) -> float:
-        """How many of ``max_epochs`` there are yet to run."""
+        """The part of ``max_epochs`` that is left."""
         return self.options.max_epochs - self.objective.passes.training
 
     @property
     def may_go_on(self) -> bool:
-        """Whether an epoch is left."""
+        """Whether training has not ended and passes are left."""
         return not self._is_done and self.passes_left > 0
 
     def _run_epoch(self) -> None:
@@ -130,13 +130,12 @@ class TrainingLoop:
         if report.is_epoch:
             self.epoch += 1
             self._record(report)
-        end = EpochEnd(report, self.trace.rows[-1], self.params)
-        self._look_for_end(end)
+        self._check_rules(EpochEnd(report, self.trace.rows[-1], self.params))
         if report.is_epoch:
             self.after_epoch(self)
 
     def _pass(self) -> StepReport:
-        """A step on all rows."""
+        """Make a step on all rows."""
         t = self.state.t
         self.state, report = self.solver.step(
             self.objective, self.state, RowBlock(None, self.epoch + 1), self.step_size
@@ -151,7 +150,7 @@ class TrainingLoop:
         return report
 
     def _updates(self, order: np.ndarray) -> StepReport | None:
-        """Updates on all rows of an ``order``, a kernel call at a time; None where the time was over before the end."""
+        """Make updates on the rows of an ``order``, one kernel call at a time; None if time ran out before the end."""
         n, total, report = len(order), np.zeros(1), None
         for start in range(0, n, self.solver.rows_per_call):
             rows = RowBlock(order[start : start + self.solver.rows_per_call], self.epoch + 1, start)
@@ -168,7 +167,7 @@ class TrainingLoop:
         return report._replace(running_losses=total / n)
 
     def _record_updates(self, rows: RowBlock) -> None:
-        """Take the updates of a call one at a time, in a copy of the state, so that training itself stays as it is."""
+        """Record the updates of a call, made one at a time on a copy of the state, so that training is not changed."""
         state, size = copied(self.state), self.solver.rows_per_update
         counted = self.objective.passes.training
         assert rows.order is not None
@@ -203,7 +202,7 @@ class TrainingLoop:
         objective = math.nan
         if report.evaluation is not None:
             objective = report.evaluation.objective
-        elif self.objective.n_values < EVALUATE_EVERY_EPOCH_BELOW:
+        elif self.objective.n_values < MAX_EVALUATED_VALUES:
             objective = self._evaluate()
         norm = math.nan if report.norms is None else float(np.linalg.norm(report.norms))
         row = TraceRow(
@@ -223,7 +222,7 @@ class TrainingLoop:
         with self.objective.passes.for_monitoring():
             return self.objective.value(self.params)
 
-    def _look_for_end(self, end: EpochEnd) -> None:
+    def _check_rules(self, end: EpochEnd) -> None:
         for rule in self.rules:
             if (stop := rule.check(end)) is not None:
                 self._end(stop)
@@ -233,23 +232,23 @@ class TrainingLoop:
         self.stop, self._is_done = stop, True
 
     def interrupt(self, reason: str) -> None:
-        """End training and go back to the parameters of the last row of the trace: those now may be half made."""
+        """End training and return to the parameters of the last row of the trace: an update may be incomplete."""
         self._end(Stop(reason))
-        self.params, self.known = self.trace.good.copy(), None
+        self.params, self.known = self.trace.params.copy(), None
 
     @property
     def seconds(self) -> float:
-        """Since the start, without compilation."""
+        """Seconds since the start, without compilation."""
         return time.perf_counter() - self._began - self._compile_seconds()
 
-    # --- Going back, and going on elsewhere -------------------------------------------------------------------------
+    # --- Going back and resuming ------------------------------------------------------------------------------------
 
     def go_back(self) -> None:
-        """After divergence: return to the last row of the trace, or to the start where that was better, and shrink.
+        """After divergence: return to the last row of the trace, or to the start if that was better; shrink the rate.
 
-        Better means a lower validation loss, or else a lower F.
+        Better means a lower validation loss if there is one, else a lower F.
         """
-        params, first, last = self.trace.good.copy(), self.trace.rows[0], self.trace.rows[-1]
+        params, first, last = self.trace.params.copy(), self.trace.rows[0], self.trace.rows[-1]
         known = self.known if self.known is not None and np.array_equal(self.known.params, params) else None
         if self.validation is not None:
             is_better = last.validation_loss <= first.validation_loss
@@ -267,7 +266,7 @@ class TrainingLoop:
         self.state = self.solver.init(self.objective, params.copy(), known)
 
     def checkpoint(self, fingerprint: str) -> Checkpoint:
-        """All there is to know at the end of an epoch, as a value."""
+        """Everything that training knows at the end of an epoch, as a value."""
         passes, validation = self.objective.passes, self.validation
         loop = LoopState(
             self.epoch, (passes.training, passes.monitoring, passes.trials), self.step_size.state, self.trace.state,
@@ -276,7 +275,7 @@ class TrainingLoop:
         return Checkpoint(fingerprint, copied(self.state), loop)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Go on from a `checkpoint`."""
+        """Continue from a `checkpoint`."""
         state: Any = checkpoint.loop
         self.epoch, self.state = state.epoch, copied(checkpoint.solver)
         self.step_size.state, self.guard.state = state.step_size, state.guard

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 
 
 class Reporter:
-    """Receives reports of compilations and progress and ignores them; override the methods of interest."""
+    """Receives reports of compilation and progress, and ignores them; override the methods of interest."""
 
     def compiling(self, kernel: str) -> None:
         """A kernel is being compiled, which takes seconds and happens once per machine."""
@@ -17,7 +17,7 @@ class Reporter:
         """``passes`` passes over the data are done, and the running loss is ``loss`` (NaN if unknown)."""
 
     def validated(self, epoch: int, loss: float) -> None:
-        """The mean loss on the rows to validate on is ``loss`` after ``epoch`` epochs."""
+        """The mean loss on the validation rows is ``loss`` after ``epoch`` epochs."""
 
 
 _reporter: ContextVar[Reporter] = ContextVar("fastgd_reporter", default=Reporter())  # noqa: B039  # it has no state

@@ -1,4 +1,4 @@
-"""One run of one method on one objective, and what is left of it however it ends."""
+"""A run of one method on one objective, and its outcome, however it ends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..objective.evaluation import Evaluation
 from ..objective.intercept_only import loss_at_zero
 from ..objective.objective import Objective
 from ..objective.preconditioner import describe_preconditioner
-from ..objective.stationary_points import is_convex, stationary
+from ..objective.stationary_points import is_convex, stationary_kind
 from ..solvers.method_choice import choose_method
 from ..solvers.newton import begins_on_sample
 from ..solvers.options import VARIANCE_REDUCED, Options
@@ -36,16 +36,16 @@ UNFINISHED = ("interrupted", "diverged")
 
 
 class Run:
-    """Train from the parameters that ``start`` stands for (see `starting_point`), or from a ``checkpoint``.
+    """Train from ``start`` (see `starting_point`) or from a ``checkpoint``.
 
     Attributes
     ----------
-    plan : what was settled before the first step.
+    plan : batch size, preconditioner and learning rate; see `Plan`.
     loop : the training loop at its end.
     params, objectives : the model, and F of each output there.
     at_start : F of each output at the start.
     seconds : {"compile": ..., "fit": ...}.
-    divergence : what to tell the user where training diverged; else None.
+    divergence : the explanation, if training diverged; else None.
     gaps : bounds on F - F* of each output, NaN where there is none; see `Certificate.add`.
     stationary : see `Result`.
     """
@@ -80,7 +80,7 @@ class Run:
             self.clock.listening(),
             threads(n_threads),
             compile_error(),
-            np.errstate(all="ignore"),  # divergence is looked for, not stumbled over
+            np.errstate(all="ignore"),  # divergence is checked for explicitly
         ):
             self._train(starting_point(start, objective, options.seed), checkpoint)
         elapsed = time.perf_counter() - began
@@ -123,7 +123,7 @@ class Run:
         self._remark_on_average()
         with self.objective.passes.for_monitoring():
             self.gaps = self._certify()
-            self.stationary = self._where_it_stopped()
+            self.stationary = self._stationary_kind()
         shrinks = self.shrinks
         if shrinks and not self.divergence:
             times = "once" if shrinks == 1 else f"{shrinks} times"
@@ -132,7 +132,7 @@ class Run:
             )
 
     def _evaluate_start(self, start: np.ndarray) -> Evaluation | None:
-        """F at the start; its gradient too, for the methods that begin with it."""
+        """F at the start, and its gradient for the methods that begin with it."""
         objective, method, known = self.objective, self.options.method, None
         with objective.passes.for_monitoring():
             if method == "newton" and begins_on_sample(objective, start):
@@ -161,12 +161,12 @@ class Run:
                 loop.begin(known)
             else:
                 self._restore(checkpoint)
-            self._run_to_the_end()
+            self._run_with_retries()
         except KeyboardInterrupt:
             loop.interrupt("interrupted")
             self._evaluate_end()
         except Diverged:
-            self.objective.rows.check_finite()  # a loss with a max() in it may not have shown it
+            self.objective.rows.check_finite()  # a loss with a max() can hide NaN in X
             epoch = min(loop.epoch + 1, self.options.max_epochs)
             plan = replace(self.plan, learning_rate=loop.step_size.base_rate)
             with self.objective.passes.for_monitoring():
@@ -175,8 +175,8 @@ class Run:
             loop.interrupt("diverged")
             self._evaluate_end()
 
-    def _run_to_the_end(self) -> None:
-        """Train; where training diverges at a rate that may be made smaller, go back and go on."""
+    def _run_with_retries(self) -> None:
+        """Train; if training diverges and the rate may be shrunk, go back and continue with a smaller one."""
         loop = self.loop
         while True:
             try:
@@ -196,7 +196,7 @@ class Run:
         self.loop.restore(checkpoint)
 
     def checkpoint(self) -> Checkpoint:
-        """Training as it is at the end of an epoch."""
+        """The state of training at the end of an epoch."""
         return self.loop.checkpoint(fingerprint(self.objective, self.options))
 
     @property
@@ -211,7 +211,7 @@ class Run:
     # --- The end ----------------------------------------------------------------------------------------------------
 
     def _evaluate_end(self) -> None:
-        """F at the model, entered in the last row of the trace."""
+        """Evaluate F at the model and set it in the last row of the trace."""
         known, params = self.loop.known, self.params
         if known is None:
             with self.objective.passes.for_monitoring():
@@ -223,12 +223,12 @@ class Run:
 
     @property
     def best_row(self) -> int:
-        """The row of the trace that the model is from: where the validation loss is lowest, or the last one."""
+        """The row of the trace with the model: the one with the lowest validation loss, or the last."""
         validation = self.loop.validation
         return -1 if validation is None else validation.state.row
 
     def _take_best(self) -> None:
-        """With rows to validate on, take the parameters with the lowest loss on them, however training ended."""
+        """With validation rows, take the parameters with the lowest validation loss, however training ended."""
         validation = self.loop.validation
         if validation is None or validation.state.params is None:
             return
@@ -239,14 +239,14 @@ class Run:
         self.loop.trace.set_objective(float(self.objectives.sum()), self.best_row)
 
     def _certify(self) -> np.ndarray:
-        """Bounds on F - F* at the model, where they are wanted, training has ended by itself, and there can be some."""
+        """Bounds on F - F* at the model, if asked for; NaN if training did not finish or there are none."""
         unfinished = self.loop.stop.reason in UNFINISHED
         if unfinished or not self.certify or all(self.certificate.reasons):
             return np.full(len(self.certificate.reasons), np.nan)
         return self.certificate.add(self.params)
 
-    def _where_it_stopped(self) -> str | None:
-        """What F has at the model: of convex functions the stopping test says it, of others the Hessian."""
+    def _stationary_kind(self) -> str | None:
+        """The kind of stationary point at the model: by the stopping test if F is convex, else by the Hessian."""
         reason, objective = self.loop.stop.reason, self.objective
         if reason in UNFINISHED or not self.certify or objective.independent:
             return None
@@ -255,7 +255,7 @@ class Run:
             is_last = self.loop.validation is None
             return "minimum" if is_last and (by_gradient or reason in ("gap_tol", "precision")) else None
         gained = float(self.at_start.sum()) - self.loop.trace.rows[self.best_row].objective
-        return stationary(objective, self.params, gained)
+        return stationary_kind(objective, self.params, gained)
 
     def _remark_on_average(self) -> None:
         begin = int(self.options.average)
@@ -266,6 +266,6 @@ class Run:
 
     @property
     def rate_reason(self) -> str:
-        """Why the learning rate is what it is."""
+        """The reason for the learning rate, in words."""
         divided = f", divided by {SHRINK**self.shrinks:g} since it diverged" if self.shrinks else ""
         return self.plan.reason + divided

@@ -1,4 +1,4 @@
-"""The `Result` of a run."""
+"""From a `Run` to a `Result`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .run import UNFINISHED, Run
 
 
 def result_of(run: Run, **described: Any) -> Result:
-    """The model of all outputs; ``described`` are the fields of `Result` that a run does not know."""
+    """The model of all outputs; ``described`` has the fields of `Result` that a run does not know."""
     objective, loop = run.objective, run.loop
     coef, intercept = objective.split(run.params)
     return Result(
@@ -45,7 +45,7 @@ def result_of(run: Run, **described: Any) -> Result:
 
 
 def result_of_output(run: Run, k: int, **described: Any) -> Result:
-    """The model of output k alone, where outputs are models of their own."""
+    """The model of output k alone, for independent outputs."""
     whole = result_of(run, **described)
     value, rate = float(run.objectives[k]), float(run.plan.output_rates[k])
     trace = whole.trace.copy()
@@ -69,7 +69,7 @@ def result_of_output(run: Run, k: int, **described: Any) -> Result:
 
 
 def _path(run: Run) -> np.ndarray | None:
-    """The parameters along the way, with a last column of zeros where there is no intercept."""
+    """The path of the parameters; intercepts are 0 if none is fitted."""
     if run.loop.trace.path is None:
         return None
     models = np.array(run.loop.trace.path)
@@ -84,16 +84,12 @@ def _bound(run: Run, gaps: np.ndarray, reason: str) -> dict[str, Any]:
     if np.isfinite(gap):
         return {"gap_bound": gap}
     unfinished = run.loop.stop.reason in UNFINISHED
-    other = (
-        "training did not come to its end"
-        if unfinished
-        else "columns depend on each other so nearly that rounding hides it"
-    )
+    other = "training did not finish" if unfinished else "columns are so nearly dependent that rounding hides it"
     return {"gap_bound": None, "gap_note": reason or other}
 
 
 def settings_of(run: Run, penalty: Any) -> dict[str, Any]:
-    """The options in words, to reproduce the run."""
+    """The options as text and numbers, to reproduce the run."""
     options = run.options
     as_given = ("max_epochs", "tol", "gap_tol", "patience", "clip_norm", "average", "on_divergence", "shuffle", "seed")
     return {

@@ -1,4 +1,4 @@
-"""When training stops: one class for each rule, asked after every epoch, the first that answers wins."""
+"""Rules that stop training, one class each. They are checked after every epoch, in order; the first to stop decides."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .trace import TraceRow
 
 
 class EpochEnd(NamedTuple):
-    """Training at the end of an epoch, or before the first: the report of the last step, its row, the model."""
+    """Training at the end of an epoch or before the first: the last step's report, the row of the trace, the model."""
 
     report: StepReport
     row: TraceRow
@@ -35,7 +35,7 @@ class Stop(NamedTuple):
 
 class StopRule(Protocol):
     def check(self, end: EpochEnd) -> Stop | None:
-        """Why training stops here; None where it goes on."""
+        """The reason to stop here, or None to continue."""
 
 
 class GradientTolerance:
@@ -52,9 +52,10 @@ class GradientTolerance:
 
 
 class GapTolerance:
-    """F is proved to be within ``gap_tol`` of the optimum; each proof counts as the passes it takes.
+    """F is proved to be within ``gap_tol`` of the optimum; the passes of a proof count as training.
 
-    With the gradient at the model no proof is tried before it can succeed. ``needs_gradient``: none is tried without.
+    If the gradient at the model is known, an estimate tells whether a proof can succeed. ``needs_gradient``: otherwise
+    none is tried.
     """
 
     def __init__(self, gap_tol: float, certificate: Certificate, needs_gradient: bool) -> None:
@@ -70,10 +71,10 @@ class GapTolerance:
 
 
 class LossStalls:
-    """A schedule that answers to stalls lowers the rate; else stochastic steps stop where the running loss stalls.
+    """The running loss stalls: a schedule with feedback lowers its rate, otherwise stochastic steps stop.
 
-    ``tol`` is 0 for methods that have another test, or where validation rows say better when to stop. ``has_anchors``:
-    passes without updates do not count.
+    ``tol`` is 0 for methods with another test, and where validation decides instead. ``has_anchors``: passes without
+    updates do not count.
     """
 
     def __init__(self, step_size: StepSize, tol: float, patience: int, has_anchors: bool) -> None:
@@ -83,9 +84,9 @@ class LossStalls:
         if end.is_start or (self.has_anchors and end.report.evaluation is not None):
             return None
         loss = end.report.running_loss
-        if self.step_size.answers_to_stalls:
+        if self.step_size.lowers_at_stalls:
             return Stop("tol", True) if self.step_size.lower_if_stalled(loss) else None
-        if self.tol and self.step_size.stalled_for(loss, self.tol) >= self.patience:
+        if self.tol and self.step_size.count_stalled(loss, self.tol) >= self.patience:
             return Stop("tol", True)
         return None
 
@@ -130,7 +131,7 @@ class Callbacks:
 
 
 class TimeLimit:
-    """``max_seconds`` are over, compilation not counted; also asked after every kernel call."""
+    """``max_seconds`` have passed, without compilation; also checked after every kernel call."""
 
     def __init__(self, max_seconds: float | None, seconds: Callable[[], float]) -> None:
         self.max_seconds, self.seconds = max_seconds, seconds

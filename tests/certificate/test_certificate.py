@@ -17,7 +17,7 @@ from fastgd.data.training_data import RowOptions
 from fastgd.fitting import pose
 from fastgd.kernels.dual_sums import derivatives_at, mean_product
 from fastgd.losses import LOSSES
-from fastgd.objective.chunks import THREADED_FROM
+from fastgd.objective.chunks import MIN_THREADED_VALUES
 from fastgd.penalties import Box, ElasticNet, GroupLasso, NonNegative
 
 CONVEX = [name for name in LOSSES if name not in ("phase_retrieval", "softmax")]
@@ -128,7 +128,7 @@ def test_gap_is_zero_at_the_optimum(loss, case):
 
 @pytest.mark.parametrize("loss", ["half_squared", "logistic", "poisson"])
 def test_gap_falls_with_the_squared_distance(loss, monkeypatch):
-    monkeypatch.setattr("fastgd.certificate.certificate.GRAM_COLUMNS", 0)  # a duality gap for least squares too
+    monkeypatch.setattr("fastgd.certificate.certificate.MAX_GRAM_COLUMNS", 0)  # a duality gap for least squares too
     random = np.random.default_rng(5)
     has = {"intercept": True, "weighted": True, "offset": True, "factors": True}
     problem, reference = small(random, loss, "l2", has)
@@ -307,7 +307,7 @@ def test_gap_of_float32_at_the_optimum():
 
 def test_gap_has_the_same_bits_on_any_number_of_threads():
     random = np.random.default_rng(11)
-    n = THREADED_FROM // 6
+    n = MIN_THREADED_VALUES // 6
     X = random.normal(size=(n, 8))
     y = np.where(X[:, 0] + random.normal(size=n) > 0, 1.0, -1.0)
     bounds = set()

@@ -122,7 +122,7 @@ def test_fits_without_a_gap():
 
 def test_gap_of_a_convex_user_loss(monkeypatch):
     """Without minimum(y) dual points cannot be scaled."""
-    monkeypatch.setattr("fastgd.certificate.certificate.GRAM_COLUMNS", 0)
+    monkeypatch.setattr("fastgd.certificate.certificate.MAX_GRAM_COLUMNS", 0)
     X, y, term = np.arange(36.0).reshape(12, 3) % 7, np.linspace(1, 2, 12), ElasticNet(l2=0.1)
     near, far = np.array([0.1, 0.1, 0.12, 0.3]), np.array([9.0, 9.0, 9.0, 9.0])
     own, known = (Certificate(problem_of(X, y, loss, term)) for loss in (StatedConvex(), "half_squared"))

@@ -39,7 +39,7 @@ def test_known_gradients_bound_the_distance_too(loss, case):
     others = [joined(random.normal(size=2), 3.0 * random.normal(), has["intercept"]) for _ in range(3)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("fastgd.certificate.certificate.MAX_MIXING_SHARE", 1.0)
-        patch.setattr("fastgd.certificate.certificate.GRAM_COLUMNS", 0)
+        patch.setattr("fastgd.certificate.certificate.MAX_GRAM_COLUMNS", 0)
         gap = having_seen(problem, *others, joined(w, b, has["intercept"])).gap(joined(w, b, has["intercept"]))
     assert reference(w, b) - best <= gap + 1e-15 * abs(best)
 
@@ -149,7 +149,7 @@ def test_a_look_across_bounds_the_distance_too(case):
     b = b_best + distance * random.normal()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("fastgd.certificate.certificate.MAX_MIXING_SHARE", 1.0)
-        patch.setattr("fastgd.certificate.certificate.WORTHLESS", np.inf)
+        patch.setattr("fastgd.certificate.certificate.MAX_WORTHWHILE_GAP", np.inf)
         gap = having_seen(problem, joined(w, b, True)).gap(joined(w, b, True))
     assert reference(w, b) - best <= gap + 1e-15 * abs(best)
 

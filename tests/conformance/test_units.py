@@ -14,7 +14,7 @@ from fastgd.data.row_source import MemoryRows
 from fastgd.data.sample_weights import normalized
 from fastgd.kernels.row_targets import NONE, Targets
 from fastgd.losses import HalfSquared
-from fastgd.objective.column_statistics import FEW_ROWS, SAMPLE_ROWS, column_moments
+from fastgd.objective.column_statistics import FIRST_ROWS, SAMPLE_ROWS, column_moments
 from fastgd.objective.objective import Objective
 from fastgd.objective.preconditioner import choose_preconditioner
 from fastgd.penalties import ElasticNet
@@ -137,8 +137,8 @@ def test_columns_that_are_zero_in_the_sample_are_scaled(form):
     X[:, 1:3] = 0.0
     X[np.setdiff1d(np.arange(n), sampled)[[5, -5]], 2] = 1e6
     mean, spread = column_moments(posed(FORMS[form](X)), True)
-    assert (np.abs(mean - X.mean(axis=0)) <= 4 / np.sqrt(FEW_ROWS) * X.std(axis=0)).all()
-    assert spread == pytest.approx(X.std(axis=0), rel=4 / np.sqrt(2 * FEW_ROWS))
+    assert (np.abs(mean - X.mean(axis=0)) <= 4 / np.sqrt(FIRST_ROWS) * X.std(axis=0)).all()
+    assert spread == pytest.approx(X.std(axis=0), rel=4 / np.sqrt(2 * FIRST_ROWS))
 
 
 def test_sparse_columns_constant_in_the_sample_are_read_in_all_rows():

@@ -20,11 +20,11 @@ from fastgd.kernels.row_access import BLOCK_ROWS
 from fastgd.kernels.row_targets import Targets
 from fastgd.kernels.update_step import Preconditioner, Stepper
 from fastgd.losses import LOSSES
-from fastgd.objective.chunks import PARALLEL_FROM, row_blocks
+from fastgd.objective.chunks import MIN_PARALLEL_VALUES, row_blocks
 from fastgd.penalties import ElasticNet
 from fastgd.rules import RULES
 
-SHAPES = {"small": (61, 5), "above the gate": (PARALLEL_FROM // 10 + 7, 30)}
+SHAPES = {"small": (61, 5), "above the gate": (MIN_PARALLEL_VALUES // 10 + 7, 30)}
 FORMS = {
     "dense float64": np.asarray,
     "dense float32": lambda X: X.astype(np.float32),
@@ -35,7 +35,7 @@ METHODS = {
     "gd": {"method": "gd"},
     "sgd": {"method": "sgd"},
     "minibatch": {"method": "minibatch", "batch_size": 32},
-    "large minibatch": {"method": "minibatch", "batch_size": PARALLEL_FROM // 12},
+    "large minibatch": {"method": "minibatch", "batch_size": MIN_PARALLEL_VALUES // 12},
 }
 
 
@@ -56,8 +56,7 @@ def bits(result: fastgd.Result) -> bytes:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_fit_has_the_same_bits_on_any_number_of_threads(shape, form, method, monkeypatch):
-    for module in ("objective", "smoothness"):
-        monkeypatch.setattr(f"fastgd.objective.{module}.THREADED_FROM", PARALLEL_FROM)
+    monkeypatch.setattr("fastgd.objective.chunks.MIN_THREADED_VALUES", MIN_PARALLEL_VALUES)
     # Kernels, loss and rule are the same as in the next test, which then compiles nothing.
     X, y = data(SHAPES[shape])
     X = FORMS[form](X)

@@ -23,7 +23,7 @@ from fastgd.kernels.row_targets import Targets
 from fastgd.kernels.shuffle import shuffle_blocks
 from fastgd.kernels.update_step import Preconditioner, Stepper, model_of, update
 from fastgd.losses import LOSSES
-from fastgd.objective.chunks import PARALLEL_FROM, chunk_count, row_blocks
+from fastgd.objective.chunks import MIN_PARALLEL_VALUES, chunk_count, row_blocks
 from fastgd.objective.linear_predictor import predict_linear
 from fastgd.objective.objective import Objective
 from fastgd.objective.penalty_terms import prox_mapping_norm
@@ -132,7 +132,9 @@ def test_row_norms(layout, variant, drawn, n_chunks, data):
     same(norms, expected, (d + 6) * EPS * (largest + ((inverse * shift) ** 2).sum()))
 
 
-@pytest.mark.parametrize("shape", [(PARALLEL_FROM // 19, 20), (PARALLEL_FROM + 2001, 1), (41, PARALLEL_FROM // 40)])
+@pytest.mark.parametrize(
+    "shape", [(MIN_PARALLEL_VALUES // 19, 20), (MIN_PARALLEL_VALUES + 2001, 1), (41, MIN_PARALLEL_VALUES // 40)]
+)
 @layouts
 def test_batch_gradient_of_data_large_enough_for_threads(layout, shape):
     random = np.random.default_rng(7)

@@ -21,7 +21,7 @@ from fastgd.kernels.row_targets import Targets
 from fastgd.kernels.sgd_epoch import SMALLEST_SCALE, sgd_epoch
 from fastgd.kernels.update_step import Preconditioner, Stepper
 from fastgd.losses import LOSSES
-from fastgd.objective.chunks import PARALLEL_FROM, chunk_count
+from fastgd.objective.chunks import MIN_PARALLEL_VALUES, chunk_count
 from fastgd.penalties import ElasticNet
 from fastgd.rules import RULES
 
@@ -268,7 +268,7 @@ def test_minibatches_of_one_row_equal_sgd(layout, drawn, strengths, has_intercep
 @layouts
 def test_minibatches_large_enough_for_threads(layout):
     random = np.random.default_rng(11)
-    n, d, batch_size = 15_001, 20, PARALLEL_FROM // 19  # two whole batches and a short one
+    n, d, batch_size = 15_001, 20, MIN_PARALLEL_VALUES // 19  # two whole batches and a short one
     dense = random.integers(-16, 17, (n, d)) / 16
     y, start = dense @ random.normal(size=d) + random.normal(size=n), [0.5] * d + [-1.0]
     X, order, rates = LAYOUTS[layout](dense), random.permutation(n), np.array([0.1, 0.05, 0.1])

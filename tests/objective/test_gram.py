@@ -12,7 +12,7 @@ import fastgd.objective.gram
 from fastgd.compile.jit import thread_pool_size, threads
 from fastgd.data.feature_matrix import as_matrix
 from fastgd.kernels.column_products import BLOCK_ROWS, PANEL
-from fastgd.objective.gram import CHUNK_ROWS, gram
+from fastgd.objective.gram import MIN_CHUNK_ROWS, gram
 
 N, D = 3 * BLOCK_ROWS + 5, 4
 FORMS = ("dense", "csr", "float32", "unsorted")
@@ -22,7 +22,7 @@ each_form = pytest.mark.parametrize("form", FORMS)
 
 @pytest.fixture(params=["numpy", "kernels"])
 def way(request, monkeypatch):
-    monkeypatch.setattr(fastgd.objective.gram, "NUMPY_PRODUCTS", 1 << 60 if request.param == "numpy" else 0)
+    monkeypatch.setattr(fastgd.objective.gram, "MAX_NUMPY_PRODUCTS", 1 << 60 if request.param == "numpy" else 0)
     return request.param
 
 
@@ -56,21 +56,24 @@ def test_gram_is_the_weighted_product(way, form, intercept, n):
 
 
 @given(
-    st.sampled_from(FORMS), st.integers(1, 2 * CHUNK_ROWS + 9), st.integers(1, 3 * PANEL + 2), st.integers(0, 2**32 - 1)
+    st.sampled_from(FORMS),
+    st.integers(1, 2 * MIN_CHUNK_ROWS + 9),
+    st.integers(1, 3 * PANEL + 2),
+    st.integers(0, 2**32 - 1),
 )
 def test_gram_of_all_shapes(form, n, d, seed):
     X, matrix, weights, shift = data(form, n, d, seed)
     expected = product(X, weights, shift)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fastgd.objective.gram, "NUMPY_PRODUCTS", 0)
-        for name in ("THREADED_PRODUCTS", "THREADED_SPARSE_PRODUCTS"):
+        patch.setattr(fastgd.objective.gram, "MAX_NUMPY_PRODUCTS", 0)
+        for name in ("MIN_THREADED_PRODUCTS", "MIN_THREADED_SPARSE_PRODUCTS"):
             patch.setattr(fastgd.objective.gram, name, 0)
         np.testing.assert_allclose(gram(matrix, weights, shift, True), expected, rtol=1e-10, atol=1e-10)
 
 
 @each_form
 def test_gram_of_scaled_columns_and_in_float32(form, monkeypatch):
-    monkeypatch.setattr(fastgd.objective.gram, "NUMPY_PRODUCTS", 0)
+    monkeypatch.setattr(fastgd.objective.gram, "MAX_NUMPY_PRODUCTS", 0)
     X, matrix, weights, shift = data(form)
     inverse = np.array([1e-3, 1.0, 2.0, 1e3])
     expected = product(X, weights, shift, inverse)
@@ -84,7 +87,7 @@ def test_gram_of_scaled_columns_and_in_float32(form, monkeypatch):
 
 @each_form
 def test_gram_of_columns_far_from_zero_is_precise(form, monkeypatch):
-    monkeypatch.setattr(fastgd.objective.gram, "NUMPY_PRODUCTS", 0)
+    monkeypatch.setattr(fastgd.objective.gram, "MAX_NUMPY_PRODUCTS", 0)
     monkeypatch.setattr(fastgd.objective.gram, "DENSE_ROWS", 500)
     random = np.random.default_rng(3)
     X = np.column_stack([1e4 + random.normal(size=N), np.ones(N), random.normal(size=N)])
@@ -100,10 +103,10 @@ def test_gram_of_columns_far_from_zero_is_precise(form, monkeypatch):
 @pytest.mark.parametrize("rough", [False, True])
 @pytest.mark.parametrize("form", ["dense", "csr"])
 def test_any_number_of_threads_gives_the_same_bits(form, rough, monkeypatch):
-    monkeypatch.setattr(fastgd.objective.gram, "NUMPY_PRODUCTS", 0)
-    for name in ("THREADED_PRODUCTS", "THREADED_SPARSE_PRODUCTS"):
+    monkeypatch.setattr(fastgd.objective.gram, "MAX_NUMPY_PRODUCTS", 0)
+    for name in ("MIN_THREADED_PRODUCTS", "MIN_THREADED_SPARSE_PRODUCTS"):
         monkeypatch.setattr(fastgd.objective.gram, name, 0)
-    _, matrix, weights, shift = data(form, 4 * CHUNK_ROWS + 7)
+    _, matrix, weights, shift = data(form, 4 * MIN_CHUNK_ROWS + 7)
     found = []
     for count in (1, 2):
         with threads(count):

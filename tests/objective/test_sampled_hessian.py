@@ -16,7 +16,7 @@ from fastgd.kernels.update_step import Preconditioner, Stepper
 from fastgd.losses import LOSSES
 from fastgd.objective import sampled_hessian as sampled
 from fastgd.objective.column_statistics import (
-    FEW_ROWS,
+    FIRST_ROWS,
     MIN_SAMPLE_ROWS,
     SAMPLE_ROWS,
     SAMPLE_ROWS_FOR_SQUARED,
@@ -58,8 +58,8 @@ def exact_hessian(X, params, shift, inverse):
 @pytest.mark.parametrize("rough", [False, True])
 def test_hessian_matches_the_textbook_formula(rough, monkeypatch):
     rng = np.random.default_rng(1)  # difference quotients are less exact where a row's curvature changes fast
-    monkeypatch.setattr(sampled, "FLOAT32_FROM", 0 if rough else 1 << 60)
-    monkeypatch.setattr(fastgd.objective.gram, "NUMPY_PRODUCTS", 0)
+    monkeypatch.setattr(sampled, "MIN_FLOAT32_PRODUCTS", 0 if rough else 1 << 60)
+    monkeypatch.setattr(fastgd.objective.gram, "MAX_NUMPY_PRODUCTS", 0)
     params, shift, inverse = rng.normal(size=D + 1), rng.normal(size=D), 2.0 ** rng.integers(-3, 3, D)
     found = sample_of(X, shift=shift, inverse=inverse).hessian(params).matrices[0]
     off = np.abs(found / exact_hessian(X, params, shift, inverse) - 1).max()
@@ -68,18 +68,18 @@ def test_hessian_matches_the_textbook_formula(rough, monkeypatch):
 
 
 def test_nearly_dependent_columns_are_summed_in_float64(rng, monkeypatch):
-    monkeypatch.setattr(fastgd.objective.gram, "NUMPY_PRODUCTS", 0)
+    monkeypatch.setattr(fastgd.objective.gram, "MAX_NUMPY_PRODUCTS", 0)
     near = np.column_stack([X, X[:, 0] + 1e-5 * rng.normal(size=N)])
     params = np.zeros(D + 2)
     precise = [sample_of(near, l2=l2).hessian(params).matrices for l2 in (1e-8, 1e-2)]
-    monkeypatch.setattr(sampled, "FLOAT32_FROM", 0)
+    monkeypatch.setattr(sampled, "MIN_FLOAT32_PRODUCTS", 0)
     np.testing.assert_array_equal(sample_of(near, l2=1e-8).hessian(params).matrices, precise[0])
     assert (sample_of(near, l2=1e-2).hessian(params).matrices != precise[1]).any()  # the penalty keeps them apart
 
 
 @pytest.mark.parametrize(("form", "times"), [(np.asarray, 2), (sp.csr_array, 1)], ids=["dense", "csr"])
 def test_only_dense_columns_are_tried_in_float32(form, times, monkeypatch):
-    monkeypatch.setattr(sampled, "FLOAT32_FROM", 0)
+    monkeypatch.setattr(sampled, "MIN_FLOAT32_PRODUCTS", 0)
     seen = []
     monkeypatch.setattr(sampled, "gram", lambda *args: seen.append(args[-1]) or fastgd.objective.gram.gram(*args))
     twice = form(np.column_stack([X, X[:, 0]]))
@@ -193,7 +193,7 @@ def test_sampled_rows_count_as_fractions_of_a_pass(monkeypatch, loss):
         rows.append(self.objective.n_samples)
         return hessian(self, params)
 
-    others = [2 * FEW_ROWS]  # for the scales of the columns
+    others = [2 * FIRST_ROWS]  # for the scales of the columns
     predictors, take, effective = HessianSample._predictors, MemoryRows.take, sampled.effective_rows
 
     def predicted(self, params):
@@ -279,7 +279,7 @@ def test_least_squares_starts_at_the_minimum_of_the_sample():
 @pytest.mark.parametrize("loss", ["logistic", "squared"])
 def test_first_step_is_a_shortened_newton_step_of_the_sample(loss, monkeypatch):
     monkeypatch.setattr(sample_optimum, "MAX_DIFFERENCE", 0.0)  # so that the Hessian is made there
-    monkeypatch.setattr(sampled, "FLOAT32_FROM", 1 << 60)  # and in float64
+    monkeypatch.setattr(sampled, "MIN_FLOAT32_PRODUCTS", 1 << 60)  # and in float64
     y = NUMBERS if loss == "squared" else np.where(YES == "yes", 1.0, -1.0)
     problem = posed(BIG, y, loss)
     rows, _ = problem.rows.sample(sample_size(problem, for_hessian=True), 0)

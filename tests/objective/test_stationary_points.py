@@ -270,7 +270,7 @@ def test_convex_objectives_cost_no_extra_pass(monkeypatch):
     def refuse(*args):
         raise AssertionError
 
-    monkeypatch.setattr("fastgd.training.run.stationary", refuse)
+    monkeypatch.setattr("fastgd.training.run.stationary_kind", refuse)
     fastgd.fit(X, X @ W)
     with pytest.raises(AssertionError):
         fit(method="gd", max_epochs=1)

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 import fastgd
 from fastgd.losses import LOSSES
-from fastgd.objective.column_statistics import FEW_ROWS
+from fastgd.objective.column_statistics import FIRST_ROWS
 from fastgd.solvers.rate_search import LONGEST_ROWS, MIN_EPOCHS, SEARCH_ROWS, _choose
 
 WITHOUT_CURVATURE = [name for name, loss in LOSSES.items() if not hasattr(loss, "curvature")]
@@ -109,7 +109,7 @@ def test_trials_on_a_sample_count_as_passes():
     X = random.normal(size=(8192, 3))
     result = fastgd.fit(X, X @ [1.0, -2.0, 0.5] + random.normal(size=8192), loss="absolute", method="minibatch")
     # Lengths of all rows, the scales of the columns, a copy of the sample, and the epochs of one rate.
-    fixed, each = 8192 + 2 * FEW_ROWS, 1 + MIN_EPOCHS
+    fixed, each = 8192 + 2 * FIRST_ROWS, 1 + MIN_EPOCHS
     n_read = 8192 * result.trace["passes"][0]
     assert fixed + each * SEARCH_ROWS <= n_read <= fixed + each * (SEARCH_ROWS + LONGEST_ROWS)
     assert result.coef == pytest.approx([1.0, -2.0, 0.5], abs=0.1)
