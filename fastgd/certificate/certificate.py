@@ -152,19 +152,19 @@ class Certificate:
             rows = np.atleast_2d(params)[outputs]
             if reason or not np.isfinite(rows).all():
                 continue
-            value, gap, scale = self._part(k, rows, float(penalties[outputs].sum()))
+            value, gap, scale = self._part_gap(k, rows, float(penalties[outputs].sum()))
             allowance = rounding(self.objective) * scale
             self._bounds[k] = max(self._bounds[k], value - gap - allowance)
             gaps[k] = min(gap, value - self._bounds[k]) + allowance
         return gaps
 
-    def _part(self, k: int, rows: np.ndarray, penalty: float) -> tuple[float, float, float]:
+    def _part_gap(self, k: int, rows: np.ndarray, penalty: float) -> tuple[float, float, float]:
         """F of a part, its gap by a dual point there, and the magnitude of the sums behind the two."""
         objective, W = self.objective, rows[:, : self.objective.n_features]
         if self._exact:
             value, gap = self._least_squares().gap(k, rows[0])
             return value, gap, value
-        if (found := self._seen(k, rows, W, penalty)) is not None:
+        if (found := self._seen_gap(k, rows, W, penalty)) is not None:
             return found
         known = None if self.joint else find_seen(objective, self._seen_at, k, rows[0])
         if known is not None and (floor := self._floor(k)) is not None:
@@ -173,12 +173,12 @@ class Certificate:
                 return known.loss + penalty, above_floor, known.scale + penalty
         if known is not None and objective.fit_intercept and not objective.several:
             self._bracket_intercept(rows[0], known.mean)
-            if (found := self._seen(k, rows, W, penalty)) is not None:
+            if (found := self._seen_gap(k, rows, W, penalty)) is not None:
                 return found
         point = softmax_point(objective, rows) if self.joint else dual_point(objective, k, rows[0])
         return point.loss + penalty, self._gap(k, point, W), point.scale + penalty
 
-    def _seen(self, k: int, rows: np.ndarray, W: np.ndarray, penalty: float) -> tuple[float, float, float] | None:
+    def _seen_gap(self, k: int, rows: np.ndarray, W: np.ndarray, penalty: float) -> tuple[float, float, float] | None:
         """The same from the evaluations kept, if they are enough."""
         seen = [] if self.joint else sorted(seen_points(self.objective, self._seen_at, k, rows[0]), key=mixing_cost)
         best: tuple[float, DualPoint] | None = None

@@ -83,10 +83,10 @@ def product(objective: Objective, derivatives: np.ndarray) -> np.ndarray:
 
 
 # Evaluates the losses at an intercept; writes the derivatives into the given array.
-AtIntercept = Callable[[float, np.ndarray], Derivatives]
+LossAtIntercept = Callable[[float, np.ndarray], Derivatives]
 
 
-def derivatives_by_intercept(objective: Objective, k: int, z: np.ndarray) -> AtIntercept:
+def derivatives_by_intercept(objective: Objective, k: int, z: np.ndarray) -> LossAtIntercept:
     """The losses and derivatives of output k at the linear predictors z, as a function of the intercept."""
     y, weight, n = objective.output_target(k), objective.targets.weight, objective.n_samples
     launch = derivatives_at if n >= MIN_PARALLEL_ROWS else derivatives_at.serial
@@ -136,7 +136,7 @@ def mix(low: Derivatives, high: Derivatives) -> tuple[float, float]:
     return share, (1.0 - share) * low.loss + share * high.loss - share * high.mean * (high.b - low.b)
 
 
-def around_zero(at: AtIntercept, here: Derivatives, curvature: float) -> tuple[Derivatives, Derivatives] | None:
+def around_zero(at: LossAtIntercept, here: Derivatives, curvature: float) -> tuple[Derivatives, Derivatives] | None:
     """Two intercepts around the zero of the mean derivative, so close that mixing them costs only rounding.
 
     ``curvature`` approximates the largest second derivative. None where the mean derivative never reaches 0.
@@ -179,7 +179,7 @@ def cost_of_mixing(low: Derivatives, high: Derivatives) -> float:
 
 
 def bracket_zero(
-    at: AtIntercept, here: Derivatives, curvature: float
+    at: LossAtIntercept, here: Derivatives, curvature: float
 ) -> tuple[Derivatives, Derivatives, np.ndarray] | None:
     """Two intercepts with a mean derivative of at most and of at least 0, and a spare array.
 

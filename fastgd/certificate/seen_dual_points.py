@@ -23,7 +23,7 @@ from ..terms.losses import is_squared
 from .dual_point import DualPoint
 
 
-class Seen(NamedTuple):
+class SeenPoint(NamedTuple):
     """One output of an evaluation: the mean loss, the mean derivative, and the mean product of derivative and x."""
 
     w: np.ndarray
@@ -33,12 +33,12 @@ class Seen(NamedTuple):
     products: np.ndarray
 
     @classmethod
-    def of(cls, evaluation: Evaluation, k: int, d: int) -> Seen:
+    def of(cls, evaluation: Evaluation, k: int, d: int) -> SeenPoint:
         params, gradient = np.atleast_2d(evaluation.params)[k], np.atleast_2d(evaluation.gradient)[k]
         b, mean = (float(params[d]), float(gradient[d])) if len(params) > d else (0.0, 0.0)
         return cls(params[:d], b, float(evaluation.losses[k]), mean, gradient[:d])
 
-    def below(self, other: Seen) -> float:
+    def below(self, other: SeenPoint) -> float:
         """How far the loss at ``other`` is above the tangent at this point."""
         along = float(self.products @ (other.w - self.w)) + self.mean * (other.b - self.b)
         return max(other.loss - self.loss - along, 0.0)
@@ -49,7 +49,7 @@ class Seen(NamedTuple):
         return abs(self.loss) + abs(float(self.products @ self.w)) + abs(self.mean * self.b)
 
 
-def find_seen(objective: Objective, seen: Sequence[Evaluation], k: int, params: np.ndarray) -> Seen | None:
+def find_seen(objective: Objective, seen: Sequence[Evaluation], k: int, params: np.ndarray) -> SeenPoint | None:
     """The evaluation of output k at ``params`` if it is among those ``seen``, else None.
 
     None too for X in float32, where gradients are less precise than a bound needs, and with an offset, where the
@@ -58,7 +58,7 @@ def find_seen(objective: Objective, seen: Sequence[Evaluation], k: int, params: 
     if objective.dtype != np.float64 or len(objective.targets.offset):
         return None
     points = (p for p in reversed(seen) if np.array_equal(np.atleast_2d(p.params)[k], params))
-    return next((Seen.of(point, k, objective.n_features) for point in points), None)
+    return next((SeenPoint.of(point, k, objective.n_features) for point in points), None)
 
 
 def seen_points(objective: Objective, seen: Sequence[Evaluation], k: int, params: np.ndarray) -> Iterator[DualPoint]:
@@ -69,7 +69,7 @@ def seen_points(objective: Objective, seen: Sequence[Evaluation], k: int, params
     if own.mean == 0.0:
         yield DualPoint(own.loss, own.loss, own.products[None, :], own.scale)
     squared = is_squared(objective.loss)
-    for other in (Seen.of(point, k, objective.n_features) for point in reversed(seen)):
+    for other in (SeenPoint.of(point, k, objective.n_features) for point in reversed(seen)):
         apart = own.mean - other.mean
         share = own.mean / apart if apart != 0.0 else 1.0
         # Beyond a share of -1 the other point, and its rounding, would dominate the mixture.
@@ -77,7 +77,7 @@ def seen_points(objective: Objective, seen: Sequence[Evaluation], k: int, params
             yield _mixed(own, other, share, squared)
 
 
-def _mixed(own: Seen, other: Seen, share: float, squared: bool) -> DualPoint:
+def _mixed(own: SeenPoint, other: SeenPoint, share: float, squared: bool) -> DualPoint:
     """The point with a mean derivative of zero on the line through two points, at this ``share`` of the other."""
     products = (1.0 - share) * own.products + share * other.products
     level = own.loss - (share**2 if squared else share) * other.below(own)

@@ -73,13 +73,13 @@ class HessianSample:
         for in_float32 in (True, False) if large else (False,):
             matrices[:] = self._products(curvature[:, :1] if are_equal else curvature, in_float32)
             diagonals = np.einsum("kii->ki", matrices)
-            diagonals[:] = self._completed(diagonals, curvature)
+            diagonals[:] = self._corrected_diagonal(diagonals, curvature)
             hessian = FactoredHessian.of(matrices)
             if in_float32 and are_independent(hessian):
                 break
         return hessian
 
-    def curvatures_at_zero(self, every: int) -> np.ndarray:
+    def mean_curvature_at_zero(self, every: int) -> np.ndarray:
         """The mean second derivative of the losses of every ``every``-th row at zero parameters, (n_outputs,)."""
         targets = self.objective.targets.every(every)
         z = np.zeros((len(targets.y), self.objective.n_outputs))
@@ -87,7 +87,7 @@ class HessianSample:
             z += targets.offset[:, None]
         return np.asarray(self._second_derivatives(z, targets).mean(axis=0))
 
-    def curves_evenly(self, params: np.ndarray) -> bool:
+    def has_even_curvature(self, params: np.ndarray) -> bool:
         """Whether the losses of all rows have about the same curvature."""
         curvature = self._curvatures(params)
         return bool(curvature.max() <= MAX_CURVATURE_RATIO * curvature.mean())
@@ -103,7 +103,7 @@ class HessianSample:
         diagonal[:, d:] = mean[:, None]
         moments = (curvature.T @ squared(objective.X) - 2.0 * (curvature.T @ X) * shift) / objective.n_samples
         diagonal[:, :d] = np.maximum(moments + np.outer(mean, shift**2), 0.0) * scale**2
-        return self._completed(diagonal, curvature)
+        return self._corrected_diagonal(diagonal, curvature)
 
     def curvature_along(self, params: np.ndarray, change: np.ndarray) -> float:
         """The second derivative of F in the direction ``change`` of the scaled variables."""
@@ -152,7 +152,7 @@ class HessianSample:
         self.objective.count_pass()
         return predict_linear(self.objective.X, coef, intercept)
 
-    def _completed(self, diagonal: np.ndarray, curvature: np.ndarray) -> np.ndarray:
+    def _corrected_diagonal(self, diagonal: np.ndarray, curvature: np.ndarray) -> np.ndarray:
         """The diagonal with rare columns corrected, the curvature of the penalty and the ridge."""
         filled, d = diagonal.copy(), self.objective.n_features
         rare = self._rare_columns

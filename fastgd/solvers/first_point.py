@@ -29,7 +29,7 @@ def first_point(
     here = scaled.evaluate(params) if start is None else scaled.scaled(start)
     if params.any() or not objective.fit_intercept or is_squared(objective.loss):
         return here
-    curvature = sample.curvatures_at_zero(_row_step(sample.objective.n_samples))
+    curvature = sample.mean_curvature_at_zero(_row_step(sample.objective.n_samples))
     promised = 0.5 * float((here.gradient[:, -1] ** 2 / curvature).sum())
     if not promised > MIN_PROMISED_DECREASE * abs(here.objective):
         return here

@@ -8,30 +8,19 @@ from ..objective.column_statistics import SAMPLE_ROWS
 from ..objective.evaluation import Evaluation
 from ..objective.objective import Objective
 from ..objective.sampled_hessian import HessianSample
-from ..objective.scaled_objective import ScaledObjective
 from .curvature_models import LimitedMemory
 from .first_point import first_point
-from .options import Options
-from .plan import Plan, make_stepper
-from .protocol import RowBlock, SolverBase, Step, StepReport
-from .quasi_newton import WORTH_A_PASS, ArmijoSearch, QuasiNewtonState, report_of
+from .quasi_newton import QuasiNewtonSolver, QuasiNewtonState
 from .stationarity import norms_at_zero
-from .step_size import StepSize
 
 TINY = np.finfo(np.float64).tiny
 
 
-class LBFGS(SolverBase):
+class LBFGS(QuasiNewtonSolver):
     """One step per pass, from the diagonal of a sample's Hessian.
 
     Source: Liu and Nocedal, On the limited memory BFGS method for large scale optimization (1989).
     """
-
-    def __init__(self, objective: Objective, options: Options, plan: Plan) -> None:
-        self.scaled = ScaledObjective(objective, plan.preconditioner)
-        self.stepper = make_stepper(objective, options, plan)
-        self.search = ArmijoSearch(self.scaled, self.stepper, plan.learning_rate)
-        self.has_tol, self.seed = bool(options.tol), options.seed
 
     def init(self, objective: Objective, params: np.ndarray, start: Evaluation | None) -> QuasiNewtonState:
         sample = HessianSample.draw(self.scaled, SAMPLE_ROWS, self.seed)
@@ -45,19 +34,5 @@ class LBFGS(SolverBase):
         reference = norms_at_zero(objective, params, state.mapping_rate, self.stepper, self.has_tol)
         return self.search.with_norms(state, reference)
 
-    def step(self, objective: Objective, state: QuasiNewtonState, rows: RowBlock, step_size: StepSize) -> Step:
-        if state.t:
-            norm = float(np.linalg.norm(state.norms))
-            state = self.search.propose(state) if state.kept else state
-            if self.search.is_exhausted(state) and not norm <= WORTH_A_PASS * state.previous_norm:
-                return state, self.report(state)._replace(is_epoch=False, stop_reason="precision")
-            state = state._replace(previous_norm=norm)
-        length = state.length
-        state, tried = self.search.try_step(state)
-        state = self.search.with_norms(state._replace(t=state.t + 1), state.reference_norms)
-        return state, report_of(state, length, (tried,))
-
-    def report(self, state: QuasiNewtonState) -> StepReport:
-        if state.at is None:
-            return super().report(state)
-        return report_of(state, np.nan, (state.at,))
+    def next_proposal(self, objective: Objective, state: QuasiNewtonState) -> QuasiNewtonState:
+        return self.search.propose(state) if state.kept else state

@@ -44,7 +44,7 @@ def stable_rates(objective: Objective, options: Options, preconditioner: Precond
         norms = squared_norms(objective, preconditioner)
         if follows_curvature(objective, options):
             first = np.array([1.0 / max(float(norms.mean()), np.finfo(np.float64).tiny)])
-            return Rates(first, "at first; then set at each step from the curvature that the steps have met")
+            return Rates(first, "at first; then set at each step from the local curvature")
         return Rates(*searched_rates(objective, options, preconditioner, batch_size, norms))
     constants, symbol, source = smoothness(objective, preconditioner, batch_size)
     whole = batch_size >= objective.n_samples > 1

@@ -21,15 +21,12 @@ from ..objective.evaluation import Evaluation
 from ..objective.intercept_only import loss_at_zero
 from ..objective.objective import Objective
 from ..objective.sampled_hessian import HessianSample
-from ..objective.scaled_objective import ScaledObjective
 from .first_point import first_point
 from .options import Options
-from .plan import Plan, make_stepper
-from .protocol import RowBlock, SolverBase, Step, StepReport
-from .quasi_newton import WORTH_A_PASS, ArmijoSearch, QuasiNewtonState, report_of
+from .plan import Plan
+from .quasi_newton import QuasiNewtonSolver, QuasiNewtonState
 from .sample_optimum import model_at, optimum_of_sample
 from .stationarity import mapping_norms, norms_at_zero
-from .step_size import StepSize
 
 # A step that fails shows that the sample is unlike the other rows: each renewal multiplies the sample size by GROWTH.
 # After MAX_RENEWALS the Hessian is not the cause.
@@ -41,14 +38,11 @@ def begins_on_sample(objective: Objective, params: np.ndarray) -> bool:
     return not params.any() and not objective.several and sample_size(objective, True) < objective.n_samples
 
 
-class Newton(SolverBase):
+class Newton(QuasiNewtonSolver):
     """The state's model holds the Hessian. Samples follow from the seed and are not part of the state."""
 
     def __init__(self, objective: Objective, options: Options, plan: Plan) -> None:
-        self.scaled = ScaledObjective(objective, plan.preconditioner)
-        self.stepper = make_stepper(objective, options, plan)
-        self.search = ArmijoSearch(self.scaled, self.stepper, plan.learning_rate)
-        self.has_tol, self.seed = bool(options.tol), options.seed
+        super().__init__(objective, options, plan)
         self.uses_all_rows = sample_size(objective, True) >= objective.n_samples
 
     def init(self, objective: Objective, params: np.ndarray, start: Evaluation | None) -> QuasiNewtonState:
@@ -69,28 +63,7 @@ class Newton(SolverBase):
         objective, rate = self.scaled.objective, state.mapping_rate
         return self.search.with_norms(state, norms_at_zero(objective, start, rate, self.stepper, self.has_tol))
 
-    def step(self, objective: Objective, state: QuasiNewtonState, rows: RowBlock, step_size: StepSize) -> Step:
-        if state.t:
-            norm = float(np.linalg.norm(state.norms))
-            state = self._next_proposal(objective, state)
-            if self.search.is_exhausted(state) and not norm <= WORTH_A_PASS * state.previous_norm:
-                return state, self.report(state)._replace(is_epoch=False, stop_reason="precision")
-            state = state._replace(previous_norm=norm)
-        length = state.length
-        if state.trial is not None:
-            state, tried = self.search.try_elsewhere(state)
-        else:
-            state, one = self.search.try_step(state)
-            tried = (one,)
-        state = self.search.with_norms(state._replace(t=state.t + 1), state.reference_norms)
-        return state, report_of(state, length, tried)
-
-    def report(self, state: QuasiNewtonState) -> StepReport:
-        if state.at is None:
-            return super().report(state)._replace(reference_norms=state.reference_norms)
-        return report_of(state, np.nan, (state.at,))
-
-    def _next_proposal(self, objective: Objective, state: QuasiNewtonState) -> QuasiNewtonState:
+    def next_proposal(self, objective: Objective, state: QuasiNewtonState) -> QuasiNewtonState:
         """Choose the step after a trial: from a renewed Hessian if due, else from the model; or the shortened step."""
         kept, failed = state.kept, not state.kept
         if self.uses_all_rows:

@@ -8,10 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from ..kernels.update_step import Stepper
+from ..objective.objective import Objective
 from ..objective.scaled_objective import ScaledEvaluation, ScaledObjective
 from .curvature_models import CurvatureModel
-from .protocol import StepReport
+from .options import Options
+from .plan import Plan, make_stepper
+from .protocol import RowBlock, SolverBase, Step, StepReport
 from .stationarity import mapping_norms
+from .step_size import StepSize
 
 # Minimum part of the promised decrease for a step to be kept. Source: Armijo, Minimization of functions having
 # Lipschitz continuous first partial derivatives (1966).
@@ -142,3 +146,38 @@ def report_of(state: QuasiNewtonState, length: float, seen: tuple[ScaledEvaluati
     return StepReport(
         at.losses, length, lambda: at.gradient, at, tuple(one.at for one in seen), state.norms, state.reference_norms
     )
+
+
+class QuasiNewtonSolver(SolverBase):
+    """What newton and lbfgs have in common: one trial step per pass. Subclasses have `init` and `next_proposal`."""
+
+    def __init__(self, objective: Objective, options: Options, plan: Plan) -> None:
+        self.scaled = ScaledObjective(objective, plan.preconditioner)
+        self.stepper = make_stepper(objective, options, plan)
+        self.search = ArmijoSearch(self.scaled, self.stepper, plan.learning_rate)
+        self.has_tol, self.seed = bool(options.tol), options.seed
+
+    def next_proposal(self, objective: Objective, state: QuasiNewtonState) -> QuasiNewtonState:
+        """Choose the next step after a trial; where the trial was not kept, its length has been cut."""
+        raise NotImplementedError
+
+    def step(self, objective: Objective, state: QuasiNewtonState, rows: RowBlock, step_size: StepSize) -> Step:
+        if state.t:
+            norm = float(np.linalg.norm(state.norms))
+            state = self.next_proposal(objective, state)
+            if self.search.is_exhausted(state) and not norm <= WORTH_A_PASS * state.previous_norm:
+                return state, self.report(state)._replace(is_epoch=False, stop_reason="precision")
+            state = state._replace(previous_norm=norm)
+        length = state.length
+        if state.trial is not None:
+            state, tried = self.search.try_elsewhere(state)
+        else:
+            state, one = self.search.try_step(state)
+            tried = (one,)
+        state = self.search.with_norms(state._replace(t=state.t + 1), state.reference_norms)
+        return state, report_of(state, length, tried)
+
+    def report(self, state: QuasiNewtonState) -> StepReport:
+        if state.at is None:
+            return super().report(state)._replace(reference_norms=state.reference_norms)
+        return report_of(state, np.nan, (state.at,))

@@ -69,7 +69,7 @@ def optimum_of_sample(sample: HessianSample, params: np.ndarray, stepper: Steppe
     is_quadratic = is_squared(objective.loss)  # the Hessian is the same everywhere
     single_and_smooth = is_smooth(objective.penalty) and not objective.several
     # Sparse columns are far from normally distributed.
-    may_hold = single_and_smooth and not objective.sparse and sample.curves_evenly(first.params)
+    may_hold = single_and_smooth and not objective.sparse and sample.has_even_curvature(first.params)
     parts = min(objective.n_samples // (MIN_ROWS_PER_PARAMETER * objective.n_parameters), MAX_PARTS)
     part = sample if is_quadratic or may_hold or parts < 2 else sample.every(parts)
     hessian = part.hessian(first.params)

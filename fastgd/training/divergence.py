@@ -86,7 +86,7 @@ def explain(objective: Objective, options: Options, plan: Plan, start: np.ndarra
         cause = f"The learning rate {rate:g} is too large: rates up to {_short(limit)} ({symbol}) are stable"
     else:  # the limit is not a bound here
         cause, limit = f"The learning rate {rate:.4g} is too large for these data", None
-    sentences = [what, cause, *_about_columns(objective, columns), _advice(options, suggested, own_units)]
+    sentences = [what, cause, *_columns_sentence(objective, columns), _advice(options, suggested, own_units)]
     return Divergence(". ".join(sentences), epoch, limit, suggested, columns)
 
 
@@ -113,23 +113,23 @@ def suggest_rate(objective: Objective, options: Options, plan: Plan, start: np.n
     if options.method not in QUASI_NEWTON:
         first = float(stable_rates(objective, options, plan.preconditioner, plan.batch_size).values.min())
     rate = min(first, plan.learning_rate / 2.0)
-    few = _few_rows(objective, plan.preconditioner)
+    few = _trial_rows(objective, plan.preconditioner)
     for _ in range(MAX_RATES):
         rate = round_down(rate)
-        if _lowers(few, options, plan, start, rate):
+        if _lowers_objective(few, options, plan, start, rate):
             return rate
         rate /= RATE_DIVISOR
     return None
 
 
-def _few_rows(objective: Objective, preconditioner: Preconditioner) -> Objective:
+def _trial_rows(objective: Objective, preconditioner: Preconditioner) -> Objective:
     """F on a sample of the rows that includes the longest rows."""
     chosen = rows_to_try(objective.n_samples, squared_norms(objective, preconditioner))
     rows = objective.rows if len(chosen) == objective.n_samples else objective.rows.take(chosen)
     return objective.on(rows, PassCounter(len(chosen)))
 
 
-def _lowers(objective: Objective, options: Options, plan: Plan, start: np.ndarray, rate: float) -> bool:
+def _lowers_objective(objective: Objective, options: Options, plan: Plan, start: np.ndarray, rate: float) -> bool:
     """Whether some epochs of training at this rate lower F."""
     affordable = max(TRIAL_VALUES // max(objective.n_values * objective.n_outputs, 1), MIN_TRIAL_EPOCHS)
     epochs = min(options.max_epochs, MAX_TRIAL_EPOCHS, affordable)
@@ -195,7 +195,7 @@ def _large_columns(objective: Objective) -> tuple[ColumnScale, ...]:
     return tuple(found)
 
 
-def _about_columns(objective: Objective, columns: tuple[ColumnScale, ...]) -> list[str]:
+def _columns_sentence(objective: Objective, columns: tuple[ColumnScale, ...]) -> list[str]:
     """A sentence on the columns, if there are any."""
     if not columns:
         return []

@@ -99,7 +99,7 @@ class TrainingLoop:
         """Make the solver's first state and the first row of the trace; ``known`` is F at the start, if known."""
         self.known = known
         row = TraceRow(0, self.objective.passes.training, self.seconds, self.at_start)
-        self.trace.append(self._validated(row, self.start), self.start)
+        self.trace.append(self._with_validation_loss(row, self.start), self.start)
         self.state = self.solver.init(self.objective, self.start.copy(), known)
         self._check_rules(EpochEnd(self.solver.report(self.state), row, self.params, is_start=True))
 
@@ -121,7 +121,7 @@ class TrainingLoop:
 
     def _run_epoch(self) -> None:
         number = self.solver.order_number(self.state, self.epoch + 1, self.passes_left)
-        report = self._pass() if number is None else self._updates(self.orders.epoch(number))
+        report = self._step_on_all_rows() if number is None else self._update_by_order(self.orders.epoch(number))
         if report is None:
             return
         self._set_params(report.evaluation)
@@ -134,7 +134,7 @@ class TrainingLoop:
         if report.is_epoch:
             self.after_epoch(self)
 
-    def _pass(self) -> StepReport:
+    def _step_on_all_rows(self) -> StepReport:
         """Make a step on all rows."""
         t = self.state.t
         self.state, report = self.solver.step(
@@ -149,7 +149,7 @@ class TrainingLoop:
             self._after_call(1.0, report.running_losses)
         return report
 
-    def _updates(self, order: np.ndarray) -> StepReport | None:
+    def _update_by_order(self, order: np.ndarray) -> StepReport | None:
         """Make updates on the rows of an ``order``, one kernel call at a time; None if time ran out before the end."""
         n, total, report = len(order), np.zeros(1), None
         for start in range(0, n, self.solver.rows_per_call):
@@ -189,7 +189,7 @@ class TrainingLoop:
     def _end_within_epoch(self, running_loss: float, rate: float) -> None:
         self._set_params(None)
         row = TraceRow(self.epoch, self.objective.passes.training, self.seconds, math.nan, running_loss, rate)
-        self.trace.append(self._validated(row, self.params), self.params)
+        self.trace.append(self._with_validation_loss(row, self.params), self.params)
         self.is_cut_short = True
         self._end(Stop("max_seconds"))
 
@@ -208,12 +208,12 @@ class TrainingLoop:
         row = TraceRow(
             self.epoch, self.objective.passes.training, self.seconds, objective, report.running_loss, report.rate, norm
         )
-        row = self._validated(row, self.params)
+        row = self._with_validation_loss(row, self.params)
         self.trace.append(row, self.params)
         if self.validation is not None:
             current_reporter().validated(self.epoch, row.validation_loss)
 
-    def _validated(self, row: TraceRow, params: np.ndarray) -> TraceRow:
+    def _with_validation_loss(self, row: TraceRow, params: np.ndarray) -> TraceRow:
         if self.validation is None:
             return row
         return row._replace(validation_loss=self.validation.look_at(params, len(self.trace.rows), row.epoch))
