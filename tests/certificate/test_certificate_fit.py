@@ -138,7 +138,7 @@ def test_no_bound_where_training_was_interrupted():
     with pytest.raises(fastgd.Interrupted) as caught:
         fastgd.fit(X, y, loss="logistic", alpha=0.1, method="gd", callbacks=[interrupt])
     assert caught.value.result.gap_bound is None
-    assert "did not come to its end" in caught.value.result.gap_note
+    assert "did not finish" in caught.value.result.gap_note
 
 
 @pytest.mark.parametrize("gap_tol", [0, -1.0, np.nan, "x", True])
