@@ -20,9 +20,9 @@ from fastgd import search as find
 from fastgd.data.readers import builtin_landscapes as landscapes
 from fastgd.data.training_data import RowOptions
 from fastgd.fitting import pose
-from fastgd.kernels.losses_at_points import add_losses_of_many
 from fastgd.losses import LOSSES
-from fastgd.objective import many_points as objectives
+from fastgd.objective.chunks import MIN_PARALLEL_VALUES
+from fastgd.objective.many_points import mean_losses_at
 from fastgd.penalties import resolve_penalty
 
 searching = importlib.import_module("fastgd.grid_search")
@@ -219,24 +219,18 @@ def test_user_defined_loss():
 @pytest.mark.parametrize("form", [np.asarray, sp.csr_array], ids=["dense", "csr"])
 def test_equal_bits_on_any_number_of_threads(form):
     many = np.tile(X, (100, 1))
-    assert many.size * 64 > objectives.MIN_PARALLEL_VALUES
+    assert many.size * 64 > MIN_PARALLEL_VALUES
     one, two = (find(form(many), np.tile(Y, 100), fit_intercept=False, n_threads=n) for n in (1, 2))
     for a, b in zip(one.rounds, two.rounds, strict=True):
         assert a.objectives.tobytes() == b.objectives.tobytes()
 
 
-def test_many_rows_are_split_into_several_calls(monkeypatch):
-    whole = find(X, Y)
-    monkeypatch.setattr(objectives, "PRODUCTS_PER_CALL", 1)
-    monkeypatch.setattr(objectives, "MIN_ROWS_PER_CALL", 70)
-    calls = []
-    real = add_losses_of_many.serial
-    monkeypatch.setattr(add_losses_of_many, "serial", lambda *args: calls.append(args[2:4]) or real(*args))
-    apart = find(X, Y)
-    assert calls[:5] == [(0, 70), (70, 140), (140, 210), (210, 280), (280, 300)]
-    assert len(calls) == 15  # each round reads every row once
-    for a, b in zip(whole.rounds, apart.rounds, strict=True):
-        np.testing.assert_allclose(a.objectives, b.objectives, rtol=1e-13)
+def test_many_rows_are_split_into_several_calls(rng):
+    objective = pose(X, Y, LOSSES.resolve("squared"), resolve_penalty(None, 0.0, None), True, RowOptions()).objective
+    points, done = rng.normal(size=(16, objective.n_parameters)), []
+    apart = mean_losses_at(objective, points, done.append, max_products=1, min_rows=70)
+    assert done == [70 / 300, 140 / 300, 210 / 300, 280 / 300, 1.0]
+    np.testing.assert_allclose(apart, mean_losses_at(objective, points), rtol=1e-13)
 
 
 # --- Values that are not finite, and invalid options -----------------------------------------------------------------

@@ -28,8 +28,7 @@ from .dual_point import DualPoint, dual_point, rounding, softmax_point
 from .quadratic import Quadratic, is_quadratic
 from .seen_dual_points import find_seen, seen_points
 
-# Maximum columns for X'X, which costs about a pass for every ten columns; and where gap_tol asks for a bound.
-MAX_GRAM_COLUMNS = 100
+# Maximum columns for X'X where gap_tol asks for a bound.
 MAX_GRAM_COLUMNS_ASKED = 500
 # Maximum products in X'X, unless gap_tol asks for a bound or there is no other bound.
 MAX_GRAM_PRODUCTS = 1 << 28
@@ -37,17 +36,33 @@ GOLDEN = (5**0.5 - 1) / 2
 GOLDEN_SECTIONS = 20
 # Maximum distance from a parabola, relative to its values, for a function to count as one.
 PARABOLA_TOLERANCE = 1e-13
-# Seen gradients are enough if mixing them makes at most this part of the gap, or if the gap is at most this part of F.
-MAX_MIXING_SHARE, NEGLIGIBLE_GAP = 0.5, 1e-10
+# A gap of at most this part of F need not be made smaller.
+NEGLIGIBLE_GAP = 1e-10
 # Factors used to bracket the zero of the mean derivative: the second derivative is assumed to be 1/4, then 1/16 of its
 # maximum.
 BRACKET_FACTORS = (4.0, 16.0)
-# A bound above this part of (F - mean of the minima of the losses) is not worth a pass.
-MAX_WORTHWHILE_GAP = 0.1
 # A gap of at most this part of F is not improved by a search for a better multiple of the dual point.
 SMALL_GAP = 1e-3
 # Maximum number of evaluations kept, the first and the last ones, and of their values.
 MAX_SEEN, MAX_SEEN_VALUES = 16, 1 << 20
+
+
+class CertificateLimits(NamedTuple):
+    """Limits of the work that a bound is worth.
+
+    Attributes
+    ----------
+    gram_columns : maximum columns for X'X, which costs about a pass for every ten columns.
+    mixing_share : gradients seen earlier are enough if mixing them makes at most this part of the gap.
+    worthwhile_gap : a bound above this part of (F - mean of the minima of the losses) is not worth a pass.
+    """
+
+    gram_columns: int = 100
+    mixing_share: float = 0.5
+    worthwhile_gap: float = 0.1
+
+
+LIMITS = CertificateLimits()
 
 
 class CertificateState(NamedTuple):
@@ -72,13 +87,12 @@ class Certificate:
     reasons : why there is no bound for a part; empty where there is one.
     """
 
-    def __init__(self, objective: Objective, asked: bool = False) -> None:
-        self.objective = objective
+    def __init__(self, objective: Objective, asked: bool = False, limits: CertificateLimits = LIMITS) -> None:
+        self.objective, self.limits = objective, limits
         self.joint = is_joint(objective.loss)
         n_parts = 1 if self.joint else objective.n_outputs
-        exact = is_quadratic(objective) and objective.n_features <= (
-            MAX_GRAM_COLUMNS_ASKED if asked else MAX_GRAM_COLUMNS
-        )
+        max_columns = MAX_GRAM_COLUMNS_ASKED if asked else limits.gram_columns
+        exact = is_quadratic(objective) and objective.n_features <= max_columns
         if exact and not asked and objective.n_values * objective.n_features > MAX_GRAM_PRODUCTS:
             exact = any(objective.penalty.leaves_free(objective.penalty_factors(k)) for k in range(n_parts))
         self.reasons = [why_no_bound(objective, k, exact) for k in range(n_parts)]
@@ -169,7 +183,7 @@ class Certificate:
         known = None if self.joint else find_seen(objective, self._seen_at, k, rows[0])
         if known is not None and (floor := self._floor(k)) is not None:
             above_floor = known.loss + penalty - floor
-            if self._penalty_gap(k, W[0], -known.products) > MAX_WORTHWHILE_GAP * above_floor:
+            if self._penalty_gap(k, W[0], -known.products) > self.limits.worthwhile_gap * above_floor:
                 return known.loss + penalty, above_floor, known.scale + penalty
         if known is not None and objective.fit_intercept and not objective.several:
             self._bracket_intercept(rows[0], known.mean)
@@ -190,7 +204,7 @@ class Certificate:
         if best is None:
             return None
         gap, point = best
-        if mixing_cost(point) <= MAX_MIXING_SHARE * gap or gap <= NEGLIGIBLE_GAP * point.scale:
+        if mixing_cost(point) <= self.limits.mixing_share * gap or gap <= NEGLIGIBLE_GAP * point.scale:
             return point.loss + penalty, gap, point.scale + penalty
         return None
 
@@ -290,6 +304,6 @@ def why_no_bound(objective: Objective, k: int, exact: bool) -> str:
     if is_quadratic(objective):
         return (
             "without a penalty on every coefficient the bound needs X'X, which is made for up to "
-            f"{MAX_GRAM_COLUMNS} columns, or {MAX_GRAM_COLUMNS_ASKED} where {option('gap_tol')} asks for a bound"
+            f"{LIMITS.gram_columns} columns, or {MAX_GRAM_COLUMNS_ASKED} where {option('gap_tol')} asks for a bound"
         )
     return "without a penalty on every coefficient there is a bound for least squares only"

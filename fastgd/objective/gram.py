@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,16 +17,31 @@ from ..kernels.row_access import CSR
 MIN_CHUNK_ROWS, MAX_CHUNKS, MAX_SUM_VALUES = 512, 16, 1 << 22
 # From this many values in a chunk's sums on there are fewer chunks: touching new memory takes longer than adding to it.
 LARGE_SUM_VALUES, MAX_LARGE_CHUNKS = 1 << 16, 4
-# Maximum products for NumPy, which takes a millisecond for them; compiling a kernel takes longer.
-MAX_NUMPY_PRODUCTS = 1 << 22
-# Minimum products for threads: one thread takes a millisecond or two.
-MIN_THREADED_PRODUCTS = 1 << 25
-# The same for sparse values. With fewer, numba's threads, which still spin after a gradient, slow down Python's.
-MIN_THREADED_SPARSE_PRODUCTS = 1 << 23
-# Rows of a block for NumPy, so that its temporary arrays stay in the cache; and of sparse rows that are made dense.
-CENTRED_ROWS, DENSE_ROWS = 1024, 8192
+# Rows of a block for NumPy, so that its temporary arrays stay in the cache.
+CENTRED_ROWS = 1024
 # Products of sparse columns are centred after summing, unless cancellation leaves less than this part of a square.
 MIN_UNCANCELLED = 1e-6
+
+
+class GramLimits(NamedTuple):
+    """The sizes at which `gram` computes in another way.
+
+    Attributes
+    ----------
+    max_numpy : maximum products for NumPy, which takes a millisecond for them; compiling a kernel takes longer.
+    min_threaded : minimum products of dense columns for threads: one thread takes a millisecond or two.
+    min_threaded_sparse : the same for sparse values. With fewer, numba's threads, which still spin after a gradient,
+        slow down Python's.
+    dense_rows : sparse rows that are made dense at a time.
+    """
+
+    max_numpy: int = 1 << 22
+    min_threaded: int = 1 << 25
+    min_threaded_sparse: int = 1 << 23
+    dense_rows: int = 8192
+
+
+LIMITS = GramLimits()
 
 
 def centred_blocks(X: np.ndarray, shift: np.ndarray) -> Iterator[np.ndarray]:
@@ -43,6 +59,7 @@ def gram(
     intercept: bool,
     scale: np.ndarray | None = None,
     in_float32: bool = False,
+    limits: GramLimits = LIMITS,
 ) -> np.ndarray:
     """sum_i s_ik v_i v_i', v_i = scale (x_i - shift), for each column k of ``weights``, (n_samples, n_sums).
 
@@ -52,12 +69,12 @@ def gram(
     """
     n, d = shape_of(X)
     scale = np.ones(d) if scale is None else scale
-    if weights.shape[1] * n * (d + 1) ** 2 < MAX_NUMPY_PRODUCTS:
+    if weights.shape[1] * n * (d + 1) ** 2 < limits.max_numpy:
         total = _by_numpy(_dense(X), weights, shift, scale)
     elif isinstance(X, CSR):
-        total = _by_sparse_kernel(X, weights, shift, scale)
+        total = _by_sparse_kernel(X, weights, shift, scale, limits)
     else:
-        total = _by_dense_kernel(X, weights, shift, scale, in_float32)
+        total = _by_dense_kernel(X, weights, shift, scale, in_float32, limits)
     return total[:, : d + int(intercept), : d + int(intercept)]
 
 
@@ -82,11 +99,11 @@ def _shape_of_sums(weights: np.ndarray, d: int) -> tuple[int, int, int, int]:
 
 
 def _by_dense_kernel(
-    X: np.ndarray, weights: np.ndarray, shift: np.ndarray, scale: np.ndarray, in_float32: bool
+    X: np.ndarray, weights: np.ndarray, shift: np.ndarray, scale: np.ndarray, in_float32: bool, limits: GramLimits
 ) -> np.ndarray:
     sums = np.zeros(_shape_of_sums(weights, X.shape[1]))
     launch, n_threads = dense_products.serial, 1
-    if weights.size * X.shape[1] ** 2 >= MIN_THREADED_PRODUCTS:
+    if weights.size * X.shape[1] ** 2 >= limits.min_threaded:
         launch, n_threads = dense_products, min(threads_in_use(), len(sums))
     blocks = np.empty((n_threads, max(sums.shape[2:]), BLOCK_ROWS + GAP), np.float32 if in_float32 else np.float64)
     launch(X, np.ascontiguousarray(weights.T), shift, scale, blocks, sums)
@@ -98,12 +115,14 @@ def _by_dense_kernel(
     return np.asarray(total)
 
 
-def _by_sparse_kernel(X: CSR, weights: np.ndarray, shift: np.ndarray, scale: np.ndarray) -> np.ndarray:
+def _by_sparse_kernel(
+    X: CSR, weights: np.ndarray, shift: np.ndarray, scale: np.ndarray, limits: GramLimits
+) -> np.ndarray:
     """Sum uncentred products and centre the sums; where that cancels too many digits, take dense blocks of rows."""
     n, d = shape_of(X)
     sums = np.zeros(_shape_of_sums(weights, d))
     pairs = weights.shape[1] * len(X.data) ** 2 // n
-    launch = sparse_products if pairs >= MIN_THREADED_SPARSE_PRODUCTS else sparse_products.serial
+    launch = sparse_products if pairs >= limits.min_threaded_sparse else sparse_products.serial
     launch(X, np.ascontiguousarray(weights.T), sums)
     total = sums.sum(axis=0)[:, : d + 1, : d + 1]
     total = total + total.transpose(0, 2, 1)
@@ -111,9 +130,9 @@ def _by_sparse_kernel(X: CSR, weights: np.ndarray, shift: np.ndarray, scale: np.
     centred = _centred(total, np.append(shift, 0.0))
     if (np.einsum("kii->ki", centred) < MIN_UNCANCELLED * np.einsum("kii->ki", total)).any():
         rows, centred = as_scipy(X), np.zeros_like(total)
-        for first in range(0, n, DENSE_ROWS):
-            part = slice(first, first + DENSE_ROWS)
-            centred += _by_dense_kernel(rows[part].toarray(), weights[part], shift, scale, in_float32=False)
+        for first in range(0, n, limits.dense_rows):
+            part = slice(first, first + limits.dense_rows)
+            centred += _by_dense_kernel(rows[part].toarray(), weights[part], shift, scale, False, limits)
         return centred
     factor = np.append(scale, 1.0)
     return np.asarray(centred * np.outer(factor, factor))

@@ -14,7 +14,7 @@ from .objective import Objective
 
 # A kernel call takes at most some tens of milliseconds, so that Ctrl-C and progress respond; but each call reads all
 # parameters, so it takes a minimum number of rows.
-PRODUCTS_PER_CALL, MIN_ROWS_PER_CALL = 1 << 24, 8 * BLOCK_ROWS
+MAX_PRODUCTS_PER_CALL, MIN_ROWS_PER_CALL = 1 << 24, 8 * BLOCK_ROWS
 
 OnProgress = Callable[[float], None]  # is called with the fraction of the pass that is done
 
@@ -28,14 +28,23 @@ def objectives_at(objective: Objective, points: np.ndarray, report: OnProgress =
         return np.asarray(losses + [float(objective.penalties(params).sum()) for params in points])
 
 
-def mean_losses_at(objective: Objective, points: np.ndarray, report: OnProgress = lambda _part: None) -> np.ndarray:
-    """The mean loss of a single output at each of ``points``, of shape (n_points, n_parameters)."""
+def mean_losses_at(
+    objective: Objective,
+    points: np.ndarray,
+    report: OnProgress = lambda _part: None,
+    max_products: int = MAX_PRODUCTS_PER_CALL,
+    min_rows: int = MIN_ROWS_PER_CALL,
+) -> np.ndarray:
+    """The mean loss of a single output at each of ``points``, of shape (n_points, n_parameters).
+
+    A kernel call takes up to ``max_products`` products, but at least ``min_rows`` rows.
+    """
     objective.count_pass()
     d, n, n_points = objective.n_features, objective.n_samples, len(points)
     W = np.ascontiguousarray(points[:, :d], dtype=objective.dtype)
     intercepts = points[:, d].copy() if objective.fit_intercept else np.zeros(n_points)
     values_per_row = objective.n_values / n
-    rows = min(max(int(PRODUCTS_PER_CALL / ((values_per_row + 1) * n_points)), MIN_ROWS_PER_CALL), n)
+    rows = min(max(int(max_products / ((values_per_row + 1) * n_points)), min_rows), n)
     work = int(rows * values_per_row * n_points)
     n_chunks = chunk_count(work, n_points)
     launch = add_losses_of_many if work >= MIN_PARALLEL_VALUES else add_losses_of_many.serial

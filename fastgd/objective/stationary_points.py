@@ -57,12 +57,14 @@ def has_second_derivatives(objective: Objective) -> bool:
     return smooth and not is_joint(objective.loss) and is_smooth(objective.penalty)
 
 
-def stationary_kind(objective: Objective, params: np.ndarray, gained: float) -> str | None:
+def stationary_kind(
+    objective: Objective, params: np.ndarray, gained: float, max_parameters: int = MAX_PARAMETERS
+) -> str | None:
     """The kind of stationary point at ``params``: "minimum", "saddle", "maximum", or None.
 
     At a saddle point F falls along some directions and not along all. None where the gradient is not small, F has no
     second derivatives, or F is so flat along a direction that they give no answer. ``gained`` is how far training has
-    lowered F. It takes a few passes over X.
+    lowered F. It takes a few passes over X; with more than ``max_parameters`` only the ends of the spectrum are found.
     """
     if not (has_second_derivatives(objective) and np.isfinite(params).all()):
         return None
@@ -70,7 +72,7 @@ def stationary_kind(objective: Objective, params: np.ndarray, gained: float) -> 
         at = objective.evaluate(params)
         max_gain = max(MAX_GAIN * gained, MAX_GAIN_OF_F * abs(at.objective))
         rows = zip(np.atleast_2d(params), np.atleast_2d(at.gradient), strict=True)
-        kinds = {_kind(_spectrum(objective, k, w, g), max_gain) for k, (w, g) in enumerate(rows)}
+        kinds = {_kind(_spectrum(objective, k, w, g, max_parameters), max_gain) for k, (w, g) in enumerate(rows)}
     if len(kinds) == 1:
         return kinds.pop()
     return None if None in kinds else "saddle"  # F is a sum over the outputs
@@ -84,14 +86,16 @@ def _kind(spectrum: HessianSpectrum, max_gain: float) -> str | None:
     return "minimum" if spectrum.smallest > EIGENVALUE_ROUNDING else None
 
 
-def _spectrum(objective: Objective, k: int, params: np.ndarray, gradient: np.ndarray) -> HessianSpectrum:
+def _spectrum(
+    objective: Objective, k: int, params: np.ndarray, gradient: np.ndarray, max_parameters: int
+) -> HessianSpectrum:
     """The spectrum of the Hessian in the parameters of output k."""
     d, p, n = objective.n_features, objective.n_parameters, objective.n_samples
     by_penalty = np.zeros(p)
     by_penalty[:d] = objective.penalty_curvature()[k]
     gradient = gradient + by_penalty * params
     weights = _second_derivatives(objective, k, params) / n
-    if p <= MAX_PARAMETERS and objective.n_values * p <= MAX_PRODUCTS:
+    if p <= max_parameters and objective.n_values * p <= MAX_PRODUCTS:
         return _by_eigenvalues(objective, weights, by_penalty, params, gradient)
     return _by_lanczos(objective, weights, by_penalty, params, gradient)
 

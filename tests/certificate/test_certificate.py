@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from fastgd.certificate.certificate import Certificate, minimum_on_interval
+from fastgd.certificate.certificate import Certificate, CertificateLimits, minimum_on_interval
 from fastgd.compile.jit import thread_pool_size, threads
 from fastgd.data.training_data import RowOptions
 from fastgd.fitting import pose
@@ -127,15 +127,15 @@ def test_gap_is_zero_at_the_optimum(loss, case):
 
 
 @pytest.mark.parametrize("loss", ["half_squared", "logistic", "poisson"])
-def test_gap_falls_with_the_squared_distance(loss, monkeypatch):
-    monkeypatch.setattr("fastgd.certificate.certificate.MAX_GRAM_COLUMNS", 0)  # a duality gap for least squares too
+def test_gap_falls_with_the_squared_distance(loss):
+    by_duality = CertificateLimits(gram_columns=0)  # for least squares too
     random = np.random.default_rng(5)
     has = {"intercept": True, "weighted": True, "offset": True, "factors": True}
     problem, reference = small(random, loss, "l2", has)
     best, w, b = reference.least((np.zeros(2), 0.0))
     for distance in (1e-1, 1e-2, 1e-3, 1e-4):
         at = w + distance * np.array([0.6, -0.8]), b + 0.5 * distance
-        ratio = Certificate(problem).gap(joined(*at)) / (reference(*at) - best)
+        ratio = Certificate(problem, limits=by_duality).gap(joined(*at)) / (reference(*at) - best)
         assert 1.0 <= ratio <= 40.0
 
 

@@ -9,7 +9,7 @@ import pytest
 from test_certificate import problem_of
 
 import fastgd
-from fastgd.certificate.certificate import Certificate
+from fastgd.certificate.certificate import Certificate, CertificateLimits
 from fastgd.penalties import ElasticNet, resolve_penalty
 
 
@@ -120,12 +120,14 @@ def test_fits_without_a_gap():
     assert "without a penalty on every coefficient" in result.gap_note
 
 
-def test_gap_of_a_convex_user_loss(monkeypatch):
+def test_gap_of_a_convex_user_loss():
     """Without minimum(y) dual points cannot be scaled."""
-    monkeypatch.setattr("fastgd.certificate.certificate.MAX_GRAM_COLUMNS", 0)
+    by_duality = CertificateLimits(gram_columns=0)  # for least squares too
     X, y, term = np.arange(36.0).reshape(12, 3) % 7, np.linspace(1, 2, 12), ElasticNet(l2=0.1)
     near, far = np.array([0.1, 0.1, 0.12, 0.3]), np.array([9.0, 9.0, 9.0, 9.0])
-    own, known = (Certificate(problem_of(X, y, loss, term)) for loss in (StatedConvex(), "half_squared"))
+    own, known = (
+        Certificate(problem_of(X, y, loss, term), limits=by_duality) for loss in (StatedConvex(), "half_squared")
+    )
     assert own.gap(far) > 2 * known.gap(far)
     assert np.isfinite(own.gap(near))
 

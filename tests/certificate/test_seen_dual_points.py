@@ -11,16 +11,16 @@ from hypothesis import given
 from test_certificate import CONVEX, cases, clipped, joined, small
 
 import fastgd
-from fastgd.certificate.certificate import MAX_SEEN, MAX_SEEN_VALUES, Certificate
+from fastgd.certificate.certificate import MAX_SEEN, MAX_SEEN_VALUES, Certificate, CertificateLimits
 from fastgd.certificate.seen_dual_points import seen_points
 from fastgd.objective.evaluation import Evaluation
 from fastgd.objective.objective import Objective
 from fastgd.penalties import ElasticNet
 
 
-def having_seen(objective, *points):
-    """A certificate that has seen the evaluations at these parameters."""
-    certificate = Certificate(objective)
+def having_seen(objective, *points, **limits):
+    """A certificate with these limits that has seen the evaluations at these parameters."""
+    certificate = Certificate(objective, limits=CertificateLimits(**limits))
     for params in points:
         certificate.see(objective.evaluate(params))
     return certificate
@@ -37,10 +37,8 @@ def test_known_gradients_bound_the_distance_too(loss, case):
     w = clipped(reference, w_best + distance * random.normal(size=2))
     b = b_best + distance * random.normal() if has["intercept"] else 0.0
     others = [joined(random.normal(size=2), 3.0 * random.normal(), has["intercept"]) for _ in range(3)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fastgd.certificate.certificate.MAX_MIXING_SHARE", 1.0)
-        patch.setattr("fastgd.certificate.certificate.MAX_GRAM_COLUMNS", 0)
-        gap = having_seen(problem, *others, joined(w, b, has["intercept"])).gap(joined(w, b, has["intercept"]))
+    at = joined(w, b, has["intercept"])
+    gap = having_seen(problem, *others, at, mixing_share=1.0, gram_columns=0).gap(at)
     assert reference(w, b) - best <= gap + 1e-15 * abs(best)
 
 
@@ -89,9 +87,8 @@ def test_slopes_of_squared_losses_are_mixed_exactly_and_of_one_sign_too(loss, b)
     assert point.level - point.products[0] @ w == pytest.approx(-np.mean(s * conjugate), rel=1e-12)
 
 
-def test_the_best_of_all_known_gradients_is_taken(monkeypatch):
+def test_the_best_of_all_known_gradients_is_taken():
     """The best bound need not be the one with the smallest mixing cost."""
-    monkeypatch.setattr("fastgd.certificate.certificate.MAX_MIXING_SHARE", np.inf)
     random, least_cost_is_best = np.random.default_rng(2), []
     problem, params, _ = near_the_optimum()
     for _ in range(100):
@@ -99,7 +96,8 @@ def test_the_best_of_all_known_gradients_is_taken(monkeypatch):
         for some in (others, *others[:, None]):
             seen = [problem.evaluate(point) for point in (*some, params)]
             costs = [point.loss - point.level for point in seen_points(problem, seen, 0, params)]
-            found.append((having_seen(problem, *some, params).gap(params) if costs else np.inf, *costs))
+            certificate = having_seen(problem, *some, params, mixing_share=np.inf)
+            found.append((certificate.gap(params) if costs else np.inf, *costs))
         (best, *costs), *alone = found
         if len(costs) > 1:
             assert best == min(gap for gap, *_ in alone)
@@ -147,10 +145,8 @@ def test_a_look_across_bounds_the_distance_too(case):
     best, w_best, b_best = reference.least((clipped(reference, random.normal(size=2)), 0.0))
     w = clipped(reference, w_best + distance * random.normal(size=2))
     b = b_best + distance * random.normal()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fastgd.certificate.certificate.MAX_MIXING_SHARE", 1.0)
-        patch.setattr("fastgd.certificate.certificate.MAX_WORTHWHILE_GAP", np.inf)
-        gap = having_seen(problem, joined(w, b, True)).gap(joined(w, b, True))
+    at = joined(w, b, True)
+    gap = having_seen(problem, at, mixing_share=1.0, worthwhile_gap=np.inf).gap(at)
     assert reference(w, b) - best <= gap + 1e-15 * abs(best)
 
 

@@ -7,27 +7,20 @@ import warnings
 import numpy as np
 import pytest
 
-from fastgd.data import feature_matrix
-
-X = np.arange(12.0).reshape(4, 3)
+from fastgd.data.feature_matrix import LARGE_COPY, as_matrix
 
 
 @pytest.mark.parametrize(
-    ("given", "reason"),
-    [(np.asfortranarray(X), "its rows are not contiguous"), (X.astype(np.int64), "its dtype is int64")],
+    ("order", "dtype", "reason"),
+    [("F", np.float64, "its rows are not contiguous"), ("C", np.int8, "its dtype is int8")],
 )
-def test_a_large_copy_of_X_gives_a_warning(given, reason, monkeypatch):
-    monkeypatch.setattr(feature_matrix, "LARGE_COPY", X.nbytes)
+def test_a_large_copy_of_X_gives_a_warning(order, dtype, reason):
+    n_samples = LARGE_COPY // 16  # as two columns of float64 just large enough
+    given = np.ones((n_samples, 2), dtype, order)
     with pytest.warns(
         UserWarning, match=rf"X was copied \(.* MB in .* s\) because {reason}.*X = np\.ascontiguousarray"
     ):
-        copied, _ = feature_matrix.as_matrix(given)
-    assert copied.tolist() == X.tolist()
+        copied, _ = as_matrix(given)
     with warnings.catch_warnings(action="error"):
-        feature_matrix.as_matrix(X)
-
-
-def test_a_small_copy_of_X_gives_no_warning(monkeypatch):
-    monkeypatch.setattr(feature_matrix, "LARGE_COPY", X.nbytes + 1)
-    with warnings.catch_warnings(action="error"):
-        feature_matrix.as_matrix(np.asfortranarray(X))
+        as_matrix(copied)
+        as_matrix(given[1:])  # a copy a little smaller

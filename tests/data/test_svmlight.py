@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.datasets import dump_svmlight_file, load_svmlight_file
 
-from fastgd.data.readers import svmlight_files
 from fastgd.data.readers.open_table import open as open_table
+from fastgd.data.readers.svmlight_files import read_blocks
 from fastgd.data.writers.write_table import write
 from fastgd.errors import DataError
 
@@ -53,16 +53,17 @@ def test_query_ids_are_ignored_with_a_remark(tmp_path):
     assert table.remarks == ("the query ids (qid:) are ignored",)
 
 
-@pytest.mark.parametrize("block", [1, 7, 64])
-def test_the_size_of_blocks_does_not_matter(tmp_path, monkeypatch, block):
-    text = "\n1 1:0.5 3:-2 # one\n\n-1 2:7\n0 4:1 5:2\n# end\n1"
-    whole = read(tmp_path, text)
-    monkeypatch.setattr(svmlight_files, "_BLOCK", block)
-    parts = read(tmp_path, text)
-    np.testing.assert_array_equal(parts.X.toarray(), whole.X.toarray())
-    np.testing.assert_array_equal(parts.y, whole.y)
+@pytest.mark.parametrize("block_bytes", [1, 7, 64])
+def test_the_size_of_blocks_does_not_matter(tmp_path, block_bytes):
+    path = tmp_path / "data.svm"
+    path.write_text("\n1 1:0.5 3:-2 # one\n\n-1 2:7\n0 4:1 5:2\n# end\n1")
+    large, small = list(read_blocks(path, False)), list(read_blocks(path, False, block_bytes))
+    for name in ("labels", "lines", "indices", "values", "lengths"):
+        expected, found = (np.concatenate([getattr(block, name) for block in blocks]) for blocks in (large, small))
+        np.testing.assert_array_equal(found, expected)
+    path.write_text(path.read_text() + " x")
     with pytest.raises(DataError, match="line 7: 'x' is not of the form"):
-        read(tmp_path, text + " x")
+        list(read_blocks(path, False, block_bytes))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from scipy import sparse
 
 from fastgd.data.readers.open_table import open as open_table
 from fastgd.data.writers.atomic_files import atomic_file, check_writable, write_atomically
-from fastgd.data.writers.write_table import write, write_columns
+from fastgd.data.writers.write_svmlight import write_svmlight
+from fastgd.data.writers.write_table import write, write_columns, write_text
 from fastgd.errors import DataError
 
 TEXT = [".csv", ".tsv", ".svm", ".svmlight", ".libsvm", ".csv.gz", ".tsv.gz", ".svm.gz"]
@@ -72,15 +73,13 @@ def test_a_table_without_target_is_written(tmp_path):
     assert (tmp_path / "data.csv").read_text() == "a,b\n1,0\n0,1\n"
 
 
-def test_blocks_of_rows_are_all_written(tmp_path, monkeypatch, numbers):
-    import fastgd.data.writers.write_table as module
-    from fastgd.data.writers import write_svmlight
-
-    monkeypatch.setattr(module, "_ROWS", 7)
-    monkeypatch.setattr(write_svmlight, "_ENTRIES", 10)
+def test_blocks_of_rows_are_all_written(tmp_path, numbers):
     X, y = numbers
+    with open(tmp_path / "data.csv", "wb") as file:
+        write_text(file, ",", {"x": X[:, 0], "y": y}, rows_at_a_time=7)
+    with open(tmp_path / "data.svm", "wb") as file:
+        write_svmlight(file, X, y, entries=10)
     for name in ("data.csv", "data.svm"):
-        write(tmp_path / name, X, y)
         np.testing.assert_array_equal(open_table(tmp_path / name).y, y)
 
 

@@ -20,11 +20,11 @@ from fastgd.kernels.row_access import BLOCK_ROWS
 from fastgd.kernels.row_targets import Targets
 from fastgd.kernels.update_step import Preconditioner, Stepper
 from fastgd.losses import LOSSES
-from fastgd.objective.chunks import MIN_PARALLEL_VALUES, row_blocks
+from fastgd.objective.chunks import MIN_PARALLEL_VALUES, MIN_THREADED_VALUES, row_blocks
 from fastgd.penalties import ElasticNet
 from fastgd.rules import RULES
 
-SHAPES = {"small": (61, 5), "above the gate": (MIN_PARALLEL_VALUES // 10 + 7, 30)}
+SHAPES = {"small": (61, 5), "large": (MIN_THREADED_VALUES // 16 + 7, 30)}
 FORMS = {
     "dense float64": np.asarray,
     "dense float32": lambda X: X.astype(np.float32),
@@ -55,8 +55,7 @@ def bits(result: fastgd.Result) -> bytes:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_fit_has_the_same_bits_on_any_number_of_threads(shape, form, method, monkeypatch):
-    monkeypatch.setattr("fastgd.objective.chunks.MIN_THREADED_VALUES", MIN_PARALLEL_VALUES)
+def test_fit_has_the_same_bits_on_any_number_of_threads(shape, form, method):
     # Kernels, loss and rule are the same as in the next test, which then compiles nothing.
     X, y = data(SHAPES[shape])
     X = FORMS[form](X)

@@ -8,11 +8,10 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-import fastgd.objective.gram
 from fastgd.compile.jit import thread_pool_size, threads
 from fastgd.data.feature_matrix import as_matrix
 from fastgd.kernels.column_products import BLOCK_ROWS, PANEL
-from fastgd.objective.gram import MIN_CHUNK_ROWS, gram
+from fastgd.objective.gram import MIN_CHUNK_ROWS, GramLimits, gram
 
 N, D = 3 * BLOCK_ROWS + 5, 4
 FORMS = ("dense", "csr", "float32", "unsorted")
@@ -20,10 +19,9 @@ FORMS = ("dense", "csr", "float32", "unsorted")
 each_form = pytest.mark.parametrize("form", FORMS)
 
 
-@pytest.fixture(params=["numpy", "kernels"])
-def way(request, monkeypatch):
-    monkeypatch.setattr(fastgd.objective.gram, "MAX_NUMPY_PRODUCTS", 1 << 60 if request.param == "numpy" else 0)
-    return request.param
+# Limits under which even the smallest X is summed by NumPy, by kernels, or by kernels on several threads.
+BY_NUMPY, BY_KERNELS = GramLimits(max_numpy=1 << 60), GramLimits(max_numpy=0)
+BY_THREADS = GramLimits(max_numpy=0, min_threaded=0, min_threaded_sparse=0)
 
 
 def data(form, n=N, d=D, seed=2):
@@ -48,11 +46,13 @@ def product(X, weights, shift, inverse=1.0):
 
 @pytest.mark.parametrize("n", [3, N])
 @pytest.mark.parametrize("intercept", [False, True])
+@pytest.mark.parametrize("limits", [BY_NUMPY, BY_KERNELS], ids=["numpy", "kernels"])
 @each_form
-def test_gram_is_the_weighted_product(way, form, intercept, n):
+def test_gram_is_the_weighted_product(limits, form, intercept, n):
     X, matrix, weights, shift = data(form, n)
     expected = product(X, weights, shift)[:, : D + intercept, : D + intercept]
-    np.testing.assert_allclose(gram(matrix, weights, shift, intercept), expected, rtol=1e-12, atol=1e-12)
+    found = gram(matrix, weights, shift, intercept, limits=limits)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
 @given(
@@ -64,51 +64,42 @@ def test_gram_is_the_weighted_product(way, form, intercept, n):
 def test_gram_of_all_shapes(form, n, d, seed):
     X, matrix, weights, shift = data(form, n, d, seed)
     expected = product(X, weights, shift)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fastgd.objective.gram, "MAX_NUMPY_PRODUCTS", 0)
-        for name in ("MIN_THREADED_PRODUCTS", "MIN_THREADED_SPARSE_PRODUCTS"):
-            patch.setattr(fastgd.objective.gram, name, 0)
-        np.testing.assert_allclose(gram(matrix, weights, shift, True), expected, rtol=1e-10, atol=1e-10)
+    found = gram(matrix, weights, shift, True, limits=BY_THREADS)
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10)
 
 
 @each_form
-def test_gram_of_scaled_columns_and_in_float32(form, monkeypatch):
-    monkeypatch.setattr(fastgd.objective.gram, "MAX_NUMPY_PRODUCTS", 0)
+def test_gram_of_scaled_columns_and_in_float32(form):
     X, matrix, weights, shift = data(form)
     inverse = np.array([1e-3, 1.0, 2.0, 1e3])
     expected = product(X, weights, shift, inverse)
-    np.testing.assert_allclose(gram(matrix, weights, shift, True, inverse), expected, rtol=1e-12)
+    np.testing.assert_allclose(gram(matrix, weights, shift, True, inverse, limits=BY_KERNELS), expected, rtol=1e-12)
     lengths = np.sqrt(np.einsum("kii->ki", expected))
-    off = np.abs(gram(matrix, weights, shift, True, inverse, in_float32=True) - expected)
+    off = np.abs(gram(matrix, weights, shift, True, inverse, in_float32=True, limits=BY_KERNELS) - expected)
     off /= lengths[:, :, None] * lengths[:, None, :]
     assert off.max() < (1e-6 if form in ("dense", "float32") else 1e-14)
     assert off.max() > 1e-9 or form in ("csr", "unsorted")
 
 
 @each_form
-def test_gram_of_columns_far_from_zero_is_precise(form, monkeypatch):
-    monkeypatch.setattr(fastgd.objective.gram, "MAX_NUMPY_PRODUCTS", 0)
-    monkeypatch.setattr(fastgd.objective.gram, "DENSE_ROWS", 500)
+def test_gram_of_columns_far_from_zero_is_precise(form):
     random = np.random.default_rng(3)
     X = np.column_stack([1e4 + random.normal(size=N), np.ones(N), random.normal(size=N)])
     X = X.astype(np.float32 if form == "float32" else np.float64)
     X[:, 2] *= random.random(N) < 0.2
     matrix = as_matrix(sp.csr_array(X) if form in ("csr", "unsorted") else X)[0]
     weights, shift = random.random((N, 2)), X.mean(axis=0, dtype=np.float64)
-    found = gram(matrix, weights, shift, True)
+    found = gram(matrix, weights, shift, True, limits=GramLimits(max_numpy=0, dense_rows=500))
     np.testing.assert_allclose(found, product(X.astype(np.float64), weights, shift), rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.skipif(thread_pool_size() < 2, reason="needs two threads to compare with one")
 @pytest.mark.parametrize("rough", [False, True])
 @pytest.mark.parametrize("form", ["dense", "csr"])
-def test_any_number_of_threads_gives_the_same_bits(form, rough, monkeypatch):
-    monkeypatch.setattr(fastgd.objective.gram, "MAX_NUMPY_PRODUCTS", 0)
-    for name in ("MIN_THREADED_PRODUCTS", "MIN_THREADED_SPARSE_PRODUCTS"):
-        monkeypatch.setattr(fastgd.objective.gram, name, 0)
+def test_any_number_of_threads_gives_the_same_bits(form, rough):
     _, matrix, weights, shift = data(form, 4 * MIN_CHUNK_ROWS + 7)
     found = []
     for count in (1, 2):
         with threads(count):
-            found.append(gram(matrix, weights, shift, True, None, rough))
+            found.append(gram(matrix, weights, shift, True, None, rough, BY_THREADS))
     np.testing.assert_array_equal(*found)

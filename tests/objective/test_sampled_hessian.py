@@ -7,7 +7,6 @@ import pytest
 import scipy.sparse as sp
 
 import fastgd
-import fastgd.objective.gram
 from fastgd.data.feature_matrix import as_matrix
 from fastgd.data.row_source import MemoryRows
 from fastgd.data.training_data import RowOptions
@@ -25,7 +24,7 @@ from fastgd.objective.column_statistics import (
 from fastgd.objective.factored_hessian import FactoredHessian
 from fastgd.objective.intercept_only import loss_at_zero
 from fastgd.objective.objective import Objective
-from fastgd.objective.sampled_hessian import HessianSample, are_independent, effective_rows
+from fastgd.objective.sampled_hessian import MIN_FLOAT32_PRODUCTS, RIDGE, HessianSample, are_independent, effective_rows
 from fastgd.objective.scaled_objective import ScaledObjective
 from fastgd.penalties import ElasticNet
 from fastgd.rules import SGD
@@ -43,48 +42,47 @@ def posed(X, y, loss="logistic", l2=0.01, **rows):
     return pose(X, y, LOSSES.resolve(loss), ElasticNet(l2=l2), True, RowOptions(**rows)).objective
 
 
-def sample_of(X, shift=None, inverse=None, l2=0.01):
-    problem, d = posed(X, LABELS, l2=l2), X.shape[1]
+# Repeated so often, the rows are enough for products by kernels, in float32 where that is precise enough.
+REPEATS = MIN_FLOAT32_PRODUCTS // (N * (D + 1) ** 2) + 1
+
+
+def sample_of(X, shift=None, inverse=None, l2=0.01, repeats=1):
+    X = sp.vstack([X] * repeats) if sp.issparse(X) else np.tile(X, (repeats, 1))
+    problem, d = posed(X, np.tile(LABELS, repeats), l2=l2), X.shape[1]
     preconditioner = Preconditioner(np.zeros(d) if shift is None else shift, np.ones(d) if inverse is None else inverse)
-    return HessianSample.draw(ScaledObjective(problem, preconditioner), N, 0)
+    return HessianSample.draw(ScaledObjective(problem, preconditioner), N * repeats, 0)
 
 
 def exact_hessian(X, params, shift, inverse):
     p = 1 / (1 + np.exp(-(X @ params[:-1] + params[-1])))
     columns = np.column_stack([(X - shift) * inverse, np.ones(N)])
-    return (columns.T * (p * (1 - p))) @ columns / N + np.diag([*0.01 * inverse**2, 0.0])
+    found = (columns.T * (p * (1 - p))) @ columns / N + np.diag([*0.01 * inverse**2, 0.0])
+    return found + RIDGE * found.diagonal().max() * np.eye(len(found))
 
 
-@pytest.mark.parametrize("rough", [False, True])
-def test_hessian_matches_the_textbook_formula(rough, monkeypatch):
-    rng = np.random.default_rng(1)  # difference quotients are less exact where a row's curvature changes fast
-    monkeypatch.setattr(sampled, "MIN_FLOAT32_PRODUCTS", 0 if rough else 1 << 60)
-    monkeypatch.setattr(fastgd.objective.gram, "MAX_NUMPY_PRODUCTS", 0)
+@pytest.mark.parametrize(("repeats", "tolerance"), [(1, 1e-11), (REPEATS, 1e-4)], ids=["float64", "float32"])
+def test_hessian_matches_the_textbook_formula(rng, repeats, tolerance):
     params, shift, inverse = rng.normal(size=D + 1), rng.normal(size=D), 2.0 ** rng.integers(-3, 3, D)
-    found = sample_of(X, shift=shift, inverse=inverse).hessian(params).matrices[0]
+    found = sample_of(X, shift=shift, inverse=inverse, repeats=repeats).hessian(params).matrices[0]
     off = np.abs(found / exact_hessian(X, params, shift, inverse) - 1).max()
-    assert off < (1e-4 if rough else 1e-7)  # curvatures are difference quotients
-    assert (off > 1e-9) or not rough
+    assert off < tolerance
+    assert (off > 1e-9) == (repeats > 1)
 
 
-def test_nearly_dependent_columns_are_summed_in_float64(rng, monkeypatch):
-    monkeypatch.setattr(fastgd.objective.gram, "MAX_NUMPY_PRODUCTS", 0)
-    near = np.column_stack([X, X[:, 0] + 1e-5 * rng.normal(size=N)])
-    params = np.zeros(D + 2)
-    precise = [sample_of(near, l2=l2).hessian(params).matrices for l2 in (1e-8, 1e-2)]
-    monkeypatch.setattr(sampled, "MIN_FLOAT32_PRODUCTS", 0)
-    np.testing.assert_array_equal(sample_of(near, l2=1e-8).hessian(params).matrices, precise[0])
-    assert (sample_of(near, l2=1e-2).hessian(params).matrices != precise[1]).any()  # the penalty keeps them apart
+def test_nearly_dependent_columns_are_summed_in_float64(rng):
+    near, params = np.column_stack([X, X[:, 0] + 1e-5 * rng.normal(size=N)]), np.zeros(D + 2)
+    for l2, is_precise in ((1e-8, True), (1e-2, False)):  # the larger penalty keeps them apart
+        few, many = (sample_of(near, l2=l2, repeats=times).hessian(params).matrices for times in (1, REPEATS))
+        assert (np.abs(many / few - 1.0).max() < 1e-9) == is_precise
 
 
 @pytest.mark.parametrize(("form", "times"), [(np.asarray, 2), (sp.csr_array, 1)], ids=["dense", "csr"])
-def test_only_dense_columns_are_tried_in_float32(form, times, monkeypatch):
-    monkeypatch.setattr(sampled, "MIN_FLOAT32_PRODUCTS", 0)
-    seen = []
-    monkeypatch.setattr(sampled, "gram", lambda *args: seen.append(args[-1]) or fastgd.objective.gram.gram(*args))
+def test_only_dense_columns_are_tried_in_float32(form, times):
     twice = form(np.column_stack([X, X[:, 0]]))
-    sample_of(twice, l2=1e-8).hessian(np.zeros(D + 2))
-    assert seen == [True, False][-times:]
+    sample = sample_of(twice, l2=1e-8, repeats=REPEATS)
+    before = sample.objective.passes.training
+    sample.hessian(np.zeros(D + 2))
+    assert sample.objective.passes.training - before == times
 
 
 @pytest.mark.parametrize(("n_rows", "among"), [(300, 600), (300, 3000), (600, 3000), (300, 300)])

@@ -13,9 +13,11 @@ import scipy.sparse as sp
 from helpers.command_line import fastgd as command
 
 import fastgd
+from fastgd.data.training_data import RowOptions
+from fastgd.fitting import pose
 from fastgd.kernels.outputs_gradient import is_joint
 from fastgd.losses import LOSSES
-from fastgd.objective import stationary_points as saddle
+from fastgd.objective import stationary_points
 from fastgd.penalties import resolve_penalty
 
 pytestmark = pytest.mark.plain_python
@@ -151,6 +153,17 @@ def kind(start, X=X, y=Y, **options):
     return fastgd.fit(X, y, start=start, learning_rate=1e-300, max_epochs=1, **options).stationary
 
 
+def kind_by_spectrum(params, X, max_parameters):
+    """The kind of a point by the whole Hessian, or by Lanczos steps where there are more than ``max_parameters``."""
+    objective = pose(
+        X, Y, LOSSES.resolve("phase_retrieval"), resolve_penalty(None, 0.0, None), False, RowOptions()
+    ).objective
+    return stationary_points.stationary_kind(objective, params, 0.0, max_parameters)
+
+
+each_spectrum = pytest.mark.parametrize("max_parameters", [D, 0], ids=["eigenvalues", "lanczos"])
+
+
 def stationary_point(start, alpha=0.0):
     """By Newton's method in NumPy, which converges to a stationary point of any kind."""
     w = np.array(start, float)
@@ -172,30 +185,24 @@ def points():
     }
 
 
-@pytest.mark.parametrize("lanczos", [False, True], ids=["eigenvalues", "lanczos"])
+@each_spectrum
 @pytest.mark.parametrize("name", ["saddle", "minimum", "maximum"])
-def test_kinds_of_points(name, lanczos, points, monkeypatch):
-    if lanczos:
-        monkeypatch.setattr(saddle, "MAX_PARAMETERS", 0)
+def test_kinds_of_points(name, max_parameters, points):
     for form in (np.asarray, sp.csr_array, np.float32):
-        assert kind(points[name], form(X), form(Y).astype(float) if form is np.float32 else Y) == name
+        assert kind_by_spectrum(points[name], form(X), max_parameters) == name
 
 
-@pytest.mark.parametrize("lanczos", [False, True], ids=["eigenvalues", "lanczos"])
-def test_the_units_of_columns_make_no_difference(lanczos, points, monkeypatch):
-    if lanczos:
-        monkeypatch.setattr(saddle, "MAX_PARAMETERS", 0)
+@each_spectrum
+def test_the_units_of_columns_make_no_difference(max_parameters, points):
     units = np.array([1e-6, 1.0, 1e5, 30.0])
     for name in ("saddle", "minimum"):
-        assert kind(points[name] / units, X * units) == name
+        assert kind_by_spectrum(points[name] / units, X * units, max_parameters) == name
 
 
-@pytest.mark.parametrize("lanczos", [False, True], ids=["eigenvalues", "lanczos"])
-def test_points_with_large_gradients_are_not_stationary(lanczos, points, monkeypatch):
-    if lanczos:
-        monkeypatch.setattr(saddle, "MAX_PARAMETERS", 0)
-    assert kind(points["minimum"] + 0.1) is None
-    assert kind(points["saddle"] + 0.1) is None
+@each_spectrum
+def test_points_with_large_gradients_are_not_stationary(max_parameters, points):
+    assert kind_by_spectrum(points["minimum"] + 0.1, X, max_parameters) is None
+    assert kind_by_spectrum(points["saddle"] + 0.1, X, max_parameters) is None
 
 
 def test_l2_changes_the_kind_of_a_point():
@@ -280,7 +287,7 @@ def test_convex_objectives_cost_no_extra_pass(monkeypatch):
 def test_kinked_and_joint_losses_are_not_examined(name):
     problem = SimpleNamespace(loss=LOSSES[name](), penalty=resolve_penalty(None, 0.0, None))
     kinked = getattr(problem.loss, "kinked", False) or is_joint(problem.loss)
-    assert saddle.has_second_derivatives(problem) is not bool(kinked)
+    assert stationary_points.has_second_derivatives(problem) is not bool(kinked)
 
 
 # --- The result -------------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from ..table import Array, Table
 from .files import check_not_empty, open_bytes, reading
 from .svmlight_errors import malformed
 
-_BLOCK = 16 << 20  # bytes parsed at a time
+BLOCK_BYTES = 16 << 20  # bytes parsed at a time
 _LARGEST_INDEX = np.iinfo(np.int32).max - 1
 
 
@@ -85,11 +85,11 @@ def read_svmlight(path: str, gzipped: bool, request: Request) -> Table:
     return replace(table, remarks=("the query ids (qid:) are ignored",))
 
 
-def read_blocks(path: str, gzipped: bool) -> Iterator[Block]:
-    """The rows of the file in blocks of ``_BLOCK`` bytes."""
+def read_blocks(path: str, gzipped: bool, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
+    """The rows of the file, parsed ``block_bytes`` bytes at a time."""
     first_line, rest = 1, b""
     with reading(path), open_bytes(path, gzipped) as file:
-        while chunk := file.read(_BLOCK):
+        while chunk := file.read(block_bytes):
             whole, newline, rest_of_chunk = chunk.rpartition(b"\n")
             if not newline:
                 rest += chunk

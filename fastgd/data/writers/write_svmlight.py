@@ -11,14 +11,16 @@ from scipy import sparse
 
 from ..table import Array
 
-_ENTRIES = 1 << 20  # entries formatted at a time
+ENTRIES_AT_A_TIME = 1 << 20  # entries formatted at a time
 
 
-def write_svmlight(file: IO[Any], X: Array | sparse.csr_array, y: Array | None) -> None:
+def write_svmlight(
+    file: IO[Any], X: Array | sparse.csr_array, y: Array | None, entries: int = ENTRIES_AT_A_TIME
+) -> None:
     """Write (n_samples, n_features) ``X`` with indices from 1 and without zeros; without ``y`` every label is 0."""
     labels = np.zeros(X.shape[0]) if y is None else y
     per_row = X.shape[1] if isinstance(X, np.ndarray) else X.nnz / max(1, X.shape[0])
-    step = max(1, int(_ENTRIES / max(1.0, per_row)))
+    step = max(1, int(entries / max(1.0, per_row)))
     for start in range(0, X.shape[0], step):
         rows = sparse.csr_array(X[start : start + step])
         rows.sum_duplicates()

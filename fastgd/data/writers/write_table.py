@@ -22,7 +22,7 @@ from .write_svmlight import write_svmlight
 if TYPE_CHECKING:
     from scipy import sparse
 
-_ROWS = 1 << 16  # rows formatted at a time
+ROWS_AT_A_TIME = 1 << 16  # rows formatted at a time
 
 
 def write(
@@ -137,7 +137,9 @@ def _write_arrow(file: IO[Any], suffix: str, columns: Mapping[str, Array]) -> No
             writer.write_table(table)
 
 
-def write_text(file: IO[Any], delimiter: str, columns: Mapping[str, Array]) -> None:
+def write_text(
+    file: IO[Any], delimiter: str, columns: Mapping[str, Array], rows_at_a_time: int = ROWS_AT_A_TIME
+) -> None:
     """Write columns as text with a header to an open binary file; each number as its shortest exact decimal."""
     from pyarrow import csv as arrow_csv
 
@@ -145,8 +147,8 @@ def write_text(file: IO[Any], delimiter: str, columns: Mapping[str, Array]) -> N
     csv.writer(header, delimiter=delimiter, lineterminator="\n").writerow(columns)
     file.write(header.getvalue().encode())
     options = arrow_csv.WriteOptions(include_header=False, delimiter=delimiter, quoting_style="needed")
-    for start in range(0, len(next(iter(columns.values()))), _ROWS):
-        arrow_csv.write_csv(_arrow_table(columns, slice(start, start + _ROWS)), file, options)
+    for start in range(0, len(next(iter(columns.values()))), rows_at_a_time):
+        arrow_csv.write_csv(_arrow_table(columns, slice(start, start + rows_at_a_time)), file, options)
 
 
 def _arrow_table(columns: Mapping[str, Array], rows: slice = slice(None)) -> pa.Table:
