@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 import numpy as np
@@ -106,9 +107,8 @@ class ArmijoSearch:
         step = state.length * state.change
         trial = self.scaled.evaluate(self.scaled.moved(state.params, step))
         promised = state.length * state.promised
-        if trial.objective <= state.objective - SUFFICIENT_DECREASE * promised + self._rounding(
-            state
-        ):  # not so for NaN
+        highest = state.objective - SUFFICIENT_DECREASE * promised + self._rounding(state)
+        if trial.objective <= highest:  # not so for NaN
             model = state.model.updated(step, trial.gradient - state.at.gradient)
             return self._keep(state, trial)._replace(model=model), trial
         rise = trial.objective - state.objective + promised
@@ -148,7 +148,7 @@ def report_of(state: QuasiNewtonState, length: float, seen: tuple[ScaledEvaluati
     )
 
 
-class QuasiNewtonSolver(SolverBase):
+class QuasiNewtonSolver(SolverBase, ABC):
     """What newton and lbfgs have in common: one trial step per pass. Subclasses have `init` and `next_proposal`."""
 
     def __init__(self, objective: Objective, options: Options, plan: Plan) -> None:
@@ -157,9 +157,9 @@ class QuasiNewtonSolver(SolverBase):
         self.search = ArmijoSearch(self.scaled, self.stepper, plan.learning_rate)
         self.has_tol, self.seed = bool(options.tol), options.seed
 
+    @abstractmethod
     def next_proposal(self, objective: Objective, state: QuasiNewtonState) -> QuasiNewtonState:
         """Choose the next step after a trial; where the trial was not kept, its length has been cut."""
-        raise NotImplementedError
 
     def step(self, objective: Objective, state: QuasiNewtonState, rows: RowBlock, step_size: StepSize) -> Step:
         if state.t:
