@@ -151,7 +151,7 @@ class Perceptron(Squared):
         return -y if y * z <= 0 else 0.0
 
 
-# Decimal represents e^10000 and has 28 digits, so that the formulas are those of the papers.
+# Decimal can hold e^10000 and has 28 digits, so the formulas can be used as the papers state them.
 
 
 def power_of_e(x):

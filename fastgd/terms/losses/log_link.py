@@ -30,7 +30,7 @@ def times_exp(a: float, x: float) -> float:
 
 
 def difference_of_powers(a: float, b: float, power: float, z: float) -> float:
-    """a e^((2 - power) z) - b e^((1 - power) z); if both terms are infinite, the sign is that of the larger."""
+    """a e^((2 - power) z) - b e^((1 - power) z); if both terms are infinite, the larger one gives the sign."""
     first, second = times_exp(a, (2.0 - power) * z), times_exp(b, (1.0 - power) * z)
     if first == second and abs(first) == math.inf:
         return math.inf if times_exp(a, z) > b else -math.inf
