@@ -60,8 +60,8 @@ class HessianSample:
         self.objective.passes.add(rows.n_samples)
         return HessianSample(self.whole, self.objective.on(rows))
 
-    def hessian(self, params: np.ndarray) -> FactoredHessian:
-        """The Hessian of F in scaled variables, a block for each output.
+    def hessian(self, params: np.ndarray, ridge: float = RIDGE) -> FactoredHessian:
+        """The Hessian of F in scaled variables, a block for each output, with a ``ridge`` relative to its diagonal.
 
         The part of softmax's Hessian that couples its outputs is left out.
         """
@@ -73,19 +73,11 @@ class HessianSample:
         for in_float32 in (True, False) if large else (False,):
             matrices[:] = self._products(curvature[:, :1] if are_equal else curvature, in_float32)
             diagonals = np.einsum("kii->ki", matrices)
-            diagonals[:] = self._corrected_diagonal(diagonals, curvature)
+            diagonals[:] = self._corrected_diagonal(diagonals, curvature, ridge)
             hessian = FactoredHessian.of(matrices)
             if in_float32 and are_independent(hessian):
                 break
         return hessian
-
-    def mean_curvature_at_zero(self, every: int) -> np.ndarray:
-        """The mean second derivative of the losses of every ``every``-th row at zero parameters, (n_outputs,)."""
-        targets = self.objective.targets.every(every)
-        z = np.zeros((len(targets.y), self.objective.n_outputs))
-        if len(targets.offset):
-            z += targets.offset[:, None]
-        return np.asarray(self._second_derivatives(z, targets).mean(axis=0))
 
     def has_even_curvature(self, params: np.ndarray) -> bool:
         """Whether the losses of all rows have about the same curvature."""
@@ -107,9 +99,13 @@ class HessianSample:
 
     def curvature_along(self, params: np.ndarray, change: np.ndarray) -> float:
         """The second derivative of F in the direction ``change`` of the scaled variables."""
-        z = self._predictors(self.scaled.moved(np.zeros_like(params), change))
         by_penalty = self.scaled.penalty_curvature() * change[:, : self.objective.n_features] ** 2
-        return float((self._curvatures(params) * z**2).mean(axis=0).sum() + by_penalty.sum())
+        return self.loss_curvature_along(params, change) + float(by_penalty.sum())
+
+    def loss_curvature_along(self, params: np.ndarray, change: np.ndarray) -> float:
+        """The second derivative of the mean loss in the direction ``change`` of the scaled variables."""
+        z = self._predictors(self.scaled.moved(np.zeros_like(params), change))
+        return float((self._curvatures(params) * z**2).mean(axis=0).sum())
 
     def _products(self, curvature: np.ndarray, in_float32: bool) -> np.ndarray:
         """X' diag(c) X / n in scaled variables, the intercept a column of ones, for each column c of ``curvature``."""
@@ -152,7 +148,7 @@ class HessianSample:
         self.objective.count_pass()
         return predict_linear(self.objective.X, coef, intercept)
 
-    def _corrected_diagonal(self, diagonal: np.ndarray, curvature: np.ndarray) -> np.ndarray:
+    def _corrected_diagonal(self, diagonal: np.ndarray, curvature: np.ndarray, ridge: float = RIDGE) -> np.ndarray:
         """The diagonal with rare columns corrected, the curvature of the penalty and the ridge."""
         filled, d = diagonal.copy(), self.objective.n_features
         rare = self._rare_columns
@@ -160,7 +156,7 @@ class HessianSample:
             filled[:, rare] = np.maximum(filled[:, rare], np.outer(curvature.mean(axis=0), self._mean_squares(rare)))
         filled[:, :d] += self.scaled.penalty_curvature()
         largest = np.maximum(filled.max(axis=1, keepdims=True), np.finfo(np.float64).tiny)
-        return np.asarray(filled + RIDGE * largest)
+        return np.asarray(filled + ridge * largest)
 
     @cached_property
     def _rare_columns(self) -> np.ndarray:

@@ -13,7 +13,7 @@ from ..certificate.certificate import Certificate
 from ..compile.jit import CompileClock, compile_error, thread_pool_size, threads
 from ..errors import DataError
 from ..objective.evaluation import Evaluation
-from ..objective.intercept_only import loss_at_zero
+from ..objective.intercept_only import best_constant, constant_losses
 from ..objective.objective import Objective
 from ..objective.preconditioner import describe_preconditioner
 from ..objective.stationary_points import is_convex, stationary_kind
@@ -82,7 +82,8 @@ class Run:
             compile_error(),
             np.errstate(all="ignore"),  # divergence is checked for explicitly
         ):
-            self._train(starting_point(start, objective, options.seed), checkpoint)
+            self.constant = best_constant(objective)
+            self._train(starting_point(start, objective, options.seed, self.constant), checkpoint)
         elapsed = time.perf_counter() - began
         self.seconds = {"compile": self.clock.seconds, "fit": elapsed - self.clock.seconds}
 
@@ -109,6 +110,7 @@ class Run:
             StepSize(self.options.schedule, self.plan.learning_rate),
             at_start=float(self.at_start.sum()),
             start=start,
+            constant=self.constant,
             certificate=self.certificate,
             validation=self._monitor(),
             compile_seconds=lambda: self.clock.seconds,
@@ -136,7 +138,9 @@ class Run:
         objective, method, known = self.objective, self.options.method, None
         with objective.passes.for_monitoring():
             if method == "newton" and begins_on_sample(objective, start):
-                self.at_start = loss_at_zero(objective) + objective.penalties(start)
+                self.at_start = constant_losses(
+                    objective, np.atleast_1d(objective.split(start)[1])
+                ) + objective.penalties(start)
             elif method in ("sgd", "minibatch", *VARIANCE_REDUCED):
                 self.at_start = objective.values(start)
             else:
@@ -251,9 +255,7 @@ class Run:
         if reason in UNFINISHED or not self.certify or objective.independent:
             return None
         if is_convex(objective):
-            by_gradient = reason == "tol" and self.plan.method not in ("sgd", "minibatch")
-            is_last = self.loop.validation is None
-            return "minimum" if is_last and (by_gradient or reason in ("gap_tol", "precision")) else None
+            return "minimum" if self.loop.stop.converged and self.loop.validation is None else None
         gained = float(self.at_start.sum()) - self.loop.trace.rows[self.best_row].objective
         return stationary_kind(objective, self.params, gained)
 
