@@ -266,6 +266,12 @@ class Certificate:
             return point.loss - floor + penalty_gap(0.0)
         return minimum_on_interval(lambda c: excess + (1.0 - c) * (point.level - floor) + penalty_gap(c), largest)
 
+    @property
+    def floors(self) -> np.ndarray:
+        """The mean of the minima of the losses of each part; NaN where a loss does not give them."""
+        found = [self._floor(k) for k in range(len(self.reasons))]
+        return np.array([np.nan if floor is None else floor for floor in found])
+
     def _floor(self, k: int) -> float | None:
         """The mean of the minima of the losses; None where the loss does not give them."""
         if not loss_traits(self.objective.loss).has_minimum:

@@ -77,7 +77,7 @@ class Newton(QuasiNewtonSolver):
         """Choose the step after a trial: from a renewed Hessian if due, else from the model; or the shortened step."""
         kept, failed = state.kept, not state.kept
         if self.uses_all_rows:
-            renews = kept and not is_joint(objective.loss)
+            renews = kept and (not is_joint(objective.loss) or self._sample(0).couples)
         else:
             renews = failed and state.moved and state.renewals < MAX_RENEWALS
             if failed and not renews:

@@ -14,13 +14,14 @@ import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotrs
 
 from ..kernels.second_derivatives import minimise_quadratic
-from ..kernels.update_step import Stepper
+from ..kernels.update_step import Preconditioner, Stepper
 from ..objective.column_statistics import sample_size
 from ..objective.evaluation import Evaluation
 from ..objective.objective import Objective
 from ..objective.preconditioner import choose_preconditioner
 from ..objective.sampled_hessian import HessianSample
 from ..objective.scaled_objective import ScaledEvaluation, ScaledObjective
+from ..terms.losses import is_squared
 from ..terms.penalties import is_smooth
 from ..terms.update_rules import SGD
 
@@ -41,23 +42,31 @@ class ModelStep(NamedTuple):
 class NewtonDecrement:
     """Estimates of F - F* for smooth convex losses with few enough parameters for a Hessian."""
 
-    def __init__(self, objective: Objective, seed: int) -> None:
-        preconditioner = choose_preconditioner(objective, only_if_different=True, for_hessian=True)
+    def __init__(self, objective: Objective, seed: int, preconditioner: Preconditioner | None = None) -> None:
+        if preconditioner is None:
+            preconditioner = choose_preconditioner(objective, only_if_different=True, for_hessian=True)
         self.scaled = ScaledObjective(objective, preconditioner)
         self.sample = HessianSample.draw(self.scaled, sample_size(objective, True), seed)
+        self.direction: np.ndarray | None = None  # the last step, in the user's units
 
     def remaining(self, at: Evaluation) -> np.ndarray:
         """F - F* of each output, shape (n_outputs,); infinite where the model does not hold."""
-        scaled = self.scaled.scaled(at)
-        step = self._model_step(scaled)
+        scaled, z = self.scaled.scaled(at), self.sample.predictors(at.params)
+        step = self._model_step(scaled, z)
+        self.direction = self.scaled.moved(np.zeros_like(at.params), step.change)
         if not np.isfinite(step.decreases).all():
             return np.full(len(step.decreases), np.inf)
-        return step.decreases if self._holds(at.params, step.change) else np.full(len(step.decreases), np.inf)
+        return step.decreases if self._holds(z) else np.full(len(step.decreases), np.inf)
 
-    def _model_step(self, at: ScaledEvaluation) -> ModelStep:
-        matrices = self.sample.hessian(at.params, ridge=0.0).matrices
+    def _model_step(self, at: ScaledEvaluation, z: np.ndarray) -> ModelStep:
+        matrices = self.sample.matrices(z, ridge=0.0)
         change, decreases = np.zeros_like(at.gradient), np.zeros(len(at.gradient))
         smooth = is_smooth(self.scaled.objective.penalty)
+        if self.sample.couples:
+            matrix, size = equilibrated(matrices[0])
+            step = solve_positive_definite(matrix, -at.gradient.ravel() / size) / size
+            change = step.reshape(change.shape)
+            return ModelStep(change, -0.5 * np.einsum("ki,ki->k", change, at.gradient))
         for k, (matrix, gradient) in enumerate(zip(matrices, at.gradient, strict=True)):
             matrix, size = equilibrated(matrix)
             if smooth:
@@ -90,12 +99,13 @@ class NewtonDecrement:
         kinks = rise - float(bare @ change[:d] + 0.5 * (curvature * change[:d]) @ change[:d])
         return -float(at.gradient[k] @ change + 0.5 * change @ matrix @ change + kinks)
 
-    def _holds(self, params: np.ndarray, change: np.ndarray) -> bool:
+    def _holds(self, z: np.ndarray) -> bool:
         """Whether the losses keep their curvature along the step: else there is more to gain than the model says."""
-        if not change.any():
+        assert self.direction is not None
+        if is_squared(self.scaled.objective.loss) or not self.direction.any():
             return True
-        here = self.sample.loss_curvature_along(params, change)
-        there = self.sample.loss_curvature_along(self.scaled.moved(params, change), change)
+        along = self.sample.predictors(self.direction)
+        here, there = (self.sample.loss_curvature_along(at, along) for at in (z, z + along))
         return there >= MIN_CURVATURE_LEFT * here
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..certificate.certificate import Certificate
 from ..data.row_order import RowOrder
+from ..kernels.update_step import Preconditioner
 from ..objective.evaluation import Evaluation
 from ..objective.intercept_only import ConstantModel
 from ..objective.objective import Objective
@@ -64,6 +65,7 @@ class TrainingLoop:
         at_start: float,
         start: np.ndarray,
         constant: ConstantModel,
+        preconditioner: Preconditioner | None,
         certificate: Certificate,
         validation: ValidationMonitor | None = None,
         compile_seconds: Callable[[], float] = lambda: 0.0,
@@ -76,7 +78,9 @@ class TrainingLoop:
         self.trace = TraceRecorder(start, options.trace == "step", objective.rows.positions)
         limit = divergence_limit(at_start, constant)
         self.guard = DivergenceGuard(objective, limit, schedule_traits(options.schedule).sets_rate)
-        self.test = ConvergenceTest(objective, certificate, constant, float(options.tol or 0.0), options.seed)
+        self.test = ConvergenceTest(
+            objective, certificate, constant, float(options.tol or 0.0), options.seed, preconditioner
+        )
         self.time_limit = TimeLimit(options.max_seconds, lambda: self.seconds)
         self.orders = RowOrder(objective.n_samples, objective.rows.row_bytes, str(options.shuffle), options.seed)
         self.rules = self._stop_rules()

@@ -31,6 +31,7 @@ from .divergence_guard import Diverged
 from .early_stopping import ValidationMonitor
 from .loop import TrainingLoop
 from .progress import current_reporter
+from .remarks import copied_columns, is_unpenalised, no_optimum
 
 UNFINISHED = ("interrupted", "diverged")
 
@@ -111,6 +112,7 @@ class Run:
             at_start=float(self.at_start.sum()),
             start=start,
             constant=self.constant,
+            preconditioner=self.plan.preconditioner if self.plan.is_scaled else None,
             certificate=self.certificate,
             validation=self._monitor(),
             compile_seconds=lambda: self.clock.seconds,
@@ -126,6 +128,7 @@ class Run:
         with self.objective.passes.for_monitoring():
             self.gaps = self._certify()
             self.stationary = self._stationary_kind()
+            self._remark_on_problem()
         shrinks = self.shrinks
         if shrinks and not self.divergence:
             times = "once" if shrinks == 1 else f"{shrinks} times"
@@ -258,6 +261,19 @@ class Run:
             return "minimum" if self.loop.stop.converged and self.loop.validation is None else None
         gained = float(self.at_start.sum()) - self.loop.trace.rows[self.best_row].objective
         return stationary_kind(objective, self.params, gained)
+
+    def _remark_on_problem(self) -> None:
+        """Remarks where F has no optimum, or more than one."""
+        objective, loop = self.objective, self.loop
+        finished = loop.stop.reason not in UNFINISHED and self.certify and loop.test.is_convex
+        if not finished or not is_unpenalised(objective) or objective.independent:
+            return
+        if not loop.stop.converged:
+            directions = [self.params - loop.start, loop.test.direction]
+            found = no_optimum(objective, self.params, [one for one in directions if one is not None])
+            self.remarks += [found] if found else []
+        if found := copied_columns(objective, self.options.seed):
+            self.remarks.append(found)
 
     def _remark_on_average(self) -> None:
         begin = int(self.options.average)

@@ -150,7 +150,7 @@ class ValidationPatience:
 
     def check(self, end: EpochEnd) -> Stop | None:
         stalled = not end.is_start and self.monitor.state.stalled >= self.patience
-        return Stop("validation", True) if stalled else None
+        return Stop("validation") if stalled else None
 
 
 class Callbacks:
