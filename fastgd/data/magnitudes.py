@@ -47,4 +47,4 @@ def _largest(X: np.ndarray | CSR, n_values: int | None, column: int | None = Non
         return largest
     rows = X[:: 1 if n_values is None else max(X.size // n_values, 1)]
     rows = rows if column is None else rows[:, column : column + 1]
-    return np.maximum(rows.max(axis=0, initial=0.0), -rows.min(axis=0, initial=0.0))
+    return np.asarray(np.maximum(rows.max(axis=0, initial=0.0), -rows.min(axis=0, initial=0.0)))

@@ -91,27 +91,30 @@ class HessianSample:
         """
         n_outputs, p = self.scaled.shape
         curvature = self._curvatures_at(z)
+        if self.couples:
+            assert z is not None
+            return self._coupled(z, curvature, ridge)
         matrices = np.empty((n_outputs, p, p))
         are_equal = bool((curvature == curvature[:, :1]).all())
         matrices[:] = self._products(curvature[:, :1] if are_equal else curvature, in_float32)
         diagonals = np.einsum("kii->ki", matrices)
         diagonals[:] = self._corrected_diagonal(diagonals, curvature, ridge)
-        if not self.couples:
-            return matrices
-        assert z is not None
-        return self._coupled(z, matrices)
+        return matrices
 
-    def _coupled(self, z: np.ndarray, blocks: np.ndarray) -> np.ndarray:
+    def _coupled(self, z: np.ndarray, curvature: np.ndarray, ridge: float) -> np.ndarray:
         """Softmax's Hessian of all parameters: blocks k, l of -sum_i s_i p_ik p_il x_i x_i' off the diagonal."""
         n_outputs, p = self.scaled.shape
         pairs = [(k, j) for k in range(n_outputs) for j in range(k)]
-        shares = _softmax_shares(z)
-        weights = self.objective.rows.weights
+        shares, weights = softmax_shares(z), self.objective.rows.weights
+        between = np.column_stack([weights * shares[:, k] * shares[:, j] for k, j in pairs])
+        products = self._products(np.concatenate([curvature, between], axis=1), in_float32=False)
+        blocks = products[:n_outputs]
+        diagonals = np.einsum("kii->ki", blocks)
+        diagonals[:] = self._corrected_diagonal(diagonals, curvature, ridge)
         whole = np.zeros((n_outputs, p, n_outputs, p))
-        for k in range(n_outputs):
-            whole[k, :, k] = blocks[k]
-        products = self._products(np.column_stack([weights * shares[:, k] * shares[:, j] for k, j in pairs]), False)
-        for (k, j), product in zip(pairs, products, strict=True):
+        for k, block in enumerate(blocks):
+            whole[k, :, k] = block
+        for (k, j), product in zip(pairs, products[n_outputs:], strict=True):
             whole[k, :, j] = whole[j, :, k] = -product
         return whole.reshape(1, n_outputs * p, n_outputs * p)
 
@@ -144,7 +147,7 @@ class HessianSample:
         """The second derivative of the mean loss at linear predictors z as these change by ``along``."""
         if z is None or not isinstance(self.objective.loss, Softmax):
             return float((self._curvatures_at(z) * along**2).mean(axis=0).sum())
-        shares = _softmax_shares(z)
+        shares = softmax_shares(z)
         each = (shares * along**2).sum(axis=1) - (shares * along).sum(axis=1) ** 2
         return float(self.objective.rows.weights @ each) / self.objective.n_samples
 
@@ -168,6 +171,9 @@ class HessianSample:
         if is_squared(objective.loss):  # the same everywhere
             return np.outer(objective.rows.weights, np.full(objective.n_outputs, objective.loss.curvature()))
         assert z is not None
+        if isinstance(objective.loss, Softmax):
+            shares = softmax_shares(z)
+            return np.asarray(objective.rows.weights[:, None] * shares * (1.0 - shares))
         offset = objective.targets.offset
         return self._second_derivatives(z + offset[:, None] if len(offset) else z, objective.targets)
 
@@ -230,7 +236,7 @@ class HessianSample:
         return np.asarray((((X[:, columns] - shift) * scale) ** 2).mean(axis=0))
 
 
-def _softmax_shares(z: np.ndarray) -> np.ndarray:
+def softmax_shares(z: np.ndarray) -> np.ndarray:
     """The probability of each class, (n_rows, n_outputs)."""
     shares = np.exp(z - z.max(axis=1, keepdims=True))
     return np.asarray(shares / shares.sum(axis=1, keepdims=True))

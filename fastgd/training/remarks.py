@@ -86,5 +86,5 @@ def copied_columns(objective: Objective, seed: int) -> str | None:
 def _are_equal(X: np.ndarray | CSR, j: int, k: int) -> bool:
     if isinstance(X, CSR):
         columns = as_scipy(X)[:, [j, k]].tocsc()
-        return (columns[:, [0]] != columns[:, [1]]).nnz == 0
+        return bool((columns[:, [0]] != columns[:, [1]]).nnz == 0)
     return bool((X[:, j] == X[:, k]).all())
