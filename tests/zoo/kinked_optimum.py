@@ -138,7 +138,9 @@ def _vertex(pieces: Pieces, theta, u, share: float):
     inside = np.minimum(pieces.high - u, u - pieces.low).astype(float) > share * width
     r = pieces.residuals(theta.astype(Extended))
     fixed = np.where(r > 0, pieces.high, pieces.low)
-    fixed = np.where(u - pieces.low < share * width, pieces.low, np.where(pieces.high - u < share * width, pieces.high, fixed))
+    fixed = np.where(
+        u - pieces.low < share * width, pieces.low, np.where(pieces.high - u < share * width, pieces.high, fixed)
+    )
     fixed[inside] = 0
     A, t = pieces.A[inside], pieces.t[inside]
     p, k = pieces.A.shape[1], len(A)

@@ -234,9 +234,7 @@ def _labels(draw: Draw, z: np.ndarray, factors: dict[str, Any]) -> np.ndarray:
     return np.where(positive, 1.0, -1.0)
 
 
-def _amounts(
-    draw: Draw, z: np.ndarray, shift: Any, factors: dict[str, Any]
-) -> tuple[np.ndarray, Loss]:
+def _amounts(draw: Draw, z: np.ndarray, shift: Any, factors: dict[str, Any]) -> tuple[np.ndarray, Loss]:
     random, name, n = draw.random, draw.loss, len(z)
     if draw.on["heavy counts"]:
         factors["heavy counts"] = draw.size("heavy counts", 2, 5, 5.0)  # deviation of the linear predictor

@@ -26,7 +26,9 @@ def has_no_optimum(problem: Problem) -> bool:
     if name == "logistic":
         return _can_rise(y[:, None] * B, np.zeros((0, B.shape[1])))
     if name == "softmax":
-        return _can_rise(_differences(B, y.astype(int), problem.n_classes), np.zeros((0, B.shape[1] * problem.n_classes)))
+        return _can_rise(
+            _differences(B, y.astype(int), problem.n_classes), np.zeros((0, B.shape[1] * problem.n_classes))
+        )
     return _can_rise(-B[y == 0], B[y > 0])
 
 

@@ -150,9 +150,9 @@ def _proximal_step(at: Evaluation, theta, l1, damping: float):
     kept = np.flatnonzero(l1)
     A = np.eye(len(D))[kept]
     strength = (l1.astype(float) * scale)[kept]
-    new, _ = interior_point(Q, q, A, np.zeros(len(kept)), -strength, strength)
-    small = strength > 0
-    new[kept[small & (np.abs(new[kept]) < 1e-9 * np.abs(new).max())]] = 0.0
+    new, u = interior_point(Q, q, A, np.zeros(len(kept)), -strength, strength)
+    # Of |theta_j| and the distance of u_j to the end of its box one is zero, the other one not.
+    new[kept[np.abs(new[kept]) / (np.abs(new).max() + 1e-300) < 1 - np.abs(u) / strength]] = 0.0
     trial = (new * scale).astype(np.longdouble)
     change = (trial - theta).astype(float)
     change_of_l1 = l1 @ (np.abs(theta) - np.abs(trial))
@@ -184,7 +184,7 @@ def _polish(smooth: Smooth, theta) -> Found:
         new = theta + step
         crossed = penalised & (np.sign(new) * sign < 0) & free
         new[crossed] = 0
-        if not np.isfinite(new).all() or (smooth.value(new) > at.value and gap < np.inf):
+        if not smooth.value(new) <= at.value + 1e-16 * abs(at.value):
             break
         theta = new
     return best
