@@ -75,24 +75,34 @@ def pieces_of(loss, y, c, offset, B, l1, l2) -> Pieces:
     return Pieces(A, t, low, high, l2)
 
 
-def minimise(pieces: Pieces) -> Found:
-    candidates = []
-    ways = [_interior] if pieces.l2.any() else [_simplex, _interior]
-    for way in ways:
+def minimise(pieces: Pieces, start=None) -> Found:
+    """``start`` is a model that may be the optimum."""
+    thetas, multipliers = [] if start is None else [start], []
+    best = None
+    for way in [_interior] if pieces.l2.any() else [_simplex, _interior]:
         solution = way(pieces)
         if solution is None:
             continue
-        candidates += [_judged(pieces, *solution)]
-        for share in (1e-7, 1e-4, 1e-2):
-            polished = _vertex(pieces, *solution, share)
-            if polished is not None:
-                candidates.append(_judged(pieces, *polished))
-        # Without multipliers: where the least value is 0, it proves itself.
-        candidates += [Found(f.theta, f.value, float(f.value)) for f in candidates if f.value < f.gap]
-        best = min(candidates, key=lambda found: found.gap)
+        vertices = [_vertex(pieces, *solution, share) for share in (1e-7, 1e-4, 1e-2)]
+        for theta, u in [solution, *filter(None, vertices)]:
+            thetas.append(theta.astype(Extended))
+            multipliers += [u, *(_feasible(pieces, each, u) for each in (*thetas[:1], thetas[-1]))]
+        best = _best(pieces, thetas, multipliers)
         if best.gap <= 1e-14 * abs(best.value):
             break
-    return min(candidates, key=lambda found: found.gap)
+    return best
+
+
+def _best(pieces: Pieces, thetas, multipliers) -> Found:
+    """The theta of the lowest F, with the smallest of the gaps that the multipliers prove."""
+    values = [pieces.value(theta) for theta in thetas]
+    lowest = thetas[int(np.argmin(values))]
+    gaps = [pieces.gap(theta, u) for theta in thetas for u in multipliers]
+    tightest = int(np.argmin(gaps))
+    theta, value = thetas[tightest // len(multipliers)], values[tightest // len(multipliers)]
+    if min(values) < gaps[tightest]:  # F is 0 or more
+        return Found(lowest, min(values), float(min(values)))
+    return Found(theta, value, gaps[tightest])
 
 
 def huber_start(loss, y, c, offset, B, l1, l2):
@@ -103,11 +113,6 @@ def huber_start(loss, y, c, offset, B, l1, l2):
     softness = np.zeros(len(pieces.A))
     softness[:rows] = 1 / c
     return _interior(pieces, softness)[0].astype(Extended)
-
-
-def _judged(pieces: Pieces, theta, u) -> Found:
-    theta = theta.astype(Extended)
-    return Found(theta, pieces.value(theta), pieces.gap(theta, u))
 
 
 def _simplex(pieces: Pieces):
@@ -147,12 +152,11 @@ def _vertex(pieces: Pieces, theta, u, share: float):
     if k > 4 * p:
         return None
     # [l2 A'; A 0] [theta; u] = [-A'u of the others; t], the multipliers in units of the boxes.
-    scale = np.maximum(pieces.l2, 0) ** 0.0
     unit = float(np.median(width))
     K = np.zeros((p + k, p + k), Extended)
     K[:p, :p], K[:p, p:], K[p:, :p] = np.diag(pieces.l2 / unit), A.T, A
     right = np.concatenate([-(pieces.A.T @ fixed) / unit, t])
-    x = np.concatenate([theta.astype(Extended) * scale, u[inside].astype(Extended) / unit])
+    x = np.concatenate([theta.astype(Extended), u[inside].astype(Extended) / unit])
     try:
         inverse = np.linalg.pinv(K.astype(float), rcond=1e-13)
     except np.linalg.LinAlgError:
@@ -162,3 +166,17 @@ def _vertex(pieces: Pieces, theta, u, share: float):
     full = fixed.copy()
     full[inside] = x[p:] * unit
     return x[:p], full
+
+
+def _feasible(pieces: Pieces, theta, u):
+    """The nearest multipliers for which theta is stationary, near in units of their distances from the ends."""
+    u = np.clip(u, pieces.low, pieces.high)
+    room = np.minimum(pieces.high - u, u - pieces.low)
+    weighted = (room**2)[:, None] * pieces.A
+    gram = (pieces.A.T @ weighted).astype(float)
+    scale = 1 / np.sqrt(np.maximum(np.diag(gram), 1e-300))
+    inverse = np.linalg.pinv(gram * scale * scale[:, None], rcond=1e-12, hermitian=True)
+    for _ in range(4):
+        left = pieces.A.T @ u + pieces.l2 * theta
+        u = u - weighted @ (scale * (inverse @ (scale * left).astype(float)))
+    return u

@@ -106,7 +106,7 @@ def _solve(posed: Posed, B, l1, l2, K: int, theta):
     loss, y, c, offset = posed.loss, posed.y, posed.c, posed.offset
     strength = posed.unit ** (1 - posed.power) * l1, posed.unit ** (2 - posed.power) * l2
     if loss.kinked:
-        return kinked_optimum.minimise(kinked_optimum.pieces_of(loss, y, c, offset, B, *strength))
+        return kinked_optimum.minimise(kinked_optimum.pieces_of(loss, y, c, offset, B, *strength), theta)
     if loss.name == "huber":  # where most rows are beyond delta, Newton steps have nothing to go by
         theta = kinked_optimum.huber_start(loss, y, c, offset, B, *strength)
     smooth = smooth_optimum.Smooth(loss, y, c, offset, B, *strength, classes=K)

@@ -14,6 +14,7 @@ PENALTIES = ("none", "l2", "l1", "elasticnet")
 L1_RATIO = 0.5
 SHARE_OF_FACTOR = 0.13  # of the problems that have a factor; most factors are at their extreme in two thirds of them
 SHARE_OF_EXTREMES = 0.65
+EVENTS = 2  # positive labels, or counts of 1, where they are rare
 FACTORS = (
     "heavy tails in X", "heavy tails in y", "collinear", "rank-deficient", "n < d", "imbalance", "heavy counts",
     "offset", "row weights", "means of X", "mean of y", "units of X", "units of y", "no intercept", "CSR", "float32",
@@ -76,12 +77,13 @@ class Draw:
         # Factors that only some losses can have, in more of their problems.
         more = self.random.random() < 2 * SHARE_OF_FACTOR
         on["imbalance"] = self.loss in (*MARGIN, "poisson") and more
-        on["heavy counts"] = self.loss in LOG_LINK and more and not on["imbalance"]
+        on["heavy counts"] = self.loss in LOG_LINK and not on["imbalance"] and self.random.random() < 4 * SHARE_OF_FACTOR
         regression = self.loss not in (*MARGIN, *LOG_LINK, "softmax")
-        on["heavy tails in y"] = on["heavy tails in y"] and regression
+        on["heavy tails in y"] = regression and self.random.random() < 1.7 * SHARE_OF_FACTOR
         on["mean of y"] = regression and self.random.random() < 1.7 * SHARE_OF_FACTOR
         on["units of y"] = self.loss not in (*MARGIN, "softmax") and self.random.random() < 1.3 * SHARE_OF_FACTOR
         on["offset"] = on["offset"] and self.loss != "softmax"
+        self.separable = self.penalty == "none" and self.loss in ("logistic", "softmax") and self.random.random() < 0.4
         if on["imbalance"]:  # thousands of rows, few columns
             on["n < d"] = on["heavy tails in X"] = False
         if on["means of X"] and not on["no intercept"]:
@@ -133,9 +135,8 @@ def generate(seed: int, small: bool = False) -> Problem:
 def _shape(draw: Draw) -> tuple[int, int]:
     random, on, small = draw.random, draw.on, draw.small
     if on["imbalance"]:
-        share = draw.size("imbalance", 1e-3, 2e-2, 2e-4 if small else 1e-4)
-        events = 2 if share < 1e-3 else 4
-        return int(np.clip(events / share, 300, 20_000)) if not small else 300, int(random.integers(1, 5))
+        rows = int(EVENTS / draw.size("imbalance", 1e-3, 1e-2, 1e-4))
+        return (min(rows, 300) if small else rows), int(random.integers(1, 5))
     if on["n < d"]:
         n = int(random.integers(12, 25 if small else 60))
         return n, int(n * random.uniform(1.1, 2.0))
@@ -218,18 +219,23 @@ def _class_numbers(draw: Draw, latent: np.ndarray) -> np.ndarray:
     random, (n, d) = draw.random, latent.shape
     K = int(random.integers(3, 5))
     scores = np.clip(latent @ random.normal(size=(d, K)) / np.sqrt(d), -30, 30) + random.gumbel(size=(n, K))
+    if draw.separable:
+        scores = latent @ random.normal(size=(d, K))
     y = scores.argmax(axis=1)
-    y[:K] = np.arange(K)  # each class occurs
+    y[:K] = y[:K] if draw.separable else np.arange(K)  # each class occurs
+    y = np.unique(y, return_inverse=True)[1]
     return y.astype(float)
 
 
 def _labels(draw: Draw, z: np.ndarray, factors: dict[str, Any]) -> np.ndarray:
     random, n = draw.random, len(z)
     scores = z + random.logistic(size=n) * random.choice([0.5, 1.0])
+    if draw.separable:
+        scores = z
     events = n // 2
     if draw.on["imbalance"]:
-        events = max(2, min(4, n // 50))
-        factors["imbalance"] = events / n
+        events = EVENTS
+        factors["imbalance"] = EVENTS / n
     positive = scores > np.sort(scores)[-events - 1]
     return np.where(positive, 1.0, -1.0)
 
@@ -245,13 +251,12 @@ def _amounts(draw: Draw, z: np.ndarray, shift: Any, factors: dict[str, Any]) -> 
     unit = 1.0
     if draw.on["units of y"]:
         decades = draw.size("units of y", 2, 12, 12.0)
-        factors["units of y"], unit = 10**decades, 10 ** (decades / 2 * random.choice([-1, 1]))
+        factors["units of y"], unit = 10**decades, float(10 ** (decades / 2 * random.choice([-1, 1])))
     if name == "poisson":
         if draw.on["imbalance"]:
-            events = max(2, min(4, n // 50))
-            factors["imbalance"] = events / n
+            factors["imbalance"] = EVENTS / n
             y = np.zeros(n)
-            y[np.argsort(z + random.gumbel(size=n))[-events:]] = 1.0
+            y[np.argsort(z + random.gumbel(size=n))[-EVENTS:]] = 1.0
             return y, Loss("poisson")
         return random.poisson(np.exp(np.minimum(z + 0.5, 18))).astype(float) * unit, Loss("poisson")
     mean = np.exp(np.clip(z, -30, 30)) * unit
@@ -274,7 +279,7 @@ def _numbers(draw: Draw, z: np.ndarray, shift: Any, factors: dict[str, Any]) -> 
     unit = 1.0
     if draw.on["units of y"]:
         decades = draw.size("units of y", 2, 12, 12.0)
-        factors["units of y"], unit = 10**decades, 10 ** (decades / 2 * random.choice([-1, 1]))
+        factors["units of y"], unit = 10**decades, float(10 ** (decades / 2 * random.choice([-1, 1])))
     y = y * unit
     own_unit = unit if random.random() < 0.75 else 1.0
     setting = {
