@@ -78,9 +78,9 @@ def find_optimum(problem: Problem) -> Optimum:
             break
         columns = np.union1d(columns, missing)
     K = problem.n_classes
-    params = (co.back @ found.theta.reshape(K, -1).T).T * posed.unit
+    coef, intercept = co.model(found.theta.reshape(K, -1))
     value, at_constant, gap = found.value * p, constant.value * p, found.gap * p
-    result = Optimum("proved", value, at_constant, gap, params[:, :-1], params[:, -1] + posed.center)
+    result = Optimum("proved", value, at_constant, gap, coef * posed.unit, intercept * posed.unit + posed.center)
     proved = gap <= max(PROVED * result.to_gain, 0.01 * rounding(problem, result.coef, result.intercept))
     return result if proved else result._replace(kind="unproved")
 
@@ -136,7 +136,7 @@ def _first_columns(problem: Problem, posed: Posed, constant):
     if problem.l1 == 0:
         return None
     strength, gradients = _gradients(problem, posed, constant.theta, None, None)
-    return np.flatnonzero(strength <= 100 * gradients.max() + 0 * strength)
+    return np.flatnonzero(strength <= max(100 * gradients.max(), strength.min()))
 
 
 def _gradients(problem: Problem, posed: Posed, theta, co, columns):

@@ -77,7 +77,9 @@ class Draw:
         # Factors that only some losses can have, in more of their problems.
         more = self.random.random() < 2 * SHARE_OF_FACTOR
         on["imbalance"] = self.loss in (*MARGIN, "poisson") and more
-        on["heavy counts"] = self.loss in LOG_LINK and not on["imbalance"] and self.random.random() < 4 * SHARE_OF_FACTOR
+        on["heavy counts"] = (
+            self.loss in LOG_LINK and not on["imbalance"] and self.random.random() < 4 * SHARE_OF_FACTOR
+        )
         regression = self.loss not in (*MARGIN, *LOG_LINK, "softmax")
         on["heavy tails in y"] = regression and self.random.random() < 1.7 * SHARE_OF_FACTOR
         on["mean of y"] = regression and self.random.random() < 1.7 * SHARE_OF_FACTOR
@@ -91,6 +93,7 @@ class Draw:
         if on["means of X"]:  # together they leave no digits
             on["collinear"] = on["collinear"] and not on["no intercept"]
         self.on = on
+        self.unit = 1.0  # of y
 
     def size(self, factor: str, low: float, high: float, extreme: float) -> float:
         """The size of a factor that is on: ``extreme`` in most problems, else between, by its logarithm."""
@@ -112,9 +115,12 @@ def generate(seed: int, small: bool = False) -> Problem:
     if on["offset"]:
         factors["offset"] = draw.size("offset", 0.3, 3, 2.0)
         offset = factors["offset"] * random.normal(size=n)
+    if on["units of y"]:
+        decades = draw.size("units of y", 2, 12, 12.0)
+        factors["units of y"], draw.unit = 10**decades, float(10 ** (decades / 2 * random.choice([-1, 1])))
     y, loss = _targets(draw, latent, offset, factors)
-    if offset is not None and "units of y" in factors and draw.loss not in LOG_LINK:
-        offset = offset * factors["units of y"]
+    if offset is not None and draw.loss not in LOG_LINK:
+        offset = offset * draw.unit
     weight = None
     if on["row weights"]:
         decades = draw.size("row weights", 2, 6, 6.0)
@@ -242,16 +248,13 @@ def _labels(draw: Draw, z: np.ndarray, factors: dict[str, Any]) -> np.ndarray:
 
 def _amounts(draw: Draw, z: np.ndarray, shift: Any, factors: dict[str, Any]) -> tuple[np.ndarray, Loss]:
     random, name, n = draw.random, draw.loss, len(z)
+    unit = draw.unit
     if draw.on["heavy counts"]:
         factors["heavy counts"] = draw.size("heavy counts", 2, 5, 5.0)  # deviation of the linear predictor
         z = np.clip(z, -3, 3) * factors["heavy counts"]
     else:
         z = 0.5 * np.clip(z, -5, 5)
     z = z + shift
-    unit = 1.0
-    if draw.on["units of y"]:
-        decades = draw.size("units of y", 2, 12, 12.0)
-        factors["units of y"], unit = 10**decades, float(10 ** (decades / 2 * random.choice([-1, 1])))
     if name == "poisson":
         if draw.on["imbalance"]:
             factors["imbalance"] = EVENTS / n
@@ -276,12 +279,8 @@ def _numbers(draw: Draw, z: np.ndarray, shift: Any, factors: dict[str, Any]) -> 
     if draw.on["mean of y"]:
         factors["mean of y"] = draw.size("mean of y", 1e1, 1e9, 1e9)
         y = y + factors["mean of y"] * random.choice([-1, 1])
-    unit = 1.0
-    if draw.on["units of y"]:
-        decades = draw.size("units of y", 2, 12, 12.0)
-        factors["units of y"], unit = 10**decades, float(10 ** (decades / 2 * random.choice([-1, 1])))
-    y = y * unit
-    own_unit = unit if random.random() < 0.75 else 1.0
+    y = y * draw.unit
+    own_unit = draw.unit if random.random() < 0.75 else 1.0
     setting = {
         "huber": 1.35 * own_unit, "epsilon_insensitive": 0.1 * own_unit,
         "squared_epsilon_insensitive": 0.1 * own_unit, "quantile": float(random.choice([0.5, 0.1, 0.9, 0.99])),

@@ -161,29 +161,34 @@ def _proximal_step(at: Evaluation, theta, l1, damping: float):
 
 
 def _polish(smooth: Smooth, theta) -> Found:
-    """Newton steps with the zeros of l1 kept, and the gap that they prove, or infinity."""
-    penalised, free, best = smooth.l1 > 0, None, None
-    theta = theta.copy()
-    for _ in range(12):
+    """Newton steps on the coefficients that are not zero, and the gap that they prove, or infinity.
+
+    A step ends where the first coefficient becomes zero; one that should not be zero joins when the others are done
+    (the search for signs of Lee, Battle, Raina and Ng, Efficient sparse coding algorithms, 2006).
+    """
+    penalised, theta, best = smooth.l1 > 0, theta.copy(), None
+    free = ~penalised | (theta != 0)
+    sign = np.sign(theta)
+    for _ in range(12 + 3 * int(penalised.sum())):
         at = smooth.evaluate(theta)
-        if penalised.any():
-            # Zeros whose gradient is beyond l1 become free; values that would be zero, by their gradient, become so.
-            at_zero = penalised & (theta == 0) & (np.abs(at.gradient) <= smooth.l1 + 1e-15 * at.size)
-            free = ~at_zero
-        else:
-            free = np.ones(len(theta), bool)
-        sign = np.where(theta == 0, -np.sign(at.gradient), np.sign(theta))
         gradient = np.where(free, at.gradient + smooth.l1 * sign, 0)
         step = np.zeros(len(theta))
-        H = at.hessian[np.ix_(free, free)]
         if free.any():
-            step[free] = _solve(H, -gradient[free].astype(float))
+            step[free] = _solve(at.hessian[np.ix_(free, free)], -gradient[free].astype(float))
         gap = _proved(smooth, at, theta, step, gradient, free)
-        if best is None or gap < best.gap:
-            best = Found(theta.copy(), at.value, gap)
-        new = theta + step
-        crossed = penalised & (np.sign(new) * sign < 0) & free
-        new[crossed] = 0
+        beyond = np.where(free, 0, np.abs(at.gradient) - smooth.l1 - 1e-15 * at.size)
+        if best is None or (gap < best.gap and not (beyond > 0).any()):
+            best = Found(theta.copy(), at.value, np.inf if (beyond > 0).any() else gap)
+        if gap < 1e-15 * abs(at.value) and (beyond > 0).any():
+            joins = int(np.argmax(beyond))
+            free[joins], sign[joins] = True, -np.sign(at.gradient[joins])
+            continue
+        crossing = penalised & free & (sign * (theta + step) < 0)
+        share = np.min(-theta[crossing] / step[crossing], initial=1.0)
+        new = theta + share * step
+        if crossing.any():
+            first = crossing & (-theta / np.where(step == 0, 1, step) <= share)
+            new[first], free[first], sign[first] = 0, False, 0
         if not smooth.value(new) <= at.value + 1e-16 * abs(at.value):
             break
         theta = new
@@ -198,7 +203,7 @@ def _proved(smooth: Smooth, at: Evaluation, theta, step, gradient, free) -> floa
     # What the step does not explain: rounding, or a gradient where there is no curvature.
     unexplained = float(np.abs(left) @ (np.abs(theta[free]) + np.abs(step[free]) + size * (at.size[free] > 0)))
     if (np.sign(theta + step) * np.sign(theta) < 0)[smooth.l1 > 0].any():
-        return np.inf
+        return np.inf  # a sign changes
     before, after = smooth.pieces_of_rows(theta), smooth.pieces_of_rows(theta + step)
     z_step = np.abs(smooth.z(theta + step) - smooth.z(theta)).max()
     if before is None:
