@@ -16,7 +16,7 @@ from ..encoding.arrow_columns import numeric_array, target_array
 from ..encoding.column_source import ColumnSource, table_from_columns
 from ..encoding.origin import Origin
 from ..encoding.request import Request
-from ..table import Array, Table, is_sparse
+from ..table import Array, Table
 
 TABLE = Origin("the table", from_file=False)
 TARGET = Origin("y", from_file=False)
@@ -39,23 +39,18 @@ def to_arrays(X: Any) -> tuple[Any, tuple[str, ...] | None]:
 
     Parameters
     ----------
-    X : pandas or polars DataFrame, pyarrow Table (columns of numbers or booleans); scipy sparse; or array-like.
+    X : pandas or polars DataFrame, pyarrow Table (columns of numbers or booleans); or array-like.
 
     Returns
     -------
     (n_samples, n_features) array and names. A frame becomes C-contiguous float64, or float32 if all its columns are
-    float32. A sparse matrix becomes CSR, without names. An array is returned unchanged and unchecked, without names.
+    float32. An array is returned unchanged and unchecked, without names.
 
     Raises
     ------
     DataError
         For words and missing values in a frame, with the row (counted from 1) and the column.
     """
-    if is_sparse(X):
-        from scipy import sparse
-
-        matrix_like: Any = X
-        return sparse.csr_array(matrix_like), None
     if not is_frame(X):
         return np.asarray(X), None
     table = _arrow_table(X)
