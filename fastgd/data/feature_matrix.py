@@ -13,7 +13,7 @@ from ..kernels.repeated_indices import any_repeats
 from ..kernels.row_access import CSR
 from ..wording import plural, quoted
 from .sparse_checks import FREE_WIDTH, WIDTH_PER_VALUE, checked_csr
-from .table import Table, is_sparse
+from .table import Table, is_arrow, is_sparse
 
 LARGE_COPY = 100_000_000  # bytes; a copy of this size or more is worth a warning
 
@@ -32,7 +32,7 @@ def as_matrix(X: Any) -> tuple[np.ndarray | CSR, tuple[str, ...] | None]:
     names: tuple[str, ...] | None = None
     if isinstance(X, Table):
         X, names = X.X, X.feature_names
-    elif hasattr(X, "__arrow_c_stream__") or hasattr(X, "columns"):  # pandas before 2.2 has only columns
+    elif is_arrow(X) or hasattr(X, "columns"):  # pandas before 2.2 has only columns
         from .readers.data_frames import to_arrays
 
         X, names = to_arrays(X)
@@ -100,7 +100,7 @@ def _as_csr(matrix: Any) -> CSR:
 
 
 def _has_repeats(X: Any) -> bool:
-    """Whether a row may have a column twice; not looked up in a matrix so wide that this would take more than a sort."""
+    """Whether a row may have a column twice; assumed for a matrix so wide that the look would cost more."""
     wide = X.shape[1] > max(FREE_WIDTH, WIDTH_PER_VALUE * X.nnz)
     return wide or bool(any_repeats(X.indptr, X.indices, np.full(X.shape[1], -1)))
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FREE_WIDTH, WIDTH_PER_VALUE = 1 << 22, 16
 
 
-class SparseDamage(ValueError):
+class SparseDamageError(ValueError):
     """A sparse matrix whose parts do not fit together; the message says which."""
 
 
@@ -46,13 +46,13 @@ def checked_csr(matrix: Any, error: Callable[[str], DataError]) -> sparse.csr_ar
         if matrix.format == "lil":  # its lists are checked for their lengths only, which is what the conversion needs
             check_parts(X)
     except (ValueError, TypeError, OverflowError) as damage:
-        reason = damage if isinstance(damage, SparseDamage) else "its parts do not make a matrix of numbers"
+        reason = damage if isinstance(damage, SparseDamageError) else "its parts do not make a matrix of numbers"
         raise error(f"is damaged: {reason}") from None
     return X
 
 
 def check_parts(matrix: Any) -> None:
-    """Raise `SparseDamage` unless the parts of a CSR, CSC, BSR, COO, DIA or LIL matrix fit together."""
+    """Raise `SparseDamageError` unless the parts of a CSR, CSC, BSR, COO, DIA or LIL matrix fit together."""
     _CHECKS[matrix.format](matrix)
 
 
@@ -84,7 +84,7 @@ def _check_compressed(matrix: Any) -> None:
     lengths_fit = len(indptr) == n_lines + 1 and 0 <= used <= min(len(indices), len(data))
     if not lengths_fit or indptr[0] != 0 or (indptr[1:] < indptr[:-1]).any():
         lines = "n_columns" if by_columns else "n_samples" if block == (1, 1) else "n_block_rows"
-        raise SparseDamage(f"its indptr does not rise from 0 to the number of values in {lines} + 1 entries")
+        raise SparseDamageError(f"its indptr does not rise from 0 to the number of values in {lines} + 1 entries")
     noun = "row" if by_columns else "column" if block == (1, 1) else "block column"
     _check_within(indices[:used], n_across, noun)
 
@@ -94,10 +94,10 @@ def _block_of(matrix: Any) -> tuple[int, int]:
     shape = np.shape(matrix.data)
     if matrix.format != "bsr":
         if len(shape) != 1:
-            raise SparseDamage(f"its values have {plural(len(shape), 'dimension')}, not one")
+            raise SparseDamageError(f"its values have {plural(len(shape), 'dimension')}, not one")
         return 1, 1
     if len(shape) != 3 or 0 in shape[1:] or matrix.shape[0] % shape[1] or matrix.shape[1] % shape[2]:
-        raise SparseDamage(f"blocks of shape {shape[1:]} do not fill a matrix of shape {matrix.shape}")
+        raise SparseDamageError(f"blocks of shape {shape[1:]} do not fill a matrix of shape {matrix.shape}")
     return shape[1], shape[2]
 
 
@@ -106,7 +106,7 @@ def _check_coordinates(matrix: Any) -> None:
     row, col, data = matrix.row, matrix.col, matrix.data
     _check_integers(row=row, col=col)
     if np.ndim(data) != 1 or not len(row) == len(col) == len(data):
-        raise SparseDamage(f"it has {len(row):,} row and {len(col):,} column indices for {len(data):,} values")
+        raise SparseDamageError(f"it has {len(row):,} row and {len(col):,} column indices for {len(data):,} values")
     _check_within(row, matrix.shape[0], "row")
     _check_within(col, matrix.shape[1], "column")
 
@@ -116,23 +116,23 @@ def _check_diagonals(matrix: Any) -> None:
     data, offsets = matrix.data, matrix.offsets
     _check_integers(offsets=offsets)
     if np.ndim(data) != 2 or len(offsets) != len(data) or len(np.unique(offsets)) < len(offsets):
-        raise SparseDamage(f"its {len(offsets):,} offsets are not one for each of its {len(data):,} diagonals")
+        raise SparseDamageError(f"its {len(offsets):,} offsets are not one for each of its {len(data):,} diagonals")
 
 
 def _check_lists(matrix: Any) -> None:
     """LIL: a list of columns and a list of as many values for each row."""
     rows, data = matrix.rows, matrix.data
     if not np.shape(rows) == np.shape(data) == matrix.shape[:1]:
-        raise SparseDamage("it does not have two lists for each row")
+        raise SparseDamageError("it does not have two lists for each row")
     for i, (columns, values) in enumerate(zip(rows, data, strict=True)):
         if not (isinstance(columns, list) and isinstance(values, list) and len(columns) == len(values)):
-            raise SparseDamage(f"row {i + 1:,} does not have as many columns as values")
+            raise SparseDamageError(f"row {i + 1:,} does not have as many columns as values")
 
 
 def _check_integers(**parts: Array) -> None:
     for name, part in parts.items():
         if np.ndim(part) != 1 or np.asarray(part).dtype not in (np.int32, np.int64):
-            raise SparseDamage(f"its {name} is not an array of 32-bit or 64-bit integers in one dimension")
+            raise SparseDamageError(f"its {name} is not an array of 32-bit or 64-bit integers in one dimension")
 
 
 def _check_within(indices: Array, size: int, noun: str) -> None:
@@ -140,7 +140,7 @@ def _check_within(indices: Array, size: int, noun: str) -> None:
     if not len(indices) or unsigned.max() < size:
         return
     outside = indices[(indices < 0) | (indices >= size)][0]
-    raise SparseDamage(f"it has the {noun} index {outside}, but only {plural(size, noun)}")
+    raise SparseDamageError(f"it has the {noun} index {outside}, but only {plural(size, noun)}")
 
 
 _CHECKS: dict[str, Callable[[Any], None]] = {

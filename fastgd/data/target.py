@@ -12,6 +12,7 @@ from ..terms.losses import loss_traits
 from ..wording import label, option, plural
 from .feature_matrix import writable_view
 from .magnitudes import check_magnitude
+from .table import is_arrow
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def as_columns(y: Any) -> list[np.ndarray]:
 
 def as_vector(y: Any) -> np.ndarray:
     """y as numbers or labels, shape (n_samples,), without missing or infinite values; raises as `as_columns` does."""
-    if hasattr(y, "__arrow_c_stream__") or hasattr(y, "__arrow_c_array__"):
+    if is_arrow(y):
         from .readers.data_frames import to_target
 
         y = to_target(y)

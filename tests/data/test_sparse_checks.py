@@ -58,12 +58,15 @@ def blocks(X):
     return sp.bsr_array(X, blocksize=(3, 2))
 
 
+FAR = 2_000_000_000
 DAMAGES = {
     **{
-        f"{form.__name__}, {name} {place} = {value}": (lambda X, a=form, b=(name, place, value): with_part(a(X), *b), text)
+        f"{form.__name__}, {name} {place} = {value}": (
+            lambda X, a=form, b=(name, place, value): with_part(a(X), *b), text
+        )
         for form, name, place, value, text in [
-            *((sp.csr_array, "indices", 4, j, OUTSIDE.format("column", j, D, "column")) for j in (-1, D, 2_000_000_000)),
-            *((sp.csc_array, "indices", 4, i, OUTSIDE.format("row", i, N, "row")) for i in (-1, N, 2_000_000_000)),
+            *((sp.csr_array, "indices", 4, j, OUTSIDE.format("column", j, D, "column")) for j in (-1, D, FAR)),
+            *((sp.csc_array, "indices", 4, i, OUTSIDE.format("row", i, N, "row")) for i in (-1, N, FAR)),
             *((blocks, "indices", -1, j, OUTSIDE.format("block column", j, D // 2, "block column")) for j in (-9, 3)),
             *((sp.coo_array, "row", 4, i, OUTSIDE.format("row", i, N, "row")) for i in (-1, N, 10_000_000)),
             *((sp.coo_array, "col", 4, j, OUTSIDE.format("column", j, D, "column")) for j in (-1, D, 10_000_000)),
