@@ -12,6 +12,7 @@ from ..errors import DataError
 from ..kernels.repeated_indices import any_repeats
 from ..kernels.row_access import CSR
 from ..wording import plural, quoted
+from .masked_arrays import check_unmasked
 from .sparse_checks import FREE_WIDTH, WIDTH_PER_VALUE, checked_csr
 from .table import Table, is_arrow, is_sparse
 
@@ -36,6 +37,7 @@ def as_matrix(X: Any) -> tuple[np.ndarray | CSR, tuple[str, ...] | None]:
         from .readers.data_frames import to_arrays
 
         X, names = to_arrays(X)
+    check_unmasked(X.data if is_sparse(X) and X.format != "dok" else X, "X")
     array: Any = X if is_sparse(X) else _as_array(X)
     if array.ndim != 2:
         hint = "; for a single feature use X.reshape(-1, 1)" if array.ndim == 1 else ""
