@@ -9,7 +9,7 @@ import numpy as np
 
 from ...wording import label, quoted
 from ..array_files import ArrayFile
-from ..table import Array, Table, is_sparse
+from ..table import Array, Table
 from .column_roles import Roles, find_roles
 from .feature_columns import choose_features
 from .missing_values import check_finite, check_finite_target
@@ -78,17 +78,17 @@ def take_columns(array: Matrix, columns: tuple[int, ...]) -> Array | sparse.csr_
     first, last = columns[0], columns[-1]
     consecutive = columns == tuple(range(first, last + 1))
     chosen: Any = slice(first, last + 1) if consecutive else list(columns)
-    if is_sparse(array):
-        whole = consecutive and len(columns) == array.shape[1]
-        picked: Any = array if whole else array[:, chosen]
-        from scipy import sparse
-
-        return sparse.csr_array(picked, dtype=np.float64)
     single = array.dtype.kind == "f" and array.dtype.itemsize == 4
     dtype = np.dtype(np.float32 if single else np.float64)
     if isinstance(array, ArrayFile):
         return array.columns(chosen, dtype)
-    return np.ascontiguousarray(array[:, chosen], dtype=dtype)
+    if isinstance(array, np.ndarray):
+        return np.ascontiguousarray(array[:, chosen], dtype=dtype)
+    from scipy import sparse
+
+    whole = consecutive and len(columns) == array.shape[1]
+    picked: Any = array if whole else array[:, chosen]
+    return sparse.csr_array(picked, dtype=np.float64)
 
 
 def stack_targets(targets: Sequence[Array]) -> Array:

@@ -55,6 +55,7 @@ def read_npz(path: str, request: Request) -> Table:
 
 def _from_keys(archive: ArrayArchive, keys: set[str], origin: Origin, request: Request) -> Table:
     """A table from the arrays X, y and, if present, ``feature_names``."""
+    X: Array | sparse.csr_array
     if keys >= set(_CSR_PARTS):
         data, indices, indptr, shape = (archive[key] for key in _CSR_PARTS)
         X = _csr("csr", [data, indices, indptr], shape, origin)
