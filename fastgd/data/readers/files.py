@@ -17,7 +17,7 @@ from ...errors import DataError
 from ...wording import near
 from ..expansion import open_gzip
 
-LONGEST_LINE = 1 << 26  # characters; 100,000 columns of the longest numbers take 2 million
+LONGEST_LINE = 1 << 24  # characters; rows of 100,000 columns of the longest numbers take 2 million
 
 
 @contextmanager
