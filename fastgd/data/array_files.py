@@ -92,7 +92,7 @@ class ArrayFile:
         n_rows, n_columns = self.shape
         positions = range(n_columns)[chosen] if isinstance(chosen, slice) else chosen
         result = np.empty((n_rows, len(positions)), dtype)
-        with open(self.path, "rb") as file:
+        with open(self.path, "rb") as file, np.errstate(invalid="ignore"):
             if self.header.fortran_order:
                 for k, j in enumerate(positions):
                     file.seek(self.header.n_bytes + j * n_rows * self.dtype.itemsize)
@@ -161,6 +161,12 @@ def _zip_errors() -> Iterator[None]:
         if error.errno not in (errno.EINVAL, None):  # a place outside the file, or bz2's own error
             raise
         raise DamagedArrayError from error
+
+
+def as_float64(values: Array) -> Array:
+    """A copy as float64; a NaN that signals, as damaged bytes may, gives no warning."""
+    with np.errstate(invalid="ignore"):
+        return values.astype(np.float64)
 
 
 def read_header(file: IO[bytes]) -> Header:

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import re
+import warnings
 import zipfile
 from typing import Any
 
@@ -88,7 +89,8 @@ def _zip_with_damage(content: bytes, suffix: str, rng: np.random.Generator) -> b
         front = int(rng.choice([0, 10, min(128, len(data))]))  # often the numbers only, and the header whole
         members[k] = (name, data[:front] + _damaged(data[front:], rng))
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
+    with warnings.catch_warnings(), zipfile.ZipFile(buffer, "w") as archive:
+        warnings.simplefilter("ignore")  # about a name that occurs twice
         for name, data in members:
             archive.writestr(name, data)
     return buffer.getvalue()

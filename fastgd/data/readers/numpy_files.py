@@ -12,7 +12,7 @@ import numpy as np
 
 from ...errors import DataError
 from ...wording import plural, quoted
-from ..array_files import ArrayArchive, ArrayFile, DamagedArrayError, PickledArrayError
+from ..array_files import ArrayArchive, ArrayFile, DamagedArrayError, PickledArrayError, as_float64
 from ..encoding.array_tables import table_from_arrays
 from ..encoding.feature_columns import index_names
 from ..encoding.missing_values import check_finite, check_finite_target
@@ -122,7 +122,7 @@ def _target(y: Array, n_samples: int, origin: Origin) -> Array:
         return y
     if y.dtype.kind not in "biuf":
         raise origin.error(f"y holds values of type {y.dtype}; save numbers, or labels as strings")
-    numbers: Array = y.astype(np.float64)
+    numbers = as_float64(y)
     for k, column in enumerate(numbers.reshape(n_samples, -1).T):
         check_finite_target(column, f"y{k}" if y.ndim == 2 else "y", origin)
     return numbers
@@ -133,7 +133,7 @@ def _row_values(values: Array, name: str, n_samples: int, origin: Origin) -> Arr
         raise origin.error(f"{name} has shape {values.shape}, but X has {plural(n_samples, 'row')}; {origin.instead}")
     if values.dtype.kind not in "biuf":
         raise origin.error(f"{name} holds values of type {values.dtype}, not numbers; {origin.instead}")
-    numbers: Array = values.astype(np.float64)
+    numbers = as_float64(values)
     check_finite(numbers[:, np.newaxis], [name], origin)
     return numbers
 
@@ -163,7 +163,7 @@ def _csr(kind: str, parts: list[Array], shape: Array, origin: Origin) -> sparse.
     X = checked_csr(matrix, origin.error)
     check_width(X.shape[1], X.nnz, origin.error)
     if X.dtype != np.float64:
-        X = X.astype(np.float64)
+        X.data = as_float64(X.data)
     X.sum_duplicates()
     return X
 
