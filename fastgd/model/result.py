@@ -258,7 +258,7 @@ def _read(path: str, file: IO[bytes], loss: Any) -> Result:
         header = json.loads(archive["header"].tobytes(), object_pairs_hook=unique_keys)
         _check_version(path, header.pop("format"))
         stored = header.pop("arrays")
-        if not set(stored) <= set(ARRAYS) or archive.names != {"header", *stored}:
+        if not set(stored) <= set(ARRAYS) or archive.names != {"header", *stored} or len(set(stored)) < len(stored):
             raise ValueError
         arrays: dict[str, Any] = {name: archive[name] for name in stored}
     described = header.pop("loss")
@@ -293,6 +293,8 @@ def _describe(loss: Any) -> dict[str, Any]:
 def _restore(described: dict[str, Any]) -> Any:
     """The loss that `_describe` described; for a user-defined loss only its name, which cannot predict."""
     name, settings = described["name"], described["settings"]
+    if not isinstance(name, str):
+        raise ValueError
     return name if settings is None else LOSSES[name](**settings)
 
 
