@@ -103,7 +103,7 @@ def judge(problem: Problem, optimum: Optimum, method: str, tol: float | None) ->
         return said(float("nan"), None, 0.0, remarked, result.n_epochs, seconds)
     # The smaller one, so that absurd parameters do not excuse themselves.
     rounded = min(rounding(problem, result.coef, result.intercept), rounding(problem, optimum.coef, optimum.intercept))
-    to_gain = max(float(optimum.to_gain), rounded)
+    to_gain = max(float(optimum.to_gain), rounded) or 1.0  # F is 0 everywhere that matters
     left = float(objective(problem, result.coef, result.intercept) - optimum.value)
     gap = 0.0 if left <= rounded else left / to_gain
     bound = None if result.gap_bound is None else float(result.gap_bound) / to_gain
