@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import interruption
 from ..certificate.certificate import Certificate
 from ..compile.jit import CompileClock, compile_error, thread_pool_size, threads
 from ..errors import DataError
@@ -128,18 +129,26 @@ class Run:
             self._descend(known, checkpoint)
         finally:
             solver.close()
-        self._take_best()
-        self._remark_on_average()
-        with self.objective.passes.for_monitoring():
-            self.gaps = self._certify()
-            self.stationary = self._stationary_kind()
-            self._remark_on_problem()
+        with interruption.shielded(), self.objective.passes.for_monitoring():
+            self._complete()
         shrinks = self.shrinks
         if shrinks and not self.divergence:
             times = "once" if shrinks == 1 else f"{shrinks} times"
             self.remarks.append(
                 f"training diverged {times}, went back to where it had not, and went on at a smaller learning rate"
             )
+
+    def _complete(self) -> None:
+        """After training: the model to keep, and what is known about it."""
+        self._take_best()
+        self._remark_on_average()
+        self.gaps, self.stationary = np.full(len(self.certificate.reasons), np.nan), None
+        try:
+            self.gaps = self._certify()
+            self.stationary = self._stationary_kind()
+            self._remark_on_problem()
+        except KeyboardInterrupt:  # by a handler of the host
+            self.loop.interrupt_after("interrupted")
 
     def _evaluate_start(self, start: np.ndarray) -> Evaluation | None:
         """F at the start, and its gradient for the methods that begin with it."""
@@ -176,7 +185,8 @@ class Run:
             self._run_with_retries()
         except KeyboardInterrupt:
             loop.interrupt("interrupted")
-            self._evaluate_end()
+            with interruption.shielded():
+                self._evaluate_end()
         except Diverged:
             self.objective.rows.check_finite()  # a loss with a max() can hide NaN in X
             epoch = min(loop.epoch + 1, self.options.max_epochs)
@@ -245,8 +255,7 @@ class Run:
         if validation is None or validation.state.params is None:
             return
         self.loop.params, self.loop.known = validation.state.params, None
-        with self.objective.passes.for_monitoring():
-            self.losses = self.objective.mean_losses(self.params)
+        self.losses = self.objective.mean_losses(self.params)
         self.objectives = self.losses + self.objective.penalties(self.params)
         self.loop.trace.set_objective(float(self.objectives.sum()), self.best_row)
 
