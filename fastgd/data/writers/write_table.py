@@ -16,7 +16,7 @@ from ...wording import plural
 from ..encoding.feature_columns import index_names
 from ..file_formats import COLUMN_SUFFIXES, SVMLIGHT_SUFFIXES, split_suffix
 from ..table import Array
-from .atomic_files import atomic_file
+from .outputs import atomic_file
 from .write_svmlight import write_svmlight
 
 if TYPE_CHECKING:
