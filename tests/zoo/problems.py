@@ -103,7 +103,7 @@ class Draw:
 
 
 def generate(seed: int, small: bool = False) -> Problem:
-    """The problem of this seed; ``small``: with at most 60 rows and 8 columns, for code without compilation."""
+    """The problem of this seed; ``small``: with tens of rows and at most 6 columns (100 and 40 with rare events or n < d)."""
     draw = Draw(seed, small)
     random, on, factors = draw.random, draw.on, {}
     n, d = _shape(draw)
@@ -142,12 +142,12 @@ def _shape(draw: Draw) -> tuple[int, int]:
     random, on, small = draw.random, draw.on, draw.small
     if on["imbalance"]:
         rows = int(EVENTS / draw.size("imbalance", 1e-3, 1e-2, 1e-4))
-        return (min(rows, 300) if small else rows), int(random.integers(1, 5))
+        return (min(rows, 100) if small else rows), int(random.integers(1, 5))
     if on["n < d"]:
         n = int(random.integers(12, 25 if small else 60))
         return n, int(n * random.uniform(1.1, 2.0))
-    d = int(np.ceil(10 ** random.uniform(0, np.log10(8 if small else 30))))
-    return int(max(20, 3 * d, 10 ** random.uniform(1.5, np.log10(60 if small else 400)))), d
+    d = int(np.ceil(10 ** random.uniform(0, np.log10(6 if small else 30))))
+    return int(max(20, 3 * d, 10 ** random.uniform(1.5, np.log10(40 if small else 400)))), d
 
 
 def _standard_columns(draw: Draw, n: int, d: int, factors: dict[str, Any]) -> np.ndarray:
