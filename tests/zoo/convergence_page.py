@@ -85,8 +85,8 @@ def table_of_methods(verdicts: Iterable[Verdict]) -> str:
 
 def _by(name: str, values: Sequence[str], proved: list[Verdict], of: Callable[[Verdict], Sequence[str]]) -> str:
     auto, near, bounds = PROMISES["auto"], PROMISES["says so"], PROMISES["useful bound"]
-    rows = [[name, "problems", "auto says converged", "worst gap of auto", "of all converged too far", "near, and say so",
-             "useful bounds"]]  # fmt: skip
+    rows = [[name, "problems", "auto says converged", "worst gap of auto", "of all converged too far",
+             "near, and say so", "useful bounds"]]  # fmt: skip
     for value in values:
         some = [verdict for verdict in proved if value in of(verdict)]
         if not some:

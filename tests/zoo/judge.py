@@ -63,8 +63,10 @@ class Verdict:
         bound = "" if self.bound is None else f", bound {self.bound:.1e}"
         said = "converged" if self.converged else "not converged"
         tol = "default tol" if self.tol is None else f"tol {self.tol:g}"
-        return (f"--method {self.method} ({tol}) of seed {self.seed}: {said} ({self.reason}), gap {self.gap:.1e}{bound}; "
-                f"{self.loss}, {self.penalty}, {', '.join(self.factors)}")  # fmt: skip
+        return (
+            f"--method {self.method} ({tol}) of seed {self.seed}: {said} ({self.reason}), gap {self.gap:.1e}{bound}; "
+            f"{self.loss}, {self.penalty}, {', '.join(self.factors)}"
+        )
 
 
 def allowed(method: str, loss: Loss, penalty: str) -> bool:

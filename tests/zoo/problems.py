@@ -103,7 +103,7 @@ class Draw:
 
 
 def generate(seed: int, small: bool = False) -> Problem:
-    """The problem of this seed; ``small``: with tens of rows and at most 6 columns (100 and 40 with rare events or n < d)."""
+    """The problem of this seed; ``small``: of tens of rows and few columns, for fits without compilation."""
     draw = Draw(seed, small)
     random, on, factors = draw.random, draw.on, {}
     n, d = _shape(draw)
@@ -203,8 +203,7 @@ def _make_deficient(draw: Draw, X: np.ndarray, latent: np.ndarray, factors: dict
 def _targets(
     draw: Draw, latent: np.ndarray, offset: np.ndarray | None, factors: dict[str, Any]
 ) -> tuple[np.ndarray, Loss]:
-    random, on, name = draw.random, draw.on, draw.loss
-    n, d = latent.shape
+    random, name, d = draw.random, draw.loss, latent.shape[1]
     coef = random.normal(size=d) * (random.random(d) < 0.7) / np.sqrt(d)
     if "collinear" in factors and random.random() < 0.5:  # half of the signal lies in the flat directions
         half = d // 2
