@@ -219,7 +219,7 @@ def pose(X: Any, y: Any, loss: Any, penalty: Any, fit_intercept: bool, rows: Row
         raise DataError("y is missing: give fit(X, y) the target, or a table opened with one")
     if fit_intercept not in (True, False):
         raise OptionError(f"fit_intercept is True or False, not {fit_intercept!r}")
-    data = check_training_data(X, y, loss, penalty, rows)
+    data = check_training_data(X, y, loss, penalty, rows, fit_intercept)
     objective = Objective(
         data.rows, loss, penalty, bool(fit_intercept), data.n_outputs, penalty_weights=data.penalty_weights
     )

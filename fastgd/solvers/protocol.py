@@ -8,7 +8,7 @@ want to return. Workspace whose content does not matter between steps belongs to
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -28,6 +28,16 @@ class RowBlock(NamedTuple):
     start: int = 0
 
 
+class Remaining(NamedTuple):
+    """What is left to gain, F - F*, of each output, shape (n_outputs,).
+
+    A "bound" is proved, an "estimate" can be relied on, a "guess" is to be confirmed before training stops.
+    """
+
+    values: np.ndarray
+    kind: Literal["bound", "estimate", "guess"]
+
+
 class StepReport(NamedTuple):
     """What a step tells the training loop.
 
@@ -41,6 +51,8 @@ class StepReport(NamedTuple):
     seen : evaluations of all rows that the step made, for certificates.
     norms, reference_norms : norm of the proximal-gradient mapping of each output after the step, and the norm that
         ``tol`` is relative to; None if they are not known.
+    remaining : F - F* at the parameters after the step, if the solver knows it; training stops where it is small
+        relative to what training has gained, see `tol` of `fit`.
     is_epoch : whether the step was a pass; False if there was nothing left to do.
     stop_reason : "tol" or "precision" if the solver has converged by its own test, else empty.
     """
@@ -52,6 +64,7 @@ class StepReport(NamedTuple):
     seen: tuple[Evaluation, ...] = ()
     norms: np.ndarray | None = None
     reference_norms: np.ndarray | None = None
+    remaining: Remaining | None = None
     is_epoch: bool = True
     stop_reason: str = ""
 

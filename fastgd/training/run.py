@@ -13,7 +13,7 @@ from ..certificate.certificate import Certificate
 from ..compile.jit import CompileClock, compile_error, thread_pool_size, threads
 from ..errors import DataError
 from ..objective.evaluation import Evaluation
-from ..objective.intercept_only import loss_at_zero
+from ..objective.intercept_only import best_constant, constant_losses
 from ..objective.objective import Objective
 from ..objective.preconditioner import describe_preconditioner
 from ..objective.stationary_points import is_convex, stationary_kind
@@ -31,6 +31,7 @@ from .divergence_guard import Diverged
 from .early_stopping import ValidationMonitor
 from .loop import TrainingLoop
 from .progress import current_reporter
+from .remarks import copied_columns, is_unpenalised, no_optimum
 
 UNFINISHED = ("interrupted", "diverged")
 
@@ -82,7 +83,8 @@ class Run:
             compile_error(),
             np.errstate(all="ignore"),  # divergence is checked for explicitly
         ):
-            self._train(starting_point(start, objective, options.seed), checkpoint)
+            self.constant = best_constant(objective)
+            self._train(starting_point(start, objective, options.seed, self.constant), checkpoint)
         elapsed = time.perf_counter() - began
         self.seconds = {"compile": self.clock.seconds, "fit": elapsed - self.clock.seconds}
 
@@ -109,6 +111,8 @@ class Run:
             StepSize(self.options.schedule, self.plan.learning_rate),
             at_start=float(self.at_start.sum()),
             start=start,
+            constant=self.constant,
+            preconditioner=self.plan.preconditioner if self.plan.is_scaled else None,
             certificate=self.certificate,
             validation=self._monitor(),
             compile_seconds=lambda: self.clock.seconds,
@@ -124,6 +128,7 @@ class Run:
         with self.objective.passes.for_monitoring():
             self.gaps = self._certify()
             self.stationary = self._stationary_kind()
+            self._remark_on_problem()
         shrinks = self.shrinks
         if shrinks and not self.divergence:
             times = "once" if shrinks == 1 else f"{shrinks} times"
@@ -136,7 +141,9 @@ class Run:
         objective, method, known = self.objective, self.options.method, None
         with objective.passes.for_monitoring():
             if method == "newton" and begins_on_sample(objective, start):
-                self.at_start = loss_at_zero(objective) + objective.penalties(start)
+                self.at_start = constant_losses(
+                    objective, np.atleast_1d(objective.split(start)[1])
+                ) + objective.penalties(start)
             elif method in ("sgd", "minibatch", *VARIANCE_REDUCED):
                 self.at_start = objective.values(start)
             else:
@@ -251,11 +258,22 @@ class Run:
         if reason in UNFINISHED or not self.certify or objective.independent:
             return None
         if is_convex(objective):
-            by_gradient = reason == "tol" and self.plan.method not in ("sgd", "minibatch")
-            is_last = self.loop.validation is None
-            return "minimum" if is_last and (by_gradient or reason in ("gap_tol", "precision")) else None
+            return "minimum" if self.loop.stop.converged and self.loop.validation is None else None
         gained = float(self.at_start.sum()) - self.loop.trace.rows[self.best_row].objective
         return stationary_kind(objective, self.params, gained)
+
+    def _remark_on_problem(self) -> None:
+        """Remarks where F has no optimum, or more than one."""
+        objective, loop = self.objective, self.loop
+        finished = loop.stop.reason not in UNFINISHED and self.certify and loop.test.is_convex
+        if not finished or not is_unpenalised(objective) or objective.independent:
+            return
+        if not loop.stop.converged:
+            directions = [self.params - loop.start, loop.test.direction]
+            found = no_optimum(objective, self.params, [one for one in directions if one is not None])
+            self.remarks += [found] if found else []
+        if found := copied_columns(objective, self.options.seed):
+            self.remarks.append(found)
 
     def _remark_on_average(self) -> None:
         begin = int(self.options.average)
