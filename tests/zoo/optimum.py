@@ -14,6 +14,7 @@ from .problems import Problem
 from .recession import has_no_optimum
 
 PROVED = 1e-10  # the gap of a reference, as a part of F(constant) - F*: a hundredth of the smallest tolerance asked
+REACHED = 12.0  # range of z below which F has a minimum
 SQUARED = ("squared", "half_squared", "huber", "squared_epsilon_insensitive")
 ABSOLUTE = ("absolute", "quantile", "epsilon_insensitive")
 
@@ -63,8 +64,6 @@ def pose(problem: Problem) -> Posed:
 def find_optimum(problem: Problem) -> Optimum:
     """F* by Newton, interior points or HiGHS."""
     posed = pose(problem)
-    if has_no_optimum(problem):
-        return Optimum("none")
     constant = constant_model(problem, posed)
     p = posed.unit**posed.power
     columns = _first_columns(problem, posed, constant)
@@ -82,7 +81,11 @@ def find_optimum(problem: Problem) -> Optimum:
     value, at_constant, gap = found.value * p, constant.value * p, found.gap * p
     result = Optimum("proved", value, at_constant, gap, coef * posed.unit, intercept * posed.unit + posed.center)
     proved = gap <= max(PROVED * result.to_gain, 0.01 * rounding(problem, result.coef, result.intercept))
-    return result if proved else result._replace(kind="unproved")
+    if not proved:
+        result = result._replace(kind="unproved")
+    # Towards an infimum that is not reached, z grows until F no longer changes.
+    close = proved and np.ptp(linear_predictor(problem, result.coef, result.intercept)) < REACHED
+    return Optimum("none") if not close and has_no_optimum(problem) else result
 
 
 def constant_model(problem: Problem, posed: Posed):
