@@ -91,7 +91,7 @@ class Draw:
         if on["means of X"] and not on["no intercept"]:
             on["CSR"] = on["CSR"] and self.random.random() < 0.5
         if on["means of X"]:  # together they leave no digits
-            on["collinear"] = on["collinear"] and not on["no intercept"]
+            on["collinear"] = False
         self.on = on
         self.unit = 1.0  # of y
 

@@ -76,7 +76,7 @@ def test_no_model_near_an_optimum_is_better(solved, rng):
         if optimum.kind != "proved":
             continue
         coef, intercept = optimum.coef.astype(float), optimum.intercept.astype(float)
-        rounded = rounding(problem, coef, intercept)
+        rounded = rounding(problem, coef, intercept).total
         assert objective(problem, coef, intercept) <= optimum.value + 2 * rounded + 1e-9 * optimum.to_gain, problem
         for size in (1e-6, 1e-3, 1.0):
             moved = coef * (1 + size * rng.normal(size=coef.shape))
