@@ -99,6 +99,7 @@ class Certificate:
         self._exact = exact
         self._quadratic: Quadratic | None = None
         self._bounds = np.full(n_parts, -np.inf)  # lower bounds on F* of each part
+        self._values = np.full(n_parts, np.nan)  # F of each part where gaps were last computed, rounded up
         self._floors: dict[int, float | None] = {}
         self._last: tuple[np.ndarray, np.ndarray] | None = None
         self._seen_at: list[Evaluation] = []
@@ -159,6 +160,16 @@ class Certificate:
                 gaps[k] = self._with_allowance(k, *found)
         return gaps
 
+    def improved_at(self, better: np.ndarray, gaps: np.ndarray) -> np.ndarray:
+        """The last bounds of `add`, improved by the dual points at ``better`` parameters."""
+        assert self._last is not None
+        params, values = self._last[0], self._values.copy()
+        with np.errstate(all="ignore"):
+            self._gaps(better)
+            self._last = params, np.fmin(gaps, values - self._bounds)
+        self._values = values
+        return self._last[1]
+
     def gap(self, params: np.ndarray) -> float:
         """An upper bound on F(params) - F*, or NaN; see `add`."""
         return float(self.add(params).sum())
@@ -189,6 +200,7 @@ class Certificate:
     def _with_allowance(self, k: int, value: float, gap: float, scale: float) -> float:
         """The gap of a part by its best lower bound so far, and the allowance for rounding."""
         allowance = rounding(self.objective) * scale
+        self._values[k] = value + allowance
         self._bounds[k] = max(self._bounds[k], value - gap - allowance)
         return float(min(gap, value - self._bounds[k]) + allowance)
 

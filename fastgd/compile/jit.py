@@ -26,9 +26,9 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 from numba.extending import overload
 from numba.np.ufunc import parallel
-from threadpoolctl import ThreadpoolController
 
 from ..errors import FastgdError, OptionError
+from .blas_threads import one_blas_thread
 from .jit_cache import KernelCache
 from .linkage import KernelCompiler
 
@@ -276,22 +276,16 @@ def threading_layer() -> str:
     return "not started yet"
 
 
-@functools.cache
-def _thread_pools() -> ThreadpoolController:
-    """The thread pools of the libraries that are loaded, NumPy and SciPy among them; the search takes milliseconds."""
-    return ThreadpoolController()
-
-
 @contextmanager
 def threads(count: int | None) -> Iterator[None]:
     """Run parallel kernels on at most ``count`` threads within the block, on all by default, and BLAS on one thread.
 
-    Idle BLAS threads spin, which makes every pass several times slower.
+    See `one_blas_thread`.
     """
     before = numba.get_num_threads()
     numba.set_num_threads(min(count or thread_pool_size(), thread_pool_size()))
     try:
-        with _thread_pools().limit(limits=1, user_api="blas"):
+        with one_blas_thread():
             yield
     finally:
         numba.set_num_threads(before)

@@ -19,6 +19,7 @@ from ..objective.column_statistics import sample_size
 from ..objective.evaluation import Evaluation
 from ..objective.objective import Objective
 from ..objective.preconditioner import choose_preconditioner
+from ..objective.recession import FAR, may_have_no_optimum
 from ..objective.sampled_hessian import HessianSample
 from ..objective.scaled_objective import ScaledEvaluation, ScaledObjective
 from ..terms.losses import is_squared
@@ -29,6 +30,8 @@ from ..terms.update_rules import SGD
 EIGENVALUE_ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
 # The model holds if along its step the curvature of the losses does not fall below this part.
 MIN_CURVATURE_LEFT = 0.5
+# Maximum change of a linear predictor by a step to an optimum that surely exists.
+MAX_SURE_CHANGE = 0.1
 MAX_SWEEPS, SWEEP_TOLERANCE = 1000, 1e-12  # of coordinate descent
 
 
@@ -47,6 +50,7 @@ class NewtonDecrement:
             preconditioner = choose_preconditioner(objective, only_if_different=True, for_hessian=True)
         self.scaled = ScaledObjective(objective, preconditioner)
         self.sample = HessianSample.draw(self.scaled, sample_size(objective, True), seed)
+        self.may_have_no_optimum = may_have_no_optimum(objective)
         self.direction: np.ndarray | None = None  # the last step, in the user's units
 
     def remaining(self, at: Evaluation) -> np.ndarray:
@@ -56,7 +60,7 @@ class NewtonDecrement:
         self.direction = self.scaled.moved(np.zeros_like(at.params), step.change)
         if not np.isfinite(step.decreases).all():
             return np.full(len(step.decreases), np.inf)
-        return step.decreases if self._holds(z) else np.full(len(step.decreases), np.inf)
+        return step.decreases if self._holds(at.params, z) else np.full(len(step.decreases), np.inf)
 
     def _model_step(self, at: ScaledEvaluation, z: np.ndarray) -> ModelStep:
         matrices = self.sample.matrices(z, ridge=0.0)
@@ -99,12 +103,23 @@ class NewtonDecrement:
         kinks = rise - float(bare @ change[:d] + 0.5 * (curvature * change[:d]) @ change[:d])
         return -float(at.gradient[k] @ change + 0.5 * change @ matrix @ change + kinks)
 
-    def _holds(self, z: np.ndarray) -> bool:
+    def _falls_without_end(self, params: np.ndarray, along: np.ndarray) -> bool:
+        """Whether F on the sample is lower far out along the step, which changes linear predictors by ``along``."""
+        longest = float(np.abs(along).max())
+        if not longest > MAX_SURE_CHANGE:
+            return False
+        assert self.direction is not None
+        far = params + self.direction * (FAR / longest)
+        return self.sample.objective.value(far) < self.sample.objective.value(params)
+
+    def _holds(self, params: np.ndarray, z: np.ndarray) -> bool:
         """Whether the losses keep their curvature along the step: else there is more to gain than the model says."""
         assert self.direction is not None
         if is_squared(self.scaled.objective.loss) or not self.direction.any():
             return True
         along = self.sample.predictors(self.direction)
+        if self.may_have_no_optimum and self._falls_without_end(params, along):
+            return False
         here, there = (self.sample.loss_curvature_along(at, along) for at in (z, z + along))
         return there >= MIN_CURVATURE_LEFT * here
 

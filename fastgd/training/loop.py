@@ -265,6 +265,10 @@ class TrainingLoop:
         self._end(Stop(reason))
         self.params, self.known = self.trace.params.copy(), None
 
+    def interrupt_after(self, reason: str) -> None:
+        """After training: say that its end was interrupted; the model stays."""
+        self._end(Stop(reason))
+
     @property
     def seconds(self) -> float:
         """Seconds since the start, without compilation."""

@@ -106,9 +106,9 @@ def judge(problem: Problem, optimum: Optimum, method: str, tol: float | None) ->
     at_fit, at_optimum = (rounding(problem, at.coef, at.intercept) for at in (result, optimum))
     # The smaller one, so that absurd parameters do not excuse themselves.
     rounded = min(at_fit.total, at_optimum.total)
-    gain = max(float(optimum.to_gain), rounded)
+    gain = max(float(optimum.to_gain), rounded) or 1.0  # 1: F is 0 for both, without rounding
     left = float(objective(problem, result.coef, result.intercept) - optimum.value)
-    negligible = rounded if gain == rounded else at_optimum.of_sum
+    negligible = rounded if optimum.to_gain <= rounded else at_optimum.of_sum
     gap = 0.0 if left <= negligible else left / gain
     bound = None if result.gap_bound is None else float(result.gap_bound) / gain
     return said(gap, bound, at_fit.total / gain, remarked, result.n_epochs, seconds)

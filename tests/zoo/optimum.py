@@ -80,7 +80,7 @@ def find_optimum(problem: Problem) -> Optimum:
     coef, intercept = co.model(found.theta.reshape(K, -1))
     value, at_constant, gap = found.value * p, constant.value * p, found.gap * p
     result = Optimum("proved", value, at_constant, gap, coef * posed.unit, intercept * posed.unit + posed.center)
-    proved = gap <= max(PROVED * result.to_gain, 0.01 * rounding(problem, result.coef, result.intercept).of_sum)
+    proved = gap <= max(PROVED * result.to_gain, 0.1 * rounding(problem, result.coef, result.intercept).of_sum)
     if not proved:
         result = result._replace(kind="unproved")
     # Towards an infimum that is not reached, z grows until F no longer changes.

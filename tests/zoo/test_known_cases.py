@@ -128,7 +128,9 @@ def test_bound_is_useful_for_columns_far_from_zero(loss, penalty, rng):
     n = 500
     X = np.c_[rng.integers(1990, 2020, n), rng.integers(10**9, 2 * 10**9, n)].astype(float)
     score = (X[:, 0] - 2005) / 10 + rng.logistic(size=n)
-    problem = posed(X, np.where(score > 0, 1.0, -1.0) if loss == "logistic" else score, loss, penalty=penalty, alpha=1e-4)
+    problem = posed(
+        X, np.where(score > 0, 1.0, -1.0) if loss == "logistic" else score, loss, penalty=penalty, alpha=1e-4
+    )
     verdict = judge(problem, find_optimum(problem), "auto", None)
     assert verdict.converged
     assert verdict.gap < LARGEST_GAP[None]
