@@ -186,6 +186,8 @@ def _polish(smooth: Smooth, theta) -> Found:
         beyond = np.where(free, 0, np.abs(at.gradient) - smooth.l1 - 1e-15 * at.size)
         if best is None or (gap < best.gap and not (beyond > 0).any()):
             best = Found(theta.copy(), at.value, np.inf if (beyond > 0).any() else gap)
+        if best.gap <= 1e-18 * abs(best.value):
+            break
         if gap < 1e-15 * abs(at.value) and (beyond > 0).any():
             joins = int(np.argmax(beyond))
             free[joins], sign[joins] = True, -np.sign(at.gradient[joins])
