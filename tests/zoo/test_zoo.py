@@ -7,14 +7,17 @@ A fit that breaks a promise is listed with its seed: python -m tests.zoo.show SE
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 
 import numba
 import numpy as np
 import pytest
 
 from zoo.convergence_page import broken_promises
-from zoo.judge import PROMISES, judged
-from zoo.problems import generate
+from zoo.judge import PROMISES, judge, judged
+from zoo.losses import Loss
+from zoo.optimum import find_optimum
+from zoo.problems import Problem, generate
 from zoo.run import run
 
 PLAIN_PYTHON = bool(numba.config.DISABLE_JIT)
@@ -25,6 +28,30 @@ COMPILED_LOSSES = ("half_squared", "logistic", "absolute")
 # Promises that are not kept yet. One that is kept now fails the test: take it out here.
 NOT_YET = {"converged", "auto", "useful bound", "no optimum"}
 NOT_YET_COMPILED = {"converged", "auto", "useful bound", "no optimum"}
+
+
+@pytest.mark.parametrize("bound", [0.5, 2.0])
+def test_judge_measures_a_model_that_has_learned_nothing(monkeypatch, bound):
+    """The best constant model has the gap 1; and a bound below that is wrong."""
+    problem = plain_regression()
+    optimum = find_optimum(problem)
+    gain = float(optimum.to_gain)
+    constant = SimpleNamespace(
+        coef=np.zeros(3), intercept=problem.y.mean(), converged=True, stop_reason="tol", gap_bound=bound * gain,
+        remarks=(), n_epochs=1,
+    )  # fmt: skip
+    monkeypatch.setattr("zoo.judge.fit", lambda *_: constant)
+    verdict = judge(problem, optimum, "gd", None)
+    assert verdict.gap == pytest.approx(1.0)
+    assert verdict.false
+    assert verdict.bound_is_wrong == (bound < 1)
+    assert broken([verdict]) == {"converged"} | ({"true bound"} if bound < 1 else set())
+
+
+def plain_regression():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(30, 3))
+    return Problem(0, X, 2 * X[:, 0] + rng.normal(size=30), Loss("squared"), "none", 0.0, None, None, True, False)
 
 
 def broken(verdicts):
