@@ -15,6 +15,7 @@ from ..encoding.feature_columns import index_names
 from ..encoding.missing_values import check_finite, check_finite_target
 from ..encoding.origin import Origin
 from ..encoding.request import Request
+from ..sparse_checks import check_width, checked_csr
 from ..table import Array, Table
 from .files import check_not_empty, invalid_file, reading
 
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 _CSR_PARTS = ("X_data", "X_indices", "X_indptr", "X_shape")
 _TABLE_KEYS = ("X", "y", "feature_names", *_CSR_PARTS)
 _SPARSE_KEYS = {"format", "shape", "data"}
+_COMPRESSED = ("data", "indices", "indptr")
+_PARTS = {
+    "csr": _COMPRESSED, "csc": _COMPRESSED, "bsr": _COMPRESSED,
+    "coo": ("data", "row", "col"), "dia": ("data", "offsets"),
+}  # fmt: skip
 
 
 def read_npy(path: str, request: Request) -> Table:
@@ -48,9 +54,7 @@ def read_npz(path: str, request: Request) -> Table:
         with reading(path), np.load(path, allow_pickle=False) as archive:
             keys = set(archive.files)
             if keys >= _SPARSE_KEYS and "X" not in keys:
-                from scipy import sparse
-
-                return _from_columns(_csr(sparse.load_npz(path), origin), origin, request)
+                return _from_columns(_saved_by_scipy(archive, origin), origin, request)
             return _from_keys(archive, keys, origin, request)
     except DataError:
         raise
@@ -62,10 +66,7 @@ def _from_keys(archive: Any, keys: set[str], origin: Origin, request: Request) -
     """A table from the arrays X, y and, if present, ``feature_names``."""
     if keys >= set(_CSR_PARTS):
         data, indices, indptr, shape = (archive[key] for key in _CSR_PARTS)
-        n_rows, n_columns = map(int, shape)
-        from scipy import sparse
-
-        X = _csr(sparse.csr_array((data, indices, indptr), shape=(n_rows, n_columns)), origin)
+        X = _csr("csr", [data, indices, indptr], shape, origin)
     elif "X" in keys:
         X = archive["X"]
     else:
@@ -96,16 +97,20 @@ def _from_columns(array: Array | sparse.csr_array, origin: Origin, request: Requ
 
 
 def _check_numbers(array: Array | sparse.csr_array, origin: Origin) -> None:
-    if array.dtype.kind == "c":
-        raise origin.error(f"holds complex numbers ({array.dtype}); keep the real part or the magnitude")
-    if array.dtype.kind not in "biuf":
-        raise origin.error(f"holds values of type {array.dtype}, not numbers; save an array of float64")
+    _check_kind(array, origin)
     if array.ndim != 2:
         raise origin.error(
             f"the array has {plural(array.ndim, 'dimension')}, shape {array.shape}; it needs 2, with a row per sample"
         )
     if 0 in array.shape:
         raise origin.error(f"has no {'columns' if array.shape[0] else 'rows'}; write it again")
+
+
+def _check_kind(array: Array | sparse.csr_array, origin: Origin) -> None:
+    if array.dtype.kind == "c":
+        raise origin.error(f"holds complex numbers ({array.dtype}); keep the real part or the magnitude")
+    if array.dtype.kind not in "biuf":
+        raise origin.error(f"holds values of type {array.dtype}, not numbers; save an array of float64")
 
 
 def _target(y: Array, n_samples: int, origin: Origin) -> Array:
@@ -133,14 +138,32 @@ def _row_values(values: Array, name: str, n_samples: int, origin: Origin) -> Arr
     return numbers
 
 
-def _csr(matrix: Any, origin: Origin) -> sparse.csr_array:
-    """The matrix as CSR with valid indices, which the kernels do not check."""
-    if matrix.dtype.kind not in "biuf":
-        _check_numbers(matrix, origin)
+def _saved_by_scipy(archive: Any, origin: Origin) -> sparse.csr_array:
+    """The matrix of a file that ``scipy.sparse.save_npz`` wrote, in any of its formats."""
+    name = archive["format"]
+    kind = name.item() if name.ndim == 0 and name.dtype.kind in "SU" else None
+    kind = kind.decode("ascii", "replace") if isinstance(kind, bytes) else kind
+    if kind not in _PARTS:
+        raise origin.error(f"holds a sparse matrix of an unknown format; use one of {', '.join(_PARTS)}")
+    return _csr(kind, [archive[key] for key in _PARTS[kind]], archive["shape"], origin)
+
+
+def _csr(kind: str, parts: list[Array], shape: Array, origin: Origin) -> sparse.csr_array:
+    """A matrix of SciPy's format ``kind`` as CSR with valid indices, in which no row has a column twice."""
     from scipy import sparse
 
-    X = sparse.csr_array(matrix, dtype=np.float64)
-    X.check_format(full_check=True)
+    _check_kind(parts[0], origin)
+    try:
+        if shape.shape != (2,) or shape.dtype.kind not in "iu" or not all(part.ndim for part in parts[1:]):
+            raise ValueError
+        arguments: Any = (parts[0], tuple(parts[1:])) if kind == "coo" else tuple(parts)
+        matrix = getattr(sparse, f"{kind}_array")(arguments, shape=tuple(shape.tolist()))
+    except (ValueError, TypeError, OverflowError, IndexError):  # SciPy's words for parts that do not fit together
+        raise origin.error("is damaged: its parts do not make a sparse matrix; write it again") from None
+    X = checked_csr(matrix, origin.error)
+    check_width(X.shape[1], X.nnz, origin.error)
+    if X.dtype != np.float64:
+        X = X.astype(np.float64)
     X.sum_duplicates()
     return X
 
