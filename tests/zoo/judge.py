@@ -39,7 +39,7 @@ class Verdict:
     tol: float | None
     converged: bool
     reason: str  # stop_reason, or the error
-    gap: float  # 0 where F - F* is below the rounding of a sum, or of F as a whole where nothing more can be gained
+    gap: float  # 0 where F - F* is below the last bit, or where nothing can be gained, below the rounding of F
     bound: float | None  # gap_bound, as a part of to_gain
     rounding: float  # as a part of to_gain
     remarked: bool  # whether a remark says that there is no optimum
@@ -108,7 +108,7 @@ def judge(problem: Problem, optimum: Optimum, method: str, tol: float | None) ->
     rounded = min(at_fit.total, at_optimum.total)
     gain = max(float(optimum.to_gain), rounded) or 1.0  # 1: F is 0 for both, without rounding
     left = float(objective(problem, result.coef, result.intercept) - optimum.value)
-    negligible = rounded if optimum.to_gain <= rounded else at_optimum.of_sum
+    negligible = rounded if optimum.to_gain <= rounded else at_optimum.last_bit
     gap = 0.0 if left <= negligible else left / gain
     bound = None if result.gap_bound is None else float(result.gap_bound) / gain
     return said(gap, bound, at_fit.total / gain, remarked, result.n_epochs, seconds)

@@ -80,7 +80,7 @@ def find_optimum(problem: Problem) -> Optimum:
     coef, intercept = co.model(found.theta.reshape(K, -1))
     value, at_constant, gap = found.value * p, constant.value * p, found.gap * p
     result = Optimum("proved", value, at_constant, gap, coef * posed.unit, intercept * posed.unit + posed.center)
-    proved = gap <= max(PROVED * result.to_gain, 0.1 * rounding(problem, result.coef, result.intercept).of_sum)
+    proved = gap <= max(PROVED * result.to_gain, 0.1 * rounding(problem, result.coef, result.intercept).last_bit)
     if not proved:
         result = result._replace(kind="unproved")
     # Towards an infimum that is not reached, z grows until F no longer changes.
@@ -190,14 +190,10 @@ def linear_predictor(problem: Problem, coef, intercept):
 
 
 class Rounding(NamedTuple):
-    """First-order bounds of the error of F where it is evaluated in float64."""
+    """Bounds of the error of F where it is evaluated in float64 (Higham, Accuracy and stability, 2002, section 3.1)."""
 
-    of_sum: float  # of the sum of losses and penalties
-    of_predictor: float  # of x.w + b + offset, and the loss of it
-
-    @property
-    def total(self) -> float:
-        return self.of_sum + self.of_predictor
+    last_bit: float  # of the terms of F
+    total: float  # of a sum over all rows, each with a dot product
 
 
 def rounding(problem: Problem, coef, intercept) -> Rounding:
@@ -217,5 +213,6 @@ def rounding(problem: Problem, coef, intercept) -> Rounding:
         if problem.loss.name in LOG_LINK:  # the value is a sum of terms that can cancel
             values = np.abs(values) + np.abs(slopes) + np.abs(y * z)
     penalty = problem.l1 * np.abs(coef).sum() + problem.l2 * (coef**2).sum() / 2
-    eps = np.finfo(float).eps
-    return Rounding(float(eps * (c @ np.abs(values) + penalty)), float(eps * (c @ errors)))
+    terms, eps = float(c @ np.abs(values) + penalty), np.finfo(float).eps
+    n, d = problem.X.shape
+    return Rounding(eps * terms, eps * (n * terms + (d + 1) * float(c @ errors)))
