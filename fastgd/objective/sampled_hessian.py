@@ -21,7 +21,7 @@ from .objective import Objective
 from .scaled_objective import ScaledObjective
 
 # This part of the largest diagonal entry is added to a Hessian's diagonal, since columns may be linearly dependent.
-RIDGE = 1e-10
+RIDGE = 1e-13
 # Minimum products of dense columns for a Hessian in float32, and the minimum squared pivot of its Cholesky factor,
 # relative to the diagonal: below it columns are so nearly dependent that rounding would dominate the result.
 MIN_FLOAT32_PRODUCTS, MIN_SQUARED_PIVOT = 1 << 22, 1e-3

@@ -20,8 +20,8 @@ from ..objective.scaled_objective import ScaledEvaluation
 MIN_CURVATURE = 1e-10
 MAX_SWEEPS, SWEEP_TOLERANCE = 200, 1e-10  # of coordinate descent
 MEMORY = 20  # steps
-# Squared pivots of a Hessian, relative to its diagonal, from which on a ridge of 1e-10 changes nothing.
-MIN_RELIABLE_PIVOT = 1e-6
+# Squared pivots of a Hessian, relative to its diagonal, from which on a ridge of 1e-13 changes nothing.
+MIN_RELIABLE_PIVOT = 1e-8
 
 
 class DenseCurvature(NamedTuple):
