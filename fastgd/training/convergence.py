@@ -98,7 +98,11 @@ class ConvergenceTest:
         return at
 
     def has_converged(
-        self, at: Evaluation, norms: np.ndarray | None = None, reference: np.ndarray | None = None
+        self,
+        at: Evaluation,
+        norms: np.ndarray | None = None,
+        reference: np.ndarray | None = None,
+        tol: float | None = None,
     ) -> bool:
         """Whether training may stop at an evaluated model; takes about one pass where a bound does not suffice."""
         if not self.is_convex:
@@ -107,13 +111,14 @@ class ConvergenceTest:
                 and reference is not None
                 and all_small(norms, reference, self.tol, self.objective.independent)
             )
-        ratio = self._excess(at.objectives, self.certificate.seen_gaps(at.params))
+        tol = self.tol if tol is None else tol
+        ratio = self._excess(at.objectives, self.certificate.seen_gaps(at.params), tol)
         if ratio > 1.0 and self._attains_minimum:
-            ratio = min(ratio, self._excess(at.objectives, at.objectives - self.certificate.floors))
+            ratio = min(ratio, self._excess(at.objectives, at.objectives - self.certificate.floors, tol))
         if ratio > 1.0 and self.has_model:
-            ratio = self._excess(at.objectives, self._model.remaining(at))
+            ratio = self._excess(at.objectives, self.model.remaining(at), tol)
         elif ratio > 1.0:
-            ratio = self._excess(at.objectives, self.certificate.add(at.params))
+            ratio = self._excess(at.objectives, self.certificate.add(at.params), tol)
         if ratio > 1.0:
             self.has_failed(ratio)
         return ratio <= 1.0
@@ -133,16 +138,16 @@ class ConvergenceTest:
 
     def is_small(self, objectives: np.ndarray, remaining: Remaining) -> bool:
         """Whether what a solver says is left is small enough."""
-        return self._excess(objectives, remaining.values) <= 1.0
+        return self._excess(objectives, remaining.values, self.tol) <= 1.0
 
-    def _excess(self, objectives: np.ndarray, left: np.ndarray) -> float:
+    def _excess(self, objectives: np.ndarray, left: np.ndarray, tol: float) -> float:
         """How many times F - F* is as large as it may be; NaN counts as infinite."""
         left = np.where(np.isfinite(left), left, np.inf)
         if not self.objective.independent:
             left, objectives = np.array([left.sum()]), np.array([objectives.sum()])
         finite = np.where(np.isfinite(left), left, 0.0)
         noise = ROUNDING_FACTOR * self.rounding * np.abs(objectives)
-        allowed = np.maximum(self.tol * self._gained(objectives - finite), noise)
+        allowed = np.maximum(tol * self._gained(objectives - finite), noise)
         with np.errstate(divide="ignore", invalid="ignore"):
             ratios = np.where((left <= allowed) | self._has_diverged(objectives), 0.0, left / allowed)
         return float(ratios.max(initial=0.0))
@@ -157,7 +162,8 @@ class ConvergenceTest:
         return np.asarray(constant - values)
 
     @property
-    def _model(self) -> NewtonDecrement:
+    def model(self) -> NewtonDecrement:
+        """The quadratic model of F."""
         if self._decrement is None:
             self._decrement = NewtonDecrement(self.objective, self.seed, self.preconditioner)
         return self._decrement

@@ -153,6 +153,8 @@ class TrainingLoop:
         self._set_params(report.evaluation)
         for seen in report.seen:
             self.certificate.see(seen)
+        if report.remaining is not None and report.remaining.kind == "bound" and report.evaluation is not None:
+            self.certificate.know(report.evaluation.objectives - report.remaining.values)
         if report.is_epoch:
             self.epoch += 1
             self._record(report)
@@ -264,6 +266,10 @@ class TrainingLoop:
         """End training and return to the parameters of the last row of the trace: an update may be incomplete."""
         self._end(Stop(reason))
         self.params, self.known = self.trace.params.copy(), None
+
+    def interrupt_after(self, reason: str) -> None:
+        """After training: say that its end was interrupted; the model stays."""
+        self._end(Stop(reason))
 
     @property
     def seconds(self) -> float:

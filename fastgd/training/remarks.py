@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
@@ -11,22 +10,12 @@ from ..data.feature_matrix import as_scipy
 from ..kernels.row_access import CSR
 from ..objective.linear_predictor import predict_linear
 from ..objective.objective import Objective
+from ..objective.recession import FAR, falls_forever
 from ..terms.losses import loss_traits
-from ..terms.penalties import ElasticNet
 from ..wording import option
 
-# F falls without end in a direction if it is lower after a move that changes a linear predictor by this.
-FAR = 1e4
-# A loss that falls from the first of these margins to the second falls at any margin.
-MARGINS = 50.0, 100.0
 # Columns are compared in full if they have the same product with random numbers in this many rows.
 COMPARED_ROWS = 1024
-
-
-def is_unpenalised(objective: Objective) -> bool:
-    """Whether the penalty is zero everywhere."""
-    penalty = objective.penalty
-    return isinstance(penalty, ElasticNet) and penalty.l1 == 0 and penalty.l2 == 0
 
 
 def no_optimum(objective: Objective, params: np.ndarray, directions: list[np.ndarray]) -> str | None:
@@ -45,12 +34,6 @@ def no_optimum(objective: Objective, params: np.ndarray, directions: list[np.nda
         if objective.value(params + direction * (FAR / longest)) < here:
             return _sentence(objective)
     return None
-
-
-def falls_forever(loss: Any) -> bool:
-    """Whether the loss can fall without end: with two classes, at any margin."""
-    traits = loss_traits(loss)
-    return not traits.classifies or traits.joint or bool(loss.value(1.0, MARGINS[0]) > loss.value(1.0, MARGINS[1]))
 
 
 def _predictors(objective: Objective, params: np.ndarray) -> np.ndarray:

@@ -126,6 +126,10 @@ class RunningLossSettles:
         return Stop("tol", True) if self.test.has_converged(self.test.evaluate(end.params)) else None
 
 
+# What a solver that is exhausted may leave: in float32, rounding ends its steps before a smaller tolerance is met.
+TOL_OF_EXHAUSTED = 3e-7
+
+
 class SolverIsExhausted:
     """The solver found nothing left to do: its steps promise no more than the rounding of F."""
 
@@ -138,7 +142,7 @@ class SolverIsExhausted:
             return None
         if not self.test.is_convex or report.evaluation is None:
             return Stop(report.stop_reason, True)
-        converged = self.test.has_converged(report.evaluation)
+        converged = self.test.has_converged(report.evaluation, tol=max(self.test.tol, TOL_OF_EXHAUSTED))
         return Stop(report.stop_reason if converged else "stalled", converged)
 
 

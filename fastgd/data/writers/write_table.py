@@ -17,7 +17,7 @@ from ..encoding.feature_columns import index_names
 from ..file_formats import COLUMN_SUFFIXES, SVMLIGHT_SUFFIXES, split_suffix
 from ..sparse_checks import checked_csr
 from ..table import Array, is_sparse
-from .atomic_files import atomic_file
+from .outputs import atomic_file
 from .write_svmlight import write_svmlight
 
 if TYPE_CHECKING:
