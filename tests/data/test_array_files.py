@@ -1,4 +1,4 @@
-"""Reading .npy and .npz: values as NumPy reads them, of files of any version, order and type, and of files cut short."""
+"""Reading .npy and .npz: values as NumPy reads them, in any version, order and type; files cut short."""
 
 from __future__ import annotations
 

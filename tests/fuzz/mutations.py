@@ -32,8 +32,11 @@ NUMBERS = (
     2**63 - 1,
     2**64 - 1,
 )
-TEXTS = (b"", b"nan", b"-inf", b"1e999", b"-1", b"0x1p3", b"1" * 400, b"9" * 25, b"\xff\xfe", b"\x00", b"\x1b[31m", b'"', b"\n", b"\r",
-         b",", b"\t", b":", b"#", b"qid:1", "\u202e\u20ac".encode(), b"True", b"[" * 50, b"{}", b"()", b"L", b"'O'", b"'<f8'")  # fmt: skip
+TEXTS = (
+    b"", b"nan", b"-inf", b"1e999", b"-1", b"1" * 400, b"9" * 25, b"\xff\xfe", b"\x00", b"\x1b[31m", b'"', b"\n",
+    b"\r", b",", b"\t", b":", b"#", b"qid:1", "\u202e\u20ac".encode(), b"True", b"[" * 50, b"{}", b"()", b"L", b"'O'",
+    b"'<f8'",
+)  # fmt: skip
 VALUES: tuple[Any, ...] = (
     None,
     True,

@@ -21,6 +21,7 @@ from fastgd.data.readers.read_columns import read_columns
 from fastgd.errors import DataError
 
 SECONDS_PER_CASE = 20
+MOST_CHARACTERS = 10_000  # of a message, which may name several columns by names of up to 1,000
 
 
 def case(suffix: str, seed: int, number: int, files: list[bytes]) -> bytes:
@@ -39,7 +40,7 @@ def read(path: str, suffix: str) -> str:
             _check(door(path))
         except DataError as error:
             message = str(error)
-            if not message.startswith(f"{path}: ") or not message.isprintable() or len(message) > 1000:
+            if not message.startswith(f"{path}: ") or not message.isprintable() or len(message) > MOST_CHARACTERS:
                 return f"{door.__name__}: not one clear sentence: {message[:500]!r}"
         except BaseException as error:
             return f"{door.__name__}: {type(error).__name__}: {error}"
@@ -72,7 +73,8 @@ def main(suffix: str, folder: str, seed: str, first: str, seconds: str) -> None:
         signal.alarm(SECONDS_PER_CASE)
         wrong = read(path, suffix)
         signal.alarm(0)
-        print(number, wrong.replace("\n", " "), flush=True)
+        sys.stdout.write(f"{number} {wrong}".replace("\n", " ") + "\n")
+        sys.stdout.flush()
         number += 1
 
 

@@ -43,7 +43,8 @@ def _tables() -> list[pa.Table]:
     mixed = {
         "i": pa.array(range(12), pa.int8()), "b": pa.array([True, False] * 6), "n": pa.array([1.5, None] * 6),
         "d": pa.array(range(12), pa.decimal128(9, 2)), "c": words.dictionary_encode(),
-        "k": pa.array([2.5, 3.5] * 6).dictionary_encode(), "t": pa.array(["1.5", " 2"] * 6), "l": pa.array([[1], []] * 6),
+        "k": pa.array([2.5, 3.5] * 6).dictionary_encode(), "t": pa.array(["1.5", " 2"] * 6),
+        "l": pa.array([[1], []] * 6),
     }  # fmt: skip
     return [
         pa.table({**numbers, "y": _Y}), pa.table({**numbers, "y": words}), pa.table({**mixed, "y": words}),

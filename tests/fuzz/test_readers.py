@@ -1,13 +1,14 @@
 """Damaged files of every kind: each is read, or refused with one sentence, in little memory and without a crash.
 
-`make test` takes a few seconds for each reader. `make campaign PART=fuzz` takes FASTGD_FUZZ_SECONDS (120) for each, from
-a new seed; put a file that it reports into tests/fuzz/corpus.
+`make test` takes a few seconds for each reader. `make campaign PART=fuzz` takes FASTGD_FUZZ_SECONDS (120) for each,
+from a new seed; put a file that it reports into tests/fuzz/corpus.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,5 +61,5 @@ def test_damaged_files_are_read_or_refused(suffix, tmp_path):
 def test_many_damaged_files_are_read_or_refused(suffix, tmp_path):
     seed, seconds = secrets.randbits(32), float(os.environ.get("FASTGD_FUZZ_SECONDS", "120"))
     count, found = fuzz(suffix, tmp_path, seed, seconds)
-    print(f"{suffix}: {count:,} files from seed {seed}")
+    sys.stdout.write(f"{suffix}: {count:,} files from seed {seed}\n")
     assert not found, "\n".join(found)

@@ -37,8 +37,8 @@ def run_limited(
 
     try:
         done = subprocess.run(
-            [sys.executable, *arguments], input=given, capture_output=True, text=True, timeout=seconds, env={**os.environ, **environment},
-            preexec_fn=limit, check=False, errors="replace",
+            [sys.executable, *arguments], input=given, capture_output=True, text=True, timeout=seconds,
+            env={**os.environ, **environment}, preexec_fn=limit, check=False, errors="replace",
         )  # fmt: skip
     except subprocess.TimeoutExpired as late:
         return Ended(-9, str(late.stdout or ""), f"took more than {seconds} s")

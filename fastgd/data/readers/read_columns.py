@@ -44,7 +44,9 @@ def read_columns(path: str | os.PathLike[str]) -> dict[str, Array]:
     source = column_source(path, suffix, gzipped)
     table = source.read(source.names)
     numbers = {name: as_numbers(decode_dictionary(table.column(name))) for name in source.names}
-    return {name: column.cast(pa.float64(), safe=False).to_numpy() for name, column in numbers.items() if column is not None}
+    return {
+        name: column.cast(pa.float64(), safe=False).to_numpy() for name, column in numbers.items() if column is not None
+    }
 
 
 def column_source(path: str, suffix: str, gzipped: bool) -> ColumnSource:
