@@ -74,6 +74,7 @@ def bomb(start, block, times):
     return lambda: gzip.compress(start) + times * part
 
 
+MOST_MEMORY = 1_000_000  # kB at the peak of the process so far
 X, Y = np.arange(6.0).reshape(3, 2), np.arange(3.0)
 TABLE = pa.table({"x": Y, "y": Y})
 NOT_NPY, NOT_NPZ = INCOMPLETE.format(".npy"), INCOMPLETE.format(".npz")
@@ -239,7 +240,7 @@ FILES: list[tuple[str, bytes | Callable[[], bytes], str | None]] = [
 ]  # fmt: skip
 
 READ = """
-import json, sys
+import json, resource, sys
 from fastgd.data.readers.open_table import open
 from fastgd.errors import DataError
 for path in json.loads(sys.stdin.read()):
@@ -247,7 +248,7 @@ for path in json.loads(sys.stdin.read()):
         said = repr(open(path))
     except DataError as error:
         said = "refused: " + str(error)
-    print(json.dumps([path, said]), flush=True)
+    print(json.dumps([path, said, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]), flush=True)
 """
 
 
@@ -261,16 +262,17 @@ def answers(tmp_path_factory):
     while left := [str(folder / name) for name, _, _ in FILES if name not in said]:
         ended = run_limited("-c", READ, given=json.dumps(left), seconds=120)
         lines = ended.out.splitlines()
-        for path, answer in map(json.loads, lines):
-            said[os.path.basename(path)] = answer.replace(path, "PATH")
+        for path, answer, peak in map(json.loads, lines):
+            said[os.path.basename(path)] = answer.replace(path, "PATH"), peak
         if ended.code or ended.err:
-            said[os.path.basename(left[len(lines)] if ended.code else path)] = f"{ended.code}: {ended.err[-500:]}"
+            said[os.path.basename(left[len(lines)] if ended.code else path)] = f"{ended.code}: {ended.err[-500:]}", 0
     return said
 
 
 @pytest.mark.parametrize(("name", "expected"), [(name, expected) for name, _, expected in FILES])
 def test_sentence_about_a_bad_file(name, expected, answers):
-    answer = answers[name]
+    answer, peak = answers[name]
     assert answer.startswith(f"refused: PATH: {expected or ''}"), answer
     assert "\n" not in answer
     assert answer.isprintable()
+    assert peak < MOST_MEMORY

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-MEMORY = 3 << 30  # bytes of address space beyond which allocations fail; libraries alone reserve 1 to 2 GB of it
+MEMORY = 6 << 30  # bytes of address space beyond which allocations fail; libraries reserve 1 to 3 GB, and use little
 SECONDS = 60
 
 
