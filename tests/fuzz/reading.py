@@ -49,7 +49,7 @@ def read(path: str, suffix: str) -> str:
 
 def _load(path: str):
     model = fastgd.load(path)
-    if model.n_features < 10_000:
+    if model.n_features < 10_000 and not isinstance(model.loss, str):  # of a user's own loss a file has only the name
         model.predict(np.zeros((2, model.n_features)))
     return model
 
