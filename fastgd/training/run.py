@@ -262,7 +262,7 @@ class Run:
     def _certify(self) -> np.ndarray:
         """Bounds on F - F* at the model, if asked for; NaN if training did not finish or there are none."""
         unfinished = self.loop.stop.reason in UNFINISHED
-        if unfinished or not self.certify or all(self.certificate.reasons):
+        if unfinished or not self.certify or not self.certificate.has_bound:
             return np.full(len(self.certificate.reasons), np.nan)
         return self._refined(self.certificate.add(self.params))
 

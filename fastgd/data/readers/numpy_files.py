@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import lzma
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +13,7 @@ import numpy as np
 
 from ...errors import DataError
 from ...wording import plural, quoted
+from ..array_files import ArrayArchive, ArrayFile, DamagedArrayError, PickledArrayError
 from ..encoding.array_tables import table_from_arrays
 from ..encoding.feature_columns import index_names
 from ..encoding.missing_values import check_finite, check_finite_target
@@ -35,35 +39,23 @@ _PARTS = {
 def read_npy(path: str, request: Request) -> Table:
     """A table from an array of (n_samples, n_columns) numbers, whose columns are named by index."""
     check_not_empty(path)
-    try:
-        with reading(path):
-            array = np.lib.format.open_memmap(path, mode="r")
-    except ValueError as error:
-        raise _invalid(path, error) from None
-    return _from_columns(array, Origin(path), request)
+    with array_errors(path, ".npy"):
+        return _from_columns(ArrayFile.open(path), Origin(path), request)
 
 
 def read_npz(path: str, request: Request) -> Table:
     """A table from the arrays X (dense, or the parts of a CSR) and y, or from a file of ``scipy.sparse.save_npz``."""
     check_not_empty(path)
     origin = Origin(path)
-    try:
-        with reading(path):
-            if not zipfile.is_zipfile(path):  # np.load would try to unpickle it
-                raise zipfile.BadZipFile
-        with reading(path), np.load(path, allow_pickle=False) as archive:
-            keys = set(archive.files)
-            if keys >= _SPARSE_KEYS and "X" not in keys:
-                return _from_columns(_saved_by_scipy(archive, origin), origin, request)
-            return _from_keys(archive, keys, origin, request)
-    except DataError:
-        raise
-    except (ValueError, zipfile.BadZipFile, KeyError, NotImplementedError) as error:
-        raise _invalid(path, error) from None
+    with array_errors(path, ".npz"), ArrayArchive(path) as archive:
+        if archive.names >= _SPARSE_KEYS and "X" not in archive.names:
+            return _from_columns(_saved_by_scipy(archive, origin), origin, request)
+        return _from_keys(archive, archive.names, origin, request)
 
 
-def _from_keys(archive: Any, keys: set[str], origin: Origin, request: Request) -> Table:
+def _from_keys(archive: ArrayArchive, keys: set[str], origin: Origin, request: Request) -> Table:
     """A table from the arrays X, y and, if present, ``feature_names``."""
+    X: Array | sparse.csr_array
     if keys >= set(_CSR_PARTS):
         data, indices, indptr, shape = (archive[key] for key in _CSR_PARTS)
         X = _csr("csr", [data, indices, indptr], shape, origin)
@@ -90,13 +82,13 @@ def _from_keys(archive: Any, keys: set[str], origin: Origin, request: Request) -
     return replace(table, **values)
 
 
-def _from_columns(array: Array | sparse.csr_array, origin: Origin, request: Request) -> Table:
+def _from_columns(array: Array | ArrayFile | sparse.csr_array, origin: Origin, request: Request) -> Table:
     """A table from one array, in which the target is a column."""
     _check_numbers(array, origin)
     return table_from_arrays(array, None, index_names(array.shape[1]), False, None, request, origin)
 
 
-def _check_numbers(array: Array | sparse.csr_array, origin: Origin) -> None:
+def _check_numbers(array: Array | ArrayFile | sparse.csr_array, origin: Origin) -> None:
     _check_kind(array, origin)
     if array.ndim != 2:
         raise origin.error(
@@ -106,7 +98,7 @@ def _check_numbers(array: Array | sparse.csr_array, origin: Origin) -> None:
         raise origin.error(f"has no {'columns' if array.shape[0] else 'rows'}; write it again")
 
 
-def _check_kind(array: Array | sparse.csr_array, origin: Origin) -> None:
+def _check_kind(array: Array | ArrayFile | sparse.csr_array, origin: Origin) -> None:
     if array.dtype.kind == "c":
         raise origin.error(f"holds complex numbers ({array.dtype}); keep the real part or the magnitude")
     if array.dtype.kind not in "biuf":
@@ -138,7 +130,7 @@ def _row_values(values: Array, name: str, n_samples: int, origin: Origin) -> Arr
     return numbers
 
 
-def _saved_by_scipy(archive: Any, origin: Origin) -> sparse.csr_array:
+def _saved_by_scipy(archive: ArrayArchive, origin: Origin) -> sparse.csr_array:
     """The matrix of a file that ``scipy.sparse.save_npz`` wrote, in any of its formats."""
     name = archive["format"]
     kind = name.item() if name.ndim == 0 and name.dtype.kind in "SU" else None
@@ -168,7 +160,14 @@ def _csr(kind: str, parts: list[Array], shape: Array, origin: Origin) -> sparse.
     return X
 
 
-def _invalid(path: str, error: Exception) -> DataError:
-    if "bject" in str(error):  # NumPy's words: "Object arrays", "Python objects in dtype"
-        return DataError(f"{path}: holds pickled Python objects, which are never loaded; save an array of numbers")
-    return invalid_file(path, path[-4:].lower())
+@contextmanager
+def array_errors(path: str, suffix: str) -> Iterator[None]:
+    """Turn an error about the format of arrays into a `DataError` that names the file."""
+    try:
+        with reading(path):
+            yield
+    except PickledArrayError:
+        message = "holds pickled Python objects, which are never loaded; save an array of numbers"
+        raise DataError(f"{path}: {message}") from None
+    except (DamagedArrayError, zipfile.BadZipFile, KeyError, NotImplementedError, lzma.LZMAError):
+        raise invalid_file(path, suffix) from None  # zipfile does not implement every compression
