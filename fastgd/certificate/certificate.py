@@ -24,7 +24,7 @@ from ..objective.objective import Objective
 from ..terms.losses import LOSSES, Softmax, loss_traits
 from ..terms.penalties import penalty_traits
 from ..wording import option
-from .dual_point import DualPoint, dual_point, rounding, softmax_point
+from .dual_point import DualPoint, derivatives_by_intercept, dual_point, predictor, rounding, softmax_point
 from .quadratic import Quadratic, is_quadratic
 from .seen_dual_points import find_seen, seen_points
 
@@ -214,8 +214,10 @@ class Certificate:
         """The gap of an output by the bound that the solver has proved, if it has; else NaN."""
         if not np.isfinite(self._bounds[k]):
             return np.nan
-        one = self.objective.of_output(k) if self.objective.several else self.objective
-        value = float(one.mean_losses(params).sum()) + penalty
+        objective, d = self.objective, self.objective.n_features
+        z = predictor(objective, params[:d], objective.targets.offset)  # in float64
+        b = float(params[d]) if objective.fit_intercept else 0.0
+        value = derivatives_by_intercept(objective, k, z)(b, np.empty(objective.n_samples)).loss + penalty
         return float(max(value - self._bounds[k], 0.0) + rounding(self.objective) * abs(value))
 
     def _with_allowance(self, k: int, value: float, gap: float, scale: float) -> float:

@@ -27,6 +27,8 @@ START_CENTRE, MIN_START_CENTRE = 1.0, 1e-6
 # A gap of this part of the sum of the widths of all boxes counts as none: the minimum may be 0.
 NO_GAP = 1e-14
 MAX_ITERATIONS = 200
+# Part of the sum of the widths of all boxes that counts as rounding in A'u.
+MAX_WRONG = 1e-12
 # Iterations end where the gap has not become smaller in so many.
 MAX_WITHOUT_GAIN = 15
 TINY = np.finfo(np.float64).tiny
@@ -91,7 +93,7 @@ class CentralPath(NamedTuple):
     def u(self, problem: BoxProblem) -> np.ndarray:
         """The dual variable of each piece."""
         nearer_below = self.room_below < self.room_above
-        return np.where(nearer_below, problem.low + self.room_below, problem.high - self.room_above)
+        return np.asarray(np.where(nearer_below, problem.low + self.room_below, problem.high - self.room_above))
 
 
 class Solution(NamedTuple):
@@ -188,9 +190,9 @@ def certified(problem: BoxProblem, path: CentralPath, D: np.ndarray, wrong: np.n
     if len(free):
         move, v = np.zeros_like(theta), wrong[free]
         move[free] = _solver(problem.weighted_gram(D)[np.ix_(free, free)])(v)
-        u = u - D * problem.predictors(move)
+        u = np.clip(u - D * problem.predictors(move), problem.low, problem.high)
         wrong = problem.transposed(u) + problem.linear + problem.ridge * theta
-        if not ((u >= problem.low) & (u <= problem.high)).all():
+        if not np.abs(wrong[free]).max() <= MAX_WRONG * float((problem.high - problem.low).sum()):
             return Solution(theta, path.u(problem), problem.value(theta, r), np.inf, k)
     each = np.maximum(problem.low * r, problem.high * r) - u * r
     with np.errstate(divide="ignore", invalid="ignore"):

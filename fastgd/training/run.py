@@ -307,10 +307,13 @@ class Run:
         finished = loop.stop.reason not in UNFINISHED and self.certify and loop.test.is_convex
         if not finished or not is_unpenalised(objective) or objective.independent:
             return
-        if not loop.stop.converged:
+        if not loop.stop.converged or objective.n_values <= MAX_REFINED_VALUES:
             directions = [self.params - loop.start, loop.test.direction]
             found = no_optimum(objective, self.params, [one for one in directions if one is not None])
-            self.remarks += [found] if found else []
+            if found:
+                self.remarks.append(found)
+                self.stationary = None
+                loop.stop = loop.stop._replace(converged=False)
         if found := copied_columns(objective, self.options.seed):
             self.remarks.append(found)
 
