@@ -167,6 +167,9 @@ PROMISES = {
     "reference": Promise(
         "no fit is below the proved optimum by more than rounding", 1.0,
         lambda v: v.has_optimum and v.epochs > 0, lambda v: not v.gap < -v.rounding - 2 * PROVED),
+    "false remark": Promise(
+        "where F has a minimum, no remark denies it", 1.0,
+        lambda v: v.has_optimum, lambda v: not v.remarked),
     "no optimum": Promise(
         "where F has no minimum, a fit does not say that it has converged without a remark", 1.0,
         lambda v: not v.has_optimum, lambda v: v.remarked or not v.converged),
