@@ -12,7 +12,7 @@ from functools import partial
 import fastgd
 
 from .losses import Loss
-from .optimum import Optimum, find_optimum, objective, rounding
+from .optimum import PROVED, Optimum, find_optimum, objective, rounding
 from .problems import L1_RATIO, Problem, generate
 
 METHODS = ("auto", "gd", "sgd", "minibatch", "newton", "lbfgs", "svrg", "saga")
@@ -109,7 +109,7 @@ def judge(problem: Problem, optimum: Optimum, method: str, tol: float | None) ->
     gain = max(float(optimum.to_gain), rounded) or 1.0  # 1: F is 0 for both, without rounding
     left = float(objective(problem, result.coef, result.intercept) - optimum.value)
     negligible = rounded if optimum.to_gain <= rounded else at_optimum.last_bit
-    gap = 0.0 if left <= negligible else left / gain
+    gap = 0.0 if abs(left) <= negligible else left / gain
     bound = None if result.gap_bound is None else float(result.gap_bound) / gain
     return said(gap, bound, at_fit.total / gain, remarked, result.n_epochs, seconds)
 
@@ -164,6 +164,12 @@ PROMISES = {
     "true bound": Promise(
         "no bound is below the gap", 1.0,
         lambda v: v.has_optimum and v.bound is not None, lambda v: not v.bound_is_wrong),
+    "reference": Promise(
+        "no fit is below the proved optimum by more than rounding", 1.0,
+        lambda v: v.has_optimum and v.epochs > 0, lambda v: not v.gap < -v.rounding - 2 * PROVED),
+    "false remark": Promise(
+        "where F has a minimum, no remark denies it", 1.0,
+        lambda v: v.has_optimum, lambda v: not v.remarked),
     "no optimum": Promise(
         "where F has no minimum, a fit does not say that it has converged without a remark", 1.0,
         lambda v: not v.has_optimum, lambda v: v.remarked or not v.converged),
