@@ -10,7 +10,7 @@ from ..data.feature_matrix import as_scipy
 from ..kernels.row_access import CSR
 from ..objective.linear_predictor import predict_linear
 from ..objective.objective import Objective
-from ..objective.recession import FAR, falls_forever
+from ..objective.recession import FAR, falls_by, falls_forever
 from ..terms.losses import loss_traits
 from ..wording import option
 
@@ -24,14 +24,13 @@ def no_optimum(objective: Objective, params: np.ndarray, directions: list[np.nda
     For a convex F that is so if it is lower far out. Source: Albert and Anderson, On the existence of maximum
     likelihood estimates in logistic regression models (1984).
     """
-    if not falls_forever(objective.loss):
+    if not falls_forever(objective):
         return None
-    here = objective.value(params)
     for direction in directions:
         longest = float(np.abs(_predictors(objective, direction)).max(initial=0.0))
         if not 0.0 < longest < np.inf:
             continue
-        if objective.value(params + direction * (FAR / longest)) < here:
+        if falls_by(objective, params, direction * (FAR / longest)):
             return _sentence(objective)
     return None
 
