@@ -118,7 +118,7 @@ class NewtonDecrement:
         rows = zip(matrices, gradient.reshape(blocks.shape), active.reshape(blocks.shape), strict=True)
         for k, (matrix, g, chosen) in enumerate(rows):
             flat[k, chosen] = -0.5 * g[chosen] * _newton_step(matrix[np.ix_(chosen, chosen)], g[chosen])
-        return np.maximum(missed.sum(axis=1), 0.0)
+        return np.asarray(np.maximum(missed.sum(axis=1), 0.0))
 
     def _falls_without_end(self, params: np.ndarray, along: np.ndarray) -> bool:
         """Whether F on the sample is lower far out along the step, which changes linear predictors by ``along``."""
