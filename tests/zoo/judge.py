@@ -15,9 +15,9 @@ from .losses import Loss
 from .optimum import PROVED, Optimum, find_optimum, objective, rounding
 from .problems import L1_RATIO, Problem, generate
 
-METHODS = ("auto", "gd", "sgd", "minibatch", "newton", "lbfgs", "svrg", "saga")
+METHODS = ("auto", "gd", "sgd", "minibatch", "newton", "lbfgs", "interior_point", "svrg", "saga")
 # The methods that must say that they have converged, once they have; auto has a promise of its own.
-MUST_SAY_SO = ("gd", "newton", "lbfgs", "svrg", "saga")
+MUST_SAY_SO = ("gd", "newton", "lbfgs", "interior_point", "svrg", "saga")
 DEFAULT_TOL = 1e-4  # of fit
 TOLS = (None, 1e-8)
 LARGEST_GAP = {None: 1e-3, 1e-8: 1e-6}  # of a fit that says it has converged
@@ -71,7 +71,7 @@ class Verdict:
 
 def allowed(method: str, loss: Loss, penalty: str) -> bool:
     """Whether the method is for this loss and penalty."""
-    if loss.kinked and method in ("newton", "lbfgs"):
+    if method in ("newton", "lbfgs", "interior_point") and loss.kinked != (method == "interior_point"):
         return False
     return not (method == "lbfgs" and penalty in ("l1", "elasticnet"))
 
@@ -156,7 +156,7 @@ PROMISES = {
         "auto says that it has converged", SHARE_OF_AUTO,
         lambda v: v.has_optimum and v.method == "auto" and v.tol is None, lambda v: v.converged),
     "says so": Promise(
-        "gd, newton, lbfgs, svrg and saga within tol / 10 of the optimum say so", SHARE_SAYING_SO,
+        "within tol / 10 of the optimum a fit says so, unless by auto, sgd or minibatch", SHARE_SAYING_SO,
         _near, lambda v: v.converged),
     "useful bound": Promise(
         "with a penalty, the bound of a converged fit is within 10 times its gap, or 1e-6", SHARE_OF_BOUNDS,
