@@ -75,6 +75,8 @@ class NewtonDecrement:
         else:
             change = minimise_model(matrices, at, self._stepper, MAX_SWEEPS, SWEEP_TOLERANCE)
             decreases = self._decreases(matrices, at, change) + self._missed(matrices, at, change)
+        if self.sample.couples:  # a step along all outputs may raise the part of one
+            decreases = np.full(len(decreases), decreases.mean())
         return ModelStep(change, np.where(decreases >= 0.0, decreases, np.inf))
 
     @cached_property
