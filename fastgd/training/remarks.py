@@ -53,7 +53,8 @@ def copied_columns(objective: Objective, seed: int) -> str | None:
     X, names = objective.X, objective.rows.feature_names
     step = max(objective.n_samples // COMPARED_ROWS, 1)
     part = as_scipy(X)[::step] if isinstance(X, CSR) else X[::step]
-    products = part.T @ np.random.default_rng(seed).standard_normal(part.shape[0])
+    objective.passes.add(part.shape[0])
+    products = np.asarray(np.random.default_rng(seed).standard_normal(part.shape[0]) @ part)
     order = np.argsort(products, kind="stable")
     for j, k in pairwise(order):
         if products[j] == products[k] and products[j] != 0.0 and _are_equal(X, int(j), int(k)):
