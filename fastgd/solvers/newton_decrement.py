@@ -58,6 +58,7 @@ class NewtonDecrement:
 
     def remaining(self, at: Evaluation) -> np.ndarray:
         """F - F* of each output, shape (n_outputs,); infinite where the model does not hold."""
+        at = _without_diverged(at)
         scaled, z = self.scaled.scaled(at), self.sample.predictors(at.params)
         step = self._model_step(scaled, z)
         self.direction = self.scaled.moved(np.zeros_like(at.params), step.change)
@@ -140,6 +141,16 @@ class NewtonDecrement:
             return False
         here, there = (self.sample.loss_curvature_along(at, along) for at in (z, z + along))
         return bool(there >= MIN_CURVATURE_LEFT * here - CURVATURE_ROUNDING * float((along**2).mean()))
+
+
+def _without_diverged(at: Evaluation) -> Evaluation:
+    """The evaluation with outputs that have diverged at zero parameters and gradients: the others may converge."""
+    fine = np.isfinite(at.objectives) & np.isfinite(np.atleast_2d(at.gradient)).all(axis=1)
+    if fine.all() or len(fine) == 1:
+        return at
+    return at._replace(
+        params=np.where(fine[:, None], at.params, 0.0), gradient=np.where(fine[:, None], at.gradient, 0.0)
+    )
 
 
 def _newton_step(matrix: np.ndarray, gradient: np.ndarray) -> np.ndarray:

@@ -150,7 +150,8 @@ def test_several_outputs_start_at_their_own_constants():
 def test_amounts_of_thousands_reach_the_optimum_by_default(method):
     result = fastgd.fit(X, TARGETS["gamma"], loss="gamma", method=method)
     least = fastgd.fit(X, TARGETS["gamma"], loss="gamma", method=method, tol=1e-10).objective
-    assert result.objective - least < 1e-6 * (best_constant(posed(TARGETS["gamma"], "gamma")).objective - least)
+    to_gain = best_constant(posed(TARGETS["gamma"], "gamma")).objective - least
+    assert result.objective - least < {"newton": 1e-6, "lbfgs": 1e-4}[method] * to_gain
 
 
 @pytest.mark.parametrize("method", ["gd", "sgd", "minibatch", "newton", "lbfgs", "svrg", "saga"])
