@@ -28,11 +28,13 @@ METHODS = {
     "lbfgs": "limited-memory BFGS, one step per epoch; any number of columns, smooth penalties",
     "svrg": "one step per row, corrected by a full gradient every other epoch: reaches the optimum at a constant rate",
     "saga": "one step per row, corrected by the stored gradients of all rows: as svrg, without full gradients",
+    "working_set": "proximal Newton on the columns that the model uses, with a bound; wide data, penalties such as l1",
 }
 # What `fastgd.compare` compares by default; the number after the colon is the batch size.
 COMPARED = ("gd", "sgd", "minibatch:32", "minibatch:256", "auto")
 VARIANCE_REDUCED = ("svrg", "saga")
 QUASI_NEWTON = ("newton", "lbfgs")
+MODELLING = (*QUASI_NEWTON, "working_set")  # methods whose steps are those of a quadratic model
 WHOLE_STEPS = "whole steps of a quadratic model"  # why the learning rate of these methods is 1
 ON_DIVERGENCE = {
     "auto": "shrink only an automatic rate",
@@ -108,7 +110,7 @@ class Options:
             self._check_scheduled_rates(SCHEDULES.name_of(schedule))
         if not separable:
             self._check_groups()
-        if self.method in QUASI_NEWTON:
+        if self.method in MODELLING:
             self._check_can_be_modelled(loss, penalty)
         if self.average or (self.shards or 1) > 1:
             self._check_averaging(penalty)
@@ -181,11 +183,11 @@ class Options:
         """Raise for options that the method cannot use."""
         if self.method in ("sgd", *VARIANCE_REDUCED) and self.batch_size not in ("auto", 1):
             self._refuse_batches("one row per step")
-        if self.method in ("gd", *QUASI_NEWTON) and self.batch_size != "auto":
+        if self.method in ("gd", *MODELLING) and self.batch_size != "auto":
             self._refuse_batches("all rows in each step")
         if self.shards is not None:
             self._check_shards(self.shards)
-        if self.method in QUASI_NEWTON:
+        if self.method in MODELLING:
             self._check_own_steps()
         if self.method in VARIANCE_REDUCED:
             self._check_variance_reduced()
@@ -217,6 +219,9 @@ class Options:
                 f"method {self.method!r} needs second derivatives, and the loss has kinks: take the method auto, "
                 "minibatch or sgd"
             )
+        if self.method == "working_set":
+            self._check_has_working_set(loss, penalty)
+            return
         if not penalty_traits(penalty).convex or not penalty_traits(penalty).separable:
             raise OptionError(
                 f"method {self.method!r} needs a convex penalty on single features: take another method or penalty"
@@ -224,6 +229,18 @@ class Options:
         if self.method == "lbfgs" and not is_smooth(penalty):
             raise OptionError(
                 "method 'lbfgs' needs a penalty without kinks, such as l2: take the method newton, saga or auto"
+            )
+
+    def _check_has_working_set(self, loss: Any, penalty: Any) -> None:
+        if loss_traits(loss).joint:
+            raise OptionError(
+                "method 'working_set' solves each output by itself, and the loss takes all outputs at once: take the "
+                "method auto"
+            )
+        traits = penalty_traits(penalty)
+        if not traits.separable and traits.groups is None:
+            raise OptionError(
+                "method 'working_set' needs a penalty on single features or on groups: take another method or penalty"
             )
 
     @property

@@ -11,7 +11,7 @@ from ..objective.objective import Objective
 from ..objective.preconditioner import choose_preconditioner
 from ..terms.schedule_protocol import schedule_traits
 from .learning_rates import stable_rates
-from .options import QUASI_NEWTON, VARIANCE_REDUCED, WHOLE_STEPS, Options
+from .options import MODELLING, VARIANCE_REDUCED, WHOLE_STEPS, Options
 
 # The default batch size; it is at most n_samples / MIN_BATCHES, since a batch of all rows would be gd.
 DEFAULT_BATCH, MIN_BATCHES = 32, 3
@@ -51,7 +51,7 @@ def make_plan(objective: Objective, options: Options) -> Plan:
     shares, reason = np.ones(objective.n_outputs), "given"
     if options.learning_rate != "auto":
         rate = options.learning_rate
-    elif method in QUASI_NEWTON:
+    elif method in MODELLING:
         rate, reason = 1.0, WHOLE_STEPS
     elif schedule_traits(options.schedule).sets_rate:
         rate, reason = float(options.schedule.rate(0.0, 0, 0.0)), "set by its schedule"
@@ -66,8 +66,8 @@ def make_plan(objective: Objective, options: Options) -> Plan:
 def _preconditioner(objective: Objective, options: Options) -> Preconditioner:
     """Scale the columns as asked; with ``scale="auto"`` only for an automatic learning rate."""
     method, automatic = options.method, options.scale == "auto"
-    own_rate = options.learning_rate != "auto" and method not in QUASI_NEWTON
-    if options.scale is False or (automatic and own_rate):
+    own_rate = options.learning_rate != "auto" and method not in MODELLING
+    if options.scale is False or (automatic and own_rate) or method == "working_set":
         return Preconditioner.identity(objective.n_features)
     return choose_preconditioner(
         objective,

@@ -1,0 +1,157 @@
+"""F of one output as a function of the coefficients of a working set: minimised by proximal Newton steps.
+
+The steps read only the gathered columns. For least squares one step is exact. Many rows have a Hessian of a sample of
+them. Source: Lee, Sun and Saunders, Proximal Newton-type methods for minimizing composite functions (2014).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..certificate.dual_point import Derivatives, derivatives_by_intercept
+from ..kernels.second_derivatives import curvatures
+from ..objective.objective import Objective
+from ..objective.penalty_terms import penalty_gradient, value_of
+from ..objective.selected_columns import SelectedColumns
+from ..terms.losses import is_squared, loss_traits
+from .penalised_quadratic import PenalisedQuadratic, minimise_by_rows
+
+# Newton steps on one working set; they end earlier when one promises less than this part of what is left to gain.
+MAX_STEPS, SMALL_PROMISE = 10, 0.02
+# How exactly a quadratic is minimised, as a part of what is left to gain, shared by its coefficients.
+INEXACTNESS = 1e-2
+# Minimum part of the promised decrease for a step to be kept (Armijo); it is halved at most so often.
+SUFFICIENT_DECREASE, MAX_HALVINGS = 1e-2, 40
+# Second derivatives are at least ``damping`` times their largest: a step that has to be cut raises it, a whole one
+# lowers it. Losses with straight pieces, such as huber, have no minimum in a quadratic model otherwise.
+FIRST_DAMPING, DAMPING_FACTOR, LEAST_DAMPING = 1e-3, 8.0, 1e-9
+
+
+class Point(NamedTuple):
+    """Coefficients of the working set, intercept of centred columns, z without it, and F with its derivatives."""
+
+    w: np.ndarray
+    b: float
+    z: np.ndarray
+    F: float
+    rows: Derivatives
+
+
+class RestrictedProblem:
+    """F of output k over some columns."""
+
+    def __init__(
+        self,
+        objective: Objective,
+        k: int,
+        columns: SelectedColumns,
+        groups: np.ndarray | None,
+        longest: float,
+        seed: int,
+    ) -> None:
+        self.objective, self.k, self.columns, self.groups = objective, k, columns, groups
+        self.longest, self.seed = longest, seed
+        numbers = columns.numbers
+        self.penalty, self.factors = objective.penalty, objective.penalty_factors(k)[numbers]
+        self.l2 = objective.penalty_curvature()[k][numbers]
+        self.targets = objective.targets._replace(y=objective.output_target(k), one_vs_rest=False)
+        self.squared = is_squared(objective.loss)
+
+    def minimise(
+        self, w: np.ndarray, b: float, gram: np.ndarray | None, remaining: float, enough: float, damping: float
+    ) -> tuple[np.ndarray, float, float]:
+        """The coefficients and the intercept at the minimum, and the damping to begin with the next time.
+
+        ``gram`` is the Hessian where it is known; ``remaining`` what is left to gain over all columns; ``enough`` how
+        exact F has to be in the end.
+        """
+        here = self._point(w, b)
+        for _ in range(1 if self.squared else MAX_STEPS):
+            left = max(min(remaining, abs(here.F) + remaining), enough) if np.isfinite(remaining) else abs(here.F)
+            step, db, promised = self._direction(here, gram, left, damping)
+            if not promised < 0.0:
+                break
+            here, length = self._line_search(here, step, db, promised, exact=self.squared)
+            if length < 0.5:
+                damping = min(max(damping, FIRST_DAMPING / DAMPING_FACTOR) * DAMPING_FACTOR, 1.0)
+            elif length >= 1.0:
+                damping = damping / DAMPING_FACTOR if damping > LEAST_DAMPING else 0.0
+            if length == 0.0 or -promised <= max(SMALL_PROMISE * left, 0.1 * enough):
+                break
+        return here.w, here.b, damping
+
+    def _point(self, w: np.ndarray, b: float, z: np.ndarray | None = None) -> Point:
+        if z is None:
+            offset = self.objective.targets.offset
+            z = self.columns.predictor(w)
+            z = z + offset if len(offset) else z
+        rows = derivatives_by_intercept(self.objective, self.k, z)(b, np.empty_like(z))
+        return Point(w, b, z, rows.loss + self._penalty(w), rows)
+
+    def _penalty(self, w: np.ndarray) -> float:
+        """The penalty of the working set; all other coefficients are zero."""
+        objective, numbers = self.objective, self.columns.numbers
+        weights = objective.penalty_weights
+        if self.groups is None:
+            part = weights[numbers] if len(weights) else weights
+            return value_of(self.penalty, w, float(objective.strength[self.k]), part)
+        whole = np.zeros(objective.n_features)
+        whole[numbers] = w
+        return value_of(self.penalty, whole, float(objective.strength[self.k]), weights)
+
+    def _direction(
+        self, here: Point, gram: np.ndarray | None, left: float, damping: float
+    ) -> tuple[np.ndarray, float, float]:
+        """The step to the minimum of the quadratic model, and the change of F that it promises to first order."""
+        objective, A, n = self.objective, self.columns.values, self.objective.n_samples
+        intercept = objective.fit_intercept
+        second = self._second_derivatives(here, damping)
+        slope = self.columns.products(here.rows.rows) / n
+        tol = INEXACTNESS * left / max(len(here.w), 1)
+        w = here.w.copy()
+        if isinstance(A, np.ndarray) and len(w) > n:
+            r = here.rows.rows / n
+            db = minimise_by_rows(
+                A, second, self.l2, intercept, self.penalty, self.factors, self.groups, r, w, tol
+            )
+        else:
+            H, means = (gram, np.zeros(len(w))) if gram is not None else self._hessian(second)
+            total = float(second.sum())
+            gradient = slope - means * here.rows.mean if intercept else slope.copy()
+            gradient += penalty_gradient(self.penalty, here.w, self.factors)
+            H = H + np.diag(self.l2)
+            PenalisedQuadratic.of(H, self.penalty, self.factors, self.groups).minimise(w, gradient, tol)
+            db = -here.rows.mean / total - float(means @ (w - here.w)) if intercept and total > 0.0 else 0.0
+        step = w - here.w
+        promised = float(slope @ step) + (here.rows.mean * db if intercept else 0.0)
+        return step, db, promised + self._penalty(w) - self._penalty(here.w)
+
+    def _hessian(self, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.columns.hessian(second, self.objective.fit_intercept, None if self.squared else self.seed)
+
+    def _second_derivatives(self, here: Point, damping: float) -> np.ndarray:
+        """Of the mean loss, at least ``damping`` times their largest possible value."""
+        objective, n = self.objective, self.objective.n_samples
+        if self.squared:
+            return float(objective.loss.curvature()) * objective.rows.weights / n
+        out = np.empty(n)
+        curvatures(self.targets, here.z + here.b, objective.loss, 0.0, 1.0, out)
+        weights = objective.rows.weights
+        largest = loss_traits(objective.loss).curvature or float((out / weights).max())
+        return np.maximum(out, damping * largest * weights) / n
+
+    def _line_search(
+        self, here: Point, step: np.ndarray, db: float, promised: float, exact: bool
+    ) -> tuple[Point, float]:
+        """The point at the longest step that decreases F enough; its length is 0 where none does."""
+        dz, length = self.columns.predictor(step), self.longest
+        rounding = 4.0 * np.finfo(np.float64).eps * abs(here.F)
+        for _ in range(MAX_HALVINGS):
+            w = here.w + length * step
+            there = self._point(w, here.b + length * db, here.z + length * dz)
+            if (exact and length == 1.0) or there.F <= here.F + SUFFICIENT_DECREASE * length * promised + rounding:
+                return there, length
+            length *= 0.5
+        return here, 0.0
