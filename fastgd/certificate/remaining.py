@@ -31,11 +31,11 @@ class RemainingGain:
         mixing = loss - level if c > 0.0 else 0.0
         return max(mixing, 0.0) + above_floor + float(penalty.fenchel_gap(w, -c * products, factors))
 
-    def estimate(self, k: int, w: np.ndarray, products: np.ndarray, curvature: float) -> float:
-        """The gain of a step of the prox in each coefficient; ``curvature`` is the mean second derivative."""
+    def estimate(self, k: int, w: np.ndarray, products: np.ndarray, curvatures: np.ndarray) -> float:
+        """The gain of a step of the prox in each coefficient; ``curvatures`` are the second derivatives of the loss."""
         objective = self.objective
         penalty, factors = objective.penalty, objective.penalty_factors(k)
-        length = curvature * objective.mean_squares + objective.penalty_curvature()[k]
+        length = curvatures + objective.penalty_curvature()[k]
         length[length <= 0.0] = np.inf
         gradient = products + penalty_gradient(penalty, w, factors)
         moved = w - gradient / length

@@ -31,6 +31,12 @@ def loss_at_zero(objective: Objective) -> float:
     return bare.evaluate(bare.zeros()).loss
 
 
+def losses_of_constant(objective: Objective, params: np.ndarray) -> np.ndarray:
+    """The mean loss of each output at parameters whose coefficients are all zero, shape (n_outputs,)."""
+    bare = _without_columns(objective, 1)
+    return bare.mean_losses(np.ascontiguousarray(params[..., objective.n_features :]))
+
+
 def best_constant(objective: Objective) -> float:
     """F of the best model with zero coefficients."""
     return float(best_intercepts(objective)[1].sum())

@@ -238,7 +238,7 @@ class Options:
                 "method auto"
             )
         traits = penalty_traits(penalty)
-        if not traits.separable and traits.groups is None:
+        if not traits.separable and traits.block_numbers is None:
             raise OptionError(
                 "method 'working_set' needs a penalty on single features or on groups: take another method or penalty"
             )

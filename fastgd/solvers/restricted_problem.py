@@ -14,7 +14,7 @@ from ..certificate.dual_point import Derivatives, derivatives_by_intercept
 from ..kernels.second_derivatives import curvatures
 from ..objective.objective import Objective
 from ..objective.penalty_terms import penalty_gradient, value_of
-from ..objective.selected_columns import SelectedColumns
+from ..objective.gathered_columns import GatheredColumns
 from ..terms.losses import is_squared, loss_traits
 from .penalised_quadratic import PenalisedQuadratic, minimise_by_rows
 
@@ -46,7 +46,7 @@ class RestrictedProblem:
         self,
         objective: Objective,
         k: int,
-        columns: SelectedColumns,
+        columns: GatheredColumns,
         groups: np.ndarray | None,
         longest: float,
         seed: int,
@@ -56,7 +56,6 @@ class RestrictedProblem:
         numbers = columns.numbers
         self.penalty, self.factors = objective.penalty, objective.penalty_factors(k)[numbers]
         self.l2 = objective.penalty_curvature()[k][numbers]
-        self.targets = objective.targets._replace(y=objective.output_target(k), one_vs_rest=False)
         self.squared = is_squared(objective.loss)
 
     def minimise(
@@ -71,7 +70,7 @@ class RestrictedProblem:
         for _ in range(1 if self.squared else MAX_STEPS):
             left = max(min(remaining, abs(here.F) + remaining), enough) if np.isfinite(remaining) else abs(here.F)
             step, db, promised = self._direction(here, gram, left, damping)
-            if not promised < 0.0:
+            if not promised <= self._rounding(here):
                 break
             here, length = self._line_search(here, step, db, promised, exact=self.squared)
             if length < 0.5:
@@ -136,18 +135,21 @@ class RestrictedProblem:
         objective, n = self.objective, self.objective.n_samples
         if self.squared:
             return float(objective.loss.curvature()) * objective.rows.weights / n
-        out = np.empty(n)
-        curvatures(self.targets, here.z + here.b, objective.loss, 0.0, 1.0, out)
+        out = second_derivatives(objective, self.k, here.z + here.b)
         weights = objective.rows.weights
         largest = loss_traits(objective.loss).curvature or float((out / weights).max())
         return np.maximum(out, damping * largest * weights) / n
+
+    @staticmethod
+    def _rounding(here: Point) -> float:
+        """A change of F below this is rounding: near the optimum such steps still improve the gradient."""
+        return float(4.0 * np.finfo(np.float64).eps * abs(here.F))
 
     def _line_search(
         self, here: Point, step: np.ndarray, db: float, promised: float, exact: bool
     ) -> tuple[Point, float]:
         """The point at the longest step that decreases F enough; its length is 0 where none does."""
-        dz, length = self.columns.predictor(step), self.longest
-        rounding = 4.0 * np.finfo(np.float64).eps * abs(here.F)
+        dz, length, rounding = self.columns.predictor(step), self.longest, self._rounding(here)
         for _ in range(MAX_HALVINGS):
             w = here.w + length * step
             there = self._point(w, here.b + length * db, here.z + length * dz)
@@ -155,3 +157,11 @@ class RestrictedProblem:
                 return there, length
             length *= 0.5
         return here, 0.0
+
+
+def second_derivatives(objective: Objective, k: int, z: np.ndarray) -> np.ndarray:
+    """Weighted second derivatives of the losses of output k at the linear predictors, at least 0."""
+    out = np.empty_like(z)
+    targets = objective.targets._replace(y=objective.output_target(k), one_vs_rest=False)
+    curvatures(targets, z, objective.loss, 0.0, 1.0, out)
+    return out

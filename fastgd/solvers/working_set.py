@@ -27,20 +27,22 @@ from ..objective.evaluation import Evaluation
 from ..objective.intercept_only import best_intercepts
 from ..objective.objective import Objective
 from ..objective.penalty_terms import penalty_gradient
-from ..objective.selected_columns import SelectedColumns, as_gathered, extended_gram, products_with_all
+from ..objective.gathered_columns import GatheredColumns, as_gathered, extended_gram, products_with_all
 from ..terms.losses import is_squared, loss_traits
 from ..terms.penalties import penalty_traits
 from .column_choice import moves, new_columns, whole_groups
 from .options import Options
 from .plan import Plan
 from .protocol import Remaining, RowBlock, SolverBase, Step, StepReport
-from .restricted_problem import RestrictedProblem
+from .restricted_problem import RestrictedProblem, second_derivatives
 from .step_size import StepSize
 
 # Outputs of one target that are solved between two passes. Of 4, 8 and 16, 8 was the fastest for 100 alphas.
 OUTPUTS_AT_A_TIME = 8
 # What is left counts as nothing below this part of the largest F: the rounding of its sums.
 PRECISION = 2.0**-48
+# Up to this part of F, a step that gains nothing shows that rounding is all that is left.
+NEARLY_NOTHING = 2.0**-36
 
 
 class WorkingSetState(NamedTuple):
@@ -55,6 +57,8 @@ class WorkingSetState(NamedTuple):
     remaining : bounds on, or estimates of, F - F* of each output.
     constant : F of the best constant model of each output; infinite before the first step.
     solved, done : whether each output was ever solved by itself, and whether it is at its optimum.
+    stalled : whether the last step improved neither F nor the bound of each output.
+    squares : the mean square of each column, for estimates; empty where there are bounds.
     damping : floors of the second derivatives of each output, see `RestrictedProblem`.
     latest : the last output that was solved; -1 for none.
     """
@@ -70,6 +74,8 @@ class WorkingSetState(NamedTuple):
     constant: np.ndarray
     solved: np.ndarray
     done: np.ndarray
+    stalled: np.ndarray
+    squares: np.ndarray
     damping: np.ndarray
     latest: int = -1
 
@@ -79,9 +85,9 @@ class WorkingSet(SolverBase):
 
     def __init__(self, objective: Objective, options: Options, plan: Plan) -> None:
         self.tol, self.longest, self.seed = float(options.tol or 0.0), plan.learning_rate, options.seed
-        self.columns = SelectedColumns.none_of(objective)
+        self.columns = GatheredColumns.none_of(objective)
         self.left = RemainingGain(objective)
-        groups = penalty_traits(objective.penalty).groups
+        groups = penalty_traits(objective.penalty).block_numbers
         self.groups = None if groups is None else np.asarray(groups).astype(np.intp)
         y = objective.targets.y
         self.shares_target = objective.several and y.ndim == 2 and y.shape[1] == 1 and not objective.targets.one_vs_rest
@@ -95,12 +101,16 @@ class WorkingSet(SolverBase):
         infinite, no = np.full(n_outputs, np.inf), np.zeros(n_outputs, bool)
         return WorkingSetState(
             params, 0, working.astype(np.int64), np.empty((0, 0)), np.zeros(n_outputs), np.zeros_like(params),
-            -infinite, infinite, infinite, no, no.copy(), np.zeros(n_outputs),
+            -infinite, infinite, infinite.copy(), no, no.copy(), no.copy(), np.zeros(0), np.zeros(n_outputs),
         )  # fmt: skip
 
     def step(self, objective: Objective, state: WorkingSetState, rows: RowBlock, step_size: StepSize) -> Step:
+        if state.done.all():
+            return state, self._report(objective, state)._replace(is_epoch=False)
+        before = state.remaining.copy(), state.losses + objective.penalties(state.params)
         state = self._evaluate_start(objective, state) if state.t == 0 else self._solve_some(objective, state)
-        state = state._replace(t=state.t + 1, done=self._done(objective, state))
+        state = state._replace(t=state.t + 1, stalled=self._stalled(objective, state, *before))
+        state = state._replace(done=self._is_within(objective, state, self.tol) | state.stalled)
         return state, self._report(objective, state)
 
     def report(self, state: WorkingSetState) -> StepReport:
@@ -111,6 +121,8 @@ class WorkingSet(SolverBase):
     def _evaluate_start(self, objective: Objective, state: WorkingSetState) -> WorkingSetState:
         self._gather(objective, state.working)
         rows = np.atleast_2d(state.params)
+        if not self.left.is_bound:
+            state = state._replace(squares=objective.mean_squares)
         if self.shares_target and bool((rows == rows[0]).all()):
             state = self._evaluate(objective, state, [0], range(objective.n_outputs))
         else:
@@ -188,14 +200,17 @@ class WorkingSet(SolverBase):
         """
         d, working = objective.n_features, state.working
         params, gradient = np.atleast_2d(state.params), np.atleast_2d(state.gradient)
-        U, levels = np.empty((len(chosen), objective.n_samples)), []
+        U, levels, seconds = np.empty((len(chosen), objective.n_samples)), [], []
         for row, k in enumerate(chosen):
             w = params[k, working]
             b = float(params[k, d]) + float(self.columns.means @ w) if objective.fit_intercept else 0.0
-            b, state.losses[k], mean, level = self._balanced(objective, k, w, b, U[row])
+            z = self.columns.predictor(w)
+            z = z + objective.targets.offset if len(objective.targets.offset) else z
+            b, state.losses[k], mean, level = self._balanced(objective, k, z, b, float(self.columns.means @ w), U[row])
             if objective.fit_intercept:
                 params[k, d], gradient[k, d] = b, mean
             levels.append(level)
+            seconds.append(1.0 if self.left.is_bound else mean_second_derivative(objective, k, z + b))
         V = products_with_all(objective, U)
         objective.count_pass(len(chosen) / objective.n_outputs)
         for row, k in enumerate(chosen):
@@ -203,16 +218,17 @@ class WorkingSet(SolverBase):
         for k in copies:
             params[k], gradient[k], state.losses[k] = params[0], gradient[0], state.losses[0]
         for row, k in enumerate([*chosen, *copies]):
-            self._measure(objective, state, k, levels[row if row < len(levels) else 0])
+            of = row if row < len(levels) else 0
+            self._measure(objective, state, k, levels[of], seconds[of])
         return state
 
     def _balanced(
-        self, objective: Objective, k: int, w: np.ndarray, b: float, out: np.ndarray
+        self, objective: Objective, k: int, z: np.ndarray, b: float, shift: float, out: np.ndarray
     ) -> tuple[float, float, float, float]:
-        """The best intercept, the mean loss and mean derivative there, and the level of the dual point in ``out``."""
-        offset, means = objective.targets.offset, self.columns.means
-        z = self.columns.predictor(w)
-        z = z + offset if len(offset) else z
+        """The best intercept, the mean loss and mean derivative there, and the level of the dual point in ``out``.
+
+        ``b`` is the intercept of centred columns, from which the intercept of the columns differs by ``shift``.
+        """
         at = derivatives_by_intercept(objective, k, z)
         here = at(b, np.empty_like(z))
         if not objective.fit_intercept:
@@ -221,26 +237,25 @@ class WorkingSet(SolverBase):
         between = around_zero(at, here, loss_traits(objective.loss).curvature or 1.0)
         if between is None:
             out[:] = here.rows
-            return b - float(means @ w), here.loss, here.mean, -np.inf
+            return b - shift, here.loss, here.mean, -np.inf
         low, high = between
         share, level = mix(low, high)
         out[:] = low.rows if share == 0.0 else (1.0 - share) * low.rows + share * high.rows
         best = low if low.loss <= high.loss else high
         # The intercept of columns that are not centred is rounded.
-        b = best.b - float(means @ w)
-        rounded = b + float(means @ w)
+        b = best.b - shift
+        rounded = b + shift
         if rounded != best.b:
             best = at(rounded, np.empty_like(z))
         mean = 0.0 if best.loss - level <= MAX_MIXING_COST * abs(best.loss) else best.mean
         return b, best.loss, mean, level
 
-    def _measure(self, objective: Objective, state: WorkingSetState, k: int, level: float) -> None:
-        """Bound or estimate what is left to gain in output k."""
+    def _measure(self, objective: Objective, state: WorkingSetState, k: int, level: float, second: float) -> None:
+        """Bound what is left to gain in output k, or estimate it from the mean ``second`` derivative of the losses."""
         d, params, gradient = objective.n_features, np.atleast_2d(state.params), np.atleast_2d(state.gradient)
         w, v, loss = params[k, :d], gradient[k, :d], float(state.losses[k])
         if not self.left.is_bound:
-            curvature = loss_traits(objective.loss).curvature or 1.0
-            state.remaining[k] = self.left.estimate(k, w, v, curvature)
+            state.remaining[k] = self.left.estimate(k, w, v, second * state.squares)
             return
         F, gap = loss + float(objective.penalties(state.params)[k]), self.left.bound(k, w, v, loss, level)
         state.bounds[k] = max(state.bounds[k], F - gap) if np.isfinite(gap) else state.bounds[k]
@@ -248,12 +263,25 @@ class WorkingSet(SolverBase):
 
     # --- Stopping ---------------------------------------------------------------------------------------------------
 
-    def _done(self, objective: Objective, state: WorkingSetState) -> np.ndarray:
+    def _is_within(self, objective: Objective, state: WorkingSetState, tol: float) -> np.ndarray:
         """Whether what is left is at most ``tol`` times what the fit gains over a constant model, or rounding."""
-        F = state.losses + objective.penalties(state.params)
-        gained = np.maximum(state.constant - F, 0.0)
-        magnitude = np.maximum(np.abs(F), np.where(np.isfinite(state.constant), np.abs(state.constant), 0.0))
-        return np.asarray(state.remaining <= np.maximum(self.tol * (gained + state.remaining), PRECISION * magnitude))
+        gained = np.maximum(state.constant - state.losses - objective.penalties(state.params), 0.0)
+        nothing = PRECISION * self._magnitude(objective, state)
+        return np.asarray(state.remaining <= np.maximum(tol * (gained + state.remaining), nothing))
+
+    def _stalled(
+        self, objective: Objective, state: WorkingSetState, remaining: np.ndarray, values: np.ndarray
+    ) -> np.ndarray:
+        """Whether rounding ends the progress of each output: the step gained nothing, and nearly nothing is left."""
+        fell = values - state.losses - objective.penalties(state.params)
+        magnitude = self._magnitude(objective, state)
+        without = (state.remaining > 0.5 * remaining) & (fell <= PRECISION * magnitude)
+        return np.asarray(without & state.solved & (state.remaining <= NEARLY_NOTHING * magnitude))
+
+    @staticmethod
+    def _magnitude(objective: Objective, state: WorkingSetState) -> np.ndarray:
+        constant = np.where(np.isfinite(state.constant), np.abs(state.constant), 0.0)
+        return np.asarray(np.maximum(np.abs(state.losses + objective.penalties(state.params)), constant))
 
     def _report(self, objective: Objective, state: WorkingSetState) -> StepReport:
         penalties, d = objective.penalties(state.params), objective.n_features
@@ -261,8 +289,15 @@ class WorkingSet(SolverBase):
         rows = zip(np.atleast_2d(state.params), np.atleast_2d(state.gradient), strict=True)
         norms = np.array([float(np.linalg.norm(moves(objective, k, w[:d], g[:d]))) for k, (w, g) in enumerate(rows)])
         kind = "bound" if self.left.is_bound else "estimate"
-        reason = ("tol" if self.tol else "precision") if state.done.all() else ""
+        reason = ""
+        if state.done.all():
+            reason = "tol" if self.tol and self._is_within(objective, state, self.tol).all() else "precision"
         return StepReport(
             at.losses, self.longest, lambda: at.gradient, at, (at,), norms, None,
             Remaining(state.remaining.copy(), kind), stop_reason=reason,
         )  # fmt: skip
+
+
+def mean_second_derivative(objective: Objective, k: int, z: np.ndarray) -> float:
+    """The weighted mean of the second derivatives of the losses of output k at the linear predictors."""
+    return float(second_derivatives(objective, k, z).mean())

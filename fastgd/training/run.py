@@ -13,7 +13,7 @@ from ..certificate.certificate import Certificate
 from ..compile.jit import CompileClock, compile_error, thread_pool_size, threads
 from ..errors import DataError
 from ..objective.evaluation import Evaluation
-from ..objective.intercept_only import loss_at_zero
+from ..objective.intercept_only import loss_at_zero, losses_of_constant
 from ..objective.objective import Objective
 from ..objective.preconditioner import describe_preconditioner
 from ..objective.stationary_points import is_convex, stationary_kind
@@ -137,7 +137,9 @@ class Run:
         with objective.passes.for_monitoring():
             if method == "newton" and begins_on_sample(objective, start):
                 self.at_start = loss_at_zero(objective) + objective.penalties(start)
-            elif method in ("sgd", "minibatch", *VARIANCE_REDUCED):
+            elif method == "working_set" and not objective.split(start)[0].any():
+                self.at_start = losses_of_constant(objective, start) + objective.penalties(start)
+            elif method in ("sgd", "minibatch", "working_set", *VARIANCE_REDUCED):
                 self.at_start = objective.values(start)
             else:
                 known = objective.evaluate(start)

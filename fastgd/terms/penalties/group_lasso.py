@@ -62,6 +62,9 @@ class GroupLasso:
         for j in range(v.shape[0]):  # by a difference, since a product could be -0.0
             v[j] -= v[j] * min(self.alpha * step[j] * squares[int(groups[j])], 1.0)
 
+    def block_numbers(self) -> Any:
+        return self.groups
+
     def block_prox(self, v: Any, step: Any) -> None:
         size = float(v.shape[0])
         squares = 0.0

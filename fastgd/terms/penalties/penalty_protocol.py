@@ -18,7 +18,6 @@ class Penalty(Protocol):
 
     convex: ClassVar[bool] = True
     separable: ClassVar[bool] = True  # a sum of functions of one coefficient each
-    groups: Any = None  # of a sum of functions of groups of coefficients: the number of each feature's group
 
     def value(self, w: Any) -> float:
         """The whole penalty at the coefficients w, an array."""
@@ -45,6 +44,10 @@ class Penalty(Protocol):
         return False
 
     # Coordinate descent moves a block at a time: one coefficient, or a group of them.
+
+    def block_numbers(self) -> Any:
+        """The number of each feature's block; None where the penalty is separable, or not a sum over blocks."""
+        return None
 
     def block_prox(self, v: Any, step: Any) -> None:
         """``prox`` for the coefficients of one block alone; a penalty that is not separable must define it."""
@@ -100,7 +103,7 @@ class PenaltyTraits(NamedTuple):
     smooth: bool
     convex: bool
     separable: bool
-    groups: Any
+    block_numbers: Any
     selects: bool
     has_smooth_piece: bool
     no_conjugate: str  # why there is no usable conjugate; empty where there is one

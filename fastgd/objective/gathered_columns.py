@@ -37,7 +37,7 @@ def products_with_all(objective: Objective, U: np.ndarray) -> np.ndarray:
     return out
 
 
-class SelectedColumns(NamedTuple):
+class GatheredColumns(NamedTuple):
     """The columns ``numbers`` of X in float64.
 
     ``values`` has the shape (n_columns, n_samples) for dense X, and is a `CSR` of n_samples rows for sparse X. From
@@ -50,18 +50,18 @@ class SelectedColumns(NamedTuple):
     means: np.ndarray
 
     @classmethod
-    def none_of(cls, objective: Objective) -> SelectedColumns:
+    def none_of(cls, objective: Objective) -> GatheredColumns:
         nothing = np.zeros(0, np.int64)
         if not isinstance(objective.X, CSR):
             return cls(nothing, np.empty((0, objective.n_samples)), np.zeros(0))
         indptr = np.zeros(objective.n_samples + 1, np.int64)
         return cls(nothing, CSR(np.empty(0), np.empty(0, objective.X.indices.dtype), indptr, 0), np.zeros(0))
 
-    def with_more(self, objective: Objective, new: np.ndarray) -> SelectedColumns:
+    def with_more(self, objective: Objective, new: np.ndarray) -> GatheredColumns:
         """These columns, then the ``new`` ones."""
         numbers = np.concatenate([self.numbers, new])
         if isinstance(objective.X, CSR):
-            return SelectedColumns(numbers, _gather_sparse(objective.X, numbers), np.zeros(len(numbers)))
+            return GatheredColumns(numbers, _gather_sparse(objective.X, numbers), np.zeros(len(numbers)))
         n, work = objective.n_samples, len(new) * objective.n_samples
         columns = np.empty((len(new), n))
         n_chunks = max(1, min(work // CHUNK_VALUES, MAX_CHUNKS))
@@ -72,7 +72,7 @@ class SelectedColumns(NamedTuple):
             means = columns @ weight / n if len(weight) else columns.mean(axis=1)
             columns -= means[:, None]
         assert isinstance(self.values, np.ndarray)
-        return SelectedColumns(numbers, np.concatenate([self.values, columns]), np.concatenate([self.means, means]))
+        return GatheredColumns(numbers, np.concatenate([self.values, columns]), np.concatenate([self.means, means]))
 
     def predictor(self, w: np.ndarray) -> np.ndarray:
         """The sum of the columns times ``w``, shape (n_samples,)."""
@@ -124,7 +124,7 @@ def _gather_sparse(X: CSR, numbers: np.ndarray) -> CSR:
 
 
 def extended_gram(
-    known: np.ndarray, columns: SelectedColumns, D: np.ndarray, intercept: bool
+    known: np.ndarray, columns: GatheredColumns, D: np.ndarray, intercept: bool
 ) -> np.ndarray:
     """The Hessian of all columns for the same D with which the first ``len(known)`` have the Hessian ``known``."""
     k = len(known)
@@ -140,11 +140,11 @@ def extended_gram(
     return np.block([[known, added[:, :k].T], [added[:, :k], added[:, k:]]])
 
 
-def as_gathered(objective: Objective, columns: SelectedColumns, numbers: Any) -> SelectedColumns:
+def as_gathered(objective: Objective, columns: GatheredColumns, numbers: Any) -> GatheredColumns:
     """The columns ``numbers``, from ``columns`` as far as these are their beginning."""
     k = len(columns.numbers)
     if k == len(numbers) and np.array_equal(columns.numbers, numbers):
         return columns
     if k > len(numbers) or not np.array_equal(columns.numbers, numbers[:k]):
-        columns, k = SelectedColumns.none_of(objective), 0
+        columns, k = GatheredColumns.none_of(objective), 0
     return columns.with_more(objective, numbers[k:])
