@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fastgd import interruption
 from fastgd.errors import FastgdError
 from fastgd.solvers.options import METHODS, ON_DIVERGENCE
 from fastgd.wording import plural
@@ -84,30 +85,34 @@ def run(
         raise click.UsageError("--trace-steps needs a file to write to: add --trace FILE.csv or --plot FILE.png")
     import fastgd
 
-    try:
-        with progress(f"reading {data}", quiet):
-            table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset)
-            options = shared.fit_options(table, options)
-            options["validation"] = open_validation(options.get("validation"), table, sample_weight, offset)
-            options["trace"] = "step" if trace_steps else "epoch"
-            pictures.check_weights(table, options.get("fit_intercept", True))
-            result = fastgd.fit(table, **options)
-    except (fastgd.Interrupted, fastgd.DivergedError) as ended:
-        if ended.result is not None:
-            if isinstance(ended, fastgd.DivergedError):
-                save = None  # a model that diverged is of no use
-            draw = partial(pictures.draw_run, ended, table, options)
-            keep_partial_outputs(ended.result, save, trace_file, draw, pictures.files)
-        raise
-    for text in table.remarks:
-        remark(text, quiet)
-    write_outputs(result, save, trace_file)
-    with progress("drawing", quiet or not pictures.files):
-        pictures.draw_run(result, table, options)
-    from .summary import print_json, print_summary
+    with progress(f"reading {data}", quiet):
+        table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset)
+        options = shared.fit_options(table, options)
+        options["validation"] = open_validation(options.get("validation"), table, sample_weight, offset)
+        options["trace"] = "step" if trace_steps else "epoch"
+        pictures.check_weights(table, options.get("fit_intercept", True))
+    with interruption.deferred(ignored_afterwards=True):
+        try:
+            with progress("training", quiet):
+                result = fastgd.fit(table, **options)
+        except (fastgd.Interrupted, fastgd.DivergedError) as ended:
+            if ended.result is not None:
+                if isinstance(ended, fastgd.DivergedError):
+                    save = None  # a model that diverged is of no use
+                draw = partial(pictures.draw_run, ended, table, options)
+                keep_partial_outputs(ended.result, save, trace_file, draw, pictures.files)
+            raise
+        for text in table.remarks:
+            remark(text, quiet)
+        write_outputs(result, save, trace_file)
+        with progress("drawing", quiet or not pictures.files):
+            pictures.draw_run(result, table, options)
+        from .summary import print_json, print_summary
 
-    files = {name: str(path) for name, path in (("model", save), ("trace", trace_file)) if path is not None}
-    (print_json if as_json else print_summary)(table, result, seconds_read, files | pictures.files)
+        files = {name: str(path) for name, path in (("model", save), ("trace", trace_file)) if path is not None}
+        (print_json if as_json else print_summary)(table, result, seconds_read, files | pictures.files)
+        if interruption.pending():
+            raise KeyboardInterrupt
 
 
 def write_outputs(result: Result, save: Path | None, trace_file: Path | None) -> None:

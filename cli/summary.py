@@ -23,7 +23,8 @@ from .console import print_table
 from .validation import lowest_loss, validation_rows
 
 STOP_REASONS = {
-    "tol": "the running loss no longer improves by more than the tolerance",
+    "tol": "converged: what is left to gain is below the tolerance",
+    "stalled": "the loss no longer falls, but the optimum is not reached",
     "gap_tol": "converged: the objective is proved to be within --gap-tol of its minimum",
     "precision": "converged: the possible improvement is below rounding error",
     "max_seconds": "at the limit of --max-seconds",
@@ -86,6 +87,7 @@ def print_summary(table: Table, result: Result, seconds_read: float, files: dict
     epochs = plural(result.n_epochs, "epoch")
     metrics = ", ".join(f"{METRIC_NAMES[name]} {value:.5g}" for name, value in training_metrics(table, result).items())
     rows = [
+        *([("warning", result.warning)] if result.warning else []),
         ("data", describe_data(table)),
         ("loss", describe_loss(result)),
         ("method", describe_method(result)),
@@ -106,8 +108,6 @@ def print_summary(table: Table, result: Result, seconds_read: float, files: dict
 
 
 def why_stopped(result: Result) -> str:
-    if result.method not in ("sgd", "minibatch") and result.stop_reason == "tol":
-        return "converged: the gradient is below the tolerance"
     if result.stop_reason != "max_epochs":
         return STOP_REASONS.get(result.stop_reason, result.stop_reason)  # in a report also interrupted
     before = round(float(result.trace["passes"][0]))
@@ -208,7 +208,7 @@ def print_json(table: Table, result: Result, seconds_read: float, files: dict[st
         **attributes(result, "objective", "converged", "stop_reason", "stationary", "learning_rate", "rate_reason"),
         **attributes(result, "n_outputs", "classes"),
         "coef": result.coef if fits else None,
-        **attributes(result, "intercept", "gap_bound", "best_epoch"),
+        **attributes(result, "intercept", "gap_bound", "constant_objective", "best_epoch"),
         "validation_loss": None if result.best_epoch is None else lowest_loss(result),
         "divergences": result.divergences,
         "metrics": training_metrics(table, result),

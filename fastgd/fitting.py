@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+from . import interruption
 from .data.table import Table
 from .data.training_data import RowOptions, check_training_data
 from .errors import DataError, Interrupted, OptionError
@@ -182,12 +183,13 @@ def fit(
     ).bound_to(loss_term, penalty_term, alpha)  # fmt: skip
     rows = RowOptions(sample_weight, class_weight, offset, penalty_weights, validation, options.seed)
     posed = pose(X, y, loss_term, penalty_term, fit_intercept, rows)
-    run = Run(posed.objective, options, start, validation=posed.validation)
-    result = result_of(run, **posed.described, loss=loss_term, settings=settings_of(run, penalty_term))
-    if run.divergence is not None:
-        raise run.divergence.error(result)
-    if result.stop_reason == "interrupted":
-        raise Interrupted(result)
+    with interruption.deferred():
+        run = Run(posed.objective, options, start, validation=posed.validation)
+        result = result_of(run, **posed.described, loss=loss_term, settings=settings_of(run, penalty_term))
+        if run.divergence is not None:
+            raise run.divergence.error(result)
+        if result.stop_reason == "interrupted" or interruption.pending():
+            raise Interrupted(result)
     return result
 
 
@@ -219,7 +221,7 @@ def pose(X: Any, y: Any, loss: Any, penalty: Any, fit_intercept: bool, rows: Row
         raise DataError("y is missing: give fit(X, y) the target, or a table opened with one")
     if fit_intercept not in (True, False):
         raise OptionError(f"fit_intercept is True or False, not {fit_intercept!r}")
-    data = check_training_data(X, y, loss, penalty, rows)
+    data = check_training_data(X, y, loss, penalty, rows, fit_intercept)
     objective = Objective(
         data.rows, loss, penalty, bool(fit_intercept), data.n_outputs, penalty_weights=data.penalty_weights
     )

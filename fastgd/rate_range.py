@@ -156,7 +156,8 @@ def _rate_range(
 ) -> RateRange:
     """Train at each rate; ``rates`` and ``epochs`` None are replaced by their defaults."""
     remarks = []
-    params = starting_point(start, objective, options.seed)
+    constant = best_constant(objective)
+    params = starting_point(start, objective, options.seed, constant)
     with np.errstate(all="ignore"):  # rates that diverge are expected
         start_loss = objective.value(params)
         # As in `fit`, a numeric rate applies in the user's units unless scale is True.
@@ -179,9 +180,8 @@ def _rate_range(
         if epochs is None:
             epochs = math.ceil(MIN_UPDATES / math.ceil(objective.n_samples / plan.batch_size))
         options = replace(options, max_epochs=epochs)
-        constant = best_constant(objective)
         losses = _losses(objective, options, rates, params, divergence_limit(start_loss, constant))
-    suggested, diverges_at = suggest_rate(rates, losses, start_loss, constant)
+    suggested, diverges_at = suggest_rate(rates, losses, start_loss, constant.objective)
     settings = {
         "loss": LOSSES.describe(objective.loss),
         "penalty": describe_penalty(objective.penalty),

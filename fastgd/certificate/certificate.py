@@ -99,6 +99,7 @@ class Certificate:
         self._exact = exact
         self._quadratic: Quadratic | None = None
         self._bounds = np.full(n_parts, -np.inf)  # lower bounds on F* of each part
+        self._values = np.full(n_parts, np.nan)  # F of each part where gaps were last computed, rounded up
         self._floors: dict[int, float | None] = {}
         self._last: tuple[np.ndarray, np.ndarray] | None = None
         self._seen_at: list[Evaluation] = []
@@ -142,6 +143,33 @@ class Certificate:
                 self._last = params.copy(), self._gaps(params)
         return self._last[1]
 
+    def seen_gaps(self, params: np.ndarray) -> np.ndarray:
+        """Bounds on F - F* as those of `add`, but from the evaluations kept alone; NaN where they are not enough."""
+        gaps = np.full(len(self.reasons), np.nan)
+        if self.joint or self._exact or not np.isfinite(params).all():
+            return gaps
+        penalties = self.objective.penalties(params)
+        for k, (reason, row) in enumerate(zip(self.reasons, np.atleast_2d(params), strict=True)):
+            with np.errstate(all="ignore"):
+                found = (
+                    None
+                    if reason
+                    else self._seen_gap(k, row[None], row[None, : self.objective.n_features], penalties[k])
+                )
+            if found is not None:
+                gaps[k] = self._with_allowance(k, *found)
+        return gaps
+
+    def improved_at(self, better: np.ndarray, gaps: np.ndarray) -> np.ndarray:
+        """The last bounds of `add`, improved by the dual points at ``better`` parameters."""
+        assert self._last is not None
+        params, values = self._last[0], self._values.copy()
+        with np.errstate(all="ignore"):
+            self._gaps(better)
+            self._last = params, np.fmin(gaps, values - self._bounds)
+        self._values = values
+        return self._last[1]
+
     def gap(self, params: np.ndarray) -> float:
         """An upper bound on F(params) - F*, or NaN; see `add`."""
         return float(self.add(params).sum())
@@ -166,11 +194,15 @@ class Certificate:
             rows = np.atleast_2d(params)[outputs]
             if reason or not np.isfinite(rows).all():
                 continue
-            value, gap, scale = self._part_gap(k, rows, float(penalties[outputs].sum()))
-            allowance = rounding(self.objective) * scale
-            self._bounds[k] = max(self._bounds[k], value - gap - allowance)
-            gaps[k] = min(gap, value - self._bounds[k]) + allowance
+            gaps[k] = self._with_allowance(k, *self._part_gap(k, rows, float(penalties[outputs].sum())))
         return gaps
+
+    def _with_allowance(self, k: int, value: float, gap: float, scale: float) -> float:
+        """The gap of a part by its best lower bound so far, and the allowance for rounding."""
+        allowance = rounding(self.objective) * scale
+        self._values[k] = value + allowance
+        self._bounds[k] = max(self._bounds[k], value - gap - allowance)
+        return float(min(gap, value - self._bounds[k]) + allowance)
 
     def _part_gap(self, k: int, rows: np.ndarray, penalty: float) -> tuple[float, float, float]:
         """F of a part, its gap by a dual point there, and the magnitude of the sums behind the two."""
@@ -245,6 +277,12 @@ class Certificate:
         if largest == 0.0:
             return point.loss - floor + penalty_gap(0.0)
         return minimum_on_interval(lambda c: excess + (1.0 - c) * (point.level - floor) + penalty_gap(c), largest)
+
+    @property
+    def floors(self) -> np.ndarray:
+        """The mean of the minima of the losses of each part; NaN where a loss does not give them."""
+        found = [self._floor(k) for k in range(len(self.reasons))]
+        return np.array([np.nan if floor is None else floor for floor in found])
 
     def _floor(self, k: int) -> float | None:
         """The mean of the minima of the losses; None where the loss does not give them."""

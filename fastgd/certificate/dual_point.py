@@ -13,13 +13,18 @@ machine learning, image processing and computer vision (2010), appendix D.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from ..kernels.dual_sums import derivatives_at, mean_product
 from ..objective.chunks import chunk_count, threaded
+from ..objective.intercept_search import (
+    UNIT_ROUNDOFF,
+    Derivatives,
+    LossAtIntercept,
+    around_zero,
+)
 from ..objective.linear_predictor import predict_output
 from ..objective.objective import Objective
 from ..terms.losses import loss_traits
@@ -27,10 +32,7 @@ from ..terms.losses import loss_traits
 # Minimum rows for threads: with fewer, starting them costs more than they save. A chunk has at least a quarter of them.
 MIN_PARALLEL_ROWS = 1 << 14
 MAX_ROW_CHUNKS = 64
-UNIT_ROUNDOFF = 2.0**-53
-# Maximum cost of mixing the derivatives at two intercepts, relative to the loss: a part of the allowance for rounding.
-MAX_MIXING_COST = 64.0 * UNIT_ROUNDOFF
-MAX_BRACKET_STEPS, MAX_ROOT_STEPS, MAX_NEWTON_STEPS = 60, 200, 30
+MAX_NEWTON_STEPS = 30
 
 
 class DualPoint(NamedTuple):
@@ -40,15 +42,6 @@ class DualPoint(NamedTuple):
     level: float  # a lower bound on it
     products: np.ndarray  # v of each output, shape (n_outputs, n_features)
     scale: float  # magnitude of the sums behind these, for the allowance for rounding
-
-
-class Derivatives(NamedTuple):
-    """The losses at one intercept: their mean, the mean derivative, and the derivatives of all rows."""
-
-    b: float
-    loss: float
-    mean: float
-    rows: np.ndarray
 
 
 def rounding(objective: Objective) -> float:
@@ -80,10 +73,6 @@ def product(objective: Objective, derivatives: np.ndarray) -> np.ndarray:
     partials = np.empty((chunk_count(objective.n_values, d), d))
     threaded(mean_product, objective.n_values)(objective.X, derivatives, partials, out)
     return out
-
-
-# Evaluates the losses at an intercept; writes the derivatives into the given array.
-LossAtIntercept = Callable[[float, np.ndarray], Derivatives]
 
 
 def derivatives_by_intercept(objective: Objective, k: int, z: np.ndarray) -> LossAtIntercept:
@@ -134,71 +123,6 @@ def mix(low: Derivatives, high: Derivatives) -> tuple[float, float]:
         return 0.0, low.loss
     share = -low.mean / (high.mean - low.mean)
     return share, (1.0 - share) * low.loss + share * high.loss - share * high.mean * (high.b - low.b)
-
-
-def around_zero(at: LossAtIntercept, here: Derivatives, curvature: float) -> tuple[Derivatives, Derivatives] | None:
-    """Two intercepts around the zero of the mean derivative, so close that mixing them costs only rounding.
-
-    ``curvature`` approximates the largest second derivative. None where the mean derivative never reaches 0.
-    """
-    if here.mean == 0.0:
-        return here, here
-    bracket = bracket_zero(at, here, curvature)
-    if bracket is None:
-        return None
-    low, high, spare = bracket
-    # Illinois algorithm: secant steps, with half the value at an end that stays twice; every fourth step bisects.
-    weights, moved = [1.0, 1.0], 0.0
-    for k in range(MAX_ROOT_STEPS):
-        width = high.b - low.b
-        if cost_of_mixing(low, high) <= MAX_MIXING_COST * (abs(low.loss) + abs(high.loss)):
-            break
-        a, c = weights[0] * low.mean, weights[1] * high.mean
-        b = low.b - a * (width / (c - a)) if k % 4 < 3 else 0.5 * (low.b + high.b)
-        if not low.b < b < high.b:
-            b = 0.5 * (low.b + high.b)
-        if not low.b < b < high.b:
-            break
-        new = at(b, spare)
-        if new.mean == 0.0:
-            return new, new
-        again = np.sign(new.mean) == moved
-        moved = np.sign(new.mean)
-        if new.mean < 0.0:
-            low, spare, weights = new, low.rows, [1.0, 0.5 * weights[1] if again else weights[1]]
-        else:
-            high, spare, weights = new, high.rows, [0.5 * weights[0] if again else weights[0], 1.0]
-    return low, high
-
-
-def cost_of_mixing(low: Derivatives, high: Derivatives) -> float:
-    """Bound on how far the level of the mixture is below the smallest mean loss over all intercepts."""
-    if not np.isfinite(high.mean - low.mean):
-        return np.inf
-    return -low.mean * (high.b - low.b) * (high.mean / (high.mean - low.mean))
-
-
-def bracket_zero(
-    at: LossAtIntercept, here: Derivatives, curvature: float
-) -> tuple[Derivatives, Derivatives, np.ndarray] | None:
-    """Two intercepts with a mean derivative of at most and of at least 0, and a spare array.
-
-    The first step crosses the zero if the second derivative is at least an eighth of its maximum; near the optimum the
-    two intercepts are then close enough. Each further step is twice a secant step.
-    """
-    sign = 1.0 if here.mean < 0.0 else -1.0
-    step = min(8.0 * abs(here.mean) / curvature, 1.0)
-    spare = np.empty_like(here.rows)
-    before, now = here, at(here.b + sign * step, np.empty_like(here.rows))
-    for _ in range(MAX_BRACKET_STEPS):
-        if not now.mean * sign < 0.0:
-            return (before, now, spare) if sign > 0.0 else (now, before, spare)
-        rise = (now.mean - before.mean) / (now.b - before.b) if now.b != before.b else 0.0
-        needed = abs(now.mean) / rise if rise > 0.0 else np.inf
-        step = min(2.0 * needed, 8.0 * max(step, np.spacing(now.b)))
-        following = at(now.b + sign * step, spare)
-        before, now, spare = now, following, before.rows
-    return None
 
 
 def softmax_point(objective: Objective, params: np.ndarray) -> DualPoint:

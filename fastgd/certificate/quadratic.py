@@ -36,6 +36,7 @@ class Quadratic:
         objective.count_pass()
         self.gram = gram(objective.X, self.weight[:, None] / objective.n_samples, self.means, intercept=False)[0]
         squares = np.diag(self.gram) + self.means**2
+        self.is_known = bool(np.isfinite(self.gram).all())
         # Columns that are constant up to rounding.
         constant = np.diag(self.gram) <= 1e-24 * squares
         self.gram[constant], self.gram[:, constant] = 0.0, 0.0
@@ -62,6 +63,8 @@ class Quadratic:
 
     def _distance(self, k: int, w: np.ndarray, gradient: np.ndarray, mean_derivative: float, noise: float) -> float:
         """g' H^+ g / 2; ``noise`` times the length of a column bounds the error of g."""
+        if not self.is_known:
+            return np.nan
         lengths, values, vectors = self._spectrum(k)
         whole = gradient + self.objective.penalty.l2 * self.objective.penalty_factors(k) * w
         along = np.abs(vectors.T @ (whole / lengths))

@@ -286,7 +286,8 @@ def _thread_pools() -> ThreadpoolController:
 def threads(count: int | None) -> Iterator[None]:
     """Run parallel kernels on at most ``count`` threads within the block, on all by default, and BLAS on one thread.
 
-    Idle BLAS threads spin, which makes every pass several times slower.
+    Idle BLAS threads spin, which makes every pass several times slower. Of concurrent fits the first to begin sets the
+    BLAS threads and restores them; threadpoolctl 3.8 and later see to that.
     """
     before = numba.get_num_threads()
     numba.set_num_threads(min(count or thread_pool_size(), thread_pool_size()))

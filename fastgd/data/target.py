@@ -11,6 +11,7 @@ from ..errors import DataError, OptionError
 from ..terms.losses import loss_traits
 from ..wording import label, option, plural
 from .feature_matrix import writable_view
+from .magnitudes import check_magnitude
 
 
 @dataclass(frozen=True)
@@ -27,19 +28,24 @@ class Target:
     one_vs_rest: bool = False
 
 
-def as_target(columns: list[np.ndarray], loss: Any) -> Target:
+def as_target(columns: list[np.ndarray], loss: Any, may_be_constant: bool = False) -> Target:
     """The columns of y (see `as_columns`) for a loss: numbers, or coded labels if the loss is for classification.
+
+    ``may_be_constant``: there is something to learn from equal targets, since no intercept is fitted, or since offsets
+    differ. One label of 0, 1 or -1 is then one of the two classes 0 and 1, or -1 and 1.
 
     Raises
     ------
     DataError
-        If y is constant or of the wrong kind, or one of several targets does not have two classes.
+        If y is constant and may not be, or of the wrong kind, or one of several targets does not have two classes.
     OptionError
         If y has several columns and the loss takes all classes together.
     """
     classifies, joint = loss_traits(loss).classifies, loss_traits(loss).joint
     if len(columns) == 1:
-        return _as_classes(columns[0], joint) if classifies else Target(_as_numbers(columns[0]))
+        if classifies:
+            return _as_classes(columns[0], joint, may_be_constant)
+        return Target(_as_numbers(columns[0], may_be_constant))
     if joint:
         raise OptionError(
             f"this loss takes one target, but y has {len(columns)}: fit one at a time, or use "
@@ -47,8 +53,8 @@ def as_target(columns: list[np.ndarray], loss: Any) -> Target:
         )
     named = [(column, f"column {k + 1} of y") for k, column in enumerate(columns)]
     if not classifies:
-        return Target(np.column_stack([_as_numbers(*column) for column in named]), len(columns))
-    several = [_as_classes(column, False, name) for column, name in named]
+        return Target(np.column_stack([_as_numbers(one, may_be_constant, name) for one, name in named]), len(columns))
+    several = [_as_classes(column, False, may_be_constant, name) for column, name in named]
     for k, one in enumerate(several):
         if one.n_outputs > 1:
             raise DataError(
@@ -117,12 +123,15 @@ def _from_objects(values: np.ndarray) -> np.ndarray:
     return array
 
 
-def _as_classes(values: np.ndarray, joint: bool, name: str = "y") -> Target:
+def _as_classes(values: np.ndarray, joint: bool, may_be_constant: bool, name: str = "y") -> Target:
     """Labels coded as -1 and +1, or as class numbers if there are more than two, or the loss takes all together."""
     two = _two_numeric_classes(values)
     if two is not None and not joint:
         return two
     classes, numbers = np.unique(values, return_inverse=True)
+    if len(classes) == 1 and may_be_constant and not joint and classes[0] in (-1, 0, 1):
+        pair = np.array([-1 if classes[0] == -1 else 0, 1]).astype(classes.dtype)
+        return Target(np.full(len(values), 1.0 if classes[0] == 1 else -1.0), 1, pair)
     if len(classes) == 1:
         raise DataError(f"{name} is {classes[0]} in every row: a classification needs two classes or more")
     if len(classes) > 2 and classes.dtype.kind == "f" and (classes != np.round(classes)).any():
@@ -190,9 +199,10 @@ def class_numbers(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
     return number
 
 
-def _as_numbers(values: np.ndarray, name: str = "y") -> np.ndarray:
+def _as_numbers(values: np.ndarray, may_be_constant: bool, name: str = "y") -> np.ndarray:
     target = _numbers(values, name)
-    if len(target) and target[-1] == target[0] and (target == target[0]).all():
+    check_magnitude(float(np.abs(target).max(initial=0.0)), target.dtype, name)
+    if not may_be_constant and len(target) and target[-1] == target[0] and (target == target[0]).all():
         raise DataError(f"{name} is {target[0]:g} in every row: there is nothing to learn from a constant target")
     return target
 

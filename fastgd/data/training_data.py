@@ -13,6 +13,7 @@ from ..terms.losses import check_targets, loss_traits
 from ..terms.penalties import Box, check_features, penalty_traits
 from ..wording import option
 from .feature_matrix import as_matrix, check_finite, shape_of, take_rows
+from .magnitudes import check_magnitudes
 from .row_source import MemoryRows
 from .sample_weights import as_row_values, as_sample_weight, class_factors, factors_by_row, normalized
 from .table import Table
@@ -51,7 +52,9 @@ class TrainingData(NamedTuple):
     penalty_weights: np.ndarray
 
 
-def check_training_data(X: Any, y: Any, loss: Any, penalty: Any, options: RowOptions = RowOptions()) -> TrainingData:
+def check_training_data(
+    X: Any, y: Any, loss: Any, penalty: Any, options: RowOptions = RowOptions(), fit_intercept: bool = True
+) -> TrainingData:
     """X, y and the options of rows as kernels take them. Rows of weight 0 are left out.
 
     Raises
@@ -76,8 +79,11 @@ def check_training_data(X: Any, y: Any, loss: Any, penalty: Any, options: RowOpt
         matrix, columns = take_rows(matrix, positions), [column[positions] for column in columns]
         weight, offset = weight[positions], offset[positions] if len(offset) else offset
     check_features(penalty, n_features)
+    check_magnitudes(matrix, names)
+    may_be_constant = not fit_intercept or bool(len(offset) and (offset != offset[0]).any())
+    target = as_target(columns, loss, may_be_constant)
     data, positions, held_out = _with_validation(
-        CheckedRows(matrix, as_target(columns, loss), weight, offset), positions, names, loss, options
+        CheckedRows(matrix, target, weight, offset), positions, names, loss, options
     )
     class_weight = None if options.class_weight is None else class_factors(options.class_weight, data.target)
     penalty_weights = as_penalty_weights(options.penalty_weights, penalty, n_features)

@@ -43,9 +43,11 @@ class Result:
         stored; for a float32 X, ``objective`` agrees with it to about 1e-7. None if no bound is known or training was
         cut short; ``gap_note`` gives the reason.
     n_epochs : complete passes over the data during training.
-    converged : whether a stopping test was met before the limits on epochs and time.
+    converged : whether what is left to gain, F - F*, is small: at most ``tol`` times F(constant) - F*, or ``gap_tol``;
+        for an F that is not convex, whether a stationary point was found.
     stop_reason : "tol", "gap_tol", "validation", "precision" (the remaining gain is below the rounding error of F),
-        "max_epochs", "max_seconds", "callback", "diverged" or "interrupted".
+        "stalled" (steps no longer lower the loss, but F may be lower elsewhere), "max_epochs", "max_seconds",
+        "callback", "diverged" or "interrupted".
     learning_rate, rate_reason : the step size, and where it comes from: given, computed from the data, or found by
         trial.
     trace : structured array with a row for the start and one for each epoch: epoch, passes, seconds,
@@ -66,6 +68,7 @@ class Result:
     stationary : kind of stationary point, if the gradient is small: "minimum" (the optimum of a convex F, else possibly
         a local one), "saddle" or "maximum". None if the gradient is not small or the kind cannot be determined
         (see `fastgd.objective.stationary_points`).
+    constant_objective : F of the best constant model: zero coefficients and the best intercept, where one is fitted.
     divergences : number of times that training diverged and was resumed from an earlier state with a smaller learning
         rate.
     """
@@ -97,6 +100,17 @@ class Result:
     best_epoch: int | None = None
     divergences: int = 0
     stationary: str | None = None
+    constant_objective: float | None = None
+
+    @property
+    def warning(self) -> str:
+        """A sentence where the model is worse than the best constant model; else empty."""
+        if self.constant_objective is None or not self.objective > self.constant_objective * (1 + 1e-12) + 1e-300:
+            return ""
+        return (
+            f"the model is worse than the best constant: its objective is {self.objective:.6g}, and "
+            f"{self.constant_objective:.6g} with all coefficients zero"
+        )
 
     def __eq__(self, other: object) -> bool:
         return _equal(vars(self), vars(other)) if isinstance(other, Result) else NotImplemented

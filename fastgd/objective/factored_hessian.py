@@ -12,7 +12,8 @@ class FactoredHessian(NamedTuple):
     """A symmetric matrix for each output, with a factor to solve linear systems.
 
     ``matrices`` and ``factors`` have the shape (n_outputs, n_parameters, n_parameters). A factor is the upper Cholesky
-    factor of a positive definite matrix, with arbitrary values below the diagonal; any other matrix has its inverse.
+    factor of a positive definite matrix, with arbitrary values below the diagonal; any other matrix has the inverse of
+    a positive definite matrix near it. A single matrix may be of all outputs together.
     """
 
     matrices: np.ndarray
@@ -28,7 +29,7 @@ class FactoredHessian(NamedTuple):
             factor, failed = dpotrf(matrix.T, lower=True, clean=False)
             positive_definite[k] = not failed
             # A factorization fails where rounding has made the matrix indefinite, or where it is not finite.
-            factors.append(np.linalg.inv(matrix) if failed else factor.T)  # C-ordered, as the matrix is
+            factors.append(_inverse(matrix) if failed else factor.T)  # C-ordered, as the matrix is
         return cls(matrices, factors[0][None] if len(factors) == 1 else np.stack(factors), positive_definite)
 
     @property
@@ -38,9 +39,22 @@ class FactoredHessian(NamedTuple):
 
     def solve(self, b: np.ndarray) -> np.ndarray:
         """Solve H x = b for each output; b has the shape (n_outputs, n_parameters)."""
+        if len(self.matrices) == 1:
+            return self.solve_one(0, b.ravel()).reshape(b.shape)
         return np.stack([self.solve_one(k, row) for k, row in enumerate(b)])
 
     def solve_one(self, k: int, b: np.ndarray) -> np.ndarray:
         """Solve H_k x = b."""
         factor = self.factors[k]
         return np.asarray(dpotrs(factor.T, b, lower=True)[0] if self.positive_definite[k] else factor @ b)
+
+
+def _inverse(matrix: np.ndarray) -> np.ndarray:
+    """The inverse with eigenvalues that are rounding, or negative, raised to the size of rounding."""
+    if not np.isfinite(matrix).all():
+        return np.full_like(matrix, np.nan)
+    size = np.sqrt(np.maximum(np.diag(matrix), np.finfo(np.float64).tiny))
+    values, vectors = np.linalg.eigh(matrix / np.outer(size, size))
+    vectors /= size[:, None]
+    floor = len(matrix) * np.finfo(np.float64).eps * max(float(values[-1]), np.finfo(np.float64).tiny)
+    return np.ascontiguousarray((vectors / np.maximum(values, floor)) @ vectors.T)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from .. import interruption
+
 
 class PassCounter:
     """Counts how often the rows of a data set are read.
@@ -22,7 +24,8 @@ class PassCounter:
         self._is_monitoring = False
 
     def add(self, n_rows: float) -> None:
-        """Count ``n_rows`` rows that were read once."""
+        """Count ``n_rows`` rows that are read once; raises KeyboardInterrupt after Ctrl-C."""
+        interruption.check()
         passes = n_rows / self.n_samples
         if self._is_monitoring:
             self.monitoring += passes

@@ -12,7 +12,8 @@ from ..kernels.column_moments import powers_of_columns
 from ..kernels.row_access import CSR
 from ..kernels.row_targets import Targets
 from ..kernels.second_derivatives import curvatures, curvatures_of_outputs
-from ..terms.losses import is_squared
+from ..terms.losses import Softmax, is_squared
+from ..terms.penalties import is_smooth
 from .factored_hessian import FactoredHessian
 from .gram import CENTRED_ROWS, centred_blocks, gram
 from .linear_predictor import predict_linear
@@ -24,6 +25,8 @@ RIDGE = 1e-10
 # Minimum products of dense columns for a Hessian in float32, and the minimum squared pivot of its Cholesky factor,
 # relative to the diagonal: below it columns are so nearly dependent that rounding would dominate the result.
 MIN_FLOAT32_PRODUCTS, MIN_SQUARED_PIVOT = 1 << 22, 1e-3
+# Maximum parameters of all outputs together for the whole Hessian of softmax.
+MAX_COUPLED_PARAMETERS = 1400
 # The losses of all rows have about the same curvature if none exceeds this many times the mean.
 MAX_CURVATURE_RATIO = 2.0
 # Minimum rows with curvature, per parameter. If the losses of most rows are flat, as huber's far beyond its delta,
@@ -61,31 +64,59 @@ class HessianSample:
         return HessianSample(self.whole, self.objective.on(rows))
 
     def hessian(self, params: np.ndarray) -> FactoredHessian:
-        """The Hessian of F in scaled variables, a block for each output.
+        """The Hessian of F in scaled variables, with a small ridge: a block for each output, or see `couples`."""
+        p, z = self.scaled.shape[1], self._predictors_for_curvature(params)
+        large = self.objective.n_samples * p * p >= MIN_FLOAT32_PRODUCTS and not self.objective.sparse
+        if large and not self.couples:
+            hessian = FactoredHessian.of(self.matrices(z, RIDGE, in_float32=True))
+            if are_independent(hessian):
+                return hessian
+        return FactoredHessian.of(self.matrices(z, RIDGE))
 
-        The part of softmax's Hessian that couples its outputs is left out.
+    @property
+    def couples(self) -> bool:
+        """Whether the Hessian is one matrix for all outputs together: for softmax, if that is not too large.
+
+        Otherwise the part of softmax's Hessian that couples its outputs is left out.
+        """
+        objective = self.objective
+        size = objective.n_outputs * objective.n_parameters
+        return isinstance(objective.loss, Softmax) and is_smooth(objective.penalty) and size <= MAX_COUPLED_PARAMETERS
+
+    def matrices(self, z: np.ndarray | None, ridge: float, in_float32: bool = False) -> np.ndarray:
+        """The Hessian, (n_outputs, n_parameters, n_parameters), or one matrix for all outputs together.
+
+        ``z`` are the linear predictors, see `predictors`. ``ridge``, times the largest diagonal entry, is added to the
+        diagonal.
         """
         n_outputs, p = self.scaled.shape
-        curvature = self._curvatures(params)
-        are_equal = bool((curvature == curvature[:, :1]).all())
+        curvature = self._curvatures_at(z)
+        if self.couples:
+            assert z is not None
+            return self._coupled(z, curvature, ridge)
         matrices = np.empty((n_outputs, p, p))
-        large = len(curvature) * p * p >= MIN_FLOAT32_PRODUCTS and not self.objective.sparse
-        for in_float32 in (True, False) if large else (False,):
-            matrices[:] = self._products(curvature[:, :1] if are_equal else curvature, in_float32)
-            diagonals = np.einsum("kii->ki", matrices)
-            diagonals[:] = self._corrected_diagonal(diagonals, curvature)
-            hessian = FactoredHessian.of(matrices)
-            if in_float32 and are_independent(hessian):
-                break
-        return hessian
+        are_equal = bool((curvature == curvature[:, :1]).all())
+        matrices[:] = self._products(curvature[:, :1] if are_equal else curvature, in_float32)
+        diagonals = np.einsum("kii->ki", matrices)
+        diagonals[:] = self._corrected_diagonal(diagonals, curvature, ridge)
+        return matrices
 
-    def mean_curvature_at_zero(self, every: int) -> np.ndarray:
-        """The mean second derivative of the losses of every ``every``-th row at zero parameters, (n_outputs,)."""
-        targets = self.objective.targets.every(every)
-        z = np.zeros((len(targets.y), self.objective.n_outputs))
-        if len(targets.offset):
-            z += targets.offset[:, None]
-        return np.asarray(self._second_derivatives(z, targets).mean(axis=0))
+    def _coupled(self, z: np.ndarray, curvature: np.ndarray, ridge: float) -> np.ndarray:
+        """Softmax's Hessian of all parameters: blocks k, l of -sum_i s_i p_ik p_il x_i x_i' off the diagonal."""
+        n_outputs, p = self.scaled.shape
+        pairs = [(k, j) for k in range(n_outputs) for j in range(k)]
+        shares, weights = softmax_shares(z), self.objective.rows.weights
+        between = np.column_stack([weights * shares[:, k] * shares[:, j] for k, j in pairs])
+        products = self._products(np.concatenate([curvature, between], axis=1), in_float32=False)
+        blocks = products[:n_outputs]
+        diagonals = np.einsum("kii->ki", blocks)
+        diagonals[:] = self._corrected_diagonal(diagonals, curvature, ridge)
+        whole = np.zeros((n_outputs, p, n_outputs, p))
+        for k, block in enumerate(blocks):
+            whole[k, :, k] = block
+        for (k, j), product in zip(pairs, products[n_outputs:], strict=True):
+            whole[k, :, j] = whole[j, :, k] = -product
+        return whole.reshape(1, n_outputs * p, n_outputs * p)
 
     def has_even_curvature(self, params: np.ndarray) -> bool:
         """Whether the losses of all rows have about the same curvature."""
@@ -107,9 +138,18 @@ class HessianSample:
 
     def curvature_along(self, params: np.ndarray, change: np.ndarray) -> float:
         """The second derivative of F in the direction ``change`` of the scaled variables."""
-        z = self._predictors(self.scaled.moved(np.zeros_like(params), change))
+        along = self.predictors(self.scaled.moved(np.zeros_like(params), change))
         by_penalty = self.scaled.penalty_curvature() * change[:, : self.objective.n_features] ** 2
-        return float((self._curvatures(params) * z**2).mean(axis=0).sum() + by_penalty.sum())
+        z = self._predictors_for_curvature(params)
+        return self.loss_curvature_along(z, along) + float(by_penalty.sum())
+
+    def loss_curvature_along(self, z: np.ndarray | None, along: np.ndarray) -> float:
+        """The second derivative of the mean loss at linear predictors z as these change by ``along``."""
+        if z is None or not isinstance(self.objective.loss, Softmax):
+            return float((self._curvatures_at(z) * along**2).mean(axis=0).sum())
+        shares = softmax_shares(z)
+        each = (shares * along**2).sum(axis=1) - (shares * along).sum(axis=1) ** 2
+        return float(self.objective.rows.weights @ each) / self.objective.n_samples
 
     def _products(self, curvature: np.ndarray, in_float32: bool) -> np.ndarray:
         """X' diag(c) X / n in scaled variables, the intercept a column of ones, for each column c of ``curvature``."""
@@ -120,13 +160,22 @@ class HessianSample:
 
     def _curvatures(self, params: np.ndarray) -> np.ndarray:
         """Weighted second derivatives of the losses in their linear predictors, (n_rows, n_outputs)."""
+        return self._curvatures_at(self._predictors_for_curvature(params))
+
+    def _predictors_for_curvature(self, params: np.ndarray) -> np.ndarray | None:
+        """The linear predictors; None if the second derivatives of the losses are the same everywhere."""
+        return None if is_squared(self.objective.loss) else self.predictors(params)
+
+    def _curvatures_at(self, z: np.ndarray | None) -> np.ndarray:
         objective = self.objective
         if is_squared(objective.loss):  # the same everywhere
             return np.outer(objective.rows.weights, np.full(objective.n_outputs, objective.loss.curvature()))
-        z = self._predictors(params)
-        if len(objective.targets.offset):
-            z += objective.targets.offset[:, None]
-        return self._second_derivatives(z, objective.targets)
+        assert z is not None
+        if isinstance(objective.loss, Softmax):
+            shares = softmax_shares(z)
+            return np.asarray(objective.rows.weights[:, None] * shares * (1.0 - shares))
+        offset = objective.targets.offset
+        return self._second_derivatives(z + offset[:, None] if len(offset) else z, objective.targets)
 
     def _second_derivatives(self, z: np.ndarray, targets: Targets) -> np.ndarray:
         """Weighted second derivatives of the losses at z, (n_rows, n_outputs); of smoothed losses if most are flat.
@@ -144,7 +193,7 @@ class HessianSample:
                 return out
             width *= WIDENING
 
-    def _predictors(self, params: np.ndarray) -> np.ndarray:
+    def predictors(self, params: np.ndarray) -> np.ndarray:
         """Linear predictors without offsets, (n_rows, n_outputs)."""
         coef, intercept = self.objective.split(np.atleast_2d(params))
         if not params.any():
@@ -152,7 +201,7 @@ class HessianSample:
         self.objective.count_pass()
         return predict_linear(self.objective.X, coef, intercept)
 
-    def _corrected_diagonal(self, diagonal: np.ndarray, curvature: np.ndarray) -> np.ndarray:
+    def _corrected_diagonal(self, diagonal: np.ndarray, curvature: np.ndarray, ridge: float = RIDGE) -> np.ndarray:
         """The diagonal with rare columns corrected, the curvature of the penalty and the ridge."""
         filled, d = diagonal.copy(), self.objective.n_features
         rare = self._rare_columns
@@ -160,7 +209,7 @@ class HessianSample:
             filled[:, rare] = np.maximum(filled[:, rare], np.outer(curvature.mean(axis=0), self._mean_squares(rare)))
         filled[:, :d] += self.scaled.penalty_curvature()
         largest = np.maximum(filled.max(axis=1, keepdims=True), np.finfo(np.float64).tiny)
-        return np.asarray(filled + RIDGE * largest)
+        return np.asarray(filled + ridge * largest)
 
     @cached_property
     def _rare_columns(self) -> np.ndarray:
@@ -185,6 +234,12 @@ class HessianSample:
         whole.count_pass(len(columns) / whole.n_features)
         X: Any = whole.X
         return np.asarray((((X[:, columns] - shift) * scale) ** 2).mean(axis=0))
+
+
+def softmax_shares(z: np.ndarray) -> np.ndarray:
+    """The probability of each class, (n_rows, n_outputs)."""
+    shares = np.exp(z - z.max(axis=1, keepdims=True))
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
 
 def are_independent(hessian: FactoredHessian) -> bool:

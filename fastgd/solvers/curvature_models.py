@@ -20,6 +20,8 @@ from ..objective.scaled_objective import ScaledEvaluation
 MIN_CURVATURE = 1e-10
 MAX_SWEEPS, SWEEP_TOLERANCE = 200, 1e-10  # of coordinate descent
 MEMORY = 20  # steps
+# Squared pivots of a Hessian, relative to its diagonal, from which on a ridge of 1e-10 changes nothing.
+MIN_RELIABLE_PIVOT = 1e-6
 
 
 class DenseCurvature(NamedTuple):
@@ -39,13 +41,13 @@ class DenseCurvature(NamedTuple):
     def of(cls, hessian: FactoredHessian) -> DenseCurvature:
         return cls(hessian.matrices, hessian.largest)
 
-    def change(self, at: ScaledEvaluation, stepper: Stepper) -> tuple[np.ndarray, float]:
+    def change(self, at: ScaledEvaluation, stepper: Stepper) -> tuple[np.ndarray, np.ndarray]:
         change, d = np.empty_like(at.gradient), len(stepper.before)
         for k, (hessian, params) in enumerate(zip(self.hessian, np.atleast_2d(at.params), strict=True)):
             args = (k, MAX_SWEEPS, SWEEP_TOLERANCE, change[k])
             minimise_quadratic(hessian, at.gradient[k].copy(), params[:d].copy(), stepper, *args)
         # At the minimum of the model the gradient and the penalty promise at least this decrease.
-        return change, float(np.einsum("ki,kij,kj->", change, self.hessian, change))
+        return change, np.einsum("ki,kij,kj->k", change, self.hessian, change)
 
     def updated(self, step: np.ndarray, gradient_change: np.ndarray) -> DenseCurvature:
         for hessian, s, y in zip(self.hessian, step, gradient_change, strict=True):
@@ -96,7 +98,7 @@ class LimitedMemory(NamedTuple):
         """``length`` is the one for the first step; later ones come from the steps."""
         return cls(None, diagonal, float(diagonal.max()), length, self_scaling=True)
 
-    def change(self, at: ScaledEvaluation, stepper: Stepper) -> tuple[np.ndarray, float]:
+    def change(self, at: ScaledEvaluation, stepper: Stepper) -> tuple[np.ndarray, np.ndarray]:
         direction = -at.gradient
         shares = []
         for s, y, curvature in reversed(self.pairs):
@@ -105,7 +107,7 @@ class LimitedMemory(NamedTuple):
         direction = self._solve(direction) / self.length
         for (s, y, curvature), share in zip(self.pairs, reversed(shares), strict=True):
             direction += (share - _dot(y, direction) / curvature) * s
-        return direction, -_dot(at.gradient, direction)
+        return direction, -np.einsum("ki,ki->k", at.gradient, direction)
 
     def updated(self, step: np.ndarray, gradient_change: np.ndarray) -> LimitedMemory:
         curvature = _dot(step, gradient_change)
@@ -131,6 +133,14 @@ class LimitedMemory(NamedTuple):
 
 
 CurvatureModel = DenseCurvature | LimitedMemory
+
+
+def is_reliable(model: CurvatureModel) -> bool:
+    """Whether the model is a Hessian in which no direction is so flat that its ridge would hide what it promises."""
+    if not isinstance(model, LimitedMemory) or model.hessian is None or not model.hessian.positive_definite.all():
+        return False
+    pivots, diagonals = (np.einsum("kii->ki", of) for of in (model.hessian.factors, model.hessian.matrices))
+    return bool((pivots**2 >= MIN_RELIABLE_PIVOT * diagonals).all())
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> float:

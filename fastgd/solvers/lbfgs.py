@@ -9,7 +9,6 @@ from ..objective.evaluation import Evaluation
 from ..objective.objective import Objective
 from ..objective.sampled_hessian import HessianSample
 from .curvature_models import LimitedMemory
-from .first_point import first_point
 from .quasi_newton import QuasiNewtonSolver, QuasiNewtonState
 from .stationarity import norms_at_zero
 
@@ -24,7 +23,7 @@ class LBFGS(QuasiNewtonSolver):
 
     def init(self, objective: Objective, params: np.ndarray, start: Evaluation | None) -> QuasiNewtonState:
         sample = HessianSample.draw(self.scaled, SAMPLE_ROWS, self.seed)
-        at = first_point(self.scaled, sample, params, start)
+        at = self.scaled.evaluate(params) if start is None else self.scaled.scaled(start)
         diagonal = sample.diagonal(at.params)
         direction = -at.gradient / diagonal
         # The first step goes to the minimum along the direction, as estimated on the sample.
@@ -35,4 +34,4 @@ class LBFGS(QuasiNewtonSolver):
         return self.search.with_norms(state, reference)
 
     def next_proposal(self, objective: Objective, state: QuasiNewtonState) -> QuasiNewtonState:
-        return self.search.propose(state) if state.kept else state
+        return state

@@ -15,6 +15,9 @@ from .options import Options
 MIN_MINIBATCH_ROWS = 256
 # Maximum values of all Hessians for newton: they are then computed in the time of some passes.
 MAX_HESSIAN_VALUES = 2_000_000
+# Maximum parameters for newton where there are fewer rows than parameters: a Hessian then costs little, and lbfgs needs
+# many more steps where columns are nearly dependent.
+MAX_SQUARE_PARAMETERS = 500
 
 
 def choose_method(objective: Objective, options: Options) -> Options:
@@ -43,7 +46,8 @@ def choose_method(objective: Objective, options: Options) -> Options:
             options = replace(options, schedule=SCHEDULES["adaptive"]())
         return options
     smooth, p = is_smooth(objective.penalty), objective.n_parameters
-    if objective.n_outputs * p * p <= MAX_HESSIAN_VALUES and not (smooth and p > objective.n_samples):
+    few = p <= max(objective.n_samples, MAX_SQUARE_PARAMETERS)
+    if objective.n_outputs * p * p <= MAX_HESSIAN_VALUES and (few or not smooth):
         return replace(options, method="newton")
     if smooth:
         return replace(options, method="lbfgs")

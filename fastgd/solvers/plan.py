@@ -11,7 +11,7 @@ from ..objective.objective import Objective
 from ..objective.preconditioner import choose_preconditioner
 from ..terms.schedule_protocol import schedule_traits
 from .learning_rates import stable_rates
-from .options import MODELLING, VARIANCE_REDUCED, WHOLE_STEPS, Options
+from .options import MODELLING, QUASI_NEWTON, VARIANCE_REDUCED, WHOLE_STEPS, Options
 
 # The default batch size; it is at most n_samples / MIN_BATCHES, since a batch of all rows would be gd.
 DEFAULT_BATCH, MIN_BATCHES = 32, 3
@@ -27,6 +27,7 @@ class Plan:
     output_rates : factors of the learning rate of each output, shape (n_outputs,).
     reason : the reason for this learning rate, in words.
     shards : number of parts of the rows that sgd processes in parallel.
+    is_scaled : whether the preconditioner was chosen by the columns; else it is the identity.
     """
 
     method: str
@@ -36,6 +37,7 @@ class Plan:
     output_rates: np.ndarray
     reason: str
     shards: int = 1
+    is_scaled: bool = True
 
     @property
     def rows_per_update(self) -> int:
@@ -60,14 +62,22 @@ def make_plan(objective: Objective, options: Options) -> Plan:
         rate, reason = float(rates.values.max()), rates.reason
         shares = rates.values / rate
     shards = min(options.shards or 1, objective.n_samples)
-    return Plan(method, batch_size, preconditioner, rate, shares * objective.rate_shares, reason, shards)
+    return Plan(
+        method, batch_size, preconditioner, rate, shares * objective.rate_shares, reason, shards, is_scaled(options)
+    )
+
+
+def is_scaled(options: Options) -> bool:
+    """Whether columns are scaled where they differ: with ``scale="auto"`` only for an automatic learning rate."""
+    own_rate = options.learning_rate != "auto" and options.method not in QUASI_NEWTON
+    has_own_scales = options.method == "working_set"
+    return options.scale is not False and not (options.scale == "auto" and own_rate) and not has_own_scales
 
 
 def _preconditioner(objective: Objective, options: Options) -> Preconditioner:
     """Scale the columns as asked; with ``scale="auto"`` only for an automatic learning rate."""
     method, automatic = options.method, options.scale == "auto"
-    own_rate = options.learning_rate != "auto" and method not in MODELLING
-    if options.scale is False or (automatic and own_rate) or method == "working_set":
+    if not is_scaled(options):
         return Preconditioner.identity(objective.n_features)
     return choose_preconditioner(
         objective,

@@ -29,10 +29,13 @@ class RowBlock(NamedTuple):
 
 
 class Remaining(NamedTuple):
-    """What is left to gain, F - F*, of each output, shape (n_outputs,): proved to be at most that, or estimated."""
+    """What is left to gain, F - F*, of each output, shape (n_outputs,).
+
+    A "bound" is proved, an "estimate" can be relied on, a "guess" is to be confirmed before training stops.
+    """
 
     values: np.ndarray
-    kind: Literal["bound", "estimate"]
+    kind: Literal["bound", "estimate", "guess"]
 
 
 class StepReport(NamedTuple):

@@ -14,7 +14,7 @@ from ..objective.scaled_objective import ScaledEvaluation, ScaledObjective
 from .curvature_models import CurvatureModel
 from .options import Options
 from .plan import Plan, make_stepper
-from .protocol import RowBlock, SolverBase, Step, StepReport
+from .protocol import Remaining, RowBlock, SolverBase, Step, StepReport
 from .stationarity import mapping_norms
 from .step_size import StepSize
 
@@ -25,6 +25,7 @@ SUFFICIENT_DECREASE = 1e-4
 MIN_CUT, MAX_CUT = 0.1, 0.5
 # Once F can fall no further than by rounding, steps go on only while each multiplies the gradient norm by at most this.
 WORTH_A_PASS = 0.5
+UNKNOWN = np.array([np.inf])
 
 
 class QuasiNewtonState(NamedTuple):
@@ -35,7 +36,8 @@ class QuasiNewtonState(NamedTuple):
     params, objective : the best parameters, and F there.
     at : F and its gradient there; None where only F is known, before the first pass.
     model : the curvature model.
-    change, promised : the model's step in scaled variables, and the decrease of F that it promises.
+    change, promises : the model's step in scaled variables, and the decrease that the gradient promises for each output
+        along it, twice the one to expect.
     length : the part of that step to try next.
     trial : parameters to try before any step; None later.
     kept : whether the last trial was kept; then the next step is due.
@@ -50,7 +52,7 @@ class QuasiNewtonState(NamedTuple):
     at: ScaledEvaluation | None
     model: CurvatureModel
     change: np.ndarray
-    promised: float
+    promises: np.ndarray
     length: float
     trial: np.ndarray | None
     kept: bool
@@ -60,6 +62,11 @@ class QuasiNewtonState(NamedTuple):
     mapping_rate: float
     moved: bool = True
     renewals: int = 0
+
+    @property
+    def promised(self) -> float:
+        """The promised decrease of F."""
+        return float(self.promises.sum())
 
 
 class ArmijoSearch:
@@ -73,7 +80,7 @@ class ArmijoSearch:
         """Begin at an evaluated point."""
         none = np.zeros(0)
         state = QuasiNewtonState(
-            at.params, 0, at.objective, at, model, none, math.inf, self.longest, None, False, none, math.inf, none,
+            at.params, 0, at.objective, at, model, none, UNKNOWN, self.longest, None, False, none, math.inf, none,
             1.0 / model.largest,
         )  # fmt: skip
         return self.propose(state)
@@ -84,15 +91,15 @@ class ArmijoSearch:
         """Begin where only F is known and try ``trial`` first, which saves the pass for the gradient."""
         none = np.zeros(0)
         return QuasiNewtonState(
-            params, 0, objective, None, model, none, math.inf, self.longest, trial, False, none, math.inf,
+            params, 0, objective, None, model, none, UNKNOWN, self.longest, trial, False, none, math.inf,
             none, 1.0 / model.largest,
         )  # fmt: skip
 
     def propose(self, state: QuasiNewtonState) -> QuasiNewtonState:
         """Take the model's step from the best parameters as the next to try."""
         assert state.at is not None
-        change, promised = state.model.change(state.at, self.stepper)
-        return state._replace(change=change, promised=promised, length=self.longest)
+        change, promises = state.model.change(state.at, self.stepper)
+        return state._replace(change=change, promises=promises, length=self.longest)
 
     def is_exhausted(self, state: QuasiNewtonState) -> bool:
         """Whether the next step promises to lower F by no more than rounding."""
@@ -144,8 +151,9 @@ def report_of(state: QuasiNewtonState, length: float, seen: tuple[ScaledEvaluati
     assert state.at is not None
     at = state.at.at
     return StepReport(
-        at.losses, length, lambda: at.gradient, at, tuple(one.at for one in seen), state.norms, state.reference_norms
-    )
+        at.losses, length, lambda: at.gradient, at, tuple(one.at for one in seen), state.norms, state.reference_norms,
+        Remaining(0.5 * state.promises, "guess") if state.kept else None,
+    )  # fmt: skip
 
 
 class QuasiNewtonSolver(SolverBase, ABC):
@@ -174,6 +182,8 @@ class QuasiNewtonSolver(SolverBase, ABC):
         else:
             state, one = self.search.try_step(state)
             tried = (one,)
+        if state.kept:
+            state = self.search.propose(state)
         state = self.search.with_norms(state._replace(t=state.t + 1), state.reference_norms)
         return state, report_of(state, length, tried)
 

@@ -64,7 +64,7 @@ def searched_rates(
             [_objective_after(sample, start, options, preconditioner, size, epochs, limit, r) for r in grid]
         )
         # Compare with the best constant model: for a target far from zero, it gains most of the loss already.
-        before = min(loss + float(sample.penalties(start).sum()), best_constant(sample))
+        before = min(loss + float(sample.penalties(start).sum()), best_constant(sample).objective)
         rates[k] = grid[_choose(values, before)]
     objective.passes.trials += trials.training - epochs * len(chosen) / n
     reason = f"by trial on {'all' if len(chosen) == n else format(len(chosen), ',')} rows"

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..certificate.dual_point import Derivatives, derivatives_by_intercept
+from ..certificate.dual_point import derivatives_by_intercept
 from ..kernels.second_derivatives import curvatures
+from ..objective.intercept_search import Derivatives
 from ..objective.objective import Objective
 from ..objective.penalty_terms import penalty_gradient, value_of
 from ..objective.gathered_columns import GatheredColumns

@@ -14,7 +14,6 @@ from ..objective.sampled_hessian import HessianSample
 from ..terms.losses import is_squared
 from ..terms.penalties import is_smooth
 from .curvature_models import CurvatureModel, DenseCurvature, LimitedMemory
-from .first_point import first_point
 from .quasi_newton import MIN_CUT, ArmijoSearch, QuasiNewtonState
 
 # The descent begins with the Hessian of every k-th row of the sample, k at most MAX_PARTS, with this minimum of rows
@@ -65,7 +64,7 @@ def hessian_factor(n_rows: int, n_all: int, n_parameters: int) -> float:
 def optimum_of_sample(sample: HessianSample, params: np.ndarray, stepper: Stepper, longest: float) -> SampleOptimum:
     """Descend on the sample from ``params``, with its Hessian there if that may hold to the end, else with a part's."""
     objective, n_all = sample.objective, sample.whole.objective.n_samples
-    first = first_point(sample.scaled, sample, params, None)
+    first = sample.scaled.evaluate(params)
     is_quadratic = is_squared(objective.loss)  # the Hessian is the same everywhere
     single_and_smooth = is_smooth(objective.penalty) and not objective.several
     # Sparse columns are far from normally distributed.

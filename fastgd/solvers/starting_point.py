@@ -7,23 +7,34 @@ from typing import Any
 import numpy as np
 
 from ..errors import OptionError
+from ..objective.intercept_only import ConstantModel, best_constant
 from ..objective.objective import Objective
 from ..terms.losses import loss_traits
 from ..wording import option
 
 
-def default_start(objective: Objective, seed: int) -> np.ndarray:
-    """Zero; or random normal coefficients, for a loss with a saddle point or maximum at zero."""
+def default_start(objective: Objective, seed: int, constant: ConstantModel | None = None) -> np.ndarray:
+    """The best constant model, as far as the penalty allows zero coefficients; random normal coefficients for a loss
+    with a saddle point or maximum at zero.
+
+    For counts of thousands, with logarithms of 8, zero is a bad start: steps by a quadratic model are wrong by orders
+    of magnitude, and a gradient that is small relative to the one at zero can be far from the optimum.
+    Source: McCullagh and Nelder, Generalized linear models (1989), section 2.5, where fits begin from the targets.
+    """
     params = objective.zeros()
-    if loss_traits(objective.loss).random_start:
-        coef, _ = objective.split(params)
+    coef, _ = objective.split(params)
+    is_random = loss_traits(objective.loss).random_start
+    if is_random:
         coef[:] = np.random.default_rng(seed).standard_normal(coef.shape)
     objective.project(params)
+    if objective.fit_intercept and not is_random and not coef.any():
+        constant = best_constant(objective) if constant is None else constant
+        params[..., -1] = constant.intercepts if objective.several else constant.intercepts[0]
     return params
 
 
-def starting_point(start: Any, objective: Objective, seed: int) -> np.ndarray:
-    """The parameters given by ``start`` (see `fit`), moved into the bounds of the penalty.
+def starting_point(start: Any, objective: Objective, seed: int, constant: ConstantModel) -> np.ndarray:
+    """The parameters given by ``start`` (see `fit`), moved into the bounds of the penalty; or the `default_start`.
 
     Raises
     ------
@@ -31,7 +42,7 @@ def starting_point(start: Any, objective: Objective, seed: int) -> np.ndarray:
         Where it has another shape than the parameters, or is not finite.
     """
     if start is None:
-        return default_start(objective, seed)
+        return default_start(objective, seed, constant)
     params = objective.zeros()
     _fill(params, start, objective)
     objective.project(params)

@@ -7,6 +7,7 @@ import numpy as np
 from ..kernels.update_step import Stepper
 from ..objective.objective import Objective
 from ..objective.penalty_terms import prox_mapping_norm
+from ..objective.stationary_points import is_convex
 
 
 def mapping_norms(params: np.ndarray, gradient: np.ndarray, rate: float, stepper: Stepper) -> np.ndarray:
@@ -25,8 +26,11 @@ def all_small(norms: np.ndarray, reference: np.ndarray, tol: float, independent:
 def norms_at_zero(
     objective: Objective, start: np.ndarray, rate: float, stepper: Stepper, has_tol: bool
 ) -> np.ndarray | None:
-    """The norms at zero parameters, in a pass of monitoring; None if training starts there or has no ``tol``."""
-    if not has_tol or not start.any():
+    """The norms at zero parameters, in a pass of monitoring.
+
+    None if training starts at zero coefficients, has no ``tol``, or does not depend on norms since F is convex.
+    """
+    if not has_tol or is_convex(objective) or not objective.split(start)[0].any():
         return None
     zero = objective.zeros()
     with objective.passes.for_monitoring():

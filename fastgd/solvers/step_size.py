@@ -66,12 +66,11 @@ class StepSize:
         """Whether the schedule lowers the rate when the loss stalls."""
         return schedule_traits(self.schedule).feedback
 
-    def lower_if_stalled(self, running_loss: float) -> bool:
-        """Lower the rate if the loss has stalled for the schedule's patience; True if it is then below `MIN_FACTOR`."""
-        if self.count_stalled(running_loss, self.schedule.tol) < self.schedule.patience:
-            return False
-        self.state = self.state._replace(stalled=0, factor=self.state.factor * self.schedule.factor)
-        return self.state.factor < MIN_FACTOR
+    def lower(self) -> bool:
+        """Lower the rate after a stall; False if it is then below `MIN_FACTOR` of the first."""
+        by = self.schedule.factor if self.lowers_at_stalls else 1.0 / SHRINK
+        self.state = self.state._replace(stalled=0, factor=self.state.factor * by)
+        return self.state.factor >= MIN_FACTOR
 
     def count_stalled(self, running_loss: float, tol: float) -> int:
         """Record the loss of an epoch; returns how many in a row have not improved on the best by ``tol`` of it."""

@@ -12,6 +12,7 @@ from ..kernels.row_access import CSR
 from ..kernels.variance_reduced_epoch import Drift, Pace, variance_reduced_epoch, variance_reduced_general
 from ..objective.evaluation import Evaluation
 from ..objective.objective import Objective
+from ..objective.stationary_points import is_convex
 from ..terms.penalties import ElasticNet
 from .options import Options
 from .plan import Plan, make_stepper
@@ -140,7 +141,7 @@ class VarianceReduced(SolverBase):
     rows_per_update = 1
 
     def __init__(self, objective: Objective, options: Options, plan: Plan) -> None:
-        self.is_saga, self.tol = plan.method == "saga", options.tol
+        self.is_saga, self.tol, self.is_convex = plan.method == "saga", options.tol, is_convex(objective)
         lazy = isinstance(objective.penalty, ElasticNet) and not is_joint(objective.loss)
         self.updates = LazyUpdates(objective, plan) if lazy else GeneralUpdates(objective, options, plan)
         self.rows_per_call = self.updates.rows_per_call
@@ -189,7 +190,7 @@ class VarianceReduced(SolverBase):
         """Decide whether the next pass is an anchor."""
         if not self.is_saga:
             return state._replace(needs_anchor=state.update_passes - state.passes_at_anchor >= PASSES_BETWEEN_ANCHORS)
-        if not self.tol or state.reference_norms is None:
+        if not self.tol or self.is_convex or state.reference_norms is None:
             return state
         norms = mapping_norms(state.params, state.mean_gradient, self.rate, self.stepper)
         small = all_small(norms, state.reference_norms, self.tol, objective.independent)

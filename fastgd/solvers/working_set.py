@@ -21,10 +21,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..certificate.dual_point import MAX_MIXING_COST, around_zero, derivatives_by_intercept, mix
+from ..certificate.dual_point import derivatives_by_intercept, mix
 from ..certificate.remaining import RemainingGain
 from ..objective.evaluation import Evaluation
-from ..objective.intercept_only import best_intercepts
+from ..objective.intercept_only import best_constant
+from ..objective.intercept_search import MAX_MIXING_COST, around_zero
 from ..objective.objective import Objective
 from ..objective.penalty_terms import penalty_gradient
 from ..objective.gathered_columns import GatheredColumns, as_gathered, extended_gram, products_with_all
@@ -84,6 +85,7 @@ class WorkingSet(SolverBase):
     """The gathered columns are workspace: they follow from the working set."""
 
     def __init__(self, objective: Objective, options: Options, plan: Plan) -> None:
+        self.may_end = bool(options.tol) or options.gap_tol is not None
         self.tol, self.longest, self.seed = float(options.tol or 0.0), plan.learning_rate, options.seed
         self.columns = GatheredColumns.none_of(objective)
         self.left = RemainingGain(objective)
@@ -105,7 +107,7 @@ class WorkingSet(SolverBase):
         )  # fmt: skip
 
     def step(self, objective: Objective, state: WorkingSetState, rows: RowBlock, step_size: StepSize) -> Step:
-        if state.done.all():
+        if state.done.all() and self.may_end:
             return state, self._report(objective, state)._replace(is_epoch=False)
         before = state.remaining.copy(), state.losses + objective.penalties(state.params)
         state = self._evaluate_start(objective, state) if state.t == 0 else self._solve_some(objective, state)
@@ -127,12 +129,10 @@ class WorkingSet(SolverBase):
             state = self._evaluate(objective, state, [0], range(objective.n_outputs))
         else:
             state = self._evaluate(objective, state, range(objective.n_outputs), ())
-        if not rows[:, : objective.n_features].any():
-            return state._replace(constant=state.losses.copy())
-        return state._replace(constant=best_intercepts(objective)[1])
+        return state._replace(constant=best_constant(objective).losses)
 
     def _solve_some(self, objective: Objective, state: WorkingSetState) -> WorkingSetState:
-        todo = [k for k in self.order if not state.done[k]]
+        todo = [k for k in self.order if not state.done[k]] or self.order
         chosen = todo[:OUTPUTS_AT_A_TIME] if self.shares_target else todo
         state = self._grown(objective, state, chosen)
         if is_squared(objective.loss) and not self._by_rows(objective, state):
@@ -289,12 +289,9 @@ class WorkingSet(SolverBase):
         rows = zip(np.atleast_2d(state.params), np.atleast_2d(state.gradient), strict=True)
         norms = np.array([float(np.linalg.norm(moves(objective, k, w[:d], g[:d]))) for k, (w, g) in enumerate(rows)])
         kind = "bound" if self.left.is_bound else "estimate"
-        reason = ""
-        if state.done.all():
-            reason = "tol" if self.tol and self._is_within(objective, state, self.tol).all() else "precision"
         return StepReport(
             at.losses, self.longest, lambda: at.gradient, at, (at,), norms, None,
-            Remaining(state.remaining.copy(), kind), stop_reason=reason,
+            Remaining(state.remaining.copy(), kind), stop_reason="precision" if state.done.all() else "",
         )  # fmt: skip
 
 

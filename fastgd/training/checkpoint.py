@@ -30,16 +30,16 @@ from ..solvers import (
 )  # fmt: skip
 from ..solvers.options import Options
 from ..solvers.step_size import StepSizeState
-from . import divergence_guard, early_stopping, trace
-from .divergence_guard import GuardState
+from . import convergence, early_stopping, trace
+from .convergence import ConvergenceState
 from .early_stopping import ValidationState
 from .trace import TraceState
 
 # The modules that define the named tuples in a state.
 STATE_MODULES = (
-    adaptive_gd, averaging, certificate, curvature_models, divergence_guard, early_stopping, evaluation,
-    factored_hessian, gd, lazy_mean, minibatch, quasi_newton, scaled_objective, sgd, sharded_sgd, step_size, trace,
-    variance_reduced, working_set,
+    adaptive_gd, averaging, certificate, convergence, curvature_models, early_stopping, evaluation, factored_hessian,
+    gd, lazy_mean, minibatch, quasi_newton, scaled_objective, sgd, sharded_sgd, step_size, trace, variance_reduced,
+    working_set,
 )  # fmt: skip
 FORMAT = "fastgd checkpoint 1"
 
@@ -51,7 +51,7 @@ class LoopState(NamedTuple):
     passes: tuple[float, float, float]  # for training, monitoring and trials
     step_size: StepSizeState
     trace: TraceState
-    guard: GuardState
+    convergence: ConvergenceState
     validation: ValidationState | None
     certificate: CertificateState
 

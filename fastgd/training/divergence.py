@@ -11,6 +11,7 @@ from ..certificate.certificate import Certificate
 from ..errors import DivergedError
 from ..kernels.update_step import Preconditioner
 from ..objective.column_statistics import column_moments
+from ..objective.intercept_only import best_constant
 from ..objective.objective import Objective
 from ..objective.passes import PassCounter
 from ..objective.preconditioner import is_identity
@@ -144,7 +145,7 @@ def _lowers_objective(objective: Objective, options: Options, plan: Plan, start:
         solver = make_solver(objective, options, plan)
         loop = TrainingLoop(
             objective, options, solver, StepSize(options.schedule, rate), at_start=before.objective, start=start,
-            certificate=Certificate(objective),
+            constant=best_constant(objective), preconditioner=None, certificate=Certificate(objective),
         )  # fmt: skip
         objective.passes.training = 0.0
         try:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import NamedTuple
 
 import numpy as np
 
-from ..objective.intercept_only import best_constant
+from ..objective.intercept_only import ConstantModel
 from ..objective.objective import Objective
 
 # A running loss above this many times F of simple models counts as divergence.
@@ -18,34 +17,28 @@ class Diverged(Exception):  # noqa: N818  # a signal
     """Raised when training diverges; `fit` turns it into a `DivergedError`."""
 
 
-class GuardState(NamedTuple):
-    """The largest allowed running loss, and whether the best constant model has been taken into account."""
-
-    limit: float
-    is_final: bool
-
-
-def divergence_limit(at_start: float, constant: float) -> float:
+def divergence_limit(at_start: float, constant: ConstantModel) -> float:
     """Ten times the larger of F at the start and F of the best constant model.
 
     For a loss that can be negative, such as poisson without its constants, it is the larger of the two plus ten times
-    their difference.
+    the range of these and of F at zero parameters.
     """
-    largest = max(at_start, constant)
-    if min(at_start, constant) >= 0:
+    largest, at_zero = max(at_start, constant.objective), float(constant.losses_at_zero.sum())
+    smallest = min(at_start, constant.objective)
+    if smallest >= 0:
         return DIVERGENCE_FACTOR * largest or sys.float_info.max  # F of zero gives no scale
-    return largest + DIVERGENCE_FACTOR * (abs(at_start - constant) or sys.float_info.max / DIVERGENCE_FACTOR)
+    return largest + DIVERGENCE_FACTOR * (max(largest, at_zero) - smallest or sys.float_info.max / DIVERGENCE_FACTOR)
 
 
 class DivergenceGuard:
     """Raises `Diverged`. It ignores independent models, since each of them may diverge alone.
 
-    ``sets_rate``: a schedule that sets the rate itself may begin with rates that are too large: skip the first epoch.
+    ``limit`` is the largest allowed running loss. ``sets_rate``: a schedule that sets the rate itself may begin with
+    rates that are too large: skip the first epoch.
     """
 
-    def __init__(self, objective: Objective, at_start: float, sets_rate: bool) -> None:
-        self.objective, self.at_start, self.sets_rate = objective, at_start, sets_rate
-        self.state = GuardState(DIVERGENCE_FACTOR * max(at_start, 0.0), False)
+    def __init__(self, objective: Objective, limit: float, sets_rate: bool) -> None:
+        self.objective, self.limit, self.sets_rate = objective, limit, sets_rate
 
     def check_call(self, epochs_done: int, params: np.ndarray, running_loss: float) -> None:
         """Check after a kernel call."""
@@ -66,9 +59,5 @@ class DivergenceGuard:
             self._check_limit(loss)
 
     def _check_limit(self, loss: float) -> None:
-        if loss <= self.state.limit:
-            return
-        if not self.state.is_final:
-            self.state = GuardState(divergence_limit(self.at_start, best_constant(self.objective)), True)
-        if not loss <= self.state.limit:  # also where it is NaN
+        if not loss <= self.limit:  # also where it is NaN
             raise Diverged

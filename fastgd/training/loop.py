@@ -11,23 +11,27 @@ import numpy as np
 
 from ..certificate.certificate import Certificate
 from ..data.row_order import RowOrder
+from ..kernels.update_step import Preconditioner
 from ..objective.evaluation import Evaluation
+from ..objective.intercept_only import ConstantModel
 from ..objective.objective import Objective
 from ..solvers.options import VARIANCE_REDUCED, Options
 from ..solvers.protocol import RowBlock, Solver, StepReport
 from ..solvers.step_size import StepSize
 from ..terms.schedule_protocol import schedule_traits
 from .checkpoint import Checkpoint, LoopState, copied
-from .divergence_guard import DivergenceGuard
+from .convergence import ConvergenceTest
+from .divergence_guard import DivergenceGuard, divergence_limit
 from .early_stopping import ValidationMonitor
 from .progress import current_reporter
 from .stop_rules import (
     Callbacks,
+    Converged,
     EpochEnd,
     GapTolerance,
-    GradientTolerance,
     LossStalls,
-    SolverHasConverged,
+    RunningLossSettles,
+    SolverIsExhausted,
     Stop,
     StopRule,
     TimeLimit,
@@ -60,6 +64,8 @@ class TrainingLoop:
         *,
         at_start: float,
         start: np.ndarray,
+        constant: ConstantModel,
+        preconditioner: Preconditioner | None,
         certificate: Certificate,
         validation: ValidationMonitor | None = None,
         compile_seconds: Callable[[], float] = lambda: 0.0,
@@ -70,7 +76,11 @@ class TrainingLoop:
         self.at_start, self.start, self.certificate, self.validation = at_start, start.copy(), certificate, validation
         self.after_call, self.after_epoch, self._compile_seconds = after_call, after_epoch, compile_seconds
         self.trace = TraceRecorder(start, options.trace == "step", objective.rows.positions)
-        self.guard = DivergenceGuard(objective, at_start, schedule_traits(options.schedule).sets_rate)
+        limit = divergence_limit(at_start, constant)
+        self.guard = DivergenceGuard(objective, limit, schedule_traits(options.schedule).sets_rate)
+        self.test = ConvergenceTest(
+            objective, certificate, constant, float(options.tol or 0.0), options.seed, preconditioner
+        )
         self.time_limit = TimeLimit(options.max_seconds, lambda: self.seconds)
         self.orders = RowOrder(objective.n_samples, objective.rows.row_bytes, str(options.shuffle), options.seed)
         self.rules = self._stop_rules()
@@ -82,13 +92,18 @@ class TrainingLoop:
         self._began = time.perf_counter() - compile_seconds()
 
     def _stop_rules(self) -> Sequence[StopRule]:
-        options, tol = self.options, float(self.options.tol or 0.0)
-        stochastic = options.method in ("sgd", "minibatch")
-        rules: list[StopRule] = [SolverHasConverged(), GradientTolerance(tol, self.objective.independent)]
+        options, test, rules = self.options, self.test, list[StopRule]()
+        if test.tol:
+            rules.append(Converged(test))
+        if test.tol or options.gap_tol is not None:
+            rules.append(SolverIsExhausted(test))
         if options.gap_tol is not None:
             rules.append(GapTolerance(options.gap_tol, self.certificate, options.method in VARIANCE_REDUCED))
-        by_loss = tol if stochastic and self.validation is None else 0.0
-        rules.append(LossStalls(self.step_size, by_loss, options.patience, options.method in VARIANCE_REDUCED))
+        if test.tol and test.is_convex and options.method == "saga":
+            rules.append(RunningLossSettles(test))
+        by_loss = test.tol and options.method in ("sgd", "minibatch") and self.validation is None
+        if by_loss or self.step_size.lowers_at_stalls:
+            rules.append(LossStalls(self.step_size, test, options))
         if self.validation is not None:
             rules.append(ValidationPatience(self.validation, options.patience))
         return [*rules, Callbacks(self.objective, options.callbacks), self.time_limit]
@@ -105,14 +120,25 @@ class TrainingLoop:
 
     def run(self) -> None:
         """Train until a rule stops it or ``max_epochs`` is reached; raises `Diverged`."""
-        passes, max_epochs = self.objective.passes, self.options.max_epochs
-        while not self._is_done and (self.epoch == 0 or passes.training + 1 <= max_epochs + 1e-9):
+        while not self._is_done and (self.epoch == 0 or self.passes_left >= 1 - 1e-9):
             self._run_epoch()
+        if not self._is_done and self.test.tol:
+            self._test_at_end()
+
+    def _test_at_end(self) -> None:
+        """Test for convergence at the limit of epochs, where the method evaluates F exactly enough to get there."""
+        if self.options.method in ("sgd", "minibatch") or not self.test.is_convex:
+            return
+        if self.known is None:
+            with self.objective.passes.for_monitoring():
+                self.known = self.test.evaluate(self.params)
+        if self.test.has_converged(self.known):
+            self._end(Stop("tol", True))
 
     @property
     def passes_left(self) -> float:
-        """The part of ``max_epochs`` that is left."""
-        return self.options.max_epochs - self.objective.passes.training
+        """The part of ``max_epochs`` that is left. An epoch in which a solver has nothing to do takes no pass."""
+        return self.options.max_epochs - max(self.objective.passes.training, self.epoch)
 
     @property
     def may_go_on(self) -> bool:
@@ -131,6 +157,9 @@ class TrainingLoop:
             self.epoch += 1
             self._record(report)
         self._check_rules(EpochEnd(report, self.trace.rows[-1], self.params))
+        if not report.is_epoch and not self._is_done:  # tol=0 runs all epochs
+            self.epoch += 1
+            self._record(report)
         if report.is_epoch:
             self.after_epoch(self)
 
@@ -236,6 +265,10 @@ class TrainingLoop:
         self._end(Stop(reason))
         self.params, self.known = self.trace.params.copy(), None
 
+    def interrupt_after(self, reason: str) -> None:
+        """After training: say that its end was interrupted; the model stays."""
+        self._end(Stop(reason))
+
     @property
     def seconds(self) -> float:
         """Seconds since the start, without compilation."""
@@ -270,7 +303,7 @@ class TrainingLoop:
         passes, validation = self.objective.passes, self.validation
         loop = LoopState(
             self.epoch, (passes.training, passes.monitoring, passes.trials), self.step_size.state, self.trace.state,
-            self.guard.state, None if validation is None else validation.state, self.certificate.state,
+            self.test.state, None if validation is None else validation.state, self.certificate.state,
         )  # fmt: skip
         return Checkpoint(fingerprint, copied(self.state), loop)
 
@@ -278,7 +311,7 @@ class TrainingLoop:
         """Continue from a `checkpoint`."""
         state: Any = checkpoint.loop
         self.epoch, self.state = state.epoch, copied(checkpoint.solver)
-        self.step_size.state, self.guard.state = state.step_size, state.guard
+        self.step_size.state, self.test.state = state.step_size, state.convergence
         self.trace.restore(state.trace)
         if self.validation is not None:
             self.validation.state = state.validation

@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from .. import interruption
 from ..certificate.certificate import Certificate
 from ..compile.jit import CompileClock, compile_error, thread_pool_size, threads
 from ..errors import DataError
 from ..objective.evaluation import Evaluation
-from ..objective.intercept_only import loss_at_zero, losses_of_constant
+from ..objective.intercept_only import best_constant, constant_losses
 from ..objective.objective import Objective
 from ..objective.preconditioner import describe_preconditioner
+from ..objective.recession import is_unpenalised
 from ..objective.stationary_points import is_convex, stationary_kind
 from ..solvers.method_choice import choose_method
 from ..solvers.newton import begins_on_sample
@@ -31,8 +33,13 @@ from .divergence_guard import Diverged
 from .early_stopping import ValidationMonitor
 from .loop import TrainingLoop
 from .progress import current_reporter
+from .remarks import copied_columns, no_optimum
 
 UNFINISHED = ("interrupted", "diverged")
+# Maximum values of X for which a bound is improved after training, at some passes, until it is at most so many times
+# what is left to gain, or so small a part of what was gained.
+MAX_REFINED_VALUES, MAX_REFINEMENTS = 1 << 22, 3
+USEFUL_BOUND, NEGLIGIBLE_BOUND = 3.0, 1e-7
 
 
 class Run:
@@ -82,7 +89,8 @@ class Run:
             compile_error(),
             np.errstate(all="ignore"),  # divergence is checked for explicitly
         ):
-            self._train(starting_point(start, objective, options.seed), checkpoint)
+            self.constant = best_constant(objective)
+            self._train(starting_point(start, objective, options.seed, self.constant), checkpoint)
         elapsed = time.perf_counter() - began
         self.seconds = {"compile": self.clock.seconds, "fit": elapsed - self.clock.seconds}
 
@@ -109,6 +117,8 @@ class Run:
             StepSize(self.options.schedule, self.plan.learning_rate),
             at_start=float(self.at_start.sum()),
             start=start,
+            constant=self.constant,
+            preconditioner=self.plan.preconditioner if self.plan.is_scaled else None,
             certificate=self.certificate,
             validation=self._monitor(),
             compile_seconds=lambda: self.clock.seconds,
@@ -119,11 +129,8 @@ class Run:
             self._descend(known, checkpoint)
         finally:
             solver.close()
-        self._take_best()
-        self._remark_on_average()
-        with self.objective.passes.for_monitoring():
-            self.gaps = self._certify()
-            self.stationary = self._stationary_kind()
+        with interruption.shielded(), self.objective.passes.for_monitoring():
+            self._complete()
         shrinks = self.shrinks
         if shrinks and not self.divergence:
             times = "once" if shrinks == 1 else f"{shrinks} times"
@@ -131,14 +138,27 @@ class Run:
                 f"training diverged {times}, went back to where it had not, and went on at a smaller learning rate"
             )
 
+    def _complete(self) -> None:
+        """After training: the model to keep, and what is known about it."""
+        self._take_best()
+        self._remark_on_average()
+        self.gaps, self.stationary = np.full(len(self.certificate.reasons), np.nan), None
+        try:
+            self.gaps = self._certify()
+            self.stationary = self._stationary_kind()
+            self._remark_on_problem()
+        except KeyboardInterrupt:  # by a handler of the host
+            self.loop.interrupt_after("interrupted")
+
     def _evaluate_start(self, start: np.ndarray) -> Evaluation | None:
         """F at the start, and its gradient for the methods that begin with it."""
         objective, method, known = self.objective, self.options.method, None
         with objective.passes.for_monitoring():
-            if method == "newton" and begins_on_sample(objective, start):
-                self.at_start = loss_at_zero(objective) + objective.penalties(start)
-            elif method == "working_set" and not objective.split(start)[0].any():
-                self.at_start = losses_of_constant(objective, start) + objective.penalties(start)
+            is_constant = not objective.split(start)[0].any()
+            if (method == "working_set" and is_constant) or (method == "newton" and begins_on_sample(objective, start)):
+                self.at_start = constant_losses(
+                    objective, np.atleast_1d(objective.split(start)[1])
+                ) + objective.penalties(start)
             elif method in ("sgd", "minibatch", "working_set", *VARIANCE_REDUCED):
                 self.at_start = objective.values(start)
             else:
@@ -166,7 +186,8 @@ class Run:
             self._run_with_retries()
         except KeyboardInterrupt:
             loop.interrupt("interrupted")
-            self._evaluate_end()
+            with interruption.shielded():
+                self._evaluate_end()
         except Diverged:
             self.objective.rows.check_finite()  # a loss with a max() can hide NaN in X
             epoch = min(loop.epoch + 1, self.options.max_epochs)
@@ -235,8 +256,7 @@ class Run:
         if validation is None or validation.state.params is None:
             return
         self.loop.params, self.loop.known = validation.state.params, None
-        with self.objective.passes.for_monitoring():
-            self.losses = self.objective.mean_losses(self.params)
+        self.losses = self.objective.mean_losses(self.params)
         self.objectives = self.losses + self.objective.penalties(self.params)
         self.loop.trace.set_objective(float(self.objectives.sum()), self.best_row)
 
@@ -245,7 +265,32 @@ class Run:
         unfinished = self.loop.stop.reason in UNFINISHED
         if unfinished or not self.certify or all(self.certificate.reasons):
             return np.full(len(self.certificate.reasons), np.nan)
-        return self.certificate.add(self.params)
+        return self._refined(self.certificate.add(self.params))
+
+    def _refined(self, gaps: np.ndarray) -> np.ndarray:
+        """The bounds, by better dual points where they are far above what is left to gain and a pass is cheap.
+
+        A dual point bounds F* wherever it was found: the nearer to the optimum, the better. Steps of Newton's method
+        from the model lead there; the model itself stays.
+        """
+        test, objective = self.loop.test, self.objective
+        if not np.isfinite(gaps).all() or not test.has_model or objective.n_values > MAX_REFINED_VALUES:
+            return gaps
+        at = objective.evaluate(self.params) if self.loop.known is None else self.loop.known
+        enough = 0.0
+        for step in range(MAX_REFINEMENTS + 1):
+            left = float(test.model.remaining(at).sum())
+            if step == 0:
+                gained = max(self.constant.objective - at.objective, 0.0)
+                enough = max(USEFUL_BOUND * left, NEGLIGIBLE_BOUND * gained) if np.isfinite(left) else 0.0
+            if gaps.sum() <= enough or test.model.direction is None or step == MAX_REFINEMENTS:
+                break
+            at = objective.evaluate(at.params + test.model.direction)
+            if not np.isfinite(at.gradient).all():
+                break
+            self.certificate.see(at)
+            gaps = self.certificate.improved_at(at.params, gaps)
+        return gaps
 
     def _stationary_kind(self) -> str | None:
         """The kind of stationary point at the model: by the stopping test if F is convex, else by the Hessian."""
@@ -253,11 +298,22 @@ class Run:
         if reason in UNFINISHED or not self.certify or objective.independent:
             return None
         if is_convex(objective):
-            by_gradient = reason == "tol" and self.plan.method not in ("sgd", "minibatch")
-            is_last = self.loop.validation is None
-            return "minimum" if is_last and (by_gradient or reason in ("gap_tol", "precision")) else None
+            return "minimum" if self.loop.stop.converged and self.loop.validation is None else None
         gained = float(self.at_start.sum()) - self.loop.trace.rows[self.best_row].objective
         return stationary_kind(objective, self.params, gained)
+
+    def _remark_on_problem(self) -> None:
+        """Remarks where F has no optimum, or more than one."""
+        objective, loop = self.objective, self.loop
+        finished = loop.stop.reason not in UNFINISHED and self.certify and loop.test.is_convex
+        if not finished or not is_unpenalised(objective) or objective.independent:
+            return
+        if not loop.stop.converged:
+            directions = [self.params - loop.start, loop.test.direction]
+            found = no_optimum(objective, self.params, [one for one in directions if one is not None])
+            self.remarks += [found] if found else []
+        if found := copied_columns(objective, self.options.seed):
+            self.remarks.append(found)
 
     def _remark_on_average(self) -> None:
         begin = int(self.options.average)

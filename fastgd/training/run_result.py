@@ -40,6 +40,7 @@ def result_of(run: Run, **described: Any) -> Result:
         best_epoch=None if loop.validation is None else loop.validation.state.epoch,
         divergences=run.shrinks,
         stationary=run.stationary,
+        constant_objective=run.constant.objective,
         **described,
     )
 
@@ -59,6 +60,7 @@ def result_of_output(run: Run, k: int, **described: Any) -> Result:
         coef=whole.coef[k].copy(),
         intercept=float(whole.intercept[k]),
         objective=value,
+        constant_objective=float(run.constant.losses[k]),
         **_bound(run, run.gaps[k : k + 1], run.certificate.reasons[k]),
         converged=whole.converged and not diverged,
         stop_reason="diverged" if diverged else whole.stop_reason,

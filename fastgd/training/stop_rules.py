@@ -9,10 +9,11 @@ import numpy as np
 
 from ..certificate.certificate import Certificate
 from ..objective.objective import Objective
+from ..solvers.options import Options
 from ..solvers.protocol import StepReport
-from ..solvers.stationarity import all_small
 from ..solvers.step_size import StepSize
 from .callbacks import State
+from .convergence import ConvergenceTest
 from .early_stopping import ValidationMonitor
 from .trace import TraceRow
 
@@ -38,17 +39,27 @@ class StopRule(Protocol):
         """The reason to stop here, or None to continue."""
 
 
-class GradientTolerance:
-    """The norm of the proximal-gradient mapping is at most ``tol`` times the reference norm."""
+class Converged:
+    """What is left to gain is at most ``tol`` of what the best constant model leaves, see `ConvergenceTest`."""
 
-    def __init__(self, tol: float, independent: bool) -> None:
-        self.tol, self.independent = tol, independent
+    def __init__(self, test: ConvergenceTest) -> None:
+        self.test = test
 
     def check(self, end: EpochEnd) -> Stop | None:
-        norms, reference = end.report.norms, end.report.reference_norms
-        if not self.tol or norms is None or reference is None or not len(norms):
+        report, test = end.report, self.test
+        at, remaining = report.evaluation, report.remaining
+        if at is None or (end.is_start and remaining is None):
             return None
-        return Stop("tol", True) if all_small(norms, reference, self.tol, self.independent) else None
+        is_due = test.is_due(at.objectives)
+        if remaining is not None:
+            if not test.is_small(at.objectives, remaining):
+                return None
+            is_due = True
+            if remaining.kind != "guess":
+                return Stop("tol", True)
+        elif not test.is_convex:
+            is_due = True
+        return Stop("tol", True) if is_due and test.has_converged(at, report.norms, report.reference_norms) else None
 
 
 class GapTolerance:
@@ -71,32 +82,68 @@ class GapTolerance:
 
 
 class LossStalls:
-    """The running loss stalls: a schedule with feedback lowers its rate, otherwise stochastic steps stop.
+    """The running loss stalls: training has converged, or continues at a smaller rate, or stops as stalled.
 
-    ``tol`` is 0 for methods with another test, and where validation decides instead. ``has_anchors``: passes without
-    updates do not count.
+    For methods that do not evaluate F: the test of convergence evaluates it. A rate is lowered if it is automatic, or
+    by a schedule with feedback. Of an F that is not convex, a loss that stalls is all that is known: it has converged.
     """
 
-    def __init__(self, step_size: StepSize, tol: float, patience: int, has_anchors: bool) -> None:
-        self.step_size, self.tol, self.patience, self.has_anchors = step_size, tol, patience, has_anchors
+    def __init__(self, step_size: StepSize, test: ConvergenceTest, options: Options) -> None:
+        self.step_size, self.test, self.patience = step_size, test, options.patience
+        self.lowers_rate = options.learning_rate == "auto"
 
     def check(self, end: EpochEnd) -> Stop | None:
-        if end.is_start or (self.has_anchors and end.report.evaluation is not None):
+        if end.is_start:
             return None
-        loss = end.report.running_loss
-        if self.step_size.lowers_at_stalls:
-            return Stop("tol", True) if self.step_size.lower_if_stalled(loss) else None
-        if self.tol and self.step_size.count_stalled(loss, self.tol) >= self.patience:
+        loss, step_size = end.report.running_loss, self.step_size
+        by_schedule = step_size.lowers_at_stalls
+        tol, patience = (
+            (step_size.schedule.tol, step_size.schedule.patience) if by_schedule else (self.test.tol, self.patience)
+        )
+        if step_size.count_stalled(loss, tol) < patience:
+            return None
+        if not self.test.is_convex and not by_schedule:
             return Stop("tol", True)
-        return None
+        if self.test.tol and self.test.is_convex and self.test.has_converged(self.test.evaluate(end.params)):
+            return Stop("tol", True)
+        if not (by_schedule or self.lowers_rate):
+            return Stop("stalled")
+        if step_size.lower():
+            return None
+        return Stop("stalled") if self.test.is_convex else Stop("tol", True)
 
 
-class SolverHasConverged:
-    """The solver found nothing left to do."""
+class RunningLossSettles:
+    """For saga, which does not evaluate F: the running loss stands in for F to tell when the test is due."""
+
+    def __init__(self, test: ConvergenceTest) -> None:
+        self.test = test
 
     def check(self, end: EpochEnd) -> Stop | None:
-        reason = end.report.stop_reason
-        return Stop(reason, True) if reason else None
+        report = end.report
+        if end.is_start or report.evaluation is not None or not self.test.is_due(report.running_losses):
+            return None
+        return Stop("tol", True) if self.test.has_converged(self.test.evaluate(end.params)) else None
+
+
+# What a solver that is exhausted may leave: in float32, rounding ends its steps before a smaller tolerance is met.
+TOL_OF_EXHAUSTED = 3e-7
+
+
+class SolverIsExhausted:
+    """The solver found nothing left to do: its steps promise no more than the rounding of F."""
+
+    def __init__(self, test: ConvergenceTest) -> None:
+        self.test = test
+
+    def check(self, end: EpochEnd) -> Stop | None:
+        report = end.report
+        if not report.stop_reason:
+            return None
+        if not self.test.is_convex or report.evaluation is None:
+            return Stop(report.stop_reason, True)
+        converged = self.test.has_converged(report.evaluation, tol=max(self.test.tol, TOL_OF_EXHAUSTED))
+        return Stop(report.stop_reason if converged else "stalled", converged)
 
 
 class ValidationPatience:
@@ -107,7 +154,7 @@ class ValidationPatience:
 
     def check(self, end: EpochEnd) -> Stop | None:
         stalled = not end.is_start and self.monitor.state.stalled >= self.patience
-        return Stop("validation", True) if stalled else None
+        return Stop("validation") if stalled else None
 
 
 class Callbacks:

@@ -54,6 +54,9 @@ class Poisson:
     def domain(self) -> str:
         return "0 or more"
 
+    def constant(self, mean: float) -> float:
+        return math.log(mean)
+
     def minimum(self, y: float) -> float:
         return y - y * math.log(y) if y > 0.0 else 0.0
 
@@ -86,6 +89,9 @@ class Gamma:
 
     def domain(self) -> str:
         return "above 0"
+
+    def constant(self, mean: float) -> float:
+        return math.log(mean)
 
     def minimum(self, y: float) -> float:
         return 1.0 + math.log(y)
@@ -132,6 +138,9 @@ class Tweedie:
     @property
     def convex(self) -> bool:
         return 1.0 <= self.power <= 2.0
+
+    def constant(self, mean: float) -> float:
+        return math.log(mean)
 
     def minimum(self, y: float) -> float:
         if self.power == 2.0:

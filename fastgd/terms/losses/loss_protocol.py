@@ -40,6 +40,10 @@ class Loss(Protocol):
         """The largest second derivative in z, from which learning rates follow; None where there is no bound."""
         return None
 
+    def constant(self, mean: float) -> float:
+        """The best constant z where it depends on the targets only through their weighted mean; else leave it out."""
+        ...
+
     def minimum(self, y: float) -> float:
         """The minimum of the loss over all z; duality gaps need it."""
         ...
@@ -66,6 +70,7 @@ class LossTraits(NamedTuple):
     kinked: bool
     random_start: bool
     curvature: float | None
+    has_constant: bool
     has_minimum: bool
     has_second_derivative: bool
     checks_targets: bool  # ``allows`` and ``domain`` are defined

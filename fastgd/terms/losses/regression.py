@@ -17,6 +17,9 @@ class Squared:
 
     convex: ClassVar[bool] = True
 
+    def constant(self, mean: float) -> float:
+        return mean
+
     def minimum(self, y: float) -> float:
         return 0.0
 
@@ -39,6 +42,9 @@ class HalfSquared:
     """(z - y)^2 / 2, which scikit-learn calls squared_error. Source: Gauss, Theoria motus (1809)."""
 
     convex: ClassVar[bool] = True
+
+    def constant(self, mean: float) -> float:
+        return mean
 
     def minimum(self, y: float) -> float:
         return 0.0

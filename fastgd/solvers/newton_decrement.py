@@ -1,0 +1,143 @@
+"""What is left to gain by a quadratic model of F: an estimate of F - F* from the gradient and a sampled Hessian.
+
+For a smooth penalty it is half the squared Newton decrement, g' H^-1 g / 2; for a penalty with kinks, the decrease of
+the model with the penalty itself. Flat directions count: a small gradient along a direction of small curvature can have
+much to gain, which the norm of the gradient does not show. Source: Boyd and Vandenberghe, Convex optimization (2004),
+section 9.5; Lee, Sun and Saunders, Proximal Newton-type methods for minimizing composite functions (2014).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg.lapack import dpotrf, dpotrs
+
+from ..kernels.second_derivatives import minimise_quadratic
+from ..kernels.update_step import Preconditioner, Stepper
+from ..objective.column_statistics import sample_size
+from ..objective.evaluation import Evaluation
+from ..objective.objective import Objective
+from ..objective.preconditioner import choose_preconditioner
+from ..objective.recession import FAR, may_have_no_optimum
+from ..objective.sampled_hessian import HessianSample
+from ..objective.scaled_objective import ScaledEvaluation, ScaledObjective
+from ..terms.losses import is_squared
+from ..terms.penalties import is_smooth
+from ..terms.update_rules import SGD
+
+# Eigenvalues of a Hessian scaled to a diagonal of ones are rounding below this, per parameter.
+EIGENVALUE_ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
+# The model holds if along its step the curvature of the losses does not fall below this part.
+MIN_CURVATURE_LEFT = 0.5
+# Maximum change of a linear predictor by a step to an optimum that surely exists.
+MAX_SURE_CHANGE = 0.1
+MAX_SWEEPS, SWEEP_TOLERANCE = 1000, 1e-12  # of coordinate descent
+
+
+class ModelStep(NamedTuple):
+    """The step to the minimum of the quadratic model, in scaled variables, and the decrease of each output's part."""
+
+    change: np.ndarray
+    decreases: np.ndarray
+
+
+class NewtonDecrement:
+    """Estimates of F - F* for smooth convex losses with few enough parameters for a Hessian."""
+
+    def __init__(self, objective: Objective, seed: int, preconditioner: Preconditioner | None = None) -> None:
+        if preconditioner is None:
+            preconditioner = choose_preconditioner(objective, only_if_different=True, for_hessian=True)
+        self.scaled = ScaledObjective(objective, preconditioner)
+        self.sample = HessianSample.draw(self.scaled, sample_size(objective, True), seed)
+        self.may_have_no_optimum = may_have_no_optimum(objective)
+        self.direction: np.ndarray | None = None  # the last step, in the user's units
+
+    def remaining(self, at: Evaluation) -> np.ndarray:
+        """F - F* of each output, shape (n_outputs,); infinite where the model does not hold."""
+        scaled, z = self.scaled.scaled(at), self.sample.predictors(at.params)
+        step = self._model_step(scaled, z)
+        self.direction = self.scaled.moved(np.zeros_like(at.params), step.change)
+        if not np.isfinite(step.decreases).all():
+            return np.full(len(step.decreases), np.inf)
+        return step.decreases if self._holds(at.params, z) else np.full(len(step.decreases), np.inf)
+
+    def _model_step(self, at: ScaledEvaluation, z: np.ndarray) -> ModelStep:
+        matrices = self.sample.matrices(z, ridge=0.0)
+        change, decreases = np.zeros_like(at.gradient), np.zeros(len(at.gradient))
+        smooth = is_smooth(self.scaled.objective.penalty)
+        if self.sample.couples:
+            matrix, size = equilibrated(matrices[0])
+            step = solve_positive_definite(matrix, -at.gradient.ravel() / size) / size
+            change = step.reshape(change.shape)
+            return ModelStep(change, -0.5 * np.einsum("ki,ki->k", change, at.gradient))
+        for k, (matrix, gradient) in enumerate(zip(matrices, at.gradient, strict=True)):
+            matrix, size = equilibrated(matrix)
+            if smooth:
+                change[k] = solve_positive_definite(matrix, -gradient / size) / size
+                decreases[k] = -0.5 * float(change[k] @ gradient)
+            else:
+                change[k] = self._with_kinks(k, matrix * np.outer(size, size), at)
+                decreases[k] = self._decrease(k, matrix * np.outer(size, size), at, change[k])
+        return ModelStep(change, np.where(decreases >= 0.0, decreases, np.inf))
+
+    def _with_kinks(self, k: int, matrix: np.ndarray, at: ScaledEvaluation) -> np.ndarray:
+        objective, change, d = self.scaled.objective, np.empty(len(matrix)), self.scaled.n_features
+        stepper = Stepper.make(
+            SGD(), objective.penalty, self.scaled.preconditioner, objective.n_parameters,
+            strength=objective.strength, weights=objective.penalty_weights,
+        )  # fmt: skip
+        params = np.atleast_2d(at.params)[k, :d].copy()
+        minimise_quadratic(matrix, at.gradient[k].copy(), params, stepper, k, MAX_SWEEPS, SWEEP_TOLERANCE, change)
+        return change
+
+    def _decrease(self, k: int, matrix: np.ndarray, at: ScaledEvaluation, change: np.ndarray) -> float:
+        """The decrease of the model by a ``change`` of output k, the kinks of the penalty included."""
+        whole, d = np.zeros_like(at.gradient), self.scaled.n_features
+        whole[k] = change
+        moved = self.scaled.moved(at.params, whole)
+        rise = float(self.scaled.objective.penalties(moved)[k] - at.at.penalties[k])
+        # The smooth part of the penalty is in the gradient and the Hessian already.
+        bare = self.scaled.scaled(at.at._replace(gradient=np.zeros_like(at.at.gradient))).gradient[k, :d]
+        curvature = self.scaled.penalty_curvature()[k]
+        kinks = rise - float(bare @ change[:d] + 0.5 * (curvature * change[:d]) @ change[:d])
+        return -float(at.gradient[k] @ change + 0.5 * change @ matrix @ change + kinks)
+
+    def _falls_without_end(self, params: np.ndarray, along: np.ndarray) -> bool:
+        """Whether F on the sample is lower far out along the step, which changes linear predictors by ``along``."""
+        longest = float(np.abs(along).max())
+        if not longest > MAX_SURE_CHANGE:
+            return False
+        assert self.direction is not None
+        far = params + self.direction * (FAR / longest)
+        return self.sample.objective.value(far) < self.sample.objective.value(params)
+
+    def _holds(self, params: np.ndarray, z: np.ndarray) -> bool:
+        """Whether the losses keep their curvature along the step: else there is more to gain than the model says."""
+        assert self.direction is not None
+        if is_squared(self.scaled.objective.loss) or not self.direction.any():
+            return True
+        along = self.sample.predictors(self.direction)
+        if self.may_have_no_optimum and self._falls_without_end(params, along):
+            return False
+        here, there = (self.sample.loss_curvature_along(at, along) for at in (z, z + along))
+        return there >= MIN_CURVATURE_LEFT * here
+
+
+def equilibrated(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The matrix with rows and columns divided by ``size``, so that its diagonal is one, or zero; and ``size``."""
+    size = np.sqrt(np.maximum(np.diag(matrix), 0.0))
+    size[size == 0.0] = 1.0
+    return matrix / np.outer(size, size), size
+
+
+def solve_positive_definite(matrix: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Solve for a matrix with a diagonal of ones; an eigenvalue that may be rounding counts as the rounding itself."""
+    floor = EIGENVALUE_ROUNDING * len(matrix)
+    factor, failed = dpotrf(matrix + floor * np.eye(len(matrix)), lower=True)
+    if not failed:
+        return np.asarray(dpotrs(factor, b, lower=True)[0])
+    if not np.isfinite(matrix).all():
+        return np.full_like(b, np.nan)
+    values, vectors = np.linalg.eigh(matrix)
+    return np.asarray(vectors @ ((vectors.T @ b) / np.maximum(values, floor)))

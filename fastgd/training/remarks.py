@@ -1,0 +1,73 @@
+"""What a user should know about a problem at the end of a fit, with what to do about it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+from ..data.feature_matrix import as_scipy
+from ..kernels.row_access import CSR
+from ..objective.linear_predictor import predict_linear
+from ..objective.objective import Objective
+from ..objective.recession import FAR, falls_forever
+from ..terms.losses import loss_traits
+from ..wording import option
+
+# Columns are compared in full if they have the same product with random numbers in this many rows.
+COMPARED_ROWS = 1024
+
+
+def no_optimum(objective: Objective, params: np.ndarray, directions: list[np.ndarray]) -> str | None:
+    """A remark if F falls without end in one of the ``directions`` from ``params``; None if not. Takes some passes.
+
+    For a convex F that is so if it is lower far out. Source: Albert and Anderson, On the existence of maximum
+    likelihood estimates in logistic regression models (1984).
+    """
+    if not falls_forever(objective.loss):
+        return None
+    here = objective.value(params)
+    for direction in directions:
+        longest = float(np.abs(_predictors(objective, direction)).max(initial=0.0))
+        if not 0.0 < longest < np.inf:
+            continue
+        if objective.value(params + direction * (FAR / longest)) < here:
+            return _sentence(objective)
+    return None
+
+
+def _predictors(objective: Objective, params: np.ndarray) -> np.ndarray:
+    objective.count_pass()
+    coef, intercept = objective.split(np.atleast_2d(params))
+    return predict_linear(objective.X, coef, intercept)
+
+
+def _sentence(objective: Objective) -> str:
+    add = f"add a penalty, such as {option('alpha', 1e-4)}"
+    if loss_traits(objective.loss).classifies:
+        return f"there is no optimum: X separates the classes, so the loss falls as the coefficients grow; {add}"
+    return f"there is no optimum: the loss falls without end in a direction of the coefficients; {add}"
+
+
+def copied_columns(objective: Objective, seed: int) -> str | None:
+    """A remark if columns of X are copies of each other; None if not."""
+    X, names = objective.X, objective.rows.feature_names
+    step = max(objective.n_samples // COMPARED_ROWS, 1)
+    part = as_scipy(X)[::step] if isinstance(X, CSR) else X[::step]
+    products = part.T @ np.random.default_rng(seed).standard_normal(part.shape[0])
+    order = np.argsort(products, kind="stable")
+    for j, k in pairwise(order):
+        if products[j] == products[k] and products[j] != 0.0 and _are_equal(X, int(j), int(k)):
+            first, second = (repr(names[i]) if names else str(i + 1) for i in sorted((int(j), int(k))))
+            return (
+                f"columns {first} and {second} are copies of each other, so only the sum of their coefficients is "
+                f"determined: leave one out, or add a penalty, such as {option('alpha', 1e-4)}"
+            )
+    return None
+
+
+def _are_equal(X: np.ndarray | CSR, j: int, k: int) -> bool:
+    if isinstance(X, CSR):
+        columns = as_scipy(X)[:, [j, k]].tocsc()
+        return bool((columns[:, [0]] != columns[:, [1]]).nnz == 0)
+    return bool((X[:, j] == X[:, k]).all())
