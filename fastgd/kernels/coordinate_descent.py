@@ -9,7 +9,11 @@ block-coordinate descent algorithms for the group lasso (2013).
 
 from __future__ import annotations
 
-from ..compile.jit import kernel, subroutine
+import numpy as np
+from numba import types
+
+from ..compile.jit import kernel, subroutine, two_forms
+from .row_access import CSR, dot
 
 
 @subroutine
@@ -54,16 +58,44 @@ def descend(H, bounds, lengths, penalty, factors, sweeps, tol, gradient, w, poin
     return most
 
 
-@kernel
-def descend_by_rows(
-    A, D, of_intercept, l2, bounds, lengths, penalty, factors, sweeps, tol, r, gradient, w, point, reach
-):
-    """As `descend` where H is A diag(D) A' + diag(l2), from ``r``, whose products with the rows of A are the gradient.
+def _add_weighted_dense(by, A, j, D, r):
+    row = A[j]
+    for i in range(r.shape[0]):
+        r[i] += row[i] * D[i] * by
 
-    A step costs as many operations as A has columns, which are fewer than its rows here. ``of_intercept`` is the sum of
-    D where there is an intercept, which takes part as a row of ones, else 0. Returns the largest gain and the
-    intercept's move.
+
+def _add_weighted_csr(by, A, j, D, r):
+    for p in range(np.uint64(A.indptr[j]), np.uint64(A.indptr[j + 1])):
+        i = np.uint64(A.indices[p])
+        r[i] += A.data[p] * D[i] * by
+
+
+add_weighted = two_forms("A", lambda A: isinstance(A, CSR), lambda A: not isinstance(A, types.Array))(
+    _add_weighted_dense, _add_weighted_csr
+)
+
+
+@subroutine
+def move_intercept(D, of_intercept, r):
+    """Move the intercept, a column of ones, to its minimum; returns its move."""
+    total = 0.0
+    for i in range(r.shape[0]):
+        total += r[i]
+    by = -total / of_intercept
+    for i in range(r.shape[0]):
+        r[i] += D[i] * by
+    return by
+
+
+@kernel
+def descend_by_columns(A, quadratic, of_intercept, bounds, lengths, penalty, factors, sweeps, tol, gradient, w, point):
+    """As `descend` where H is A diag(D) A' + diag(l2), without making it: for more columns than a Hessian may have.
+
+    The columns are the rows of ``A``, dense or `CSR`. ``quadratic`` holds D, l2 and r, the derivative of the quadratic
+    by A'w, which is moved with w. ``of_intercept`` is the sum of D where there is an intercept, else 0. Returns the
+    largest gain and the intercept's move. ``gradient`` and ``point``, two rows of the length of w, are workspace.
     """
+    D, l2, r = quadratic
     most, intercept = 0.0, 0.0
     for _ in range(sweeps):
         most = 0.0
@@ -71,29 +103,17 @@ def descend_by_rows(
             if lengths[block] <= 0.0:
                 continue
             for j in range(bounds[block], bounds[block + 1]):
-                row, total = A[j], 0.0
-                for i in range(r.shape[0]):
-                    total += row[i] * r[i]
-                gradient[j] = total + l2[j] * w[j]
-            gain = propose(block, bounds, lengths, gradient, w, penalty, factors, point, reach)
+                gradient[j] = dot(A, j, r) + l2[j] * w[j]
+            gain = propose(block, bounds, lengths, gradient, w, penalty, factors, point[0], point[1])
             most = max(most, gain)
-            if gain == 0.0:
-                continue
-            for j in range(bounds[block], bounds[block + 1]):
-                row, by = A[j], point[j] - w[j]
-                w[j] = point[j]
-                if by != 0.0:
-                    for i in range(r.shape[0]):
-                        r[i] += row[i] * D[i] * by
+            if gain > 0.0:
+                for j in range(bounds[block], bounds[block + 1]):
+                    add_weighted(point[0, j] - w[j], A, j, D, r)
+                    w[j] = point[0, j]
         if of_intercept > 0.0:
-            total = 0.0
-            for i in range(r.shape[0]):
-                total += r[i]
-            by = -total / of_intercept
+            by = move_intercept(D, of_intercept, r)
             intercept += by
             most = max(most, of_intercept * by * by)
-            for i in range(r.shape[0]):
-                r[i] += D[i] * by
         if most <= tol:
             break
     return most, intercept

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data.feature_matrix import as_scipy, take_rows
+from ..data.feature_matrix import as_scipy, from_scipy, squared, take_rows
 from ..data.row_order import spread_rows
 from ..kernels.row_access import CSR
 from ..kernels.selected_columns import column_products, count_chosen, gather_dense, gather_sparse
@@ -74,6 +74,25 @@ class GatheredColumns(NamedTuple):
         assert isinstance(self.values, np.ndarray)
         return GatheredColumns(numbers, np.concatenate([self.values, columns]), np.concatenate([self.means, means]))
 
+    def part(self, kept: np.ndarray) -> GatheredColumns:
+        """Some of these columns, by a mask."""
+        values = self.values
+        if isinstance(values, CSR):
+            values = from_scipy(as_scipy(values)[:, np.flatnonzero(kept)], values)
+        else:
+            values = values[kept]
+        return GatheredColumns(self.numbers[kept], values, self.means[kept])
+
+    def by_column(self) -> np.ndarray | CSR:
+        """The columns as rows of an array, or of a `CSR`."""
+        return from_scipy(as_scipy(self.values).T.tocsr(), self.values) if isinstance(self.values, CSR) else self.values
+
+    def squares(self, D: np.ndarray) -> np.ndarray:
+        """The sum over the rows of D_i times the square of each column."""
+        if isinstance(self.values, CSR):
+            return np.asarray(squared(self.values).T @ D)
+        return np.asarray(np.einsum("ji,i,ji->j", self.values, D, self.values))
+
     def predictor(self, w: np.ndarray) -> np.ndarray:
         """The sum of the columns times ``w``, shape (n_samples,)."""
         if isinstance(self.values, CSR):
@@ -123,9 +142,7 @@ def _gather_sparse(X: CSR, numbers: np.ndarray) -> CSR:
     return CSR(data, indices, indptr, len(numbers))
 
 
-def extended_gram(
-    known: np.ndarray, columns: GatheredColumns, D: np.ndarray, intercept: bool
-) -> np.ndarray:
+def extended_gram(known: np.ndarray, columns: GatheredColumns, D: np.ndarray, intercept: bool) -> np.ndarray:
     """The Hessian of all columns for the same D with which the first ``len(known)`` have the Hessian ``known``."""
     k = len(known)
     if k == len(columns.numbers):

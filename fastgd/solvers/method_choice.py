@@ -39,6 +39,8 @@ def choose_method(objective: Objective, options: Options) -> Options:
         return options
     if options.shards is not None:
         return replace(options, method="sgd")
+    if options.leaves_steps_open and has_working_set(objective):
+        return replace(options, method="working_set")
     if not options.leaves_steps_open or not has_useful_curvature(objective):
         few = objective.n_samples < MIN_MINIBATCH_ROWS and options.batch_size == "auto" and not options.average
         options = replace(options, method="gd" if few else "minibatch")
@@ -61,6 +63,19 @@ def is_kinked(loss: Any) -> bool:
     """Whether second derivatives do not describe the loss; assumed for a user's loss that states no curvature."""
     traits = loss_traits(loss)
     return traits.kinked or (traits.user_defined and traits.curvature is None)
+
+
+def has_working_set(objective: Objective) -> bool:
+    """Whether `working_set` is the method for F: a smooth loss, and a penalty that makes most coefficients zero.
+
+    For a convex penalty on few single features newton is as fast.
+    """
+    loss, penalty = loss_traits(objective.loss), penalty_traits(objective.penalty)
+    if is_kinked(objective.loss) or loss.joint or loss.random_start or not penalty.selects:
+        return False
+    if not penalty.separable:
+        return penalty.block_numbers is not None
+    return not penalty.convex or objective.n_outputs * objective.n_parameters**2 > MAX_HESSIAN_VALUES
 
 
 def has_useful_curvature(objective: Objective) -> bool:

@@ -24,18 +24,17 @@ import numpy as np
 from ..certificate.dual_point import derivatives_by_intercept, mix
 from ..certificate.remaining import RemainingGain
 from ..objective.evaluation import Evaluation
+from ..objective.gathered_columns import GatheredColumns, as_gathered, extended_gram, products_with_all
 from ..objective.intercept_only import best_constant
 from ..objective.intercept_search import MAX_MIXING_COST, around_zero
 from ..objective.objective import Objective
-from ..objective.penalty_terms import penalty_gradient
-from ..objective.gathered_columns import GatheredColumns, as_gathered, extended_gram, products_with_all
 from ..terms.losses import is_squared, loss_traits
 from ..terms.penalties import penalty_traits
 from .column_choice import moves, new_columns, whole_groups
 from .options import Options
 from .plan import Plan
 from .protocol import Remaining, RowBlock, SolverBase, Step, StepReport
-from .restricted_problem import RestrictedProblem, second_derivatives
+from .restricted_problem import RestrictedProblem, has_hessian, second_derivatives
 from .step_size import StepSize
 
 # Outputs of one target that are solved between two passes. Of 4, 8 and 16, 8 was the fastest for 100 alphas.
@@ -135,7 +134,7 @@ class WorkingSet(SolverBase):
         todo = [k for k in self.order if not state.done[k]] or self.order
         chosen = todo[:OUTPUTS_AT_A_TIME] if self.shares_target else todo
         state = self._grown(objective, state, chosen)
-        if is_squared(objective.loss) and not self._by_rows(objective, state):
+        if is_squared(objective.loss) and has_hessian(objective, len(state.working)):
             second = float(objective.loss.curvature()) * objective.rows.weights / objective.n_samples
             state = state._replace(gram=extended_gram(state.gram, self.columns, second, objective.fit_intercept))
         for k in chosen:
@@ -153,17 +152,25 @@ class WorkingSet(SolverBase):
                 moved = np.maximum(moved, each / largest)
             in_use = max(in_use, np.count_nonzero(params[origin, :d]))
         new = new_columns(moved, state.working, in_use, self.groups)
+        if len(state.working) + len(new) > objective.n_samples:
+            state = self._pruned(state, moved)
         working = np.concatenate([state.working, new])
         self._gather(objective, working)
         objective.count_pass(1.0 if objective.sparse and len(new) else len(new) / max(d, 1))
         return state._replace(working=working)
 
+    def _pruned(self, state: WorkingSetState, moved: np.ndarray) -> WorkingSetState:
+        """Without the columns that no output uses and that would not move: more columns than rows are dependent."""
+        unused = ~np.atleast_2d(state.params)[:, state.working].any(axis=0)
+        kept = ~unused | (moved[state.working] > 0.0)
+        if self.groups is not None:
+            kept = np.isin(self.groups[state.working], self.groups[state.working[kept]])
+        first = kept[: len(state.gram)]
+        self.columns = self.columns.part(kept)
+        return state._replace(working=state.working[kept], gram=state.gram[np.ix_(first, first)])
+
     def _gather(self, objective: Objective, working: np.ndarray) -> None:
         self.columns = as_gathered(objective, self.columns, working)
-
-    def _by_rows(self, objective: Objective, state: WorkingSetState) -> bool:
-        """Whether coordinate descent works on the rows: their number is below the number of columns."""
-        return not objective.sparse and len(state.working) > objective.n_samples
 
     def _origin(self, state: WorkingSetState, k: int) -> int:
         """The output from whose parameters output k goes on: itself, or the one solved before it."""

@@ -71,7 +71,9 @@ def piece_of(w: Any, factors: Any, begins: list[float], slopes: list[float], ben
     number = np.searchsorted(begins, size, side="right") - 1
     low, high = np.array(begins)[number], np.array([*begins[1:], np.inf])[number]
     bend = np.array(bends)[number]
-    gradient = np.where((size > 0.0) | (factors == 0.0), sign * (np.array(slopes)[number] + bend * (size - low)), np.nan)
+    gradient = np.where(
+        (size > 0.0) | (factors == 0.0), sign * (np.array(slopes)[number] + bend * (size - low)), np.nan
+    )
     return factors * gradient, factors * bend, np.where(sign > 0, low, -high), np.where(sign > 0, high, -low)
 
 
