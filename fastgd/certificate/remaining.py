@@ -35,7 +35,7 @@ class RemainingGain:
         """The gain of a step of the prox in each coefficient; ``curvatures`` are the second derivatives of the loss."""
         objective = self.objective
         penalty, factors = objective.penalty, objective.penalty_factors(k)
-        length = curvatures + objective.penalty_curvature()[k]
+        length = curvatures + float(penalty.derivative(1.0)) * factors
         length[length <= 0.0] = np.inf
         gradient = products + penalty_gradient(penalty, w, factors)
         moved = w - gradient / length

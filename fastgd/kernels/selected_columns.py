@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..compile.jit import threaded
+from ..compile.jit import subroutine, threaded
 from .batch_gradient import chunk_bound, clear
 from .row_access import axpy_double, by_layout, n_rows
 
@@ -16,22 +16,44 @@ CACHED_COLUMNS = 512
 GATHERED_ROWS = 64
 
 
-# Add u_i x_i for the rows first..last to ``out``: for dense X four rows at a time, for each vector in turn.
+# Add the products of four rows of a dense X, from row i on, with one vector or two to the sums in ``out``, for the
+# columns begin..end. Two vectors share the loads of X.
+@subroutine
+def add_four_rows(X, U, i, k, begin, end, out):
+    i0, i1, i2, i3 = np.uint64(i), np.uint64(i + 1), np.uint64(i + 2), np.uint64(i + 3)
+    a0, a1, a2, a3 = U[k, i0], U[k, i1], U[k, i2], U[k, i3]
+    first = out[k]
+    for j in range(np.uint64(begin), np.uint64(end)):
+        first[j] += (a0 * X[i0, j] + a1 * X[i1, j]) + (a2 * X[i2, j] + a3 * X[i3, j])
+
+
+@subroutine
+def add_four_rows_twice(X, U, i, k, begin, end, out):
+    i0, i1, i2, i3 = np.uint64(i), np.uint64(i + 1), np.uint64(i + 2), np.uint64(i + 3)
+    a0, a1, a2, a3 = U[k, i0], U[k, i1], U[k, i2], U[k, i3]
+    b0, b1, b2, b3 = U[k + 1, i0], U[k + 1, i1], U[k + 1, i2], U[k + 1, i3]
+    first, second = out[k], out[k + 1]
+    for j in range(np.uint64(begin), np.uint64(end)):
+        x0, x1, x2, x3 = X[i0, j], X[i1, j], X[i2, j], X[i3, j]
+        first[j] += (a0 * x0 + a1 * x1) + (a2 * x2 + a3 * x3)
+        second[j] += (b0 * x0 + b1 * x1) + (b2 * x2 + b3 * x3)
+
+
+# Add u_i x_i for the rows first..last to ``out``, the sums of each vector.
 def _add_products_dense(X, U, first, last, out):
-    n_columns = X.shape[1]
+    n_columns, n_vectors = X.shape[1], U.shape[0]
+    whole = first + (last - first) // 4 * 4
     for begin in range(0, n_columns, CACHED_COLUMNS):
         end = min(begin + CACHED_COLUMNS, n_columns)
-        for i in range(first, last - 3, 4):
-            i0, i1, i2, i3 = np.uint64(i), np.uint64(i + 1), np.uint64(i + 2), np.uint64(i + 3)
-            for k in range(U.shape[0]):
-                u0, u1, u2, u3 = U[k, i0], U[k, i1], U[k, i2], U[k, i3]
-                row = out[k]
-                for j in range(np.uint64(begin), np.uint64(end)):
-                    row[j] += (u0 * X[i0, j] + u1 * X[i1, j]) + (u2 * X[i2, j] + u3 * X[i3, j])
-        for i in range(first + (last - first) // 4 * 4, last):
-            for k in range(U.shape[0]):
-                for j in range(begin, end):
-                    out[k, j] += U[k, i] * X[i, j]
+        for i in range(first, whole, 4):
+            for k in range(0, n_vectors - 1, 2):
+                add_four_rows_twice(X, U, i, k, begin, end, out)
+            if n_vectors % 2 == 1:
+                add_four_rows(X, U, i, n_vectors - 1, begin, end, out)
+    for i in range(whole, last):
+        for k in range(n_vectors):
+            for j in range(n_columns):
+                out[k, j] += U[k, i] * X[i, j]
 
 
 def _add_products_csr(X, U, first, last, out):
@@ -49,7 +71,7 @@ def _add_up(*arguments: Any) -> None:
 
 
 @threaded("partials", _add_up)
-def column_products(begin, end, X, U, partials, out):
+def column_products(begin, end, X, U, partials, out):  # noqa: ARG001  # `_add_up` writes it
     """U X in float64 for the rows of ``U``, shape (n_vectors, n_samples), into ``out``, (n_vectors, n_features).
 
     ``partials`` has the shape (n_chunks, n_vectors, n_features).

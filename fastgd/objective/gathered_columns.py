@@ -106,14 +106,16 @@ class GatheredColumns(NamedTuple):
         """The product of each column with ``u``."""
         return np.asarray(as_scipy(self.values).T @ u if isinstance(self.values, CSR) else self.values @ u)
 
-    def hessian(self, D: np.ndarray, intercept: bool, seed: int | None) -> tuple[np.ndarray, np.ndarray]:
+    def hessian(
+        self, D: np.ndarray, intercept: bool, seed: int | None, growth: int = 1
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Sum over the rows of D_i a_i a_i', and the D-weighted means of the columns.
 
         With an ``intercept`` the columns are centred at these means, which minimises over the intercept; else the means
-        are 0. With a ``seed``, only a sample of many rows is used.
+        are 0. With a ``seed``, only a sample of many rows is used, ``growth`` times as large as usual.
         """
         rows, values, k, n = None, self.values, len(self.numbers), len(D)
-        size = max(MIN_SAMPLE, SAMPLE_PER_COLUMN * k)
+        size = growth * max(MIN_SAMPLE, SAMPLE_PER_COLUMN * k)
         if seed is not None and 2 * size < n:
             rows = spread_rows(n, size, seed)
             part = D[rows]

@@ -21,7 +21,7 @@ def moves(objective: Objective, k: int, w: np.ndarray, gradient: np.ndarray) -> 
     penalty, factors = objective.penalty, objective.penalty_factors(k)
     moved = w - gradient - penalty_gradient(penalty, w, factors)
     prox_of(penalty, moved, factors)
-    return np.abs(moved - w)
+    return np.asarray(np.abs(moved - w))
 
 
 def new_columns(moved: np.ndarray, working: np.ndarray, in_use: int, groups: np.ndarray | None) -> np.ndarray:

@@ -68,14 +68,17 @@ def is_kinked(loss: Any) -> bool:
 def has_working_set(objective: Objective) -> bool:
     """Whether `working_set` is the method for F: a smooth loss, and a penalty that makes most coefficients zero.
 
-    For a convex penalty on few single features newton is as fast.
+    For a convex penalty on single features, fewer than there are rows, newton is as fast, and faster where the model
+    uses most of them.
     """
     loss, penalty = loss_traits(objective.loss), penalty_traits(objective.penalty)
-    if is_kinked(objective.loss) or loss.joint or loss.random_start or not penalty.selects:
+    is_smooth_loss = not (is_kinked(objective.loss) or loss.joint or loss.random_start)
+    if not (is_smooth_loss and penalty.selects and (objective.strength > 0.0).all()):
         return False
     if not penalty.separable:
         return penalty.block_numbers is not None
-    return not penalty.convex or objective.n_outputs * objective.n_parameters**2 > MAX_HESSIAN_VALUES
+    p = objective.n_parameters
+    return not penalty.convex or p > objective.n_samples or objective.n_outputs * p * p > MAX_HESSIAN_VALUES
 
 
 def has_useful_curvature(objective: Objective) -> bool:

@@ -116,7 +116,7 @@ class Separate(NamedTuple):
     groups: np.ndarray | None
 
     def minimise(self, w: np.ndarray, r: np.ndarray, tol: float) -> float:
-        """Move ``w`` to the minimum, and ``r``, the derivative of the quadratic by A'w; returns the intercept's move."""
+        """Move ``w`` to the minimum, and ``r``, the derivative by A'w, with it; returns the intercept's move."""
         A = self.columns.by_column()
         diagonal = self.columns.squares(self.D) + self.l2
 

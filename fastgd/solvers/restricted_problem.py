@@ -19,10 +19,12 @@ from ..objective.penalty_terms import penalty_gradient, value_of
 from ..terms.losses import is_squared, loss_traits
 from .penalised_quadratic import PenalisedQuadratic, Separate
 
-# Newton steps on one working set; they end earlier when one promises less than this part of what is left to gain.
-MAX_STEPS, SMALL_PROMISE = 10, 0.02
-# How exactly a quadratic is minimised, as a part of what is left to gain, shared by its coefficients.
-INEXACTNESS = 1e-4
+# Newton steps on one working set; they end earlier when the restricted gap is about this part of the whole gap.
+MAX_STEPS, SMALL_GAP = 20, 0.02
+TINY = 1e-300
+# A Hessian is used again while each step promises at most this part of the one before; else the sample of its rows
+# grows by this factor.
+FAST_DECREASE, SAMPLE_GROWTH = 0.1, 2
 # Minimum part of the promised decrease for a step to be kept (Armijo); it is halved at most so often.
 SUFFICIENT_DECREASE, MAX_HALVINGS = 1e-2, 40
 # Second derivatives are at least ``damping`` times their largest: a step that has to be cut raises it, a whole one
@@ -43,6 +45,17 @@ class Point(NamedTuple):
     rows: Derivatives
 
 
+class Model(NamedTuple):
+    """A quadratic model of the loss: the Hessian with the penalty, if it is small enough; the second derivatives of the
+    rows and their sum, and the means of the columns weighted by them, at which the Hessian is centred.
+    """
+
+    whole: PenalisedQuadratic | None
+    second: np.ndarray
+    means: np.ndarray
+    total: float
+
+
 class RestrictedProblem:
     """F of output k over some columns."""
 
@@ -56,10 +69,10 @@ class RestrictedProblem:
         seed: int,
     ) -> None:
         self.objective, self.k, self.columns, self.groups = objective, k, columns, groups
-        self.longest, self.seed = longest, seed
+        self.longest, self.seed, self.sampling = longest, seed, 1
         numbers = columns.numbers
         self.penalty, self.factors = objective.penalty, objective.penalty_factors(k)[numbers]
-        self.l2 = objective.penalty_curvature()[k][numbers]
+        self.l2 = float(objective.penalty.derivative(1.0)) * self.factors
         self.squared = is_squared(objective.loss)
 
     def minimise(
@@ -70,20 +83,36 @@ class RestrictedProblem:
         ``gram`` is the Hessian where it is known; ``remaining`` what is left to gain over all columns; ``enough`` how
         exact F has to be in the end.
         """
-        here = self._point(w, b)
+        here, model, before = self._point(w, b), None, np.inf
+        target = self._target(here, remaining, enough)
         for _ in range(1 if self.squared else MAX_STEPS):
-            left = max(min(remaining, abs(here.F) + remaining), enough) if np.isfinite(remaining) else abs(here.F)
-            step, db, promised = self._direction(here, gram, left, damping)
+            if model is None:
+                model = self._model(here, gram, damping)
+            step, db, promised = self._direction(here, model, 0.1 * target / max(len(w), 1))
             if not promised <= self._rounding(here):
                 break
             here, length = self._line_search(here, step, db, promised, exact=self.squared)
+            if length == 0.0 or -promised <= target:
+                break
             if length < 0.5:
                 damping = min(max(damping, FIRST_DAMPING / DAMPING_FACTOR) * DAMPING_FACTOR, 1.0)
             elif length >= 1.0:
                 damping = damping / DAMPING_FACTOR if damping > LEAST_DAMPING else 0.0
-            if length == 0.0 or -promised <= max(SMALL_PROMISE * left, 0.1 * enough):
-                break
+            # The Hessian stays while steps with it converge quickly; a sample that does not is too small.
+            if length < 1.0 or -promised > FAST_DECREASE * before:
+                self.sampling *= 1 if np.isinf(before) or length < 1.0 else SAMPLE_GROWTH
+                model = None
+            before = -promised
         return here.w, here.b, damping
+
+    def _target(self, here: Point, remaining: float, enough: float) -> float:
+        """How little the last step may promise.
+
+        A gap is of first order in the error of the gradient, F of second order: for a part c of a gap r, a step may
+        promise about (c r)^2 / F.
+        """
+        left = max(remaining, enough) if np.isfinite(remaining) else abs(here.F)
+        return min(SMALL_GAP * left, max((SMALL_GAP * left) ** 2 / max(abs(here.F), TINY), self._rounding(here) ** 2))
 
     def _point(self, w: np.ndarray, b: float, z: np.ndarray | None = None) -> Point:
         if z is None:
@@ -104,33 +133,37 @@ class RestrictedProblem:
         whole[numbers] = w
         return value_of(self.penalty, whole, float(objective.strength[self.k]), weights)
 
-    def _direction(
-        self, here: Point, gram: np.ndarray | None, left: float, damping: float
-    ) -> tuple[np.ndarray, float, float]:
-        """The step to the minimum of the quadratic model, and the change of F that it promises to first order."""
-        objective, n = self.objective, self.objective.n_samples
-        intercept = objective.fit_intercept
-        second = self._second_derivatives(here, damping)
-        slope = self.columns.products(here.rows.rows) / n
-        tol = INEXACTNESS * left / max(len(here.w), 1)
-        w = here.w.copy()
-        if not has_hessian(objective, len(w)):
-            model = Separate(self.columns, second, self.l2, intercept, self.penalty, self.factors, self.groups)
-            db = model.minimise(w, here.rows.rows / n, tol)
-        else:
-            H, means = (gram, np.zeros(len(w))) if gram is not None else self._hessian(second)
-            total = float(second.sum())
-            gradient = slope - means * here.rows.mean if intercept else slope.copy()
-            gradient += penalty_gradient(self.penalty, here.w, self.factors)
-            H = H + np.diag(self.l2)
-            PenalisedQuadratic.of(H, self.penalty, self.factors, self.groups).minimise(w, gradient, tol)
-            db = -here.rows.mean / total - float(means @ (w - here.w)) if intercept and total > 0.0 else 0.0
-        step = w - here.w
-        promised = float(slope @ step) + (here.rows.mean * db if intercept else 0.0)
-        return step, db, promised + self._penalty(w) - self._penalty(here.w)
+    def _model(self, here: Point, gram: np.ndarray | None, damping: float) -> Model:
+        """The quadratic model of the loss at a point."""
+        second, intercept = self._second_derivatives(here, damping), self.objective.fit_intercept
+        total, means = float(second.sum()), np.zeros(len(here.w))
+        if not has_hessian(self.objective, len(here.w)):
+            return Model(None, second, means, total)
+        if gram is None:
+            seed = None if self.squared else self.seed
+            gram, means = self.columns.hessian(second, intercept, seed, self.sampling)
+        elif intercept and total > 0.0:
+            means = self.columns.products(second) / total
+        whole = PenalisedQuadratic.of(gram + np.diag(self.l2), self.penalty, self.factors, self.groups)
+        return Model(whole, second, means, total)
 
-    def _hessian(self, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return self.columns.hessian(second, self.objective.fit_intercept, None if self.squared else self.seed)
+    def _direction(self, here: Point, model: Model, tol: float) -> tuple[np.ndarray, float, float]:
+        """The step to the minimum of the quadratic model, and the change of F that it promises to first order."""
+        intercept, mean = self.objective.fit_intercept, here.rows.mean
+        slope = self.columns.products(here.rows.rows) / self.objective.n_samples
+        w = here.w.copy()
+        if model.whole is None:
+            separate = Separate(self.columns, model.second, self.l2, intercept, self.penalty, self.factors, self.groups)
+            db = separate.minimise(w, here.rows.rows / self.objective.n_samples, tol)
+        else:
+            gradient = slope - model.means * mean if intercept else slope.copy()
+            gradient += penalty_gradient(self.penalty, here.w, self.factors)
+            model.whole.minimise(w, gradient, tol)
+            has_step = intercept and model.total > 0.0
+            db = -mean / model.total - float(model.means @ (w - here.w)) if has_step else 0.0
+        step = w - here.w
+        promised = float(slope @ step) + (mean * db if intercept else 0.0)
+        return step, db, promised + self._penalty(w) - self._penalty(here.w)
 
     def _second_derivatives(self, here: Point, damping: float) -> np.ndarray:
         """Of the mean loss, at least ``damping`` times their largest possible value."""
@@ -140,7 +173,7 @@ class RestrictedProblem:
         out = second_derivatives(objective, self.k, here.z + here.b)
         weights = objective.rows.weights
         largest = loss_traits(objective.loss).curvature or float((out / weights).max())
-        return np.maximum(out, damping * largest * weights) / n
+        return np.asarray(np.maximum(out, damping * largest * weights) / n)
 
     @staticmethod
     def _rounding(here: Point) -> float:

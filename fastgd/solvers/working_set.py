@@ -17,7 +17,7 @@ columns. Sources: Lee, Sun and Saunders, Proximal Newton-type methods (2014); Ma
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from ..objective.gathered_columns import GatheredColumns, as_gathered, extended_
 from ..objective.intercept_only import best_constant
 from ..objective.intercept_search import MAX_MIXING_COST, around_zero
 from ..objective.objective import Objective
+from ..objective.penalty_terms import value_of
 from ..terms.losses import is_squared, loss_traits
 from ..terms.penalties import penalty_traits
 from .column_choice import moves, new_columns, whole_groups
@@ -52,7 +53,8 @@ class WorkingSetState(NamedTuple):
     ----------
     working : the columns of the working set, in the order in which it took them up.
     gram : the Hessian of its first columns, for losses whose second derivative is constant; else empty.
-    losses, gradient : of all outputs, as in `Evaluation`.
+    losses, penalties, gradient : of all outputs, as in `Evaluation`.
+    norms : how far a step of the prox with length 1 moves the coefficients of each output.
     bounds : lower bounds on F* of each output; -infinity where there is none.
     remaining : bounds on, or estimates of, F - F* of each output.
     constant : F of the best constant model of each output; infinite before the first step.
@@ -68,7 +70,9 @@ class WorkingSetState(NamedTuple):
     working: np.ndarray
     gram: np.ndarray
     losses: np.ndarray
+    penalties: np.ndarray
     gradient: np.ndarray
+    norms: np.ndarray
     bounds: np.ndarray
     remaining: np.ndarray
     constant: np.ndarray
@@ -78,6 +82,17 @@ class WorkingSetState(NamedTuple):
     squares: np.ndarray
     damping: np.ndarray
     latest: int = -1
+
+    @property
+    def objectives(self) -> np.ndarray:
+        """F of each output."""
+        return np.asarray(self.losses + self.penalties)
+
+    @property
+    def magnitudes(self) -> np.ndarray:
+        """The larger of |F| here and at the best constant model, to which rounding is relative."""
+        constant = np.where(np.isfinite(self.constant), np.abs(self.constant), 0.0)
+        return np.asarray(np.maximum(np.abs(self.objectives), constant))
 
 
 class WorkingSet(SolverBase):
@@ -99,20 +114,20 @@ class WorkingSet(SolverBase):
         n_outputs, d = objective.n_outputs, objective.n_features
         used = np.flatnonzero(np.atleast_2d(params)[:, :d].any(axis=0))
         working = used if self.groups is None else whole_groups(used, self.groups)
-        infinite, no = np.full(n_outputs, np.inf), np.zeros(n_outputs, bool)
+        none, infinite, no = np.zeros(n_outputs), np.full(n_outputs, np.inf), np.zeros(n_outputs, bool)
         return WorkingSetState(
-            params, 0, working.astype(np.int64), np.empty((0, 0)), np.zeros(n_outputs), np.zeros_like(params),
-            -infinite, infinite, infinite.copy(), no, no.copy(), no.copy(), np.zeros(0), np.zeros(n_outputs),
+            params, 0, working.astype(np.int64), np.empty((0, 0)), none.copy(), none.copy(), np.zeros_like(params),
+            none.copy(), -infinite, infinite.copy(), infinite, no.copy(), no.copy(), no, np.zeros(0), none,
         )  # fmt: skip
 
     def step(self, objective: Objective, state: WorkingSetState, rows: RowBlock, step_size: StepSize) -> Step:
         if state.done.all() and self.may_end:
-            return state, self._report(objective, state)._replace(is_epoch=False)
-        before = state.remaining.copy(), state.losses + objective.penalties(state.params)
+            return state, self._report(state)._replace(is_epoch=False)
+        before = state.remaining.copy(), state.objectives.copy()
         state = self._evaluate_start(objective, state) if state.t == 0 else self._solve_some(objective, state)
-        state = state._replace(t=state.t + 1, stalled=self._stalled(objective, state, *before))
-        state = state._replace(done=self._is_within(objective, state, self.tol) | state.stalled)
-        return state, self._report(objective, state)
+        state = state._replace(t=state.t + 1, stalled=self._stalled(state, *before))
+        state = state._replace(done=self._is_within(state) | state.stalled)
+        return state, self._report(state)
 
     def report(self, state: WorkingSetState) -> StepReport:
         return super().report(state)._replace(running_losses=state.losses)
@@ -128,6 +143,8 @@ class WorkingSet(SolverBase):
             state = self._evaluate(objective, state, [0], range(objective.n_outputs))
         else:
             state = self._evaluate(objective, state, range(objective.n_outputs), ())
+        if not rows[:, : objective.n_features].any():
+            return state._replace(constant=state.losses.copy())
         return state._replace(constant=best_constant(objective).losses)
 
     def _solve_some(self, objective: Objective, state: WorkingSetState) -> WorkingSetState:
@@ -150,7 +167,7 @@ class WorkingSet(SolverBase):
             largest = each.max(initial=0.0)
             if largest > 0.0:
                 moved = np.maximum(moved, each / largest)
-            in_use = max(in_use, np.count_nonzero(params[origin, :d]))
+            in_use = max(in_use, int(np.count_nonzero(params[origin, :d])))
         new = new_columns(moved, state.working, in_use, self.groups)
         if len(state.working) + len(new) > objective.n_samples:
             state = self._pruned(state, moved)
@@ -261,43 +278,34 @@ class WorkingSet(SolverBase):
         """Bound what is left to gain in output k, or estimate it from the mean ``second`` derivative of the losses."""
         d, params, gradient = objective.n_features, np.atleast_2d(state.params), np.atleast_2d(state.gradient)
         w, v, loss = params[k, :d], gradient[k, :d], float(state.losses[k])
+        state.penalties[k] = value_of(objective.penalty, w, float(objective.strength[k]), objective.penalty_weights)
+        state.norms[k] = np.linalg.norm(moves(objective, k, w, v))
         if not self.left.is_bound:
             state.remaining[k] = self.left.estimate(k, w, v, second * state.squares)
             return
-        F, gap = loss + float(objective.penalties(state.params)[k]), self.left.bound(k, w, v, loss, level)
+        F, gap = float(state.objectives[k]), self.left.bound(k, w, v, loss, level)
         state.bounds[k] = max(state.bounds[k], F - gap) if np.isfinite(gap) else state.bounds[k]
         state.remaining[k] = min(gap, F - state.bounds[k])
 
     # --- Stopping ---------------------------------------------------------------------------------------------------
 
-    def _is_within(self, objective: Objective, state: WorkingSetState, tol: float) -> np.ndarray:
+    def _is_within(self, state: WorkingSetState) -> np.ndarray:
         """Whether what is left is at most ``tol`` times what the fit gains over a constant model, or rounding."""
-        gained = np.maximum(state.constant - state.losses - objective.penalties(state.params), 0.0)
-        nothing = PRECISION * self._magnitude(objective, state)
-        return np.asarray(state.remaining <= np.maximum(tol * (gained + state.remaining), nothing))
-
-    def _stalled(
-        self, objective: Objective, state: WorkingSetState, remaining: np.ndarray, values: np.ndarray
-    ) -> np.ndarray:
-        """Whether rounding ends the progress of each output: the step gained nothing, and nearly nothing is left."""
-        fell = values - state.losses - objective.penalties(state.params)
-        magnitude = self._magnitude(objective, state)
-        without = (state.remaining > 0.5 * remaining) & (fell <= PRECISION * magnitude)
-        return np.asarray(without & state.solved & (state.remaining <= NEARLY_NOTHING * magnitude))
+        gained = np.maximum(state.constant - state.objectives, 0.0)
+        nothing = PRECISION * state.magnitudes
+        return np.asarray(state.remaining <= np.maximum(self.tol * (gained + state.remaining), nothing))
 
     @staticmethod
-    def _magnitude(objective: Objective, state: WorkingSetState) -> np.ndarray:
-        constant = np.where(np.isfinite(state.constant), np.abs(state.constant), 0.0)
-        return np.asarray(np.maximum(np.abs(state.losses + objective.penalties(state.params)), constant))
+    def _stalled(state: WorkingSetState, remaining: np.ndarray, objectives: np.ndarray) -> np.ndarray:
+        """Whether rounding ends the progress of each output: the step gained nothing, and nearly nothing is left."""
+        without = (state.remaining > 0.5 * remaining) & (objectives - state.objectives <= PRECISION * state.magnitudes)
+        return np.asarray(without & state.solved & (state.remaining <= NEARLY_NOTHING * state.magnitudes))
 
-    def _report(self, objective: Objective, state: WorkingSetState) -> StepReport:
-        penalties, d = objective.penalties(state.params), objective.n_features
-        at = Evaluation(state.params.copy(), state.losses.copy(), penalties, state.gradient.copy())
-        rows = zip(np.atleast_2d(state.params), np.atleast_2d(state.gradient), strict=True)
-        norms = np.array([float(np.linalg.norm(moves(objective, k, w[:d], g[:d]))) for k, (w, g) in enumerate(rows)])
-        kind = "bound" if self.left.is_bound else "estimate"
+    def _report(self, state: WorkingSetState) -> StepReport:
+        at = Evaluation(state.params.copy(), state.losses.copy(), state.penalties.copy(), state.gradient.copy())
+        kind: Literal["bound", "estimate"] = "bound" if self.left.is_bound else "estimate"
         return StepReport(
-            at.losses, self.longest, lambda: at.gradient, at, (at,), norms, None,
+            at.losses, self.longest, lambda: at.gradient, at, (at,), state.norms.copy(), None,
             Remaining(state.remaining.copy(), kind), stop_reason="precision" if state.done.all() else "",
         )  # fmt: skip
 

@@ -60,7 +60,9 @@ class MCP:
         return piece_of(w, factors, [0.0, self.gamma * self.alpha], [self.alpha, 0.0], [-1.0 / self.gamma, 0.0])
 
 
-def piece_of(w: Any, factors: Any, begins: list[float], slopes: list[float], bends: list[float]) -> Any:
+def piece_of(
+    w: Any, factors: Any, begins: list[float], slopes: list[float], bends: list[float]
+) -> tuple[Any, Any, Any, Any]:
     """`Penalty.smooth_piece` of a symmetric penalty made of parabolas in |w_j|.
 
     Each begins at one of ``begins``, with this slope and this second derivative.

@@ -56,8 +56,8 @@ class Penalty(Protocol):
     def smooth_piece(self, w: Any, factors: Any) -> tuple[Any, Any, Any, Any]:
         """The second part near w, where it is smooth: gradient, second derivatives, and ends (low, high) of that piece.
 
-        By NumPy, an array each, times ``factors``. The gradient is NaN for coefficients at a kink, which stay where they
-        are. With this member, coordinate descent ends in Newton steps on the other coefficients.
+        By NumPy, an array each, times ``factors``. The gradient is NaN for coefficients at a kink, which do not move.
+        With this member, coordinate descent ends in Newton steps on the other coefficients.
         """
         ...
 
