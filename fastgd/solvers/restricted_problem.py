@@ -92,12 +92,12 @@ class RestrictedProblem:
             if not promised <= self._rounding(here):
                 break
             here, length = self._line_search(here, step, db, promised, exact=self.squared)
-            if length == 0.0 or -promised <= target:
-                break
             if length < 0.5:
-                damping = min(max(damping, FIRST_DAMPING / DAMPING_FACTOR) * DAMPING_FACTOR, 1.0)
+                damping = min(max(damping * DAMPING_FACTOR, FIRST_DAMPING), 1.0)
             elif length >= 1.0:
                 damping = damping / DAMPING_FACTOR if damping > LEAST_DAMPING else 0.0
+            if -promised <= target or (length == 0.0 and damping == 1.0):
+                break
             # The Hessian stays while steps with it converge quickly; a sample that does not is too small.
             if length < 1.0 or -promised > FAST_DECREASE * before:
                 self.sampling *= 1 if np.isinf(before) or length < 1.0 else SAMPLE_GROWTH

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from fastgd.solvers.first_point import first_point
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import logsumexp
 
@@ -17,7 +18,6 @@ from fastgd.objective.intercept_only import best_constant, best_intercepts, loss
 from fastgd.objective.sampled_hessian import HessianSample
 from fastgd.objective.scaled_objective import ScaledObjective
 from fastgd.penalties import ElasticNet
-from fastgd.solvers.first_point import first_point
 
 random = np.random.default_rng(21)
 N, D = 240, 4
