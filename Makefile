@@ -25,9 +25,14 @@ docs: $(VENV)/installed-dev
 	$(BIN)/python docs/make_tutorial.py
 
 # The long randomised campaigns, which `make test` runs in a short form, and on compiled kernels what it runs as plain Python.
+# PART=zoo fits the 1,000 problems of tests/zoo by every method and writes docs/convergence.md.
 campaign: $(VENV)/installed-dev
+ifeq ($(PART),zoo)
+	$(BIN)/python -m tests.zoo.run --count 1000 --write docs/convergence.md
+else
 	$(BIN)/python -m pytest -m plain_python
 	$(BIN)/python -m pytest -m campaign
+endif
 
 bench: $(VENV)/installed-dev
 	$(BIN)/fastgd bench $(QUESTIONS)

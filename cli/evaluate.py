@@ -9,10 +9,11 @@ import click
 
 from fastgd.wording import plural
 
+from .file_checks import FileChecking
 from .options import json_option, saved_loss_option
 
 
-@click.command(short_help="Measure a saved model on a table with known targets.")
+@click.command(cls=FileChecking, short_help="Measure a saved model on a table with known targets.")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data")
 @click.option("--target", help="Column with the true values, or several with commas between.  [default: the model's]")

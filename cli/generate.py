@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from .file_checks import FileChecking
 from .values import TABLE_FILE
 
 KINDS = ("linear", "logistic", "tutorial")
 
 
-@click.command(short_help="Write an artificial data set.")
+@click.command(cls=FileChecking, short_help="Write an artificial data set.")
 @click.argument("kind", type=click.Choice(KINDS))
 @click.argument("out", type=TABLE_FILE)
 @click.option("--rows", type=click.IntRange(min=1), default=10_000, help="Number of rows.")

@@ -108,7 +108,7 @@ epochs_option = click.option(
 tol_option = click.option(
     "--tol",
     type=float,
-    help="Relative tolerance for convergence; 0 runs all epochs.  "
+    help="Part of what there is to gain that may be left at the end; 0 runs all epochs.  "
     "[default: 1e-4 if the learning rate is auto and there is no --gap-tol, else 0]",
 )
 no_intercept_option = click.option("--no-intercept", is_flag=True, help="Fit no intercept.")
@@ -116,7 +116,7 @@ threads_option = click.option("--threads", "n_threads", type=int, help="Maximum 
 start_options = together(
     click.option("--clip-norm", type=float, help="Maximum norm of a gradient; longer ones are shortened to it."),
     click.option(
-        "--start", type=NUMBERS, help="Coefficients to start from: one for all, or one per column.  [default: 0]"
+        "--start", type=NUMBERS, help="Coefficients to start from: one for all, or one per column.  [default: 0, and the best intercept]"
     ),
     no_intercept_option,
     click.option(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .file_checks import FileChecking
 from .pictures import against_option, smooth_option
 from .values import NAMES, PICTURE
 
@@ -23,7 +24,7 @@ WIDEST = 100
 COLOURS = ("blue", "red", "green", "magenta", "yellow", "cyan")
 
 
-@click.command(short_help="Plot the loss curves of traces.")
+@click.command(cls=FileChecking, short_help="Plot the loss curves of traces.")
 @click.argument("traces", nargs=-1, required=True, metavar="TRACE...")
 @click.option(
     "--output", "-o", type=PICTURE, help="Plot to this file: .png, .svg or .pdf.  [default: a chart in the terminal]"

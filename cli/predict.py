@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .file_checks import FileChecking
 from .options import saved_loss_option
 from .values import COLUMN_FILE
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from fastgd import Result, Table
 
 
-@click.command(short_help="Predict the rows of a table with a saved model.")
+@click.command(cls=FileChecking, short_help="Predict the rows of a table with a saved model.")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data")
 @click.option("--offset", help="Column to add to the linear predictor of each row.  [default: the model's]")

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from .file_checks import FileChecking
+
 # The parameters of each section; all others are listed under "Output".
 SECTIONS = {
     "Data": ("target", "drop", "sample_weight", "class_weight", "offset", "validation"),
@@ -21,7 +23,7 @@ SECTIONS = {
 }  # fmt: skip
 
 
-class SectionedCommand(click.Command):
+class SectionedCommand(FileChecking):
     """A command whose help has its options in `SECTIONS`, and ``lists`` of words with their meanings by title."""
 
     def __init__(self, *args: Any, lists: Mapping[str, Mapping[str, str]] | None = None, **options: Any) -> None:

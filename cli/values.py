@@ -96,7 +96,7 @@ def _report(text: str) -> Path:
 
 
 def _output(text: str, suffixes: tuple[str, ...] | None = None) -> Path:
-    from fastgd.data.writers.atomic_files import check_writable
+    from fastgd.data.writers.outputs import check_writable
 
     check_writable(text, suffixes)
     return Path(text)
@@ -119,3 +119,5 @@ REPORT = Value("file", _report)
 COLUMN_FILE = Value("file", partial(_output, suffixes=COLUMN_SUFFIXES))
 TABLE_FILE = Value("file", partial(_output, suffixes=TABLE_SUFFIXES))
 OUTPUT_FILE = Value("file", _output)
+# The types of files to write.
+OUTPUTS = (PICTURE, REPORT, COLUMN_FILE, TABLE_FILE, OUTPUT_FILE)

@@ -102,10 +102,13 @@ def fit(
         least one epoch is run.
     max_seconds : maximum training time in seconds, without compilation.
     tol : relative tolerance for convergence; 0 runs all epochs. None means 1e-4 for an automatic learning rate without
-        ``gap_tol``, else 0. sgd and minibatch have converged when the running loss has not improved by ``tol`` of the
-        best for ``patience`` epochs. All other methods have converged when the norm of the proximal-gradient mapping is
-        ``tol`` times its value at zero parameters (for newton on the sample it begins with; for newton and lbfgs at the
-        best intercept where they begin there). With ``validation``, sgd and minibatch use the validation loss instead.
+        ``gap_tol``, else 0. A fit has converged when what is left to gain, F - F*, is at most ``tol`` times
+        F(constant) - F*, where the constant model has zero coefficients and the best intercept. F - F* is bounded by a
+        duality gap where that takes no pass, else estimated by a quadratic model of F, with about one pass. sgd and
+        minibatch are tested when the running loss has not improved by ``tol`` of the best for ``patience`` epochs; if
+        there is more to gain, an automatic rate is lowered, and a given one ends training as "stalled". An F that is
+        not convex has converged at a stationary point. With ``validation``, sgd and minibatch use the validation loss
+        instead.
     gap_tol : stop when F is proved to be within this of the optimum, see `Result.gap_bound`. A proof takes no pass
         where the gradients of the method are enough, else one to four, which count as training.
     patience : epochs without such an improvement before stopping; see ``tol`` and ``validation``.
@@ -131,8 +134,8 @@ def fit(
     shuffle : True (random blocks of rows, shuffled within a few of them), "full" (a random permutation,
         several times slower on large data) or False (in order).
     start : parameters to start from: a number or array of coefficients, (coefficients, intercept), or a
-        `Result` or `SearchResult`. Zero unless given; from there newton and lbfgs first go to the best intercept if it
-        is far away. Random for a loss whose gradient is zero at zero.
+        `Result` or `SearchResult`. Unless given, the best constant model: zero coefficients and the best intercept.
+        Random for a loss whose gradient is zero at zero.
     validation : rows to validate on, which no step, rate or scale uses: a fraction of the rows, held out at random and,
         for labels, by class (training uses a copy of the others); or a set (X, y), (X, y, sample_weight), (X, y,
         sample_weight, offset) or a `Table`. Their mean loss, without the penalty, is evaluated after each epoch, which

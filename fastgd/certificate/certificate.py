@@ -24,7 +24,7 @@ from ..objective.objective import Objective
 from ..terms.losses import LOSSES, Softmax, loss_traits
 from ..terms.penalties import penalty_traits
 from ..wording import option
-from .dual_point import DualPoint, dual_point, rounding, softmax_point
+from .dual_point import DualPoint, derivatives_by_intercept, dual_point, predictor, rounding, softmax_point
 from .quadratic import Quadratic, is_quadratic
 from .seen_dual_points import find_seen, seen_points
 
@@ -132,6 +132,16 @@ class Certificate:
             del self._seen_at[1]
         self._seen_at.append(evaluation)
 
+    def know(self, bounds: np.ndarray) -> None:
+        """Take lower bounds on F* of each output that a solver has proved."""
+        if not self.joint:
+            self._bounds = np.fmax(self._bounds, bounds)
+
+    @property
+    def has_bound(self) -> bool:
+        """Whether F may have a bound."""
+        return not all(self.reasons) or bool(np.isfinite(self._bounds).all())
+
     def add(self, params: np.ndarray) -> np.ndarray:
         """Bounds on F - F* at ``params`` for each part, from dual points there and all earlier lower bounds.
 
@@ -192,10 +202,23 @@ class Certificate:
         for k, reason in enumerate(self.reasons):
             outputs = slice(None) if self.joint else slice(k, k + 1)
             rows = np.atleast_2d(params)[outputs]
-            if reason or not np.isfinite(rows).all():
+            if not np.isfinite(rows).all():
+                continue
+            if reason:
+                gaps[k] = self._gap_by_known_bound(k, rows[0], float(penalties[k]))
                 continue
             gaps[k] = self._with_allowance(k, *self._part_gap(k, rows, float(penalties[outputs].sum())))
         return gaps
+
+    def _gap_by_known_bound(self, k: int, params: np.ndarray, penalty: float) -> float:
+        """The gap of an output by the bound that the solver has proved, if it has; else NaN."""
+        if not np.isfinite(self._bounds[k]):
+            return np.nan
+        objective, d = self.objective, self.objective.n_features
+        z = predictor(objective, params[:d], objective.targets.offset)  # in float64
+        b = float(params[d]) if objective.fit_intercept else 0.0
+        value = derivatives_by_intercept(objective, k, z)(b, np.empty(objective.n_samples)).loss + penalty
+        return float(max(value - self._bounds[k], 0.0) + rounding(self.objective) * abs(value))
 
     def _with_allowance(self, k: int, value: float, gap: float, scale: float) -> float:
         """The gap of a part by its best lower bound so far, and the allowance for rounding."""

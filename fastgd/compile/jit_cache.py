@@ -61,14 +61,14 @@ def cache_directory() -> Path | None:
 def _roots() -> list[Path]:
     if numba.config.CACHE_DIR:
         return [Path(numba.config.CACHE_DIR) / "fastgd"]
-    home = Path(os.path.expanduser("~"))
+    home = Path(os.path.expanduser("~"))  # "~" itself where no home is known
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local"))
     elif sys.platform == "darwin":
         base = home / "Library" / "Caches"
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
-    return [base / "fastgd"]
+    return [base / "fastgd"] if base.is_absolute() else []
 
 
 def _generation() -> str:

@@ -12,7 +12,9 @@ from ..errors import DataError
 from ..kernels.repeated_indices import any_repeats
 from ..kernels.row_access import CSR
 from ..wording import plural, quoted
-from .table import Table, is_sparse
+from .masked_arrays import check_unmasked
+from .sparse_checks import FREE_WIDTH, WIDTH_PER_VALUE, checked_csr
+from .table import Table, is_arrow, is_sparse
 
 LARGE_COPY = 100_000_000  # bytes; a copy of this size or more is worth a warning
 
@@ -31,10 +33,11 @@ def as_matrix(X: Any) -> tuple[np.ndarray | CSR, tuple[str, ...] | None]:
     names: tuple[str, ...] | None = None
     if isinstance(X, Table):
         X, names = X.X, X.feature_names
-    elif hasattr(X, "__arrow_c_stream__") or hasattr(X, "columns"):  # pandas before 2.2 has only columns
+    elif is_arrow(X) or hasattr(X, "columns"):  # pandas before 2.2 has only columns
         from .readers.data_frames import to_arrays
 
         X, names = to_arrays(X)
+    check_unmasked(X.data if is_sparse(X) and X.format != "dok" else X, "X")
     array: Any = X if is_sparse(X) else _as_array(X)
     if array.ndim != 2:
         hint = "; for a single feature use X.reshape(-1, 1)" if array.ndim == 1 else ""
@@ -86,19 +89,11 @@ def _as_array(X: Any) -> np.ndarray:
         raise DataError("X must have rows of one length") from None
 
 
-def _as_csr(X: Any) -> CSR:
-    import scipy.sparse as sp
-
-    if X.dtype.kind not in "fiub":
-        raise DataError(f"X must hold numbers, not {X.dtype}")
-    try:
-        if X.format in ("csc", "bsr"):  # their conversion writes to memory at the indices, without checks
-            X.check_format(full_check=True)
-        X = sp.csr_array(X)
-    except ValueError as error:
-        raise DataError(f"X is damaged: {error}") from None
-    _check_indices(X)
-    if not X.has_canonical_format and any_repeats(X.indptr, X.indices, np.full(X.shape[1], -1)):
+def _as_csr(matrix: Any) -> CSR:
+    if matrix.dtype.kind not in "fiub":
+        raise DataError(f"X must hold numbers, not {matrix.dtype}")
+    X = checked_csr(matrix, lambda message: DataError(f"X {message}"))
+    if not X.has_canonical_format and _has_repeats(X):
         X = X.copy()
         X.sum_duplicates()
     dtype = X.dtype if X.dtype in (np.float32, np.float64) else np.dtype(np.float64)
@@ -106,16 +101,10 @@ def _as_csr(X: Any) -> CSR:
     return CSR(values, writable_view(X.indices), writable_view(X.indptr.astype(np.int64, copy=False)), X.shape[1])
 
 
-def _check_indices(X: Any) -> None:
-    """Check that the indices are within the matrix; neither SciPy nor the kernels do."""
-    indptr, indices = X.indptr, X.indices
-    if len(indptr) != X.shape[0] + 1 or indptr[0] != 0 or indptr[-1] > len(indices) or (np.diff(indptr) < 0).any():
-        rule = "does not rise from 0 to the number of values in n_samples + 1 entries"
-        raise DataError(f"X is damaged: its indptr {rule}")
-    used = indices[: indptr[-1]]
-    if len(used) and (used.min() < 0 or used.max() >= X.shape[1]):
-        outside = used[(used < 0) | (used >= X.shape[1])]
-        raise DataError(f"X is damaged: it has the column index {outside[0]}, but only {plural(X.shape[1], 'column')}")
+def _has_repeats(X: Any) -> bool:
+    """Whether a row may have a column twice; assumed for a matrix so wide that the look would cost more."""
+    wide = X.shape[1] > max(FREE_WIDTH, WIDTH_PER_VALUE * X.nnz)
+    return wide or bool(any_repeats(X.indptr, X.indices, np.full(X.shape[1], -1)))
 
 
 def select_columns(

@@ -12,6 +12,8 @@ from ..errors import DataError, OptionError
 from ..terms.registry import nearest
 from ..wording import option, plural
 from .feature_matrix import writable_view
+from .masked_arrays import check_unmasked
+from .table import is_arrow
 from .target import Target
 
 
@@ -44,6 +46,11 @@ def normalized(weight: np.ndarray) -> np.ndarray:
 
 def as_row_values(name: str, values: Any, count: int, of: str = "rows") -> np.ndarray:
     """Finite numbers, one for each row (or feature), shape (count,); a `DataError` names ``name`` otherwise."""
+    check_unmasked(values, name)
+    if is_arrow(values):
+        from .readers.data_frames import check_arrow_array
+
+        check_arrow_array(values, name)
     try:
         numbers = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):

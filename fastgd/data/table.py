@@ -22,6 +22,11 @@ def is_sparse(X: Any) -> bool:
     return module is not None and bool(module.issparse(X))
 
 
+def is_arrow(values: Any) -> bool:
+    """Whether an object exports Arrow data: pyarrow's arrays and tables, and those of pandas and polars."""
+    return hasattr(values, "__arrow_c_array__") or hasattr(values, "__arrow_c_stream__")
+
+
 @dataclass(frozen=True, eq=False)
 class Table:
     """Features and target, read and checked: all values are finite numbers, except labels in the target.

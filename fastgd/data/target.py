@@ -12,6 +12,8 @@ from ..terms.losses import loss_traits
 from ..wording import label, option, plural
 from .feature_matrix import writable_view
 from .magnitudes import check_magnitude
+from .masked_arrays import check_unmasked
+from .table import is_arrow
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ def as_columns(y: Any) -> list[np.ndarray]:
     DataError
         If y has more dimensions, missing or infinite values, or both words and numbers.
     """
+    check_unmasked(y, "y")
     if hasattr(y, "__arrow_c_stream__") or hasattr(y, "columns"):
         from .readers.data_frames import to_targets
 
@@ -88,7 +91,7 @@ def as_columns(y: Any) -> list[np.ndarray]:
 
 def as_vector(y: Any) -> np.ndarray:
     """y as numbers or labels, shape (n_samples,), without missing or infinite values; raises as `as_columns` does."""
-    if hasattr(y, "__arrow_c_stream__") or hasattr(y, "__arrow_c_array__"):
+    if is_arrow(y):
         from .readers.data_frames import to_target
 
         y = to_target(y)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import DataError, OptionError
+from ..kernels.row_access import CSR
 from ..kernels.row_targets import NONE, Targets
 from ..terms.losses import check_targets, loss_traits
 from ..terms.penalties import Box, check_features, penalty_traits
@@ -16,6 +17,7 @@ from .feature_matrix import as_matrix, check_finite, shape_of, take_rows
 from .magnitudes import check_magnitudes
 from .row_source import MemoryRows
 from .sample_weights import as_row_values, as_sample_weight, class_factors, factors_by_row, normalized
+from .sparse_checks import check_width
 from .table import Table
 from .target import as_columns, as_target
 from .validation_set import CheckedRows, as_validation_sample, hold_out, is_fraction
@@ -70,6 +72,8 @@ def check_training_data(
         raise DataError("X has no rows: there is nothing to learn from")
     if n_features == 0:
         raise DataError("X has no columns: there is nothing to learn from")
+    if isinstance(matrix, CSR):
+        check_width(n_features, len(matrix.data), lambda message: DataError(f"X {message}"))
     columns = _targets_for(loss, y, n_samples)
     weight = NONE if options.sample_weight is None else as_sample_weight(options.sample_weight, n_samples)
     offset = NONE if options.offset is None else as_offset(options.offset, loss, n_samples)

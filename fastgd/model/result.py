@@ -184,7 +184,7 @@ class Result:
         The file is a zip of .npy arrays and a JSON header, and contains no code. A user-defined loss is saved by name
         only.
         """
-        from ..data.writers.atomic_files import write_atomically
+        from ..data.writers.outputs import write_atomically
 
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         fields["loss"] = _describe(self.loss)

@@ -13,7 +13,6 @@ from ..kernels.row_access import CSR
 from ..kernels.row_targets import Targets
 from ..kernels.second_derivatives import curvatures, curvatures_of_outputs
 from ..terms.losses import Softmax, is_squared
-from ..terms.penalties import is_smooth
 from .factored_hessian import FactoredHessian
 from .gram import CENTRED_ROWS, centred_blocks, gram
 from .linear_predictor import predict_linear
@@ -21,7 +20,7 @@ from .objective import Objective
 from .scaled_objective import ScaledObjective
 
 # This part of the largest diagonal entry is added to a Hessian's diagonal, since columns may be linearly dependent.
-RIDGE = 1e-10
+RIDGE = 1e-13
 # Minimum products of dense columns for a Hessian in float32, and the minimum squared pivot of its Cholesky factor,
 # relative to the diagonal: below it columns are so nearly dependent that rounding would dominate the result.
 MIN_FLOAT32_PRODUCTS, MIN_SQUARED_PIVOT = 1 << 22, 1e-3
@@ -81,7 +80,7 @@ class HessianSample:
         """
         objective = self.objective
         size = objective.n_outputs * objective.n_parameters
-        return isinstance(objective.loss, Softmax) and is_smooth(objective.penalty) and size <= MAX_COUPLED_PARAMETERS
+        return isinstance(objective.loss, Softmax) and size <= MAX_COUPLED_PARAMETERS
 
     def matrices(self, z: np.ndarray | None, ridge: float, in_float32: bool = False) -> np.ndarray:
         """The Hessian, (n_outputs, n_parameters, n_parameters), or one matrix for all outputs together.

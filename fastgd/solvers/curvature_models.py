@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..kernels.second_derivatives import minimise_quadratic
-from ..kernels.update_step import Stepper
+from ..kernels.update_step import Preconditioner, Stepper
 from ..objective.factored_hessian import FactoredHessian
 from ..objective.scaled_objective import ScaledEvaluation
 
@@ -20,12 +20,14 @@ from ..objective.scaled_objective import ScaledEvaluation
 MIN_CURVATURE = 1e-10
 MAX_SWEEPS, SWEEP_TOLERANCE = 200, 1e-10  # of coordinate descent
 MEMORY = 20  # steps
-# Squared pivots of a Hessian, relative to its diagonal, from which on a ridge of 1e-10 changes nothing.
-MIN_RELIABLE_PIVOT = 1e-6
+# Squared pivots of a Hessian, relative to its diagonal, from which on a ridge of 1e-13 changes nothing.
+MIN_RELIABLE_PIVOT = 1e-8
 
 
 class DenseCurvature(NamedTuple):
     """The Hessian of each output, (n_outputs, n_parameters, n_parameters), with a BFGS update for every step.
+
+    Or one Hessian for all outputs together.
 
     For penalties with kinks: coordinate descent minimises the quadratic plus the penalty. Source: Lee, Sun and
     Saunders, Proximal Newton-type methods for minimizing composite functions (2014); the update is that of Broyden,
@@ -42,15 +44,14 @@ class DenseCurvature(NamedTuple):
         return cls(hessian.matrices, hessian.largest)
 
     def change(self, at: ScaledEvaluation, stepper: Stepper) -> tuple[np.ndarray, np.ndarray]:
-        change, d = np.empty_like(at.gradient), len(stepper.before)
-        for k, (hessian, params) in enumerate(zip(self.hessian, np.atleast_2d(at.params), strict=True)):
-            args = (k, MAX_SWEEPS, SWEEP_TOLERANCE, change[k])
-            minimise_quadratic(hessian, at.gradient[k].copy(), params[:d].copy(), stepper, *args)
+        change = minimise_model(self.hessian, at, stepper, MAX_SWEEPS, SWEEP_TOLERANCE)
+        blocks = change.reshape(len(self.hessian), -1)
         # At the minimum of the model the gradient and the penalty promise at least this decrease.
-        return change, np.einsum("ki,kij,kj->k", change, self.hessian, change)
+        return change, np.einsum("ki,kij,kj->k", blocks, self.hessian, blocks)
 
     def updated(self, step: np.ndarray, gradient_change: np.ndarray) -> DenseCurvature:
-        for hessian, s, y in zip(self.hessian, step, gradient_change, strict=True):
+        blocks = (x.reshape(len(self.hessian), -1) for x in (step, gradient_change))
+        for hessian, s, y in zip(self.hessian, *blocks, strict=True):
             if (curvature := float(s @ y)) > MIN_CURVATURE * float(np.linalg.norm(s) * np.linalg.norm(y)):
                 product = hessian @ s
                 if self.self_scaling:
@@ -130,6 +131,36 @@ class LimitedMemory(NamedTuple):
             return self.hessian.solve(gradient)
         assert self.diagonal is not None
         return np.asarray(gradient / self.diagonal)
+
+
+def minimise_model(
+    matrices: np.ndarray, at: ScaledEvaluation, stepper: Stepper, sweeps: int, tolerance: float
+) -> np.ndarray:
+    """The change, (n_outputs, n_parameters), that minimises the quadratic model plus the penalty, with its kinks.
+
+    ``matrices`` has a Hessian for each output, or one for all outputs together.
+    """
+    change, d = np.empty_like(at.gradient), len(stepper.before)
+    params = np.atleast_2d(at.params)
+    if len(matrices) < len(change):
+        flat = change.reshape(1, -1)
+        stepper, params = _over_all_outputs(stepper, len(change), change.shape[1]), params.reshape(1, -1)
+        d = params.shape[1]
+    else:
+        flat = change
+    for k, (matrix, gradient) in enumerate(zip(matrices, at.gradient.reshape(flat.shape), strict=True)):
+        minimise_quadratic(matrix, gradient.copy(), params[k, :d].copy(), stepper, k, sweeps, tolerance, flat[k])
+    return change
+
+
+def _over_all_outputs(stepper: Stepper, n_outputs: int, n_parameters: int) -> Stepper:
+    """A stepper for the parameters of all outputs in one vector, in which intercepts have a penalty weight of 0."""
+    d = len(stepper.before)
+    weights, scale = np.zeros((n_outputs, n_parameters)), np.ones((n_outputs, n_parameters))
+    weights[:, :d] = np.outer(stepper.strength, stepper.weights)
+    scale[:, :d] = stepper.preconditioner.scale
+    preconditioner = Preconditioner(np.zeros(scale.size), scale.ravel())
+    return Stepper.make(stepper.rule, stepper.penalty, preconditioner, scale.size, weights=weights.ravel())
 
 
 CurvatureModel = DenseCurvature | LimitedMemory

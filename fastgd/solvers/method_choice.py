@@ -7,7 +7,7 @@ from typing import Any
 
 from ..objective.objective import Objective
 from ..terms.losses import loss_traits
-from ..terms.penalties import is_smooth, penalty_traits
+from ..terms.penalties import ElasticNet, is_smooth, penalty_traits
 from ..terms.rate_schedules import SCHEDULES
 from .options import Options
 
@@ -29,6 +29,7 @@ def choose_method(objective: Objective, options: Options) -> Options:
       groups: minibatch, or gd below 256 rows;
     - for losses with kinks (hinge, absolute, quantile, ..., and a user's loss without `curvature`): the same with the
       schedule adaptive, since at a constant rate the noise would stay;
+    - for piecewise-linear losses (hinge, absolute, quantile, ...) with l1 and l2 penalties: interior_point;
     - up to 2 million values of all Hessians, n_outputs x n_parameters^2: newton, except for a smooth penalty with more
       parameters than rows;
     - beyond: lbfgs for a smooth penalty. For one with kinks saga, or on sparse rows svrg, since with few values in a
@@ -39,6 +40,8 @@ def choose_method(objective: Objective, options: Options) -> Options:
         return options
     if options.shards is not None:
         return replace(options, method="sgd")
+    if options.leaves_steps_open and solves_kinks(objective):
+        return replace(options, method="interior_point")
     if options.leaves_steps_open and has_working_set(objective):
         return replace(options, method="working_set")
     if not options.leaves_steps_open or not has_useful_curvature(objective):
@@ -57,6 +60,13 @@ def choose_method(objective: Objective, options: Options) -> Options:
         return replace(options, method="saga")
     curved = loss_traits(objective.loss).curvature is not None and bool((objective.penalty_curvature() > 0.0).all())
     return replace(options, method="gd" if curved else "svrg")
+
+
+def solves_kinks(objective: Objective) -> bool:
+    """Whether interior points find the optimum: for piecewise-linear losses and not too many columns."""
+    p = objective.n_parameters
+    known = loss_traits(objective.loss).has_pieces and isinstance(objective.penalty, ElasticNet)
+    return known and p * p <= MAX_HESSIAN_VALUES
 
 
 def is_kinked(loss: Any) -> bool:

@@ -8,12 +8,12 @@ section 9.5; Lee, Sun and Saunders, Proximal Newton-type methods for minimizing 
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotrs
 
-from ..kernels.second_derivatives import minimise_quadratic
 from ..kernels.update_step import Preconditioner, Stepper
 from ..objective.column_statistics import sample_size
 from ..objective.evaluation import Evaluation
@@ -25,6 +25,7 @@ from ..objective.scaled_objective import ScaledEvaluation, ScaledObjective
 from ..terms.losses import is_squared
 from ..terms.penalties import is_smooth
 from ..terms.update_rules import SGD
+from .curvature_models import minimise_model
 
 # Eigenvalues of a Hessian scaled to a diagonal of ones are rounding below this, per parameter.
 EIGENVALUE_ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
@@ -64,44 +65,35 @@ class NewtonDecrement:
 
     def _model_step(self, at: ScaledEvaluation, z: np.ndarray) -> ModelStep:
         matrices = self.sample.matrices(z, ridge=0.0)
-        change, decreases = np.zeros_like(at.gradient), np.zeros(len(at.gradient))
-        smooth = is_smooth(self.scaled.objective.penalty)
-        if self.sample.couples:
-            matrix, size = equilibrated(matrices[0])
-            step = solve_positive_definite(matrix, -at.gradient.ravel() / size) / size
-            change = step.reshape(change.shape)
-            return ModelStep(change, -0.5 * np.einsum("ki,ki->k", change, at.gradient))
-        for k, (matrix, gradient) in enumerate(zip(matrices, at.gradient, strict=True)):
-            matrix, size = equilibrated(matrix)
-            if smooth:
-                change[k] = solve_positive_definite(matrix, -gradient / size) / size
-                decreases[k] = -0.5 * float(change[k] @ gradient)
-            else:
-                change[k] = self._with_kinks(k, matrix * np.outer(size, size), at)
-                decreases[k] = self._decrease(k, matrix * np.outer(size, size), at, change[k])
+        if is_smooth(self.scaled.objective.penalty):
+            rows = zip(matrices, at.gradient.reshape(len(matrices), -1), strict=True)
+            change = np.stack([_newton_step(matrix, gradient) for matrix, gradient in rows])
+            change = change.reshape(at.gradient.shape)
+            decreases = -0.5 * np.einsum("ki,ki->k", change, at.gradient)
+        else:
+            change = minimise_model(matrices, at, self._stepper, MAX_SWEEPS, SWEEP_TOLERANCE)
+            decreases = self._decreases(matrices, at, change)
         return ModelStep(change, np.where(decreases >= 0.0, decreases, np.inf))
 
-    def _with_kinks(self, k: int, matrix: np.ndarray, at: ScaledEvaluation) -> np.ndarray:
-        objective, change, d = self.scaled.objective, np.empty(len(matrix)), self.scaled.n_features
-        stepper = Stepper.make(
+    @cached_property
+    def _stepper(self) -> Stepper:
+        objective = self.scaled.objective
+        return Stepper.make(
             SGD(), objective.penalty, self.scaled.preconditioner, objective.n_parameters,
             strength=objective.strength, weights=objective.penalty_weights,
         )  # fmt: skip
-        params = np.atleast_2d(at.params)[k, :d].copy()
-        minimise_quadratic(matrix, at.gradient[k].copy(), params, stepper, k, MAX_SWEEPS, SWEEP_TOLERANCE, change)
-        return change
 
-    def _decrease(self, k: int, matrix: np.ndarray, at: ScaledEvaluation, change: np.ndarray) -> float:
-        """The decrease of the model by a ``change`` of output k, the kinks of the penalty included."""
-        whole, d = np.zeros_like(at.gradient), self.scaled.n_features
-        whole[k] = change
-        moved = self.scaled.moved(at.params, whole)
-        rise = float(self.scaled.objective.penalties(moved)[k] - at.at.penalties[k])
+    def _decreases(self, matrices: np.ndarray, at: ScaledEvaluation, change: np.ndarray) -> np.ndarray:
+        """The decrease of the model of each output by a ``change``, the kinks of the penalty included."""
+        d, objective = self.scaled.n_features, self.scaled.objective
+        rises = objective.penalties(self.scaled.moved(at.params, change)) - at.at.penalties
         # The smooth part of the penalty is in the gradient and the Hessian already.
-        bare = self.scaled.scaled(at.at._replace(gradient=np.zeros_like(at.at.gradient))).gradient[k, :d]
-        curvature = self.scaled.penalty_curvature()[k]
-        kinks = rise - float(bare @ change[:d] + 0.5 * (curvature * change[:d]) @ change[:d])
-        return -float(at.gradient[k] @ change + 0.5 * change @ matrix @ change + kinks)
+        smooth = self.scaled.scaled(at.at._replace(gradient=np.zeros_like(at.at.gradient))).gradient[:, :d]
+        of_penalty = smooth + 0.5 * self.scaled.penalty_curvature() * change[:, :d]
+        kinks = rises - np.einsum("ki,ki->k", of_penalty, change[:, :d])
+        blocks = change.reshape(len(matrices), -1)
+        products = np.einsum("kij,kj->ki", matrices, blocks).reshape(change.shape)
+        return np.asarray(-np.einsum("ki,ki->k", at.gradient + 0.5 * products, change) - kinks)
 
     def _falls_without_end(self, params: np.ndarray, along: np.ndarray) -> bool:
         """Whether F on the sample is lower far out along the step, which changes linear predictors by ``along``."""
@@ -122,6 +114,11 @@ class NewtonDecrement:
             return False
         here, there = (self.sample.loss_curvature_along(at, along) for at in (z, z + along))
         return there >= MIN_CURVATURE_LEFT * here
+
+
+def _newton_step(matrix: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+    matrix, size = equilibrated(matrix)
+    return np.asarray(solve_positive_definite(matrix, -gradient / size) / size)
 
 
 def equilibrated(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

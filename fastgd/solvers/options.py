@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from ..errors import OptionError
 from ..terms.losses import loss_traits
-from ..terms.penalties import is_smooth, penalty_traits
+from ..terms.penalties import ElasticNet, is_smooth, penalty_traits
 from ..terms.rate_schedules import SCHEDULES, bind_schedule
 from ..terms.registry import nearest
 from ..terms.rule_protocol import rule_traits
@@ -26,6 +26,7 @@ METHODS = {
     "minibatch": "one step per batch of rows",
     "newton": "one step per epoch, preconditioned by the Hessian of sampled rows; up to about a thousand columns",
     "lbfgs": "limited-memory BFGS, one step per epoch; any number of columns, smooth penalties",
+    "interior_point": "second-order steps for losses with kinks, such as quantile and hinge, with a proof",
     "svrg": "one step per row, corrected by a full gradient every other epoch: reaches the optimum at a constant rate",
     "saga": "one step per row, corrected by the stored gradients of all rows: as svrg, without full gradients",
     "working_set": "proximal Newton on the columns that the model uses, with a bound; wide data, penalties such as l1",
@@ -34,7 +35,8 @@ METHODS = {
 COMPARED = ("gd", "sgd", "minibatch:32", "minibatch:256", "auto")
 VARIANCE_REDUCED = ("svrg", "saga")
 QUASI_NEWTON = ("newton", "lbfgs")
-MODELLING = (*QUASI_NEWTON, "working_set")  # methods whose steps are those of a quadratic model
+# Methods with steps of their own, which take no rate, rule or schedule.
+SECOND_ORDER = (*QUASI_NEWTON, "interior_point", "working_set")
 WHOLE_STEPS = "whole steps of a quadratic model"  # why the learning rate of these methods is 1
 ON_DIVERGENCE = {
     "auto": "shrink only an automatic rate",
@@ -110,8 +112,13 @@ class Options:
             self._check_scheduled_rates(SCHEDULES.name_of(schedule))
         if not separable:
             self._check_groups()
-        if self.method in MODELLING:
+        if self.method in (*QUASI_NEWTON, "working_set"):
             self._check_can_be_modelled(loss, penalty)
+        if self.method == "interior_point" and not (loss_traits(loss).has_pieces and isinstance(penalty, ElasticNet)):
+            raise OptionError(
+                "method 'interior_point' is for piecewise-linear losses, such as absolute, quantile and hinge, with "
+                "the penalties l1, l2 and elasticnet: take the method auto"
+            )
         if self.average or (self.shards or 1) > 1:
             self._check_averaging(penalty)
         return replace(self, schedule=schedule, scale=self.scale if separable else False)
@@ -183,11 +190,11 @@ class Options:
         """Raise for options that the method cannot use."""
         if self.method in ("sgd", *VARIANCE_REDUCED) and self.batch_size not in ("auto", 1):
             self._refuse_batches("one row per step")
-        if self.method in ("gd", *MODELLING) and self.batch_size != "auto":
+        if self.method in ("gd", *SECOND_ORDER) and self.batch_size != "auto":
             self._refuse_batches("all rows in each step")
         if self.shards is not None:
             self._check_shards(self.shards)
-        if self.method in MODELLING:
+        if self.method in SECOND_ORDER:
             self._check_own_steps()
         if self.method in VARIANCE_REDUCED:
             self._check_variance_reduced()

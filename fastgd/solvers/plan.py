@@ -11,7 +11,7 @@ from ..objective.objective import Objective
 from ..objective.preconditioner import choose_preconditioner
 from ..terms.schedule_protocol import schedule_traits
 from .learning_rates import stable_rates
-from .options import MODELLING, QUASI_NEWTON, VARIANCE_REDUCED, WHOLE_STEPS, Options
+from .options import SECOND_ORDER, VARIANCE_REDUCED, WHOLE_STEPS, Options
 
 # The default batch size; it is at most n_samples / MIN_BATCHES, since a batch of all rows would be gd.
 DEFAULT_BATCH, MIN_BATCHES = 32, 3
@@ -53,7 +53,7 @@ def make_plan(objective: Objective, options: Options) -> Plan:
     shares, reason = np.ones(objective.n_outputs), "given"
     if options.learning_rate != "auto":
         rate = options.learning_rate
-    elif method in MODELLING:
+    elif method in SECOND_ORDER:
         rate, reason = 1.0, WHOLE_STEPS
     elif schedule_traits(options.schedule).sets_rate:
         rate, reason = float(options.schedule.rate(0.0, 0, 0.0)), "set by its schedule"
@@ -69,7 +69,7 @@ def make_plan(objective: Objective, options: Options) -> Plan:
 
 def is_scaled(options: Options) -> bool:
     """Whether columns are scaled where they differ: with ``scale="auto"`` only for an automatic learning rate."""
-    own_rate = options.learning_rate != "auto" and options.method not in QUASI_NEWTON
+    own_rate = options.learning_rate != "auto" and options.method not in SECOND_ORDER
     has_own_scales = options.method == "working_set"
     return options.scale is not False and not (options.scale == "auto" and own_rate) and not has_own_scales
 
@@ -84,7 +84,7 @@ def _preconditioner(objective: Objective, options: Options) -> Preconditioner:
         only_if_different=automatic,
         serial_steps=method == "sgd",
         lazy_steps=method in VARIANCE_REDUCED,
-        for_hessian=method == "newton",
+        for_hessian=method in ("newton", "interior_point"),
     )
 
 

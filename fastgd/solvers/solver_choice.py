@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ..objective.objective import Objective
 from .adaptive_gd import AdaptiveGradientDescent
 from .gd import GradientDescent
+from .interior_point import InteriorPoint
 from .lbfgs import LBFGS
 from .learning_rates import follows_curvature
 from .minibatch import MinibatchDescent
@@ -25,6 +26,7 @@ SOLVERS: dict[str, Callable[[Objective, Options, Plan], Solver]] = {
     "minibatch": MinibatchDescent,
     "lbfgs": LBFGS,
     "newton": Newton,
+    "interior_point": InteriorPoint,
     "svrg": VarianceReduced,
     "saga": VarianceReduced,
     "working_set": WorkingSet,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data.masked_arrays import check_unmasked
 from ..errors import OptionError
 from ..objective.intercept_only import ConstantModel, best_constant
 from ..objective.objective import Objective
@@ -57,6 +58,8 @@ def _fill(params: np.ndarray, start: Any, objective: Objective) -> None:
         coef, intercept = start.coef, start.intercept
     elif isinstance(start, tuple) and len(start) == 2 and np.ndim(start[0]) == params.ndim == np.ndim(start[1]) + 1:
         coef, intercept = start
+    for part in (coef, intercept):
+        check_unmasked(part, option("start"))
     try:
         coef, intercept = np.asarray(coef, dtype=np.float64), np.asarray(intercept, dtype=np.float64)
     except (TypeError, ValueError):

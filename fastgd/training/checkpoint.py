@@ -19,6 +19,7 @@ from ..solvers import (
     adaptive_gd,
     curvature_models,
     gd,
+    interior_point,
     lazy_mean,
     minibatch,
     quasi_newton,
@@ -38,8 +39,8 @@ from .trace import TraceState
 # The modules that define the named tuples in a state.
 STATE_MODULES = (
     adaptive_gd, averaging, certificate, convergence, curvature_models, early_stopping, evaluation, factored_hessian,
-    gd, lazy_mean, minibatch, quasi_newton, scaled_objective, sgd, sharded_sgd, step_size, trace, variance_reduced,
-    working_set,
+    gd, interior_point, lazy_mean, minibatch, quasi_newton, scaled_objective, sgd, sharded_sgd, step_size, trace,
+    variance_reduced, working_set,
 )  # fmt: skip
 FORMAT = "fastgd checkpoint 1"
 

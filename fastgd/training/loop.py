@@ -153,6 +153,8 @@ class TrainingLoop:
         self._set_params(report.evaluation)
         for seen in report.seen:
             self.certificate.see(seen)
+        if report.remaining is not None and report.remaining.kind == "bound" and report.evaluation is not None:
+            self.certificate.know(report.evaluation.objectives - report.remaining.values)
         if report.is_epoch:
             self.epoch += 1
             self._record(report)

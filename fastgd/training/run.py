@@ -263,7 +263,7 @@ class Run:
     def _certify(self) -> np.ndarray:
         """Bounds on F - F* at the model, if asked for; NaN if training did not finish or there are none."""
         unfinished = self.loop.stop.reason in UNFINISHED
-        if unfinished or not self.certify or all(self.certificate.reasons):
+        if unfinished or not self.certify or not self.certificate.has_bound:
             return np.full(len(self.certificate.reasons), np.nan)
         return self._refined(self.certificate.add(self.params))
 
@@ -308,10 +308,13 @@ class Run:
         finished = loop.stop.reason not in UNFINISHED and self.certify and loop.test.is_convex
         if not finished or not is_unpenalised(objective) or objective.independent:
             return
-        if not loop.stop.converged:
+        if not loop.stop.converged or objective.n_values <= MAX_REFINED_VALUES:
             directions = [self.params - loop.start, loop.test.direction]
             found = no_optimum(objective, self.params, [one for one in directions if one is not None])
-            self.remarks += [found] if found else []
+            if found:
+                self.remarks.append(found)
+                self.stationary = None
+                loop.stop = loop.stop._replace(converged=False)
         if found := copied_columns(objective, self.options.seed):
             self.remarks.append(found)
 

@@ -141,7 +141,7 @@ def test_npz_with_X_and_y(tmp_path):
         ({"X": ARRAY, "y": ARRAY[:, 0], "feature_names": np.array(["a"])}, "has 1 feature name for 3 columns of X"),
         (
             {"X_data": [1.0], "X_indices": [7], "X_indptr": [0, 1], "X_shape": [1, 2], "y": [1.0]},
-            "is not a complete .npz file",
+            "is damaged: it has the column index 7, but only 2 columns",
         ),
     ],
 )

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from helpers.sparse_variants import unsorted, with_duplicates, with_long_indices
 
 import fastgd
-from fastgd import DataError, fit_path
+from fastgd import fit_path
 from fastgd.data.feature_matrix import as_matrix, as_scipy, squared
 
 N, D = 45, 6
@@ -171,38 +171,6 @@ def test_duplicate_indices_in_unsorted_rows_are_summed():
     matrix, _ = as_matrix(sp.csr_array((data, indices, [0, 3, 5]), (2, 4)))
     np.testing.assert_array_equal(as_scipy(matrix).toarray(), [[0, 2, 0, 5], [1, 0, 1, 0]])
     assert len(matrix.data) == 4
-
-
-def damaged(form, **parts):
-    matrix = form(X)
-    for name, (place, value) in parts.items():
-        array = getattr(matrix, name).copy()
-        array[place] = value
-        setattr(matrix, name, array)
-    return matrix
-
-
-OUTSIDE = "X is damaged: it has the column index {}, but only 6 columns"
-DAMAGED = {
-    "an index too large": (sp.csr_array, {"indices": (4, D)}, OUTSIDE.format(6)),
-    "an index far too large": (sp.csr_array, {"indices": (-1, 10**6)}, OUTSIDE.format(10**6)),
-    "a negative index": (sp.csr_array, {"indices": (0, -1)}, OUTSIDE.format(-1)),
-    "indptr does not start at 0": (sp.csr_array, {"indptr": (0, 1)}, "X is damaged: index pointer should start with 0"),
-    "indptr ends too late": (sp.csr_array, {"indptr": (-1, 10**4)}, "X is damaged: Last value of index pointer"),
-    "indptr decreases": (sp.csr_array, {"indptr": (5, 0)}, "its indptr does not rise from 0 to the number of values"),
-    "csc, a row index too large": (sp.csc_array, {"indices": (4, 10**8)}, "X is damaged: "),
-    "csc, indptr decreases": (sp.csc_array, {"indptr": (3, 0)}, "X is damaged: "),
-}
-
-
-@pytest.mark.parametrize("what", DAMAGED)
-@pytest.mark.parametrize("y", [Y, TARGETS], ids=["one", "several"])
-def test_error_about_a_damaged_matrix(what, y):
-    form, parts, message = DAMAGED[what]
-    with pytest.raises(DataError, match=message):
-        fit(damaged(form, **parts), y)
-    with pytest.raises(DataError, match=message):
-        fit(X, y).predict(damaged(form, **parts))
 
 
 # --- Coefficients at 0 ------------------------------------------------------------------------------------------------

@@ -239,12 +239,10 @@ def test_error_about_a_frame_that_arrow_cannot_convert(data):
     assert "\n" not in str(caught.value)
 
 
-def test_arrays_are_returned_unchanged_and_sparse_becomes_csr():
+def test_arrays_are_returned_unchanged():
     array = np.ones((2, 2), order="F")
     assert to_arrays(array)[0] is array
     assert to_arrays(array)[1] is None
-    X, names = to_arrays(sparse.csc_array(np.eye(2)))
-    assert (X.format, names) == ("csr", None)
     assert to_arrays([[1, 2]])[0].shape == (1, 2)
 
 

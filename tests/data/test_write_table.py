@@ -12,7 +12,7 @@ import pytest
 from scipy import sparse
 
 from fastgd.data.readers.open_table import open as open_table
-from fastgd.data.writers.atomic_files import atomic_file, check_writable, write_atomically
+from fastgd.data.writers.outputs import atomic_file, check_writable, write_atomically
 from fastgd.data.writers.write_svmlight import write_svmlight
 from fastgd.data.writers.write_table import write, write_columns, write_text
 from fastgd.errors import DataError

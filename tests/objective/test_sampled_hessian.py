@@ -192,7 +192,7 @@ def test_sampled_rows_count_as_fractions_of_a_pass(monkeypatch, loss):
         return hessian(self, params)
 
     others = [2 * FIRST_ROWS]  # for the scales of the columns
-    predictors, take, effective = HessianSample._predictors, MemoryRows.take, sampled.effective_rows
+    predictors, take, effective = HessianSample.predictors, MemoryRows.take, sampled.effective_rows
 
     def predicted(self, params):
         if params.any():
@@ -209,7 +209,7 @@ def test_sampled_rows_count_as_fractions_of_a_pass(monkeypatch, loss):
 
     monkeypatch.setattr(Objective, "evaluate", evaluated)
     monkeypatch.setattr(HessianSample, "hessian", curved)
-    monkeypatch.setattr(HessianSample, "_predictors", predicted)
+    monkeypatch.setattr(HessianSample, "predictors", predicted)
     monkeypatch.setattr(MemoryRows, "take", copied)
     monkeypatch.setattr(sampled, "effective_rows", looked_for_rare_columns)
     y = YES if loss == "logistic" else 3.0 * SCORE

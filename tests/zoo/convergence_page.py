@@ -18,7 +18,7 @@ because their optimum was not proved{left_out}. Each was fitted by every method 
 defaults and with `tol=1e-8`.
 
 The gap is (F - F\\*) / (F(constant) - F\\*), with F computed in extended precision from the coefficients; the constant
-model has the best intercept only. Differences within the rounding of F count as zero.
+model has the best intercept only. Where F(constant) - F\\* is below the rounding of F in float64, this takes its place.
 
 `make campaign PART=zoo` repeats this page; `python -m tests.zoo.show 123 --method gd` shows a single problem.
 """
@@ -85,8 +85,8 @@ def table_of_methods(verdicts: Iterable[Verdict]) -> str:
 
 def _by(name: str, values: Sequence[str], proved: list[Verdict], of: Callable[[Verdict], Sequence[str]]) -> str:
     auto, near, bounds = PROMISES["auto"], PROMISES["says so"], PROMISES["useful bound"]
-    rows = [[name, "problems", "auto says converged", "worst gap of auto", "of all converged too far", "near, and say so",
-             "useful bounds"]]  # fmt: skip
+    rows = [[name, "problems", "auto says converged", "worst gap of auto", "of all converged too far",
+             "near, and say so", "useful bounds"]]  # fmt: skip
     for value in values:
         some = [verdict for verdict in proved if value in of(verdict)]
         if not some:

@@ -58,24 +58,28 @@ def coordinates(problem: Problem, curvature: float, columns: np.ndarray | None =
 
 
 def _orthonormal(U: np.ndarray, c: np.ndarray, norms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """B, R and the independent columns, U[:, kept] = B R with B'cB = 1, by Gram and Schmidt, twice.
+    """B, R and the independent columns, U[:, kept] = B R with B'cB = 1, by Gram and Schmidt with pivots, twice.
 
-    ``norms`` are those of the columns before they were centred: what is left of a constant column is rounding.
+    ``norms`` are those of the columns before they were centred: what is left of a constant column is rounding. The
+    column of which most is left comes next, so that the coefficients are of moderate size.
     """
     n, d = U.shape
-    B, R, kept = np.zeros((n, 0), np.longdouble), np.zeros((d, d), np.longdouble), []
-    for j in range(d):
-        v, norm = U[:, j].copy(), np.sqrt(c @ U[:, j] ** 2)
-        if not norm > 1e-17 * norms[j] or len(kept) == n:
-            continue
-        products = np.zeros(len(kept), np.longdouble)
+    own = np.sqrt(c @ U**2)
+    usable = own > 1e-17 * norms
+    V, B, R, kept = U.copy(), np.zeros((n, 0), np.longdouble), np.zeros((d, d), np.longdouble), []
+    while usable.any() and len(kept) < n:
+        left = np.where(usable, np.sqrt(c @ V**2) / np.where(usable, own, 1), 0)
+        j = int(np.argmax(left))
+        if not left[j] > DEPENDENT:
+            break
+        v, products = U[:, j].copy(), np.zeros(len(kept), np.longdouble)
         for _ in range(2):
             h = B.T @ (c * v)
             v, products = v - B @ h, products + h
-        rest = np.sqrt(c @ v**2)
-        if rest > DEPENDENT * norm:
-            m = len(kept)
-            R[:m, m], R[m, m] = products, rest
-            B = np.column_stack([B, v / rest])
-            kept.append(j)
+        m, rest = len(kept), np.sqrt(c @ v**2)
+        R[:m, m], R[m, m] = products, rest
+        B = np.column_stack([B, v / rest])
+        V = V - np.outer(B[:, m], (c * B[:, m]) @ V)
+        usable[j] = False
+        kept.append(j)
     return B, R[: len(kept), : len(kept)], np.array(kept, int)

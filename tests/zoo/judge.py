@@ -39,7 +39,7 @@ class Verdict:
     tol: float | None
     converged: bool
     reason: str  # stop_reason, or the error
-    gap: float  # 0 where F - F* is within the rounding of F
+    gap: float  # 0 where F - F* is below the last bit, or where nothing can be gained, below the rounding of F
     bound: float | None  # gap_bound, as a part of to_gain
     rounding: float  # as a part of to_gain
     remarked: bool  # whether a remark says that there is no optimum
@@ -63,8 +63,10 @@ class Verdict:
         bound = "" if self.bound is None else f", bound {self.bound:.1e}"
         said = "converged" if self.converged else "not converged"
         tol = "default tol" if self.tol is None else f"tol {self.tol:g}"
-        return (f"--method {self.method} ({tol}) of seed {self.seed}: {said} ({self.reason}), gap {self.gap:.1e}{bound}; "
-                f"{self.loss}, {self.penalty}, {', '.join(self.factors)}")  # fmt: skip
+        return (
+            f"--method {self.method} ({tol}) of seed {self.seed}: {said} ({self.reason}), gap {self.gap:.1e}{bound}; "
+            f"{self.loss}, {self.penalty}, {', '.join(self.factors)}"
+        )
 
 
 def allowed(method: str, loss: Loss, penalty: str) -> bool:
@@ -101,13 +103,15 @@ def judge(problem: Problem, optimum: Optimum, method: str, tol: float | None) ->
     said = partial(about, bool(result.converged), result.stop_reason)
     if optimum.kind != "proved":
         return said(float("nan"), None, 0.0, remarked, result.n_epochs, seconds)
+    at_fit, at_optimum = (rounding(problem, at.coef, at.intercept) for at in (result, optimum))
     # The smaller one, so that absurd parameters do not excuse themselves.
-    rounded = min(rounding(problem, result.coef, result.intercept), rounding(problem, optimum.coef, optimum.intercept))
-    to_gain = max(float(optimum.to_gain), rounded) or 1.0  # F is 0 everywhere that matters
+    rounded = min(at_fit.total, at_optimum.total)
+    gain = max(float(optimum.to_gain), rounded) or 1.0  # 1: F is 0 for both, without rounding
     left = float(objective(problem, result.coef, result.intercept) - optimum.value)
-    gap = 0.0 if left <= rounded else left / to_gain
-    bound = None if result.gap_bound is None else float(result.gap_bound) / to_gain
-    return said(gap, bound, rounded / to_gain, remarked, result.n_epochs, seconds)
+    negligible = rounded if optimum.to_gain <= rounded else at_optimum.last_bit
+    gap = 0.0 if left <= negligible else left / gain
+    bound = None if result.gap_bound is None else float(result.gap_bound) / gain
+    return said(gap, bound, at_fit.total / gain, remarked, result.n_epochs, seconds)
 
 
 def judged(seed: int, small: bool = False, methods: Sequence[str] = METHODS, tols=TOLS) -> list[Verdict]:

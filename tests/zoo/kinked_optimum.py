@@ -15,7 +15,7 @@ from scipy.optimize import linprog
 from scipy.sparse import csr_array
 
 from .losses import Loss
-from .piecewise_qp import interior_point
+from .piecewise_qp import PiecewiseQP, interior_point
 
 Extended = np.longdouble
 
@@ -132,7 +132,8 @@ def _interior(pieces: Pieces, softness=0.0):
     Q = np.diag(pieces.l2.astype(float))
     A, t, low, high = (part.astype(float) for part in pieces[:4])
     size = float(np.sum(high - low))
-    theta, u = interior_point(Q / size, np.zeros(len(Q)), A, t, low / size, high / size, softness * size)
+    qp = PiecewiseQP(Q / size, np.zeros(len(Q)), A, t, low / size, high / size, softness * size)
+    theta, u = interior_point(qp)
     return theta, u * size
 
 

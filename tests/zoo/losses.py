@@ -14,6 +14,10 @@ LOG_LINK = ("poisson", "gamma", "tweedie")
 SMOOTH = ("squared", "half_squared", "huber", "squared_epsilon_insensitive", "logistic", "squared_hinge",
           "modified_huber", "softmax", *LOG_LINK)  # fmt: skip
 NAMES = (*SMOOTH, *KINKED)
+SETTINGS = {
+    "huber": "delta", "quantile": "quantile", "epsilon_insensitive": "epsilon",
+    "squared_epsilon_insensitive": "epsilon", "tweedie": "power",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -23,19 +27,14 @@ class Loss:
     name: str
     setting: float | None = None
 
-    SETTINGS = {
-        "huber": "delta", "quantile": "quantile", "epsilon_insensitive": "epsilon",
-        "squared_epsilon_insensitive": "epsilon", "tweedie": "power",
-    }  # fmt: skip
-
     def __str__(self) -> str:
-        return self.name if self.setting is None else f"{self.name}:{self.SETTINGS[self.name]}={self.setting!r}"
+        return self.name if self.setting is None else f"{self.name}:{SETTINGS[self.name]}={self.setting!r}"
 
     @property
     def kinked(self) -> bool:
         return self.name in KINKED
 
-    def parts(self, y: Any, z: Any, classes: int = 1) -> tuple[Any, Any, Any]:
+    def parts(self, y: Any, z: Any) -> tuple[Any, Any, Any]:
         """Values, first and second derivatives in z of differentiable losses of one output."""
         return getattr(self, f"_{self.name}")(y, z)
 

@@ -14,6 +14,7 @@ from .problems import Problem
 from .recession import has_no_optimum
 
 PROVED = 1e-10  # the gap of a reference, as a part of F(constant) - F*: a hundredth of the smallest tolerance asked
+REACHED = 12.0  # range of z below which F has a minimum
 SQUARED = ("squared", "half_squared", "huber", "squared_epsilon_insensitive")
 ABSOLUTE = ("absolute", "quantile", "epsilon_insensitive")
 
@@ -63,8 +64,6 @@ def pose(problem: Problem) -> Posed:
 def find_optimum(problem: Problem) -> Optimum:
     """F* by Newton, interior points or HiGHS."""
     posed = pose(problem)
-    if has_no_optimum(problem):
-        return Optimum("none")
     constant = constant_model(problem, posed)
     p = posed.unit**posed.power
     columns = _first_columns(problem, posed, constant)
@@ -81,8 +80,12 @@ def find_optimum(problem: Problem) -> Optimum:
     coef, intercept = co.model(found.theta.reshape(K, -1))
     value, at_constant, gap = found.value * p, constant.value * p, found.gap * p
     result = Optimum("proved", value, at_constant, gap, coef * posed.unit, intercept * posed.unit + posed.center)
-    proved = gap <= max(PROVED * result.to_gain, 0.01 * rounding(problem, result.coef, result.intercept))
-    return result if proved else result._replace(kind="unproved")
+    proved = gap <= max(PROVED * result.to_gain, 0.1 * rounding(problem, result.coef, result.intercept).last_bit)
+    if not proved:
+        result = result._replace(kind="unproved")
+    # Towards an infimum that is not reached, z grows until F no longer changes.
+    close = proved and np.ptp(linear_predictor(problem, result.coef, result.intercept)) < REACHED
+    return Optimum("none") if not close and has_no_optimum(problem) else result
 
 
 def constant_model(problem: Problem, posed: Posed):
@@ -186,22 +189,30 @@ def linear_predictor(problem: Problem, coef, intercept):
     return z if problem.loss.name == "softmax" else z[:, 0]
 
 
-def rounding(problem: Problem, coef, intercept) -> float:
-    """A first-order bound of the error of F where x.w + b + offset and the loss are evaluated in float64."""
+class Rounding(NamedTuple):
+    """Bounds of the error of F where it is evaluated in float64 (Higham, Accuracy and stability, 2002, section 3.1)."""
+
+    last_bit: float  # of the terms of F
+    total: float  # of a sum over all rows, each with a dot product
+
+
+def rounding(problem: Problem, coef, intercept) -> Rounding:
     coef, intercept = np.atleast_2d(coef).astype(np.longdouble), np.atleast_1d(intercept).astype(np.longdouble)
     y, z, c = problem.y.astype(np.longdouble), linear_predictor(problem, coef, intercept), problem.shares
     sizes = np.abs(problem.X).astype(np.longdouble) @ np.abs(coef).T + np.abs(intercept)
     sizes = sizes + (0 if problem.offset is None else np.abs(problem.offset)[:, None])
+    values = problem.loss.value(y, z)
     if problem.loss.name == "softmax":
-        sensitivity = sizes.max(axis=1)
-        values = problem.loss.value(y, z)
+        errors = sizes.max(axis=1)
     elif problem.loss.kinked:
         _, low, high = problem.loss.pieces(y)
-        values, sensitivity = problem.loss.value(y, z), np.maximum(-low, high).max(axis=0) * (sizes[:, 0] + np.abs(y))
+        errors = np.maximum(-low, high).max(axis=0) * (sizes[:, 0] + np.abs(y))
     else:
-        values, slopes, _ = problem.loss.parts(y, z)
-        if problem.loss.name in LOG_LINK:  # of two terms that can cancel
+        slopes = problem.loss.parts(y, z)[1]
+        errors = np.abs(slopes) * sizes[:, 0]
+        if problem.loss.name in LOG_LINK:  # the value is a sum of terms that can cancel
             values = np.abs(values) + np.abs(slopes) + np.abs(y * z)
-        sensitivity = np.abs(slopes) * sizes[:, 0]
     penalty = problem.l1 * np.abs(coef).sum() + problem.l2 * (coef**2).sum() / 2
-    return float(np.finfo(float).eps * (c @ (np.abs(values) + sensitivity) + penalty))
+    terms, eps = float(c @ np.abs(values) + penalty), np.finfo(float).eps
+    n, d = problem.X.shape
+    return Rounding(eps * terms, eps * (n * terms + (d + 1) * float(c @ errors)))

@@ -7,68 +7,124 @@ With ``softness`` s_i a kink becomes a parabola: r_i - s_i u_i takes the place o
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 MAX_STEPS = 100
 SHARE_OF_BOUNDARY = 0.995
+SHORTEST_STEP = 1e-12
 
 
-def interior_point(Q: np.ndarray, q: np.ndarray, A: np.ndarray, t: np.ndarray, low: np.ndarray, high: np.ndarray,
-                   softness=0.0, tol: float = 1e-13) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+class PiecewiseQP(NamedTuple):
+    Q: np.ndarray
+    q: np.ndarray
+    A: np.ndarray
+    t: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    softness: Any = 0.0
+
+
+class Point(NamedTuple):
+    """An iterate, or a direction."""
+
+    theta: np.ndarray
+    u: np.ndarray
+    above: np.ndarray
+    below: np.ndarray
+
+    def moved(self, step: float, direction: Point) -> Point:
+        return Point(*(part + step * change for part, change in zip(self, direction, strict=True)))
+
+
+class Residuals(NamedTuple):
+    """The conditions of optimality at a point: the equations, and the slacks up = high - u and down = u - low."""
+
+    primal: np.ndarray
+    dual: np.ndarray
+    up: np.ndarray
+    down: np.ndarray
+
+
+def interior_point(qp: PiecewiseQP, tol: float = 1e-13) -> tuple[np.ndarray, np.ndarray]:
     """theta and u, to about ``tol`` or the rounding of float64."""
-    theta = _start(Q, q, A, t, high - low)
-    u = 0.5 * (low + high)
-    r = A @ theta - t
-    size = np.maximum(np.abs(r).mean() if len(r) else 1.0, 1e-12)
-    above, below = np.maximum(r, 0) + size, np.maximum(-r, 0) + size
-    best, best_error, tiny = (theta, u), np.inf, 1e-300 + 1e-18 * (high - low)
+    point = best = _start(qp)
+    least = np.inf
     for _ in range(MAX_STEPS):
-        up, down = np.maximum(high - u, tiny), np.maximum(u - low, tiny)
-        primal = A @ theta - t - softness * u - above + below
-        dual = Q @ theta + q + A.T @ u
-        products = np.concatenate([above * up, below * down])
-        mu = products.mean()
-        scale = np.maximum(low * r, high * r).sum() + abs(theta @ Q @ theta) + 1e-300
-        error = (products.sum() + np.abs(primal) @ np.maximum(np.abs(low), np.abs(high))
-                 + np.abs(dual) @ np.abs(theta)) / scale  # fmt: skip
-        if error < best_error:
-            best, best_error = (theta, u), error
+        residuals = _residuals(qp, point)
+        error = _error(qp, point, residuals)
+        if error < least:
+            best, least = point, error
         if error < tol:
             break
-        weights = 1 / (above / up + below / down + softness)
         try:
-            solve = _factor(Q + A.T @ (weights[:, None] * A))
+            direct = _newton(qp, point, residuals)
         except LinAlgError:
             break
-
-        def direction(target_above: np.ndarray, target_below: np.ndarray) -> tuple[np.ndarray, ...]:
-            # d_above = (target_above + above du) / up and d_below = (target_below - below du) / down
-            rest = -primal + target_above / up - target_below / down
-            d_theta = solve(-dual + A.T @ (weights * rest))
-            du = weights * (A @ d_theta - rest)
-            return d_theta, du, (target_above + above * du) / up, (target_below - below * du) / down
-
-        d_theta, du, da, db = direction(-above * up, -below * down)
-        step = _longest(above, da, below, db, up, -du, down, du)
-        after = ((above + step * da) @ (up - step * du) + (below + step * db) @ (down + step * du)) / len(products)
-        center = mu * (after / mu) ** 3
-        d_theta, du, da, db = direction(center - above * up + da * du, center - below * down - db * du)
-        step = SHARE_OF_BOUNDARY * _longest(above, da, below, db, up, -du, down, du)
-        if not np.isfinite(d_theta).all() or step < 1e-12:
+        products = point.above * residuals.up, point.below * residuals.down
+        predictor = direct(-products[0], -products[1])
+        after = point.moved(_longest(qp, point, predictor), predictor)
+        mu, mu_after = (_complementarity(qp, each) for each in (point, after))
+        center = mu * (mu_after / mu) ** 3
+        corrector = direct(
+            center - products[0] + predictor.above * predictor.u, center - products[1] - predictor.below * predictor.u
+        )
+        step = SHARE_OF_BOUNDARY * _longest(qp, point, corrector)
+        if not np.isfinite(corrector.theta).all() or step < SHORTEST_STEP:
             break
-        theta, u, above, below = theta + step * d_theta, u + step * du, above + step * da, below + step * db
-        r = A @ theta - t
-    return best
+        point = point.moved(step, corrector)
+    return best.theta, best.u
 
 
-def _start(Q: np.ndarray, q: np.ndarray, A: np.ndarray, t: np.ndarray, width: np.ndarray) -> np.ndarray:
-    """The minimum with each piece replaced by a parabola."""
-    H = Q + A.T @ (width[:, None] * A)
-    return np.linalg.lstsq(H, A.T @ (width * t) - q, rcond=1e-12)[0]
+def _start(qp: PiecewiseQP) -> Point:
+    """The minimum with each piece replaced by a parabola, and multipliers in the middle of their boxes."""
+    width = qp.high - qp.low
+    H = qp.Q + qp.A.T @ (width[:, None] * qp.A)
+    theta = np.linalg.lstsq(H, qp.A.T @ (width * qp.t) - qp.q, rcond=1e-12)[0]
+    r = qp.A @ theta - qp.t
+    size = max(float(np.abs(r).mean()) if len(r) else 1.0, 1e-12)
+    return Point(theta, 0.5 * (qp.low + qp.high), np.maximum(r, 0) + size, np.maximum(-r, 0) + size)
 
 
-def _factor(H: np.ndarray):
+def _residuals(qp: PiecewiseQP, at: Point) -> Residuals:
+    tiny = 1e-300 + 1e-18 * (qp.high - qp.low)
+    primal = qp.A @ at.theta - qp.t - qp.softness * at.u - at.above + at.below
+    dual = qp.Q @ at.theta + qp.q + qp.A.T @ at.u
+    return Residuals(primal, dual, np.maximum(qp.high - at.u, tiny), np.maximum(at.u - qp.low, tiny))
+
+
+def _complementarity(qp: PiecewiseQP, at: Point) -> float:
+    return float(at.above @ (qp.high - at.u) + at.below @ (at.u - qp.low)) / (2 * len(qp.t))
+
+
+def _error(qp: PiecewiseQP, at: Point, residuals: Residuals) -> float:
+    """The gap and what the equations leave, as a part of the objective."""
+    r = qp.A @ at.theta - qp.t
+    scale = np.maximum(qp.low * r, qp.high * r).sum() + abs(at.theta @ qp.Q @ at.theta) + 1e-300
+    left = np.abs(residuals.primal) @ np.maximum(np.abs(qp.low), np.abs(qp.high))
+    left += np.abs(residuals.dual) @ np.abs(at.theta)
+    return float((at.above @ residuals.up + at.below @ residuals.down + left) / scale)
+
+
+def _newton(qp: PiecewiseQP, at: Point, residuals: Residuals) -> Callable[[np.ndarray, np.ndarray], Point]:
+    """The Newton direction for given changes of the products above up and below down."""
+    primal, dual, up, down = residuals
+    weights = 1 / (at.above / up + at.below / down + qp.softness)
+    solve = _factor(qp.Q + qp.A.T @ (weights[:, None] * qp.A))
+
+    def direct(above: np.ndarray, below: np.ndarray) -> Point:
+        rest = -primal + above / up - below / down
+        theta = solve(-dual + qp.A.T @ (weights * rest))
+        u = weights * (qp.A @ theta - rest)
+        return Point(theta, u, (above + at.above * u) / up, (below - at.below * u) / down)
+
+    return direct
+
+
+def _factor(H: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     scale = 1 / np.sqrt(np.maximum(np.diag(H), 1e-300))
     scaled = H * scale * scale[:, None]
     for shift in (0.0, 1e-15, 1e-13, 1e-11):
@@ -77,7 +133,7 @@ def _factor(H: np.ndarray):
         except LinAlgError:
             continue
 
-        def solve(v: np.ndarray) -> np.ndarray:
+        def solve(v: np.ndarray, factor: Any = factor) -> np.ndarray:
             x = scale * cho_solve(factor, scale * v)
             return x + scale * cho_solve(factor, scale * (v - H @ x))
 
@@ -85,11 +141,9 @@ def _factor(H: np.ndarray):
     raise LinAlgError
 
 
-def _longest(*pairs: np.ndarray) -> float:
-    """The longest step, at most 1, that keeps every value positive; values and their changes in turn."""
-    longest = 1.0
-    for values, changes in zip(pairs[::2], pairs[1::2], strict=True):
-        falling = changes < 0
-        if falling.any():
-            longest = min(longest, float(np.min(-values[falling] / changes[falling])))
-    return longest
+def _longest(qp: PiecewiseQP, at: Point, direction: Point) -> float:
+    """The longest step, at most 1, that keeps every slack positive."""
+    values = np.concatenate([at.above, at.below, qp.high - at.u, at.u - qp.low])
+    changes = np.concatenate([direction.above, direction.below, -direction.u, direction.u])
+    falling = changes < 0
+    return float(np.min(-values[falling] / changes[falling], initial=1.0))

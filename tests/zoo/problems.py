@@ -91,7 +91,7 @@ class Draw:
         if on["means of X"] and not on["no intercept"]:
             on["CSR"] = on["CSR"] and self.random.random() < 0.5
         if on["means of X"]:  # together they leave no digits
-            on["collinear"] = on["collinear"] and not on["no intercept"]
+            on["collinear"] = False
         self.on = on
         self.unit = 1.0  # of y
 
@@ -103,7 +103,7 @@ class Draw:
 
 
 def generate(seed: int, small: bool = False) -> Problem:
-    """The problem of this seed; ``small``: with at most 60 rows and 8 columns, for code without compilation."""
+    """The problem of this seed; ``small``: of tens of rows and few columns, for fits without compilation."""
     draw = Draw(seed, small)
     random, on, factors = draw.random, draw.on, {}
     n, d = _shape(draw)
@@ -142,12 +142,12 @@ def _shape(draw: Draw) -> tuple[int, int]:
     random, on, small = draw.random, draw.on, draw.small
     if on["imbalance"]:
         rows = int(EVENTS / draw.size("imbalance", 1e-3, 1e-2, 1e-4))
-        return (min(rows, 300) if small else rows), int(random.integers(1, 5))
+        return (min(rows, 100) if small else rows), int(random.integers(1, 5))
     if on["n < d"]:
         n = int(random.integers(12, 25 if small else 60))
         return n, int(n * random.uniform(1.1, 2.0))
-    d = int(np.ceil(10 ** random.uniform(0, np.log10(8 if small else 30))))
-    return int(max(20, 3 * d, 10 ** random.uniform(1.5, np.log10(60 if small else 400)))), d
+    d = int(np.ceil(10 ** random.uniform(0, np.log10(6 if small else 30))))
+    return int(max(20, 3 * d, 10 ** random.uniform(1.5, np.log10(40 if small else 400)))), d
 
 
 def _standard_columns(draw: Draw, n: int, d: int, factors: dict[str, Any]) -> np.ndarray:
@@ -203,8 +203,7 @@ def _make_deficient(draw: Draw, X: np.ndarray, latent: np.ndarray, factors: dict
 def _targets(
     draw: Draw, latent: np.ndarray, offset: np.ndarray | None, factors: dict[str, Any]
 ) -> tuple[np.ndarray, Loss]:
-    random, on, name = draw.random, draw.on, draw.loss
-    n, d = latent.shape
+    random, name, d = draw.random, draw.loss, latent.shape[1]
     coef = random.normal(size=d) * (random.random(d) < 0.7) / np.sqrt(d)
     if "collinear" in factors and random.random() < 0.5:  # half of the signal lies in the flat directions
         half = d // 2

@@ -31,6 +31,7 @@ def main() -> None:
     parser.add_argument("--methods", default=",".join(METHODS))
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--small", action="store_true", help="smaller problems, for NUMBA_DISABLE_JIT=1")
+    parser.add_argument("--list", type=int, default=20, help="the most fits to list that break a promise")
     parser.add_argument("--write", type=Path, help="the page to write")
     arguments = parser.parse_args()
     seeds = range(arguments.first, arguments.first + arguments.count)
@@ -40,7 +41,7 @@ def main() -> None:
         if sys.stderr.isatty() or seed % 50 == 49:
             print(f"{seed + 1 - arguments.first} of {arguments.count}", file=sys.stderr, flush=True)
     verdicts = [verdict for _, some in found for verdict in some]
-    print(broken_promises(verdicts))
+    print(broken_promises(verdicts, arguments.list))
     print(table_of_methods(verdicts))
     if arguments.write:
         arguments.write.write_text(page(found), encoding="utf-8")

@@ -14,11 +14,12 @@ from typing import NamedTuple
 import numpy as np
 
 from .losses import Loss, softmax_parts
-from .piecewise_qp import interior_point
+from .piecewise_qp import PiecewiseQP, interior_point
 
-MAX_STEPS = 300
+MAX_STEPS, MAX_RETRIES = 300, 60
+LEAST_DAMPING = 1e-12
+NEARLY = 1e-9  # of F: a step that gains less is followed by a polish
 LONGEST_LAST_STEP = 1e-3  # in z
-ROUNDING = 1e-17  # of a gradient, as a part of the sum of absolute terms
 
 
 class Evaluation(NamedTuple):
@@ -91,34 +92,40 @@ class Smooth:
         return 0 * z if name in ("squared", "half_squared") else None
 
 
-def minimise(smooth: Smooth, theta=None) -> Found:
-    theta = np.zeros(smooth.size, np.longdouble) if theta is None else theta
-    step = _proximal_step if smooth.l1.any() else _newton_step
-    damping, found = 1e-3, None
+def minimise(smooth: Smooth, theta) -> Found:
+    """Damped steps from theta, with a polish whenever little is left to gain."""
+    propose = _proximal_step if smooth.l1.any() else _newton_step
+    damping, best = 1e-3, None
     for _ in range(MAX_STEPS):
         with np.errstate(over="ignore"):
             at = smooth.evaluate(theta)
-        moved, reached = False, False
-        for _ in range(60):
-            trial, predicted = step(at, theta, smooth.l1, damping)
-            if predicted <= 1e-19 * (np.abs(at.value) + 1e-300):
-                reached = True
-                break
-            value = smooth.value(trial)
-            if value < at.value and at.value - value >= 1e-4 * predicted:
-                damping, moved = (0.1 * damping if at.value - value > 0.5 * predicted else damping), True
-                break
-            damping = max(10 * damping, 1e-12)
-        damping = 0.0 if damping < 1e-13 else damping
-        if moved:
-            theta = trial
-        if reached or not moved or predicted < 1e-9 * abs(at.value):
+        moved, gained, damping = _damped(smooth, at, theta, propose, damping)
+        stuck = moved is None
+        theta = theta if stuck else moved
+        if stuck or gained < NEARLY * abs(at.value):
             polished = _polish(smooth, theta)
-            if found is None or polished.gap < found.gap:
-                found = polished
-            if found.gap <= 1e-16 * abs(found.value) or reached or not moved:
-                break
-    return _polish(smooth, theta) if found is None else found
+            best = polished if best is None or polished.gap < best.gap else best
+            if stuck or best.gap <= 1e-16 * abs(best.value):
+                return best
+    return _polish(smooth, theta) if best is None else best
+
+
+def _damped(smooth: Smooth, at: Evaluation, theta, propose, damping: float):
+    """Theta after a step that lowers F, the decrease that its model predicted, and the damping of the next step.
+
+    None for theta, where no step lowers F beyond its rounding.
+    """
+    for _ in range(MAX_RETRIES):
+        trial, predicted = propose(at, theta, smooth.l1, damping)
+        if predicted <= 1e-19 * (np.abs(at.value) + 1e-300):
+            break
+        gained = at.value - smooth.value(trial)
+        if gained >= 1e-4 * predicted:
+            if gained > 0.5 * predicted:
+                damping = 0.1 * damping if damping > LEAST_DAMPING else 0.0
+            return trial, predicted, damping
+        damping = max(10 * damping, 1e-12)
+    return None, 0.0, damping
 
 
 def _newton_step(at: Evaluation, theta, l1, damping: float):
@@ -150,7 +157,7 @@ def _proximal_step(at: Evaluation, theta, l1, damping: float):
     kept = np.flatnonzero(l1)
     A = np.eye(len(D))[kept]
     strength = (l1.astype(float) * scale)[kept]
-    new, u = interior_point(Q, q, A, np.zeros(len(kept)), -strength, strength)
+    new, u = interior_point(PiecewiseQP(Q, q, A, np.zeros(len(kept)), -strength, strength))
     # Of |theta_j| and the distance of u_j to the end of its box one is zero, the other one not.
     new[kept[np.abs(new[kept]) / (np.abs(new).max() + 1e-300) < 1 - np.abs(u) / strength]] = 0.0
     trial = (new * scale).astype(np.longdouble)
@@ -179,6 +186,8 @@ def _polish(smooth: Smooth, theta) -> Found:
         beyond = np.where(free, 0, np.abs(at.gradient) - smooth.l1 - 1e-15 * at.size)
         if best is None or (gap < best.gap and not (beyond > 0).any()):
             best = Found(theta.copy(), at.value, np.inf if (beyond > 0).any() else gap)
+        if best.gap <= 1e-18 * abs(best.value):
+            break
         if gap < 1e-15 * abs(at.value) and (beyond > 0).any():
             joins = int(np.argmax(beyond))
             free[joins], sign[joins] = True, -np.sign(at.gradient[joins])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...wording import label, quoted
+from ..array_files import ArrayFile
 from ..table import Array, Table
 from .column_roles import Roles, find_roles
 from .feature_columns import choose_features
@@ -18,9 +19,11 @@ from .request import Request
 if TYPE_CHECKING:
     from scipy import sparse
 
+    Matrix = Array | ArrayFile | sparse.csr_array
+
 
 def table_from_arrays(
-    X: Array | sparse.csr_array, y: Array | None, names: Sequence[str], headed: bool,
+    X: Matrix, y: Array | None, names: Sequence[str], headed: bool,
     target_names: Sequence[str] | None, request: Request, origin: Origin,
 ) -> Table:  # fmt: skip
     """A table from (n_samples, n_columns) ``X``, without the columns that the request leaves out, and ``y``.
@@ -55,7 +58,7 @@ def _are_targets(target: str | tuple[str, ...] | None, target_names: Sequence[st
     return parts is None or tuple(parts) == tuple(target_names)
 
 
-def row_values(array: Array | sparse.csr_array, names: Sequence[str], roles: Roles, origin: Origin) -> dict[str, Any]:
+def row_values(array: Matrix, names: Sequence[str], roles: Roles, origin: Origin) -> dict[str, Any]:
     """The weight and offset of each row, finite numbers, keyed by the attribute of `Table`."""
     values = {role: column_of(array, j) for role, j in roles.row_columns.items()}
     for role, column in values.items():
@@ -63,27 +66,29 @@ def row_values(array: Array | sparse.csr_array, names: Sequence[str], roles: Rol
     return values
 
 
-def column_of(array: Array | sparse.csr_array, j: int) -> Array:
+def column_of(array: Matrix, j: int) -> Array:
     """A column as (n_samples,) float64."""
-    column: Any = array[:, [j]]
+    column: Any = take_columns(array, (j,))
     values: Array = (column if isinstance(column, np.ndarray) else column.toarray()).ravel().astype(np.float64)
     return values
 
 
-def take_columns(array: Array | sparse.csr_array, columns: tuple[int, ...]) -> Array | sparse.csr_array:
-    """These columns as C-contiguous float32 or float64, or as float64 CSR; a memory map is copied into memory."""
+def take_columns(array: Matrix, columns: tuple[int, ...]) -> Array | sparse.csr_array:
+    """These columns as C-contiguous float32 or float64, or as float64 CSR; of a file only these columns are kept."""
     first, last = columns[0], columns[-1]
     consecutive = columns == tuple(range(first, last + 1))
     chosen: Any = slice(first, last + 1) if consecutive else list(columns)
-    if not isinstance(array, np.ndarray):
-        whole = consecutive and len(columns) == array.shape[1]
-        picked: Any = array if whole else array[:, chosen]
-        from scipy import sparse
-
-        return sparse.csr_array(picked, dtype=np.float64)
     single = array.dtype.kind == "f" and array.dtype.itemsize == 4
-    X: Array = np.ascontiguousarray(array[:, chosen], dtype=np.float32 if single else np.float64)
-    return np.array(X) if isinstance(array, np.memmap) else X
+    dtype = np.dtype(np.float32 if single else np.float64)
+    if isinstance(array, ArrayFile):
+        return array.columns(chosen, dtype)
+    if isinstance(array, np.ndarray):
+        return np.ascontiguousarray(array[:, chosen], dtype=dtype)
+    from scipy import sparse
+
+    whole = consecutive and len(columns) == array.shape[1]
+    picked: Any = array if whole else array[:, chosen]
+    return sparse.csr_array(picked, dtype=np.float64)
 
 
 def stack_targets(targets: Sequence[Array]) -> Array:

@@ -37,7 +37,7 @@ def choose_features(
     position = {names[j]: j for j in left}
     missing = [name for name in wanted if name not in position]
     if not headed and (missing or cover_all_indices(wanted, request.other_columns())):
-        check_width(len(left) if len(left) != len(wanted) else n_columns, len(wanted), origin)
+        check_n_features(len(left) if len(left) != len(wanted) else n_columns, len(wanted), origin)
     if missing:
         are_missing = "is missing" if len(missing) == 1 else "are missing"
         raise origin.error(
@@ -68,7 +68,7 @@ def cover_all_indices(features: Sequence[str], others: Iterable[str] = ()) -> bo
     return max(numbers) - min(numbers) + 1 == len(numbers) and min(numbers) <= 1
 
 
-def check_width(found: int, wanted: int, origin: Origin) -> None:
+def check_n_features(found: int, wanted: int, origin: Origin) -> None:
     """Raise a `DataError` unless there are as many features as the model was fitted with."""
     if found != wanted:
         advice = "drop the others" if found > wanted else "add what is missing"

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from ...errors import DataError
 from ...wording import quoted
+from ..encoding.arrow_columns import check_buffers
 from ..encoding.column_source import ColumnSource
 from ..encoding.origin import Origin
 from .files import check_not_empty, invalid_file, reading
@@ -37,7 +38,7 @@ def _with_rows(path: str, suffix: str, read: Callable[[Sequence[str]], Any], wan
     table = _call_arrow(path, suffix, read, wanted)
     if len(table) == 0:
         raise DataError(f"{path}: has columns but no rows; write it again")
-    return table
+    return check_buffers(table, Origin(path))
 
 
 def _call_arrow(path: str, suffix: str, function: Callable[..., Any], *arguments: Any) -> Any:

@@ -12,11 +12,11 @@ import pyarrow as pa
 
 from ...errors import DataError
 from ...wording import plural
-from ..encoding.arrow_columns import numeric_array, target_array
+from ..encoding.arrow_columns import check_buffers, numeric_array, target_array
 from ..encoding.column_source import ColumnSource, table_from_columns
 from ..encoding.origin import Origin
 from ..encoding.request import Request
-from ..table import Array, Table, is_sparse
+from ..table import Array, Table
 
 TABLE = Origin("the table", from_file=False)
 TARGET = Origin("y", from_file=False)
@@ -39,24 +39,20 @@ def to_arrays(X: Any) -> tuple[Any, tuple[str, ...] | None]:
 
     Parameters
     ----------
-    X : pandas or polars DataFrame, pyarrow Table (columns of numbers or booleans); scipy sparse; or array-like.
+    X : pandas or polars DataFrame, pyarrow Table (columns of numbers or booleans); or array-like.
 
     Returns
     -------
     (n_samples, n_features) array and names. A frame becomes C-contiguous float64, or float32 if all its columns are
-    float32. A sparse matrix becomes CSR, without names. An array is returned unchanged and unchecked, without names.
+    float32. An array is returned unchanged and unchecked, without names.
 
     Raises
     ------
     DataError
         For words and missing values in a frame, with the row (counted from 1) and the column.
     """
-    if is_sparse(X):
-        from scipy import sparse
-
-        matrix_like: Any = X
-        return sparse.csr_array(matrix_like), None
-    if not is_frame(X):
+    check_arrow_array(X, "X")
+    if isinstance(X, pa.ChunkedArray) or not is_frame(X):
         return np.asarray(X), None
     table = _arrow_table(X)
     if len(table) == 0 or table.num_columns == 0:
@@ -79,6 +75,12 @@ def to_target(y: Any) -> Array:
     if isinstance(y, np.ndarray) and y.dtype.kind != "O":
         return y if y.dtype.kind == "U" else y.astype(np.float64, copy=False)
     return target_array(_arrow_column(y), "y", TARGET)
+
+
+def check_arrow_array(values: Any, name: str) -> None:
+    """Raise a `DataError` about ``name`` if ``values`` is a damaged Arrow array; all else passes."""
+    if isinstance(values, (pa.Array, pa.ChunkedArray)):
+        check_buffers(pa.table({name: values}), Origin(name, from_file=False))
 
 
 def to_targets(y: Any) -> list[Array]:
@@ -127,10 +129,14 @@ def _arrow_table(frame: Any) -> Any:
         table = table.select([name for name in table.column_names if name not in index])
     if len(set(table.column_names)) < table.num_columns:
         raise TABLE.error("has several columns of one name; rename them")
-    return table
+    return check_buffers(table, TABLE)
 
 
 def _arrow_column(y: Any) -> Any:
+    return check_buffers(pa.table({"y": _unchecked_column(y)}), TARGET).column(0)
+
+
+def _unchecked_column(y: Any) -> Any:
     try:
         if isinstance(y, pa.Array):
             return pa.chunked_array([y])

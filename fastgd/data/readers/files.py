@@ -5,15 +5,19 @@ from __future__ import annotations
 import builtins
 import csv
 import gzip
+import io
 import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 from ...errors import DataError
 from ...wording import near
+from ..expansion import open_gzip
+
+LONGEST_LINE = 1 << 26  # characters; 100,000 columns of the longest numbers take 2 million
 
 
 @contextmanager
@@ -36,17 +40,19 @@ def reading(path: str) -> Iterator[None]:
 
 
 def check_readable(path: str) -> None:
-    """Check that the path is an existing file.
+    """Check that the path is an existing regular file: reading a pipe or a device may never end.
 
     Raises
     ------
     DataError
-        For a folder or a missing file, with the files of similar names in the same folder.
+        For a folder, a pipe or a device; for a missing file with the files of similar names in the same folder.
     """
     if os.path.isdir(path):
         raise DataError(f"{path}: is a folder; name a file in it")
-    if os.path.exists(path):
+    if os.path.isfile(path):
         return
+    if os.path.exists(path):
+        raise DataError(f"{path}: is a pipe or a device, not a file; write its content to a file first")
     folder = Path(path).parent
     if not folder.is_dir():
         raise DataError(f"{path}: there is no folder {str(folder)!r}; check the path")
@@ -66,22 +72,30 @@ def invalid_file(path: str, suffix: str) -> DataError:
     return DataError(f"{path}: is not a complete {suffix} file: truncated, or another format; write it again")
 
 
-def open_bytes(path: str, gzipped: bool) -> IO[Any]:
+def open_bytes(path: str, gzipped: bool) -> io.BufferedReader:
     """The file's bytes, decompressed."""
-    opener: Any = gzip.open if gzipped else builtins.open
-    return cast(IO[bytes], opener(path, "rb"))
+    return open_gzip(path) if gzipped else builtins.open(path, "rb")
 
 
-def open_text(path: str, gzipped: bool) -> IO[Any]:
+def open_text(path: str, gzipped: bool) -> io.TextIOWrapper:
     """The file's text: line ends unchanged, no byte order mark, bytes that are not UTF-8 as surrogates."""
-    opener: Any = gzip.open if gzipped else builtins.open
-    return cast(IO[str], opener(path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline=""))
+    return io.TextIOWrapper(open_bytes(path, gzipped), encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
-def not_utf8(path: str, gzipped: bool) -> DataError:
-    """The error that names the first line that is not UTF-8, for a file that is known to have one."""
+def lines(path: str, file: io.BufferedReader | io.TextIOWrapper) -> Iterator[Any]:
+    """The lines of an open file; a `DataError` for one that is too long to be a row of a table."""
+    number = 0
+    while line := file.readline(LONGEST_LINE):
+        number += 1
+        if len(line) == LONGEST_LINE:
+            raise DataError(f"{path}: line {number:,} has {LONGEST_LINE:,} characters or more; is it a table?")
+        yield line
+
+
+def first_not_utf8(path: str, gzipped: bool) -> DataError | None:
+    """The error that names the first line that is not UTF-8; None if all are."""
     with reading(path), open_bytes(path, gzipped) as file:
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(lines(path, file), 1):
             if number == 1 and line[:2] in (b"\xff\xfe", b"\xfe\xff"):
                 return DataError(f"{path}: is UTF-16 text; save it as UTF-8")
             try:
@@ -89,4 +103,4 @@ def not_utf8(path: str, gzipped: bool) -> DataError:
             except UnicodeDecodeError as error:
                 byte = f"0x{line[error.start]:02x}"
                 return DataError(f"{path}: line {number:,} is not UTF-8 text (byte {byte}); save the file as UTF-8")
-    return DataError(f"{path}: is not UTF-8 text; save it as UTF-8")
+    return None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import lzma
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +13,13 @@ import numpy as np
 
 from ...errors import DataError
 from ...wording import plural, quoted
+from ..array_files import ArrayArchive, ArrayFile, DamagedArrayError, PickledArrayError
 from ..encoding.array_tables import table_from_arrays
 from ..encoding.feature_columns import index_names
 from ..encoding.missing_values import check_finite, check_finite_target
 from ..encoding.origin import Origin
 from ..encoding.request import Request
+from ..sparse_checks import check_width, checked_csr
 from ..table import Array, Table
 from .files import check_not_empty, invalid_file, reading
 
@@ -24,48 +29,36 @@ if TYPE_CHECKING:
 _CSR_PARTS = ("X_data", "X_indices", "X_indptr", "X_shape")
 _TABLE_KEYS = ("X", "y", "feature_names", *_CSR_PARTS)
 _SPARSE_KEYS = {"format", "shape", "data"}
+_COMPRESSED = ("data", "indices", "indptr")
+_PARTS = {
+    "csr": _COMPRESSED, "csc": _COMPRESSED, "bsr": _COMPRESSED,
+    "coo": ("data", "row", "col"), "dia": ("data", "offsets"),
+}  # fmt: skip
 
 
 def read_npy(path: str, request: Request) -> Table:
     """A table from an array of (n_samples, n_columns) numbers, whose columns are named by index."""
     check_not_empty(path)
-    try:
-        with reading(path):
-            array = np.lib.format.open_memmap(path, mode="r")
-    except ValueError as error:
-        raise _invalid(path, error) from None
-    return _from_columns(array, Origin(path), request)
+    with array_errors(path, ".npy"):
+        return _from_columns(ArrayFile.open(path), Origin(path), request)
 
 
 def read_npz(path: str, request: Request) -> Table:
     """A table from the arrays X (dense, or the parts of a CSR) and y, or from a file of ``scipy.sparse.save_npz``."""
     check_not_empty(path)
     origin = Origin(path)
-    try:
-        with reading(path):
-            if not zipfile.is_zipfile(path):  # np.load would try to unpickle it
-                raise zipfile.BadZipFile
-        with reading(path), np.load(path, allow_pickle=False) as archive:
-            keys = set(archive.files)
-            if keys >= _SPARSE_KEYS and "X" not in keys:
-                from scipy import sparse
-
-                return _from_columns(_csr(sparse.load_npz(path), origin), origin, request)
-            return _from_keys(archive, keys, origin, request)
-    except DataError:
-        raise
-    except (ValueError, zipfile.BadZipFile, KeyError, NotImplementedError) as error:
-        raise _invalid(path, error) from None
+    with array_errors(path, ".npz"), ArrayArchive(path) as archive:
+        if archive.names >= _SPARSE_KEYS and "X" not in archive.names:
+            return _from_columns(_saved_by_scipy(archive, origin), origin, request)
+        return _from_keys(archive, archive.names, origin, request)
 
 
-def _from_keys(archive: Any, keys: set[str], origin: Origin, request: Request) -> Table:
+def _from_keys(archive: ArrayArchive, keys: set[str], origin: Origin, request: Request) -> Table:
     """A table from the arrays X, y and, if present, ``feature_names``."""
+    X: Array | sparse.csr_array
     if keys >= set(_CSR_PARTS):
         data, indices, indptr, shape = (archive[key] for key in _CSR_PARTS)
-        n_rows, n_columns = map(int, shape)
-        from scipy import sparse
-
-        X = _csr(sparse.csr_array((data, indices, indptr), shape=(n_rows, n_columns)), origin)
+        X = _csr("csr", [data, indices, indptr], shape, origin)
     elif "X" in keys:
         X = archive["X"]
     else:
@@ -89,23 +82,27 @@ def _from_keys(archive: Any, keys: set[str], origin: Origin, request: Request) -
     return replace(table, **values)
 
 
-def _from_columns(array: Array | sparse.csr_array, origin: Origin, request: Request) -> Table:
+def _from_columns(array: Array | ArrayFile | sparse.csr_array, origin: Origin, request: Request) -> Table:
     """A table from one array, in which the target is a column."""
     _check_numbers(array, origin)
     return table_from_arrays(array, None, index_names(array.shape[1]), False, None, request, origin)
 
 
-def _check_numbers(array: Array | sparse.csr_array, origin: Origin) -> None:
-    if array.dtype.kind == "c":
-        raise origin.error(f"holds complex numbers ({array.dtype}); keep the real part or the magnitude")
-    if array.dtype.kind not in "biuf":
-        raise origin.error(f"holds values of type {array.dtype}, not numbers; save an array of float64")
+def _check_numbers(array: Array | ArrayFile | sparse.csr_array, origin: Origin) -> None:
+    _check_kind(array, origin)
     if array.ndim != 2:
         raise origin.error(
             f"the array has {plural(array.ndim, 'dimension')}, shape {array.shape}; it needs 2, with a row per sample"
         )
     if 0 in array.shape:
         raise origin.error(f"has no {'columns' if array.shape[0] else 'rows'}; write it again")
+
+
+def _check_kind(array: Array | ArrayFile | sparse.csr_array, origin: Origin) -> None:
+    if array.dtype.kind == "c":
+        raise origin.error(f"holds complex numbers ({array.dtype}); keep the real part or the magnitude")
+    if array.dtype.kind not in "biuf":
+        raise origin.error(f"holds values of type {array.dtype}, not numbers; save an array of float64")
 
 
 def _target(y: Array, n_samples: int, origin: Origin) -> Array:
@@ -133,19 +130,44 @@ def _row_values(values: Array, name: str, n_samples: int, origin: Origin) -> Arr
     return numbers
 
 
-def _csr(matrix: Any, origin: Origin) -> sparse.csr_array:
-    """The matrix as CSR with valid indices, which the kernels do not check."""
-    if matrix.dtype.kind not in "biuf":
-        _check_numbers(matrix, origin)
+def _saved_by_scipy(archive: ArrayArchive, origin: Origin) -> sparse.csr_array:
+    """The matrix of a file that ``scipy.sparse.save_npz`` wrote, in any of its formats."""
+    name = archive["format"]
+    kind = name.item() if name.ndim == 0 and name.dtype.kind in "SU" else None
+    kind = kind.decode("ascii", "replace") if isinstance(kind, bytes) else kind
+    if kind not in _PARTS:
+        raise origin.error(f"holds a sparse matrix of an unknown format; use one of {', '.join(_PARTS)}")
+    return _csr(kind, [archive[key] for key in _PARTS[kind]], archive["shape"], origin)
+
+
+def _csr(kind: str, parts: list[Array], shape: Array, origin: Origin) -> sparse.csr_array:
+    """A matrix of SciPy's format ``kind`` as CSR with valid indices, in which no row has a column twice."""
     from scipy import sparse
 
-    X = sparse.csr_array(matrix, dtype=np.float64)
-    X.check_format(full_check=True)
+    _check_kind(parts[0], origin)
+    try:
+        if shape.shape != (2,) or shape.dtype.kind not in "iu" or not all(part.ndim for part in parts[1:]):
+            raise ValueError
+        arguments: Any = (parts[0], tuple(parts[1:])) if kind == "coo" else tuple(parts)
+        matrix = getattr(sparse, f"{kind}_array")(arguments, shape=tuple(shape.tolist()))
+    except (ValueError, TypeError, OverflowError, IndexError):  # SciPy's words for parts that do not fit together
+        raise origin.error("is damaged: its parts do not make a sparse matrix; write it again") from None
+    X = checked_csr(matrix, origin.error)
+    check_width(X.shape[1], X.nnz, origin.error)
+    if X.dtype != np.float64:
+        X = X.astype(np.float64)
     X.sum_duplicates()
     return X
 
 
-def _invalid(path: str, error: Exception) -> DataError:
-    if "bject" in str(error):  # NumPy's words: "Object arrays", "Python objects in dtype"
-        return DataError(f"{path}: holds pickled Python objects, which are never loaded; save an array of numbers")
-    return invalid_file(path, path[-4:].lower())
+@contextmanager
+def array_errors(path: str, suffix: str) -> Iterator[None]:
+    """Turn an error about the format of arrays into a `DataError` that names the file."""
+    try:
+        with reading(path):
+            yield
+    except PickledArrayError:
+        message = "holds pickled Python objects, which are never loaded; save an array of numbers"
+        raise DataError(f"{path}: {message}") from None
+    except (DamagedArrayError, zipfile.BadZipFile, KeyError, NotImplementedError, lzma.LZMAError):
+        raise invalid_file(path, suffix) from None  # zipfile does not implement every compression

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 
-import numpy as np
-
 from ...errors import DataError
 from ...wording import quoted
+from ..array_files import ArrayFile
 from ..encoding.column_source import ColumnSource
 from ..encoding.feature_columns import index_names
 from ..file_formats import COLUMN_SUFFIXES, TEXT_SUFFIXES, known_suffix, listed, split_suffix
 from ..table import Array
-from .files import check_readable, invalid_file, reading
+from .files import check_readable
 
 
 def read_columns(path: str | os.PathLike[str]) -> dict[str, Array]:
@@ -60,11 +59,12 @@ def column_source(path: str, suffix: str, gzipped: bool) -> ColumnSource:
 
 
 def _structured(path: str) -> dict[str, Array]:
-    with reading(path):
-        try:
-            rows = np.load(path, allow_pickle=False)
-        except (ValueError, EOFError):
-            raise invalid_file(path, ".npy") from None
+    from .numpy_files import array_errors
+
+    with array_errors(path, ".npy"):
+        rows = ArrayFile.open(path).read()
+    if rows.size == 0 or rows.ndim > 2 or (rows.dtype.names is None and rows.dtype.kind not in "biuf"):
+        raise DataError(f"{path}: is no table of numbers, but {rows.dtype} of shape {rows.shape}; write it again")
     if rows.dtype.names is None:
         columns = rows.reshape(len(rows), -1).T if rows.ndim else rows.reshape(1, 1)
         return {name: column.astype("f8") for name, column in zip(index_names(len(columns)), columns, strict=True)}

@@ -17,15 +17,17 @@ from scipy import sparse
 from ...errors import DataError, OptionError
 from ..encoding.array_tables import table_from_arrays
 from ..encoding.column_roles import in_words
-from ..encoding.feature_columns import check_width, cover_all_indices, index_names
+from ..encoding.feature_columns import check_n_features, cover_all_indices, index_names
 from ..encoding.missing_values import check_finite_target
 from ..encoding.origin import Origin
 from ..encoding.request import Request
+from ..sparse_checks import check_width
 from ..table import Array, Table
 from .files import check_not_empty, open_bytes, reading
 from .svmlight_errors import malformed
 
 BLOCK_BYTES = 16 << 20  # bytes parsed at a time
+LONGEST_ROW = 1 << 29  # bytes; the offsets of pyarrow's strings have 31 bits
 _LARGEST_INDEX = np.iinfo(np.int32).max - 1
 
 
@@ -75,6 +77,8 @@ def read_svmlight(path: str, gzipped: bool, request: Request) -> Table:
     if base:
         indices -= 1
     width = _width(int(indices.max(initial=-1)) + 1, base, request, origin)
+    if request.features is None or width > len(request.features):
+        check_width(width, len(data), origin.error)
     indptr = indptr.astype(np.int32) if len(data) <= np.iinfo(np.int32).max else indptr
     X = sparse.csr_array((data, indices, indptr), shape=(len(lines), width))
     y = np.concatenate([block.labels for block in blocks])
@@ -93,6 +97,8 @@ def read_blocks(path: str, gzipped: bool, block_bytes: int = BLOCK_BYTES) -> Ite
             whole, newline, rest_of_chunk = chunk.rpartition(b"\n")
             if not newline:
                 rest += chunk
+                if len(rest) > LONGEST_ROW:
+                    raise DataError(f"{path}: line {first_line:,} has more than {LONGEST_ROW:,} characters; split it")
                 continue
             text, rest = rest + whole, rest_of_chunk
             yield from _parse(text, first_line, path)
@@ -199,6 +205,6 @@ def _width(found: int, base: int, request: Request, origin: Origin) -> int:
         return found
     if cover_all_indices(wanted) or not all(name.isdecimal() for name in wanted):
         if found > len(wanted):
-            check_width(found, len(wanted), origin)
+            check_n_features(found, len(wanted), origin)
         return len(wanted)
     return max(found, max(map(int, wanted)) + 1 - base)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,12 +13,14 @@ from ...wording import plural, quoted
 from ..encoding.column_source import ColumnSource
 from ..encoding.feature_columns import index_names
 from ..encoding.origin import Origin
-from .files import check_not_empty, not_utf8, reading
+from .files import check_not_empty, first_not_utf8, open_bytes, reading
 from .text_records import TextFile, first_ragged, line_of, records
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity|nan)|na|n/a|null|", re.IGNORECASE)
 _LATE_QUOTES = re.compile(r'^\s+"(.*)"\s*$', re.DOTALL)  # the csv module keeps quotes that follow a blank
+_RAGGED = re.compile(r"Expected \d+ columns, got \d+")  # pyarrow's words, before the text of the row
+MOST_COLUMNS = 100_000  # pyarrow takes 10 kB for each column of text, whatever is in it
 _FIELD_BYTES = 128  # an upper bound for most fields: a row must fit into one of pyarrow's blocks
 
 
@@ -36,7 +38,11 @@ def read_text(path: str, suffix: str, gzipped: bool) -> ColumnSource:
     if not first:
         raise DataError(f"{path}: has only blank lines; write it again")
     if any("\udc80" <= letter <= "\udcff" for field in first for letter in field):
-        raise not_utf8(path, gzipped)
+        raise _not_utf8(file)
+    if len(first) > MOST_COLUMNS:
+        raise DataError(
+            f"{path}: has {len(first):,} columns, but text may have up to {MOST_COLUMNS:,}; write it as .npy or .npz"
+        )
     numbers = [_NUMBER.fullmatch(field.strip()) is not None for field in first]
     headed = not all(numbers)
     origin = Origin(path, partial(line_of, file, headed=headed))
@@ -46,6 +52,11 @@ def read_text(path: str, suffix: str, gzipped: bool) -> ColumnSource:
         names=names, headed=headed, origin=origin, read=partial(_read_columns, file, line - 1, headed, names),
         remarks=_remarks(first, names, numbers, line) if headed else (),
     )  # fmt: skip
+
+
+def _not_utf8(file: TextFile) -> DataError:
+    """The error about a file that is known not to be UTF-8 text."""
+    return first_not_utf8(file.path, file.gzipped) or DataError(f"{file.path}: is not UTF-8 text; save it as UTF-8")
 
 
 def _names(first: Sequence[str], origin: Origin) -> tuple[str, ...]:
@@ -87,46 +98,50 @@ def _read_columns(file: TextFile, blank_lines: int, headed: bool, names: Sequenc
     import pyarrow as pa
     from pyarrow import csv
 
-    ragged: list[str] = []
-
-    def on_ragged(row: Any) -> str:
-        if not row.text.strip():  # a line of blanks
-            return "skip"
-        ragged.append(row.text)
-        return "error"
-
     size = max(1 << 20, _FIELD_BYTES * len(names))
-    options = (
-        csv.ReadOptions(
-            column_names=list(names), skip_rows=blank_lines, skip_rows_after_names=int(headed), block_size=size
-        ),
-        csv.ParseOptions(delimiter=file.delimiter, newlines_in_values=True, invalid_row_handler=on_ragged),
-        csv.ConvertOptions(include_columns=list(wanted), strings_can_be_null=True),
+    read = csv.ReadOptions(
+        column_names=list(names), skip_rows=blank_lines, skip_rows_after_names=int(headed), block_size=size
     )
-    with reading(file.path), pa.input_stream(file.path, compression="gzip" if file.gzipped else None) as stream:
-        try:
-            table = csv.read_csv(stream, *options)
-        except pa.ArrowInvalid as error:
-            raise _invalid_text(file, headed, len(names), bool(ragged), error) from None
-        except OSError as error:
-            if not file.gzipped or error.errno is not None:
-                raise
-            message = f"{file.path}: the compressed data is truncated or damaged; download or write it again"
-            raise DataError(message) from None
+    convert = csv.ConvertOptions(include_columns=list(wanted), strings_can_be_null=True)
+
+    def parse(on_ragged: Callable[[Any], str] | None) -> Any:
+        parsing = csv.ParseOptions(delimiter=file.delimiter, newlines_in_values=True, invalid_row_handler=on_ragged)
+        with reading(file.path), open_bytes(file.path, file.gzipped) as stream:
+            return csv.read_csv(stream, read, parsing, convert)
+
+    try:
+        table = parse(None)
+    except pa.ArrowInvalid as error:
+        table = _without_blank_lines(parse, file, headed, len(names), str(error))
     if any(pa.types.is_binary(kind) for kind in table.schema.types):
-        raise not_utf8(file.path, file.gzipped)
+        raise _not_utf8(file)
     if table.num_rows == 0:
         raise DataError(f"{file.path}: has a header but no rows; write it again")
     return table
 
 
-def _invalid_text(file: TextFile, headed: bool, width: int, ragged: bool, error: Exception) -> DataError:
+def _without_blank_lines(
+    parse: Callable[[Callable[[Any], str]], Any], file: TextFile, headed: bool, width: int, error: str
+) -> Any:
+    """The table without lines of blanks, which pyarrow takes for rows of one field; the error about all other lines."""
+    import pyarrow as pa
+
+    bad = first_not_utf8(file.path, file.gzipped)  # of which pyarrow would print a traceback for each ragged row
+    if bad is not None:
+        raise bad
+    ragged = _RAGGED.search(error) is not None
+    if ragged:
+        try:
+            return parse(lambda row: "error" if row.text.strip() else "skip")
+        except pa.ArrowInvalid as second:
+            error = str(second)
     found = first_ragged(file, width) if ragged else None
     if found is None:
-        return DataError(f"{file.path}: is not a regular table ({error}); look for a quote that is not closed")
+        reason = _RAGGED.split(error)[0].removeprefix("CSV parse error: ") or "rows of several lengths"
+        raise DataError(f"{file.path}: is not a regular table ({reason}); look for a quote that is not closed")
     line, n_fields = found
     model = "the header" if headed else "the first line"
-    return DataError(
+    raise DataError(
         f"{file.path}: line {line:,} has {plural(n_fields, 'field')} where {model} has {width}; "
         "fix the line (a field that contains the separator needs quotes)"
     )

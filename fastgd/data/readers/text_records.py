@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .files import open_text, reading
+from .files import lines, open_text, reading
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class TextFile:
 def records(file: TextFile) -> Iterator[tuple[int, list[str]]]:
     """Each record with the number of its first line; blank lines and line ends within quotes count as lines."""
     with reading(file.path), open_text(file.path, file.gzipped) as text:
-        reader = csv.reader(text, delimiter=file.delimiter)
+        reader = csv.reader(lines(file.path, text), delimiter=file.delimiter)
         last = 0
         for fields in reader:
             if any(field.strip() for field in fields) or len(fields) > 1:

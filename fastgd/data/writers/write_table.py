@@ -15,8 +15,9 @@ from ...errors import DataError
 from ...wording import plural
 from ..encoding.feature_columns import index_names
 from ..file_formats import COLUMN_SUFFIXES, SVMLIGHT_SUFFIXES, split_suffix
-from ..table import Array
-from .atomic_files import atomic_file
+from ..sparse_checks import checked_csr
+from ..table import Array, is_sparse
+from .outputs import atomic_file
 from .write_svmlight import write_svmlight
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def write(
     path : .csv .tsv .parquet .feather .arrow .npy .npz .svm .svmlight .libsvm, text formats also with .gz.
         The target is the last column; .npz has arrays X (the parts of a CSR), y and feature_names; svmlight has no
         names.
-    X : (n_samples, n_features) numbers, dense or CSR.
+    X : (n_samples, n_features) numbers, dense or sparse.
     y : (n_samples,) numbers or str labels; svmlight and .npy hold numbers only.
     names : one per feature, by default their indices.
     target_name : the name of the target's column.
@@ -44,9 +45,11 @@ def write(
     Raises
     ------
     DataError
-        If the path cannot be written, or the format cannot hold the table. An existing file is then unchanged.
+        If X is damaged, the path cannot be written, or the format cannot hold the table. An existing file is then
+        unchanged.
     """
     suffix, _ = split_suffix(path)
+    X = checked_csr(X, lambda message: DataError(f"X {message}")) if is_sparse(X) else X
     names = index_names(X.shape[1]) if names is None else tuple(map(str, names))
     _check_table(os.fspath(path), suffix, X, y, names, target_name)
     with atomic_file(path) as file:

@@ -7,7 +7,7 @@ import os
 from importlib import import_module
 from typing import Any
 
-from ...data.writers.atomic_files import check_writable, write_atomically
+from ...data.writers.outputs import check_writable, write_atomically
 from ...errors import FastgdError
 
 PICTURE_SUFFIXES = (".png", ".svg", ".pdf")

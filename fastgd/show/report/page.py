@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...data.writers.atomic_files import check_writable, write_atomically
+from ...data.writers.outputs import check_writable, write_atomically
 from ...environment import environment
 from ...errors import DivergedError, FastgdError
 from .chart_style import Chart

@@ -44,6 +44,13 @@ class Loss(Protocol):
         """The best constant z where it depends on the targets only through their weighted mean; else leave it out."""
         ...
 
+    def pieces(self, y: Any) -> tuple[Any, Any, Any]:
+        """A piecewise-linear loss as a sum of pieces, max over u in [low, high] of u (z - t): arrays t, low and high.
+
+        Each has the shape of the array y, (n_samples,), or (n_pieces, n_samples). Interior points need it.
+        """
+        ...
+
     def minimum(self, y: float) -> float:
         """The minimum of the loss over all z; duality gaps need it."""
         ...
@@ -71,6 +78,7 @@ class LossTraits(NamedTuple):
     random_start: bool
     curvature: float | None
     has_constant: bool
+    has_pieces: bool
     has_minimum: bool
     has_second_derivative: bool
     checks_targets: bool  # ``allows`` and ``domain`` are defined

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
+
+import numpy as np
 
 from ...compile.term import term
 from .loss_protocol import LOSSES
@@ -73,6 +75,9 @@ class Hinge:
 
     def minimum(self, y: float) -> float:
         return 0.0
+
+    def pieces(self, y: Any) -> tuple[Any, Any, Any]:
+        return y, np.minimum(-y, 0.0), np.maximum(-y, 0.0)
 
     def value(self, y: float, z: float) -> float:
         return max(1.0 - y * z, 0.0)
@@ -158,6 +163,9 @@ class Perceptron:
 
     def minimum(self, y: float) -> float:
         return 0.0
+
+    def pieces(self, y: Any) -> tuple[Any, Any, Any]:
+        return np.zeros_like(y), np.minimum(-y, 0.0), np.maximum(-y, 0.0)
 
     def value(self, y: float, z: float) -> float:
         return max(-y * z, 0.0)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
+
+import numpy as np
 
 from ...compile.term import term
 from ...errors import OptionError
@@ -114,6 +116,9 @@ class Absolute:
     def minimum(self, y: float) -> float:
         return 0.0
 
+    def pieces(self, y: Any) -> tuple[Any, Any, Any]:
+        return y, np.full_like(y, -1.0), np.full_like(y, 1.0)
+
     def value(self, y: float, z: float) -> float:
         return abs(z - y)
 
@@ -140,6 +145,9 @@ class Quantile:
 
     def minimum(self, y: float) -> float:
         return 0.0
+
+    def pieces(self, y: Any) -> tuple[Any, Any, Any]:
+        return y, np.full_like(y, -self.quantile), np.full_like(y, 1.0 - self.quantile)
 
     def value(self, y: float, z: float) -> float:
         return self.quantile * (y - z) if z <= y else (1.0 - self.quantile) * (z - y)
@@ -170,6 +178,10 @@ class EpsilonInsensitive:
 
     def minimum(self, y: float) -> float:
         return 0.0
+
+    def pieces(self, y: Any) -> tuple[Any, Any, Any]:
+        zero, one = np.zeros_like(y), np.ones_like(y)
+        return np.stack([y + self.epsilon, y - self.epsilon]), np.stack([zero, -one]), np.stack([one, zero])
 
     def value(self, y: float, z: float) -> float:
         return max(abs(z - y) - self.epsilon, 0.0)

@@ -1,0 +1,50 @@
+"""A limit to what compressed files expand to: a file of a few kilobytes can hold zeros that fill any memory."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+from typing import TYPE_CHECKING
+
+from ..errors import DataError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+# Content of up to FREE_BYTES is always taken; beyond, only LARGEST_RATIO times the compressed bytes. Tables of numbers
+# are compressed 2 to 10 times, one-hot tables up to 100 times, and deflate can reach 1,000 times.
+FREE_BYTES, LARGEST_RATIO = 1 << 28, 200
+
+
+def check_expansion(path: str, n_bytes: int, compressed: int, advice: str) -> None:
+    """Raise a `DataError` if ``n_bytes`` are more than ``compressed`` bytes should expand to."""
+    if n_bytes > max(FREE_BYTES, LARGEST_RATIO * compressed):
+        raise DataError(
+            f"{path}: expands from {compressed / 1e6:.2g} MB to more than {FREE_BYTES / 1e6:.0f} MB, and more than "
+            f"{LARGEST_RATIO} times, as no usual table does; if it is what you want, {advice}"
+        )
+
+
+def open_gzip(path: str) -> io.BufferedReader:
+    """The decompressed bytes of a gzip file; reading raises a `DataError` where they become too many."""
+    return io.BufferedReader(_BoundedGzip(path), 1 << 17)
+
+
+class _BoundedGzip(io.RawIOBase):
+    def __init__(self, path: str) -> None:
+        self._path, self._compressed, self._n_bytes = path, os.path.getsize(path), 0
+        self._file = gzip.open(path, "rb")  # noqa: SIM115  # closed by close()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        n = self._file.readinto(buffer)
+        self._n_bytes += n
+        check_expansion(self._path, self._n_bytes, self._compressed, "decompress it first, with gunzip")
+        return n
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
