@@ -29,13 +29,13 @@ def choose_method(objective: Objective, options: Options) -> Options:
     - for losses with kinks (hinge, absolute, quantile, ..., and a user's loss without `curvature`): the same with the
       schedule adaptive, since at a constant rate the noise would stay;
     - for piecewise-linear losses (hinge, absolute, quantile, ...) with l1 and l2 penalties: interior_point;
-    - for smooth losses and penalties that make most coefficients zero: working_set for mcp, scad and groups, and for l1,
-      elasticnet and nonnegative with more parameters than rows, or than newton takes;
+    - for smooth losses and penalties that make most coefficients zero: working_set for mcp, scad and groups, and for
+      l1, elasticnet and nonnegative with more parameters than rows, or than newton takes;
     - up to 2 million values of all Hessians, n_outputs x n_parameters^2: newton, except for a smooth penalty with more
       parameters than rows;
-    - beyond: lbfgs for a smooth penalty. For others, such as box, saga, or on sparse rows svrg, since with few values in
-      a row a look-up in saga's table costs as much as the update; or gd for a penalty with an l2 part, since each update
-      for a single row would decay the coefficients of its columns.
+    - beyond: lbfgs for a smooth penalty. For others, such as box, saga, or on sparse rows svrg, since with few values
+      in a row a look-up in saga's table costs as much as the update; or gd for a penalty with an l2 part, since each
+      update for a single row would decay the coefficients of its columns.
     """
     if options.method != "auto":
         return options
