@@ -25,10 +25,13 @@ docs: $(VENV)/installed-dev
 	$(BIN)/python docs/make_tutorial.py
 
 # The long randomised campaigns, which `make test` runs in a short form, and on compiled kernels what it runs as plain Python.
+# PART=fuzz reads damaged files of every kind, for FASTGD_FUZZ_SECONDS (120) each.
 # PART=zoo fits the 1,000 problems of tests/zoo by every method and writes docs/convergence.md.
 campaign: $(VENV)/installed-dev
 ifeq ($(PART),zoo)
 	$(BIN)/python -m tests.zoo.run --count 1000 --write docs/convergence.md
+else ifeq ($(PART),fuzz)
+	$(BIN)/python -m pytest -m campaign -rP tests/fuzz
 else
 	$(BIN)/python -m pytest -m plain_python
 	$(BIN)/python -m pytest -m campaign

@@ -103,13 +103,13 @@ def fit(
         least one epoch is run.
     max_seconds : maximum training time in seconds, without compilation.
     tol : relative tolerance for convergence; 0 runs all epochs. None means 1e-4 for an automatic learning rate without
-        ``gap_tol``, else 0. A fit has converged when what is left to gain, F - F*, is at most ``tol`` times
-        F(constant) - F*, where the constant model has zero coefficients and the best intercept. F - F* is bounded by a
-        duality gap where that takes no pass, else estimated by a quadratic model of F, with about one pass. sgd and
-        minibatch are tested when the running loss has not improved by ``tol`` of the best for ``patience`` epochs; if
-        there is more to gain, an automatic rate is lowered, and a given one ends training as "stalled". An F that is
-        not convex has converged at a stationary point. With ``validation``, sgd and minibatch use the validation loss
-        instead.
+        ``gap_tol`` (1e-6 for newton, whose last step gains several digits), else 0. A fit has converged when what is
+        left to gain, F - F*, is at most ``tol`` times F(constant) - F*, where the constant model has zero coefficients
+        and the best intercept. F - F* is bounded by a duality gap where that takes no pass, else estimated by a
+        quadratic model of F, with about one pass. sgd and minibatch are tested when the running loss has not improved
+        by ``tol`` of the best for ``patience`` epochs; if there is more to gain, an automatic rate is lowered, and a
+        given one ends training as "stalled". An F that is not convex has converged at a stationary point. With
+        ``validation``, sgd and minibatch use the validation loss instead.
     gap_tol : stop when F is proved to be within this of the optimum, see `Result.gap_bound`. A proof takes no pass
         where the gradients of the method are enough, else one to four, which count as training.
     patience : epochs without such an improvement before stopping; see ``tol`` and ``validation``.

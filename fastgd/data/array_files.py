@@ -7,12 +7,17 @@ the file is seen to hold that many values. Format: NumPy Enhancement Proposal 1 
 from __future__ import annotations
 
 import ast
+import errno
+import lzma
 import math
 import re
 import struct
 import sys
 import warnings
 import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, NamedTuple, Self
@@ -87,7 +92,7 @@ class ArrayFile:
         n_rows, n_columns = self.shape
         positions = range(n_columns)[chosen] if isinstance(chosen, slice) else chosen
         result = np.empty((n_rows, len(positions)), dtype)
-        with open(self.path, "rb") as file:
+        with open(self.path, "rb") as file, np.errstate(invalid="ignore"):
             if self.header.fortran_order:
                 for k, j in enumerate(positions):
                     file.seek(self.header.n_bytes + j * n_rows * self.dtype.itemsize)
@@ -102,17 +107,19 @@ class ArrayFile:
 
 
 class ArrayArchive:
-    """The arrays of a .npz file by name; each is read when it is asked for.
+    """The arrays of a .npz file, or of an open one, by name; each is read when it is asked for.
 
-    Raises `zipfile.BadZipFile` for a file that is no zip or has a name twice, and where an array is read also
-    `DamagedArrayError`, `PickledArrayError`, `DataError` for one that expands too much, and errors of `zipfile`.
+    Raises `DamagedArrayError` for a file that is no zip or has a name twice, and where an array is read also
+    `PickledArrayError`, and `DataError` for one that expands too much.
     """
 
-    def __init__(self, path: str) -> None:
-        self._path, self._zip = path, zipfile.ZipFile(path)
+    def __init__(self, path: str, file: IO[bytes] | None = None) -> None:
+        self._path = path
+        with _zip_errors():
+            self._zip = zipfile.ZipFile(path if file is None else file)
         self._members = {member.filename.removesuffix(".npy"): member for member in self._zip.infolist()}
         if len(self._members) < len(self._zip.infolist()):
-            raise zipfile.BadZipFile("a name occurs twice")
+            raise DamagedArrayError("a name occurs twice")
 
     def __enter__(self) -> Self:
         return self
@@ -127,18 +134,39 @@ class ArrayArchive:
         return set(self._members)
 
     def __getitem__(self, name: str) -> Array:
+        if name not in self._members:
+            raise DamagedArrayError("a part is missing")
         member = self._members[name]
-        if member.flag_bits & 1:
-            raise DamagedArrayError("encrypted")
-        check_expansion(self._path, member.file_size, member.compress_size, "save it without compression")
-        with self._zip.open(member) as file:
+        with _zip_errors(), self._zip.open(member) as file:
             header = read_header(file)
             if header.n_bytes + header.data_bytes != member.file_size:
                 raise DamagedArrayError
+            check_expansion(self._path, member.file_size, member.compress_size, "save it without compression")
             values = _values(file, header)
             if file.read(1):  # also makes zipfile compare its checksum
                 raise DamagedArrayError
             return values
+
+
+@contextmanager
+def _zip_errors() -> Iterator[None]:
+    """Turn the errors of zipfile about damaged, encrypted or unknown content into `DamagedArrayError`."""
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError) as error:
+        raise DamagedArrayError from error
+    except (RuntimeError, UnicodeDecodeError, IndexError, OverflowError) as error:
+        raise DamagedArrayError from error
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, None):  # a place outside the file, or bz2's own error
+            raise
+        raise DamagedArrayError from error
+
+
+def as_float64(values: Array) -> Array:
+    """A copy as float64; a NaN that signals, as damaged bytes may, gives no warning."""
+    with np.errstate(invalid="ignore"):
+        return values.astype(np.float64)
 
 
 def read_header(file: IO[bytes]) -> Header:

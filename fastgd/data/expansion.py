@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # Content of up to FREE_BYTES is always taken; beyond, only LARGEST_RATIO times the compressed bytes. Tables of numbers
 # are compressed 2 to 10 times, one-hot tables up to 100 times, and deflate can reach 1,000 times.
-FREE_BYTES, LARGEST_RATIO = 1 << 28, 200
+FREE_BYTES, LARGEST_RATIO = 1 << 26, 200
 
 
 def check_expansion(path: str, n_bytes: int, compressed: int, advice: str) -> None:

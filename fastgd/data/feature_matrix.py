@@ -33,6 +33,8 @@ def as_matrix(X: Any) -> tuple[np.ndarray | CSR, tuple[str, ...] | None]:
     names: tuple[str, ...] | None = None
     if isinstance(X, Table):
         X, names = X.X, X.feature_names
+        if len(set(names)) < len(names) or len(names) != np.shape(X)[-1]:
+            raise DataError("the table does not have one distinct name for each column; name them so")
     elif is_arrow(X) or hasattr(X, "columns"):  # pandas before 2.2 has only columns
         from .readers.data_frames import to_arrays
 

@@ -42,9 +42,13 @@ def checked_csr(matrix: Any, error: Callable[[str], DataError]) -> sparse.csr_ar
         if matrix.format == "dok":  # from here on like the format that it passes through
             matrix = matrix.tocoo()
         check_parts(matrix)
+        if matrix.format in ("csc", "coo", "dia"):  # which declare rows, and store nothing for one without values
+            check_width(matrix.shape[0], matrix.nnz, error, "row")
         X = sparse.csr_array(matrix)
         if matrix.format == "lil":  # its lists are checked for their lengths only, which is what the conversion needs
             check_parts(X)
+    except DataError:
+        raise
     except (ValueError, TypeError, OverflowError) as damage:
         reason = damage if isinstance(damage, SparseDamageError) else "its parts do not make a matrix of numbers"
         raise error(f"is damaged: {reason}") from None
@@ -56,18 +60,18 @@ def check_parts(matrix: Any) -> None:
     _CHECKS[matrix.format](matrix)
 
 
-def check_width(n_columns: int, n_values: int, error: Callable[[str], DataError]) -> None:
-    """Check that a sparse matrix is not far wider than what it stores.
+def check_width(n_columns: int, n_values: int, error: Callable[[str], DataError], noun: str = "column") -> None:
+    """Check that a sparse matrix does not have far more columns (or rows) than values.
 
     Raises
     ------
     DataError
-        If names and coefficients of so many columns would take far more memory than the values.
+        If what is kept for each column or row would take far more memory than the values.
     """
     limit = max(FREE_WIDTH, WIDTH_PER_VALUE * n_values)
     if n_columns > limit:
         raise error(
-            f"has {plural(n_columns, 'column')}, but stores only {plural(n_values, 'value')}: number the columns "
+            f"has {plural(n_columns, noun)}, but stores only {plural(n_values, 'value')}: number the {noun}s "
             f"without such gaps (up to {limit:,} would be taken)"
         )
 

@@ -8,18 +8,21 @@ import json
 import re
 from dataclasses import dataclass, field
 from os import PathLike
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from ..compile.jit import compile_error
+from ..data.array_files import ArrayArchive
+from ..data.expansion import FREE_BYTES
 from ..data.feature_matrix import as_matrix, select_columns
+from ..data.readers.files import check_regular
 from ..data.sample_weights import as_row_values
 from ..errors import DataError, FastgdError
 from ..objective.linear_predictor import predict_linear
 from ..terms.losses import LOSSES, loss_traits
 from ..wording import label, option, plural
+from .model_checks import ARRAYS, check_model, unique_keys
 
 # Version of the model file. A release that adds or changes a field of `Result` raises it and keeps reading older files.
 FORMAT_VERSION = 2
@@ -193,7 +196,9 @@ class Result:
         header = {"format": f"{FORMAT_NAME} {FORMAT_VERSION}", "arrays": list(arrays), **rest}
         buffer = io.BytesIO()
         text = np.frombuffer(json.dumps(header).encode(), np.uint8)
-        np.savez_compressed(buffer, header=text, **arrays, allow_pickle=False)
+        # Zeros are compressed 1,000 times: beyond some size more than a reader of files takes for honest.
+        save = np.savez if sum(array.nbytes for array in arrays.values()) > FREE_BYTES else np.savez_compressed
+        save(buffer, header=text, **arrays, allow_pickle=False)
         write_atomically(path, buffer.getvalue())
 
     def _means(self, z: np.ndarray) -> np.ndarray:
@@ -232,26 +237,35 @@ def load(path: str | PathLike[str], *, loss: Any = None) -> Result:
         When ``loss`` is not a loss.
     """
     given = None if loss is None else LOSSES.resolve(loss)
+    name = str(path)
     try:
-        content = Path(path).read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a null character in the path
-        raise DataError(f"{path!s}: the model cannot be read ({getattr(error, 'strerror', error)})") from None
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-            if stored.zip.testzip() is not None:  # np.load does not check the bytes after the end of an array
-                raise ValueError
-            header = json.loads(stored["header"].tobytes())
-            _check_version(path, header.pop("format"))
-            arrays = {name: stored[name] for name in header.pop("arrays")}
-        described = header.pop("loss")
-        for name in ("remarks", "feature_names", "target_name"):  # JSON has no tuples
-            header[name] = tuple(header[name]) if isinstance(header[name], list) else header[name]
-        result = Result(**header, **arrays, loss=given or _restore(described))
-        _check(result)
+        check_regular(name)
+        with open(path, "rb") as file:
+            return _read(name, file, given)
     except DataError:
         raise
-    except Exception:  # zipfile, zlib, numpy and json raise a dozen kinds of error for damaged files
-        raise DataError(f"{path}: not a fastgd model, or damaged; write it again with fastgd run --save") from None
+    except OSError as error:
+        raise DataError(f"{name}: the model cannot be read ({error.strerror or error})") from None
+    except Exception as error:  # zipfile, zlib, numpy and json raise a dozen kinds of error for damaged files
+        if "\0" in name:
+            raise DataError(f"{name}: the model cannot be read ({error})") from None
+        raise DataError(f"{name}: not a fastgd model, or damaged; write it again with fastgd run --save") from None
+
+
+def _read(path: str, file: IO[bytes], loss: Any) -> Result:
+    """The model in an open file; raises many kinds of error for a damaged one."""
+    with ArrayArchive(path, file) as archive:
+        header = json.loads(archive["header"].tobytes(), object_pairs_hook=unique_keys)
+        _check_version(path, header.pop("format"))
+        stored = header.pop("arrays")
+        if not set(stored) <= set(ARRAYS) or archive.names != {"header", *stored} or len(set(stored)) < len(stored):
+            raise ValueError
+        arrays: dict[str, Any] = {name: archive[name] for name in stored}
+    described = header.pop("loss")
+    for name in ("remarks", "feature_names", "target_name"):  # JSON has no tuples
+        header[name] = tuple(header[name]) if isinstance(header[name], list) else header[name]
+    result = Result(**header, **arrays, loss=loss or _restore(described))
+    check_model(result)
     return result
 
 
@@ -267,21 +281,6 @@ def _check_version(path: str | PathLike[str], file_format: str) -> None:
         )
 
 
-def _check(result: Result) -> None:
-    """Raises `ValueError` if the shapes or types of the fields do not fit together."""
-    coef, intercept = result.coef, result.intercept
-    if coef.ndim not in (1, 2) or coef.dtype != np.float64:
-        raise ValueError
-    if not isinstance(intercept, float if coef.ndim == 1 else np.ndarray) or np.shape(intercept) != coef.shape[:-1]:
-        raise ValueError
-    if not isinstance(result.remarks, tuple):
-        raise ValueError
-    if result.feature_names is not None and len(result.feature_names) != result.n_features:
-        raise ValueError
-    if result.classes is not None and result.classes.shape not in {(result.n_outputs, 2), (max(result.n_outputs, 2),)}:
-        raise ValueError
-
-
 def _describe(loss: Any) -> dict[str, Any]:
     """Name and settings of a loss, as JSON; no settings for a user-defined loss."""
     if isinstance(loss, str):  # a user-defined loss, loaded from a file that has only its name
@@ -294,6 +293,8 @@ def _describe(loss: Any) -> dict[str, Any]:
 def _restore(described: dict[str, Any]) -> Any:
     """The loss that `_describe` described; for a user-defined loss only its name, which cannot predict."""
     name, settings = described["name"], described["settings"]
+    if not isinstance(name, str):
+        raise ValueError
     return name if settings is None else LOSSES[name](**settings)
 
 

@@ -47,6 +47,8 @@ def best_constant(objective: Objective) -> ConstantModel:
         best = np.array([_best_intercept(objective, k) for k in range(objective.n_outputs)])
     losses = constant_losses(objective, best)
     is_better = losses < at_zero  # not so for NaN
+    if is_joint(objective.loss):
+        is_better[:] = losses.sum() < at_zero.sum()
     return ConstantModel(np.where(is_better, best, 0.0), np.where(is_better, losses, at_zero), at_zero)
 
 

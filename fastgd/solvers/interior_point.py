@@ -266,8 +266,10 @@ class InteriorPoint(SolverBase):
             return fit._replace(bound=bound, reach=GROWTH * fit.reach, is_final=is_all and is_complete)
         return OutputFit(found.theta, r, params, loss, penalty, bound, fit.reach, is_all and is_complete)
 
-    def _minimised(self, pieces: ScaledPieces, problem: BoxProblem, theta: np.ndarray | None, start: float) -> Solution:
-        """Minimise until the gap is a part of the allowed one, within the passes that are left."""
+    def _minimised(
+        self, pieces: ScaledPieces, problem: BoxProblem, theta: np.ndarray | None, start: float
+    ) -> tuple[Solution, bool]:
+        """Minimise until the gap is a part of the allowed one; False if the passes that are left were not enough."""
         tol, gap_tol, share = self.options.tol, self.options.gap_tol, len(problem.A) / pieces.t.size
 
         def is_enough(value: float, gap: float) -> bool:

@@ -38,29 +38,29 @@ def choose_method(objective: Objective, options: Options) -> Options:
       update for a single row would decay the coefficients of its columns.
     """
     if options.method != "auto":
-        return options
+        return options.with_method(options.method)
     if options.shards is not None:
-        return replace(options, method="sgd")
+        return options.with_method("sgd")
     if options.leaves_steps_open and solves_kinks(objective):
-        return replace(options, method="interior_point")
+        return options.with_method("interior_point")
     if options.leaves_steps_open and has_working_set(objective):
-        return replace(options, method="working_set")
+        return options.with_method("working_set")
     if not options.leaves_steps_open or not has_useful_curvature(objective):
         few = objective.n_samples < MIN_MINIBATCH_ROWS and options.batch_size == "auto" and not options.average
-        options = replace(options, method="gd" if few else "minibatch")
+        options = options.with_method("gd" if few else "minibatch")
         if is_kinked(objective.loss) and options.leaves_steps_open:
             options = replace(options, schedule=SCHEDULES["adaptive"]())
         return options
     smooth, p = is_smooth(objective.penalty), objective.n_parameters
     few = p <= max(objective.n_samples, MAX_SQUARE_PARAMETERS)
     if objective.n_outputs * p * p <= MAX_HESSIAN_VALUES and (few or not smooth):
-        return replace(options, method="newton")
+        return options.with_method("newton")
     if smooth:
-        return replace(options, method="lbfgs")
+        return options.with_method("lbfgs")
     if not objective.sparse:
-        return replace(options, method="saga")
+        return options.with_method("saga")
     curved = loss_traits(objective.loss).curvature is not None and bool((objective.penalty_curvature() > 0.0).all())
-    return replace(options, method="gd" if curved else "svrg")
+    return options.with_method("gd" if curved else "svrg")
 
 
 def solves_kinks(objective: Objective) -> bool:

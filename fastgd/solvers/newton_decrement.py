@@ -19,11 +19,11 @@ from ..objective.column_statistics import sample_size
 from ..objective.evaluation import Evaluation
 from ..objective.objective import Objective
 from ..objective.preconditioner import choose_preconditioner
-from ..objective.recession import FAR, may_have_no_optimum
+from ..objective.recession import FAR, falls_by, may_have_no_optimum
 from ..objective.sampled_hessian import HessianSample
 from ..objective.scaled_objective import ScaledEvaluation, ScaledObjective
 from ..terms.losses import is_squared
-from ..terms.penalties import is_smooth
+from ..terms.penalties import ElasticNet, is_smooth
 from ..terms.update_rules import SGD
 from .curvature_models import minimise_model
 
@@ -31,6 +31,8 @@ from .curvature_models import minimise_model
 EIGENVALUE_ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
 # The model holds if along its step the curvature of the losses does not fall below this part.
 MIN_CURVATURE_LEFT = 0.5
+# Curvatures per squared change of the linear predictors below this are rounding: softmax is flat along some directions.
+CURVATURE_ROUNDING = 1e-12
 # Maximum change of a linear predictor by a step to an optimum that surely exists.
 MAX_SURE_CHANGE = 0.1
 MAX_SWEEPS, SWEEP_TOLERANCE = 1000, 1e-12  # of coordinate descent
@@ -72,7 +74,9 @@ class NewtonDecrement:
             decreases = -0.5 * np.einsum("ki,ki->k", change, at.gradient)
         else:
             change = minimise_model(matrices, at, self._stepper, MAX_SWEEPS, SWEEP_TOLERANCE)
-            decreases = self._decreases(matrices, at, change)
+            decreases = self._decreases(matrices, at, change) + self._missed(matrices, at, change)
+        if self.sample.couples:  # a step along all outputs may raise the part of one
+            decreases = np.full(len(decreases), decreases.mean())
         return ModelStep(change, np.where(decreases >= 0.0, decreases, np.inf))
 
     @cached_property
@@ -95,14 +99,36 @@ class NewtonDecrement:
         products = np.einsum("kij,kj->ki", matrices, blocks).reshape(change.shape)
         return np.asarray(-np.einsum("ki,ki->k", at.gradient + 0.5 * products, change) - kinks)
 
+    def _missed(self, matrices: np.ndarray, at: ScaledEvaluation, change: np.ndarray) -> np.ndarray:
+        """A bound on what coordinate descent has missed among the coefficients that are not 0, of each output.
+
+        It is slow along flat directions. With |w_j| replaced by sign(w_j) w_j, which is nowhere above it, the model is
+        a quadratic of these coefficients, and its decrease is half a squared Newton decrement.
+        """
+        objective, d = self.scaled.objective, self.scaled.n_features
+        if not isinstance(objective.penalty, ElasticNet):
+            return np.zeros(len(change))
+        moved = np.atleast_2d(self.scaled.moved(at.params, change))[:, :d]
+        blocks = change.reshape(len(matrices), -1)
+        gradient = at.gradient + np.einsum("kij,kj->ki", matrices, blocks).reshape(change.shape)
+        factors = np.array([objective.penalty_factors(k) for k in range(objective.n_outputs)])
+        gradient[:, :d] += objective.penalty.l1 * factors * np.sign(moved) * self.scaled.scale
+        active = np.ones(change.shape, bool)
+        active[:, :d] = (moved != 0.0) | (factors == 0.0)
+        missed = np.zeros(change.shape)
+        flat = missed.reshape(blocks.shape)
+        rows = zip(matrices, gradient.reshape(blocks.shape), active.reshape(blocks.shape), strict=True)
+        for k, (matrix, g, chosen) in enumerate(rows):
+            flat[k, chosen] = -0.5 * g[chosen] * _newton_step(matrix[np.ix_(chosen, chosen)], g[chosen])
+        return np.asarray(np.maximum(missed.sum(axis=1), 0.0))
+
     def _falls_without_end(self, params: np.ndarray, along: np.ndarray) -> bool:
         """Whether F on the sample is lower far out along the step, which changes linear predictors by ``along``."""
         longest = float(np.abs(along).max())
         if not longest > MAX_SURE_CHANGE:
             return False
         assert self.direction is not None
-        far = params + self.direction * (FAR / longest)
-        return self.sample.objective.value(far) < self.sample.objective.value(params)
+        return falls_by(self.sample.objective, params, self.direction * (FAR / longest))
 
     def _holds(self, params: np.ndarray, z: np.ndarray) -> bool:
         """Whether the losses keep their curvature along the step: else there is more to gain than the model says."""
@@ -113,7 +139,7 @@ class NewtonDecrement:
         if self.may_have_no_optimum and self._falls_without_end(params, along):
             return False
         here, there = (self.sample.loss_curvature_along(at, along) for at in (z, z + along))
-        return there >= MIN_CURVATURE_LEFT * here
+        return bool(there >= MIN_CURVATURE_LEFT * here - CURVATURE_ROUNDING * float((along**2).mean()))
 
 
 def _newton_step(matrix: np.ndarray, gradient: np.ndarray) -> np.ndarray:

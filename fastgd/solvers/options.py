@@ -47,6 +47,8 @@ SHUFFLES = ("blocks", "full", "none")
 AVERAGING = ("auto", "sgd", "minibatch")  # methods whose steps can be averaged
 SHARDING = ("auto", "sgd")  # methods that can process parts of the rows in parallel
 AUTO_TOLERANCE = 1e-4
+# For newton, whose last step gains several digits at once.
+AUTO_TOLERANCE_OF_NEWTON = 1e-6
 
 
 @dataclass
@@ -73,6 +75,7 @@ class Options:
     average: bool | int = False
     on_divergence: Literal["auto", "shrink", "raise"] = "auto"
     shards: int | None = None
+    has_default_tol: bool = False
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -123,6 +126,11 @@ class Options:
             self._check_averaging(penalty)
         return replace(self, schedule=schedule, scale=self.scale if separable else False)
 
+    def with_method(self, method: str) -> Options:
+        """The options with a method in place of auto, and its default tolerance where none was given."""
+        tol = AUTO_TOLERANCE_OF_NEWTON if self.has_default_tol and self.tol and method == "newton" else self.tol
+        return replace(self, method=method, tol=tol)
+
     @property
     def shrinks(self) -> bool:
         """Whether training that diverges is retried with a smaller learning rate."""
@@ -164,6 +172,7 @@ class Options:
             )
 
     def _check_tolerance(self) -> None:
+        self.has_default_tol = self.has_default_tol or self.tol is None
         if self.tol is None:
             self.tol = AUTO_TOLERANCE if self.learning_rate == "auto" and self.gap_tol is None else 0.0
         if not _is_number(self.tol) or not 0 <= self.tol < math.inf:

@@ -84,6 +84,11 @@ class ConvergenceTest:
         is_small = decrease <= np.maximum(self.state.threshold * self._gained(values), noise)
         return bool((is_small | self._has_diverged(values)).all())
 
+    def is_better_than_constant(self, values: np.ndarray) -> bool:
+        """Whether F is below the best constant model by more than rounding, for all outputs."""
+        values = values if self.objective.independent else values.sum(keepdims=True)
+        return bool((self._gained(values) > ROUNDING_FACTOR * self.rounding * np.abs(values)).all())
+
     def has_failed(self, ratio: float) -> None:
         """After a test: F - F* is ``ratio`` times too large."""
         share = 1.0 / ratio if 1.0 < ratio < np.inf else 0.5

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...wording import label, quoted
-from ..array_files import ArrayFile
+from ..array_files import ArrayFile, as_float64
 from ..table import Array, Table
 from .column_roles import Roles, find_roles
 from .feature_columns import choose_features
@@ -69,8 +69,7 @@ def row_values(array: Matrix, names: Sequence[str], roles: Roles, origin: Origin
 def column_of(array: Matrix, j: int) -> Array:
     """A column as (n_samples,) float64."""
     column: Any = take_columns(array, (j,))
-    values: Array = (column if isinstance(column, np.ndarray) else column.toarray()).ravel().astype(np.float64)
-    return values
+    return as_float64((column if isinstance(column, np.ndarray) else column.toarray()).ravel())
 
 
 def take_columns(array: Matrix, columns: tuple[int, ...]) -> Array | sparse.csr_array:

@@ -76,7 +76,7 @@ def target_array(column: Any, name: str, origin: Origin) -> Array:
     """The target: (n_rows,) float64, or str labels if the column has words."""
     column = decode_dictionary(column)
     if is_number(column.type):
-        numbers: Array = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        numbers: Array = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         check_finite_target(numbers, name, origin)
         return numbers
     try:
@@ -126,7 +126,7 @@ def as_numbers(column: Any) -> Any | None:
     if pa.types.is_boolean(kind):
         return column.cast(pa.uint8())
     if is_number(kind):
-        return column.cast(pa.float64())
+        return column.cast(pa.float64(), safe=False)
     if not _is_text(kind):
         return None
     text = pc.utf8_trim_whitespace(column.cast(pa.large_string()))

@@ -45,7 +45,7 @@ def _call_arrow(path: str, suffix: str, function: Callable[..., Any], *arguments
     """Call ``function``; an error of Arrow about the file becomes a DataError."""
     try:
         return function(*arguments)
-    except pa.ArrowException:
+    except (pa.ArrowException, UnicodeDecodeError):  # names of columns are decoded when they are asked for
         raise invalid_file(path, suffix) from None
     except OSError as error:
         if error.errno is None:  # Arrow's own error; one with a number is the system's, and the file may be valid

@@ -17,7 +17,7 @@ from ...errors import DataError
 from ...wording import near
 from ..expansion import open_gzip
 
-LONGEST_LINE = 1 << 26  # characters; 100,000 columns of the longest numbers take 2 million
+LONGEST_LINE = 1 << 24  # characters; rows of 100,000 columns of the longest numbers take 2 million
 
 
 @contextmanager
@@ -49,10 +49,9 @@ def check_readable(path: str) -> None:
     """
     if os.path.isdir(path):
         raise DataError(f"{path}: is a folder; name a file in it")
-    if os.path.isfile(path):
-        return
+    check_regular(path)
     if os.path.exists(path):
-        raise DataError(f"{path}: is a pipe or a device, not a file; write its content to a file first")
+        return
     folder = Path(path).parent
     if not folder.is_dir():
         raise DataError(f"{path}: there is no folder {str(folder)!r}; check the path")
@@ -60,6 +59,12 @@ def check_readable(path: str) -> None:
         close = near(Path(path).name, sorted(os.listdir(folder)))
     advice = f"did you mean {' or '.join(map(repr, close))}?" if close else "check the name and the folder"
     raise DataError(f"{path}: there is no such file; {advice}")
+
+
+def check_regular(path: str) -> None:
+    """Raise a `DataError` for a pipe or a device, of which reading may never end."""
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+        raise DataError(f"{path}: is a pipe or a device, not a file; write its content to a file first")
 
 
 def check_not_empty(path: str) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import lzma
-import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,7 +12,7 @@ import numpy as np
 
 from ...errors import DataError
 from ...wording import plural, quoted
-from ..array_files import ArrayArchive, ArrayFile, DamagedArrayError, PickledArrayError
+from ..array_files import ArrayArchive, ArrayFile, DamagedArrayError, PickledArrayError, as_float64
 from ..encoding.array_tables import table_from_arrays
 from ..encoding.feature_columns import index_names
 from ..encoding.missing_values import check_finite, check_finite_target
@@ -67,11 +66,14 @@ def _from_keys(archive: ArrayArchive, keys: set[str], origin: Origin, request: R
         raise origin.error(f"has no array y for the target, only {quoted(sorted(keys))}; add it")
     _check_numbers(X, origin)
     headed = "feature_names" in keys
-    names = tuple(map(str, archive["feature_names"])) if headed else index_names(X.shape[1])
+    names = _names(archive["feature_names"], origin) if headed else index_names(X.shape[1])
     if len(names) != X.shape[1]:
         raise origin.error(
             f"has {plural(len(names), 'feature name')} for {plural(X.shape[1], 'column')} of X; give one for each"
         )
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise origin.error(f"has the feature name {quoted(repeated)} more than once; rename these columns")
     y = _target(archive["y"], X.shape[0], origin) if "y" in keys else None
     target_names = ("y",) if y is None or y.ndim == 1 else tuple(f"y{k}" for k in range(y.shape[1]))
     arrays = {role: name for role, name in request.row_columns.items() if name in keys.difference(_TABLE_KEYS)}
@@ -80,6 +82,12 @@ def _from_keys(archive: ArrayArchive, keys: set[str], origin: Origin, request: R
     n = X.shape[0]
     values: Any = {role: _row_values(archive[name], name, n, origin.of_role(role)) for role, name in arrays.items()}
     return replace(table, **values)
+
+
+def _names(names: Array, origin: Origin) -> tuple[str, ...]:
+    if names.ndim != 1 or names.dtype.kind not in "iuU":
+        raise origin.error(f"feature_names has values of type {names.dtype} and shape {names.shape}; give it strings")
+    return tuple(map(str, names.tolist()))
 
 
 def _from_columns(array: Array | ArrayFile | sparse.csr_array, origin: Origin, request: Request) -> Table:
@@ -114,7 +122,7 @@ def _target(y: Array, n_samples: int, origin: Origin) -> Array:
         return y
     if y.dtype.kind not in "biuf":
         raise origin.error(f"y holds values of type {y.dtype}; save numbers, or labels as strings")
-    numbers: Array = y.astype(np.float64)
+    numbers = as_float64(y)
     for k, column in enumerate(numbers.reshape(n_samples, -1).T):
         check_finite_target(column, f"y{k}" if y.ndim == 2 else "y", origin)
     return numbers
@@ -125,7 +133,7 @@ def _row_values(values: Array, name: str, n_samples: int, origin: Origin) -> Arr
         raise origin.error(f"{name} has shape {values.shape}, but X has {plural(n_samples, 'row')}; {origin.instead}")
     if values.dtype.kind not in "biuf":
         raise origin.error(f"{name} holds values of type {values.dtype}, not numbers; {origin.instead}")
-    numbers: Array = values.astype(np.float64)
+    numbers = as_float64(values)
     check_finite(numbers[:, np.newaxis], [name], origin)
     return numbers
 
@@ -155,7 +163,7 @@ def _csr(kind: str, parts: list[Array], shape: Array, origin: Origin) -> sparse.
     X = checked_csr(matrix, origin.error)
     check_width(X.shape[1], X.nnz, origin.error)
     if X.dtype != np.float64:
-        X = X.astype(np.float64)
+        X.data = as_float64(X.data)
     X.sum_duplicates()
     return X
 
@@ -169,5 +177,5 @@ def array_errors(path: str, suffix: str) -> Iterator[None]:
     except PickledArrayError:
         message = "holds pickled Python objects, which are never loaded; save an array of numbers"
         raise DataError(f"{path}: {message}") from None
-    except (DamagedArrayError, zipfile.BadZipFile, KeyError, NotImplementedError, lzma.LZMAError):
-        raise invalid_file(path, suffix) from None  # zipfile does not implement every compression
+    except DamagedArrayError:
+        raise invalid_file(path, suffix) from None

@@ -6,7 +6,7 @@ import os
 
 from ...errors import DataError
 from ...wording import quoted
-from ..array_files import ArrayFile
+from ..array_files import ArrayFile, as_float64
 from ..encoding.column_source import ColumnSource
 from ..encoding.feature_columns import index_names
 from ..file_formats import COLUMN_SUFFIXES, TEXT_SUFFIXES, known_suffix, listed, split_suffix
@@ -44,7 +44,9 @@ def read_columns(path: str | os.PathLike[str]) -> dict[str, Array]:
     source = column_source(path, suffix, gzipped)
     table = source.read(source.names)
     numbers = {name: as_numbers(decode_dictionary(table.column(name))) for name in source.names}
-    return {name: column.cast(pa.float64()).to_numpy() for name, column in numbers.items() if column is not None}
+    return {
+        name: column.cast(pa.float64(), safe=False).to_numpy() for name, column in numbers.items() if column is not None
+    }
 
 
 def column_source(path: str, suffix: str, gzipped: bool) -> ColumnSource:
@@ -67,8 +69,8 @@ def _structured(path: str) -> dict[str, Array]:
         raise DataError(f"{path}: is no table of numbers, but {rows.dtype} of shape {rows.shape}; write it again")
     if rows.dtype.names is None:
         columns = rows.reshape(len(rows), -1).T if rows.ndim else rows.reshape(1, 1)
-        return {name: column.astype("f8") for name, column in zip(index_names(len(columns)), columns, strict=True)}
+        return {name: as_float64(column) for name, column in zip(index_names(len(columns)), columns, strict=True)}
     not_numeric = [name for name in rows.dtype.names if rows.dtype[name].kind not in "biuf"]
     if not_numeric:
         raise DataError(f"{path}: the column {quoted(not_numeric)} is not numeric; write it again")
-    return {name: rows[name].astype("f8") for name in rows.dtype.names}
+    return {name: as_float64(rows[name]) for name in rows.dtype.names}

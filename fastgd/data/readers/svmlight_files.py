@@ -26,7 +26,7 @@ from ..table import Array, Table
 from .files import check_not_empty, open_bytes, reading
 from .svmlight_errors import malformed
 
-BLOCK_BYTES = 16 << 20  # bytes parsed at a time
+BLOCK_BYTES = 4 << 20  # bytes parsed at a time; parsing takes some 20 times as much memory
 LONGEST_ROW = 1 << 29  # bytes; the offsets of pyarrow's strings have 31 bits
 _LARGEST_INDEX = np.iinfo(np.int32).max - 1
 

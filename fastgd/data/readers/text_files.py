@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from ...errors import DataError
-from ...wording import plural, quoted
+from ...wording import cell, plural, quoted
 from ..encoding.column_source import ColumnSource
 from ..encoding.feature_columns import index_names
 from ..encoding.origin import Origin
@@ -21,6 +21,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity|
 _LATE_QUOTES = re.compile(r'^\s+"(.*)"\s*$', re.DOTALL)  # the csv module keeps quotes that follow a blank
 _RAGGED = re.compile(r"Expected \d+ columns, got \d+")  # pyarrow's words, before the text of the row
 MOST_COLUMNS = 100_000  # pyarrow takes 10 kB for each column of text, whatever is in it
+LONGEST_NAME = 1000  # characters of a column's name, which messages quote in full
 _FIELD_BYTES = 128  # an upper bound for most fields: a row must fit into one of pyarrow's blocks
 
 
@@ -61,6 +62,11 @@ def _not_utf8(file: TextFile) -> DataError:
 
 def _names(first: Sequence[str], origin: Origin) -> tuple[str, ...]:
     # A column without a name is named by its index: many programs write row numbers this way.
+    longest = max(first, key=len)
+    if len(longest) > LONGEST_NAME:
+        raise origin.error(
+            f"the header has a name of {len(longest):,} characters, {cell(longest)}; look for an open quote"
+        )
     names = tuple(_LATE_QUOTES.sub(r"\1", field).strip() or str(j) for j, field in enumerate(first))
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
