@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from fastgd.solvers.first_point import first_point
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import logsumexp
 
