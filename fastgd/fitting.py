@@ -80,10 +80,11 @@ def fit(
     method : "gd" (one step per epoch), "sgd" (one step per row), "minibatch" (one step per batch), "svrg" or "saga"
         (one step per row, whose variance goes to zero; every other epoch of svrg is a pass for the full gradient),
         "newton" (one step per epoch, by the Hessian of a sample of the rows), "lbfgs" (one step per epoch, by the
-        memory of the last steps), or "auto". That is newton where all Hessians together have at most 2 million values,
-        else lbfgs; for a penalty with kinks saga (on sparse rows svrg, and gd for elasticnet); minibatch (gd below 256
+        memory of the last steps), "working_set" (proximal Newton on the columns that the model uses), or "auto". That
+        is newton where all Hessians together have at most 2 million values, else lbfgs; working_set for wide data with
+        l1 or elasticnet, and for mcp, scad and groups; saga or svrg for other wide penalties; minibatch (gd below 256
         rows) where an option such as ``rule`` or ``learning_rate`` asks for steps along the gradient, and for what the
-        others cannot do: phase_retrieval, losses with kinks (with the schedule adaptive), mcp, scad, groups.
+        others cannot do: phase_retrieval, other losses with kinks (with the schedule adaptive).
     penalty : None (l2 where alpha > 0), "none", "l2", "l1", "elasticnet", "mcp", "scad", "box", "nonnegative", a name
         with settings ("box:lower=0,upper=1"), or a term with its own strength such as `penalties.GroupLasso`.
     alpha : strength of the penalty, 0 or more.

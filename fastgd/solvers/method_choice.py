@@ -25,16 +25,17 @@ def choose_method(objective: Objective, options: Options) -> Options:
 
     - sgd where ``shards`` are given;
     - where the user asks for steps along the gradient (by a rule, schedule, learning_rate, batch_size, clip_norm or
-      average, or a trace of single updates), and where F is not convex (phase_retrieval, mcp, scad) or has penalties of
-      groups: minibatch, or gd below 256 rows;
+      average, or a trace of single updates), and for phase_retrieval: minibatch, or gd below 256 rows;
     - for losses with kinks (hinge, absolute, quantile, ..., and a user's loss without `curvature`): the same with the
       schedule adaptive, since at a constant rate the noise would stay;
     - for piecewise-linear losses (hinge, absolute, quantile, ...) with l1 and l2 penalties: interior_point;
+    - for smooth losses and penalties that make most coefficients zero: working_set for mcp, scad and groups, and for
+      l1, elasticnet and nonnegative with more parameters than rows, or than newton takes;
     - up to 2 million values of all Hessians, n_outputs x n_parameters^2: newton, except for a smooth penalty with more
       parameters than rows;
-    - beyond: lbfgs for a smooth penalty. For one with kinks saga, or on sparse rows svrg, since with few values in a
-      row a look-up in saga's table costs as much as the update; or gd for a penalty with an l2 part, as elasticnet
-      has, since each update for a single row would decay the coefficients of its columns.
+    - beyond: lbfgs for a smooth penalty. For others, such as box, saga, or on sparse rows svrg, since with few values
+      in a row a look-up in saga's table costs as much as the update; or gd for a penalty with an l2 part, since each
+      update for a single row would decay the coefficients of its columns.
     """
     if options.method != "auto":
         return options.with_method(options.method)
@@ -42,6 +43,8 @@ def choose_method(objective: Objective, options: Options) -> Options:
         return options.with_method("sgd")
     if options.leaves_steps_open and solves_kinks(objective):
         return options.with_method("interior_point")
+    if options.leaves_steps_open and has_working_set(objective):
+        return options.with_method("working_set")
     if not options.leaves_steps_open or not has_useful_curvature(objective):
         few = objective.n_samples < MIN_MINIBATCH_ROWS and options.batch_size == "auto" and not options.average
         options = options.with_method("gd" if few else "minibatch")
@@ -71,6 +74,22 @@ def is_kinked(loss: Any) -> bool:
     """Whether second derivatives do not describe the loss; assumed for a user's loss that states no curvature."""
     traits = loss_traits(loss)
     return traits.kinked or (traits.user_defined and traits.curvature is None)
+
+
+def has_working_set(objective: Objective) -> bool:
+    """Whether `working_set` is the method for F: a smooth loss, and a penalty that makes most coefficients zero.
+
+    For a convex penalty on single features, fewer than there are rows, newton is as fast, and faster where the model
+    uses most of them.
+    """
+    loss, penalty = loss_traits(objective.loss), penalty_traits(objective.penalty)
+    is_smooth_loss = not (is_kinked(objective.loss) or loss.joint or loss.random_start)
+    if not (is_smooth_loss and penalty.selects and (objective.strength > 0.0).all()):
+        return False
+    if not penalty.separable:
+        return penalty.block_numbers is not None
+    p = objective.n_parameters
+    return not penalty.convex or p > objective.n_samples or objective.n_outputs * p * p > MAX_HESSIAN_VALUES
 
 
 def has_useful_curvature(objective: Objective) -> bool:

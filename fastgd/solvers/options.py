@@ -29,13 +29,14 @@ METHODS = {
     "interior_point": "second-order steps for losses with kinks, such as quantile and hinge, with a proof",
     "svrg": "one step per row, corrected by a full gradient every other epoch: reaches the optimum at a constant rate",
     "saga": "one step per row, corrected by the stored gradients of all rows: as svrg, without full gradients",
+    "working_set": "proximal Newton on the columns that the model uses, with a bound; wide data, penalties such as l1",
 }
 # What `fastgd.compare` compares by default; the number after the colon is the batch size.
 COMPARED = ("gd", "sgd", "minibatch:32", "minibatch:256", "auto")
 VARIANCE_REDUCED = ("svrg", "saga")
 QUASI_NEWTON = ("newton", "lbfgs")
 # Methods with steps of their own, which take no rate, rule or schedule.
-SECOND_ORDER = (*QUASI_NEWTON, "interior_point")
+SECOND_ORDER = (*QUASI_NEWTON, "interior_point", "working_set")
 WHOLE_STEPS = "whole steps of a quadratic model"  # why the learning rate of these methods is 1
 ON_DIVERGENCE = {
     "auto": "shrink only an automatic rate",
@@ -114,7 +115,7 @@ class Options:
             self._check_scheduled_rates(SCHEDULES.name_of(schedule))
         if not separable:
             self._check_groups()
-        if self.method in QUASI_NEWTON:
+        if self.method in (*QUASI_NEWTON, "working_set"):
             self._check_can_be_modelled(loss, penalty)
         if self.method == "interior_point" and not (loss_traits(loss).has_pieces and isinstance(penalty, ElasticNet)):
             raise OptionError(
@@ -234,6 +235,9 @@ class Options:
                 f"method {self.method!r} needs second derivatives, and the loss has kinks: take the method auto, "
                 "minibatch or sgd"
             )
+        if self.method == "working_set":
+            self._check_has_working_set(loss, penalty)
+            return
         if not penalty_traits(penalty).convex or not penalty_traits(penalty).separable:
             raise OptionError(
                 f"method {self.method!r} needs a convex penalty on single features: take another method or penalty"
@@ -241,6 +245,18 @@ class Options:
         if self.method == "lbfgs" and not is_smooth(penalty):
             raise OptionError(
                 "method 'lbfgs' needs a penalty without kinks, such as l2: take the method newton, saga or auto"
+            )
+
+    def _check_has_working_set(self, loss: Any, penalty: Any) -> None:
+        if loss_traits(loss).joint:
+            raise OptionError(
+                "method 'working_set' solves each output by itself, and the loss takes all outputs at once: take the "
+                "method auto"
+            )
+        traits = penalty_traits(penalty)
+        if not traits.separable and traits.block_numbers is None:
+            raise OptionError(
+                "method 'working_set' needs a penalty on single features or on groups: take another method or penalty"
             )
 
     @property

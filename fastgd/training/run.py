@@ -154,11 +154,12 @@ class Run:
         """F at the start, and its gradient for the methods that begin with it."""
         objective, method, known = self.objective, self.options.method, None
         with objective.passes.for_monitoring():
-            if method == "newton" and begins_on_sample(objective, start):
+            is_constant = not objective.split(start)[0].any()
+            if (method == "working_set" and is_constant) or (method == "newton" and begins_on_sample(objective, start)):
                 self.at_start = constant_losses(
                     objective, np.atleast_1d(objective.split(start)[1])
                 ) + objective.penalties(start)
-            elif method in ("sgd", "minibatch", *VARIANCE_REDUCED):
+            elif method in ("sgd", "minibatch", "working_set", *VARIANCE_REDUCED):
                 self.at_start = objective.values(start)
             else:
                 known = objective.evaluate(start)

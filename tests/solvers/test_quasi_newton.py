@@ -298,12 +298,13 @@ WIDE = sp.random_array((40, 2000), density=0.02, rng=np.random.default_rng(0), f
         (X, CLASSES, {"loss": "softmax"}, "newton"),
         (X, COUNTS, {"loss": "poisson"}, "newton"),
         (X[:3], NUMBERS[:3], {}, "lbfgs"),  # more parameters than rows
-        (X[:3], NUMBERS[:3], {"penalty": "l1", "alpha": 0.1}, "newton"),
+        (X[:3], NUMBERS[:3], {"penalty": "l1", "alpha": 0.1}, "working_set"),
         (WIDE, NUMBERS[:40], {"alpha": 0.1}, "lbfgs"),
-        (WIDE, NUMBERS[:40], {"penalty": "l1", "alpha": 0.1}, "svrg"),
-        (WIDE, NUMBERS[:40], {"penalty": "elasticnet", "alpha": 0.1}, "gd"),
-        (WIDE, COUNTS[:40], {"penalty": "elasticnet", "alpha": 0.1, "loss": "poisson"}, "svrg"),
-        (WIDE.toarray(), NUMBERS[:40], {"penalty": "l1", "alpha": 0.1}, "saga"),
+        (WIDE, NUMBERS[:40], {"penalty": "l1", "alpha": 0.1}, "working_set"),
+        (WIDE, COUNTS[:40], {"penalty": "elasticnet", "alpha": 0.1, "loss": "poisson"}, "working_set"),
+        (WIDE.toarray(), NUMBERS[:40], {"penalty": "l1", "alpha": 0.1}, "working_set"),
+        (WIDE, NUMBERS[:40], {"penalty": "nonnegative"}, "svrg"),
+        (WIDE.toarray(), NUMBERS[:40], {"penalty": "nonnegative"}, "saga"),
         (X, NUMBERS, {"loss": "absolute"}, "minibatch"),
         (X[:200], NUMBERS[:200], {"loss": "absolute"}, "gd"),
         (X, NUMBERS, {"rule": "adam"}, "minibatch"),
@@ -314,7 +315,7 @@ WIDE = sp.random_array((40, 2000), density=0.02, rng=np.random.default_rng(0), f
         (X, NUMBERS, {"average": True}, "minibatch"),
         (X, NUMBERS, {"shards": 2}, "sgd"),
         (X, NUMBERS, {"trace": "step"}, "minibatch"),
-        (X, NUMBERS, {"penalty": "mcp", "alpha": 0.1}, "minibatch"),
+        (X, NUMBERS, {"penalty": "mcp", "alpha": 0.1}, "working_set"),
     ],
 )
 def test_auto_chooses_the_method_by_data_and_options(X, y, options, method):

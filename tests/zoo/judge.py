@@ -15,9 +15,9 @@ from .losses import Loss
 from .optimum import PROVED, Optimum, find_optimum, objective, rounding
 from .problems import L1_RATIO, Problem, generate
 
-METHODS = ("auto", "gd", "sgd", "minibatch", "newton", "lbfgs", "interior_point", "svrg", "saga")
+METHODS = ("auto", "gd", "sgd", "minibatch", "newton", "lbfgs", "interior_point", "svrg", "saga", "working_set")
 # The methods that must say that they have converged, once they have; auto has a promise of its own.
-MUST_SAY_SO = ("gd", "newton", "lbfgs", "interior_point", "svrg", "saga")
+MUST_SAY_SO = ("gd", "newton", "lbfgs", "interior_point", "svrg", "saga", "working_set")
 DEFAULT_TOL = 1e-4  # of fit
 TOLS = (None, 1e-8)
 LARGEST_GAP = {None: 1e-3, 1e-8: 1e-6}  # of a fit that says it has converged
@@ -71,7 +71,9 @@ class Verdict:
 
 def allowed(method: str, loss: Loss, penalty: str) -> bool:
     """Whether the method is for this loss and penalty."""
-    if method in ("newton", "lbfgs", "interior_point") and loss.kinked != (method == "interior_point"):
+    if method in ("newton", "lbfgs", "working_set", "interior_point") and loss.kinked != (method == "interior_point"):
+        return False
+    if method == "working_set" and (str(loss) == "softmax" or penalty not in ("l1", "elasticnet")):
         return False
     return not (method == "lbfgs" and penalty in ("l1", "elasticnet"))
 
