@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..kernels.outputs_gradient import is_joint
-from ..terms.losses import loss_traits
+from ..terms.losses import is_squared, loss_traits
 from ..terms.penalties import ElasticNet
 from .intercept_search import Derivatives, LossAtIntercept, around_zero
 from .objective import Objective
@@ -58,10 +58,25 @@ def constant_losses(objective: Objective, intercepts: np.ndarray) -> np.ndarray:
         at = [_at_two_targets(objective, k) for k in range(objective.n_outputs)]
         none = np.zeros(0)
         return np.array([at[k](float(b), none).loss for k, b in enumerate(intercepts)])
+    if is_squared(objective.loss):
+        return np.array([_mean_square(objective, k, float(b)) for k, b in enumerate(intercepts)])
     bare = _without_columns(objective)
     if objective.fit_intercept:
         return bare.evaluate(intercepts[:, None] if objective.several else intercepts).losses
     return bare.evaluate(bare.zeros()).losses
+
+
+def _mean_square(objective: Objective, k: int, intercept: float) -> float:
+    """The mean loss of output k of least squares at an intercept, without a kernel."""
+    residual, offset, weight = (
+        objective.output_target(k) - intercept,
+        objective.targets.offset,
+        objective.targets.weight,
+    )
+    if len(offset):
+        residual -= offset
+    weighted = residual * weight if len(weight) else residual
+    return float(objective.loss.value(1.0, 0.0) * np.einsum("i,i", weighted, residual) / objective.n_samples)
 
 
 def has_two_targets(objective: Objective) -> bool:

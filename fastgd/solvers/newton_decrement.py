@@ -64,7 +64,9 @@ class NewtonDecrement:
         self.direction = self.scaled.moved(np.zeros_like(at.params), step.change)
         if not np.isfinite(step.decreases).all():
             return np.full(len(step.decreases), np.inf)
-        return step.decreases if self._holds(at.params, z) else np.full(len(step.decreases), np.inf)
+        if self.holds(at.params, self.direction, z):
+            return step.decreases
+        return np.full(len(step.decreases), np.inf)
 
     def _model_step(self, at: ScaledEvaluation, z: np.ndarray) -> ModelStep:
         matrices = self.sample.matrices(z, ridge=0.0)
@@ -123,21 +125,21 @@ class NewtonDecrement:
             flat[k, chosen] = -0.5 * g[chosen] * _newton_step(matrix[np.ix_(chosen, chosen)], g[chosen])
         return np.asarray(np.maximum(missed.sum(axis=1), 0.0))
 
-    def _falls_without_end(self, params: np.ndarray, along: np.ndarray) -> bool:
-        """Whether F on the sample is lower far out along the step, which changes linear predictors by ``along``."""
+    def _falls_without_end(self, params: np.ndarray, step: np.ndarray, along: np.ndarray) -> bool:
+        """Whether F on the sample is lower far out along a step, which changes linear predictors by ``along``."""
         longest = float(np.abs(along).max())
-        if not longest > MAX_SURE_CHANGE:
-            return False
-        assert self.direction is not None
-        return falls_by(self.sample.objective, params, self.direction * (FAR / longest))
+        return longest > MAX_SURE_CHANGE and falls_by(self.sample.objective, params, step * (FAR / longest))
 
-    def _holds(self, params: np.ndarray, z: np.ndarray) -> bool:
-        """Whether the losses keep their curvature along the step: else there is more to gain than the model says."""
-        assert self.direction is not None
-        if is_squared(self.scaled.objective.loss) or not self.direction.any():
+    def holds(self, params: np.ndarray, step: np.ndarray, z: np.ndarray | None = None) -> bool:
+        """Whether the losses keep their curvature along a step: else there is more to gain than its model says.
+
+        ``z`` are the linear predictors on the sample at ``params``, if they are known.
+        """
+        if is_squared(self.scaled.objective.loss) or not step.any():
             return True
-        along = self.sample.predictors(self.direction)
-        if self.may_have_no_optimum and self._falls_without_end(params, along):
+        z = self.sample.predictors(params) if z is None else z
+        along = self.sample.predictors(step)
+        if self.may_have_no_optimum and self._falls_without_end(params, step, along):
             return False
         here, there = (self.sample.loss_curvature_along(at, along) for at in (z, z + along))
         return bool(there >= MIN_CURVATURE_LEFT * here - CURVATURE_ROUNDING * float((along**2).mean()))

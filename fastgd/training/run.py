@@ -38,8 +38,8 @@ from .remarks import copied_columns, no_optimum
 UNFINISHED = ("interrupted", "diverged")
 # Maximum values of X for which a bound is improved after training, at some passes, until it is at most so many times
 # what is left to gain, or so small a part of what was gained.
-MAX_REFINED_VALUES, MAX_REFINEMENTS = 1 << 22, 3
-USEFUL_BOUND, NEGLIGIBLE_BOUND = 3.0, 1e-7
+MAX_REFINED_VALUES, MAX_REFINEMENTS = 1 << 19, 3
+USEFUL_BOUND, NEGLIGIBLE_BOUND = 3.0, 1e-6
 
 
 class Run:
@@ -274,9 +274,12 @@ class Run:
         from the model lead there; the model itself stays.
         """
         test, objective = self.loop.test, self.objective
-        if not np.isfinite(gaps).all() or not test.has_model or objective.n_values > MAX_REFINED_VALUES:
+        is_cheap = objective.n_values <= MAX_REFINED_VALUES and not self.certificate.is_exact
+        if not is_cheap or not test.has_model or not np.isfinite(gaps).all():
             return gaps
         at = objective.evaluate(self.params) if self.loop.known is None else self.loop.known
+        if gaps.sum() <= NEGLIGIBLE_BOUND * (self.constant.objective - at.objective):
+            return gaps
         enough = 0.0
         for step in range(MAX_REFINEMENTS + 1):
             left = float(test.model.remaining(at).sum())

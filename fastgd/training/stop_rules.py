@@ -56,7 +56,7 @@ class Converged:
             if not test.is_small(at.objectives, remaining):
                 return None
             is_due = True
-            if remaining.kind != "guess":
+            if remaining.kind != "guess" or test.is_confirmed(at, remaining):
                 return Stop("tol", True)
         elif not test.is_convex:
             is_due = True
