@@ -18,6 +18,9 @@ MAX_HESSIAN_VALUES = 2_000_000
 # Maximum parameters for newton where there are fewer rows than parameters: a Hessian then costs little, and lbfgs needs
 # many more steps where columns are nearly dependent.
 MAX_SQUARE_PARAMETERS = 500
+# Maximum values of X for working_set on any shape: on 442 x 10 to 5,000 x 30 it took 0.3 to 0.9 of newton's time and
+# left no gap, on 20,000 x 50 up to twice the time.
+MAX_SMALL_VALUES = 1 << 18
 
 
 def choose_method(objective: Objective, options: Options) -> Options:
@@ -30,7 +33,7 @@ def choose_method(objective: Objective, options: Options) -> Options:
       schedule adaptive, since at a constant rate the noise would stay;
     - for piecewise-linear losses (hinge, absolute, quantile, ...) with l1 and l2 penalties: interior_point;
     - for smooth losses and penalties that make most coefficients zero: working_set for mcp, scad and groups, and for
-      l1, elasticnet and nonnegative with more parameters than rows, or than newton takes;
+      l1, elasticnet and nonnegative on small data, and with more parameters than rows, or than newton takes;
     - up to 2 million values of all Hessians, n_outputs x n_parameters^2: newton, except for a smooth penalty with more
       parameters than rows;
     - beyond: lbfgs for a smooth penalty. For others, such as box, saga, or on sparse rows svrg, since with few values
@@ -79,8 +82,8 @@ def is_kinked(loss: Any) -> bool:
 def has_working_set(objective: Objective) -> bool:
     """Whether `working_set` is the method for F: a smooth loss, and a penalty that makes most coefficients zero.
 
-    For a convex penalty on single features, fewer than there are rows, newton is as fast, and faster where the model
-    uses most of them.
+    For a convex penalty on single features, fewer than there are rows, newton is as fast on large data, and faster
+    where the model uses most of them.
     """
     loss, penalty = loss_traits(objective.loss), penalty_traits(objective.penalty)
     is_smooth_loss = not (is_kinked(objective.loss) or loss.joint or loss.random_start)
@@ -89,6 +92,8 @@ def has_working_set(objective: Objective) -> bool:
     if not penalty.separable:
         return penalty.block_numbers is not None
     p = objective.n_parameters
+    if objective.n_values <= MAX_SMALL_VALUES:
+        return True
     return not penalty.convex or p > objective.n_samples or objective.n_outputs * p * p > MAX_HESSIAN_VALUES
 
 
