@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
+from .kinked_problems import kinked_contests
 from .scale import Scale
 from .table import Table, print_last_row
 from .timing import in_turn
@@ -13,7 +16,7 @@ COLUMNS = ("problem", "gap", "fastgd, s", "fastest peer", "its seconds", "times 
 def measure(scale: Scale) -> Table:
     """Complete fits with compiled kernels, each with the largest tolerance that reaches the gap."""
     table = Table("Seconds to the optimum", COLUMNS)
-    for contest in contests():
+    for contest in chain(kinked_contests(), contests()):
         timings = in_turn({"fastgd": contest.ours, **contest.peers}, scale.rounds(7))
         ours = timings.pop("fastgd")
         name, peer = min(timings.items(), key=lambda one: one[1].median, default=("none reached it", None))

@@ -36,8 +36,8 @@ SAMPLE_TOLERANCE = 1e-3
 # Pieces within so many times the expected error of the sample's fit are near. In trials on normal and heavy-tailed
 # data, with fewer than 2 a second step was often needed, and more than 4 made the first one longer.
 BAND = 3.0
-# Part of the allowed gap that a step leaves.
-SHARE_OF_TOLERANCE = 0.25
+# Part of the allowed gap that a step leaves: an iteration or two more make the bound as good as the fit.
+SHARE_OF_TOLERANCE = 0.01
 # After a step that was too narrow this many times as far pieces are near.
 GROWTH = 2.0
 # Passes that a step takes besides its iterations.
