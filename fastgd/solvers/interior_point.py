@@ -40,8 +40,8 @@ BAND = 3.0
 SHARE_OF_TOLERANCE = 0.01
 # After a step that was too narrow this many times as far pieces are near.
 GROWTH = 2.0
-# Passes that a step takes besides its iterations.
-PASSES_TO_CHECK = 3.0
+# Passes that a step takes after its iterations.
+PASSES_TO_CHECK = 1.0
 
 
 class OutputFit(NamedTuple):

@@ -122,6 +122,8 @@ class NewtonDecrement:
         flat = missed.reshape(blocks.shape)
         rows = zip(matrices, gradient.reshape(blocks.shape), active.reshape(blocks.shape), strict=True)
         for k, (matrix, g, chosen) in enumerate(rows):
+            if not chosen.any():
+                continue
             flat[k, chosen] = -0.5 * g[chosen] * _newton_step(matrix[np.ix_(chosen, chosen)], g[chosen])
         return np.asarray(np.maximum(missed.sum(axis=1), 0.0))
 
