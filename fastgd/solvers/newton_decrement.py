@@ -33,6 +33,8 @@ EIGENVALUE_ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
 MIN_CURVATURE_LEFT = 0.5
 # Curvatures per squared change of the linear predictors below this are rounding: softmax is flat along some directions.
 CURVATURE_ROUNDING = 1e-12
+# A decrease of at most this part of F may be rounding: that of a penalty with kinks is a difference.
+DECREASE_ROUNDING = 1e-14
 # Maximum change of a linear predictor by a step to an optimum that surely exists.
 MAX_SURE_CHANGE = 0.1
 MAX_SWEEPS, SWEEP_TOLERANCE = 1000, 1e-12  # of coordinate descent
@@ -80,6 +82,8 @@ class NewtonDecrement:
             decreases = self._decreases(matrices, at, change) + self._missed(matrices, at, change)
         if self.sample.couples:  # a step along all outputs may raise the part of one
             decreases = np.full(len(decreases), decreases.mean())
+        is_rounding = np.abs(decreases) <= DECREASE_ROUNDING * np.abs(at.at.objectives)
+        decreases = np.where(is_rounding, np.maximum(decreases, 0.0), decreases)
         return ModelStep(change, np.where(decreases >= 0.0, decreases, np.inf))
 
     @cached_property

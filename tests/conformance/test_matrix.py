@@ -25,7 +25,7 @@ from fastgd.penalties import NAMED, PENALTIES, PENALTY_NAMES
 
 N, D = 24, 3
 LAYOUTS = {"dense": np.asarray, "csr": csr_array}
-FALLING = {"schedule": "exponential:decay=0.985", "max_epochs": 300, "tol": 0}
+FALLING = {"schedule": "exponential:decay=0.985", "max_epochs": 350, "tol": 0}
 METHODS = {
     "gd": {"rule": "nesterov", "max_epochs": 1000, "tol": 1e-9},
     "sgd": FALLING,
