@@ -116,7 +116,8 @@ threads_option = click.option("--threads", "n_threads", type=int, help="Maximum 
 start_options = together(
     click.option("--clip-norm", type=float, help="Maximum norm of a gradient; longer ones are shortened to it."),
     click.option(
-        "--start", type=NUMBERS, help="Coefficients to start from: one for all, or one per column.  [default: 0, and the best intercept]"
+        "--start", type=NUMBERS, help="Coefficients to start from: one for all, or one per column.  "
+        "[default: 0, and the best intercept]",
     ),
     no_intercept_option,
     click.option(

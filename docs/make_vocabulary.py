@@ -72,8 +72,9 @@ separable is a penalty of groups of coefficients, and cannot be combined with ad
 
 ## Losses, methods, layouts and precisions
 
-A test fits every marked cell and compares each update with plain Python. svrg and saga accept every loss too; newton
-and lbfgs accept losses without kinks: all but absolute, quantile, epsilon_insensitive, hinge and perceptron.
+A test fits every marked cell and compares each update with plain Python. svrg and saga accept every loss too; newton,
+lbfgs and working_set accept losses without kinks: all but absolute, quantile, epsilon_insensitive, hinge and
+perceptron; working_set not softmax.
 
 {cells}
 """

@@ -1,4 +1,8 @@
-"""`fit_path`: many models at once, in one pass over X per epoch for all of them."""
+"""`fit_path`: many models at once, in one pass over X per epoch for all of them.
+
+With a penalty that selects columns, on wide data, `working_set` takes them some at a time by falling strength, each
+from the solution before; see there.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,14 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .compile.jit import threads
 from .data.training_data import RowOptions
 from .errors import Interrupted, OptionError
 from .fitting import pose
 from .model.result import Result
 from .objective.objective import Objective
-from .solvers.options import Options
+from .solvers.options import Options, check_whole
+from .solvers.starting_point import default_start
 from .terms.losses import LOSSES
 from .terms.penalties import ElasticNet, resolve_penalty
 from .terms.schedule_protocol import schedule_traits
@@ -24,8 +30,10 @@ def fit_path(
     X: Any,
     y: Any = None,
     *,
-    alphas: Sequence[float] | None = None,
+    alphas: Sequence[float] | Literal["auto"] | None = None,
     learning_rates: Sequence[float] | None = None,
+    n_alphas: int = 100,
+    alpha_ratio: float = 1e-3,
     loss: Any = "squared",
     method: str = "auto",
     penalty: Any = None,
@@ -51,7 +59,11 @@ def fit_path(
 
     Parameters
     ----------
-    alphas : strengths of the penalty; with ``learning_rates`` one for each rate, or none.
+    alphas : strengths of the penalty; with ``learning_rates`` one for each rate, or none. "auto", for a penalty with an
+        l1 part: ``n_alphas`` strengths, evenly spaced by their logarithms, from the smallest at which all coefficients
+        are zero down to ``alpha_ratio`` times it (the grid of glmnet and scikit-learn). Columns whose penalty_weights
+        are 0 do not count for that largest strength.
+    n_alphas, alpha_ratio : the grid of ``alphas="auto"``.
     learning_rates : a learning rate for each model; by default the automatic one for its alpha.
 
     All other parameters are those of `fit`, for one target of numbers or of two classes. Columns are scaled to
@@ -75,6 +87,11 @@ def fit_path(
     [2.0, 1.143]
     """
     loss_term = LOSSES.resolve(loss)
+    if isinstance(alphas, str):
+        alphas = automatic_alphas(
+            X, y, loss_term, penalty, l1_ratio, alphas, n_alphas, alpha_ratio, learning_rates, fit_intercept,
+            RowOptions(sample_weight, class_weight, offset, penalty_weights), n_threads,
+        )  # fmt: skip
     strengths, rates = _grid(alphas, learning_rates)
     penalties = [resolve_penalty(penalty or ("l2" if any(strengths) else "none"), a, l1_ratio) for a in strengths]
     if not all(isinstance(term, ElasticNet) for term in penalties):
@@ -99,6 +116,50 @@ def fit_path(
     if run.loop.stop.reason == "interrupted":
         raise Interrupted(results)
     return results
+
+
+def automatic_alphas(
+    X: Any,
+    y: Any,
+    loss: Any,
+    penalty: Any,
+    l1_ratio: float | None,
+    alphas: str,
+    n_alphas: int,
+    alpha_ratio: float,
+    learning_rates: Any,
+    fit_intercept: bool,
+    rows: RowOptions,
+    n_threads: int | None,
+) -> list[float]:
+    """The grid of ``alphas="auto"``: it begins where all coefficients are zero.
+
+    They are zero where the gradient at the best constant model is a subgradient of the penalty:
+    |g_j| <= alpha l1_ratio t_j for all j. Source: Friedman, Hastie and Tibshirani (2010), section 2.5.
+    """
+    if alphas != "auto":
+        raise OptionError(f"alphas is a list of numbers or 'auto', not {alphas!r}")
+    if learning_rates is not None:
+        raise OptionError("alphas='auto' makes its own models: leave learning_rates out")
+    check_whole("n_alphas", n_alphas, 1)
+    if not isinstance(alpha_ratio, (int, float)) or not 0 < alpha_ratio < 1:
+        raise OptionError(f"alpha_ratio must lie between 0 and 1, not {alpha_ratio!r}")
+    term = resolve_penalty(penalty or "l2", 1.0, l1_ratio)
+    if not isinstance(term, ElasticNet) or term.l1 == 0:
+        raise OptionError(
+            "alphas='auto' begins where the penalty makes all coefficients zero: take the penalty l1 or elasticnet"
+        )
+    with threads(n_threads):
+        objective = pose(X, y, loss, term, fit_intercept, rows).objective
+        gradient = objective.evaluate(default_start(objective, 0)).gradient
+    factors = objective.penalty_factors(0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        limits = np.where(factors > 0.0, np.abs(gradient[..., : objective.n_features]) / (term.l1 * factors), 0.0)
+    largest = float(limits.max(initial=0.0))
+    if not 0.0 < largest < np.inf:
+        raise OptionError("alphas='auto' finds no column that changes the loss: give alphas as a list of numbers")
+    # Rounded up, so that a gradient with other rounding keeps all coefficients zero.
+    return [float(alpha) for alpha in largest * (1.0 + 1e-12) * np.geomspace(1.0, alpha_ratio, n_alphas)]
 
 
 def _grid(

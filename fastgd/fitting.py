@@ -80,10 +80,11 @@ def fit(
     method : "gd" (one step per epoch), "sgd" (one step per row), "minibatch" (one step per batch), "svrg" or "saga"
         (one step per row, whose variance goes to zero; every other epoch of svrg is a pass for the full gradient),
         "newton" (one step per epoch, by the Hessian of a sample of the rows), "lbfgs" (one step per epoch, by the
-        memory of the last steps), or "auto". That is newton where all Hessians together have at most 2 million values,
-        else lbfgs; for a penalty with kinks saga (on sparse rows svrg, and gd for elasticnet); minibatch (gd below 256
+        memory of the last steps), "working_set" (proximal Newton on the columns that the model uses), or "auto". That
+        is newton where all Hessians together have at most 2 million values, else lbfgs; working_set for wide data with
+        l1 or elasticnet, and for mcp, scad and groups; saga or svrg for other wide penalties; minibatch (gd below 256
         rows) where an option such as ``rule`` or ``learning_rate`` asks for steps along the gradient, and for what the
-        others cannot do: phase_retrieval, losses with kinks (with the schedule adaptive), mcp, scad, groups.
+        others cannot do: phase_retrieval, other losses with kinks (with the schedule adaptive).
     penalty : None (l2 where alpha > 0), "none", "l2", "l1", "elasticnet", "mcp", "scad", "box", "nonnegative", a name
         with settings ("box:lower=0,upper=1"), or a term with its own strength such as `penalties.GroupLasso`.
     alpha : strength of the penalty, 0 or more.
@@ -102,13 +103,13 @@ def fit(
         least one epoch is run.
     max_seconds : maximum training time in seconds, without compilation.
     tol : relative tolerance for convergence; 0 runs all epochs. None means 1e-4 for an automatic learning rate without
-        ``gap_tol``, else 0. A fit has converged when what is left to gain, F - F*, is at most ``tol`` times
-        F(constant) - F*, where the constant model has zero coefficients and the best intercept. F - F* is bounded by a
-        duality gap where that takes no pass, else estimated by a quadratic model of F, with about one pass. sgd and
-        minibatch are tested when the running loss has not improved by ``tol`` of the best for ``patience`` epochs; if
-        there is more to gain, an automatic rate is lowered, and a given one ends training as "stalled". An F that is
-        not convex has converged at a stationary point. With ``validation``, sgd and minibatch use the validation loss
-        instead.
+        ``gap_tol`` (1e-6 for newton, whose last step gains several digits), else 0. A fit has converged when what is
+        left to gain, F - F*, is at most ``tol`` times F(constant) - F*, where the constant model has zero coefficients
+        and the best intercept. F - F* is bounded by a duality gap where that takes no pass, else estimated by a
+        quadratic model of F, with about one pass. sgd and minibatch are tested when the running loss has not improved
+        by ``tol`` of the best for ``patience`` epochs; if there is more to gain, an automatic rate is lowered, and a
+        given one ends training as "stalled". An F that is not convex has converged at a stationary point. With
+        ``validation``, sgd and minibatch use the validation loss instead.
     gap_tol : stop when F is proved to be within this of the optimum, see `Result.gap_bound`. A proof takes no pass
         where the gradients of the method are enough, else one to four, which count as training.
     patience : epochs without such an improvement before stopping; see ``tol`` and ``validation``.

@@ -93,7 +93,7 @@ def test_a_path_of_one_alpha():
 
 
 def test_training_goes_on_until_all_models_converge():
-    options = options_of("gd", tol=1e-6, max_epochs=1000)
+    options = options_of("gd", tol=1e-10, max_epochs=1000)
     models = fit_path(X, Y, alphas=ALPHAS, **options)
     singles = [fastgd.fit(X, Y, alpha=alpha, **options) for alpha in ALPHAS]
     assert all(model.converged and model.stop_reason == "tol" for model in models)
@@ -151,7 +151,7 @@ def test_a_diverging_model_does_not_change_the_others(method, penalty):
 
 
 def test_a_diverging_model_does_not_prevent_convergence_of_the_others():
-    options = options_of("gd", tol=1e-6, max_epochs=2000)
+    options = options_of("gd", tol=1e-11, max_epochs=2000)
     good, diverged = fit_path(X, Y, learning_rates=[0.25, 2.0**20], alphas=[0.5, 0.5], **options)
     assert good.converged
     assert (diverged.converged, diverged.stop_reason) == (False, "diverged")

@@ -48,7 +48,7 @@ def test_objective_is_known_after_every_epoch(found):
 def test_goal_and_when_it_is_reached(found):
     paths = {entry.label: [objective(params) for params in entry.result.path] for entry in found.entries}
     lowest = min(map(min, paths.values()))
-    assert found.start == pytest.approx(objective(np.zeros(4)))
+    assert found.start == pytest.approx(objective(np.array([0.0, 0.0, 0.0, Y.mean()])))
     assert found.goal == pytest.approx(found.start - 0.99 * (found.start - lowest), rel=1e-9)
     for entry in found.entries:
         first = next((row for row, value in enumerate(paths[entry.label]) if value <= found.goal), None)

@@ -212,7 +212,7 @@ LABELS_OF_ANY_KIND = {
 @pytest.mark.parametrize("kind", LABELS_OF_ANY_KIND)
 def test_labels_of_every_type(kind):
     y, labels = LABELS_OF_ANY_KIND[kind]
-    result, plain = fit(y=y, loss="logistic"), fit(y=LABELS, loss="logistic")
+    result, plain = (fit(y=y, loss="logistic", start=0) for y in (y, LABELS))
     assert result.coef.tobytes() == plain.coef.tobytes()
     assert result.classes.tolist() == labels
     predicted = result.predict(X)
@@ -252,9 +252,9 @@ BAD_DATA = {
     "sparse, NaN": ({"X": sp.csr_array(but(X, (4, 1), np.nan))}, "X has 1 NaN.*row 5, column 2"),
     "sparse, infinity": ({"X": sp.csc_array(but(X, (4, 1), -np.inf))}, "X has 1 NaN.*row 5, column 2"),
     "frame, NaN": ({"X": pd.DataFrame(but(X, (4, 1), np.nan), columns=NAMES)}, "row 5 .*column 'b'"),
-    "too large": ({"X": X * 1e200, "start": 1.0}, "the values of X, y or start are too large"),
-    "y too large": ({"y": Y * 1e200}, "the values of X, y or start are too large"),
-    "squares too large": ({"X": X * 1e160, "learning_rate": "auto"}, "so large that their squares are not finite"),
+    "too large": ({"X": X * 1e200, "start": 1.0}, "whose squares overflow in floating point: give it in other units"),
+    "y too large": ({"y": Y * 1e200}, "whose squares overflow in floating point: give it in other units"),
+    "squares too large": ({"X": X * 1e160, "learning_rate": "auto"}, "whose squares overflow in floating point"),
     "y missing": ({"y": None}, "y is missing: give fit"),
     "y, NaN": ({"y": but(Y, 6, np.nan)}, "y has 1 NaN or infinite value, the first in row 7; leave"),
     "y, infinity": ({"y": but(Y, slice(6, 9), np.inf)}, "y has 3 NaN or infinite values, the first in row 7; leave"),

@@ -85,6 +85,7 @@ class Certificate:
     Attributes
     ----------
     reasons : why there is no bound for a part; empty where there is one.
+    is_exact : whether F - F* is known exactly, for least squares without kinks.
     """
 
     def __init__(self, objective: Objective, asked: bool = False, limits: CertificateLimits = LIMITS) -> None:
@@ -96,7 +97,7 @@ class Certificate:
         if exact and not asked and objective.n_values * objective.n_features > MAX_GRAM_PRODUCTS:
             exact = any(objective.penalty.leaves_free(objective.penalty_factors(k)) for k in range(n_parts))
         self.reasons = [why_no_bound(objective, k, exact) for k in range(n_parts)]
-        self._exact = exact
+        self.is_exact = exact
         self._quadratic: Quadratic | None = None
         self._bounds = np.full(n_parts, -np.inf)  # lower bounds on F* of each part
         self._values = np.full(n_parts, np.nan)  # F of each part where gaps were last computed, rounded up
@@ -156,7 +157,7 @@ class Certificate:
     def seen_gaps(self, params: np.ndarray) -> np.ndarray:
         """Bounds on F - F* as those of `add`, but from the evaluations kept alone; NaN where they are not enough."""
         gaps = np.full(len(self.reasons), np.nan)
-        if self.joint or self._exact or not np.isfinite(params).all():
+        if self.joint or self.is_exact or not np.isfinite(params).all():
             return gaps
         penalties = self.objective.penalties(params)
         for k, (reason, row) in enumerate(zip(self.reasons, np.atleast_2d(params), strict=True)):
@@ -187,7 +188,7 @@ class Certificate:
     def estimate(self, params: np.ndarray, gradient: np.ndarray) -> float:
         """An estimate of `gap`, from the gradient of the mean loss at ``params``, without a pass over X."""
         rows, d = zip(np.atleast_2d(params), np.atleast_2d(gradient), strict=True), self.objective.n_features
-        if self._exact:
+        if self.is_exact:
             return sum(self._least_squares().estimate(k, w, g) for k, (w, g) in enumerate(rows))
         return sum(self._penalty_gap(k, w[:d], -g[:d]) for k, (w, g) in enumerate(rows))
 
@@ -230,7 +231,7 @@ class Certificate:
     def _part_gap(self, k: int, rows: np.ndarray, penalty: float) -> tuple[float, float, float]:
         """F of a part, its gap by a dual point there, and the magnitude of the sums behind the two."""
         objective, W = self.objective, rows[:, : self.objective.n_features]
-        if self._exact:
+        if self.is_exact:
             value, gap = self._least_squares().gap(k, rows[0])
             return value, gap, value
         if (found := self._seen_gap(k, rows, W, penalty)) is not None:

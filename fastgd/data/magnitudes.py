@@ -43,7 +43,8 @@ def _largest(X: np.ndarray | CSR, n_values: int | None, column: int | None = Non
         if column is not None:
             return np.array([values[columns == column].max(initial=0.0)])
         largest = np.zeros(X.n_features, X.data.dtype)
-        np.maximum.at(largest, columns, values)
+        with np.errstate(invalid="ignore"):  # NaN is found later
+            np.maximum.at(largest, columns, values)
         return largest
     rows = X[:: 1 if n_values is None else max(X.size // n_values, 1)]
     rows = rows if column is None else rows[:, column : column + 1]

@@ -7,7 +7,7 @@ import numpy as np
 from ..data.feature_matrix import as_scipy, from_scipy, shape_of
 from ..kernels.column_moments import moments_of_columns
 from ..kernels.row_access import CSR
-from ..terms.losses import is_squared
+from ..terms.losses import is_squared, loss_traits
 from .gram import centred_blocks
 from .objective import Objective
 
@@ -40,6 +40,8 @@ def sample_size(objective: Objective, for_hessian: bool = False, growth: int = 1
         affordable = MAX_PRODUCTS_PER_VALUE * n_values // objective.n_parameters**2
     is_one_hessian = for_hessian and is_squared(objective.loss)
     wanted = growth * (SAMPLE_ROWS_FOR_SQUARED if is_one_hessian else SAMPLE_ROWS)
+    if for_hessian and loss_traits(objective.loss).joint:  # a row has an equation for each output, and a cost for two
+        wanted //= max(objective.n_outputs // 2, 1)
     size = max(min(affordable * min(growth, MAX_COST_GROWTH), wanted), MIN_SAMPLE_ROWS)
     return max(size, MIN_HESSIAN_ROWS_PER_PARAMETER * objective.n_parameters) if for_hessian else size
 

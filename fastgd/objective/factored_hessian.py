@@ -50,11 +50,15 @@ class FactoredHessian(NamedTuple):
 
 
 def _inverse(matrix: np.ndarray) -> np.ndarray:
-    """The inverse with eigenvalues that are rounding, or negative, raised to the size of rounding."""
+    """The inverse with eigenvalues in absolute value, and raised to the size of rounding where they are below it.
+
+    Steps by it descend. Source: Nocedal and Wright, Numerical optimization (2006), section 3.4.
+    """
     if not np.isfinite(matrix).all():
         return np.full_like(matrix, np.nan)
-    size = np.sqrt(np.maximum(np.diag(matrix), np.finfo(np.float64).tiny))
+    size = np.sqrt(np.abs(np.diag(matrix)))
+    size[size == 0.0] = 1.0
     values, vectors = np.linalg.eigh(matrix / np.outer(size, size))
     vectors /= size[:, None]
     floor = len(matrix) * np.finfo(np.float64).eps * max(float(values[-1]), np.finfo(np.float64).tiny)
-    return np.ascontiguousarray((vectors / np.maximum(values, floor)) @ vectors.T)
+    return np.ascontiguousarray((vectors / np.maximum(np.abs(values), floor)) @ vectors.T)

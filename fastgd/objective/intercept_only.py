@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..kernels.outputs_gradient import is_joint
-from ..terms.losses import loss_traits
+from ..terms.losses import is_squared, loss_traits
 from ..terms.penalties import ElasticNet
 from .intercept_search import Derivatives, LossAtIntercept, around_zero
 from .objective import Objective
@@ -38,6 +38,8 @@ class ConstantModel(NamedTuple):
 
 def best_constant(objective: Objective) -> ConstantModel:
     """The best constant model; zero is better than or as good as any other where no intercept is fitted."""
+    if has_two_targets(objective) and objective.fit_intercept:
+        return _best_of_two_targets(objective)
     at_zero = constant_losses(objective, np.zeros(objective.n_outputs))
     if not objective.fit_intercept:
         return ConstantModel(np.zeros(objective.n_outputs), at_zero, at_zero)
@@ -47,7 +49,20 @@ def best_constant(objective: Objective) -> ConstantModel:
         best = np.array([_best_intercept(objective, k) for k in range(objective.n_outputs)])
     losses = constant_losses(objective, best)
     is_better = losses < at_zero  # not so for NaN
+    if is_joint(objective.loss):
+        is_better[:] = losses.sum() < at_zero.sum()
     return ConstantModel(np.where(is_better, best, 0.0), np.where(is_better, losses, at_zero), at_zero)
+
+
+def _best_of_two_targets(objective: Objective) -> ConstantModel:
+    """The best constant model where targets are -1 or +1: their weights are counted once."""
+    curvature, none = loss_traits(objective.loss).curvature, np.zeros(0)
+    found = []
+    for k in range(objective.n_outputs):
+        at = _at_two_targets(objective, k)
+        zero, best = at(0.0, none), at(_root(at, 0.0, 1.0, curvature), none)
+        found.append((best.b, best.loss, zero.loss) if best.loss < zero.loss else (0.0, zero.loss, zero.loss))
+    return ConstantModel(*np.array(found).T)
 
 
 def constant_losses(objective: Objective, intercepts: np.ndarray) -> np.ndarray:
@@ -56,10 +71,25 @@ def constant_losses(objective: Objective, intercepts: np.ndarray) -> np.ndarray:
         at = [_at_two_targets(objective, k) for k in range(objective.n_outputs)]
         none = np.zeros(0)
         return np.array([at[k](float(b), none).loss for k, b in enumerate(intercepts)])
+    if is_squared(objective.loss):
+        return np.array([_mean_square(objective, k, float(b)) for k, b in enumerate(intercepts)])
     bare = _without_columns(objective)
     if objective.fit_intercept:
         return bare.evaluate(intercepts[:, None] if objective.several else intercepts).losses
     return bare.evaluate(bare.zeros()).losses
+
+
+def _mean_square(objective: Objective, k: int, intercept: float) -> float:
+    """The mean loss of output k of least squares at an intercept, without a kernel."""
+    residual, offset, weight = (
+        objective.output_target(k) - intercept,
+        objective.targets.offset,
+        objective.targets.weight,
+    )
+    if len(offset):
+        residual -= offset
+    weighted = residual * weight if len(weight) else residual
+    return float(objective.loss.value(1.0, 0.0) * np.einsum("i,i", weighted, residual) / objective.n_samples)
 
 
 def has_two_targets(objective: Objective) -> bool:
@@ -71,8 +101,6 @@ def has_two_targets(objective: Objective) -> bool:
 def _best_intercept(objective: Objective, k: int) -> float:
     """The intercept of output k at which the mean derivative is zero; 0 where there is none."""
     traits, target, offset = loss_traits(objective.loss), objective.output_target(k), objective.targets.offset
-    if has_two_targets(objective):
-        return _root(_at_two_targets(objective, k), 0.0, 1.0, traits.curvature)
     weight = objective.targets.weight if len(objective.targets.weight) else None
     mean = float(np.average(target, weights=weight))
     if traits.has_constant:

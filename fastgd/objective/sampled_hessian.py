@@ -195,8 +195,8 @@ class HessianSample:
     def predictors(self, params: np.ndarray) -> np.ndarray:
         """Linear predictors without offsets, (n_rows, n_outputs)."""
         coef, intercept = self.objective.split(np.atleast_2d(params))
-        if not params.any():
-            return np.zeros((self.objective.n_samples, len(coef)))
+        if not coef.any():
+            return np.tile(intercept, (self.objective.n_samples, 1))
         self.objective.count_pass()
         return predict_linear(self.objective.X, coef, intercept)
 

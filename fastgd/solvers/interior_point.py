@@ -36,12 +36,12 @@ SAMPLE_TOLERANCE = 1e-3
 # Pieces within so many times the expected error of the sample's fit are near. In trials on normal and heavy-tailed
 # data, with fewer than 2 a second step was often needed, and more than 4 made the first one longer.
 BAND = 3.0
-# Part of the allowed gap that a step leaves.
-SHARE_OF_TOLERANCE = 0.25
+# Part of the allowed gap that a step leaves: an iteration or two more make the bound as good as the fit.
+SHARE_OF_TOLERANCE = 0.01
 # After a step that was too narrow this many times as far pieces are near.
 GROWTH = 2.0
-# Passes that a step takes besides its iterations.
-PASSES_TO_CHECK = 3.0
+# Passes that a step takes after its iterations.
+PASSES_TO_CHECK = 1.0
 
 
 class OutputFit(NamedTuple):
@@ -84,7 +84,8 @@ class ScaledPieces:
     ----------
     t, low, high : arrays of shape (n_pieces, n_samples); low and high have the weights of the rows.
     middle, unit : t = (t of the loss - middle) / unit.
-    own, ridge : the half width of the box of each coefficient, from l1, and the l2 of each parameter.
+    own, own_widths : coefficients with an l1 penalty, and half the widths of their boxes.
+    ridge : the l2 of each parameter.
     """
 
     def __init__(self, objective: Objective, preconditioner: Any, middle: float) -> None:
@@ -97,7 +98,9 @@ class ScaledPieces:
         self.unit = float(np.abs(t - middle).mean()) or 1.0
         self.t, self.low, self.high = (t - middle) / self.unit, low * weights, high * weights
         factors, d = objective.penalty_factors(0), objective.n_features
-        self.own = objective.penalty.l1 * factors * self.scale if objective.penalty.l1 > 0 else np.zeros(0)
+        widths = objective.penalty.l1 * factors * self.scale
+        self.own = np.flatnonzero(widths > 0.0)
+        self.own_widths = widths[self.own]
         self.ridge = np.zeros(objective.n_parameters)
         self.ridge[:d] = objective.penalty.l2 * factors * self.unit * self.scale**2
 
@@ -145,9 +148,9 @@ class ScaledPieces:
         return BoxProblem(
             self.columns(chosen[1]),
             np.concatenate([self.t[chosen], none]),
-            np.concatenate([self.low[chosen] / part, -self.own]),
-            np.concatenate([self.high[chosen] / part, self.own]),
-            len(self.own),
+            np.concatenate([self.low[chosen] / part, -self.own_widths]),
+            np.concatenate([self.high[chosen] / part, self.own_widths]),
+            self.own,
             linear,
             self.ridge,
         )
@@ -248,10 +251,10 @@ class InteriorPoint(SolverBase):
         problem = pieces.problem((kinds, rows), 1.0, linear)
         # F at the start, in the units and without the constant of the problem.
         start = start_value / pieces.unit + float((u * pieces.t).sum())
-        found = self._minimised(pieces, problem, fit.theta, start)
+        found, is_complete = self._minimised(pieces, problem, fit.theta, start)
         if not np.isfinite(found.gap):
             # The near pieces cannot outweigh the others: more must be near.
-            return fit._replace(is_final=True) if is_all else fit._replace(reach=GROWTH * fit.reach)
+            return fit._replace(is_final=is_complete) if is_all else fit._replace(reach=GROWTH * fit.reach)
         params = pieces.params(found.theta)
         r = pieces.residuals(params)
         losses = pieces.losses(r)
@@ -260,11 +263,13 @@ class InteriorPoint(SolverBase):
         gap = pieces.unit * (found.gap + float((losses - u * r)[~near].sum()))
         bound = max(fit.bound, loss + penalty - gap)
         if loss + penalty > fit.loss + fit.penalty:  # pieces changed sides that mattered
-            return fit._replace(bound=bound, reach=GROWTH * fit.reach, is_final=is_all)
-        return OutputFit(found.theta, r, params, loss, penalty, bound, fit.reach, is_all)
+            return fit._replace(bound=bound, reach=GROWTH * fit.reach, is_final=is_all and is_complete)
+        return OutputFit(found.theta, r, params, loss, penalty, bound, fit.reach, is_all and is_complete)
 
-    def _minimised(self, pieces: ScaledPieces, problem: BoxProblem, theta: np.ndarray | None, start: float) -> Solution:
-        """Minimise until the gap is a part of the allowed one, within the passes that are left."""
+    def _minimised(
+        self, pieces: ScaledPieces, problem: BoxProblem, theta: np.ndarray | None, start: float
+    ) -> tuple[Solution, bool]:
+        """Minimise until the gap is a part of the allowed one; False if the passes that are left were not enough."""
         tol, gap_tol, share = self.options.tol, self.options.gap_tol, len(problem.A) / pieces.t.size
 
         def is_enough(value: float, gap: float) -> bool:
@@ -274,9 +279,10 @@ class InteriorPoint(SolverBase):
             return gap <= SHARE_OF_TOLERANCE * allowed
 
         left = self.options.max_epochs - pieces.objective.passes.training - PASSES_TO_CHECK
-        found = minimise(problem, theta, is_enough, max(int(left / share), 1))
+        most = max(int(left / share), 1)
+        found = minimise(problem, theta, is_enough, most)
         pieces.objective.count_pass(share * found.iterations)
-        return found
+        return found, found.iterations < most
 
 
 def sample_size(pieces: ScaledPieces) -> int:

@@ -91,9 +91,12 @@ class Newton(QuasiNewtonSolver):
 
     def step(self, objective: Objective, state: QuasiNewtonState, rows: RowBlock, step_size: StepSize) -> Step:
         state, report = super().step(objective, state, rows, step_size)
-        if self.is_quadratic and report.remaining is not None and is_reliable(state.model):
-            report = report._replace(remaining=report.remaining._replace(kind="estimate"))
-        return state, report
+        if report.remaining is None or not is_reliable(state.model):
+            return state, report
+        if self.is_quadratic:
+            return state, report._replace(remaining=report.remaining._replace(kind="estimate"))
+        step_to_minimum = self.scaled.moved(np.zeros_like(state.params), state.change)
+        return state, report._replace(remaining=report.remaining._replace(step=step_to_minimum))
 
     def _sample(self, renewals: int) -> HessianSample:
         size = sample_size(self.scaled.objective, True, GROWTH**renewals)

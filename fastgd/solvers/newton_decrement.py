@@ -19,11 +19,11 @@ from ..objective.column_statistics import sample_size
 from ..objective.evaluation import Evaluation
 from ..objective.objective import Objective
 from ..objective.preconditioner import choose_preconditioner
-from ..objective.recession import FAR, may_have_no_optimum
+from ..objective.recession import FAR, falls_by, may_have_no_optimum
 from ..objective.sampled_hessian import HessianSample
 from ..objective.scaled_objective import ScaledEvaluation, ScaledObjective
 from ..terms.losses import is_squared
-from ..terms.penalties import is_smooth
+from ..terms.penalties import ElasticNet, is_smooth
 from ..terms.update_rules import SGD
 from .curvature_models import minimise_model
 
@@ -31,6 +31,10 @@ from .curvature_models import minimise_model
 EIGENVALUE_ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
 # The model holds if along its step the curvature of the losses does not fall below this part.
 MIN_CURVATURE_LEFT = 0.5
+# Curvatures per squared change of the linear predictors below this are rounding: softmax is flat along some directions.
+CURVATURE_ROUNDING = 1e-12
+# A decrease of at most this part of F may be rounding: that of a penalty with kinks is a difference.
+DECREASE_ROUNDING = 1e-14
 # Maximum change of a linear predictor by a step to an optimum that surely exists.
 MAX_SURE_CHANGE = 0.1
 MAX_SWEEPS, SWEEP_TOLERANCE = 1000, 1e-12  # of coordinate descent
@@ -56,12 +60,15 @@ class NewtonDecrement:
 
     def remaining(self, at: Evaluation) -> np.ndarray:
         """F - F* of each output, shape (n_outputs,); infinite where the model does not hold."""
+        at = _without_diverged(at)
         scaled, z = self.scaled.scaled(at), self.sample.predictors(at.params)
         step = self._model_step(scaled, z)
         self.direction = self.scaled.moved(np.zeros_like(at.params), step.change)
         if not np.isfinite(step.decreases).all():
             return np.full(len(step.decreases), np.inf)
-        return step.decreases if self._holds(at.params, z) else np.full(len(step.decreases), np.inf)
+        if self.holds(at.params, self.direction, z):
+            return step.decreases
+        return np.full(len(step.decreases), np.inf)
 
     def _model_step(self, at: ScaledEvaluation, z: np.ndarray) -> ModelStep:
         matrices = self.sample.matrices(z, ridge=0.0)
@@ -72,7 +79,11 @@ class NewtonDecrement:
             decreases = -0.5 * np.einsum("ki,ki->k", change, at.gradient)
         else:
             change = minimise_model(matrices, at, self._stepper, MAX_SWEEPS, SWEEP_TOLERANCE)
-            decreases = self._decreases(matrices, at, change)
+            decreases = self._decreases(matrices, at, change) + self._missed(matrices, at, change)
+        if self.sample.couples:  # a step along all outputs may raise the part of one
+            decreases = np.full(len(decreases), decreases.mean())
+        is_rounding = np.abs(decreases) <= DECREASE_ROUNDING * np.abs(at.at.objectives)
+        decreases = np.where(is_rounding, np.maximum(decreases, 0.0), decreases)
         return ModelStep(change, np.where(decreases >= 0.0, decreases, np.inf))
 
     @cached_property
@@ -95,25 +106,59 @@ class NewtonDecrement:
         products = np.einsum("kij,kj->ki", matrices, blocks).reshape(change.shape)
         return np.asarray(-np.einsum("ki,ki->k", at.gradient + 0.5 * products, change) - kinks)
 
-    def _falls_without_end(self, params: np.ndarray, along: np.ndarray) -> bool:
-        """Whether F on the sample is lower far out along the step, which changes linear predictors by ``along``."""
-        longest = float(np.abs(along).max())
-        if not longest > MAX_SURE_CHANGE:
-            return False
-        assert self.direction is not None
-        far = params + self.direction * (FAR / longest)
-        return self.sample.objective.value(far) < self.sample.objective.value(params)
+    def _missed(self, matrices: np.ndarray, at: ScaledEvaluation, change: np.ndarray) -> np.ndarray:
+        """A bound on what coordinate descent has missed among the coefficients that are not 0, of each output.
 
-    def _holds(self, params: np.ndarray, z: np.ndarray) -> bool:
-        """Whether the losses keep their curvature along the step: else there is more to gain than the model says."""
-        assert self.direction is not None
-        if is_squared(self.scaled.objective.loss) or not self.direction.any():
+        It is slow along flat directions. With |w_j| replaced by sign(w_j) w_j, which is nowhere above it, the model is
+        a quadratic of these coefficients, and its decrease is half a squared Newton decrement.
+        """
+        objective, d = self.scaled.objective, self.scaled.n_features
+        if not isinstance(objective.penalty, ElasticNet):
+            return np.zeros(len(change))
+        moved = np.atleast_2d(self.scaled.moved(at.params, change))[:, :d]
+        blocks = change.reshape(len(matrices), -1)
+        gradient = at.gradient + np.einsum("kij,kj->ki", matrices, blocks).reshape(change.shape)
+        factors = np.array([objective.penalty_factors(k) for k in range(objective.n_outputs)])
+        gradient[:, :d] += objective.penalty.l1 * factors * np.sign(moved) * self.scaled.scale
+        active = np.ones(change.shape, bool)
+        active[:, :d] = (moved != 0.0) | (factors == 0.0)
+        missed = np.zeros(change.shape)
+        flat = missed.reshape(blocks.shape)
+        rows = zip(matrices, gradient.reshape(blocks.shape), active.reshape(blocks.shape), strict=True)
+        for k, (matrix, g, chosen) in enumerate(rows):
+            if not chosen.any():
+                continue
+            flat[k, chosen] = -0.5 * g[chosen] * _newton_step(matrix[np.ix_(chosen, chosen)], g[chosen])
+        return np.asarray(np.maximum(missed.sum(axis=1), 0.0))
+
+    def _falls_without_end(self, params: np.ndarray, step: np.ndarray, along: np.ndarray) -> bool:
+        """Whether F on the sample is lower far out along a step, which changes linear predictors by ``along``."""
+        longest = float(np.abs(along).max())
+        return longest > MAX_SURE_CHANGE and falls_by(self.sample.objective, params, step * (FAR / longest))
+
+    def holds(self, params: np.ndarray, step: np.ndarray, z: np.ndarray | None = None) -> bool:
+        """Whether the losses keep their curvature along a step: else there is more to gain than its model says.
+
+        ``z`` are the linear predictors on the sample at ``params``, if they are known.
+        """
+        if is_squared(self.scaled.objective.loss) or not step.any():
             return True
-        along = self.sample.predictors(self.direction)
-        if self.may_have_no_optimum and self._falls_without_end(params, along):
+        z = self.sample.predictors(params) if z is None else z
+        along = self.sample.predictors(step)
+        if self.may_have_no_optimum and self._falls_without_end(params, step, along):
             return False
         here, there = (self.sample.loss_curvature_along(at, along) for at in (z, z + along))
-        return there >= MIN_CURVATURE_LEFT * here
+        return bool(there >= MIN_CURVATURE_LEFT * here - CURVATURE_ROUNDING * float((along**2).mean()))
+
+
+def _without_diverged(at: Evaluation) -> Evaluation:
+    """The evaluation with outputs that have diverged at zero parameters and gradients: the others may converge."""
+    fine = np.isfinite(at.objectives) & np.isfinite(np.atleast_2d(at.gradient)).all(axis=1)
+    if fine.all() or len(fine) == 1:
+        return at
+    return at._replace(
+        params=np.where(fine[:, None], at.params, 0.0), gradient=np.where(fine[:, None], at.gradient, 0.0)
+    )
 
 
 def _newton_step(matrix: np.ndarray, gradient: np.ndarray) -> np.ndarray:

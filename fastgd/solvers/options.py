@@ -29,13 +29,14 @@ METHODS = {
     "interior_point": "second-order steps for losses with kinks, such as quantile and hinge, with a proof",
     "svrg": "one step per row, corrected by a full gradient every other epoch: reaches the optimum at a constant rate",
     "saga": "one step per row, corrected by the stored gradients of all rows: as svrg, without full gradients",
+    "working_set": "proximal Newton on the columns that the model uses, with a bound; wide data, penalties such as l1",
 }
 # What `fastgd.compare` compares by default; the number after the colon is the batch size.
 COMPARED = ("gd", "sgd", "minibatch:32", "minibatch:256", "auto")
 VARIANCE_REDUCED = ("svrg", "saga")
 QUASI_NEWTON = ("newton", "lbfgs")
 # Methods with steps of their own, which take no rate, rule or schedule.
-SECOND_ORDER = (*QUASI_NEWTON, "interior_point")
+SECOND_ORDER = (*QUASI_NEWTON, "interior_point", "working_set")
 WHOLE_STEPS = "whole steps of a quadratic model"  # why the learning rate of these methods is 1
 ON_DIVERGENCE = {
     "auto": "shrink only an automatic rate",
@@ -46,6 +47,8 @@ SHUFFLES = ("blocks", "full", "none")
 AVERAGING = ("auto", "sgd", "minibatch")  # methods whose steps can be averaged
 SHARDING = ("auto", "sgd")  # methods that can process parts of the rows in parallel
 AUTO_TOLERANCE = 1e-4
+# For newton, whose last step gains several digits at once.
+AUTO_TOLERANCE_OF_NEWTON = 1e-6
 
 
 @dataclass
@@ -72,6 +75,7 @@ class Options:
     average: bool | int = False
     on_divergence: Literal["auto", "shrink", "raise"] = "auto"
     shards: int | None = None
+    has_default_tol: bool = False
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -111,7 +115,7 @@ class Options:
             self._check_scheduled_rates(SCHEDULES.name_of(schedule))
         if not separable:
             self._check_groups()
-        if self.method in QUASI_NEWTON:
+        if self.method in (*QUASI_NEWTON, "working_set"):
             self._check_can_be_modelled(loss, penalty)
         if self.method == "interior_point" and not (loss_traits(loss).has_pieces and isinstance(penalty, ElasticNet)):
             raise OptionError(
@@ -121,6 +125,11 @@ class Options:
         if self.average or (self.shards or 1) > 1:
             self._check_averaging(penalty)
         return replace(self, schedule=schedule, scale=self.scale if separable else False)
+
+    def with_method(self, method: str) -> Options:
+        """The options with a method in place of auto, and its default tolerance where none was given."""
+        tol = AUTO_TOLERANCE_OF_NEWTON if self.has_default_tol and self.tol and method == "newton" else self.tol
+        return replace(self, method=method, tol=tol)
 
     @property
     def shrinks(self) -> bool:
@@ -163,6 +172,7 @@ class Options:
             )
 
     def _check_tolerance(self) -> None:
+        self.has_default_tol = self.has_default_tol or self.tol is None
         if self.tol is None:
             self.tol = AUTO_TOLERANCE if self.learning_rate == "auto" and self.gap_tol is None else 0.0
         if not _is_number(self.tol) or not 0 <= self.tol < math.inf:
@@ -225,6 +235,9 @@ class Options:
                 f"method {self.method!r} needs second derivatives, and the loss has kinks: take the method auto, "
                 "minibatch or sgd"
             )
+        if self.method == "working_set":
+            self._check_has_working_set(loss, penalty)
+            return
         if not penalty_traits(penalty).convex or not penalty_traits(penalty).separable:
             raise OptionError(
                 f"method {self.method!r} needs a convex penalty on single features: take another method or penalty"
@@ -232,6 +245,18 @@ class Options:
         if self.method == "lbfgs" and not is_smooth(penalty):
             raise OptionError(
                 "method 'lbfgs' needs a penalty without kinks, such as l2: take the method newton, saga or auto"
+            )
+
+    def _check_has_working_set(self, loss: Any, penalty: Any) -> None:
+        if loss_traits(loss).joint:
+            raise OptionError(
+                "method 'working_set' solves each output by itself, and the loss takes all outputs at once: take the "
+                "method auto"
+            )
+        traits = penalty_traits(penalty)
+        if not traits.separable and traits.block_numbers is None:
+            raise OptionError(
+                "method 'working_set' needs a penalty on single features or on groups: take another method or penalty"
             )
 
     @property

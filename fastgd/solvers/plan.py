@@ -70,7 +70,8 @@ def make_plan(objective: Objective, options: Options) -> Plan:
 def is_scaled(options: Options) -> bool:
     """Whether columns are scaled where they differ: with ``scale="auto"`` only for an automatic learning rate."""
     own_rate = options.learning_rate != "auto" and options.method not in SECOND_ORDER
-    return options.scale is not False and not (options.scale == "auto" and own_rate)
+    has_own_scales = options.method == "working_set"
+    return options.scale is not False and not (options.scale == "auto" and own_rate) and not has_own_scales
 
 
 def _preconditioner(objective: Objective, options: Options) -> Preconditioner:

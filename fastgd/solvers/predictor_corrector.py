@@ -37,12 +37,13 @@ RIDGE = 1e-14
 
 
 class BoxProblem(NamedTuple):
-    """The problem above, where the last ``n_own`` pieces are of the first parameters themselves, with rows e_j.
+    """The problem above, where the last pieces are of the parameters ``own`` themselves, with rows e_j.
 
     Attributes
     ----------
-    A : array of shape (n_pieces - n_own, n_parameters), its columns of about mean 0 and spread 1.
-    t, low, high : arrays of shape (n_pieces,).
+    A : array of shape (n_pieces - len(own), n_parameters), its columns of about mean 0 and spread 1.
+    t, low, high : arrays of shape (n_pieces,); low < high.
+    own : indices of parameters.
     linear, ridge : arrays of shape (n_parameters,).
     """
 
@@ -50,25 +51,25 @@ class BoxProblem(NamedTuple):
     t: np.ndarray
     low: np.ndarray
     high: np.ndarray
-    n_own: int
+    own: np.ndarray
     linear: np.ndarray
     ridge: np.ndarray
 
     def predictors(self, theta: np.ndarray) -> np.ndarray:
         """A theta, and the parameters that are pieces themselves."""
-        return np.concatenate([self.A @ theta, theta[: self.n_own]])
+        return np.concatenate([self.A @ theta, theta[self.own]])
 
     def transposed(self, v: np.ndarray) -> np.ndarray:
         """A'v, for a number of each piece."""
         out = self.A.T @ v[: len(self.A)]
-        out[: self.n_own] += v[len(self.A) :]
+        out[self.own] += v[len(self.A) :]
         return np.asarray(out)
 
     def weighted_gram(self, D: np.ndarray) -> np.ndarray:
         """A'DA, for a weight of each piece."""
         weights = np.ascontiguousarray(D[: len(self.A), None])
         found = gram(self.A, weights, np.zeros(self.A.shape[1]), intercept=False)[0]
-        found[np.arange(self.n_own), np.arange(self.n_own)] += D[len(self.A) :]
+        found[self.own, self.own] += D[len(self.A) :]
         return np.asarray(found)
 
     def value(self, theta: np.ndarray, r: np.ndarray) -> float:
@@ -97,7 +98,7 @@ class CentralPath(NamedTuple):
 
 
 class Solution(NamedTuple):
-    """Parameters, the dual variable of each piece, a bound on the distance to the minimum, and iterations taken."""
+    """Parameters, the dual variable of each piece, the value there, a bound on its distance to the minimum."""
 
     theta: np.ndarray
     u: np.ndarray
@@ -128,7 +129,7 @@ def minimise(
             if not np.isfinite(path.theta).all():
                 break
     assert best is not None
-    return best
+    return best._replace(iterations=k)
 
 
 def start(problem: BoxProblem, theta: np.ndarray) -> CentralPath:

@@ -31,11 +31,14 @@ class RowBlock(NamedTuple):
 class Remaining(NamedTuple):
     """What is left to gain, F - F*, of each output, shape (n_outputs,).
 
-    A "bound" is proved, an "estimate" can be relied on, a "guess" is to be confirmed before training stops.
+    A "bound" is proved, an "estimate" can be relied on, a "guess" is to be confirmed before training stops. ``step``
+    leads to the minimum of a quadratic model with a Hessian in which no direction is flat, in the units of the data:
+    then it is enough to confirm that the losses keep their curvature along it.
     """
 
     values: np.ndarray
     kind: Literal["bound", "estimate", "guess"]
+    step: np.ndarray | None = None
 
 
 class StepReport(NamedTuple):

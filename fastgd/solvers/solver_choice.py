@@ -18,6 +18,7 @@ from .protocol import Solver
 from .sgd import StochasticGradientDescent, has_own_kernel
 from .sharded_sgd import ShardedSGD
 from .variance_reduced import VarianceReduced
+from .working_set import WorkingSet
 
 SOLVERS: dict[str, Callable[[Objective, Options, Plan], Solver]] = {
     "gd": GradientDescent,
@@ -28,6 +29,7 @@ SOLVERS: dict[str, Callable[[Objective, Options, Plan], Solver]] = {
     "interior_point": InteriorPoint,
     "svrg": VarianceReduced,
     "saga": VarianceReduced,
+    "working_set": WorkingSet,
 }
 
 

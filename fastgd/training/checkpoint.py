@@ -27,6 +27,7 @@ from ..solvers import (
     sharded_sgd,
     step_size,
     variance_reduced,
+    working_set,
 )  # fmt: skip
 from ..solvers.options import Options
 from ..solvers.step_size import StepSizeState
@@ -39,7 +40,7 @@ from .trace import TraceState
 STATE_MODULES = (
     adaptive_gd, averaging, certificate, convergence, curvature_models, early_stopping, evaluation, factored_hessian,
     gd, interior_point, lazy_mean, minibatch, quasi_newton, scaled_objective, sgd, sharded_sgd, step_size, trace,
-    variance_reduced,
+    variance_reduced, working_set,
 )  # fmt: skip
 FORMAT = "fastgd checkpoint 1"
 

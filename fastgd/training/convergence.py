@@ -35,6 +35,8 @@ from ..terms.losses import loss_traits
 ROUNDING_FACTOR = 4.0
 # A loss for classes that is not at its minimum at this margin never is.
 FAR_MARGIN = 100.0
+# A guess by a Hessian of an earlier step is taken this many times.
+MARGIN_OF_GUESS = 4.0
 
 
 class ConvergenceState(NamedTuple):
@@ -83,6 +85,11 @@ class ConvergenceTest:
         noise = ROUNDING_FACTOR * self.rounding * np.abs(values)
         is_small = decrease <= np.maximum(self.state.threshold * self._gained(values), noise)
         return bool((is_small | self._has_diverged(values)).all())
+
+    def is_better_than_constant(self, values: np.ndarray) -> bool:
+        """Whether F is below the best constant model by more than rounding, for all outputs."""
+        values = values if self.objective.independent else values.sum(keepdims=True)
+        return bool((self._gained(values) > ROUNDING_FACTOR * self.rounding * np.abs(values)).all())
 
     def has_failed(self, ratio: float) -> None:
         """After a test: F - F* is ``ratio`` times too large."""
@@ -139,6 +146,13 @@ class ConvergenceTest:
     def is_small(self, objectives: np.ndarray, remaining: Remaining) -> bool:
         """Whether what a solver says is left is small enough."""
         return self._excess(objectives, remaining.values, self.tol) <= 1.0
+
+    def is_confirmed(self, at: Evaluation, remaining: Remaining) -> bool:
+        """Whether a guess by a model without flat directions holds, with a margin, along its step."""
+        if remaining.step is None or not self.has_model:
+            return False
+        sure = self._excess(at.objectives, MARGIN_OF_GUESS * remaining.values, self.tol) <= 1.0
+        return sure and self.model.holds(at.params, remaining.step)
 
     def _excess(self, objectives: np.ndarray, left: np.ndarray, tol: float) -> float:
         """How many times F - F* is as large as it may be; NaN counts as infinite."""

@@ -17,7 +17,7 @@ from ..objective.passes import PassCounter
 from ..objective.preconditioner import is_identity
 from ..objective.smoothness import smoothness, squared_norms
 from ..solvers.learning_rates import stable_limit, stable_rates
-from ..solvers.options import QUASI_NEWTON, Options
+from ..solvers.options import SECOND_ORDER, Options
 from ..solvers.plan import Plan
 from ..solvers.rate_search import rows_to_try
 from ..solvers.solver_choice import make_solver
@@ -94,7 +94,7 @@ def explain(objective: Objective, options: Options, plan: Plan, start: np.ndarra
 def _stable_rate(objective: Objective, options: Options, plan: Plan) -> tuple[float | None, str]:
     """The largest rate known to be stable, and its formula; None if no such rate is known."""
     unbounded = loss_traits(objective.loss).curvature is None
-    if unbounded or rule_traits(options.rule).adaptive or options.method in QUASI_NEWTON:
+    if unbounded or rule_traits(options.rule).adaptive or options.method in SECOND_ORDER:
         return None, ""
     found = smoothness(objective, plan.preconditioner, plan.batch_size)
     most = stable_limit(options, plan.batch_size >= objective.n_samples)
@@ -111,7 +111,7 @@ def suggest_rate(objective: Objective, options: Options, plan: Plan, start: np.n
     The first to try is the rate that ``learning_rate="auto"`` would take, in the variables of the plan.
     """
     first = 1.0
-    if options.method not in QUASI_NEWTON:
+    if options.method not in SECOND_ORDER:
         first = float(stable_rates(objective, options, plan.preconditioner, plan.batch_size).values.min())
     rate = min(first, plan.learning_rate / 2.0)
     few = _trial_rows(objective, plan.preconditioner)

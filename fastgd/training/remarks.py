@@ -10,7 +10,7 @@ from ..data.feature_matrix import as_scipy
 from ..kernels.row_access import CSR
 from ..objective.linear_predictor import predict_linear
 from ..objective.objective import Objective
-from ..objective.recession import FAR, falls_forever
+from ..objective.recession import FAR, falls_by, falls_forever
 from ..terms.losses import loss_traits
 from ..wording import option
 
@@ -24,14 +24,13 @@ def no_optimum(objective: Objective, params: np.ndarray, directions: list[np.nda
     For a convex F that is so if it is lower far out. Source: Albert and Anderson, On the existence of maximum
     likelihood estimates in logistic regression models (1984).
     """
-    if not falls_forever(objective.loss):
+    if not falls_forever(objective):
         return None
-    here = objective.value(params)
     for direction in directions:
         longest = float(np.abs(_predictors(objective, direction)).max(initial=0.0))
         if not 0.0 < longest < np.inf:
             continue
-        if objective.value(params + direction * (FAR / longest)) < here:
+        if falls_by(objective, params, direction * (FAR / longest)):
             return _sentence(objective)
     return None
 
@@ -54,7 +53,8 @@ def copied_columns(objective: Objective, seed: int) -> str | None:
     X, names = objective.X, objective.rows.feature_names
     step = max(objective.n_samples // COMPARED_ROWS, 1)
     part = as_scipy(X)[::step] if isinstance(X, CSR) else X[::step]
-    products = part.T @ np.random.default_rng(seed).standard_normal(part.shape[0])
+    objective.passes.add(part.shape[0])
+    products = np.asarray(np.random.default_rng(seed).standard_normal(part.shape[0]) @ part)
     order = np.argsort(products, kind="stable")
     for j, k in pairwise(order):
         if products[j] == products[k] and products[j] != 0.0 and _are_equal(X, int(j), int(k)):

@@ -38,8 +38,8 @@ from .remarks import copied_columns, no_optimum
 UNFINISHED = ("interrupted", "diverged")
 # Maximum values of X for which a bound is improved after training, at some passes, until it is at most so many times
 # what is left to gain, or so small a part of what was gained.
-MAX_REFINED_VALUES, MAX_REFINEMENTS = 1 << 22, 3
-USEFUL_BOUND, NEGLIGIBLE_BOUND = 3.0, 1e-7
+MAX_REFINED_VALUES, MAX_REFINEMENTS = 1 << 19, 3
+USEFUL_BOUND, NEGLIGIBLE_BOUND = 3.0, 1e-6
 
 
 class Run:
@@ -154,11 +154,12 @@ class Run:
         """F at the start, and its gradient for the methods that begin with it."""
         objective, method, known = self.objective, self.options.method, None
         with objective.passes.for_monitoring():
-            if method == "newton" and begins_on_sample(objective, start):
+            is_constant = not objective.split(start)[0].any()
+            if (method == "working_set" and is_constant) or (method == "newton" and begins_on_sample(objective, start)):
                 self.at_start = constant_losses(
                     objective, np.atleast_1d(objective.split(start)[1])
                 ) + objective.penalties(start)
-            elif method in ("sgd", "minibatch", *VARIANCE_REDUCED):
+            elif method in ("sgd", "minibatch", "working_set", *VARIANCE_REDUCED):
                 self.at_start = objective.values(start)
             else:
                 known = objective.evaluate(start)
@@ -273,9 +274,12 @@ class Run:
         from the model lead there; the model itself stays.
         """
         test, objective = self.loop.test, self.objective
-        if not np.isfinite(gaps).all() or not test.has_model or objective.n_values > MAX_REFINED_VALUES:
+        is_cheap = objective.n_values <= MAX_REFINED_VALUES and not self.certificate.is_exact
+        if not is_cheap or not test.has_model or not np.isfinite(gaps).all():
             return gaps
         at = objective.evaluate(self.params) if self.loop.known is None else self.loop.known
+        if gaps.sum() <= NEGLIGIBLE_BOUND * (self.constant.objective - at.objective):
+            return gaps
         enough = 0.0
         for step in range(MAX_REFINEMENTS + 1):
             left = float(test.model.remaining(at).sum())

@@ -48,14 +48,15 @@ class Converged:
     def check(self, end: EpochEnd) -> Stop | None:
         report, test = end.report, self.test
         at, remaining = report.evaluation, report.remaining
-        if at is None or (end.is_start and remaining is None):
+        if at is None:
             return None
-        is_due = test.is_due(at.objectives)
+        # A start that is better than the best constant model may be the optimum already.
+        is_due = test.is_due(at.objectives) or (end.is_start and test.is_better_than_constant(at.objectives))
         if remaining is not None:
             if not test.is_small(at.objectives, remaining):
                 return None
             is_due = True
-            if remaining.kind != "guess":
+            if remaining.kind != "guess" or test.is_confirmed(at, remaining):
                 return Stop("tol", True)
         elif not test.is_convex:
             is_due = True

@@ -275,7 +275,7 @@ def test_least_squares_know_exactly(loss, intercept, form):
 
 
 def test_l1_needs_a_duality_gap():
-    assert not Certificate(problem_of(np.eye(3), np.arange(3.0), "squared", ElasticNet(l1=0.1)))._exact
+    assert not Certificate(problem_of(np.eye(3), np.arange(3.0), "squared", ElasticNet(l1=0.1))).is_exact
 
 
 # --- Layouts, types and threads ---------------------------------------------------------------------------------------

@@ -36,6 +36,8 @@ REFUSED = [
     ({"method": "newton", "loss": "absolute"}, []),
     ({"method": "newton", "penalty": "scad", "alpha": 0.1}, []),
     ({"method": "lbfgs", "penalty": "l1", "alpha": 0.1}, []),
+    ({"method": "working_set", "loss": "softmax"}, []),
+    ({"method": "interior_point"}, []),
     ({"method": "saga", "rule": "adam"}, ["rule"]),
     ({"method": "saga", "clip_norm": 1.0}, ["clip_norm", "method"]),
     ({"schedule": "pegasos", "alpha": 0.1, "learning_rate": 0.5}, ["learning_rate"]),
@@ -62,7 +64,7 @@ REFUSED = [
 ]
 # Messages that no command reaches: click checks choices, and terms and callbacks cannot be typed.
 ONLY_IN_PYTHON = {
-    solver_options: ["unknown method", "option(name)} must be {shown}", "callbacks must be"],
+    solver_options: ["unknown method", "option(name)} must be {shown}", "callbacks must be", "single features or on"],
     penalty_names: ["the penalty term has its own"],
 }  # fmt: skip
 

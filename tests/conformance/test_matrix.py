@@ -25,7 +25,7 @@ from fastgd.penalties import NAMED, PENALTIES, PENALTY_NAMES
 
 N, D = 24, 3
 LAYOUTS = {"dense": np.asarray, "csr": csr_array}
-FALLING = {"schedule": "exponential:decay=0.985", "max_epochs": 300, "tol": 0}
+FALLING = {"schedule": "exponential:decay=0.985", "max_epochs": 350, "tol": 0}
 METHODS = {
     "gd": {"rule": "nesterov", "max_epochs": 1000, "tol": 1e-9},
     "sgd": FALLING,
@@ -34,6 +34,7 @@ METHODS = {
     "lbfgs": {"max_epochs": 100, "tol": 1e-10},
     "svrg": {"max_epochs": 1000, "tol": 1e-9},
     "saga": {"max_epochs": 1000, "tol": 1e-9},
+    "working_set": {"max_epochs": 100, "tol": 1e-9},
 }
 KINKED_OPTIONS = {"gd": FALLING, "svrg": {"max_epochs": 300}, "saga": {"max_epochs": 300}}
 # With exact gradients, with noise that fades as rates fall, and with subgradients, which do not vanish at an optimum.
@@ -59,10 +60,12 @@ class Cell(NamedTuple):
     @property
     def refusal(self) -> str | None:
         """The sentence that says why this method does not minimise this F; None where it does."""
-        if self.method not in ("newton", "lbfgs"):
+        if self.method not in ("newton", "lbfgs", "working_set"):
             return None
         if self.loss in KINKED:
             return "needs second derivatives, and the loss has kinks"
+        if self.method == "working_set":
+            return "the loss takes all outputs at once" if self.loss == "softmax" else None
         if self.penalty in ("mcp", "scad", "group_lasso"):
             return "needs a convex penalty on single features"
         if self.method == "lbfgs" and self.penalty not in ("none", "l2"):

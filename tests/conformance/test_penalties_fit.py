@@ -23,7 +23,7 @@ ROOT = math.sqrt(N)  # half the mean of squares is half the norm of (X w - y) / 
 
 
 def fit(penalty, X=X, **options):
-    options = {"method": "gd", "scale": False, "tol": 1e-13, "max_epochs": 20000} | options
+    options = {"method": "gd", "scale": False, "tol": 0, "max_epochs": 3000} | options
     return fastgd.fit(X, Y, loss="half_squared", penalty=penalty, fit_intercept=False, **options)
 
 

@@ -14,7 +14,7 @@ import fastgd
 
 linear_model = pytest.importorskip("sklearn.linear_model")
 
-GD = {"method": "gd", "rule": "nesterov", "max_epochs": 20_000, "tol": 1e-10}
+GD = {"method": "gd", "rule": "nesterov", "max_epochs": 20_000, "tol": 1e-12}
 
 
 def close(value, tol=1e-12):
@@ -32,17 +32,17 @@ Y = X @ [2.0, -1.0, 0.0, 0.0, 0.5, 0.0] + 1.5 + random.normal(size=N)
 del random  # tests draw from the fixture `rng`
 
 
-def test_tol_is_relative_to_the_gradient_at_zero_weights():
-    """gd stops where the gradient is tol times its size at zero weights, wherever it starts."""
+def test_tol_is_a_part_of_what_there_is_to_gain_wherever_training_starts():
+    optimum = (
+        np.mean((Y - np.column_stack([X, np.ones(N)]) @ np.linalg.lstsq(np.column_stack([X, np.ones(N)]), Y)[0]) ** 2)
+        / 2
+    )
     for start in (None, ([2.0, -1.0, 0.0, 0.0, 0.5, 0.0], 1.5)):
         result = fastgd.fit(X, Y, method="gd", loss="half_squared", scale=False, tol=1e-3, max_epochs=5000, start=start)
-        norms = {}
-        for where, (w, b) in {"end": (result.coef, result.intercept), "zero": (np.zeros(6), 0.0)}.items():
-            residual = X @ w + b - Y
-            norms[where] = np.hypot(np.linalg.norm(X.T @ residual / N), residual.mean())
         assert result.converged
         assert result.stop_reason == "tol"
-        assert 0.5e-3 < norms["end"] / norms["zero"] <= 1e-3
+        left = (result.trace["objective"] - optimum) / (Y.var() / 2 - optimum)
+        assert left[-1] <= 1e-3 < left[-4]
 
 
 # --- Scaled variables -------------------------------------------------------------------------------------------------
@@ -73,7 +73,7 @@ def test_steps_in_scaled_variables_equal_steps_on_standardised_data(method, batc
     options = {"batch_size": batch_size} if method == "minibatch" else {}
     result = fastgd.fit(
         X if layout == "dense" else csr_array(X), TARGET, method=method, loss="half_squared", rule=rule, scale=True,
-        learning_rate=0.003, max_epochs=6, shuffle=False, fit_intercept=fit_intercept, trace="step", **options,
+        learning_rate=0.003, max_epochs=6, shuffle=False, fit_intercept=fit_intercept, trace="step", start=0, **options,
     )  # fmt: skip
     path = reference.minibatch(
         Z.tolist(), TARGET, reference.HalfSquared(), lr=0.003, epochs=3, batch_size=batch_size,
@@ -101,7 +101,7 @@ def test_scaling_changes_the_steps_but_not_the_optimum(penalty, fit_intercept, l
     F = objective(BADLY_SCALED, TARGET, w, b, "half_squared", 0.5 * l1_ratio, 0.5 * (1 - l1_ratio))
     assert scaled.objective == pytest.approx(F, rel=1e-9)
     assert plain.objective == pytest.approx(F, rel=1e-6)
-    assert scaled.coef == pytest.approx(w, rel=1e-6, abs=1e-8)
+    assert scaled.coef == pytest.approx(w, rel=1e-5, abs=1e-7)
 
 
 def test_scale_auto_scales_only_with_an_automatic_rate_and_unlike_columns():

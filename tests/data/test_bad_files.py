@@ -240,15 +240,19 @@ FILES: list[tuple[str, bytes | Callable[[], bytes], str | None]] = [
 ]  # fmt: skip
 
 READ = """
-import json, resource, sys
+import json, re, sys
+open_text = open
 from fastgd.data.readers.open_table import open
 from fastgd.errors import DataError
+def peak():  # not ru_maxrss, which has the memory of the parent at the fork
+    with open_text("/proc/self/status") as status:
+        return int(re.search(r"VmHWM:\\s*(\\d+)", status.read())[1])
 for path in json.loads(sys.stdin.read()):
     try:
         said = repr(open(path))
     except DataError as error:
         said = "refused: " + str(error)
-    print(json.dumps([path, said, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]), flush=True)
+    print(json.dumps([path, said, peak()]), flush=True)
 """
 
 

@@ -21,7 +21,7 @@ from fastgd.training.checkpoint import Checkpoint
 from fastgd.training.run import Run
 from fastgd.training.run_result import result_of
 
-METHODS = ("gd", "sgd", "minibatch", "newton", "lbfgs", "svrg", "saga")
+METHODS = ("gd", "sgd", "minibatch", "newton", "lbfgs", "svrg", "saga", "working_set")
 LAYOUTS = ("dense", "csr")
 N_EPOCHS = 8
 
@@ -39,6 +39,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "single updates": {"method": "sgd", "trace": "step"},
     "gap_tol": {"method": "gd", "gap_tol": 1e-9},
     "newton with l1": {"method": "newton", "penalty": "l1", "alpha": 0.01},
+    "working set with l1": {"method": "working_set", "penalty": "l1", "alpha": 0.3, "loss": "poisson"},
     "rate that follows the curvature": {"method": "gd", "loss": "poisson"},
     "softmax": {"method": "newton", "loss": "softmax", "alpha": 1e-3},
 }

@@ -123,7 +123,8 @@ def test_equal_weights_change_nothing(method, form, weight):
 @pytest.mark.parametrize("y", [Y, TARGETS], ids=["one", "several"])
 def test_every_weighted_update_matches_the_reference(y, method):
     weight = WEIGHT + 0.5
-    result = fit(y, method=method, sample_weight=weight, offset=OFFSET, alpha=0.1, shuffle=False, max_epochs=1)
+    result = fit(y, method=method, sample_weight=weight, offset=OFFSET, alpha=0.1, shuffle=False, max_epochs=1,
+                 start=0)  # fmt: skip
     targets = np.atleast_2d(y.T).T
     K = targets.shape[1]
     path, totals = reference_outputs.minibatch(

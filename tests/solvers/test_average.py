@@ -35,7 +35,7 @@ each_method = pytest.mark.parametrize("method", SIZES)
 
 
 def fit(method="sgd", X=X, y=Y, **options):
-    options = {"learning_rate": 0.02, "max_epochs": EPOCHS, "shuffle": False, "average": True, **options}
+    options = {"learning_rate": 0.02, "max_epochs": EPOCHS, "shuffle": False, "average": True, "start": 0, **options}
     if method == "minibatch":
         options["batch_size"] = SIZES[method]
     return fastgd.fit(X, y, method=method, **options)
@@ -168,7 +168,7 @@ def test_average_keeps_its_precision_over_many_steps(dtype):
     random = np.random.default_rng(0)
     X = random.normal(size=(n, d)).astype(dtype)
     y = X @ np.arange(d) + random.normal(size=n)
-    options = {"method": "sgd", "learning_rate": 0.01, "alpha": 1.0, "max_epochs": 5, "shuffle": False}
+    options = {"method": "sgd", "learning_rate": 0.01, "alpha": 1.0, "max_epochs": 5, "shuffle": False, "start": 0}
     result = fastgd.fit(X, y, average=True, **options)
     path, params = np.zeros(d + 1), np.zeros(d + 1)
     rows = np.column_stack([X.astype(float), np.ones(n)])

@@ -129,7 +129,7 @@ def without(columns, *others):
     return [other - basis @ (basis.T @ other) for other in others]
 
 
-OPTIMUM = {"loss": "half_squared", "learning_rate": "auto", "max_epochs": 5000, "tol": 1e-11}
+OPTIMUM = {"loss": "half_squared", "learning_rate": "auto", "max_epochs": 5000, "tol": 1e-16}
 
 
 @compiled

@@ -15,6 +15,7 @@ METHODS = {
     "saga": {"method": "saga"},
     "newton": {"method": "newton"},
     "lbfgs": {"method": "lbfgs"},
+    "working set": {"method": "working_set", "penalty": "l1"},
 }
 
 

@@ -157,20 +157,20 @@ def test_far_columns_with_several_outputs(method):
 def test_far_columns_with_a_given_start(method):
     rows = Rows()
     start = (1.0 / rows.spread, -float((rows.mean / rows.spread).sum()))
-    result = fitted(rows, method, ELASTIC, start=start, max_epochs=200, tol=1e-7)
+    result = fitted(rows, method, ELASTIC, start=start, max_epochs=200, tol=1e-10)
     assert result.converged
     assert rows.gap(*start, **ELASTIC) > 0.5
     assert -1e-9 < rows.gap(result.coef, result.intercept, **ELASTIC) < 1e-9
     again = fitted(rows, method, ELASTIC, start=result, tol=1e-6, max_epochs=200)
     assert again.converged
-    assert again.n_epochs == 1
+    assert again.n_epochs <= 5
 
 
-@pytest.mark.parametrize(("case", "method"), [("l1", "svrg"), ("elastic net", "gd")])
-def test_auto_reaches_the_optimum_on_wide_rows(case, method):
+@pytest.mark.parametrize("case", ["l1", "elastic net"])
+def test_auto_reaches_the_optimum_on_wide_rows(case):
     rows = Rows(n_rare=1500)
     result = fitted(rows, "auto", CASES[case], max_epochs=100)
-    assert result.method == method
+    assert result.method == "working_set"
     assert -1e-9 < rows.gap(result.coef, result.intercept, **CASES[case]) < 1e-6
 
 
@@ -194,7 +194,7 @@ def test_every_step_matches_the_reference_on_centred_rows(method):
     expected[:, 5] -= expected[:, :5] @ shift
     result = fastgd.fit(
         sp.csr_array(X), y, method=method, loss="half_squared", learning_rate=0.03, max_epochs=12, shuffle=False,
-        scale=True, penalty=ElasticNet(0.1, 0.2), trace="step",
+        scale=True, penalty=ElasticNet(0.1, 0.2), trace="step", start=0,
     )  # fmt: skip
     w, g = (result.steps[name][: len(expected)] for name in ("weights", "gradient"))
     assert w == pytest.approx(expected, rel=1e-11, abs=1e-12)

@@ -48,7 +48,7 @@ def batches(rows, size):
 
 
 def fit(method, X=X, y=Y, **options):
-    options = {"learning_rate": RATE, "max_epochs": EPOCHS, "shuffle": False, "trace": "step", **options}
+    options = {"learning_rate": RATE, "max_epochs": EPOCHS, "shuffle": False, "trace": "step", "start": 0, **options}
     if method == "minibatch":
         options.setdefault("batch_size", BATCH_SIZES[method])
     return fastgd.fit(X, y, method=method, **options)

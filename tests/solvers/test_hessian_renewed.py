@@ -42,11 +42,11 @@ def curved(monkeypatch):
 
 def test_larger_samples_find_rare_rows(curved):
     given = {"loss": "poisson", "alpha": 1e-4}
-    result = fastgd.fit(OUTLYING, COUNTS, method="newton", tol=1e-6, **given)
+    result = fastgd.fit(OUTLYING, COUNTS, method="newton", tol=1e-14, **given)
     assert result.converged
     assert curved[0] == SAMPLE_ROWS
     assert curved[-1] == N
-    exact = fastgd.fit(OUTLYING, COUNTS, method="lbfgs", tol=1e-9, max_epochs=500, **given).objective
+    exact = fastgd.fit(OUTLYING, COUNTS, method="lbfgs", tol=1e-13, max_epochs=500, **given).objective
     assert result.objective == pytest.approx(exact, rel=1e-9)
 
 
@@ -57,7 +57,7 @@ def test_one_sample_is_enough_when_no_step_fails(curved):
 
 def test_the_hessian_is_renewed_on_the_way_to_the_minimum_of_the_sample(curved):
     """The first Hessian is of a part of the sample, which may differ from the rest."""
-    fastgd.fit(HEAVY, COUNTS, loss="poisson", alpha=1e-4, method="newton", max_epochs=100)
+    fastgd.fit(HEAVY, COUNTS, loss="poisson", alpha=1e-4, method="newton", max_epochs=100, tol=1e-14, start=0)
     assert curved[: curved.index(N)].count(SAMPLE_ROWS) > 2  # two of them are for the steps on all rows
 
 

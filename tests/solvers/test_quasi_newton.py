@@ -55,7 +55,12 @@ METHODS = ("newton", "lbfgs")
 def test_indefinite_hessians_are_solved(rng, least):
     vectors = np.linalg.qr(rng.normal(size=(4, 4)))[0]
     hessian, b = vectors * [least, 1.0, 2.0, 3.0] @ vectors.T, rng.normal(size=4)
-    np.testing.assert_allclose(hessian @ FactoredHessian.of(hessian[None]).solve_one(0, b), b, rtol=1e-12)
+    solved = FactoredHessian.of(hessian[None]).solve_one(0, b)
+    assert b @ solved > 0.0  # a step along -solved descends
+    if least > 0.0:
+        np.testing.assert_allclose(hessian @ solved, b, rtol=1e-12)
+    else:
+        assert np.linalg.norm(solved) < 1e3 * np.linalg.norm(b)
 
 
 def objective(params, X, y, loss, l2, weight=None, offset=0.0):
@@ -118,7 +123,7 @@ def test_several_targets_equal_single_fits():
 
 def test_steps_on_few_rows_are_exact_newton_steps():
     """Textbook Newton on logistic regression."""
-    result = fastgd.fit(X, LABELS, loss="logistic", alpha=0.01, method="newton", tol=0, max_epochs=30)
+    result = fastgd.fit(X, LABELS, loss="logistic", alpha=0.01, method="newton", tol=1e-18, max_epochs=60, start=0)
     params, columns, l2 = np.zeros(D + 1), np.column_stack([X, np.ones(N)]), 0.01 * np.diag([1.0] * D + [0.0])
     steps = 0
     for row in result.path[1:]:
@@ -128,14 +133,14 @@ def test_steps_on_few_rows_are_exact_newton_steps():
         np.testing.assert_allclose(row, params, rtol=1e-6, atol=1e-8)
         steps += 1
     assert 4 <= steps <= 10
-    assert result.stop_reason == "precision"
+    assert result.stop_reason in ("tol", "precision")
 
 
 def test_many_rows_take_few_passes(rng):
     n = 4 * SAMPLE_ROWS
     big = rng.normal(size=(n, 4))
     y = np.where(big @ [1.0, 2.0, 0.0, -1.0] + rng.logistic(size=n) > 0, 1.0, -1.0)
-    result = fastgd.fit(big, y, loss="logistic", alpha=1e-4, tol=1e-9)
+    result = fastgd.fit(big, y, loss="logistic", alpha=1e-4, tol=1e-14)
     assert result.method == "newton"
     assert result.n_epochs <= 8
     F = result.trace["objective"]
@@ -143,7 +148,7 @@ def test_many_rows_take_few_passes(rng):
     assert (np.diff(F) <= 1e-12).all()
     # Sampled rows count as a fraction of a pass.
     assert 0 < result.trace["passes"][-1] - result.n_epochs < 8
-    exact = fastgd.fit(big, y, loss="logistic", alpha=1e-4, method="lbfgs", tol=1e-9)
+    exact = fastgd.fit(big, y, loss="logistic", alpha=1e-4, method="lbfgs", tol=1e-14)
     assert result.objective == pytest.approx(exact.objective, rel=1e-12)
 
 
@@ -155,8 +160,8 @@ def test_columns_that_are_zero_in_the_sample(rng, method, form):
     big = np.column_stack([rng.normal(size=n), np.zeros(n)])
     big[rng.choice(n, 12, replace=False), 1] = 100.0
     y = big[:, 0] + 0.05 * big[:, 1] + rng.normal(size=n)
-    result = fastgd.fit(form(big), y, method=method, tol=1e-8)
-    assert result.n_epochs <= 12
+    result = fastgd.fit(form(big), y, method=method, tol=1e-12)
+    assert result.n_epochs <= 14
     best = np.linalg.lstsq(np.column_stack([big, np.ones(n)]), y, rcond=None)[0]
     np.testing.assert_allclose(result.coef, best[:2], rtol=1e-4)
 
@@ -294,18 +299,19 @@ WIDE = sp.random_array((40, 2000), density=0.02, rng=np.random.default_rng(0), f
     ("X", "y", "options", "method"),
     [
         (X, NUMBERS, {}, "newton"),
-        (X, NUMBERS, {"penalty": "l1", "alpha": 0.1}, "newton"),
+        (X, NUMBERS, {"penalty": "l1", "alpha": 0.1}, "working_set"),
         (X, CLASSES, {"loss": "softmax"}, "newton"),
         (X, COUNTS, {"loss": "poisson"}, "newton"),
-        (X[:3], NUMBERS[:3], {}, "lbfgs"),  # more parameters than rows
-        (X[:3], NUMBERS[:3], {"penalty": "l1", "alpha": 0.1}, "newton"),
+        (X[:3], NUMBERS[:3], {}, "newton"),  # more parameters than rows, but few
+        (X[:3], NUMBERS[:3], {"penalty": "l1", "alpha": 0.1}, "working_set"),
         (WIDE, NUMBERS[:40], {"alpha": 0.1}, "lbfgs"),
-        (WIDE, NUMBERS[:40], {"penalty": "l1", "alpha": 0.1}, "svrg"),
-        (WIDE, NUMBERS[:40], {"penalty": "elasticnet", "alpha": 0.1}, "gd"),
-        (WIDE, COUNTS[:40], {"penalty": "elasticnet", "alpha": 0.1, "loss": "poisson"}, "svrg"),
-        (WIDE.toarray(), NUMBERS[:40], {"penalty": "l1", "alpha": 0.1}, "saga"),
-        (X, NUMBERS, {"loss": "absolute"}, "minibatch"),
-        (X[:200], NUMBERS[:200], {"loss": "absolute"}, "gd"),
+        (WIDE, NUMBERS[:40], {"penalty": "l1", "alpha": 0.1}, "working_set"),
+        (WIDE, COUNTS[:40], {"penalty": "elasticnet", "alpha": 0.1, "loss": "poisson"}, "working_set"),
+        (WIDE.toarray(), NUMBERS[:40], {"penalty": "l1", "alpha": 0.1}, "working_set"),
+        (WIDE, NUMBERS[:40], {"penalty": "nonnegative"}, "svrg"),
+        (WIDE.toarray(), NUMBERS[:40], {"penalty": "nonnegative"}, "saga"),
+        (X, NUMBERS, {"loss": "absolute"}, "interior_point"),
+        (X[:200], NUMBERS[:200], {"loss": "absolute", "batch_size": 8}, "minibatch"),
         (X, NUMBERS, {"rule": "adam"}, "minibatch"),
         (X, NUMBERS, {"learning_rate": 1e-3}, "minibatch"),
         (X, NUMBERS, {"schedule": "cosine"}, "minibatch"),
@@ -314,13 +320,13 @@ WIDE = sp.random_array((40, 2000), density=0.02, rng=np.random.default_rng(0), f
         (X, NUMBERS, {"average": True}, "minibatch"),
         (X, NUMBERS, {"shards": 2}, "sgd"),
         (X, NUMBERS, {"trace": "step"}, "minibatch"),
-        (X, NUMBERS, {"penalty": "mcp", "alpha": 0.1}, "minibatch"),
+        (X, NUMBERS, {"penalty": "mcp", "alpha": 0.1}, "working_set"),
     ],
 )
 def test_auto_chooses_the_method_by_data_and_options(X, y, options, method):
     result = fastgd.fit(X, y, max_epochs=2, **options)
     assert result.method == method
-    asked_for = options.get("schedule", "adaptive" if options.get("loss") == "absolute" else "constant")
+    asked_for = options.get("schedule", "constant")
     assert result.settings["schedule"].partition(":")[0] == asked_for
 
 

@@ -52,7 +52,7 @@ def short_rounds(monkeypatch):
 
 
 def fit(X=X, y=Y, **options):
-    options = {"loss": HUBER, "learning_rate": 0.05, "max_epochs": EPOCHS, "shuffle": False, **options}
+    options = {"loss": HUBER, "learning_rate": 0.05, "max_epochs": EPOCHS, "shuffle": False, "start": 0, **options}
     return fastgd.fit(X, y, method="sgd", **options)
 
 
@@ -219,7 +219,10 @@ def test_equal_bits_on_any_number_of_threads(options):
 
 def test_as_many_shards_as_rows_is_a_step_along_the_mean(monkeypatch):
     set_rows_per_call(monkeypatch, N)
-    result, gd = fit(shards=N), fastgd.fit(X, Y, loss=HUBER, method="gd", learning_rate=0.05, max_epochs=EPOCHS)
+    result, gd = (
+        fit(shards=N),
+        fastgd.fit(X, Y, loss=HUBER, method="gd", learning_rate=0.05, max_epochs=EPOCHS, start=0),
+    )
     assert weights(result) == close(weights(gd))
 
 

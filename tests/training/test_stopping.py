@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numba
 import numpy as np
 import pytest
+from helpers.optimum import Small
 
 import fastgd
 from fastgd import DivergedError, Interrupted
@@ -52,16 +53,18 @@ def prox_gradient_norm(params, l1, l2, step):
 
 
 @pytest.mark.parametrize("start", [None, ([3.0, 3.0, 3.0], -2.0)])
-@pytest.mark.parametrize("tol", [0.3, 1e-3])
-def test_gd_stops_where_the_proximal_gradient_falls_below_tol(tol, start):
+@pytest.mark.parametrize("tol", [0.3, 1e-3, 1e-6])
+def test_gd_stops_where_little_is_left_to_gain(tol, start):
     l1, l2, step = 0.2, 0.6, 0.1
     options = {"penalty": "elasticnet", "alpha": l1 + l2, "l1_ratio": l1 / (l1 + l2), "learning_rate": step}
     result = fit(method="gd", tol=tol, max_epochs=500, start=start, **options)
-    norms = [prox_gradient_norm(params, l1, l2, step) for params in result.path]
-    at_zero = prox_gradient_norm(np.zeros(4), l1, l2, step)
-    assert norms[-1] <= tol * at_zero < min(norms[:-1])
+    optimum, _, _ = Small(X, Y, "squared", l1=l1, l2=l2).least((np.zeros(3), 0.0))
+    left = (result.trace["objective"] - optimum) / (Y.var() - optimum)
+    assert left[-1] <= tol
+    assert left[-3] > 0.01 * tol  # and not many epochs later
     assert (result.stop_reason, result.converged) == ("tol", True)
     assert 0 < result.n_epochs < 500
+    norms = [prox_gradient_norm(params, l1, l2, step) for params in result.path]
     np.testing.assert_allclose(result.trace["gradient_norm"][1:], norms[1:], rtol=1e-9)
 
 

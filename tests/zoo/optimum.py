@@ -9,7 +9,7 @@ import numpy as np
 
 from . import kinked_optimum, smooth_optimum
 from .coordinates import coordinates
-from .losses import LOG_LINK, Loss
+from .losses import LOG_LINK, Loss, softmax_parts
 from .problems import Problem
 from .recession import has_no_optimum
 
@@ -135,40 +135,37 @@ def _curvature(posed: Posed) -> float:
 
 
 def _first_columns(problem: Problem, posed: Posed, constant):
-    """With l1, columns that could be used, as their gradients at the constant model tell; else None for all."""
+    """With l1, the columns that could be used, as their gradients at the constant model tell; else None for all."""
     if problem.l1 == 0:
         return None
-    strength, gradients = _gradients(problem, posed, constant.theta, None, None)
+    ones = np.ones((len(posed.y), int(problem.fit_intercept)), np.longdouble)
+    strength, gradients = _strengths_and_gradients(problem, posed, ones, constant.theta)
     return np.flatnonzero(strength <= max(100 * gradients.max(), strength.min()))
 
 
-def _gradients(problem: Problem, posed: Posed, theta, co, columns):
-    """l1 and the gradient of every column, in units of the column; of several classes, the largest one."""
-    X, c, K = problem.X.astype(np.longdouble), posed.c, problem.n_classes
-    mean = c @ X if problem.fit_intercept else 0 * X[0]
-    U = X - mean
+def _violations(problem: Problem, posed: Posed, co, columns, found) -> np.ndarray:
+    """Columns that are left out, and whose gradients at the optimum of the others are beyond l1."""
+    strength, gradients = _strengths_and_gradients(problem, posed, co.B, found.theta)
+    others = np.setdiff1d(np.arange(problem.X.shape[1]), columns)
+    return others[gradients[others] > strength[others]]
+
+
+def _strengths_and_gradients(problem: Problem, posed: Posed, B, theta):
+    """l1 and the size of the gradient for each column of deviation 1; for kinked losses a bound of all gradients."""
+    X, c = problem.X.astype(np.longdouble), posed.c
+    U = X - c @ X if problem.fit_intercept else X
     scale = np.sqrt(c @ U**2)
     scale[scale == 0] = 1
-    B = np.ones((len(X), int(problem.fit_intercept)), np.longdouble) if co is None else co.B
-    theta = theta.reshape(K, -1)
-    if posed.loss.name == "softmax":
-        from .losses import softmax_parts
-
-        u = softmax_parts(posed.y, B @ theta.T)[1] - (posed.y[:, None] == np.arange(K))
-    elif posed.loss.kinked:  # bounded: any multipliers of the pieces
+    strength = problem.l1 * posed.unit ** (1 - posed.power) / scale
+    if posed.loss.kinked:
         _, low, high = posed.loss.pieces(posed.y)
-        u = (np.maximum(-low, high)).sum(axis=0)[:, None]
-        return problem.l1 * posed.unit ** (1 - posed.power) / scale, np.abs(U / scale).T @ (c * u[:, 0])
+        return strength, np.abs(U / scale).T @ (c * np.maximum(-low, high).sum(axis=0))
+    theta = theta.reshape(problem.n_classes, -1)
+    if posed.loss.name == "softmax":
+        slopes = softmax_parts(posed.y, B @ theta.T)[1] - (posed.y[:, None] == np.arange(problem.n_classes))
     else:
-        u = posed.loss.parts(posed.y, B @ theta[0] + posed.offset)[1][:, None]
-    gradient = np.abs((U / scale).T @ (c[:, None] * u)).max(axis=1)
-    return problem.l1 * posed.unit ** (1 - posed.power) / scale, gradient
-
-
-def _violations(problem: Problem, posed: Posed, co, columns, found) -> np.ndarray:
-    strength, gradient = _gradients(problem, posed, found.theta, co, columns)
-    others = np.setdiff1d(np.arange(problem.X.shape[1]), columns)
-    return others[gradient[others] > strength[others]]
+        slopes = posed.loss.parts(posed.y, B @ theta[0] + posed.offset)[1][:, None]
+    return strength, np.abs((U / scale).T @ (c[:, None] * slopes)).max(axis=1)
 
 
 def objective(problem: Problem, coef, intercept) -> np.longdouble:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-import numpy as np
-
 from ...compile.term import term
 from .loss_protocol import LOSSES
 
@@ -77,6 +75,8 @@ class Hinge:
         return 0.0
 
     def pieces(self, y: Any) -> tuple[Any, Any, Any]:
+        import numpy as np  # not above, so that help texts do without it
+
         return y, np.minimum(-y, 0.0), np.maximum(-y, 0.0)
 
     def value(self, y: float, z: float) -> float:
@@ -165,6 +165,8 @@ class Perceptron:
         return 0.0
 
     def pieces(self, y: Any) -> tuple[Any, Any, Any]:
+        import numpy as np  # not above, so that help texts do without it
+
         return np.zeros_like(y), np.minimum(-y, 0.0), np.maximum(-y, 0.0)
 
     def value(self, y: float, z: float) -> float:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-import numpy as np
-
 from ...compile.term import term
 from ...errors import OptionError
 from .loss_protocol import LOSSES
@@ -117,6 +115,8 @@ class Absolute:
         return 0.0
 
     def pieces(self, y: Any) -> tuple[Any, Any, Any]:
+        import numpy as np  # not above, so that help texts do without it
+
         return y, np.full_like(y, -1.0), np.full_like(y, 1.0)
 
     def value(self, y: float, z: float) -> float:
@@ -147,6 +147,8 @@ class Quantile:
         return 0.0
 
     def pieces(self, y: Any) -> tuple[Any, Any, Any]:
+        import numpy as np  # not above, so that help texts do without it
+
         return y, np.full_like(y, -self.quantile), np.full_like(y, 1.0 - self.quantile)
 
     def value(self, y: float, z: float) -> float:
@@ -180,6 +182,8 @@ class EpsilonInsensitive:
         return 0.0
 
     def pieces(self, y: Any) -> tuple[Any, Any, Any]:
+        import numpy as np  # not above, so that help texts do without it
+
         zero, one = np.zeros_like(y), np.ones_like(y)
         return np.stack([y + self.epsilon, y - self.epsilon]), np.stack([zero, -one]), np.stack([one, zero])
 

@@ -36,6 +36,12 @@ class Box:
         for j in range(v.shape[0]):
             v[j] = min(max(v[j], self.lower), self.upper)
 
+    def smooth_piece(self, w: Any, factors: Any) -> tuple[Any, Any, Any, Any]:
+        import numpy as np
+
+        gradient = np.where((w > self.lower) & (w < self.upper), 0.0, np.nan)
+        return gradient, np.zeros_like(w), np.full_like(w, self.lower), np.full_like(w, self.upper)
+
     def no_conjugate(self) -> str:
         bounded = -math.inf < self.lower and self.upper < math.inf
         return "" if bounded else "the box is not bounded on both sides"
@@ -77,6 +83,15 @@ class NonNegative:
     def prox(self, v: Any, step: Any) -> None:
         for j in range(v.shape[0]):
             v[j] = max(v[j] - self.alpha * step[j], 0.0)
+
+    def selects(self) -> bool:
+        return self.alpha > 0.0
+
+    def smooth_piece(self, w: Any, factors: Any) -> tuple[Any, Any, Any, Any]:
+        import numpy as np
+
+        gradient = np.where(w > 0.0, self.alpha * factors, np.nan)
+        return gradient, np.zeros_like(w), np.zeros_like(w), np.full_like(w, np.inf)
 
     def no_conjugate(self) -> str:
         return "" if self.alpha > 0 else "coefficients without an upper bound and without a penalty can grow for ever"

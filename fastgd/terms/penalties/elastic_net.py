@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...compile.term import term
-from .penalty_protocol import PENALTIES, check_strength, scale_within
+from .penalty_protocol import PENALTIES, check_strength, scale_within, side_of_zero
 
 
 @PENALTIES.register("elasticnet")
@@ -36,11 +36,17 @@ class ElasticNet:
     def smooth(self) -> bool:
         return self.l1 == 0.0
 
+    def selects(self) -> bool:
+        return self.l1 > 0.0
+
     def prox(self, v: Any, step: Any) -> None:
         if self.l1 > 0.0:
             for j in range(v.shape[0]):
                 threshold = self.l1 * step[j]
                 v[j] -= min(max(v[j], -threshold), threshold)
+
+    def smooth_piece(self, w: Any, factors: Any) -> tuple[Any, Any, Any, Any]:
+        return side_of_zero(w, self.l1 * factors)
 
     def fenchel_gap(self, w: Any, u: Any, factors: Any) -> float:
         import numpy as np

@@ -62,6 +62,21 @@ class GroupLasso:
         for j in range(v.shape[0]):  # by a difference, since a product could be -0.0
             v[j] -= v[j] * min(self.alpha * step[j] * squares[int(groups[j])], 1.0)
 
+    def block_numbers(self) -> Any:
+        return self.groups
+
+    def block_prox(self, v: Any, step: Any) -> None:
+        size = float(v.shape[0])
+        squares = 0.0
+        for j in range(v.shape[0]):
+            squares += v[j] * v[j]
+        limit = self.alpha * math.sqrt(size / max(squares, TINY))
+        for j in range(v.shape[0]):
+            v[j] -= v[j] * min(limit * step[j], 1.0)
+
+    def selects(self) -> bool:
+        return self.alpha > 0.0
+
     def squares_and_sizes(self, w: Any) -> tuple[Any, Any]:
         """Arrays of |w_g|_2^2 and of d_g, with zeros after the last group."""
         groups = self.groups

@@ -53,6 +53,31 @@ class MCP:
                 shrinkage = 0.0 if size > self.alpha * math.sqrt(s * self.gamma) else size
             v[j] -= shrinkage if v[j] > 0.0 else -shrinkage
 
+    def selects(self) -> bool:
+        return self.alpha > 0.0
+
+    def smooth_piece(self, w: Any, factors: Any) -> tuple[Any, Any, Any, Any]:
+        return piece_of(w, factors, [0.0, self.gamma * self.alpha], [self.alpha, 0.0], [-1.0 / self.gamma, 0.0])
+
+
+def piece_of(
+    w: Any, factors: Any, begins: list[float], slopes: list[float], bends: list[float]
+) -> tuple[Any, Any, Any, Any]:
+    """`Penalty.smooth_piece` of a symmetric penalty made of parabolas in |w_j|.
+
+    Each begins at one of ``begins``, with this slope and this second derivative.
+    """
+    import numpy as np
+
+    size, sign = np.abs(w), np.sign(w)
+    number = np.searchsorted(begins, size, side="right") - 1
+    low, high = np.array(begins)[number], np.array([*begins[1:], np.inf])[number]
+    bend = np.array(bends)[number]
+    gradient = np.where(
+        (size > 0.0) | (factors == 0.0), sign * (np.array(slopes)[number] + bend * (size - low)), np.nan
+    )
+    return factors * gradient, factors * bend, np.where(sign > 0, low, -high), np.where(sign > 0, high, -low)
+
 
 @PENALTIES.register("scad")
 @term
@@ -100,3 +125,10 @@ class SCAD:
         if s <= self.gamma + 1.0:
             return 0.5 * (self.gamma + 1.0 + s)
         return math.sqrt(s * (self.gamma + 1.0))
+
+    def selects(self) -> bool:
+        return self.alpha > 0.0
+
+    def smooth_piece(self, w: Any, factors: Any) -> tuple[Any, Any, Any, Any]:
+        a, gamma = self.alpha, self.gamma
+        return piece_of(w, factors, [0.0, a, gamma * a], [a, a, 0.0], [0.0, -1.0 / (gamma - 1.0), 0.0])

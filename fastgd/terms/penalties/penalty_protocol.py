@@ -39,6 +39,28 @@ class Penalty(Protocol):
         """Whether the second part is zero, so that ``prox`` does nothing."""
         return False
 
+    def selects(self) -> bool:
+        """Whether coefficients near 0 become exactly 0, so that a model uses few of many columns."""
+        return False
+
+    # Coordinate descent moves a block at a time: one coefficient, or a group of them.
+
+    def block_numbers(self) -> Any:
+        """The number of each feature's block; None where the penalty is separable, or not a sum over blocks."""
+        return None
+
+    def block_prox(self, v: Any, step: Any) -> None:
+        """``prox`` for the coefficients of one block alone; a penalty that is not separable must define it."""
+        self.prox(v, step)
+
+    def smooth_piece(self, w: Any, factors: Any) -> tuple[Any, Any, Any, Any]:
+        """The second part near w, where it is smooth: gradient, second derivatives, and ends (low, high) of that piece.
+
+        By NumPy, an array each, times ``factors``. The gradient is NaN for coefficients at a kink, which do not move.
+        With this member, coordinate descent ends in Newton steps on the other coefficients.
+        """
+        ...
+
     def check(self, n_features: int) -> None:
         """Raise an `OptionError` where the penalty does not fit data with ``n_features`` features."""
 
@@ -71,7 +93,7 @@ class Penalty(Protocol):
 
 
 PENALTIES = Registry(
-    "penalty", Penalty, required=("value", "prox"), supplied=("derivative", "dual_scale", "leaves_free")
+    "penalty", Penalty, required=("value", "prox"), supplied=("derivative", "block_prox", "dual_scale", "leaves_free")
 )
 
 
@@ -81,6 +103,9 @@ class PenaltyTraits(NamedTuple):
     smooth: bool
     convex: bool
     separable: bool
+    block_numbers: Any
+    selects: bool
+    has_smooth_piece: bool
     no_conjugate: str  # why there is no usable conjugate; empty where there is one
     finite_conjugate: bool
 
@@ -106,6 +131,16 @@ def scale_within(limits: Any, sizes: Any) -> float:
     """The largest c <= 1 for which c times each size is at most its limit."""
     largest = float((sizes / limits).max())
     return 1.0 if largest <= 1.0 else 1.0 / largest
+
+
+def side_of_zero(w: Any, slope: Any) -> tuple[Any, Any, Any, Any]:
+    """`Penalty.smooth_piece` of sum_j slope_j |w_j|: one side of zero, or the whole line where the slope is 0."""
+    import numpy as np
+
+    line = slope == 0.0
+    gradient = np.where((w != 0.0) | line, slope * np.sign(w), np.nan)
+    low, high = np.where((w > 0.0) & ~line, 0.0, -np.inf), np.where((w < 0.0) & ~line, 0.0, np.inf)
+    return gradient, np.zeros_like(w), low, high
 
 
 def check_strength(penalty: str, name: str, value: float) -> None:
