@@ -13,7 +13,8 @@ from ...wording import cell, plural, quoted
 from ..encoding.column_source import ColumnSource
 from ..encoding.feature_columns import index_names
 from ..encoding.origin import Origin
-from .files import check_not_empty, first_not_utf8, open_bytes, reading
+from ..expansion import check_gzip
+from .files import check_not_empty, first_not_utf8, reading
 from .text_records import TextFile, first_ragged, line_of, records
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -105,16 +106,26 @@ def _read_columns(file: TextFile, blank_lines: int, headed: bool, names: Sequenc
     from pyarrow import csv
 
     size = max(1 << 20, _FIELD_BYTES * len(names))
-    read = csv.ReadOptions(
-        column_names=list(names), skip_rows=blank_lines, skip_rows_after_names=int(headed), block_size=size
-    )
     convert = csv.ConvertOptions(include_columns=list(wanted), strings_can_be_null=True)
 
     def parse(on_ragged: Callable[[Any], str] | None) -> Any:
+        # Nothing written in Python may be called by pyarrow's own threads, which outlive an error: such a call while
+        # the interpreter ends aborts the process. So the stream is pyarrow's, and a handler is called by this thread.
+        read = csv.ReadOptions(
+            use_threads=on_ragged is None, column_names=list(names), skip_rows=blank_lines,
+            skip_rows_after_names=int(headed), block_size=size,
+        )  # fmt: skip
         parsing = csv.ParseOptions(delimiter=file.delimiter, newlines_in_values=True, invalid_row_handler=on_ragged)
-        with reading(file.path), open_bytes(file.path, file.gzipped) as stream:
-            return csv.read_csv(stream, read, parsing, convert)
+        with reading(file.path), pa.input_stream(file.path, compression="gzip" if file.gzipped else None) as stream:
+            try:
+                return csv.read_csv(stream, read, parsing, convert)
+            except OSError as error:
+                if not file.gzipped or error.errno is not None:
+                    raise
+                raise DataError(f"{file.path}: is truncated or damaged; download or write it again") from None
 
+    if file.gzipped:
+        check_gzip(file.path)
     try:
         table = parse(None)
     except pa.ArrowInvalid as error:
