@@ -36,6 +36,14 @@ except fastgd.Interrupted as ended:
 """
 
 
+@pytest.fixture(autouse=True)
+def python_handles_interruptions():
+    """Also in a process in the background of a shell, which ignores them, as do its children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupted(command: list[str], delays: np.ndarray, until: bytes = b"ready"):
     """The process after Ctrl-C at these times: exit code and outputs."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

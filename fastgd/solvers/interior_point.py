@@ -252,9 +252,9 @@ class InteriorPoint(SolverBase):
         # F at the start, in the units and without the constant of the problem.
         start = start_value / pieces.unit + float((u * pieces.t).sum())
         found, is_complete = self._minimised(pieces, problem, fit.theta, start)
-        if not np.isfinite(found.gap):
+        if not (np.isfinite(found.gap) or is_all):
             # The near pieces cannot outweigh the others: more must be near.
-            return fit._replace(is_final=is_complete) if is_all else fit._replace(reach=GROWTH * fit.reach)
+            return fit._replace(reach=GROWTH * fit.reach)
         params = pieces.params(found.theta)
         r = pieces.residuals(params)
         losses = pieces.losses(r)

@@ -28,7 +28,7 @@ START_CENTRE, MIN_START_CENTRE = 1.0, 1e-6
 NO_GAP = 1e-14
 MAX_ITERATIONS = 200
 # Part of the sum of the widths of all boxes that counts as rounding in A'u.
-MAX_WRONG = 1e-12
+MAX_WRONG, MAX_CORRECTIONS = 1e-12, 5
 # Iterations end where the gap has not become smaller in so many.
 MAX_WITHOUT_GAIN = 15
 TINY = np.finfo(np.float64).tiny
@@ -118,7 +118,8 @@ def minimise(
     for k in range(min(max_iterations, MAX_ITERATIONS) + 1):
         D, solve, wrong = normal_equations(problem, path)
         found = certified(problem, path, D, wrong, k)
-        if best is None or found.gap < best.gap:
+        is_lower = best is not None and np.isinf(best.gap) and found.value < best.value
+        if best is None or found.gap < best.gap or is_lower:
             best, without_gain = found, 0
         elif np.isfinite(best.gap):
             without_gain += 1
@@ -189,11 +190,16 @@ def certified(problem: BoxProblem, path: CentralPath, D: np.ndarray, wrong: np.n
     theta, u, free = path.theta, path.u(problem), np.flatnonzero(problem.ridge == 0.0)
     r = problem.predictors(theta) - problem.t
     if len(free):
-        move, v = np.zeros_like(theta), wrong[free]
-        move[free] = _solver(problem.weighted_gram(D)[np.ix_(free, free)])(v)
-        u = np.clip(u - D * problem.predictors(move), problem.low, problem.high)
-        wrong = problem.transposed(u) + problem.linear + problem.ridge * theta
-        if not np.abs(wrong[free]).max() <= MAX_WRONG * float((problem.high - problem.low).sum()):
+        solve = _solver(problem.weighted_gram(D)[np.ix_(free, free)])
+        enough = MAX_WRONG * float((problem.high - problem.low).sum())
+        for _ in range(MAX_CORRECTIONS):  # more than one where columns are nearly dependent
+            move = np.zeros_like(theta)
+            move[free] = solve(wrong[free])
+            u = np.clip(u - D * problem.predictors(move), problem.low, problem.high)
+            wrong = problem.transposed(u) + problem.linear + problem.ridge * theta
+            if np.abs(wrong[free]).max() <= enough:
+                break
+        else:
             return Solution(theta, path.u(problem), problem.value(theta, r), np.inf, k)
     each = np.maximum(problem.low * r, problem.high * r) - u * r
     with np.errstate(divide="ignore", invalid="ignore"):

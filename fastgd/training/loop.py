@@ -99,7 +99,7 @@ class TrainingLoop:
             rules.append(SolverIsExhausted(test))
         if options.gap_tol is not None:
             rules.append(GapTolerance(options.gap_tol, self.certificate, options.method in VARIANCE_REDUCED))
-        if test.tol and test.is_convex and options.method == "saga":
+        if test.tol and test.is_convex and options.method in ("saga", "gd"):
             rules.append(RunningLossSettles(test))
         by_loss = test.tol and options.method in ("sgd", "minibatch") and self.validation is None
         if by_loss or self.step_size.lowers_at_stalls:

@@ -115,7 +115,10 @@ class LossStalls:
 
 
 class RunningLossSettles:
-    """For saga, which does not evaluate F: the running loss stands in for F to tell when the test is due."""
+    """The running loss stands in for F to tell when the test is due.
+
+    For methods that do not evaluate F at the model: saga, and gd by rules that keep the model apart.
+    """
 
     def __init__(self, test: ConvergenceTest) -> None:
         self.test = test
