@@ -35,6 +35,7 @@ METHODS = {
     "svrg": {"max_epochs": 1000, "tol": 1e-9},
     "saga": {"max_epochs": 1000, "tol": 1e-9},
     "working_set": {"max_epochs": 100, "tol": 1e-9},
+    "interior_point": {"max_epochs": 100, "tol": 1e-9},
 }
 KINKED_OPTIONS = {"gd": FALLING, "svrg": {"max_epochs": 300}, "saga": {"max_epochs": 300}}
 # With exact gradients, with noise that fades as rates fall, and with subgradients, which do not vanish at an optimum.
@@ -60,6 +61,10 @@ class Cell(NamedTuple):
     @property
     def refusal(self) -> str | None:
         """The sentence that says why this method does not minimise this F; None where it does."""
+        if self.method == "interior_point":
+            if self.loss not in KINKED:
+                return "for piecewise-linear losses"
+            return None if self.penalty in NAMED else "with the penalties l1, l2 and elasticnet"
         if self.method not in ("newton", "lbfgs", "working_set"):
             return None
         if self.loss in KINKED:
@@ -74,7 +79,7 @@ class Cell(NamedTuple):
 
     @property
     def tolerance(self) -> float:
-        if self.loss in KINKED:
+        if self.loss in KINKED and self.method != "interior_point":
             return SUBGRADIENTS
         return NOISY if self.method in ("sgd", "minibatch") else EXACT
 
