@@ -29,8 +29,6 @@ from .predictor_corrector import MAX_ITERATIONS, BoxProblem, Solution, minimise
 from .protocol import Remaining, RowBlock, SolverBase, Step, StepReport
 from .step_size import StepSize
 
-# Pieces that are solved for at once, where there are more rows; fewer if rows are long, for the memory they take.
-SAMPLE_PIECES, MAX_SAMPLE_VALUES, MIN_ROWS_PER_PARAMETER = 40_000, 1 << 23, 10
 # The optimum of the sample is known to this part of its value.
 SAMPLE_TOLERANCE = 1e-3
 # Pieces within so many times the expected error of the sample's fit are near. In trials on normal and heavy-tailed
@@ -42,6 +40,29 @@ SHARE_OF_TOLERANCE = 0.01
 GROWTH = 2.0
 # Passes that a step takes after its iterations.
 PASSES_TO_CHECK = 1.0
+
+
+class SampleLimits(NamedTuple):
+    """The size of the sample that is solved for first, where there are more rows.
+
+    Attributes
+    ----------
+    max_pieces : maximum pieces, those of all rows of the sample.
+    max_values : maximum values of X, for the memory they take where rows are long.
+    min_rows_per_parameter : minimum rows per parameter, whatever the other limits.
+    """
+
+    max_pieces: int = 40_000
+    max_values: int = 1 << 23
+    min_rows_per_parameter: int = 10
+
+    def n_rows(self, n_pieces: int, n_parameters: int) -> int:
+        """Rows of the sample, for a loss of ``n_pieces`` per row."""
+        size = min(self.max_pieces // n_pieces, self.max_values // n_parameters)
+        return max(size, self.min_rows_per_parameter * n_parameters)
+
+
+LIMITS = SampleLimits()
 
 
 class OutputFit(NamedTuple):
@@ -163,8 +184,8 @@ class ScaledPieces:
 class InteriorPoint(SolverBase):
     """Outputs are independent: each step improves them one after the other."""
 
-    def __init__(self, objective: Objective, options: Options, plan: Plan) -> None:
-        self.preconditioner, self.options = plan.preconditioner, options
+    def __init__(self, objective: Objective, options: Options, plan: Plan, limits: SampleLimits = LIMITS) -> None:
+        self.preconditioner, self.options, self.limits = plan.preconditioner, options, limits
         self._pieces: list[ScaledPieces] = []
 
     def init(self, objective: Objective, params: np.ndarray, start: Evaluation | None) -> InteriorPointState:
@@ -213,7 +234,7 @@ class InteriorPoint(SolverBase):
     # --- One output -------------------------------------------------------------------------------------------------
 
     def _improved(self, pieces: ScaledPieces, fit: OutputFit, start_value: float) -> OutputFit:
-        size = sample_size(pieces)
+        size = self.limits.n_rows(len(pieces.t), pieces.objective.n_parameters)
         if fit.theta is None and size < pieces.n_samples:
             theta, reach = self._fit_of_sample(pieces, size)
             fit = fit._replace(theta=theta, reach=reach, r=pieces.residuals(pieces.params(theta)), loss=np.inf)
@@ -283,13 +304,6 @@ class InteriorPoint(SolverBase):
         found = minimise(problem, theta, is_enough, most)
         pieces.objective.count_pass(share * found.iterations)
         return found, found.iterations < most
-
-
-def sample_size(pieces: ScaledPieces) -> int:
-    """Rows to solve for at once."""
-    n_parameters = pieces.objective.n_parameters
-    size = min(SAMPLE_PIECES // len(pieces.t), MAX_SAMPLE_VALUES // n_parameters)
-    return max(size, MIN_ROWS_PER_PARAMETER * n_parameters)
 
 
 def row_lengths(pieces: ScaledPieces) -> np.ndarray:

@@ -8,11 +8,21 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from helpers.optimum import Small
+from zoo.losses import Loss
+from zoo.optimum import find_optimum
+from zoo.problems import Problem
 
 import fastgd
 from fastgd import OptionError
+from fastgd.data.training_data import RowOptions
+from fastgd.fitting import pose
 from fastgd.losses import LOSSES
-from fastgd.solvers import interior_point
+from fastgd.solvers.interior_point import InteriorPoint, SampleLimits
+from fastgd.solvers.options import Options
+from fastgd.solvers.plan import make_plan
+from fastgd.solvers.protocol import RowBlock
+from fastgd.solvers.step_size import StepSize
+from fastgd.terms.penalties import resolve_penalty
 
 random = np.random.default_rng(31)
 N, D = 90, 4
@@ -27,7 +37,7 @@ KINKED = {
     "epsilon_insensitive": NUMBERS,
     "hinge": LABELS,
 }
-PENALTIES = [{}, {"l1": 0.05}]  # those of HiGHS; the zoo has l2 too
+PENALTIES = [{}, {"l1": 0.05}]  # those of HiGHS
 
 
 def penalty_of(l1=0.0, l2=0.0):
@@ -49,6 +59,30 @@ def test_the_optimum_and_its_proof(loss, penalty):
         assert result.converged
         assert result.gap_bound >= value - optimum - 1e-12 * abs(value)
         assert result.gap_bound <= 1e-9 * result.constant_objective
+
+
+@pytest.mark.parametrize("penalty", [{"penalty": "l2"}, {"penalty": "elasticnet", "l1_ratio": 0.5}], ids=str)
+@pytest.mark.parametrize(
+    "loss", [Loss("absolute"), Loss("quantile", 0.8), Loss("epsilon_insensitive", 0.5), Loss("hinge")], ids=str
+)
+def test_the_optimum_with_l2_and_its_proof(loss, penalty):
+    """The reference is proved in extended precision."""
+    y = KINKED[loss.name]
+    for fit_intercept, weight, offset in ((True, None, None), (True, WEIGHT, OFFSET), (False, WEIGHT, None)):
+        problem = Problem(0, X, y, loss, penalty["penalty"], 0.1, weight, offset, fit_intercept, False)
+        optimum = find_optimum(problem)
+        assert optimum.kind == "proved"
+        result = fastgd.fit(
+            X, y, loss=str(loss), method="interior_point", alpha=0.1, tol=1e-10, **penalty,
+            sample_weight=weight, offset=offset, fit_intercept=fit_intercept,
+        )  # fmt: skip
+        gap = result.objective - float(optimum.value)
+        assert result.converged
+        assert abs(gap) <= 1e-9 * float(optimum.constant)
+        assert result.gap_bound >= gap - 1e-13 * float(optimum.constant)
+        assert result.gap_bound <= 1e-9 * float(optimum.constant)
+        # F is strictly convex in the coefficients.
+        np.testing.assert_allclose(result.coef, optimum.coef[0].astype(float), atol=1e-4)
 
 
 @pytest.mark.parametrize("form", [sp.csr_array, np.float32], ids=["csr", "float32"])
@@ -90,20 +124,39 @@ def test_several_targets_are_solved_each():
 
 
 @pytest.mark.parametrize("loss", ["quantile:quantile=0.95", "epsilon_insensitive:epsilon=0.5", "hinge"])
-def test_many_rows_are_solved_by_a_sample_and_the_pieces_near_its_fit(rng, monkeypatch, loss):
-    monkeypatch.setattr(interior_point, "SAMPLE_PIECES", 500)
+def test_many_rows_are_solved_by_a_sample_and_the_pieces_near_its_fit(rng, loss):
     n = 6000
     rows = rng.normal(size=(n, 3))
     y = rows @ [1.0, 2.0, 0.0] + rng.standard_t(3, n)
-    if loss == "hinge":
-        y = np.where(y > 0.5, 1, 0)
-    options = {"loss": loss, "alpha": 1e-3 if loss == "hinge" else 0.0, "tol": 1e-9}
-    result = fastgd.fit(rows, y, **options)
-    assert result.converged
-    monkeypatch.undo()
-    whole = fastgd.fit(rows, y, **options)
-    assert result.objective == pytest.approx(whole.objective, rel=1e-8)
-    assert result.passes["training"] < whole.passes["training"]
+    y = np.where(y > 0.5, 1.0, -1.0) if loss == "hinge" else y
+    alpha = 1e-3 if loss == "hinge" else 0.0
+    whole = fastgd.fit(rows, y, loss=loss, alpha=alpha, tol=1e-9)
+    state, reports, objective = stepped(rows, y, loss, alpha, SampleLimits(max_pieces=500))
+    at, bound = reports[-1].evaluation, reports[-1].remaining
+    assert at.objectives[0] == pytest.approx(whole.objective, rel=1e-8)
+    assert bound.values[0] <= 1e-8 * whole.objective
+    assert objective.values(state.params)[0] == pytest.approx(at.objectives[0], rel=1e-12)
+    assert objective.passes.training < whole.passes["training"]
+    for report in reports:  # also where the pieces near the sample's fit were too few
+        gap = report.evaluation.objectives[0] - whole.objective
+        assert gap - 1e-9 * whole.objective <= report.remaining.values[0]
+
+
+def stepped(rows, y, loss, alpha, limits):
+    """The state after steps until the bound is small, their reports, and the objective."""
+    loss, penalty = LOSSES.resolve(loss), resolve_penalty(None, alpha, None)
+    objective = pose(rows, y, loss, penalty, True, RowOptions()).objective
+    options = Options(method="interior_point", tol=1e-9).bound_to(loss, penalty, alpha)
+    solver = InteriorPoint(objective, options, make_plan(objective, options), limits)
+    params = objective.zeros()
+    state = solver.init(objective, params, objective.evaluate(params))
+    reports, step_size = [], StepSize(options.schedule, 1.0)
+    for epoch in range(1, 10):
+        state, report = solver.step(objective, state, RowBlock(None, epoch), step_size)
+        reports.append(report)
+        if report.remaining.values[0] <= 1e-9 * report.evaluation.objectives[0]:
+            break
+    return state, reports, objective
 
 
 def test_more_columns_than_rows_interpolate(rng):
@@ -134,15 +187,6 @@ def test_a_loss_of_the_users_own_takes_part():
     same = fastgd.fit(X, NUMBERS, loss="quantile:quantile=0.3333333333333333", tol=1e-10)
     assert result.method == "interior_point"
     assert result.objective == pytest.approx(3.0 * same.objective, rel=1e-9)
-
-
-@pytest.mark.parametrize("name", ["absolute", "quantile", "epsilon_insensitive", "hinge", "perceptron"])
-def test_pieces_sum_up_to_the_loss(rng, name):
-    loss, z = LOSSES[name](), rng.normal(size=50)
-    y = LABELS[:50] if name in ("hinge", "perceptron") else rng.normal(size=50)
-    t, low, high = (np.atleast_2d(part) for part in loss.pieces(y))
-    summed = np.maximum(low * (z - t), high * (z - t)).sum(axis=0)
-    np.testing.assert_allclose(summed, [loss.value(*pair) for pair in zip(y, z, strict=True)], atol=1e-12)
 
 
 def test_other_losses_and_penalties_are_refused():
