@@ -85,6 +85,20 @@ def test_the_optimum_with_l2_and_its_proof(loss, penalty):
         np.testing.assert_allclose(result.coef, optimum.coef[0].astype(float), atol=1e-4)
 
 
+@pytest.mark.parametrize("penalty", PENALTIES, ids=str)
+@pytest.mark.parametrize("loss", KINKED)
+def test_the_bound_of_a_fit_cut_short(loss, penalty):
+    least = Small(X, KINKED[loss], loss, **penalty).least((np.zeros(D), 0.0))[0]
+    options = {"loss": loss, "method": "interior_point", "tol": 1e-12, **penalty_of(**penalty)}
+    gaps = []
+    for epochs in (1, 8, 10):
+        result = fastgd.fit(X, KINKED[loss], max_epochs=epochs, **options)
+        gaps.append(result.objective - least)
+        assert not result.converged
+        assert result.gap_bound is None or gaps[-1] <= result.gap_bound < result.objective
+    assert 0 < gaps[2] < gaps[1] < gaps[0]
+
+
 @pytest.mark.parametrize("form", [sp.csr_array, np.float32], ids=["csr", "float32"])
 def test_other_forms_of_X_have_the_same_optimum(form):
     dense = fastgd.fit(X, NUMBERS, loss="absolute", tol=1e-10)
