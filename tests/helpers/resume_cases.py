@@ -40,6 +40,9 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "gap_tol": {"method": "gd", "gap_tol": 1e-9},
     "newton with l1": {"method": "newton", "penalty": "l1", "alpha": 0.01},
     "working set with l1": {"method": "working_set", "penalty": "l1", "alpha": 0.3, "loss": "poisson"},
+    "interior point": {"method": "interior_point", "loss": "quantile", "max_epochs": 40},
+    "interior point, several outputs": {"method": "interior_point", "loss": "absolute", "max_epochs": 40},
+    "interior point, many rows": {"method": "interior_point", "loss": "absolute", "max_epochs": 25},
     "rate that follows the curvature": {"method": "gd", "loss": "poisson"},
     "softmax": {"method": "newton", "loss": "softmax", "alpha": 1e-3},
 }
@@ -52,7 +55,7 @@ def options_of(case: str) -> dict[str, Any]:
 
 def data_of(case: str, layout: str) -> tuple[Any, np.ndarray]:
     rng = np.random.default_rng(17)
-    n, d = 400, 6
+    n, d = 50_000 if "many rows" in case else 400, 6
     X = rng.normal(size=(n, d)) * np.linspace(0.5, 3, d) + 0.5
     noise = rng.normal(size=(n, 2))
     y = X @ rng.normal(size=d) + noise[:, 0]

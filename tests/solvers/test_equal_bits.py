@@ -16,6 +16,7 @@ METHODS = {
     "newton": {"method": "newton"},
     "lbfgs": {"method": "lbfgs"},
     "working set": {"method": "working_set", "penalty": "l1"},
+    "interior point": {"method": "interior_point", "loss": "hinge", "max_epochs": 30},
 }
 
 
