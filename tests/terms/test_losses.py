@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 from helpers.loss_cases import CASES, PREDICTORS, close, compiled, expected, kinks, plain, targets
+from helpers.optimum import KINKED
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -178,6 +179,25 @@ def test_second_derivative_equals_differences_of_the_derivative(text):
         for z in (-2.3, -1.2, -0.37, 0.23, 0.7, 1.87, 3.1):
             difference = (loss.derivative(y, z + h) - loss.derivative(y, z - h)) / (2.0 * h)
             assert loss.second_derivative(y, z) == pytest.approx(difference, rel=1e-7, abs=1e-9), (y, z)
+
+
+WITH_PIECES = [text for text in CASES if loss_traits(LOSSES.resolve(text)).has_pieces]
+
+
+def test_piecewise_linear_losses_state_their_pieces():
+    assert {text.partition(":")[0] for text in WITH_PIECES} == set(KINKED)
+
+
+@pytest.mark.parametrize("text", WITH_PIECES)
+def test_pieces_sum_up_to_the_value(text):
+    loss = LOSSES.resolve(text)
+    y = np.array(targets(loss))
+    t, low, high = (np.atleast_2d(part) for part in loss.pieces(y))
+    assert t.shape == low.shape == high.shape
+    assert (low <= high).all()
+    for z in sorted({z for one in y for z in [*PREDICTORS, *kinks(loss, one)]}):
+        summed = np.maximum(low * (z - t), high * (z - t)).sum(axis=0)
+        assert summed.tolist() == [close(expected(text).value(one, z)) for one in y.tolist()], z
 
 
 def test_second_derivatives_far_out_are_not_nan():

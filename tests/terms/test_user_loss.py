@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -46,6 +47,26 @@ class WrongSecond(Asymmetric):
 
 
 @term
+class WrongPieces(Asymmetric):
+    def pieces(self, y):
+        return y, np.full_like(y, -1.0), np.full_like(y, 1.0)
+
+
+@term
+class FailingPieces(Asymmetric):
+    def pieces(self, y):
+        return y, -1.0
+
+
+@term
+class WrongMinimum(Asymmetric):
+    convex: ClassVar[bool] = True
+
+    def minimum(self, y: float) -> float:
+        return 5.0
+
+
+@term
 class Nothing(Asymmetric):
     def value(self, y, z):
         pass
@@ -63,6 +84,9 @@ class Fails(Asymmetric):
         (WrongSign(), r"loss WrongSign: derivative\(2, 0.3\) is 1, but value changes there by -1 per unit of z"),
         (SlightlyWrong(), r"loss SlightlyWrong: derivative\(2, 0.3\) is -1.01, but value changes there by -1 per unit"),
         (WrongSecond(), r"loss WrongSecond: second_derivative\(2, 0.3\) is 1, but derivative changes there by 0 per"),
+        (WrongPieces(), r"loss WrongPieces: pieces\(2\) sum up to 0.9 at z = 2.9, where value is 1.8; correct one"),
+        (FailingPieces(), r"loss FailingPieces: pieces\(2\) fails with ValueError: not enough values to unpack"),
+        (WrongMinimum(), r"loss WrongMinimum: minimum\(2\) is 5, but value\(2, 0.3\) is 1.7; correct one of the two"),
         (Nothing(), r"loss Nothing: value\(2, 0.3\) returns None, not a finite number"),
         (Fails(), r"loss Fails: value\(2, 0.3\) fails with ValueError: math domain error"),
     ],

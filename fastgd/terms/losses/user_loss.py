@@ -11,23 +11,29 @@ from ...errors import OptionError
 from .loss_protocol import loss_traits
 
 STEP = 1e-6  # of the finite differences that derivatives are compared with
+ROUNDING = 1e-9  # relative to 1 + |value|
 
 
 def check_own_loss(loss: Any, targets: Iterable[float]) -> None:
-    """Check a user's loss at a few targets: each derivative must agree with finite differences.
+    """Check a user's loss at a few targets: derivatives, pieces and the minimum must agree with the value.
 
     Raises
     ------
     OptionError
-        When a method fails, returns anything but a finite number, or is not the derivative of the other.
+        When a method fails, returns anything but a finite number, or contradicts another.
     """
+    traits = loss_traits(loss)
     pairs = [("value", "derivative")]
-    if loss_traits(loss).has_second_derivative:
+    if traits.has_second_derivative:
         pairs.append(("derivative", "second_derivative"))
     for y in targets:
         for z in (y - 1.7, -0.6, 0.3, y + 0.9):
             for function, derivative in pairs:
                 _check_derivative(loss, function, derivative, y, z)
+            if traits.has_pieces:
+                _check_pieces(loss, y, z)
+            if traits.has_minimum and traits.convex:  # else nothing reads it
+                _check_minimum(loss, y, z)
 
 
 def _check_derivative(loss: Any, function: str, derivative: str, y: float, z: float) -> None:
@@ -42,10 +48,32 @@ def _check_derivative(loss: Any, function: str, derivative: str, y: float, z: fl
         )
 
 
-def _call(loss: Any, method: str, y: float, z: float) -> float:
-    name = f"loss {type(loss).__qualname__}: {method}({y:g}, {z:g})"
+def _check_pieces(loss: Any, y: float, z: float) -> None:
+    import numpy as np  # not above, so that help texts do without it
+
+    name, value = f"loss {type(loss).__qualname__}: pieces({y:g})", _call(loss, "value", y, z)
     try:
-        result = getattr(loss, method)(y, z)
+        t, low, high = (np.asarray(part, float) for part in loss.pieces(np.array([y])))
+        summed = float(np.maximum(low * (z - t), high * (z - t)).sum())
+    except Exception as error:
+        raise OptionError(f"{name} fails with {type(error).__name__}: {error}") from error
+    if not abs(summed - value) <= ROUNDING * (1.0 + abs(value)):
+        raise OptionError(f"{name} sum up to {summed:g} at z = {z:g}, where value is {value:g}; correct one of the two")
+
+
+def _check_minimum(loss: Any, y: float, z: float) -> None:
+    minimum, value = _call(loss, "minimum", y), _call(loss, "value", y, z)
+    if not minimum <= value + ROUNDING * (1.0 + abs(value)):
+        raise OptionError(
+            f"loss {type(loss).__qualname__}: minimum({y:g}) is {minimum:g}, but value({y:g}, {z:g}) is {value:g}; "
+            "correct one of the two"
+        )
+
+
+def _call(loss: Any, method: str, *at: float) -> float:
+    name = f"loss {type(loss).__qualname__}: {method}({', '.join(f'{number:g}' for number in at)})"
+    try:
+        result = getattr(loss, method)(*at)
     except Exception as error:
         raise OptionError(f"{name} fails with {type(error).__name__}: {error}") from error
     if isinstance(result, bool) or not isinstance(result, Real) or not math.isfinite(result):
