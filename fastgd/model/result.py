@@ -27,6 +27,8 @@ from .model_checks import ARRAYS, check_model, unique_keys
 # Version of the model file. A release that adds or changes a field of `Result` raises it and keeps reading older files.
 FORMAT_VERSION = 2
 FORMAT_NAME = "fastgd model"
+# A difference of this part of F may be rounding.
+ROUNDING = 1e-12
 
 
 @dataclass
@@ -108,11 +110,12 @@ class Result:
     @property
     def warning(self) -> str:
         """A sentence where the model is worse than the best constant model; else empty."""
-        if self.constant_objective is None or not self.objective > self.constant_objective * (1 + 1e-12) + 1e-300:
+        constant = self.constant_objective
+        if constant is None or not self.objective > constant + ROUNDING * abs(constant):
             return ""
         return (
             f"the model is worse than the best constant: its objective is {self.objective:.6g}, and "
-            f"{self.constant_objective:.6g} with all coefficients zero"
+            f"{constant:.6g} with all coefficients zero"
         )
 
     def __eq__(self, other: object) -> bool:

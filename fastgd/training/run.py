@@ -34,6 +34,7 @@ from .early_stopping import ValidationMonitor
 from .loop import TrainingLoop
 from .progress import current_reporter
 from .remarks import copied_columns, no_optimum
+from .stop_rules import Stop
 
 UNFINISHED = ("interrupted", "diverged")
 # Maximum values of X for which a bound is improved after training, at some passes, until it is at most so many times
@@ -317,7 +318,8 @@ class Run:
             if found:
                 self.remarks.append(found)
                 self.stationary = None
-                loop.stop = loop.stop._replace(converged=False)
+                if loop.stop.converged:
+                    loop.stop = Stop("stalled")
         if found := copied_columns(objective, self.options.seed):
             self.remarks.append(found)
 

@@ -50,6 +50,40 @@ def test_cloudpickle_keeps_a_user_defined_loss_of_a_notebook():
     assert loaded.coef.tobytes() == model.coef.tobytes()
 
 
+# --- A model that has learned nothing ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("objective", "constant", "is_worse"),
+    [
+        (2.0, 1.0, True),
+        (1.0, 1.0, False),
+        (0.5, 1.0, False),
+        (-300.0, -400.0, True),  # poisson and gamma can be negative
+        (-400.0, -400.0, False),
+        (-500.0, -400.0, False),
+        (1e-9, 0.0, True),
+        (0.0, 0.0, False),
+        (np.nan, 1.0, False),  # an interrupted fit
+        (1.0, None, False),  # of a model that was saved without it
+    ],
+)
+def test_warning_where_the_best_constant_is_better(objective, constant, is_worse):
+    model = dataclasses.replace(fit(), objective=objective, constant_objective=constant)
+    expected = (
+        "the model is worse than the best constant: its objective is {:.6g}, and {:.6g} with all coefficients zero"
+    )
+    assert model.warning == (expected.format(objective, constant) if is_worse else "")
+
+
+def test_a_fit_that_ends_worse_than_a_constant_warns(rng):
+    y = rng.poisson(100, 40).astype(float)
+    options = {"loss": "poisson", "method": "gd", "learning_rate": 1e-9, "max_epochs": 1}
+    assert fastgd.fit(rng.normal(size=(40, 2)), y, start=0, **options).warning
+    assert not fastgd.fit(rng.normal(size=(40, 2)), y, **options).warning
+    assert not fastgd.fit(rng.normal(size=(40, 2)), y, loss="poisson", penalty="l1", alpha=1e5).warning
+
+
 # --- Predicting ------------------------------------------------------------------------------------------------------
 
 
