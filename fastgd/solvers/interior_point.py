@@ -36,8 +36,8 @@ SAMPLE_TOLERANCE = 1e-3
 BAND = 3.0
 # Part of the allowed gap that a step leaves: an iteration or two more make the bound as good as the fit.
 SHARE_OF_TOLERANCE = 0.01
-# After a step that was too narrow this many times as far pieces are near.
-GROWTH = 2.0
+# After a step that was too narrow, pieces within this many times the reach are near.
+GROWTH = 4.0
 # Passes that a step takes after its iterations.
 PASSES_TO_CHECK = 1.0
 
