@@ -6,7 +6,7 @@ import numpy as np
 
 from ..errors import DataError
 from ..kernels.row_access import CSR
-from .feature_matrix import dtype_of
+from .feature_matrix import as_scipy, dtype_of
 
 # The smallest and the largest value of a column whose squares, and their sums over many rows, are normal numbers: in
 # float64, and in float32, in which coefficients of about the inverse are kept.
@@ -39,7 +39,8 @@ def _largest(X: np.ndarray | CSR, n_values: int | None, column: int | None = Non
     """The largest absolute value of each column, or of one, in about ``n_values`` values of X, or in all."""
     if isinstance(X, CSR):
         step = 1 if n_values is None else max(len(X.data) // n_values, 1)
-        values, columns = np.abs(X.data[::step]), X.indices[::step]
+        part = X if step == 1 else as_scipy(X)[::step]  # whole rows: every second value may be of the same columns
+        values, columns = np.abs(part.data), part.indices
         if column is not None:
             return np.array([values[columns == column].max(initial=0.0)])
         largest = np.zeros(X.n_features, X.data.dtype)

@@ -19,7 +19,8 @@ from .linear_predictor import predict_linear
 from .objective import Objective
 from .scaled_objective import ScaledObjective
 
-# This part of the largest diagonal entry is added to a Hessian's diagonal, since columns may be linearly dependent.
+# This part of each diagonal entry is added to it (of the largest, where an entry is 0), since columns may be linearly
+# dependent. Relative to the largest entry, it would hide all columns beside one of huge values.
 RIDGE = 1e-13
 # Minimum products of dense columns for a Hessian in float32, and the minimum squared pivot of its Cholesky factor,
 # relative to the diagonal: below it columns are so nearly dependent that rounding would dominate the result.
@@ -85,8 +86,7 @@ class HessianSample:
     def matrices(self, z: np.ndarray | None, ridge: float, in_float32: bool = False) -> np.ndarray:
         """The Hessian, (n_outputs, n_parameters, n_parameters), or one matrix for all outputs together.
 
-        ``z`` are the linear predictors, see `predictors`. ``ridge``, times the largest diagonal entry, is added to the
-        diagonal.
+        ``z`` are the linear predictors, see `predictors`. ``ridge`` is relative, see `RIDGE`.
         """
         n_outputs, p = self.scaled.shape
         curvature = self._curvatures_at(z)
@@ -208,7 +208,7 @@ class HessianSample:
             filled[:, rare] = np.maximum(filled[:, rare], np.outer(curvature.mean(axis=0), self._mean_squares(rare)))
         filled[:, :d] += self.scaled.penalty_curvature()
         largest = np.maximum(filled.max(axis=1, keepdims=True), np.finfo(np.float64).tiny)
-        return np.asarray(filled + ridge * largest)
+        return np.asarray(filled + ridge * np.where(filled > 0.0, filled, largest))
 
     @cached_property
     def _rare_columns(self) -> np.ndarray:
