@@ -51,6 +51,19 @@ TARGETS = {
 METHODS = ("newton", "lbfgs")
 
 
+@pytest.mark.parametrize("loss", VALUES)
+def test_newton_takes_columns_of_very_different_units_unscaled(loss):
+    units = 10.0 ** np.array([0, 3, 6, 9, 12])
+    options = {"loss": loss, "method": "newton", "tol": 1e-10}
+    alike, different = (
+        fastgd.fit(X, TARGETS[loss], **options),
+        fastgd.fit(X * units, TARGETS[loss], scale=False, **options),
+    )
+    assert alike.converged
+    assert different.converged
+    np.testing.assert_allclose(different.coef * units, alike.coef, rtol=1e-3, atol=1e-4)
+
+
 @pytest.mark.parametrize("least", [1.0, -1.0])
 def test_indefinite_hessians_are_solved(rng, least):
     vectors = np.linalg.qr(rng.normal(size=(4, 4)))[0]

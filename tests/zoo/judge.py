@@ -18,7 +18,7 @@ from .problems import L1_RATIO, Problem, generate
 METHODS = ("auto", "gd", "sgd", "minibatch", "newton", "lbfgs", "interior_point", "svrg", "saga", "working_set")
 # The methods that must say that they have converged, once they have; auto has a promise of its own.
 MUST_SAY_SO = ("gd", "newton", "lbfgs", "interior_point", "svrg", "saga", "working_set")
-DEFAULT_TOL = 1e-4  # of fit
+DEFAULT_TOL, DEFAULT_TOL_OF_NEWTON = 1e-4, 1e-6  # of fit
 TOLS = (None, 1e-8)
 LARGEST_GAP = {None: 1e-3, 1e-8: 1e-6}  # of a fit that says it has converged
 SHARE_OF_AUTO, SHARE_SAYING_SO, SHARE_OF_BOUNDS = 0.98, 0.8, 0.9
@@ -50,6 +50,12 @@ class Verdict:
     def false(self) -> bool:
         """Whether the fit says that it has converged, and is too far from the optimum."""
         return self.has_optimum and self.converged and not self.gap <= LARGEST_GAP[self.tol]
+
+    @property
+    def used_tol(self) -> float:
+        """``tol``, or the one that `fit` takes by default."""
+        default = DEFAULT_TOL_OF_NEWTON if self.method == "newton" else DEFAULT_TOL
+        return default if self.tol is None else self.tol
 
     @property
     def bound_is_wrong(self) -> bool:
@@ -146,8 +152,7 @@ class Promise:
 
 
 def _near(verdict: Verdict) -> bool:
-    tol = DEFAULT_TOL if verdict.tol is None else verdict.tol
-    return verdict.has_optimum and verdict.method in MUST_SAY_SO and verdict.gap < tol / 10
+    return verdict.has_optimum and verdict.method in MUST_SAY_SO and verdict.gap < verdict.used_tol / 10
 
 
 PROMISES = {
