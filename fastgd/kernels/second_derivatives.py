@@ -1,4 +1,4 @@
-"""Kernels of Newton's method: second derivatives of the losses, and the minimiser of a quadratic plus a penalty."""
+"""Second derivatives of the losses, and mean squares of the columns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from .batch_gradient import chunk_bound, clear, mean_over_rows
 from .outputs_gradient import by_joint_loss, derivatives_of
 from .row_access import add_squares, n_rows
 from .row_targets import or_none_of, target_of, weight_of
-from .update_step import penalty_weight
 
 # Step of the difference quotients, relative to z where |z| > 1. The rounding of the derivatives, 1e-16, makes an error
 # of 1e-10; a quadratic model needs two digits.
@@ -121,44 +120,6 @@ def curvatures_of_outputs(targets, z, loss, wider, low, high, losses, out):
     for i in range(z.shape[0]):
         n_flat += row_curvatures(targets, i, z, loss, wider, low, high, losses, out)
     return n_flat
-
-
-@kernel
-def minimise_quadratic(H, gradient, params, stepper, k, sweeps, tol, change):
-    """Minimise gradient . change + change' H change / 2 + penalty(params + change) over ``change``.
-
-    All in scaled variables. ``gradient`` becomes the gradient of the quadratic at the minimiser. Only the part of the
-    penalty that acts through its prox counts, and it must be separable. Coordinate descent, until no coordinate gains
-    more than ``tol`` times the largest gain so far, for at most ``sweeps`` sweeps. Source: Friedman, Hastie and
-    Tibshirani, Regularization paths for generalized linear models via coordinate descent (2010).
-    """
-    penalty, weights, strength = stepper.penalty, stepper.weights, stepper.strength[k]
-    scale = stepper.preconditioner.scale
-    moved, reach = stepper.before, stepper.reach
-    n_features, n_parameters = moved.shape[0], H.shape[0]
-    for j in range(n_parameters):
-        change[j] = 0.0
-    most = 0.0
-    for _ in range(sweeps):
-        gain = 0.0
-        for j in range(n_parameters):
-            if H[j, j] <= 0.0:
-                continue
-            wanted = change[j] - gradient[j] / H[j, j]
-            if j < n_features:
-                moved[j] = params[j] + scale[j] * wanted
-                reach[j] = penalty_weight(strength, weights, j) * scale[j] * scale[j] / H[j, j]
-                penalty.prox(moved[j : j + 1], reach[j : j + 1])
-                wanted = (moved[j] - params[j]) / scale[j]
-            by = wanted - change[j]
-            if by != 0.0:
-                change[j] = wanted
-                gain = max(gain, H[j, j] * by * by)
-                for other in range(n_parameters):
-                    gradient[other] += H[j, other] * by
-        most = max(most, gain)
-        if gain <= tol * most:
-            break
 
 
 @threaded("partials", mean_over_rows)

@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..kernels.second_derivatives import minimise_quadratic
-from ..kernels.update_step import Preconditioner, Stepper
+from ..kernels.update_step import Stepper
 from ..objective.factored_hessian import FactoredHessian
 from ..objective.scaled_objective import ScaledEvaluation
+from .penalised_quadratic import PenalisedQuadratic
 
 # Minimum s'y / (|s| |y|) of a step s and its change of gradient y: below it the curvature may be rounding.
 MIN_CURVATURE = 1e-10
-MAX_SWEEPS, SWEEP_TOLERANCE = 200, 1e-10  # of coordinate descent
+MODEL_TOLERANCE = 1e-10  # of the minimum of a model with a penalty
 MEMORY = 20  # steps
 # Squared pivots of a Hessian, relative to its diagonal, from which on a ridge of 1e-13 changes nothing.
 MIN_RELIABLE_PIVOT = 1e-8
@@ -44,7 +44,7 @@ class DenseCurvature(NamedTuple):
         return cls(hessian.matrices, hessian.largest)
 
     def change(self, at: ScaledEvaluation, stepper: Stepper) -> tuple[np.ndarray, np.ndarray]:
-        change = minimise_model(self.hessian, at, stepper, MAX_SWEEPS, SWEEP_TOLERANCE)
+        change = minimise_model(self.hessian, at, stepper, MODEL_TOLERANCE)
         blocks = change.reshape(len(self.hessian), -1)
         # At the minimum of the model the gradient and the penalty promise at least this decrease.
         return change, np.einsum("ki,kij,kj->k", blocks, self.hessian, blocks)
@@ -133,34 +133,32 @@ class LimitedMemory(NamedTuple):
         return np.asarray(gradient / self.diagonal)
 
 
-def minimise_model(
-    matrices: np.ndarray, at: ScaledEvaluation, stepper: Stepper, sweeps: int, tolerance: float
-) -> np.ndarray:
+def minimise_model(matrices: np.ndarray, at: ScaledEvaluation, stepper: Stepper, part: float) -> np.ndarray:
     """The change, (n_outputs, n_parameters), that minimises the quadratic model plus the penalty, with its kinks.
 
-    ``matrices`` has a Hessian for each output, or one for all outputs together.
+    ``matrices`` has a Hessian for each output, or one for all outputs together. The intercepts, which no penalty holds,
+    are eliminated: at their minimum given the coefficients the quadratic has a smaller Hessian. Coordinate descent goes
+    on until no move gains more than ``part`` of the largest of the first sweep.
     """
-    change, d = np.empty_like(at.gradient), len(stepper.before)
-    params = np.atleast_2d(at.params)
-    if len(matrices) < len(change):
-        flat = change.reshape(1, -1)
-        stepper, params = _over_all_outputs(stepper, len(change), change.shape[1]), params.reshape(1, -1)
-        d = params.shape[1]
-    else:
-        flat = change
-    for k, (matrix, gradient) in enumerate(zip(matrices, at.gradient.reshape(flat.shape), strict=True)):
-        minimise_quadratic(matrix, gradient.copy(), params[k, :d].copy(), stepper, k, sweeps, tolerance, flat[k])
+    d = len(stepper.weights)
+    factors, change = np.outer(stepper.strength, stepper.weights), np.empty_like(at.gradient)
+    coef, scale = np.atleast_2d(at.params)[:, :d], np.broadcast_to(stepper.preconditioner.scale, factors.shape)
+    is_coef = np.zeros(change.shape, bool)
+    is_coef[:, :d] = True
+    n = len(matrices)  # of blocks of outputs
+    for H, gradient, w, s, of_penalty, free, out in zip(
+        matrices, *(x.reshape(n, -1) for x in (at.gradient, coef, scale, factors, is_coef, change)), strict=True
+    ):
+        kept, rest = np.flatnonzero(free), np.flatnonzero(~free)
+        inverse = np.linalg.pinv(H[np.ix_(rest, rest)], hermitian=True)
+        by_coef = -inverse @ H[np.ix_(rest, kept)]  # how the intercepts follow the coefficients
+        matrix = (H[np.ix_(kept, kept)] + H[np.ix_(kept, rest)] @ by_coef) / np.outer(s, s)
+        moved = w.copy()
+        quadratic = PenalisedQuadratic.of(matrix, stepper.penalty, of_penalty, None)
+        quadratic.minimise_by_part(moved, (gradient[kept] + by_coef.T @ gradient[rest]) / s, part)
+        out[kept] = (moved - w) / s
+        out[rest] = by_coef @ out[kept] - inverse @ gradient[rest]
     return change
-
-
-def _over_all_outputs(stepper: Stepper, n_outputs: int, n_parameters: int) -> Stepper:
-    """A stepper for the parameters of all outputs in one vector, in which intercepts have a penalty weight of 0."""
-    d = len(stepper.before)
-    weights, scale = np.zeros((n_outputs, n_parameters)), np.ones((n_outputs, n_parameters))
-    weights[:, :d] = np.outer(stepper.strength, stepper.weights)
-    scale[:, :d] = stepper.preconditioner.scale
-    preconditioner = Preconditioner(np.zeros(scale.size), scale.ravel())
-    return Stepper.make(stepper.rule, stepper.penalty, preconditioner, scale.size, weights=weights.ravel())
 
 
 CurvatureModel = DenseCurvature | LimitedMemory

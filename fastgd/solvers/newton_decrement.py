@@ -37,7 +37,7 @@ CURVATURE_ROUNDING = 1e-12
 DECREASE_ROUNDING = 1e-14
 # Maximum change of a linear predictor by a step to an optimum that surely exists.
 MAX_SURE_CHANGE = 0.1
-MAX_SWEEPS, SWEEP_TOLERANCE = 1000, 1e-12  # of coordinate descent
+MODEL_TOLERANCE = 1e-12  # of the minimum of the model with a penalty
 
 
 class ModelStep(NamedTuple):
@@ -78,7 +78,7 @@ class NewtonDecrement:
             change = change.reshape(at.gradient.shape)
             decreases = -0.5 * np.einsum("ki,ki->k", change, at.gradient)
         else:
-            change = minimise_model(matrices, at, self._stepper, MAX_SWEEPS, SWEEP_TOLERANCE)
+            change = minimise_model(matrices, at, self._stepper, MODEL_TOLERANCE)
             decreases = self._decreases(matrices, at, change) + self._missed(matrices, at, change)
         if self.sample.couples:  # a step along all outputs may raise the part of one
             decreases = np.full(len(decreases), decreases.mean())

@@ -23,8 +23,8 @@ from ..terms.penalties import penalty_traits
 # sweeps, supports of nearly all rows took up to three times as long.
 SWEEPS, NEWTON_STEPS, ROUNDS = 100, 4, 100
 SEPARATE_SWEEPS = 1000
-# A part of the diagonal that is added to it, so that columns that are equal up to rounding have a Cholesky factor.
-JITTER = 1e-13
+# Parts of the diagonal that are added to it, in turn, until columns that are equal up to rounding have a factor.
+JITTERS = (1e-13, 1e-10)
 
 
 class Blocks(NamedTuple):
@@ -62,15 +62,21 @@ class PenalisedQuadratic(NamedTuple):
 
         Until no move of coordinate descent gains more than ``tol``, or Newton's method has reached the minimum.
         """
-        workspace = np.empty_like(w), np.empty_like(w)
-        arguments = self.H, *self.blocks, self.penalty, self.factors
         has_newton = penalty_traits(self.penalty).has_smooth_piece
         for _ in range(ROUNDS):
-            gain = descend(*arguments, SWEEPS, tol, gradient, w, *workspace)
+            gain = self._descend(SWEEPS, w, gradient, tol)
             if has_newton and self._newton(w, gradient):
-                gain = descend(*arguments, 1, tol, gradient, w, *workspace)
+                gain = self._descend(1, w, gradient, tol)
             if gain <= tol:
                 break
+
+    def minimise_by_part(self, w: np.ndarray, gradient: np.ndarray, part: float) -> None:
+        """As `minimise`, until no move gains more than ``part`` of the largest of a first sweep."""
+        self.minimise(w, gradient, part * self._descend(1, w, gradient, 0.0))
+
+    def _descend(self, sweeps: int, w: np.ndarray, gradient: np.ndarray, tol: float) -> float:
+        quadratic = self.H, *self.blocks, self.penalty, self.factors
+        return float(descend(*quadratic, sweeps, tol, gradient, w, np.empty_like(w), np.empty_like(w)))
 
     def _newton(self, w: np.ndarray, gradient: np.ndarray) -> bool:
         """Newton steps on the coefficients that are not at a kink; whether the last one was whole."""
@@ -79,19 +85,15 @@ class PenalisedQuadratic(NamedTuple):
             free = np.flatnonzero(np.isfinite(of_penalty) & (np.diag(self.H) > 0.0))
             if not len(free):
                 return True
-            matrix = self.H[np.ix_(free, free)]
-            matrix[np.diag_indices_from(matrix)] += bend[free] + JITTER * np.diag(matrix)
-            try:
-                factor = cho_factor(matrix, overwrite_a=True, check_finite=False)
-            except LinAlgError:  # more columns than rows, columns that are equal, or a penalty that is not convex
+            step = -_solve(self.H[np.ix_(free, free)], bend[free], gradient[free] + of_penalty[free])
+            if not np.isfinite(step).all():
                 return False
-            step = -cho_solve(factor, gradient[free] + of_penalty[free], check_finite=False)
             end = np.where(step > 0.0, high[free], low[free])
             with np.errstate(all="ignore"):
                 part = np.where(step != 0.0, (end - w[free]) / step, np.inf)
             first = int(np.argmin(part))
             length = min(float(part[first]), 1.0)
-            if not (np.isfinite(step).all() and length >= 0.0):
+            if not length >= 0.0:
                 return False
             before = w[free]
             moved = before + length * step
@@ -102,6 +104,18 @@ class PenalisedQuadratic(NamedTuple):
             if part[first] >= 1.0:
                 return True
         return False
+
+
+def _solve(matrix: np.ndarray, bend: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Solve (matrix + diag(bend)) x = b; NaN where it is not positive definite, as a penalty may make it."""
+    diagonal = np.diag(matrix).copy()
+    for jitter in JITTERS:
+        matrix[np.diag_indices_from(matrix)] = diagonal + bend + jitter * diagonal
+        try:
+            return np.asarray(cho_solve(cho_factor(matrix, check_finite=False), b, check_finite=False))
+        except LinAlgError:  # more columns than rows, or columns that are equal
+            continue
+    return np.full_like(b, np.nan)
 
 
 class Separate(NamedTuple):

@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 
 import fastgd
 from fastgd.kernels.row_targets import Targets
-from fastgd.kernels.second_derivatives import curvatures, curvatures_of_outputs, mean_squares, minimise_quadratic
+from fastgd.kernels.second_derivatives import curvatures, curvatures_of_outputs, mean_squares
 from fastgd.kernels.update_step import Preconditioner, Stepper
 from fastgd.losses import LOSSES
 from fastgd.objective.column_statistics import SAMPLE_ROWS
@@ -20,7 +20,7 @@ from fastgd.objective.factored_hessian import FactoredHessian
 from fastgd.objective.scaled_objective import ScaledEvaluation
 from fastgd.penalties import Box, ElasticNet
 from fastgd.rules import SGD
-from fastgd.solvers.curvature_models import DenseCurvature, LimitedMemory
+from fastgd.solvers.curvature_models import DenseCurvature, LimitedMemory, minimise_model
 
 random = np.random.default_rng(5)
 N, D = 300, 5
@@ -249,8 +249,8 @@ def test_the_minimum_of_a_quadratic_and_a_penalty(seed, bounded):
     factors = np.zeros(0) if bounded else factors
     params = np.clip(params, -0.5, 0.5) if bounded else params
     stepper = Stepper.make(SGD(), penalty, Preconditioner(np.zeros(d), inverse), d + 1, strength=1.5, weights=factors)
-    change = np.empty(d + 1)
-    minimise_quadratic(H, slope.copy(), params.copy(), stepper, 0, 5000, 1e-24, change)
+    here = ScaledEvaluation(Evaluation(np.append(params, 0.0), np.zeros(1), np.zeros(1), slope[None]), slope[None])
+    change = minimise_model(H[None], here, stepper, 1e-24)[0]
 
     def value(change):
         w = params + inverse * change[:d]
