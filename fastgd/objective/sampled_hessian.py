@@ -13,6 +13,7 @@ from ..kernels.row_access import CSR
 from ..kernels.row_targets import Targets
 from ..kernels.second_derivatives import curvatures, curvatures_of_outputs
 from ..terms.losses import Softmax, is_squared
+from ..terms.penalties import is_smooth
 from .factored_hessian import FactoredHessian
 from .gram import CENTRED_ROWS, centred_blocks, gram
 from .linear_predictor import predict_linear
@@ -115,7 +116,21 @@ class HessianSample:
             whole[k, :, k] = block
         for (k, j), product in zip(pairs, products[n_outputs:], strict=True):
             whole[k, :, j] = whole[j, :, k] = -product
+        self._bend_flat_directions(whole, diagonals)
         return whole.reshape(1, n_outputs * p, n_outputs * p)
+
+    def _bend_flat_directions(self, whole: np.ndarray, diagonals: np.ndarray) -> None:
+        """Give softmax curvature along its flat directions, in which no step is needed.
+
+        It is flat where the same is added to the coefficients of all classes. There the gradient is rounding, which a
+        penalty does not keep from becoming a long step.
+        """
+        objective = self.objective
+        free = np.ones(self.scaled.shape[1], bool)
+        has_penalty = self.scaled.penalty_curvature().any(axis=0) if is_smooth(objective.penalty) else True
+        free[: objective.n_features] &= np.logical_not(has_penalty)
+        for j in np.flatnonzero(free):
+            whole[:, j, :, j] += diagonals[:, j].mean() / objective.n_outputs
 
     def has_even_curvature(self, params: np.ndarray) -> bool:
         """Whether the losses of all rows have about the same curvature."""

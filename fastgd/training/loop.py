@@ -96,7 +96,7 @@ class TrainingLoop:
         if test.tol:
             rules.append(Converged(test))
         if test.tol or options.gap_tol is not None:
-            rules.append(SolverIsExhausted(test))
+            rules.append(SolverIsExhausted(test, options))
         if options.gap_tol is not None:
             rules.append(GapTolerance(options.gap_tol, self.certificate, options.method in VARIANCE_REDUCED))
         if test.tol and test.is_convex and options.method in ("saga", "gd"):

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..certificate.certificate import Certificate
 from ..objective.objective import Objective
-from ..solvers.options import Options
+from ..solvers.options import AUTO_TOLERANCE, Options
 from ..solvers.protocol import StepReport
 from ..solvers.step_size import StepSize
 from .callbacks import State
@@ -135,10 +135,15 @@ TOL_OF_EXHAUSTED = 3e-7
 
 
 class SolverIsExhausted:
-    """The solver found nothing left to do: its steps promise no more than the rounding of F."""
+    """The solver found nothing left to do: its steps promise no more than the rounding of F.
 
-    def __init__(self, test: ConvergenceTest) -> None:
+    Newton's default tolerance is smaller than the one of other methods, since its last step gains several digits; where
+    rounding ends its steps before, theirs counts.
+    """
+
+    def __init__(self, test: ConvergenceTest, options: Options) -> None:
         self.test = test
+        self.tol = max(test.tol, AUTO_TOLERANCE if options.has_default_tol else TOL_OF_EXHAUSTED)
 
     def check(self, end: EpochEnd) -> Stop | None:
         report = end.report
@@ -146,7 +151,7 @@ class SolverIsExhausted:
             return None
         if not self.test.is_convex or report.evaluation is None:
             return Stop(report.stop_reason, True)
-        converged = self.test.has_converged(report.evaluation, tol=max(self.test.tol, TOL_OF_EXHAUSTED))
+        converged = self.test.has_converged(report.evaluation, tol=self.tol)
         return Stop(report.stop_reason if converged else "stalled", converged)
 
 
