@@ -155,7 +155,7 @@ def minimise_model(matrices: np.ndarray, at: ScaledEvaluation, stepper: Stepper,
         matrix = (H[np.ix_(kept, kept)] + H[np.ix_(kept, rest)] @ by_coef) / np.outer(s, s)
         moved = w.copy()
         quadratic = PenalisedQuadratic.of(matrix, stepper.penalty, of_penalty, None)
-        quadratic.minimise_by_part(moved, (gradient[kept] + by_coef.T @ gradient[rest]) / s, part)
+        quadratic.minimise(moved, (gradient[kept] + by_coef.T @ gradient[rest]) / s, part)
         out[kept] = (moved - w) / s
         out[rest] = by_coef @ out[kept] - inverse @ gradient[rest]
     return change

@@ -57,11 +57,13 @@ class PenalisedQuadratic(NamedTuple):
         blocks = Blocks.of(groups, np.ascontiguousarray(np.diag(H)), lambda a, b: H[a:b, a:b])
         return cls(np.ascontiguousarray(H), blocks, penalty, factors)
 
-    def minimise(self, w: np.ndarray, gradient: np.ndarray, tol: float) -> None:
+    def minimise(self, w: np.ndarray, gradient: np.ndarray, part: float, tol: float = np.inf) -> None:
         """Move ``w`` to the minimum, and the ``gradient`` of the quadratic with it.
 
-        Until no move of coordinate descent gains more than ``tol``, or Newton's method has reached the minimum.
+        Until no move of coordinate descent gains more than ``tol``, and ``part`` of the largest of the first sweep, or
+        Newton's method has reached the minimum.
         """
+        tol = min(tol, part * self._descend(1, w, gradient, 0.0))
         has_newton = penalty_traits(self.penalty).has_smooth_piece
         for _ in range(ROUNDS):
             gain = self._descend(SWEEPS, w, gradient, tol)
@@ -69,10 +71,6 @@ class PenalisedQuadratic(NamedTuple):
                 gain = self._descend(1, w, gradient, tol)
             if gain <= tol:
                 break
-
-    def minimise_by_part(self, w: np.ndarray, gradient: np.ndarray, part: float) -> None:
-        """As `minimise`, until no move gains more than ``part`` of the largest of a first sweep."""
-        self.minimise(w, gradient, part * self._descend(1, w, gradient, 0.0))
 
     def _descend(self, sweeps: int, w: np.ndarray, gradient: np.ndarray, tol: float) -> float:
         quadratic = self.H, *self.blocks, self.penalty, self.factors

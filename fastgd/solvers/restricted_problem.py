@@ -30,6 +30,9 @@ SUFFICIENT_DECREASE, MAX_HALVINGS = 1e-2, 40
 # Second derivatives are at least ``damping`` times their largest: a step that has to be cut raises it, a whole one
 # lowers it. Losses with straight pieces, such as huber, have no minimum in a quadratic model otherwise.
 FIRST_DAMPING, DAMPING_FACTOR, LEAST_DAMPING = 1e-3, 8.0, 1e-9
+# Part of the largest gain of a first sweep to which a quadratic is minimised at least: a bound on what is left to gain
+# may be far too large at first.
+MODEL_PART = 1e-3
 # Maximum columns for a Hessian of the working set, and per row: it ends in Newton's method, which saves up to 55 of 60
 # passes where nearly as many columns are used as there are rows. Beyond, coordinate descent reads the columns.
 MAX_HESSIAN_COLUMNS, MAX_COLUMNS_PER_ROW = 5000, 4
@@ -158,7 +161,7 @@ class RestrictedProblem:
         else:
             gradient = slope - model.means * mean if intercept else slope.copy()
             gradient += penalty_gradient(self.penalty, here.w, self.factors)
-            model.whole.minimise(w, gradient, tol)
+            model.whole.minimise(w, gradient, MODEL_PART, tol)
             has_step = intercept and model.total > 0.0
             db = -mean / model.total - float(model.means @ (w - here.w)) if has_step else 0.0
         step = w - here.w
