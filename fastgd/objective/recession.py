@@ -16,7 +16,7 @@ FAR = 1e4
 # A loss that falls from the first of these margins to the second falls at any margin.
 MARGINS = 50.0, 100.0
 # A difference of this part of F may be rounding.
-ROUNDING = 1e-9
+ROUNDING = 1e-11
 
 
 def is_unpenalised(objective: Objective) -> bool:
