@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -139,16 +140,45 @@ class HessianSample:
 
     def diagonal(self, params: np.ndarray) -> np.ndarray:
         """The diagonal of the Hessian alone, (n_outputs, n_parameters)."""
+        curvature = self._curvatures(params)
+        return self._corrected_diagonal(self._diagonal_of_losses(curvature), curvature)
+
+    def _diagonal_of_losses(self, curvature: np.ndarray) -> np.ndarray:
         self.objective.count_pass(2.0)
-        curvature, objective = self._curvatures(params), self.objective
-        shift, scale, d = self.scaled.shift, self.scaled.scale, objective.n_features
+        objective, shift, scale, d = self.objective, self.scaled.shift, self.scaled.scale, self.objective.n_features
         X: Any = as_scipy(objective.X)
         mean = curvature.mean(axis=0)
         diagonal = np.empty(self.scaled.shape)
         diagonal[:, d:] = mean[:, None]
         moments = (curvature.T @ squared(objective.X) - 2.0 * (curvature.T @ X) * shift) / objective.n_samples
         diagonal[:, :d] = np.maximum(moments + np.outer(mean, shift**2), 0.0) * scale**2
-        return self._corrected_diagonal(diagonal, curvature)
+        return diagonal
+
+    def products(self, z: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], np.ndarray]:
+        """A function for the product of the Hessian and a change of the scaled variables, and the diagonal.
+
+        ``z`` are the linear predictors. Without a ridge; a product takes two passes over the sample.
+        """
+        curvature = self._curvatures_at(z)
+        of_losses = self._diagonal_of_losses(curvature)
+        diagonal = self._corrected_diagonal(of_losses, curvature, ridge=0.0)
+        objective, X, scaled = self.objective, as_scipy(self.objective.X), self.scaled
+        shares = softmax_shares(z) if isinstance(objective.loss, Softmax) else None
+
+        def product(change: np.ndarray) -> np.ndarray:
+            along = self.predictors(scaled.moved(np.zeros_like(change), change))
+            if shares is None:
+                rows = curvature * along
+            else:
+                rows = objective.rows.weights[:, None] * shares * (along - (shares * along).sum(axis=1, keepdims=True))
+            objective.count_pass()
+            total, out = rows.sum(axis=0), np.empty_like(change)
+            d = objective.n_features
+            out[:, :d] = ((X.T @ rows).T - np.outer(total, scaled.shift)) * scaled.scale
+            out[:, d:] = total[:, None]
+            return np.asarray(out / objective.n_samples + (diagonal - of_losses) * change)
+
+        return product, diagonal
 
     def curvature_along(self, params: np.ndarray, change: np.ndarray) -> float:
         """The second derivative of F in the direction ``change`` of the scaled variables."""

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotrs
 
+from ..kernels.outputs_gradient import is_joint
 from ..kernels.update_step import Preconditioner, Stepper
 from ..objective.column_statistics import sample_size
 from ..objective.evaluation import Evaluation
@@ -25,7 +26,9 @@ from ..objective.scaled_objective import ScaledEvaluation, ScaledObjective
 from ..terms.losses import is_squared
 from ..terms.penalties import ElasticNet, is_smooth
 from ..terms.update_rules import SGD
+from .conjugate_gradients import conjugate_gradients
 from .curvature_models import minimise_model
+from .method_choice import MAX_HESSIAN_VALUES, has_useful_curvature
 
 # Eigenvalues of a Hessian scaled to a diagonal of ones are rounding below this, per parameter.
 EIGENVALUE_ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
@@ -48,12 +51,13 @@ class ModelStep(NamedTuple):
 
 
 class NewtonDecrement:
-    """Estimates of F - F* for smooth convex losses with few enough parameters for a Hessian."""
+    """Estimates of F - F* for smooth convex losses; see `has_estimate`."""
 
     def __init__(self, objective: Objective, seed: int, preconditioner: Preconditioner | None = None) -> None:
         if preconditioner is None:
             preconditioner = choose_preconditioner(objective, only_if_different=True, for_hessian=True)
         self.scaled = ScaledObjective(objective, preconditioner)
+        self.has_hessian = has_hessian(objective)
         self.sample = HessianSample.draw(self.scaled, sample_size(objective, True), seed)
         self.may_have_no_optimum = may_have_no_optimum(objective)
         self.direction: np.ndarray | None = None  # the last step, in the user's units
@@ -71,6 +75,10 @@ class NewtonDecrement:
         return np.full(len(step.decreases), np.inf)
 
     def _model_step(self, at: ScaledEvaluation, z: np.ndarray) -> ModelStep:
+        if not self.has_hessian:
+            product, diagonal = self.sample.products(z)
+            change, decrease = conjugate_gradients(product, at.gradient, diagonal)
+            return ModelStep(change, np.full(len(change), decrease / len(change)))
         matrices = self.sample.matrices(z, ridge=0.0)
         if is_smooth(self.scaled.objective.penalty):
             rows = zip(matrices, at.gradient.reshape(len(matrices), -1), strict=True)
@@ -149,6 +157,17 @@ class NewtonDecrement:
             return False
         here, there = (self.sample.loss_curvature_along(at, along) for at in (z, z + along))
         return bool(there >= MIN_CURVATURE_LEFT * here - CURVATURE_ROUNDING * float((along**2).mean()))
+
+
+def has_hessian(objective: Objective) -> bool:
+    """Whether there are few enough parameters for a Hessian."""
+    coupled = objective.n_outputs if is_joint(objective.loss) else 1
+    return objective.n_outputs * coupled * objective.n_parameters**2 <= MAX_HESSIAN_VALUES
+
+
+def has_estimate(objective: Objective) -> bool:
+    """Whether `NewtonDecrement` applies: by a Hessian, or for a smooth penalty by products with it."""
+    return has_useful_curvature(objective) and (has_hessian(objective) or is_smooth(objective.penalty))
 
 
 def _without_diverged(at: Evaluation) -> Evaluation:

@@ -19,14 +19,12 @@ import numpy as np
 
 from ..certificate.certificate import Certificate
 from ..certificate.dual_point import rounding
-from ..kernels.outputs_gradient import is_joint
 from ..kernels.update_step import Preconditioner
 from ..objective.evaluation import Evaluation
 from ..objective.intercept_only import ConstantModel
 from ..objective.objective import Objective
 from ..objective.stationary_points import is_convex
-from ..solvers.method_choice import MAX_HESSIAN_VALUES, has_useful_curvature
-from ..solvers.newton_decrement import NewtonDecrement
+from ..solvers.newton_decrement import NewtonDecrement, has_estimate, has_hessian
 from ..solvers.protocol import Remaining
 from ..solvers.stationarity import all_small
 from ..terms.losses import loss_traits
@@ -66,9 +64,8 @@ class ConvergenceTest:
         self.objective, self.certificate, self.tol, self.seed = objective, certificate, tol, seed
         self.constant, self.rounding = constant, rounding(objective)
         self.is_convex = is_convex(objective)
-        coupled = objective.n_outputs if is_joint(objective.loss) else 1
-        n_values = objective.n_outputs * coupled * objective.n_parameters**2
-        self.has_model = has_useful_curvature(objective) and n_values <= MAX_HESSIAN_VALUES
+        # Products with a Hessian take some passes: where there are bounds, they do better.
+        self.has_model = has_estimate(objective) and (has_hessian(objective) or not certificate.has_bound)
         self.state = ConvergenceState(np.full(objective.n_outputs, np.inf), tol)
         self.preconditioner = preconditioner
         self._decrement: NewtonDecrement | None = None
