@@ -15,6 +15,7 @@ QUESTIONS = {
     "own_loss": "a user-defined loss, compared with the same built-in loss",
     "time_to_accuracy": "seconds to the optimum, compared with all peers (30 minutes)",
     "accuracy": "seconds to a proved optimum on wide problems, compared with the fastest peer (5 minutes)",
+    "ablation": "passes and seconds without each special case of the solvers (20 minutes)",
     "methods": "seconds to the optimum, method auto compared with the others (20 minutes)",
 }
 # The default questions: those with goals, and the roofline.

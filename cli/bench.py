@@ -9,7 +9,7 @@ from fastgd_bench import QUESTIONS, USUAL
 
 from fastgd.errors import OptionError
 
-from .console import remark
+from .console import echo, remark
 from .options import output_options
 from .sections import SectionedCommand
 from .values import PICTURE
@@ -43,15 +43,15 @@ def bench(questions: tuple[str, ...], quick: bool, plot: Path | None, as_json: b
         check_plot(chosen)
     aloud = not as_json
     if aloud:
-        click.echo(in_words(describe()))
+        echo(in_words(describe()))
     answers = asking.ask(
         chosen, Scale(quick), begins=lambda question: remark(f"measuring: {QUESTIONS[question]}", quiet),
-        ends=lambda table: click.echo(f"\n{table}") if aloud else None,
+        ends=lambda table: echo(f"\n{table}") if aloud else None,
     )  # fmt: skip
     if as_json:
         echo_json(asking.as_json(answers))
     elif (goals := against_goals(answers)).rows:
-        click.echo(f"\n{goals}")
+        echo(f"\n{goals}")
     if plot:
         from fastgd_bench.plot import draw
 

@@ -12,7 +12,7 @@ from fastgd.rules import RULES
 from fastgd.solvers.options import COMPARED, METHODS
 
 from . import options as shared
-from .console import aligned, print_table, progress, remark
+from .console import aligned, echo, print_table, progress, remark
 from .pictures import Pictures, plot_options
 from .values import NAMES
 
@@ -115,12 +115,12 @@ def print_comparison(table: Table, found: Comparison, pictures: Pictures) -> Non
     rows += [] if some is None else [("loss", describe_loss(some))]
     rows += [("goal", f"{found.goal:.8g}, from {found.start:.8g} at the start")] if math.isfinite(found.goal) else []
     print_table(rows)
-    click.echo()
-    click.echo("\n".join(aligned([columns(found), *(cells(entry, found) for entry in found.entries)])))
+    echo()
+    echo("\n".join(aligned([columns(found), *(cells(entry, found) for entry in found.entries)])))
     notes = [(entry.label, str(entry.error)) for entry in found.entries if entry.error]
     notes += pictures.files.items()
     if notes:
-        click.echo()
+        echo()
         print_table(notes)
 
 

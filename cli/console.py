@@ -8,19 +8,26 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from typing import Any
 
 import click
 
 from fastgd.training.progress import Reporter, reporting_to
+from fastgd.wording import printable
+
+
+def echo(text: str = "") -> None:
+    """Print on standard output, control characters as escapes."""
+    click.echo(printable(text))
 
 
 def remark(text: str, quiet: bool = False) -> None:
-    """Print a line on standard error."""
+    """Print a line on standard error; it is lost where that is full or closed, and the work goes on."""
     if not quiet:
-        click.echo(text, err=True)
+        with suppress(OSError):
+            click.echo(printable(text), err=True)
 
 
 class Display(Reporter):
@@ -116,7 +123,7 @@ def counted(description: str, total: int, quiet: bool) -> Iterator[Callable[[str
     with Progress(console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task(description, total=total)
         done = count(0)
-        yield lambda step: shown.update(task, description=f"{description} {step}", completed=next(done))
+        yield lambda step: shown.update(task, description=f"{description} {printable(step)}", completed=next(done))
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -139,7 +146,7 @@ def print_styled(lines: Iterable[Sequence[tuple[str, str]]]) -> None:
 
     console = Console(highlight=False, soft_wrap=True)
     for line in lines:
-        console.print(Text.assemble(*line))
+        console.print(Text.assemble(*((printable(text), style) for text, style in line)))
 
 
 def print_table(rows: list[tuple[str, str]]) -> None:
@@ -148,4 +155,4 @@ def print_table(rows: list[tuple[str, str]]) -> None:
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
     for name, value in rows:
         filled = textwrap.fill(value, width - 1, initial_indent=name.ljust(margin), subsequent_indent=" " * margin)
-        click.echo(filled)
+        echo(filled)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from .console import echo
 from .file_checks import FileChecking
 from .values import TABLE_FILE
 
@@ -26,4 +27,4 @@ def generate(kind: str, out: Path, rows: int, features: int, noise: float, seed:
 
     table = draw(kind, rows, features, noise=noise, seed=seed)
     write(out, table.X, table.y, table.feature_names)
-    click.echo(f"{out}: {table.n_samples:,} rows x {table.n_features} columns and the target {table.target_name}")
+    echo(f"{out}: {table.n_samples:,} rows x {table.n_features} columns and the target {table.target_name}")

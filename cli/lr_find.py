@@ -9,7 +9,7 @@ import click
 
 from . import options as shared
 from .chart import BLOCKS, bar, can_print
-from .console import progress, remark
+from .console import echo, progress, remark
 from .values import NUMBER_LIST, PICTURE
 
 if TYPE_CHECKING:
@@ -104,10 +104,10 @@ def print_range(table: Table, found: RateRange, files: dict[str, str]) -> None:
             *files.items(),
         ]
     )
-    click.echo()
+    echo()
     print_styled([line] for line in picture(found, console_width(), can_print(BLOCKS)))
-    click.echo()
-    click.echo(suggestion(found))
+    echo()
+    echo(suggestion(found))
 
 
 def picture(found: RateRange, width: int, blocks: bool) -> list[tuple[str, str]]:

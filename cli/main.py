@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -11,8 +12,10 @@ from fastgd import __version__
 from fastgd.errors import DivergedError, FastgdError
 from fastgd.wording import speaking_in_flags
 
+from . import streams
 from .bench import bench
 from .compare import compare
+from .console import remark
 from .evaluate import evaluate
 from .generate import generate
 from .info import info
@@ -40,13 +43,13 @@ for command in (run, predict, evaluate, compare, search, lr_find, plot, generate
 
 def main() -> None:
     """Run the command line; every failure is one line on standard error and an exit code."""
+    streams.open_closed()
     try:
         with speaking_in_flags():
-            code = cli.main(prog_name="fastgd", standalone_mode=False) or DONE
+            code = _run_command()
         sys.stdout.flush()  # here, so that a closed pipe is handled below
     except click.ClickException as error:
-        error.show()
-        code = WRONG
+        code = _fail_as_click(error)
     except (click.Abort, KeyboardInterrupt):
         code = _fail("interrupted", INTERRUPTED)
     except DivergedError as error:
@@ -54,21 +57,47 @@ def main() -> None:
     except FastgdError as error:
         code = _fail(str(error), WRONG)
     except BrokenPipeError:  # the reader, such as `head`, has ended
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = DONE
+    except OSError as error:
+        code = _fail(f"{error.filename or 'standard output'}: {error.strerror or error}", FAILED)
     except MemoryError:
         code = _fail("the data does not fit into memory: use fewer rows or columns, or float32", FAILED)
-    except Exception as error:  # a bug in fastgd: a traceback only on request
-        if os.environ.get("FASTGD_TRACEBACK"):
-            raise
-        message = f"{type(error).__name__}: {error}".splitlines()[0]
-        code = _fail(f"internal error ({message}); set FASTGD_TRACEBACK=1 to see the traceback", FAILED)
+    except BaseException as error:
+        code = _fail_unexpectedly(error)
+    streams.discard_rest()
     sys.exit(code)
 
 
+def _run_command() -> int:
+    streams_before = sys.stdout, sys.stderr
+    try:
+        return cli.main(prog_name="fastgd", standalone_mode=False) or DONE
+    except SystemExit:
+        if sys.stdout is streams_before[0]:
+            raise
+        # Where the reader of standard output has ended, click wraps the streams and exits.
+        sys.stdout, sys.stderr = streams_before
+        raise BrokenPipeError from None
+
+
+def _fail_unexpectedly(error: BaseException) -> int:
+    """A bug in fastgd: a traceback only on request."""
+    if os.environ.get("FASTGD_TRACEBACK"):
+        raise error
+    message = f"{type(error).__name__}: {error}".splitlines()[0]
+    return _fail(f"internal error ({message}); set FASTGD_TRACEBACK=1 to see the traceback", FAILED)
+
+
 def _fail(message: str, code: int) -> int:
-    click.echo(f"fastgd: {message}", err=True)
+    remark(f"fastgd: {message}")
     return code
+
+
+def _fail_as_click(error: click.ClickException) -> int:
+    text = io.StringIO()
+    error.show(text)
+    remark(text.getvalue().rstrip("\n"))
+    return WRONG
 
 
 if __name__ == "__main__":

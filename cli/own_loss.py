@@ -47,7 +47,8 @@ def read_loss(text: str) -> Any:
         raise OptionError(f"{path}: {name} is not a term; put @fastgd.term above its class")
     own = Registry(LOSSES.role, LOSSES.protocol, LOSSES.required, LOSSES.supplied)
     own.register(name)(getattr(module, name))
-    return own.resolve(f"{name}:{found['settings'] or ''}")
+    with _naming_the_line(path, but_for=OptionError):
+        return own.resolve(f"{name}:{found['settings'] or ''}")
 
 
 class _Uncached(SourceFileLoader):
@@ -66,13 +67,24 @@ def _load(path: str) -> ModuleType:
     assert spec is not None
     module = module_from_spec(spec)
     sys.modules[name] = module  # where a dataclass looks for the names in its annotations
-    with _beside(path):
+    with _beside(path), _naming_the_line(path):
         try:
             loader.exec_module(module)
-        except (Exception, SystemExit) as error:
+        except BaseException:
             del sys.modules[name]
-            raise OptionError(f"{path}: {_described(path, error)}; fix the file") from error
+            raise
     return module
+
+
+@contextmanager
+def _naming_the_line(path: str, but_for: type[BaseException] = KeyboardInterrupt) -> Iterator[None]:
+    """Report whatever the file raises, even what would end the process, as an error that names its line."""
+    try:
+        yield
+    except (KeyboardInterrupt, but_for):
+        raise
+    except BaseException as error:
+        raise OptionError(f"{path}: {_described(path, error)}; fix the file") from error
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .console import echo
 from .file_checks import FileChecking
 from .pictures import against_option, smooth_option
 from .values import NAMES, PICTURE
@@ -65,7 +66,7 @@ def plot(
         title = read[0].label
     options: dict[str, Any] = {"curves": curves or None, "smooth": smooth, "scale": scale, "title": title}
     save(plot_loss(named, against=against or "epoch", **options), output)
-    click.echo(f"plotted to {output}")
+    echo(f"plotted to {output}")
 
 
 def labels(paths: tuple[str, ...]) -> list[str]:
@@ -91,15 +92,15 @@ def print_charts(
         drawn = [(label, x[y > 0], y[y > 0]) for label, x, y in drawn]
     drawn = [(label, x, y) for label, x, y in drawn if len(x)]
     if not drawn:
-        click.echo("there is no finite loss" + " above 0" * logarithmic + " to draw")
+        echo("there is no finite loss" + " above 0" * logarithmic + " to draw")
         return
     limits = [(min(map(np.min, some)), max(map(np.max, some))) for some in list(zip(*drawn, strict=True))[1:]]
     size = min(console_width(), WIDEST), TALL if len(drawn) == 1 else LOW
     for k, (label, x, y) in enumerate(drawn):
-        click.echo(label + ", log scale" * logarithmic)
+        echo(label + ", log scale" * logarithmic)
         lines = framed_chart(x, y, limits[0], limits[1], size, logarithmic, can_print(chr(BRAILLE + 1)))
         print_styled([(line, COLOURS[k % len(COLOURS)])] for line in lines)
-    click.echo(f"against {AXES[against]}")
+    echo(f"against {AXES[against]}")
 
 
 def points(

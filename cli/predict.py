@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fastgd.wording import printable
+
 from .file_checks import FileChecking
 from .options import saved_loss_option
 from .values import COLUMN_FILE
@@ -36,12 +38,21 @@ def predict(model: Path, data: str, offset: str | None, loss: Any, output: Path 
 
     result = load_model(model, loss)
     columns = predicted_columns(result, open_for(result, data, need_target=False, offset=offset))
-    from fastgd.data.writers.write_table import write_columns, write_text
+    from fastgd.data.writers.write_table import without_formulas, write_columns, write_text
 
     if output is not None:
         write_columns(output, columns)
     else:
-        write_text(sys.stdout.buffer, ",", columns)
+        if sys.stdout.isatty():
+            columns = {printable(name): _printable(column) for name, column in columns.items()}
+        write_text(sys.stdout.buffer, ",", without_formulas(columns))
+
+
+def _printable(column: Any) -> Any:
+    """Labels for a terminal."""
+    import numpy as np
+
+    return np.array([printable(word) for word in column.tolist()]) if column.dtype.kind == "U" else column
 
 
 def predicted_columns(result: Result, table: Table) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from fastgd.wording import plural
 
 from . import options as shared
 from .chart import can_print
-from .console import aligned, progress, remark
+from .console import aligned, echo, progress, remark
 from .values import NAMES, PICTURE, SPANS
 
 if TYPE_CHECKING:
@@ -116,16 +116,16 @@ def print_search(table: Table, found: SearchResult, files: dict[str, str]) -> No
             *files.items(),
         ]
     )
-    click.echo()
-    click.echo("\n".join(round_lines(found)))
+    echo()
+    echo("\n".join(round_lines(found)))
     if len(names) == 2 and found.cells <= MOST_LINES:
         shades = SHADES if can_print(SHADES) else ASCII_SHADES
-        click.echo()
+        echo()
         lines = picture(found, names, shades)
         print_styled([(part, "bold green" if part == BEST else "") for part in line] for line in lines)
     if not found.settings["fit_intercept"]:
-        click.echo()
-        click.echo(f"to descend from here: fastgd run ... --start {','.join(f'{w:.6g}' for w in found.coef)}")
+        echo()
+        echo(f"to descend from here: fastgd run ... --start {','.join(f'{w:.6g}' for w in found.coef)}")
 
 
 def grid(cells: int, n_weights: int) -> str:

@@ -7,7 +7,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import click
 import numpy as np
 
 from fastgd import Result, Table
@@ -19,7 +18,7 @@ from fastgd.solvers.options import WHOLE_STEPS
 from fastgd.wording import plural
 
 from .chart import STEPS, can_print, sparkline
-from .console import print_table
+from .console import echo, print_table
 from .validation import lowest_loss, validation_rows
 
 STOP_REASONS = {
@@ -232,7 +231,7 @@ def echo_results(
 
 def echo_json(content: dict[str, Any]) -> None:
     """Print one JSON object; arrays become lists, NaN and infinity null."""
-    click.echo(json.dumps(_without_nan(content), indent=2))
+    echo(json.dumps(_without_nan(content), indent=2))
 
 
 def _without_nan(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -45,6 +46,21 @@ def option(name: str, value: object = _NO_VALUE) -> str:
         text = f"{value:g}" if isinstance(value, float) else value
         typed = f"{flag} {comma_list(value) if isinstance(value, list) else text}"
     return for_reader(argument, VALUE_FLAGS.get(argument, typed))
+
+
+def printable(text: str) -> str:
+    r"""The text for a terminal, control characters and marks of writing direction as escapes: \x1b, \u202e.
+
+    Data may hold them, and a terminal obeys them. New lines and tabs stay.
+    """
+    return "".join(c if c.isprintable() or c in "\n\t" else _escape(c) for c in text)
+
+
+def _escape(character: str) -> str:
+    """The escape of a character that is not printable; a space of another width stays."""
+    if unicodedata.category(character) == "Zs":
+        return character
+    return character.encode("unicode_escape", "surrogatepass").decode()
 
 
 def quoted(names: Sequence[str], limit: int = 5) -> str:

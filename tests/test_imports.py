@@ -12,7 +12,7 @@ from helpers.source_tree import SOURCES, imported_modules, imported_names, tree
 # Each layer imports from itself and from those before it. ``public`` are the modules at the root of fastgd.
 LAYERS = ["base", "compile", "environment", "terms", "kernels", "data", "objective", "certificate", "model", "solvers"]
 LAYERS += ["training", "show", "public", "cli"]
-BASE = ("errors", "wording", "interruption")
+BASE = ("errors", "wording", "interruption", "python_threads")
 MAY_IMPORT_NUMBA = {"compile", "kernels"}  # its import takes most of a second
 READS_VERSIONS = {"fastgd.environment", "cli.info"}
 WITHOUT_KERNELS = ("fastgd.data.readers", "fastgd.data.writers", "fastgd.data.encoding")

@@ -14,7 +14,6 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import pairwise
 from typing import Any
@@ -29,6 +28,7 @@ from numba.np.ufunc import parallel
 from threadpoolctl import ThreadpoolController
 
 from ..errors import FastgdError, OptionError
+from ..python_threads import PythonThreads
 from .jit_cache import KernelCache
 from .linkage import KernelCompiler
 
@@ -130,10 +130,10 @@ class _Threaded:
         bounds = [n_chunks * thread // n_threads for thread in range(n_threads + 1)]
         self._prepare(*args)
         compiled = bound(self.kernel, 0, 0, *args)  # in this thread: numba does not compile in two at once
-        others = [_launches.python_threads.submit(compiled, *part, *args) for part in pairwise(bounds[1:])]
+        others = [_launches.python_threads.start(compiled, *part, *args) for part in pairwise(bounds[1:])]
         compiled(bounds[0], bounds[1], *args)
         for other in others:
-            other.result()
+            other()
         return self._finish(*args)
 
     def serial(self, *args: Any) -> Any:
@@ -234,7 +234,7 @@ class _Launches:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.forbidden = False
-        self.python_threads = ThreadPoolExecutor(numba.config.NUMBA_NUM_THREADS)  # starts threads on demand
+        self.python_threads = PythonThreads(numba.config.NUMBA_NUM_THREADS)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(
                 before=global_compiler_lock.acquire,
@@ -245,7 +245,7 @@ class _Launches:
     def _in_child(self) -> None:
         global_compiler_lock.release()
         self.lock = threading.Lock()  # the parent may have held it
-        self.python_threads = ThreadPoolExecutor(numba.config.NUMBA_NUM_THREADS)
+        self.python_threads = PythonThreads(numba.config.NUMBA_NUM_THREADS)
         self.forbidden = parallel._is_initialized  # started by fastgd or by other code
 
 

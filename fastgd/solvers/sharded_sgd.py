@@ -6,7 +6,6 @@ Stich, Local SGD converges fast and communicates little (2019), who averages aft
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ import numpy as np
 from ..compile.jit import threads_in_use
 from ..objective.evaluation import Evaluation
 from ..objective.objective import Objective
+from ..python_threads import PythonThreads
 from .minibatch import MinibatchDescent, MinibatchState
 from .options import Options
 from .plan import Plan
@@ -45,7 +45,7 @@ class ShardedSGD(SolverBase):
         kind = StochasticGradientDescent if has_own_kernel(objective, options, plan) else MinibatchDescent
         self.solvers = [kind(objective, options, plan) for _ in range(plan.shards)]  # each has its own workspace
         # Python's threads, not numba's: kernels release Python's lock, and the serial ones are compiled already.
-        self.pool = ThreadPoolExecutor(min(plan.shards, threads_in_use()))
+        self.pool = PythonThreads(min(plan.shards, threads_in_use()))
 
     def init(self, objective: Objective, params: np.ndarray, start: Evaluation | None) -> ShardedState:
         return ShardedState(params, 0, tuple(solver.init(objective, params, start) for solver in self.solvers))
@@ -71,7 +71,7 @@ class ShardedSGD(SolverBase):
                 shard, report = self.solvers[k].descend(objective, shard, part, rates[: len(part)])  # type: ignore[arg-type]
             return shard, report.running_losses * len(part)
 
-        done = list(self.pool.map(descend, range(self.n_shards)))
+        done = self.pool.map(descend, range(self.n_shards))
         shards = tuple(shard for shard, _ in done)
         state.params[...] = weighted_mean([shard.params for shard in shards], [len(part) for part in parts])
         running = np.sum([losses for _, losses in done], axis=0) / len(order)
@@ -87,7 +87,7 @@ class ShardedSGD(SolverBase):
         return weighted_mean(*zip(*[(m, c) for m, c in zip(means, counts, strict=True) if c], strict=True))
 
     def close(self) -> None:
-        self.pool.shutdown()
+        self.pool.close()
 
 
 def weighted_mean(vectors: list[np.ndarray], counts: list[int]) -> np.ndarray:

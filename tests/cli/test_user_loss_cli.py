@@ -164,6 +164,12 @@ def test_error_for_a_wrong_name_is_one_sentence(folder, loss, parts):
         ("import nonsense\n" + CAUCHY, ["line 1: ModuleNotFoundError: No module named 'nonsense'; fix the file"]),
         ("def f():\n    raise OSError('two\\nlines')\n\nf()\n", ["line 2: OSError: two; fix the file"]),
         ("import sys\nsys.exit(3)\n", ["line 2: SystemExit: 3; fix the file"]),
+        ("raise GeneratorExit\n", ["line 1: GeneratorExit", "; fix the file"]),
+        ("raise BaseException('no')\n", ["line 1: BaseException: no; fix the file"]),
+        (
+            CAUCHY.replace("def value", "def __post_init__(self):\n        raise SystemExit(0)\n\n    def value"),
+            ["SystemExit: 0; fix the file"],
+        ),
         (CAUCHY.replace("c: float", "c: complex"), ["line 6: Cauchy.c is annotated complex", "; fix the file"]),
         (CAUCHY.replace("def derivative", "def slope"), ["has no method derivative(self, y, z)"]),
         (CAUCHY.replace("2.0 * r /", "3.0 * r /"), ["derivative(", "correct one of the two"]),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from ...errors import OptionError
+from ...python_threads import PythonThreads
 from ...wording import hint
 from ..table import Array, Table
 
@@ -86,6 +86,7 @@ def _normal_rows(n_samples: int, n_features: int, seed: np.random.SeedSequence, 
         rng = np.random.Generator(np.random.PCG64(stream))
         rng.standard_normal(dtype=X.dtype.type, out=X[start : start + _ROWS])
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(fill, starts, seed.spawn(len(starts))))  # list raises an error of a thread
+    pool = PythonThreads(os.cpu_count())
+    pool.map(fill, starts, seed.spawn(len(starts)))
+    pool.close()
     return X

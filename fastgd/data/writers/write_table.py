@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ...errors import DataError
 from ...wording import plural
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from scipy import sparse
 
 ROWS_AT_A_TIME = 1 << 16  # rows formatted at a time
+# Words that a spreadsheet takes for a formula: what begins with one of these characters and is no number.
+_FORMULA, _NUMBER = r"^[=+\-@\t\r]", r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 
 
 def write(
@@ -73,7 +76,8 @@ def write_columns(path: str | os.PathLike[str], columns: Mapping[str, Array]) ->
     ----------
     path : .csv .tsv (also with .gz) .parquet .feather .arrow .npy (a structured array, or a plain one for a single
         column).
-    columns : name -> (n_rows,) numbers or strings.
+    columns : name -> (n_rows,) numbers or strings. In text, words that a spreadsheet would take for a formula get an
+        apostrophe in front. Source: OWASP, CSV injection.
 
     Raises
     ------
@@ -82,7 +86,9 @@ def write_columns(path: str | os.PathLike[str], columns: Mapping[str, Array]) ->
     """
     suffix, _ = split_suffix(path)
     with atomic_file(path, COLUMN_SUFFIXES) as file:
-        if suffix != ".npy":
+        if suffix in (".csv", ".tsv"):
+            write_text(file, "," if suffix == ".csv" else "\t", without_formulas(columns))
+        elif suffix != ".npy":
             _write_arrow(file, suffix, columns)
         else:
             only = next(iter(columns.values())) if len(columns) == 1 else None
@@ -152,6 +158,23 @@ def write_text(
     options = arrow_csv.WriteOptions(include_header=False, delimiter=delimiter, quoting_style="needed")
     for start in range(0, len(next(iter(columns.values()))), rows_at_a_time):
         arrow_csv.write_csv(_arrow_table(columns, slice(start, start + rows_at_a_time)), file, options)
+
+
+def without_formulas(columns: Mapping[str, Array]) -> dict[str, Array]:
+    """The columns with an apostrophe before names and words that a spreadsheet would take for a formula."""
+    names = _without_formulas(np.array(list(columns), dtype=np.str_))
+    values = (_without_formulas(column) if column.dtype.kind == "U" else column for column in columns.values())
+    return dict(zip(names.tolist(), values, strict=True))
+
+
+def _without_formulas(words: Array) -> Array:
+    distinct, positions = np.unique(words, return_inverse=True)
+    text = pa.array(distinct)
+    risky = pc.and_not(pc.match_substring_regex(text, _FORMULA), pc.match_substring_regex(text, _NUMBER))
+    if not pc.any(risky, min_count=0).as_py():
+        return words
+    safe = pc.if_else(risky, pc.binary_join_element_wise("'", text, ""), text)
+    return np.array(safe.to_pylist(), dtype=np.str_)[positions]
 
 
 def _arrow_table(columns: Mapping[str, Array], rows: slice = slice(None)) -> pa.Table:

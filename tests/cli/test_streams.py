@@ -1,0 +1,103 @@
+"""Standard streams that are closed, full or read no further, and what a terminal may be sent."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import fastgd_cli
+import pytest
+from helpers.command_line import fastgd
+
+CODES = "\x1b[31m", "\u202e", "\x07", "\x9b"
+ESCAPES = r"\x1b[31m", r"\u202e", r"\x07", r"\x9b"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with a table and a model of it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "d.csv").write_text("a,y\n1,2\n2,3\n4,9\n5,7\n")
+    assert fastgd("run", "d.csv", "--save", "m.fastgd", "-q").code == 0
+    return tmp_path
+
+
+def in_shell(command: str, folder: Path) -> tuple[int, str, str]:
+    """Exit code, output and messages of a command of bash in which ``fastgd`` is the command line."""
+    words = f'fastgd() {{ "{sys.executable}" -m fastgd_cli "$@"; }}; set -o pipefail; {command}'
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(["bash", "-c", words], cwd=folder, env=environment, capture_output=True, text=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("streams", "code", "message"),
+    [
+        (">&-", 1, "fastgd: standard output: Bad file descriptor"),
+        ("> /dev/full", 1, "fastgd: standard output: No space left on device"),
+        ("<&-", 0, None),
+        ("2>&-", 0, None),
+        ("2> /dev/full", 0, None),
+        ("<&- 2>&- >&-", 1, ""),
+    ],
+)
+def test_streams_that_are_closed_or_full(folder, streams, code, message):
+    """The model is kept whatever becomes of the summary."""
+    before = (folder / "d.csv").read_bytes()
+    found, out, err = in_shell(f"fastgd run d.csv --save new.fastgd --trace t.csv {streams}", folder)
+    assert found == code
+    assert (folder / "new.fastgd").exists()
+    assert (folder / "t.csv").read_text().startswith("epoch,")
+    assert (folder / "d.csv").read_bytes() == before
+    if message is None:
+        assert "objective" in out
+    else:
+        assert err.strip().split("\n")[-1] == message
+
+
+@pytest.mark.parametrize("command", ["predict m.fastgd long.csv", "run d.csv --epochs 3 --json"])
+def test_a_reader_that_ends_is_no_failure(folder, command):
+    (folder / "long.csv").write_text("a\n" + "1\n" * 100_000)
+    code, out, err = in_shell(f"fastgd {command} | head -1", folder)
+    assert (code, len(out.splitlines())) == (0, 1)
+    assert "fastgd:" not in err
+
+
+def test_control_characters_of_data_are_shown_as_escapes(folder):
+    """In names of columns, labels and files, on standard output and in messages."""
+    name, label = "".join(CODES), "b" + "".join(CODES)
+    (folder / "e.csv").write_text(f"{name},y\n1,{label}\n2,c\n4,{label}\n3,c\n", encoding="utf-8")
+    summary = fastgd("run", "e.csv", "--loss", "logistic", "--epochs", 3, "--save", "e.fastgd")
+    texts = [summary.out, fastgd("run", f"{name}.csv").err, fastgd("run", "e.csv", "--target", label).err]
+    texts += [fastgd(f"run{name}").err, fastgd("run", "e.csv", f"--{name}").err, fastgd("run", "e.csv").err]
+    for text in texts:
+        assert not any(code in text for code in CODES), text
+    assert "".join(ESCAPES) in summary.out
+    assert ESCAPES[1] in texts[1]
+
+
+def test_every_command_prints_through_one_function():
+    """`click.echo` and `print` would send a terminal what data holds."""
+    for path in Path(fastgd_cli.__file__).parent.glob("*.py"):
+        calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        names = {ast.unparse(call) for call in calls}
+        assert path.name == "console.py" or not names & {"click.echo", "click.secho", "print"}, path.name
+
+
+def test_formulas_are_made_harmless(folder):
+    words = ["=1+1", "+x", "-y", "@z", "-5", "safe"]
+    rows = "".join(f"{k},{word}\n" for k, word in enumerate(words * 2))
+    (folder / "f.csv").write_text(f"a,y\n{rows}")
+    assert fastgd("run", "f.csv", "--loss", "softmax", "--alpha", "1e-9", "--save", "f.fastgd", "-q").code == 0
+    for out in ("p.csv", "p.tsv", None):
+        ran = fastgd("predict", "f.fastgd", "f.csv", *(["-o", out] if out else []))
+        text = (folder / out).read_text() if out else ran.out
+        cells = {line.replace("\t", ",").split(",")[0].strip('"') for line in text.splitlines()[1:]}
+        assert not cells & {"=1+1", "+x", "-y", "@z"}
+        assert cells & {"'=1+1", "'+x", "'-y", "'@z"}
+        assert "'-5" not in cells
+    fastgd("predict", "f.fastgd", "f.csv", "-o", "p.parquet")
+    assert b"'=1+1" not in (folder / "p.parquet").read_bytes()

@@ -1,0 +1,58 @@
+"""Python's own threads, also while the interpreter shuts down."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from helpers.processes import answer_of, start
+
+from fastgd.python_threads import PythonThreads
+
+
+def test_results_come_in_order():
+    pool = PythonThreads(2)
+    assert pool.map(lambda a, b: a - b, range(5), range(5, 10)) == [-5] * 5
+    threads = set(pool.map(lambda _: threading.current_thread(), range(4)))
+    assert threading.current_thread() not in threads
+    pool.close()
+    assert not any(thread.is_alive() for thread in threads)
+
+
+def test_an_error_in_a_thread_is_raised():
+    pool = PythonThreads(2)
+    with pytest.raises(ZeroDivisionError):
+        pool.map(lambda x: 1 / x, [1, 0])
+    pool.close()
+
+
+def test_fits_while_the_interpreter_shuts_down(tmp_path):
+    """In a function registered with atexit, and in a thread that outlives the main one, with equal bits."""
+    script = """
+        import atexit, json, threading
+        import numpy as np
+
+        X = np.random.default_rng(0).normal(size=(3000, 4))
+        found = []
+
+        def fit():
+            import fastgd  # for the first time in the thread, when Python starts no threads any more
+            options = {"method": "sgd", "shards": 2, "learning_rate": 0.01, "max_epochs": 2}
+            found.append([fastgd.fit(X, X[:, 0], **more).coef.tolist() for more in ({}, options)])
+
+        def late():
+            threading.main_thread().join()
+            fit()
+
+        def last():
+            fit()
+            print(json.dumps({"coefs": found}))
+
+        atexit.register(last)
+        threading.Thread(target=late).start()
+    """
+    answer = answer_of(start([script], path=tmp_path, cache=None))
+    in_thread, at_exit = answer["coefs"]
+    assert in_thread == at_exit
+    assert in_thread[0] == pytest.approx([1.0, 0.0, 0.0, 0.0], abs=1e-6)
+    assert not answer["complaints"]
