@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .comparison import Comparison as Comparison
     from .comparison import compare as compare
     from .compile.term import term as term
+    from .data.encoding.columns import Columns as Columns
     from .data.readers.generators import generate as generate
     from .data.readers.open_table import open as open  # noqa: A004  # as gzip.open is
     from .data.table import Table as Table
@@ -51,6 +52,7 @@ _NAMES = {
     "alpha_path": "fit_path",
     "comparison": "Comparison compare",
     "compile.term": "term",
+    "data.encoding.columns": "Columns",
     "data.readers.generators": "generate",
     "data.readers.open_table": "open",
     "data.table": "Table",

@@ -13,6 +13,8 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from scipy import sparse
 
+    from .encoding.encoder import Encoder
+
 Array = npt.NDArray[Any]
 
 
@@ -43,6 +45,7 @@ class Table:
     remarks : sentences to show to the user, such as which column was taken as the target.
     sample_weight : (n_samples,) float64, the weight of each row; None if no column was named for it.
     offset : (n_samples,) float64, added to the linear predictor of each row; None if no column was named for it.
+    encoder : how the columns of the source became these features; None where they are the columns of the source.
     offset_name : the column that ``offset`` was read from, so that a model can ask for the same column again.
     """
 
@@ -56,6 +59,7 @@ class Table:
     sample_weight: Array | None = None
     offset: Array | None = None
     offset_name: str | None = None
+    encoder: Encoder | None = None
 
     @property
     def n_samples(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -13,7 +12,7 @@ import pyarrow as pa
 from ...errors import DataError
 from ...wording import plural
 from ..encoding.arrow_columns import check_buffers, numeric_array, target_array
-from ..encoding.column_source import ColumnSource, table_from_columns
+from ..encoding.column_source import ColumnSource, index_columns, table_from_columns
 from ..encoding.origin import Origin
 from ..encoding.request import Request
 from ..table import Array, Table
@@ -122,11 +121,9 @@ def _arrow_table(frame: Any) -> Any:
         table = _by_protocol(frame, pa.table)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise TABLE.error(f"cannot be read ({_first_line(error)}); give columns of one type each") from None
-    metadata = (table.schema.metadata or {}).get(b"pandas")
-    if metadata is not None:
-        # pandas exports the index that a shuffle or a split leaves behind as one more column.
-        index = {name for name in json.loads(metadata)["index_columns"] if isinstance(name, str)}
-        table = table.select([name for name in table.column_names if name not in index])
+    # pandas exports the index that a shuffle or a split leaves behind as one more column.
+    index = index_columns(table.schema.metadata)
+    table = table.select([name for name in table.column_names if name not in index])
     if len(set(table.column_names)) < table.num_columns:
         raise TABLE.error("has several columns of one name; rename them")
     return check_buffers(table, TABLE)

@@ -52,7 +52,7 @@ def read_text(path: str, suffix: str, gzipped: bool) -> ColumnSource:
     names = _names(first, origin) if headed else index_names(len(first))
     return ColumnSource(
         names=names, headed=headed, origin=origin, read=partial(_read_columns, file, line - 1, headed, names),
-        remarks=_remarks(first, names, numbers, line) if headed else (),
+        remarks=_remarks(first, names, numbers, line) if headed else (), nameless=not first[0].strip(),
     )  # fmt: skip
 
 

@@ -1,0 +1,227 @@
+"""An `Encoder` from a training table and what the user says about its columns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...errors import OptionError
+from ...wording import hint, option, plural, quoted
+from ..table import Array
+from .column_encodings import MISSING, RARE, CategoryColumn, Encoding, HashedColumn, NumberColumn
+from .column_values import DATE_PARTS, Levels, date_part, is_mostly_numbers, kind_of, levels_of, numbers_of
+from .arrow_columns import not_numbers
+from .columns import Columns
+from .encoder import Encoder
+from .origin import Origin
+
+
+class Fitted(NamedTuple):
+    """The encoder, None where every column is a number without gaps; the rows to keep, None for all; and remarks."""
+
+    encoder: Encoder | None
+    kept: Array | None
+    remarks: tuple[str, ...]
+
+
+def fit_encoder(table: Any, columns: Columns, origin: Origin) -> Fitted:
+    """Fit an encoder to the feature columns of a pyarrow Table.
+
+    Raises
+    ------
+    DataError
+        For missing values where the policy is "error", with their number in each column, and for columns that are
+        neither numbers, words nor dates.
+    OptionError
+        For a column that an option names and the table does not have.
+    """
+    _check_names(columns, table.column_names)
+    kinds = {
+        name: kind_of(table.column(name), name, name in columns.categorical, origin) for name in table.column_names
+    }
+    for name, kind in kinds.items():
+        if kind == "category" and name not in columns.categorical and is_mostly_numbers(table.column(name)):
+            raise not_numbers(table.select([name]), origin)
+    gaps = {name: _gaps(table.column(name), kind) for name, kind in kinds.items()}
+    _check_gaps(gaps, columns, len(table), origin)
+    kept, remarks = _rows_to_keep(gaps, columns, len(table), origin)
+    if kept is not None:
+        table = table.take(kept)
+    with_gaps = {name for name, mask in gaps.items() if mask.any()}
+    encodings, said = [], []
+    for name, kind in kinds.items():
+        for encoding, text in _encodings(table.column(name), name, kind, columns, name in with_gaps, origin):
+            encodings.append(encoding)
+            if text:
+                said.append(text)
+    if all(type(e) is NumberColumn and e.fill is None for e in encodings) and not columns.interactions:
+        if all(kind == "number" for kind in kinds.values()) and not any(map(_is_duration, table.schema.types)):
+            return Fitted(None, kept, remarks)
+    encoder = Encoder(tuple(encodings), columns.interactions, columns.unknown)
+    _check_distinct(encoder, origin)
+    if columns.interactions:
+        n = len(encoder.features) - sum(len(encoding.features()) for encoding in encodings)
+        said.append(f"interactions: {', '.join(':'.join(pair) for pair in columns.interactions)}, {plural(n, 'feature')}")
+    return Fitted(encoder, kept, (*remarks, *said))
+
+
+def _is_duration(kind: Any) -> bool:
+    return str(kind).startswith(("duration", "time"))
+
+
+def _check_names(columns: Columns, names: list[str]) -> None:
+    for name, key in columns.named().items():
+        if name not in names:
+            raise OptionError(f"{option(key)} names the column {name!r}, which is no feature; {hint(name, names)}")
+
+
+def _gaps(column: Any, kind: str) -> Array:
+    """Where the values are missing."""
+    if kind == "category":
+        return levels_of(column).codes < 0
+    values = numbers_of(column)
+    return np.isnan(values) if values is not None else np.zeros(len(column), bool)
+
+
+def _check_gaps(gaps: dict[str, Array], columns: Columns, n_rows: int, origin: Origin) -> None:
+    empty = [name for name, mask in gaps.items() if n_rows and mask.all()]
+    if empty:
+        subject = f"column {empty[0]!r} has" if len(empty) == 1 else f"{plural(len(empty), 'column')} have"
+        raise origin.error(f"{subject} no values at all; {origin.leave_out(empty)}")
+    refused = {name: int(mask.sum()) for name, mask in gaps.items() if columns.missing_of(name) == "error"}
+    refused = {name: count for name, count in refused.items() if count}
+    if not refused:
+        return
+    first = next(iter(refused))
+    counts = [f"{name!r} ({count:,})" for name, count in refused.items()]
+    listed = ", ".join(counts[:10]) + (f" and {len(counts) - 10} more columns" if len(counts) > 10 else "")
+    total = sum(refused.values())
+    choices = ", ".join(("drop", "mean", "median", "zero"))
+    raise origin.error(
+        f"{plural(total, 'missing value')} in {listed} of {plural(n_rows, 'row')}, the first in "
+        f"{origin.place(int(gaps[first].argmax()))}, column {first!r}; choose what they become with "
+        f"{option('missing')} ({choices} or indicator), or {origin.leave_out(list(refused))}"
+    )
+
+
+def _rows_to_keep(
+    gaps: dict[str, Array], columns: Columns, n_rows: int, origin: Origin
+) -> tuple[Array | None, tuple[str, ...]]:
+    dropped = np.zeros(n_rows, bool)
+    for name, mask in gaps.items():
+        if columns.missing_of(name) == "drop":
+            dropped |= mask
+    if not dropped.any():
+        return None, ()
+    if dropped.all():
+        raise origin.error(f"every row has a missing value; choose another {option('missing')} than drop")
+    left_out = plural(int(dropped.sum()), "row")
+    return np.flatnonzero(~dropped), (f"{left_out} with missing values left out, of {n_rows:,}",)
+
+
+def _encodings(
+    column: Any, name: str, kind: str, columns: Columns, gaps: bool, origin: Origin
+) -> Iterator[tuple[Encoding, str]]:
+    """The encodings of one column, each with a line for the user, empty for a plain column of numbers."""
+    policy = columns.missing_of(name)
+    if kind == "category":
+        yield _category(levels_of(column), name, columns, gaps, None, origin)
+        return
+    number = _number(column, name, policy, gaps)
+    text = ""
+    if number.fill is not None and gaps and policy != "drop":
+        text = f"{name}: missing values become {number.fill:g}" + (", and have a feature" if number.indicator else "")
+    if kind == "date":
+        text = ", ".join([f"{name}: days since 1970-01-01", *([text.partition(": ")[2]] if text else [])])
+    yield number, text
+    if kind == "date" and columns.dates == "parts":
+        for part in DATE_PARTS:
+            if part == "hour" and str(column.type).startswith("date"):
+                continue
+            yield _category(levels_of(date_part(column, part)), f"{name}.{part}", columns, gaps, part, origin, policy)
+
+
+def _number(column: Any, name: str, policy: str, gaps: bool) -> NumberColumn:
+    if policy in ("error", "drop"):
+        return NumberColumn(name)
+    values = numbers_of(column)
+    present = np.zeros(1) if values is None else values[np.isfinite(values)]
+    of_policy = {"mean": np.mean, "median": np.median}
+    fill = float(of_policy[policy](present)) if policy in of_policy and len(present) else 0.0
+    return NumberColumn(name, fill, policy == "indicator" and gaps)
+
+
+def _category(
+    levels: Levels, name: str, columns: Columns, gaps: bool, part: str | None, origin: Origin,
+    policy: str | None = None,
+) -> tuple[Encoding, str]:  # fmt: skip
+    """One-hot or hashed; levels that do not occur have no feature."""
+    policy = policy or columns.missing_of(name)
+    counts, words = levels.counts(), levels.names.to_pylist()
+    present = [j for j in range(len(words)) if counts[j]]
+    if not (levels.ordered or part):
+        present.sort(key=lambda j: _order(words[j]))
+    elif part:
+        present.sort(key=lambda j: int(words[j]))
+    fill = None
+    if policy == "indicator" and gaps:
+        fill = MISSING
+    elif policy not in ("error", "drop"):
+        fill = words[max(present, key=lambda j: counts[j])]
+    text = f", missing values are {'a level' if fill == MISSING else repr(fill)}" if fill is not None and gaps else ""
+    bits = _bits(columns, name, len(present))
+    if bits is not None:
+        said = f"{name}: {plural(len(present), 'level')}, hashed into {2**bits:,} features"
+        return HashedColumn(name, bits, fill), said + text
+    least = columns.min_frequency * (len(levels.codes) if columns.min_frequency < 1 else 1)
+    pooled = tuple(words[j] for j in present if counts[j] < least)
+    kept = [words[j] for j in present if words[j] not in set(pooled)] + ([RARE] if pooled else [])
+    if fill is not None and fill not in {*kept, *pooled}:
+        kept.append(fill)
+    reference = _reference(columns, name, kept, dict(zip(words, counts.tolist(), strict=True)), origin)
+    features = tuple(level for level in kept if level != reference)
+    said = f"{name}: {plural(len(present), 'level')}, one-hot"
+    if pooled:
+        said += f", {plural(len(pooled), 'rare level')} pooled"
+    if reference is not None:
+        said += f", reference {reference!r}"
+    n_rows = len(levels.codes)
+    if len(present) == n_rows and n_rows > 1:
+        said += "; every row has its own, as an id has: " + origin.leave_out([name])
+    return CategoryColumn(name, features, reference, pooled, fill, part), said + text
+
+
+def _order(word: str) -> tuple[bool, float, str]:
+    """Numbers by their value and before words."""
+    try:
+        value = float(word)
+    except ValueError:
+        value = math.inf
+    return (False, value, word) if math.isfinite(value) else (True, 0.0, word)
+
+
+def _bits(columns: Columns, name: str, n_levels: int) -> int | None:
+    if isinstance(columns.hash_bits, int):
+        return columns.hash_bits if n_levels > 2**columns.hash_bits else None
+    return columns.hash_bits.get(name)
+
+
+def _reference(columns: Columns, name: str, kept: list[str], counts: dict[str, int], origin: Origin) -> str | None:
+    wanted = columns.reference
+    if isinstance(wanted, str):
+        return kept[0] if wanted == "first" else max(kept, key=lambda level: counts.get(level, 0))
+    level = None if wanted is None else wanted.get(name)
+    if level is not None and level not in kept:
+        raise origin.error(f"column {name!r} has no level {level!r} to be the reference; {hint(level, kept)}")
+    return level
+
+
+def _check_distinct(encoder: Encoder, origin: Origin) -> None:
+    names = encoder.feature_names
+    if len(set(names)) < len(names):
+        seen: set[str] = set()
+        repeated = [name for name in names if name in seen or seen.add(name)]
+        raise origin.error(f"two features would have the name {quoted(repeated[:1])}; rename a column")
