@@ -26,9 +26,10 @@ def open_for(
     offset: str | None = None,
 ) -> Table:  # fmt: skip
     """A table with the model's columns, by name if both have names; target and offset default to the model's."""
-    features = result.feature_names or tuple(map(str, range(result.n_features)))
+    features = None if result.encoder else result.feature_names or tuple(map(str, range(result.n_features)))
     own = (result.target_name,) if isinstance(result.target_name, str) else result.target_name
     return fastgd.open(
         data, target=own if target is None else target, features=features, need_target=need_target,
         weight=sample_weight, offset=result.offset_name if offset is None else offset,
+        columns=result.encoder,
     )  # fmt: skip

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from . import interruption
+from .data.encoding.columns import Columns
+from .data.feature_matrix import encoded
 from .data.table import Table
 from .data.training_data import RowOptions, check_training_data
 from .errors import DataError, Interrupted, OptionError
@@ -52,6 +54,7 @@ def fit(
     shuffle: Shuffle = True,
     start: Any = None,
     validation: Any = None,
+    columns: Columns | None = None,
     seed: int = 0,
     n_threads: int | None = None,
     on_divergence: OnDivergence = "auto",
@@ -142,6 +145,8 @@ def fit(
         sample_weight, offset) or a `Table`. Their mean loss, without the penalty, is evaluated after each epoch, which
         costs no passes. Training stops after ``patience`` epochs that do not improve the best by ``tol`` of it (at
         all, where tol is 0). The model is always the one with the lowest validation loss.
+    columns : how the columns of a data frame become features: words and missing values, see `Columns`. A `Table` has
+        been encoded when it was opened.
     seed : of the shuffling and of the rows held out; equal seeds give equal bits, whatever ``n_threads`` is.
     n_threads : maximum number of threads; all unless given.
     on_divergence : "raise"; "shrink", to go back to before the divergence and continue with a smaller learning rate;
@@ -185,7 +190,7 @@ def fit(
         method, rule, learning_rate, schedule, batch_size, scale, max_epochs, max_seconds, tol, gap_tol, patience,
         clip_norm, shuffle, seed, n_threads, trace, callbacks, average, on_divergence, shards,
     ).bound_to(loss_term, penalty_term, alpha)  # fmt: skip
-    rows = RowOptions(sample_weight, class_weight, offset, penalty_weights, validation, options.seed)
+    rows = RowOptions(sample_weight, class_weight, offset, penalty_weights, validation, options.seed, columns)
     posed = pose(X, y, loss_term, penalty_term, fit_intercept, rows)
     with interruption.deferred():
         run = Run(posed.objective, options, start, validation=posed.validation)
@@ -200,7 +205,7 @@ def fit(
 class Posed(NamedTuple):
     """F on the training rows and on the validation rows; ``described`` has fields of `Result`.
 
-    These are ``classes``, ``target_name`` and ``offset_name``.
+    These are ``classes``, ``target_name``, ``offset_name`` and ``encoder``.
     """
 
     objective: Objective
@@ -216,9 +221,10 @@ def pose(X: Any, y: Any, loss: Any, penalty: Any, fit_intercept: bool, rows: Row
     DataError, OptionError
         See `check_training_data`.
     """
-    target_name = None
+    target_name = encoder = None
+    X = encoded(X, rows.columns)
     if isinstance(X, Table):
-        rows = rows.completed_by(X)
+        encoder, rows = X.encoder, rows.completed_by(X).encoded_by(X.encoder)
         if y is None:
             y, target_name = X.y, X.target_name
     if y is None:
@@ -235,5 +241,5 @@ def pose(X: Any, y: Any, loss: Any, penalty: Any, fit_intercept: bool, rows: Row
     if LOSSES.name_of(loss) not in LOSSES:
         check_own_loss(loss, objective.output_target(0)[:CHECKED_TARGETS].tolist())
     offset_name = X.offset_name if isinstance(X, Table) and rows.offset is X.offset else None
-    described = {"classes": data.classes, "target_name": target_name, "offset_name": offset_name}
+    described = {"classes": data.classes, "target_name": target_name, "offset_name": offset_name, "encoder": encoder}
     return Posed(objective, validation, described)

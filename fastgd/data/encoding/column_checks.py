@@ -13,6 +13,7 @@ from .origin import Origin
 
 NAMELESS = ("", "Unnamed: 0")  # the header of a column of row numbers, and pandas' name for one
 FEWEST_ROWS = 10  # for a column to be taken for row numbers
+_MOST_LISTED = 3
 _SAMPLE = 1000  # rows on which most columns are seen to be neither constant nor duplicates
 
 
@@ -42,10 +43,14 @@ def remarks_on_columns(X: Any, names: Sequence[str], origin: Origin) -> tuple[st
         verb = "has one value only and adds" if len(constant) == 1 else "have one value only each and add"
         remarks.append(f"the feature{'s' if len(constant) > 1 else ''} {named} {verb} nothing")
     first: dict[bytes, int] = {}
+    equal: list[str] = []
     for j in np.flatnonzero(moving).tolist():
         same = first.setdefault(np.ascontiguousarray(sample[:, j]).tobytes(), j)
         if same != j and np.array_equal(X[:, j], X[:, same]):
-            remarks.append(f"the feature {names[j]!r} has the values of {names[same]!r}, and shares its coefficient")
+            equal.append(f"{names[j]!r} and {names[same]!r}")
+    if equal:
+        listed = ", ".join(equal[:_MOST_LISTED]) + (f", and {len(equal) - _MOST_LISTED} more" * (len(equal) > _MOST_LISTED))
+        remarks.append(f"features with equal values, which share their effect: {listed}")
     ids = [names[j] for j in range(X.shape[1]) if len(X) >= FEWEST_ROWS and moving[j] and _is_id(X[:, j])]
     if ids:
         are = "counts up like a row number" if len(ids) == 1 else "count up like row numbers"

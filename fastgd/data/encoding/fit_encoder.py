@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from ...errors import OptionError
-from ...wording import hint, option, plural, quoted
+from ...wording import for_reader, hint, option, plural, quoted
 from ..table import Array
 from .column_encodings import MISSING, RARE, CategoryColumn, Encoding, HashedColumn, NumberColumn
 from .column_values import DATE_PARTS, Levels, date_part, is_mostly_numbers, kind_of, levels_of, numbers_of
@@ -82,8 +84,17 @@ def _gaps(column: Any, kind: str) -> Array:
     """Where the values are missing."""
     if kind == "category":
         return levels_of(column).codes < 0
+    if not column.null_count and (pa.types.is_integer(column.type) or not _has_nan(column)):
+        return np.zeros(len(column), bool)
     values = numbers_of(column)
     return np.isnan(values) if values is not None else np.zeros(len(column), bool)
+
+
+def _has_nan(column: Any) -> bool:
+    """Whether a column is not known to be free of NaN, which are missing values too."""
+    if not pa.types.is_floating(column.type):
+        return True
+    return bool(pc.any(pc.is_nan(column), min_count=0).as_py())
 
 
 def _check_gaps(gaps: dict[str, Array], columns: Columns, n_rows: int, origin: Origin) -> None:
@@ -103,7 +114,8 @@ def _check_gaps(gaps: dict[str, Array], columns: Columns, n_rows: int, origin: O
     raise origin.error(
         f"{plural(total, 'missing value')} in {listed} of {plural(n_rows, 'row')}, the first in "
         f"{origin.place(int(gaps[first].argmax()))}, column {first!r}; choose what they become with "
-        f"{option('missing')} ({choices} or indicator), or {origin.leave_out(list(refused))}"
+        f"{for_reader('columns=Columns(missing=...)', '--missing')} ({choices} or indicator), or "
+        f"{origin.leave_out(list(refused))}"
     )
 
 
