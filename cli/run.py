@@ -86,7 +86,7 @@ def run(
     import fastgd
 
     with progress(f"reading {data}", quiet):
-        table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset)
+        table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset, shared.columns_of(options))
         options = shared.fit_options(table, options)
         options["validation"] = open_validation(options.get("validation"), table, sample_weight, offset)
         options["trace"] = "step" if trace_steps else "epoch"

@@ -63,7 +63,7 @@ def search(
     import fastgd
 
     with progress(f"reading {data}", quiet):
-        table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset)
+        table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset, shared.columns_of(options))
         options = shared.fit_options(table, options)
         options.pop("start", None)  # built-in data sets suggest one, to descend from
         found = fastgd.search(table, **options)

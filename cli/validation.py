@@ -18,8 +18,12 @@ def open_validation(given: float | str | None, table: Table, sample_weight: str 
 
     try:
         return open_table(
-            given, target=table.target_name, features=None if table.encoder else table.feature_names,
-            columns=table.encoder, weight=sample_weight, offset=offset
+            given,
+            target=table.target_name,
+            features=None if table.encoder else table.feature_names,
+            columns=table.encoder,
+            weight=sample_weight,
+            offset=offset,
         )
     except DataError as error:
         raise DataError(f"--validation: {error}") from None

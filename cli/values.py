@@ -54,6 +54,17 @@ def _class_weights(text: str) -> str | dict[str, float]:
     return weights or text
 
 
+def _by_column(read: Callable[[str], Any], text: str) -> Any:
+    """One value for all columns, or COLUMN=VALUE with commas between several."""
+    if "=" not in text:
+        return read(text)
+    pairs = [part.rpartition("=") for part in text.split(",")]
+    values = {name.strip(): read(value.strip()) for name, _, value in pairs}
+    if len(values) < len(pairs) or "" in values:
+        raise ValueError(text)
+    return values
+
+
 def _spans(text: str) -> list[list[float]]:
     pairs = [[float(number) for number in part.split(":")] for part in text.split(",")]
     if any(len(pair) != 2 for pair in pairs):
@@ -109,6 +120,12 @@ AUTO_OR_FLOAT = Value("auto|float", _auto_or(float), "auto or a number")
 AUTO_OR_INT = Value("auto|int", _auto_or(int), "auto or a whole number")
 CLASS_WEIGHTS = Value(
     "balanced|LABEL=WEIGHT,...", _class_weights, "balanced, or LABEL=WEIGHT with commas between several"
+)
+WORD_BY_COLUMN = Value(
+    "word|COLUMN=WORD,...", partial(_by_column, str), "a word, or COLUMN=WORD with commas between several"
+)
+INT_BY_COLUMN = Value(
+    "int|COLUMN=INT,...", partial(_by_column, int), "a whole number, or COLUMN=NUMBER with commas between several"
 )
 SPANS = Value("LO:HI", _spans, "LO:HI, two numbers, or several with commas between them")
 FRACTION_OR_FILE = Value("fraction|file", _number_or_file)

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 _flags_wanted = ContextVar("flags_wanted", default=False)
 _NO_VALUE = object()
 # Flags that are not the option's name with dashes for underscores.
-SHORT_FLAGS = {"max_epochs": "--epochs", "n_threads": "--threads"}
+SHORT_FLAGS = {"max_epochs": "--epochs", "n_threads": "--threads", "interactions": "--interact"}
 VALUE_FLAGS = {"fit_intercept=False": "--no-intercept", "trace='step'": "--trace-steps"}
 
 

@@ -37,7 +37,9 @@ class Block(NamedTuple):
             b = np.int64(0) if other.codes is None else other.codes.astype(np.int64)
             codes = np.where((a < 0) | (b < 0), -1, a * other.width + b)
         known = [values for values in (self.values, other.values) if values is not None]
-        return Block(self.width * other.width, codes, np.multiply(*known) if len(known) == 2 else next(iter(known), None))
+        return Block(
+            self.width * other.width, codes, np.multiply(*known) if len(known) == 2 else next(iter(known), None)
+        )
 
 
 def side_by_side(blocks: Sequence[Block], n_rows: int) -> Array | sparse.csr_array:

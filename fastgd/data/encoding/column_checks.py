@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...wording import plural, quoted
+from ...wording import quoted
 from ..table import Array
 from .origin import Origin
 
@@ -49,12 +49,14 @@ def remarks_on_columns(X: Any, names: Sequence[str], origin: Origin) -> tuple[st
         if same != j and np.array_equal(X[:, j], X[:, same]):
             equal.append(f"{names[j]!r} and {names[same]!r}")
     if equal:
-        listed = ", ".join(equal[:_MOST_LISTED]) + (f", and {len(equal) - _MOST_LISTED} more" * (len(equal) > _MOST_LISTED))
+        listed = ", ".join(equal[:_MOST_LISTED]) + (
+            f", and {len(equal) - _MOST_LISTED} more" * (len(equal) > _MOST_LISTED)
+        )
         remarks.append(f"features with equal values, which share their effect: {listed}")
     ids = [names[j] for j in range(X.shape[1]) if len(X) >= FEWEST_ROWS and moving[j] and _is_id(X[:, j])]
     if ids:
-        are = "counts up like a row number" if len(ids) == 1 else "count up like row numbers"
-        remarks.append(f"the {plural(len(ids), 'column').partition(' ')[2]} {quoted(ids)} {are}; if that is all, {origin.leave_out(ids)}")
+        what = "column {} counts up like a row number" if len(ids) == 1 else "columns {} count up like row numbers"
+        remarks.append(f"the {what.format(quoted(ids))}; if that is all, {origin.leave_out(ids)}")
     return tuple(remarks)
 
 

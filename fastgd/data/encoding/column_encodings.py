@@ -1,4 +1,4 @@
-"""How one column becomes features: as numbers, as one feature for each level, or hashed. Fitted values, never changed."""
+"""How one column becomes features: as numbers, as one feature for each level, or hashed. Immutable."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ class NumberColumn:
 class CategoryColumn:
     """One feature for each of ``levels``, in this order.
 
-    The ``reference`` level has no feature. The levels in ``pooled`` share the feature "(rare)". ``fill`` is the level of
-    missing values, which may be "(missing)"; without it they are an error. ``part`` is the part of a date.
+    The ``reference`` level has no feature. The levels in ``pooled`` share the feature "(rare)". ``fill`` is the level
+    of missing values, which may be "(missing)"; without it they are an error. ``part`` is the part of a date.
     """
 
     kind: ClassVar[str] = "category"
@@ -111,7 +111,9 @@ class CategoryColumn:
             place[self.reference] = none
         place |= dict.fromkeys(self.pooled, place.get(RARE, none))
         words = names.to_pylist()
-        places = np.array([*(place.get(word, unseen) for word in words), place.get(self.fill, unseen)], np.int32)
+        places = np.array(
+            [*(place.get(word, unseen) for word in words), unseen if self.fill is None else place[self.fill]], np.int32
+        )
         if self.fill is None:
             check_gaps(codes < 0, self.name, origin)
         found = places[codes]

@@ -55,14 +55,11 @@ def table_from_columns(source: ColumnSource, request: Request) -> Table:
     row_columns = {role: names[j] for role, j in roles.row_columns.items()}
     columns = source.read([*features, *targets, *row_columns.values()])
     left_out = _row_numbers(columns, positions, source, request)
-    if left_out:
-        positions, features, feature_names = (
-            tuple(value for value, name in zip(values, features, strict=True) if name != left_out)
-            for values in (positions, features, feature_names)
-        )
+    if left_out is not None:
+        positions, features, feature_names = positions[1:], features[1:], feature_names[1:]
     X, feature_names, encoder, kept, said = encode_features(columns.select(features), feature_names, request, origin)
     remarks = (*source.remarks, *roles.remarks, *said)
-    if left_out:
+    if left_out is not None:
         remarks += ("the first column has no name and counts the rows; it is left out",)
     if kept is not None:
         columns, origin = columns.take(kept), replace(origin, place=lambda row: source.origin.place(int(kept[row])))
@@ -72,12 +69,12 @@ def table_from_columns(source: ColumnSource, request: Request) -> Table:
         remarks += (f"the {noun} {quoted(gaps)} {has} missing values and {'is' if has == 'has' else 'are'} not used",)
     y = None if gaps or not targets else [target_array(columns.column(name), name, origin) for name in targets]
     stacked, rows = None if y is None else stack_targets(y), _row_values(columns, row_columns, origin)
-    return Table(X, stacked, feature_names, target_name(targets), origin.source, remarks=remarks, encoder=encoder, **rows)
+    return Table(
+        X, stacked, feature_names, target_name(targets), origin.source, remarks=remarks, encoder=encoder, **rows
+    )
 
 
-def _row_numbers(
-    columns: Any, positions: Sequence[int], source: ColumnSource, request: Request
-) -> str | None:
+def _row_numbers(columns: Any, positions: Sequence[int], source: ColumnSource, request: Request) -> str | None:
     """The name of a first column that has none of its own and counts the rows, where the caller names no features."""
     if request.features is not None or len(positions) < 2 or positions[0] != 0 or not source.headed:
         return None

@@ -29,7 +29,7 @@ class Levels(NamedTuple):
 
 
 def kind_of(column: Any, name: str, categorical: bool, origin: Origin) -> str:
-    """"number", "category" or "date".
+    """What a column is made into: "number", "category" or "date".
 
     Raises
     ------
@@ -46,7 +46,9 @@ def kind_of(column: Any, name: str, categorical: bool, origin: Origin) -> str:
     if as_numbers(column) is not None:
         return "number"
     if not is_text(kind):
-        raise origin.error(f"column {name!r} has {kind} values, of which fastgd makes no features; {origin.leave_out([name])}")
+        raise origin.error(
+            f"column {name!r} has {kind} values, of which fastgd makes no features; {origin.leave_out([name])}"
+        )
     return "category"
 
 

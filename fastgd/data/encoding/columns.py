@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any
@@ -50,7 +50,7 @@ class Columns:
     hash_bits: int | Mapping[str, int] = DEFAULT_HASH_BITS
     interactions: tuple[tuple[str, str], ...] = field(default=())
     unknown: str = "ignore"
-    categorical: tuple[str, ...] = ()
+    categorical: Sequence[str] = ()
     dates: str = "number"
 
     def __post_init__(self) -> None:
@@ -63,13 +63,13 @@ class Columns:
         _one_of("unknown", self.unknown, UNKNOWN)
         _one_of("dates", self.dates, DATES)
         if not _is_number(self.min_frequency) or not 0 <= self.min_frequency < float("inf"):
-            raise OptionError(f"{option('min_frequency')} is a number of rows or a fraction, not {self.min_frequency!r}")
+            raise OptionError(
+                f"{option('min_frequency')} is a number of rows or a fraction, not {self.min_frequency!r}"
+            )
         for bits in self.hash_bits.values() if isinstance(self.hash_bits, Mapping) else [self.hash_bits]:
             if not isinstance(bits, int) or isinstance(bits, bool) or not 1 <= bits <= MOST_HASH_BITS:
-                raise OptionError(
-                    f"{option('hash_bits')} is a whole number from 1 to {MOST_HASH_BITS}, not {bits!r}"
-                )
-        if isinstance(self.categorical, str) or not isinstance(self.categorical, Iterable):
+                raise OptionError(f"{option('hash_bits')} is a whole number from 1 to {MOST_HASH_BITS}, not {bits!r}")
+        if isinstance(self.categorical, (str, bytes)) or not isinstance(self.categorical, Iterable):
             raise OptionError(f"{option('categorical')} takes a list of names; write ['zip'] for 'zip'")
         object.__setattr__(self, "categorical", tuple(map(str, self.categorical)))
         object.__setattr__(self, "interactions", tuple(map(_pair, self.interactions)))

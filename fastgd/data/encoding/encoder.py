@@ -92,10 +92,13 @@ class Encoder:
 
 
 def _restored(stored: dict[str, Any]) -> Encoding:
-    kind = ENCODINGS[stored.pop("kind")]
+    kind: Any = ENCODINGS[stored.pop("kind")]
     if stored.keys() != {field.name for field in dataclasses.fields(kind)}:
         raise ValueError
-    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in stored.items()})
+    encoding: Encoding = kind(
+        **{key: tuple(value) if isinstance(value, list) else value for key, value in stored.items()}
+    )
+    return encoding
 
 
 def _pairs(a: Encoded, b: Encoded) -> list[tuple[int, int]]:

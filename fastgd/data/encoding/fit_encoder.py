@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -11,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...errors import OptionError
-from ...wording import for_reader, hint, option, plural, quoted
+from ...wording import for_reader, hint, option, plural
 from ..table import Array
+from .arrow_columns import not_numbers
 from .column_encodings import MISSING, RARE, CategoryColumn, Encoding, HashedColumn, NumberColumn
 from .column_values import DATE_PARTS, Levels, date_part, is_mostly_numbers, kind_of, levels_of, numbers_of
-from .arrow_columns import not_numbers
 from .columns import Columns
 from .encoder import Encoder
 from .origin import Origin
@@ -59,19 +60,17 @@ def fit_encoder(table: Any, columns: Columns, origin: Origin) -> Fitted:
             encodings.append(encoding)
             if text:
                 said.append(text)
-    if all(type(e) is NumberColumn and e.fill is None for e in encodings) and not columns.interactions:
-        if all(kind == "number" for kind in kinds.values()) and not any(map(_is_duration, table.schema.types)):
-            return Fitted(None, kept, remarks)
+    plain = all(type(encoding) is NumberColumn and encoding.fill is None for encoding in encodings)
+    if plain and not columns.interactions and not any(map(pa.types.is_temporal, table.schema.types)):
+        return Fitted(None, kept, remarks)
     encoder = Encoder(tuple(encodings), columns.interactions, columns.unknown)
     _check_distinct(encoder, origin)
     if columns.interactions:
         n = len(encoder.features) - sum(len(encoding.features()) for encoding in encodings)
-        said.append(f"interactions: {', '.join(':'.join(pair) for pair in columns.interactions)}, {plural(n, 'feature')}")
+        said.append(
+            f"interactions: {', '.join(':'.join(pair) for pair in columns.interactions)}, {plural(n, 'feature')}"
+        )
     return Fitted(encoder, kept, (*remarks, *said))
-
-
-def _is_duration(kind: Any) -> bool:
-    return str(kind).startswith(("duration", "time"))
 
 
 def _check_names(columns: Columns, names: list[str]) -> None:
@@ -161,8 +160,9 @@ def _number(column: Any, name: str, policy: str, gaps: bool) -> NumberColumn:
         return NumberColumn(name)
     values = numbers_of(column)
     present = np.zeros(1) if values is None else values[np.isfinite(values)]
-    of_policy = {"mean": np.mean, "median": np.median}
-    fill = float(of_policy[policy](present)) if policy in of_policy and len(present) else 0.0
+    fill = 0.0
+    if policy in ("mean", "median"):
+        fill = float(np.mean(present) if policy == "mean" else np.median(present))
     return NumberColumn(name, fill, policy == "indicator" and gaps)
 
 
@@ -232,8 +232,6 @@ def _reference(columns: Columns, name: str, kept: list[str], counts: dict[str, i
 
 
 def _check_distinct(encoder: Encoder, origin: Origin) -> None:
-    names = encoder.feature_names
-    if len(set(names)) < len(names):
-        seen: set[str] = set()
-        repeated = [name for name in names if name in seen or seen.add(name)]
-        raise origin.error(f"two features would have the name {quoted(repeated[:1])}; rename a column")
+    repeated = [name for name, count in Counter(encoder.feature_names).items() if count > 1]
+    if repeated:
+        raise origin.error(f"two features would have the name {repeated[0]!r}; rename a column")

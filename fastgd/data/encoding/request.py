@@ -25,7 +25,7 @@ class Request:
     features: tuple[str, ...] | None = None
     need_target: bool = True
     row_columns: Mapping[str, str] = field(default_factory=dict)
-    columns: Columns = Columns()
+    columns: Columns = field(default_factory=Columns)
     encoder: Encoder | None = None
 
     @classmethod

@@ -36,7 +36,9 @@ def read_arrow(path: str, suffix: str) -> ColumnSource:
     kept = tuple(name for name in names if name not in index)
     if not kept:
         index, kept = set(), tuple(names)
-    remarks = tuple(f"the column {name!r} is the index of a data frame; it is left out" for name in names if name in index)
+    remarks = tuple(
+        f"the column {name!r} is the index of a data frame; it is left out" for name in names if name in index
+    )
     return ColumnSource(kept, True, origin, partial(_with_rows, path, suffix, read), remarks)
 
 

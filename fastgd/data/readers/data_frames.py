@@ -12,12 +12,12 @@ import pyarrow as pa
 from ...errors import DataError, OptionError
 from ...wording import plural
 from ..encoding.arrow_columns import check_buffers, numeric_array, target_array
+from ..encoding.column_roles import Roles
 from ..encoding.column_source import ColumnSource, index_columns, table_from_columns
 from ..encoding.columns import Columns
 from ..encoding.encode_features import encode_features
 from ..encoding.encoder import Encoder
 from ..encoding.feature_columns import choose_features
-from ..encoding.column_roles import Roles
 from ..encoding.origin import Origin
 from ..encoding.request import Request
 from ..table import Array, Table
