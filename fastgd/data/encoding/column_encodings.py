@@ -117,7 +117,7 @@ class CategoryColumn:
         if self.fill is None:
             check_gaps(codes < 0, self.name, origin)
         found = places[codes]
-        unknown = found == unseen if (places == unseen).any() else np.zeros(0, bool)
+        unknown = found == unseen if (places[:-1] == unseen).any() else np.zeros(0, bool)
         said = None
         if unknown.any():
             row = int(unknown.argmax())

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from ...wording import label
 from ..table import Array
-from .arrow_columns import as_numbers, count_words, decode_dictionary, is_missing, is_text
+from .arrow_columns import as_numbers, count_words, decode_dictionary, is_missing, is_text, not_numbers
 from .origin import Origin
 
 DATE_PARTS = ("month", "weekday", "hour")
@@ -43,21 +43,17 @@ def kind_of(column: Any, name: str, categorical: bool, origin: Origin) -> str:
         return "number"
     if categorical or pa.types.is_dictionary(kind):
         return "category"
+    if is_text(kind):
+        distinct = pa.chunked_array([column.unique()] if column.num_chunks else [], kind)
+        _, n_words, n_numbers = count_words(distinct)
+        if n_words and n_words < n_numbers:
+            raise not_numbers(pa.table({name: column}), origin)
+        return "category" if n_words else "number"
     if as_numbers(column) is not None:
         return "number"
-    if not is_text(kind):
-        raise origin.error(
-            f"column {name!r} has {kind} values, of which fastgd makes no features; {origin.leave_out([name])}"
-        )
-    return "category"
-
-
-def is_mostly_numbers(column: Any) -> bool:
-    """Whether a column of text has words, but more numbers."""
-    if not is_text(column.type):
-        return False
-    _, n_words, n_numbers = count_words(column)
-    return n_words < n_numbers
+    raise origin.error(
+        f"column {name!r} has {kind} values, of which fastgd makes no features; {origin.leave_out([name])}"
+    )
 
 
 def numbers_of(column: Any) -> Array | None:
@@ -98,22 +94,28 @@ def levels_of(column: Any) -> Levels:
     ordered = bool(coded.type.ordered)
     whole = pa.chunked_array([pa.array([], coded.type)]) if coded.num_chunks == 0 else coded.unify_dictionaries()
     values = whole.chunk(0).dictionary
-    codes = np.concatenate([c.indices.fill_null(-1).to_numpy(zero_copy_only=False) for c in whole.chunks])
-    codes = codes.astype(np.int64, copy=False)
+    codes = np.concatenate([_indices(chunk) for chunk in whole.chunks])
     if pa.types.is_floating(values.type):
-        names = pa.array([None if v is None else label(v) for v in values.to_pylist()], pa.large_string())
+        written = pa.array([None if v is None else label(v) for v in values.to_pylist()], pa.large_string())
     else:
-        names = values.cast(pa.large_string())
-    names = pc.utf8_trim_whitespace(names)
+        written = values.cast(pa.large_string())
+    names = pc.utf8_trim_whitespace(written)
     missing = is_missing(names)
     if pc.any(missing, min_count=0).as_py():
         codes = _renamed(codes, np.where(missing.to_numpy(zero_copy_only=False), -1, np.arange(len(names))))
-    again = names.dictionary_encode()
-    if len(again.dictionary) < len(names) - names.null_count:  # two spellings of one level
-        codes, names = _renamed(codes, again.indices.fill_null(-1).to_numpy()), again.dictionary
-    return Levels(names.fill_null(""), codes, ordered)
+    names = names.fill_null("")
+    if pc.any(pc.not_equal(names, written), min_count=0).as_py():  # two spellings of one level
+        again = names.dictionary_encode()
+        codes, names = _renamed(codes, again.indices.to_numpy()), again.dictionary
+    return Levels(names, codes, ordered)
+
+
+def _indices(chunk: Any) -> Array:
+    indices = chunk.indices if chunk.null_count == 0 else chunk.indices.cast(pa.int64()).fill_null(-1)
+    values: Array = indices.to_numpy(zero_copy_only=False)
+    return values
 
 
 def _renamed(codes: Array, names: Array) -> Array:
     """``names[codes]``, -1 where the code is."""
-    return np.append(names, -1).astype(np.int64)[codes]
+    return np.append(names, -1).astype(np.int32)[codes]

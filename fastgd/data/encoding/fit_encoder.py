@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,9 +13,8 @@ import pyarrow.compute as pc
 from ...errors import OptionError
 from ...wording import for_reader, hint, option, plural
 from ..table import Array
-from .arrow_columns import not_numbers
 from .column_encodings import MISSING, RARE, CategoryColumn, Encoding, HashedColumn, NumberColumn
-from .column_values import DATE_PARTS, Levels, date_part, is_mostly_numbers, kind_of, levels_of, numbers_of
+from .column_values import DATE_PARTS, Levels, date_part, kind_of, levels_of, numbers_of
 from .columns import Columns
 from .encoder import Encoder
 from .origin import Origin
@@ -45,21 +43,23 @@ def fit_encoder(table: Any, columns: Columns, origin: Origin) -> Fitted:
     kinds = {
         name: kind_of(table.column(name), name, name in columns.categorical, origin) for name in table.column_names
     }
-    for name, kind in kinds.items():
-        if kind == "category" and name not in columns.categorical and is_mostly_numbers(table.column(name)):
-            raise not_numbers(table.select([name]), origin)
-    gaps = {name: _gaps(table.column(name), kind) for name, kind in kinds.items()}
+    levels = {name: levels_of(table.column(name)) for name, kind in kinds.items() if kind == "category"}
+    gaps = {name: levels[name].codes < 0 if name in levels else _gaps(table.column(name)) for name in kinds}
     _check_gaps(gaps, columns, len(table), origin)
     kept, remarks = _rows_to_keep(gaps, columns, len(table), origin)
     if kept is not None:
         table = table.take(kept)
+        levels = {name: found._replace(codes=found.codes[kept]) for name, found in levels.items()}
     with_gaps = {name for name, mask in gaps.items() if mask.any()}
     encodings, said = [], []
     for name, kind in kinds.items():
-        for encoding, text in _encodings(table.column(name), name, kind, columns, name in with_gaps, origin):
-            encodings.append(encoding)
-            if text:
-                said.append(text)
+        has_gaps = name in with_gaps
+        if name in levels:
+            found = [_category(levels[name], name, columns, has_gaps, None, origin)]
+        else:
+            found = _numbers(table.column(name), name, kind, columns, has_gaps, origin)
+        encodings += [encoding for encoding, _ in found]
+        said += [text for _, text in found if text]
     plain = all(type(encoding) is NumberColumn and encoding.fill is None for encoding in encodings)
     if plain and not columns.interactions and not any(map(pa.types.is_temporal, table.schema.types)):
         return Fitted(None, kept, remarks)
@@ -79,10 +79,8 @@ def _check_names(columns: Columns, names: list[str]) -> None:
             raise OptionError(f"{option(key)} names the column {name!r}, which is no feature; {hint(name, names)}")
 
 
-def _gaps(column: Any, kind: str) -> Array:
-    """Where the values are missing."""
-    if kind == "category":
-        return levels_of(column).codes < 0
+def _gaps(column: Any) -> Array:
+    """Where the values of a column of numbers or dates are missing."""
     if not column.null_count and (pa.types.is_integer(column.type) or not _has_nan(column)):
         return np.zeros(len(column), bool)
     values = numbers_of(column)
@@ -133,26 +131,22 @@ def _rows_to_keep(
     return np.flatnonzero(~dropped), (f"{left_out} with missing values left out, of {n_rows:,}",)
 
 
-def _encodings(
+def _numbers(
     column: Any, name: str, kind: str, columns: Columns, gaps: bool, origin: Origin
-) -> Iterator[tuple[Encoding, str]]:
-    """The encodings of one column, each with a line for the user, empty for a plain column of numbers."""
+) -> list[tuple[Encoding, str]]:
+    """The encodings of a column of numbers or dates, each with a line for the user, empty for plain numbers."""
     policy = columns.missing_of(name)
-    if kind == "category":
-        yield _category(levels_of(column), name, columns, gaps, None, origin)
-        return
     number = _number(column, name, policy, gaps)
-    text = ""
-    if number.fill is not None and gaps and policy != "drop":
-        text = f"{name}: missing values become {number.fill:g}" + (", and have a feature" if number.indicator else "")
-    if kind == "date":
-        text = ", ".join([f"{name}: days since 1970-01-01", *([text.partition(": ")[2]] if text else [])])
-    yield number, text
+    said = ["days since 1970-01-01"] if kind == "date" else []
+    if number.fill is not None and gaps:
+        said.append(f"missing values become {number.fill:g}" + (", and have a feature" if number.indicator else ""))
+    found: list[tuple[Encoding, str]] = [(number, f"{name}: {', '.join(said)}" if said else "")]
     if kind == "date" and columns.dates == "parts":
-        for part in DATE_PARTS:
-            if part == "hour" and str(column.type).startswith("date"):
-                continue
-            yield _category(levels_of(date_part(column, part)), f"{name}.{part}", columns, gaps, part, origin, policy)
+        parts = DATE_PARTS if pa.types.is_timestamp(column.type) else DATE_PARTS[:-1]
+        for part in parts:
+            levels = levels_of(date_part(column, part))
+            found.append(_category(levels, f"{name}.{part}", columns, gaps, part, origin, policy))
+    return found
 
 
 def _number(column: Any, name: str, policy: str, gaps: bool) -> NumberColumn:
@@ -172,22 +166,20 @@ def _category(
 ) -> tuple[Encoding, str]:  # fmt: skip
     """One-hot or hashed; levels that do not occur have no feature."""
     policy = policy or columns.missing_of(name)
-    counts, words = levels.counts(), levels.names.to_pylist()
-    present = [j for j in range(len(words)) if counts[j]]
-    if not (levels.ordered or part):
-        present.sort(key=lambda j: _order(words[j]))
-    elif part:
-        present.sort(key=lambda j: int(words[j]))
+    counts = levels.counts()
+    occur = np.flatnonzero(counts)
     fill = None
     if policy == "indicator" and gaps:
         fill = MISSING
     elif policy not in ("error", "drop"):
-        fill = words[max(present, key=lambda j: counts[j])]
+        fill = levels.names[int(counts.argmax())].as_py()
     text = f", missing values are {'a level' if fill == MISSING else repr(fill)}" if fill is not None and gaps else ""
-    bits = _bits(columns, name, len(present))
+    said = f"{name}: {plural(len(occur), 'level')}"
+    bits = _bits(columns, name, len(occur))
     if bits is not None:
-        said = f"{name}: {plural(len(present), 'level')}, hashed into {2**bits:,} features"
-        return HashedColumn(name, bits, fill), said + text
+        return HashedColumn(name, bits, fill), f"{said}, hashed into {2**bits:,} features{text}"
+    words = levels.names.to_pylist()
+    present = occur.tolist() if levels.ordered else sorted(occur.tolist(), key=lambda j: _order(words[j]))
     least = columns.min_frequency * (len(levels.codes) if columns.min_frequency < 1 else 1)
     pooled = tuple(words[j] for j in present if counts[j] < least)
     kept = [words[j] for j in present if words[j] not in set(pooled)] + ([RARE] if pooled else [])
@@ -195,7 +187,7 @@ def _category(
         kept.append(fill)
     reference = _reference(columns, name, kept, dict(zip(words, counts.tolist(), strict=True)), origin)
     features = tuple(level for level in kept if level != reference)
-    said = f"{name}: {plural(len(present), 'level')}, one-hot"
+    said += ", one-hot"
     if pooled:
         said += f", {plural(len(pooled), 'rare level')} pooled"
     if reference is not None:
