@@ -21,18 +21,16 @@ def named_features(result: Result) -> tuple[Feature, ...]:
     return tuple(map(Feature, result.feature_names or index_names(result.n_features)))
 
 
-def coefficient_table(result: Result) -> Any:
-    """See `Result.coef_table`."""
+def coefficient_table(result: Result, outputs: tuple[str, ...]) -> Any:
+    """See `Result.coef_table`; ``outputs`` are the names of several outputs."""
     import pyarrow as pa
-
-    from .result import output_names
 
     features = named_features(result)
     values = np.column_stack([result.coef, np.reshape(result.intercept, (*result.coef.shape[:-1], 1))]) if (
         result.coef.ndim == 2) else np.append(result.coef, result.intercept)[np.newaxis]  # fmt: skip
     names = ["coefficient"]
     if result.coef.ndim == 2:
-        names = [f"coefficient_{name}" for name in output_names(result)]
+        names = [f"coefficient_{name}" for name in outputs]
     table = pa.table(
         {
             "feature": pa.array([*(feature.column for feature in features), "intercept"], pa.string()),

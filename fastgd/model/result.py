@@ -170,7 +170,7 @@ class Result:
         """
         from .coefficients import coefficient_table
 
-        return coefficient_table(self)
+        return coefficient_table(self, output_names(self))
 
     def predict(self, X: Any, *, offset: Any = None) -> np.ndarray:
         """Predictions of y: labels for a classification, else the mean of y.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +49,7 @@ def test_words_are_one_hot_as_in_scikit_learn(rng, n_levels):
 def test_sparse_features_are_canonical(rng):
     X = features_of(a=words(rng, 500, 200), b=words(rng, 500, 9), x=rng.normal(size=500)).X
     ends, indices = X.indptr, X.indices
-    assert all((np.diff(indices[i:j]) > 0).all() for i, j in zip(ends[:-1], ends[1:], strict=True))
+    assert all((np.diff(indices[i:j]) > 0).all() for i, j in pairwise(ends))
 
 
 @pytest.mark.parametrize("policy", ["mean", "median", "zero", "indicator"])
@@ -82,10 +84,7 @@ def test_rare_levels_are_pooled_as_in_scikit_learn(rng):
 
 def test_hashes_are_those_of_feature_hasher(rng):
     extraction = pytest.importorskip("sklearn.feature_extraction")
-    a = np.array(["", "a", "ab", "abc", "abcd", "déjà vu", "a longer one of 25 bytes", *words(rng, 200, 90)])[
-        7 * [0] + [*range(1, 207)]
-    ]
-    a[a == ""] = "x"
+    a = np.array(["a", "ab", "abc", "abcd", "déjà vu", "a longer one of 25 bytes", *words(rng, 200, 90)])
     hasher = extraction.FeatureHasher(n_features=64, input_type="string", alternate_sign=True)
     expected = hasher.transform([[word] for word in a]).toarray()
     table = features_of(Columns(hash_bits={"a": 6}), a=a)
@@ -152,10 +151,8 @@ def test_error_counts_the_gaps_of_each_column_and_offers_policies():
     with pytest.raises(DataError) as caught:
         fastgd.open(TITANIC, target="survived", drop=["alive"])
     text = str(caught.value)
-    assert "'age' (" in text
-    assert "'deck' (" in text
-    assert "line 7, column 'age'" in text
-    assert "columns=Columns(missing=...) (drop, mean, median, zero or indicator)" in text
+    assert re.search(r"the first in line 2, column 'deck' \('age' \d+, .*'deck' \d+.*; of 300 rows\)", text)
+    assert "fill them in with columns=Columns(missing=...) (mean, median, zero or indicator" in text
 
 
 def test_rows_with_gaps_are_dropped_with_their_target(rng):

@@ -18,7 +18,7 @@ DENSE = 0.25
 _ROWS = 1 << 14  # filled at a time, so that they stay in cache
 
 
-class Block(NamedTuple):
+class FeatureBlock(NamedTuple):
     """``width`` features: row i has ``values[i]`` in the feature ``codes[i]``, or zeros only where that is -1.
 
     A column of numbers is a block of width 1, a one-hot column has the values 1, and the interaction of two blocks is
@@ -29,7 +29,7 @@ class Block(NamedTuple):
     codes: Array | None = None
     values: Array | None = None
 
-    def times(self, other: Block) -> Block:
+    def times(self, other: FeatureBlock) -> FeatureBlock:
         """The products of each feature of this block with each of the other."""
         codes = None
         if self.codes is not None or other.codes is not None:
@@ -37,12 +37,12 @@ class Block(NamedTuple):
             b = np.int64(0) if other.codes is None else other.codes.astype(np.int64)
             codes = np.where((a < 0) | (b < 0), -1, a * other.width + b)
         known = [values for values in (self.values, other.values) if values is not None]
-        return Block(
+        return FeatureBlock(
             self.width * other.width, codes, np.multiply(*known) if len(known) == 2 else next(iter(known), None)
         )
 
 
-def side_by_side(blocks: Sequence[Block], n_rows: int) -> Array | sparse.csr_array:
+def side_by_side(blocks: Sequence[FeatureBlock], n_rows: int) -> Array | sparse.csr_array:
     """The blocks as (n_rows, n_features) float64: dense, or CSR where that is wide and has few values.
 
     Every row of the CSR array stores one value for each block, which may be zero, so nothing has to be sorted.
@@ -72,7 +72,7 @@ def side_by_side(blocks: Sequence[Block], n_rows: int) -> Array | sparse.csr_arr
     return sparse.csr_array((data.ravel(), indices.ravel(), ends), shape=(n_rows, width))
 
 
-def _write(X: Array, start: int, block: Block) -> None:
+def _write(X: Array, start: int, block: FeatureBlock) -> None:
     if block.codes is None:
         X[:, start] = 1.0 if block.values is None else block.values
         return

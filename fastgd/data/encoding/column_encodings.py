@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from ...wording import cell, plural
 from ..table import Array
-from .blocks import Block
+from .blocks import FeatureBlock
 from .column_values import DATE_PARTS, date_part, levels_of, numbers_of
 from .columns import MOST_HASH_BITS
 from .level_hash import murmur3
@@ -35,7 +35,7 @@ class Feature(NamedTuple):
 class Encoded(NamedTuple):
     """The blocks of a column, and what is to be said about levels that training did not see."""
 
-    blocks: tuple[Block, ...]
+    blocks: tuple[FeatureBlock, ...]
     unknown: str | None = None
 
 
@@ -68,8 +68,8 @@ class NumberColumn:
         if self.fill is not None:
             values = np.where(gaps, self.fill, values)
         check_finite(values[:, np.newaxis], [self.name], origin)
-        blocks = (Block(1, None, values),)
-        return Encoded((*blocks, Block(1, None, gaps.astype(np.float64))) if self.indicator else blocks)
+        blocks = (FeatureBlock(1, None, values),)
+        return Encoded((*blocks, FeatureBlock(1, None, gaps.astype(np.float64))) if self.indicator else blocks)
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class CategoryColumn:
             row = int(unknown.argmax())
             said = _unknown_levels(self.name, int(unknown.sum()), words[codes[row]], row, origin)
         found[found >= none] = -1
-        return Encoded((Block(len(self.levels), found),), said)
+        return Encoded((FeatureBlock(len(self.levels), found),), said)
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class HashedColumn:
         words = pa.concat_arrays([names.cast(pa.large_string()), pa.array([self.fill or ""], pa.large_string())])
         hashes = murmur3(words)
         buckets = (np.abs(hashes.astype(np.int64)) % 2**self.bits).astype(np.int32)
-        return Encoded((Block(2**self.bits, buckets[codes], np.where(hashes >= 0, 1.0, -1.0)[codes]),))
+        return Encoded((FeatureBlock(2**self.bits, buckets[codes], np.where(hashes >= 0, 1.0, -1.0)[codes]),))
 
 
 Encoding = NumberColumn | CategoryColumn | HashedColumn

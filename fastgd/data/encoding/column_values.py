@@ -46,14 +46,12 @@ def kind_of(column: Any, name: str, categorical: bool, origin: Origin) -> str:
     if is_text(kind):
         distinct = pa.chunked_array([column.unique()] if column.num_chunks else [], kind)
         _, n_words, n_numbers = count_words(distinct)
-        if n_words and n_words < n_numbers:
+        if n_words and n_words <= n_numbers:
             raise not_numbers(pa.table({name: column}), origin)
         return "category" if n_words else "number"
     if as_numbers(column) is not None:
         return "number"
-    raise origin.error(
-        f"column {name!r} has {kind} values, of which fastgd makes no features; {origin.leave_out([name])}"
-    )
+    raise not_numbers(pa.table({name: column}), origin)
 
 
 def numbers_of(column: Any) -> Array | None:

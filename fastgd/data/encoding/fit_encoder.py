@@ -19,6 +19,8 @@ from .columns import Columns
 from .encoder import Encoder
 from .origin import Origin
 
+_MOST_LISTED = 10  # columns whose gaps a message counts
+
 
 class Fitted(NamedTuple):
     """The encoder, None where every column is a number without gaps; the rows to keep, None for all; and remarks."""
@@ -103,16 +105,15 @@ def _check_gaps(gaps: dict[str, Array], columns: Columns, n_rows: int, origin: O
     refused = {name: count for name, count in refused.items() if count}
     if not refused:
         return
-    first = next(iter(refused))
-    counts = [f"{name!r} ({count:,})" for name, count in refused.items()]
-    listed = ", ".join(counts[:10]) + (f" and {len(counts) - 10} more columns" if len(counts) > 10 else "")
-    total = sum(refused.values())
-    choices = ", ".join(("drop", "mean", "median", "zero"))
+    row, first = min((int(gaps[name].argmax()), j) for j, name in enumerate(gaps) if name in refused)
+    counts = ", ".join(f"{name!r} {count:,}" for name, count in list(refused.items())[:_MOST_LISTED])
+    more = f" and {len(refused) - _MOST_LISTED} more columns" if len(refused) > _MOST_LISTED else ""
+    by_column = f" ({counts}{more}; of {plural(n_rows, 'row')})" if len(refused) > 1 else ""
     raise origin.error(
-        f"{plural(total, 'missing value')} in {listed} of {plural(n_rows, 'row')}, the first in "
-        f"{origin.place(int(gaps[first].argmax()))}, column {first!r}; choose what they become with "
-        f"{for_reader('columns=Columns(missing=...)', '--missing')} ({choices} or indicator), or "
-        f"{origin.leave_out(list(refused))}"
+        f"{plural(sum(refused.values()), 'missing value')}, the first in {origin.place(row)}, column "
+        f"{list(gaps)[first]!r}{by_column}; fill them in with "
+        f"{for_reader('columns=Columns(missing=...)', '--missing')} (mean, median, zero or indicator; drop leaves out "
+        f"the rows), or {origin.leave_out(list(refused))}"
     )
 
 
