@@ -245,7 +245,7 @@ BAD_DATA = {
     "no columns": ({"X": X[:, :0]}, "X has no columns: there is nothing to learn from"),
     "sparse, no rows": ({"X": sp.csr_array((0, 3)), "y": Y[:0]}, "X has no rows"),
     "frame, no rows": ({"X": pd.DataFrame({"a": []}), "y": Y[:0]}, "the table: has 0 rows and 1 column"),
-    "frame, words": ({"X": pd.DataFrame({"a": ["x"] * 24})}, "row 1 .*column 'a': 'x' is not a number"),
+    "frame, words": ({"X": pd.DataFrame({"a": ["x"] + ["1"] * 23})}, "row 1 .*column 'a': 'x' is not a number"),
     "lengths": ({"y": Y[:-1]}, "X has 24 rows but y has 23 values; they must match"),
     "NaN": ({"X": but(X, (4, 1), np.nan)}, "X has 1 NaN or infinite value, the first in row 5, column 2; fill"),
     "infinity": ({"X": but(but(X, (4, 1), np.inf), 7, -np.inf)}, "X has 4 NaN or infinite values, .* row 5, column 2"),
