@@ -9,6 +9,8 @@ import fastgd
 from fastgd import Result, Table
 from fastgd.errors import OptionError
 
+from .console import remark
+
 
 def load_model(path: Path, loss: Any = None) -> Result:
     """The model in a file; ``loss`` is needed if it was trained with a loss of the user's own."""
@@ -28,8 +30,12 @@ def open_for(
     """A table with the model's columns, by name if both have names; target and offset default to the model's."""
     features = None if result.encoder else result.feature_names or tuple(map(str, range(result.n_features)))
     own = (result.target_name,) if isinstance(result.target_name, str) else result.target_name
-    return fastgd.open(
+    table = fastgd.open(
         data, target=own if target is None else target, features=features, need_target=need_target,
         weight=sample_weight, offset=result.offset_name if offset is None else offset,
         columns=result.encoder,
     )  # fmt: skip
+    if result.encoder is not None:  # levels that training did not see
+        for text in table.remarks:
+            remark(text)
+    return table

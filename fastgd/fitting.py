@@ -71,7 +71,8 @@ def fit(
     Parameters
     ----------
     X : array of shape (n_samples, n_features), float32 or float64 (others are converted); a SciPy sparse
-        matrix; a pandas, polars or Arrow table; or a `Table` from `fastgd.open`. Never changed.
+        matrix; a pandas, polars or Arrow table, whose words become features, see ``columns``; or a `Table` from
+        `fastgd.open`. Never changed.
     y : array of shape (n_samples,): numbers, or for a classification labels of any kind; of two labels the larger is
         the positive one. More than two classes are separated by softmax, or one against the rest. With the shape
         (n_samples, n_outputs): several targets, each of numbers or of two labels. Not needed where X is a `Table`,
