@@ -62,7 +62,14 @@ def describe_data(table: Table) -> str:
 
 
 def describe_loss(result: Result) -> str:
-    return f"{LOSSES.describe(result.loss)}, penalty {result.settings['penalty']}"
+    """The loss and the penalty; where the loss was chosen, why."""
+    described = f"{LOSSES.describe(result.loss)}, penalty {result.settings['penalty']}"
+    return described if not was_chosen(result) else f"{described} (auto: {result.settings['loss_reason']})"
+
+
+def was_chosen(result: Result) -> bool:
+    """Whether the target decided the loss; the first remark is then about it."""
+    return bool(result.settings.get("loss_reason"))
 
 
 def training_metrics(table: Table, result: Result) -> dict[str, float]:
@@ -87,8 +94,9 @@ def print_summary(table: Table, result: Result, seconds_read: float, files: dict
     metrics = ", ".join(f"{METRIC_NAMES[name]} {value:.5g}" for name, value in training_metrics(table, result).items())
     rows = [
         *([("warning", result.warning)] if result.warning else []),
+        *([("loss", describe_loss(result))] if was_chosen(result) else []),
         ("data", describe_data(table)),
-        ("loss", describe_loss(result)),
+        *([] if was_chosen(result) else [("loss", describe_loss(result))]),
         ("method", describe_method(result)),
         ("training", f"{epochs} in {seconds['fit']:.3g} s, {speed}; reading {seconds_read:.2g} s{compiled}"),
         ("stopped", why_stopped(result)),
@@ -100,7 +108,7 @@ def print_summary(table: Table, result: Result, seconds_read: float, files: dict
         ("metrics", f"{metrics} (training data)"),
         *weight_rows(result),
     ]
-    rows += [("remark", text) for text in result.remarks]
+    rows += [("remark", text) for text in result.remarks[was_chosen(result) :]]
     if table.source == "tutorial":
         rows += _lesson(result)
     print_table([*rows, *files.items()])

@@ -34,8 +34,8 @@ class Table:
     Attributes
     ----------
     X : (n_samples, n_features) C-contiguous float64 or float32, or a float64 CSR array.
-    y : (n_samples,) float64 or str labels; (n_samples, n_targets) for several targets, all of them str labels if any of
-        them has labels; None without a target.
+    y : (n_samples,) booleans and integers in their own type, other numbers as float64, or str labels; (n_samples,
+        n_targets) for several targets, all of them str labels if any of them has labels; None without a target.
     feature_names : one name per column of ``X``.
     target_name : the name of the target, a tuple of names for several targets, None without a target.
     source : the path or the name of the built-in, for messages.

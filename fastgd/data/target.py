@@ -150,7 +150,7 @@ def _as_classes(values: np.ndarray, joint: bool, may_be_constant: bool, name: st
 
 def _two_numeric_classes(values: np.ndarray) -> Target | None:
     """Labels that are two distinct numbers, coded as -1 and +1 without sorting; None for all others."""
-    if values.dtype.kind not in "iuf" or not len(values):
+    if values.dtype.kind not in "biuf" or not len(values):
         return None
     classes = np.array([values.min(), values.max()])
     upper = values == classes[1]

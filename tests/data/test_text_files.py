@@ -50,7 +50,7 @@ def test_forms_of_text_are_read(text_file, content, name):
     read = open_table(text_file(content, name))
     np.testing.assert_array_equal(read.X, X_EXPECTED)
     np.testing.assert_array_equal(read.y, [7.0, 8.0])
-    assert read.X.dtype == read.y.dtype == np.float64
+    assert (read.X.dtype, read.y.dtype) == (np.float64, np.float64 if "8e0" in content else np.int64)
     assert read.X.flags.c_contiguous
     assert read.feature_names == ("a", "b")
     assert read.target_name == "y"
