@@ -12,6 +12,7 @@ import numpy as np
 from fastgd import Result, Table
 from fastgd.losses import LOSSES
 from fastgd.model.metrics import evaluate
+from fastgd.model.quality import Quality
 from fastgd.model.result import output_names
 from fastgd.show.trace_curves import as_trace, spans_decades
 from fastgd.solvers.options import WHOLE_STEPS
@@ -19,6 +20,7 @@ from fastgd.wording import plural
 
 from .chart import STEPS, can_print, sparkline
 from .console import echo, print_table
+from .held_out import HeldOut, in_one_line, test_rows
 from .validation import lowest_loss, validation_rows
 
 STOP_REASONS = {
@@ -37,19 +39,6 @@ COLUMNS_IN_JSON = 64
 COEFFICIENTS_IN_JSON = 1024  # of all outputs
 # Metrics on the training data take a pass over X and a sort; this many rows are enough.
 ROWS_MEASURED = 1_000_000
-METRIC_NAMES = {
-    "r2": "R2",
-    "d2": "D2",
-    "deviance": "mean deviance",
-    "pinball": "pinball loss",
-    "rmse": "RMSE",
-    "mae": "MAE",
-    "accuracy": "accuracy",
-    "subset_accuracy": "subset accuracy",
-    "hamming_loss": "Hamming loss",
-    "log_loss": "log loss",
-    "auc": "AUC",
-}
 
 
 def describe_target(target_name: str | tuple[str, ...] | None) -> str:
@@ -72,7 +61,7 @@ def was_chosen(result: Result) -> bool:
     return bool(result.settings.get("loss_reason"))
 
 
-def training_metrics(table: Table, result: Result) -> dict[str, float]:
+def training_quality(table: Table, result: Result) -> Quality:
     assert table.y is not None
     weight, offset = (
         None if values is None else values[:ROWS_MEASURED] for values in (table.sample_weight, table.offset)
@@ -86,12 +75,11 @@ def samples_per_second(result: Result) -> float:
     return passes * result.n_samples / max(seconds, 1e-9)
 
 
-def print_summary(table: Table, result: Result, seconds_read: float, files: dict[str, str]) -> None:
+def print_summary(table: Table, result: Result, held_out: HeldOut, seconds_read: float, files: dict[str, str]) -> None:
     seconds = result.seconds
     compiled = f", compiling {seconds['compile']:.1f} s (once on this machine)" if seconds["compile"] > 0.05 else ""
     speed = f"{large(samples_per_second(result))} rows a second"
     epochs = plural(result.n_epochs, "epoch")
-    metrics = ", ".join(f"{METRIC_NAMES[name]} {value:.5g}" for name, value in training_metrics(table, result).items())
     rows = [
         *([("warning", result.warning)] if result.warning else []),
         *([("loss", describe_loss(result))] if was_chosen(result) else []),
@@ -104,14 +92,18 @@ def print_summary(table: Table, result: Result, seconds_read: float, files: dict
         ("objective", f"{result.objective:.8g} (from {result.trace['objective'][0]:.8g} at the start)"),
         *_curve(result),
         ("gap", _gap(result)),
-        *validation_rows(result),
-        ("metrics", f"{metrics} (training data)"),
+        *validation_rows(result, held_out.validation),
+        ("metrics", f"{in_one_line(training_quality(table, result))} (training data)"),
+        *test_rows(held_out.test),
         *weight_rows(result),
     ]
     rows += [("remark", text) for text in result.remarks[was_chosen(result) :]]
     if table.source == "tutorial":
         rows += _lesson(result)
     print_table([*rows, *files.items()])
+    measured = held_out.test or held_out.validation
+    for line in measured.class_lines() if measured is not None else []:
+        echo(line)
 
 
 def why_stopped(result: Result) -> str:
@@ -204,7 +196,7 @@ def large(number: float) -> str:
     return f"{number:.3g}"
 
 
-def print_json(table: Table, result: Result, seconds_read: float, files: dict[str, str]) -> None:
+def print_json(table: Table, result: Result, held_out: HeldOut, seconds_read: float, files: dict[str, str]) -> None:
     """The keys are a public contract."""
     fits = result.n_features <= COLUMNS_IN_JSON and result.coef.size <= COEFFICIENTS_IN_JSON
     keys = {
@@ -218,7 +210,8 @@ def print_json(table: Table, result: Result, seconds_read: float, files: dict[st
         **attributes(result, "intercept", "gap_bound", "constant_objective", "best_epoch"),
         "validation_loss": None if result.best_epoch is None else lowest_loss(result),
         "divergences": result.divergences,
-        "metrics": training_metrics(table, result),
+        "metrics": dict(training_quality(table, result)),
+        **{name: None if quality is None else quality.as_dict() for name, quality in held_out._asdict().items()},
         "samples_per_second": samples_per_second(result),
     }
     echo_results(table, keys, {"read": seconds_read, **result.seconds}, result.remarks, files)

@@ -61,6 +61,12 @@ def _spans(text: str) -> list[list[float]]:
     return pairs
 
 
+def _fraction(text: str) -> float:
+    if not 0.0 < float(text) < 1.0:
+        raise ValueError(text)
+    return float(text)
+
+
 def _number_or_file(text: str) -> float | str:
     try:
         return float(text)
@@ -111,6 +117,7 @@ CLASS_WEIGHTS = Value(
     "balanced|LABEL=WEIGHT,...", _class_weights, "balanced, or LABEL=WEIGHT with commas between several"
 )
 SPANS = Value("LO:HI", _spans, "LO:HI, two numbers, or several with commas between them")
+FRACTION = Value("fraction", _fraction, "a number between 0 and 1")
 FRACTION_OR_FILE = Value("fraction|file", _number_or_file)
 LOSS = Value("loss", _loss)
 BETA = Value("beta", _beta)

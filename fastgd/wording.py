@@ -107,3 +107,9 @@ def hint(word: str, known: Sequence[str]) -> str:
     if close:
         return f"did you mean {' or '.join(map(repr, close))}?"
     return f"there {'is' if len(known) == 1 else 'are'} {quoted(known)}" if known else "there are none"
+
+
+def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A line for each row of a table; the first column is aligned to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows]

@@ -55,7 +55,7 @@ def is_fraction(validation: Any) -> bool:
     raise OptionError(f"{fraction}, {for_reader(sets, 'or a file')}, not {shown}")
 
 
-def hold_out(fraction: float, target: Target, seed: int) -> np.ndarray:
+def hold_out(fraction: float, target: Target, seed: int, option_name: str = "validation") -> np.ndarray:
     """A random, stratified mask of the rows to hold out, shape (n_samples,).
 
     Systematic sampling (Cochran, Sampling techniques, 1977, chapter 8): rows are sorted by class, shuffled within each
@@ -83,8 +83,8 @@ def hold_out(fraction: float, target: Target, seed: int) -> np.ndarray:
             held[np.flatnonzero(column == label)[0]] = False
     if not held.any():
         raise DataError(
-            f"{option('validation', fraction)} of {plural(n, 'row')} leaves no row for training, or none for "
-            "validation; give more rows, or a separate validation set"
+            f"{option(option_name, fraction)} of {plural(n, 'row')} leaves no row for training, or none to hold out; "
+            "give more rows, or hold none out"
         )
     return held
 

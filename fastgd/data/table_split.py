@@ -1,0 +1,41 @@
+"""Rows of a table that are held out of training, to measure the model on them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from .loss_choice import choose_loss
+from .table import Table
+from .target import as_columns, as_target
+from .validation_set import hold_out
+
+
+def split(
+    table: Table, fraction: float, *, seed: int = 0, loss: Any = "auto", option_name: str = "test_size"
+) -> tuple[Table, Table]:
+    """The rows to train on and the rows held out, each in the order of the table.
+
+    Rows are held out at random, by class where the loss is for labels; equal seeds hold out the same rows, and
+    ``fit(validation=fraction)`` the same as well. Rows of weight 0 are never held out. ``option_name`` is for messages.
+
+    Raises
+    ------
+    DataError
+        If the target does not fit the loss, or there are too few rows.
+    """
+    chosen = choose_loss(loss, table, None)
+    columns = as_columns(table.y)
+    rows = np.arange(table.n_samples) if table.sample_weight is None else np.flatnonzero(table.sample_weight)
+    target = as_target([column[rows] for column in columns], chosen.term, may_be_constant=True)
+    held = np.zeros(table.n_samples, dtype=bool)
+    held[rows[hold_out(fraction, target, seed, option_name)]] = True
+    return rows_of(table, ~held), rows_of(table, held)
+
+
+def rows_of(table: Table, mask: np.ndarray) -> Table:
+    """The rows of a table where ``mask`` is true."""
+    per_row: dict[str, Any] = {name: getattr(table, name) for name in ("X", "y", "sample_weight", "offset")}
+    return replace(table, **{name: None if values is None else values[mask] for name, values in per_row.items()})
