@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastgd import Result, Table
+from fastgd.data.table_split import rows_of
 from fastgd.losses import LOSSES
 from fastgd.model.metrics import evaluate
 from fastgd.model.quality import Quality
@@ -62,11 +63,7 @@ def was_chosen(result: Result) -> bool:
 
 
 def training_quality(table: Table, result: Result) -> Quality:
-    assert table.y is not None
-    weight, offset = (
-        None if values is None else values[:ROWS_MEASURED] for values in (table.sample_weight, table.offset)
-    )
-    return evaluate(result, table.X[:ROWS_MEASURED], table.y[:ROWS_MEASURED], sample_weight=weight, offset=offset)
+    return evaluate(result, rows_of(table, slice(ROWS_MEASURED)) if table.n_samples > ROWS_MEASURED else table)
 
 
 def samples_per_second(result: Result) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from fastgd.data.file_formats import COLUMN_SUFFIXES, TABLE_SUFFIXES
+from fastgd.data.file_formats import COLUMN_SUFFIXES, TABLE_SUFFIXES, WRITTEN_SUFFIXES
 from fastgd.errors import FastgdError
 
 
@@ -124,7 +124,8 @@ BETA = Value("beta", _beta)
 PICTURE = Value("file", _picture)
 REPORT = Value("file", _report)
 COLUMN_FILE = Value("file", partial(_output, suffixes=COLUMN_SUFFIXES))
+PREDICTION_FILE = Value("file", partial(_output, suffixes=WRITTEN_SUFFIXES))
 TABLE_FILE = Value("file", partial(_output, suffixes=TABLE_SUFFIXES))
 OUTPUT_FILE = Value("file", _output)
 # The types of files to write.
-OUTPUTS = (PICTURE, REPORT, COLUMN_FILE, TABLE_FILE, OUTPUT_FILE)
+OUTPUTS = (PICTURE, REPORT, COLUMN_FILE, PREDICTION_FILE, TABLE_FILE, OUTPUT_FILE)

@@ -14,7 +14,7 @@ from .model.result import Result
 from .objective.objective import Objective
 from .objective.passes import PassCounter
 from .solvers.options import Options
-from .terms.losses import LOSSES, check_own_loss
+from .terms.losses import LOSSES, check_own_loss, loss_traits
 from .terms.penalties import resolve_penalty
 from .training.callbacks import State
 from .training.run import Run
@@ -226,7 +226,7 @@ def pose(X: Any, y: Any, loss: Any, penalty: Any, fit_intercept: bool, rows: Row
     if isinstance(X, Table):
         rows = rows.completed_by(X)
         if y is None:
-            y, target_name = X.y, X.target_name
+            y, target_name = X.target_for(loss_traits(loss).classifies), X.target_name
     if y is None:
         raise DataError("y is missing: give fit(X, y) the target, or a table opened with one")
     if fit_intercept not in (True, False):

@@ -50,7 +50,7 @@ def choose_loss(loss: Any, X: Any, y: Any, sample_weight: Any = None) -> ChosenL
         suggested = X.defaults.get("loss") if y is None else None
         if suggested is not None:
             return ChosenLoss(LOSSES.resolve(suggested), y)
-        values = X.y if y is None else y
+        values = X.y if y is None else y  # numbers that begin with a zero are numbers, unless a loss makes them labels
         sample_weight = X.sample_weight if sample_weight is None else sample_weight
     if values is None:
         return ChosenLoss(LOSSES.resolve("squared"), None)  # whoever needs the target says that there is none

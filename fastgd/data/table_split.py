@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..terms.losses import loss_traits
 from .loss_choice import choose_loss
 from .table import Table
 from .target import as_columns, as_target
@@ -27,7 +28,7 @@ def split(
         If the target does not fit the loss, or there are too few rows.
     """
     chosen = choose_loss(loss, table, None)
-    columns = as_columns(table.y)
+    columns = as_columns(table.target_for(loss_traits(chosen.term).classifies))
     rows = np.arange(table.n_samples) if table.sample_weight is None else np.flatnonzero(table.sample_weight)
     target = as_target([column[rows] for column in columns], chosen.term, may_be_constant=True)
     held = np.zeros(table.n_samples, dtype=bool)
@@ -35,7 +36,10 @@ def split(
     return rows_of(table, ~held), rows_of(table, held)
 
 
-def rows_of(table: Table, mask: np.ndarray) -> Table:
-    """The rows of a table where ``mask`` is true."""
-    per_row: dict[str, Any] = {name: getattr(table, name) for name in ("X", "y", "sample_weight", "offset")}
-    return replace(table, **{name: None if values is None else values[mask] for name, values in per_row.items()})
+def rows_of(table: Table, chosen: np.ndarray | slice) -> Table:
+    """The rows of a table that a mask or a slice chooses."""
+    y, weight, offset, text = (
+        None if values is None else values[chosen]
+        for values in (table.y, table.sample_weight, table.offset, table.label_text)
+    )
+    return replace(table, X=table.X[chosen], y=y, sample_weight=weight, offset=offset, label_text=text)

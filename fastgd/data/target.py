@@ -192,6 +192,9 @@ def class_numbers(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
     DataError
         For a label that is not one of the classes.
     """
+    if classes.dtype.kind == "U" and values.dtype.kind in "biuf":  # a file in which no number begins with a zero
+        distinct, inverse = np.unique(values, return_inverse=True)
+        values = np.array([label(value) for value in distinct.tolist()], dtype=np.str_)[inverse]
     comparable = (values.dtype.kind == "U") == (classes.dtype.kind == "U")
     number = np.searchsorted(classes, values).clip(max=len(classes) - 1) if comparable else np.zeros(len(values), int)
     unknown = values[classes[number] != values] if comparable else values

@@ -99,7 +99,8 @@ def as_validation_sample(validation: Any, data: CheckedRows, names: tuple[str, .
     OptionError
         If only one of the training data and the validation set has an offset.
     """
-    X, y, weight, offset = _parts(validation)
+    classes = data.target.classes
+    X, y, weight, offset = _parts(validation, classes is not None and classes.dtype.kind == "U")
     if (offset is None) != (not len(data.offset)):
         raise OptionError(
             "the training rows have an offset, the validation set has none: give (X, y, sample_weight, offset) or a "
@@ -131,10 +132,10 @@ def as_validation_sample(validation: Any, data: CheckedRows, names: tuple[str, .
     return CheckedRows(matrix, target, weights, offsets)
 
 
-def _parts(validation: Any) -> tuple[Any, Any, Any, Any]:
-    """X, y, sample_weight and offset of a data set; the last two are None if not given."""
+def _parts(validation: Any, labels: bool) -> tuple[Any, Any, Any, Any]:
+    """X, y (as labels or as numbers), sample_weight and offset of a data set; the last two are None if not given."""
     if isinstance(validation, Table):
-        return validation, validation.y, validation.sample_weight, validation.offset
+        return validation, validation.target_for(labels), validation.sample_weight, validation.offset
     X, y, weight, offset = [*validation, None, None][:4]
     if isinstance(X, Table):
         weight, offset = (X.sample_weight if weight is None else weight), (X.offset if offset is None else offset)

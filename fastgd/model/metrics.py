@@ -71,7 +71,7 @@ def evaluate(result: Result, X: Any, y: Any = None, *, sample_weight: Any = None
         When X, y, weights or offset do not fit the model, or y has a label that the model does not know.
     """
     if isinstance(X, Table):
-        y = X.y if y is None else y
+        y = X.target_for(result.classes is not None and result.classes.dtype.kind == "U") if y is None else y
         sample_weight = X.sample_weight if sample_weight is None else sample_weight
         offset = X.offset if offset is None else offset
     if y is None:

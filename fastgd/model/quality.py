@@ -101,7 +101,9 @@ class Quality(Mapping[str, float]):
 def _shares(confusion: np.ndarray, axis: int) -> np.ndarray:
     """The diagonal divided by the sums along an axis; NaN where a sum is 0."""
     totals = confusion.sum(axis=axis)
-    return np.divide(np.diag(confusion), totals, out=np.full(len(confusion), np.nan), where=totals > 0)
+    shares = np.full(len(confusion), np.nan)
+    np.divide(np.diag(confusion), totals, out=shares, where=totals > 0)
+    return shares
 
 
 def _in_words(shares: np.ndarray) -> list[str]:

@@ -18,13 +18,18 @@ from .request import Request
 
 @dataclass(frozen=True)
 class ColumnSource:
-    """Columns of one length; ``read`` returns the columns with the given names as a pyarrow Table."""
+    """Columns of one length; ``read`` returns the columns with the given names as a pyarrow Table.
+
+    ``read_spelled`` does the same for text files, and also returns, of the columns in its second argument, the text of
+    those whose numbers begin with a zero, such as 007.
+    """
 
     names: tuple[str, ...]
     headed: bool
     origin: Origin
     read: Callable[[Sequence[str]], Any]
     remarks: tuple[str, ...] = ()
+    read_spelled: Callable[..., tuple[Any, dict[str, Any]]] | None = None
 
 
 def table_from_columns(source: ColumnSource, request: Request) -> Table:
@@ -40,7 +45,12 @@ def table_from_columns(source: ColumnSource, request: Request) -> Table:
     positions, feature_names = choose_features(names, source.headed, request, roles, origin)
     features, targets = [names[j] for j in positions], [names[j] for j in roles.targets]
     row_columns = {role: names[j] for role, j in roles.row_columns.items()}
-    columns = source.read([*features, *targets, *row_columns.values()])
+    wanted = [*features, *targets, *row_columns.values()]
+    spelled: dict[str, Any] = {}
+    if targets and source.read_spelled is not None:
+        columns, spelled = source.read_spelled(wanted, targets)
+    else:
+        columns = source.read(wanted)
     X = numeric_array(columns.select(features), origin)
     remarks = (*source.remarks, *roles.remarks)
     gaps = [] if request.need_target else [name for name in targets if _has_gaps(columns.column(name))]
@@ -49,7 +59,13 @@ def table_from_columns(source: ColumnSource, request: Request) -> Table:
         remarks += (f"the {noun} {quoted(gaps)} {has} missing values and {'is' if has == 'has' else 'are'} not used",)
     y = None if gaps or not targets else [target_array(columns.column(name), name, origin) for name in targets]
     stacked, rows = None if y is None else stack_targets(y), _row_values(columns, row_columns, origin)
-    return Table(X, stacked, feature_names, target_name(targets), origin.source, remarks=remarks, **rows)
+    label_text = None
+    if y is not None and spelled:
+        words = [target_array(spelled.get(name, columns.column(name)), name, origin) for name in targets]
+        label_text = stack_targets(words)
+    return Table(
+        X, stacked, feature_names, target_name(targets), origin.source, remarks=remarks, label_text=label_text, **rows
+    )
 
 
 def _has_gaps(column: Any) -> bool:
