@@ -85,7 +85,7 @@ def _choice(columns: list[np.ndarray]) -> tuple[str, str]:
 def _are_labels(column: np.ndarray) -> bool:
     """Whether a target is words, booleans, or numbers of exactly the values 0 and 1."""
     if column.dtype.kind not in "iuf":
-        return True
+        return column.dtype.kind in "bUS"
     first = column[:FIRST_VALUES]
     if not ((first == 0) | (first == 1)).all():
         return False

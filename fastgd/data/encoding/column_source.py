@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...errors import DataError
 from ...wording import quoted
 from ..table import Table
 from .array_tables import stack_targets, target_name
@@ -57,7 +58,14 @@ def table_from_columns(source: ColumnSource, request: Request) -> Table:
     if gaps:
         noun, has = ("target", "has") if len(gaps) == 1 else ("targets", "have")
         remarks += (f"the {noun} {quoted(gaps)} {has} missing values and {'is' if has == 'has' else 'are'} not used",)
-    y = None if gaps or not targets else [target_array(columns.column(name), name, origin) for name in targets]
+    y = None
+    if targets and not gaps:
+        try:
+            y = [target_array(columns.column(name), name, origin) for name in targets]
+        except DataError:
+            if request.need_target:
+                raise
+            remarks += (f"the target {quoted(targets)} cannot be a target and is not used",)
     stacked, rows = None if y is None else stack_targets(y), _row_values(columns, row_columns, origin)
     label_text = None
     if y is not None and spelled:

@@ -192,7 +192,7 @@ def without_formulas(columns: Mapping[str, Column]) -> dict[str, Column]:
 
 def _has_words(column: Column) -> bool:
     if isinstance(column, np.ndarray):
-        return column.dtype.kind == "U"
+        return bool(column.dtype.kind == "U")
     return bool(pa.types.is_string(column.type) or pa.types.is_large_string(column.type))
 
 
