@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..errors import DataError
 from ..terms.losses import LOSSES
 from ..wording import label, option
 from .sample_weights import as_sample_weight
@@ -14,6 +15,8 @@ from .target import as_columns
 
 # Whole numbers of so few different values may be labels: the remark then says how to treat them as such.
 FEW_VALUES = 10
+# So many words may be classes even where most rows have a word of their own.
+MOST_LABELS = 50
 # Values that are compared before all of them are sorted: most targets of numbers are seen to be numbers by these.
 FIRST_VALUES = 1000
 
@@ -39,7 +42,7 @@ def choose_loss(loss: Any, X: Any, y: Any, sample_weight: Any = None) -> ChosenL
     Raises
     ------
     DataError
-        If the target cannot be read, see `as_columns`.
+        If the target cannot be read, see `as_columns`; if it is words of which most rows have their own.
     OptionError
         If the loss is not known.
     """
@@ -78,6 +81,11 @@ def _choice(columns: list[np.ndarray]) -> tuple[str, str]:
     distinct = np.unique(columns[0])
     if columns[0].dtype.kind in "biuf":
         return "logistic", f"the target is {' or '.join(label(value) for value in distinct.tolist())}"
+    if len(distinct) > max(MOST_LABELS, len(columns[0]) // 2):
+        raise DataError(
+            f"y has {len(distinct):,} different words in {len(columns[0]):,} rows, so it is rather a name than a class; "
+            f"give another target, or {option('loss', 'softmax')}"
+        )
     name = "softmax" if len(distinct) > 2 else "logistic"
     return name, f"the target has {len(distinct):,} labels"
 

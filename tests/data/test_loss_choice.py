@@ -122,3 +122,12 @@ def test_summary_begins_with_the_loss_that_was_taken(tmp_path):
 def test_missing_target_is_still_an_error():
     with pytest.raises(fastgd.DataError, match="y is missing"):
         fastgd.fit(X)
+
+
+def test_names_are_no_classes():
+    y = np.array([f"person {i}" for i in range(200)])
+    with pytest.raises(fastgd.DataError, match="y has 200 different words in 200 rows, so it is rather a name than a"):
+        choose_loss("auto", None, y)
+    assert LOSSES.name_of(choose_loss("softmax", None, y).term) == "softmax"
+    assert LOSSES.name_of(choose_loss("auto", None, y[:50]).term) == "softmax"
+    assert LOSSES.name_of(choose_loss("auto", None, np.tile(y, 3)).term) == "softmax"
