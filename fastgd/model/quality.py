@@ -84,10 +84,10 @@ class Quality(Mapping[str, float]):
             more = f"and {plural(len(names) - CLASSES_SHOWN, 'class', 'classes')} with fewer rows"
             return ["", *table_lines([("class", "precision", "recall", "rows"), *rows]), more]
         matrix = [
-            (f"is {name}", *(f"{count:g}" for count in line), recall)
+            (name, *(f"{count:g}" for count in line), recall)
             for name, line, recall in zip(names, self.confusion, recalls, strict=True)
         ]
-        header = ("", *(f"as {name}" for name in names), "recall")
+        header = ("actual \\ predicted", *names, "recall")
         return ["", *table_lines([header, *matrix, ("precision", *precisions, "")])]
 
     def as_dict(self) -> dict[str, Any]:

@@ -112,10 +112,10 @@ def test_printed_as_a_table():
         "accuracy  0.75",
         "AUC        0.5",
         "",
-        "           as no  as yes  recall",
-        "is no          2       1   0.667",
-        "is yes         0       3       1",
-        "precision      1    0.75",
+        "actual \\ predicted  no   yes  recall",
+        "no                   2     1   0.667",
+        "yes                  0     3       1",
+        "precision            1  0.75",
     ]
 
 
