@@ -29,11 +29,12 @@ def split_test(table: Table, test_size: float | None, options: dict[str, Any]) -
 def measure(result: Result, table: Table, test: Table | None, options: dict[str, Any]) -> HeldOut:
     """Measure the model on the held-out rows."""
     import fastgd
-    from fastgd.data.table_split import split
+    from fastgd.data.table_split import held_out, rows_of
 
     validation = options["validation"]
     if isinstance(validation, float):
-        _, validation = split(table, validation, seed=options["seed"], loss=result.loss, option_name="validation")
+        rows = held_out(table, validation, seed=options["seed"], loss=result.loss, option_name="validation")
+        validation = rows_of(table, rows)
     return HeldOut(*(None if rows is None else fastgd.evaluate(result, rows) for rows in (test, validation)))
 
 

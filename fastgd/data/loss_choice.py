@@ -83,8 +83,8 @@ def _choice(columns: list[np.ndarray]) -> tuple[str, str]:
         return "logistic", f"the target is {' or '.join(label(value) for value in distinct.tolist())}"
     if len(distinct) > max(MOST_LABELS, len(columns[0]) // 2):
         raise DataError(
-            f"y has {len(distinct):,} different words in {len(columns[0]):,} rows, so it is rather a name than a class; "
-            f"give another target, or {option('loss', 'softmax')}"
+            f"y has {len(distinct):,} different words in {len(columns[0]):,} rows, so it is rather a name than a "
+            f"class; give another target, or {option('loss', 'softmax')}"
         )
     name = "softmax" if len(distinct) > 2 else "logistic"
     return name, f"the target has {len(distinct):,} labels"

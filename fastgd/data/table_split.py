@@ -17,7 +17,15 @@ from .validation_set import hold_out
 def split(
     table: Table, fraction: float, *, seed: int = 0, loss: Any = "auto", option_name: str = "test_size"
 ) -> tuple[Table, Table]:
-    """The rows to train on and the rows held out, each in the order of the table.
+    """The rows to train on and the rows held out, each in the order of the table; see `held_out`."""
+    held = held_out(table, fraction, seed=seed, loss=loss, option_name=option_name)
+    return rows_of(table, ~held), rows_of(table, held)
+
+
+def held_out(
+    table: Table, fraction: float, *, seed: int = 0, loss: Any = "auto", option_name: str = "test_size"
+) -> np.ndarray:
+    """A mask of the rows to hold out, shape (n_samples,).
 
     Rows are held out at random, by class where the loss is for labels; equal seeds hold out the same rows, and
     ``fit(validation=fraction)`` the same as well. Rows of weight 0 are never held out. ``option_name`` is for messages.
@@ -33,7 +41,7 @@ def split(
     target = as_target([column[rows] for column in columns], chosen.term, may_be_constant=True)
     held = np.zeros(table.n_samples, dtype=bool)
     held[rows[hold_out(fraction, target, seed, option_name)]] = True
-    return rows_of(table, ~held), rows_of(table, held)
+    return held
 
 
 def rows_of(table: Table, chosen: np.ndarray | slice) -> Table:
