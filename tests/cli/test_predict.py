@@ -114,6 +114,17 @@ def test_threshold_is_of_the_larger_label(folder, threshold):
     ]
 
 
+def test_probability_of_the_threshold_itself_is_enough():
+    from helpers.picture_cases import result
+
+    from fastgd.losses import Logistic
+    from fastgd.model.prediction_columns import prediction_columns
+
+    model = result([1.0], coef=np.zeros(1), intercept=0.0, loss=Logistic(), classes=np.array(["no", "yes"]))
+    assert prediction_columns(model, [[1.0]], threshold=0.5)["prediction"].tolist() == ["yes"]
+    assert prediction_columns(model, [[1.0]], threshold=0.5 + 1e-9)["prediction"].tolist() == ["no"]
+
+
 def test_half_is_the_default_threshold(folder):
     assert predict(folder, "two", "--threshold", 0.5).out == predict(folder, "two").out
 
@@ -201,9 +212,18 @@ def test_messages_advise_no_flag_that_the_command_lacks(folder, tmp_path, comman
     assert set(re.findall(r"--[\w-]+", ran.err)) <= options, ran.err
 
 
-@pytest.mark.parametrize("target", ["2020-01-02", "", "x"])
+@pytest.mark.parametrize("target", ["2020-01-02", "", "x", "inf", 300 * "x"])
 def test_bad_target_does_not_matter(folder, tmp_path, target):
     (tmp_path / "new.csv").write_text(f"width,kind,length\n1.5,{target},2.5\n")
     ran = run_fastgd("predict", folder / "three", tmp_path / "new.csv")
     expected = fastgd.load(folder / "three").predict([[2.5, 1.5]])
     assert [row["prediction"] for row in rows_of(ran.out)] == expected.tolist(), ran.err
+
+
+def test_kept_numbers_with_gaps_stay_numbers(folder, tmp_path):
+    (tmp_path / "gaps.csv").write_text("length,width,size,code\n1,2,5,\n3,4,,07\n5,6,7,8\n")
+    out = tmp_path / "out.jsonl"
+    assert run_fastgd("predict", folder / "three", tmp_path / "gaps.csv", "--keep", "size,code", "-o", out).code == 0
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [row["size"] for row in rows] == [5, None, 7]
+    assert [row["code"] for row in rows] == ["", "07", "8"]
