@@ -271,8 +271,8 @@ def test_error_names_the_argument_and_the_row(what):
 
 @pytest.mark.parametrize(
     ("labels", "spelled"),
-    [([False, True], "true"), ([False, True], "True"), ([False, True], True), ([1, 2], "2.0"), ([1, 2], 2.0), ([1, 2], "2"),
-     ([1.0, 2.0], "2"), ([1.0, 2.0], 2), ([2**53 + 1, 2**53 + 3], str(2**53 + 3))],
+    [([False, True], "true"), ([False, True], "True"), ([False, True], True), ([1, 2], "2.0"), ([1, 2], 2.0),
+     ([1, 2], "2"), ([1.0, 2.0], "2"), ([1.0, 2.0], 2), ([2**53 + 1, 2**53 + 3], str(2**53 + 3))],
 )  # fmt: skip
 def test_class_weight_names_labels_of_any_type(labels, spelled):
     from fastgd.data.sample_weights import class_factors
