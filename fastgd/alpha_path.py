@@ -82,7 +82,7 @@ def fit_path(
     Examples
     --------
     >>> import fastgd
-    >>> models = fastgd.fit_path([[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0], alphas=[0.0, 1.0], method="gd", tol=1e-8)
+    >>> models = fastgd.fit_path([[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0], alphas=[0.0, 1.0], tol=1e-8)
     >>> [round(float(model.coef[0]), 3) for model in models]
     [2.0, 1.143]
     """

@@ -177,7 +177,7 @@ def fit(
     A callback that ends training when the model is good enough:
 
     >>> def good_enough(state):
-    ...     return state.objective < 0.01
+    ...     return state.objective < 0.5
     >>> result = fastgd.fit([[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0], method="gd", callbacks=[good_enough])
     >>> result.stop_reason
     'callback'
