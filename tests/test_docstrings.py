@@ -9,7 +9,7 @@ import pytest
 
 import fastgd
 
-MODULES = sorted({module for module in fastgd._HOMES.values()})
+MODULES = sorted(set(fastgd._HOMES.values()))
 EXAMPLES = [
     test
     for module in MODULES
