@@ -16,6 +16,8 @@ from .feature_columns import choose_features
 from .origin import Origin
 from .request import Request
 
+SPELLED = "\0spelled: "  # before the name of a column with the text of another; no file has such a name
+
 
 @dataclass(frozen=True)
 class ColumnSource:
@@ -46,12 +48,7 @@ def table_from_columns(source: ColumnSource, request: Request) -> Table:
     positions, feature_names = choose_features(names, source.headed, request, roles, origin)
     features, targets = [names[j] for j in positions], [names[j] for j in roles.targets]
     row_columns = {role: names[j] for role, j in roles.row_columns.items()}
-    wanted = [*features, *targets, *row_columns.values()]
-    spelled: dict[str, Any] = {}
-    if targets and source.read_spelled is not None:
-        columns, spelled = source.read_spelled(wanted, targets)
-    else:
-        columns = source.read(wanted)
+    columns = _read(source, [*features, *targets, *row_columns.values()], targets)
     X = numeric_array(columns.select(features), origin)
     remarks = (*source.remarks, *roles.remarks)
     gaps = [] if request.need_target else [name for name in targets if _has_gaps(columns.column(name))]
@@ -67,13 +64,24 @@ def table_from_columns(source: ColumnSource, request: Request) -> Table:
                 raise
             remarks += (f"the target {quoted(targets)} cannot be a target and is not used",)
     stacked, rows = None if y is None else stack_targets(y), _row_values(columns, row_columns, origin)
+    spelled = [SPELLED + name if SPELLED + name in columns.column_names else name for name in targets]
     label_text = None
-    if y is not None and spelled:
-        words = [target_array(spelled.get(name, columns.column(name)), name, origin) for name in targets]
-        label_text = stack_targets(words)
+    if y is not None and spelled != targets:
+        words = (columns.column(text) for text in spelled)
+        label_text = stack_targets([target_array(*pair, origin) for pair in zip(words, targets, strict=True)])
     return Table(
         X, stacked, feature_names, target_name(targets), origin.source, remarks=remarks, label_text=label_text, **rows
     )
+
+
+def _read(source: ColumnSource, wanted: Sequence[str], targets: Sequence[str]) -> Any:
+    """The wanted columns; targets whose spelling matters have it in one more column."""
+    if not targets or source.read_spelled is None:
+        return source.read(wanted)
+    columns, texts = source.read_spelled(wanted, targets)
+    for name, text in texts.items():
+        columns = columns.append_column(SPELLED + name, text)
+    return columns
 
 
 def _has_gaps(column: Any) -> bool:
