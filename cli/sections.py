@@ -11,7 +11,7 @@ from .file_checks import FileChecking
 
 # The parameters of each section; all others are listed under "Output".
 SECTIONS = {
-    "Data": ("target", "drop", "sample_weight", "class_weight", "offset", "validation"),
+    "Data": ("target", "drop", "sample_weight", "class_weight", "offset", "test_size", "validation"),
     "Columns": (
         "missing", "categorical", "reference", "min_frequency", "hash_bits", "interactions", "dates", "unknown",
     ),

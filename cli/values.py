@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from fastgd.data.file_formats import COLUMN_SUFFIXES, TABLE_SUFFIXES
+from fastgd.data.file_formats import COLUMN_SUFFIXES, TABLE_SUFFIXES, WRITTEN_SUFFIXES
 from fastgd.errors import FastgdError
 
 
@@ -72,6 +72,12 @@ def _spans(text: str) -> list[list[float]]:
     return pairs
 
 
+def _fraction(text: str) -> float:
+    if not 0.0 < float(text) < 1.0:
+        raise ValueError(text)
+    return float(text)
+
+
 def _number_or_file(text: str) -> float | str:
     try:
         return float(text)
@@ -128,13 +134,15 @@ INT_BY_COLUMN = Value(
     "int|COLUMN=INT,...", partial(_by_column, int), "a whole number, or COLUMN=NUMBER with commas between several"
 )
 SPANS = Value("LO:HI", _spans, "LO:HI, two numbers, or several with commas between them")
+FRACTION = Value("fraction", _fraction, "a number between 0 and 1")
 FRACTION_OR_FILE = Value("fraction|file", _number_or_file)
 LOSS = Value("loss", _loss)
 BETA = Value("beta", _beta)
 PICTURE = Value("file", _picture)
 REPORT = Value("file", _report)
 COLUMN_FILE = Value("file", partial(_output, suffixes=COLUMN_SUFFIXES))
+PREDICTION_FILE = Value("file", partial(_output, suffixes=WRITTEN_SUFFIXES))
 TABLE_FILE = Value("file", partial(_output, suffixes=TABLE_SUFFIXES))
 OUTPUT_FILE = Value("file", _output)
 # The types of files to write.
-OUTPUTS = (PICTURE, REPORT, COLUMN_FILE, TABLE_FILE, OUTPUT_FILE)
+OUTPUTS = (PICTURE, REPORT, COLUMN_FILE, PREDICTION_FILE, TABLE_FILE, OUTPUT_FILE)
