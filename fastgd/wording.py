@@ -48,12 +48,12 @@ def option(name: str, value: object = _NO_VALUE) -> str:
     return for_reader(argument, VALUE_FLAGS.get(argument, typed))
 
 
-def printable(text: str) -> str:
+def printable(text: str, kept: str = "\n\t") -> str:
     r"""The text for a terminal, control characters and marks of writing direction as escapes: \x1b, \u202e.
 
-    Data may hold them, and a terminal obeys them. New lines and tabs stay.
+    Data may hold them, and a terminal obeys them. Those in ``kept`` stay.
     """
-    return "".join(c if c.isprintable() or c in "\n\t" else _escape(c) for c in text)
+    return text if text.isprintable() else "".join(c if c.isprintable() or c in kept else _escape(c) for c in text)
 
 
 def _escape(character: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...model.landscape import Landscape
+from .plain_text import in_plain_text
 from .style import GREY, frame, marker_interval, new_axes, number, style
 
 N_LEVELS = 14
@@ -36,9 +37,8 @@ def plot_landscape(found: Landscape, *, surface: bool = False, title: str | None
     FastgdError
         When matplotlib is not installed.
     """
-    if len(found.grid) == 1:
-        return _curve(found, title)
-    return _surface(found, title) if surface else _contours(found, title)
+    draw = _curve if len(found.grid) == 1 else _surface if surface else _contours
+    return in_plain_text(draw(found, title))
 
 
 def _curve(found: Landscape, title: str | None) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 from ...errors import OptionError
 from ..smoothing import check_beta
 from ..trace_curves import AXES, CURVES, Curve, Trace, as_traces, spans_decades
+from .plain_text import in_plain_text
 from .style import Style, frame, marker_interval, new_axes, style
 
 SCALES = ("auto", "log", "linear")
@@ -84,7 +85,7 @@ def plot_loss(
         axes.set_ylim(bottom=0)
     _mark_divergences(axes, chosen, against, top)
     _finish(axes, drawn, against, with_legend=smooth is not None)
-    return figure
+    return in_plain_text(figure)
 
 
 def _finish(axes: Any, drawn: Sequence[Curve], against: str, with_legend: bool) -> None:
