@@ -250,7 +250,7 @@ def measure(scale: Scale) -> Table:
     for case in CASES:
         ratios = {}
         for problem in all_problems:
-            passes, seconds = compared(case, problem, scale.rounds(3))
+            passes, seconds = compared(case, problem, scale.rounds(5))
             ratios[problem.name] = seconds if case.by_time and passes < np.inf else passes
         worst = max(ratios, key=lambda name: ratios[name])
         worse, better = (sum(test(r) for r in ratios.values()) for test in (lambda r: r > 1.1, lambda r: r < 0.9))

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numba
 import numpy as np
 import pytest
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import ThreadpoolController, threadpool_info
 
 import fastgd
 
@@ -74,8 +74,8 @@ def test_nothing_of_the_process_changes(options, error):
 
 
 def test_fits_that_overlap_restore_what_was_there_before_the_first():
-    """The first to begin is the first to end: the second began while one BLAS thread was set."""
-    before = state_of_process()
+    """The first to begin is the first to end: the second, which began while one BLAS thread was set, keeps that one."""
+    before, left_to_second = state_of_process(), []
     first_began, second_began, first_ended = threading.Event(), threading.Event(), threading.Event()
 
     def fit(callback):
@@ -93,13 +93,16 @@ def test_fits_that_overlap_restore_what_was_there_before_the_first():
     def second():
         def callback(_state):
             second_began.set()
-            return not first_ended.wait(30)
+            ended = first_ended.wait(30)
+            left_to_second.extend(one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas")
+            return not ended
 
         assert first_began.wait(30)
         return fit(callback)
 
     with ThreadPoolExecutor(2) as pool:
         assert len({one.result() for one in [pool.submit(first), pool.submit(second)]}) == 1
+    assert set(left_to_second) == {1}
     assert state_of_process() == before
 
 
