@@ -26,6 +26,23 @@ def test_an_error_in_a_thread_is_raised():
     pool.close()
 
 
+def test_each_call_is_made_once_where_the_system_has_no_more_threads(monkeypatch):
+    """The pool puts a call into its queue before it starts a thread for it."""
+    begin, calls, begun = threading.Thread.start, [], []
+
+    def begin_only_one(thread):
+        if begun:
+            raise RuntimeError("can't start new thread")
+        begun.append(thread)
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", begin_only_one)
+    pool = PythonThreads(4)
+    assert pool.map(lambda k: calls.append(k) or -k, range(50)) == [-k for k in range(50)]
+    pool.close()
+    assert sorted(calls) == list(range(50))
+
+
 def test_fits_while_the_interpreter_shuts_down(tmp_path):
     """In a function registered with atexit, and in a thread that outlives the main one, with equal bits."""
     script = """
