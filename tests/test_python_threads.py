@@ -7,6 +7,7 @@ import threading
 import pytest
 from helpers.processes import answer_of, start
 
+from fastgd.data import row_order
 from fastgd.python_threads import PythonThreads
 
 
@@ -41,6 +42,21 @@ def test_each_call_is_made_once_where_the_system_has_no_more_threads(monkeypatch
     assert pool.map(lambda k: calls.append(k) or -k, range(50)) == [-k for k in range(50)]
     pool.close()
     assert sorted(calls) == list(range(50))
+
+
+def test_rows_have_the_same_order_where_no_thread_can_be_started(monkeypatch):
+    """Orders are prepared one epoch ahead; Python 3.12 and later start no threads in functions of atexit."""
+
+    def refuse(_thread):
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    n_samples = 2 * row_order.AHEAD_FROM
+    expected = [row_order.RowOrder(n_samples, 8, "full", 0).epoch(number) for number in range(3)]
+    monkeypatch.setattr(row_order, "threads_in_use", lambda: 2)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    alone = row_order.RowOrder(n_samples, 8, "full", 0)
+    for number, order in enumerate(expected):
+        assert (alone.epoch(number) == order).all()
 
 
 def test_fits_while_the_interpreter_shuts_down(tmp_path):
