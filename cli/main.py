@@ -10,12 +10,12 @@ import click
 
 from fastgd import __version__
 from fastgd.errors import DivergedError, FastgdError
-from fastgd.wording import speaking_in_flags
+from fastgd.wording import name_and_message, speaking_in_flags
 
 from . import streams
 from .bench import bench
 from .compare import compare
-from .console import remark
+from .console import flush, is_of_output, remark
 from .evaluate import evaluate
 from .generate import generate
 from .info import info
@@ -47,7 +47,7 @@ def main() -> None:
     try:
         with speaking_in_flags():
             code = _run_command()
-        sys.stdout.flush()  # here, so that a closed pipe is handled below
+        flush()  # here, so that a closed pipe is handled below
     except click.ClickException as error:
         code = _fail_as_click(error)
     except (click.Abort, KeyboardInterrupt):
@@ -59,7 +59,7 @@ def main() -> None:
     except BrokenPipeError:  # the reader, such as `head`, has ended
         code = DONE
     except OSError as error:
-        code = _fail(f"{error.filename or 'standard output'}: {error.strerror or error}", FAILED)
+        code = _fail_of_file(error)
     except MemoryError:
         code = _fail("the data does not fit into memory: use fewer rows or columns, or float32", FAILED)
     except BaseException as error:
@@ -80,11 +80,22 @@ def _run_command() -> int:
         raise BrokenPipeError from None
 
 
+def _fail_of_file(error: OSError) -> int:
+    """Standard output that cannot be written to; other files have messages of their own where they are used."""
+    if not is_of_output(error):
+        return _fail_unexpectedly(error)
+    return _fail(f"standard output cannot be written to ({error.strerror or error})", FAILED)
+
+
 def _fail_unexpectedly(error: BaseException) -> int:
-    """A bug in fastgd: a traceback only on request."""
+    """A fault in the file of a user's loss, or in fastgd itself: a traceback only on request."""
     if os.environ.get("FASTGD_TRACEBACK"):
         raise error
-    message = f"{type(error).__name__}: {error}".splitlines()[0]
+    from .own_loss import fault_of_file
+
+    if fault := fault_of_file(error):
+        return _fail(fault, WRONG)
+    message = name_and_message(error).splitlines()[0]
     return _fail(f"internal error ({message}); set FASTGD_TRACEBACK=1 to see the traceback", FAILED)
 
 

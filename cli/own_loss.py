@@ -18,7 +18,7 @@ from fastgd.data.readers.files import check_readable
 from fastgd.errors import FastgdError, OptionError
 from fastgd.losses import LOSSES
 from fastgd.terms.registry import Registry
-from fastgd.wording import hint
+from fastgd.wording import hint, name_and_message
 
 OWN_LOSS = re.compile(r"(?P<file>.*\.py)(?::(?P<name>[^:]*))?(?::(?P<settings>.*))?")
 
@@ -99,9 +99,26 @@ def _beside(path: str) -> Iterator[None]:
             sys.path.remove(folder)
 
 
+def fault_of_file(error: BaseException) -> str | None:
+    """What a function of a user's file raised during training; None for an error from elsewhere.
+
+    Without the line: machine code from the cache has the numbers of when it was compiled.
+    """
+    loaded = {file for module in sys.modules.values() if (file := _own_file(module)) is not None}
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in loaded]
+    return (
+        f"{frames[-1].filename}: {frames[-1].name} raises {name_and_message(error)}; fix the file" if frames else None
+    )
+
+
+def _own_file(module: ModuleType) -> str | None:
+    loader = getattr(module, "__loader__", None)
+    return str(loader.path) if isinstance(loader, _Uncached) else None
+
+
 def _described(path: str, error: BaseException) -> str:
     """The error and the line of the file that caused it."""
-    message = str(error) if isinstance(error, FastgdError) else f"{type(error).__name__}: {error}"
+    message = str(error) if isinstance(error, FastgdError) else name_and_message(error)
     if isinstance(error, SyntaxError):
         lines, message = [error.lineno] if error.filename == path else [], f"{type(error).__name__}: {error.msg}"
     else:

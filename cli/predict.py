@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import click
 
 from fastgd.wording import printable
 
+from .console import BinaryOutput
 from .file_checks import FileChecking
 from .options import saved_loss_option
 from .values import COLUMN_FILE
@@ -45,7 +46,7 @@ def predict(model: Path, data: str, offset: str | None, loss: Any, output: Path 
     else:
         if sys.stdout.isatty():
             columns = {printable(name): _printable(column) for name, column in columns.items()}
-        write_text(sys.stdout.buffer, ",", without_formulas(columns))
+        write_text(cast(IO[bytes], BinaryOutput()), ",", without_formulas(columns))
 
 
 def _printable(column: Any) -> Any:

@@ -63,6 +63,11 @@ def _escape(character: str) -> str:
     return character.encode("unicode_escape", "surrogatepass").decode()
 
 
+def name_and_message(error: BaseException) -> str:
+    """``ValueError: no``, or only ``ValueError`` where it has no message."""
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
 def quoted(names: Sequence[str], limit: int = 5) -> str:
     """``'a', 'b' and 'c'``; beyond ``limit``: ``'a', 'b' and 7 more``."""
     shown = [repr(name) for name in names[:limit]]

@@ -170,6 +170,14 @@ def test_error_for_a_wrong_name_is_one_sentence(folder, loss, parts):
             CAUCHY.replace("def value", "def __post_init__(self):\n        raise SystemExit(0)\n\n    def value"),
             ["SystemExit: 0; fix the file"],
         ),
+        (CAUCHY.replace("r = z - y", "raise SystemExit(0)"), ["loss Cauchy: derivative(", "fails with SystemExit: 0"]),
+        (CAUCHY.replace("r = z - y", "raise GeneratorExit"), ["loss Cauchy: derivative(", "fails with GeneratorExit"]),
+        (
+            CAUCHY.replace(
+                "r = z - y\n", "r = z - y\n        if 4.95 < z < 4.98:\n            raise ValueError('here')\n"
+            ),
+            ["my_losses.py: derivative raises ValueError: here; fix the file"],  # late in training
+        ),
         (CAUCHY.replace("c: float", "c: complex"), ["line 6: Cauchy.c is annotated complex", "; fix the file"]),
         (CAUCHY.replace("def derivative", "def slope"), ["has no method derivative(self, y, z)"]),
         (CAUCHY.replace("2.0 * r /", "3.0 * r /"), ["derivative(", "correct one of the two"]),
