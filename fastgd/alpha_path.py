@@ -17,7 +17,7 @@ from .errors import Interrupted, OptionError
 from .fitting import pose
 from .model.result import Result
 from .objective.objective import Objective
-from .solvers.options import Options, check_whole
+from .solvers.options import Method, Options, Shuffle, check_whole
 from .solvers.starting_point import default_start
 from .terms.losses import LOSSES
 from .terms.penalties import ElasticNet, resolve_penalty
@@ -35,7 +35,7 @@ def fit_path(
     n_alphas: int = 100,
     alpha_ratio: float = 1e-3,
     loss: Any = "squared",
-    method: str = "auto",
+    method: Method = "auto",
     penalty: Any = None,
     l1_ratio: float | None = None,
     rule: Any = "sgd",
@@ -51,7 +51,7 @@ def fit_path(
     class_weight: Any = None,
     offset: Any = None,
     penalty_weights: Any = None,
-    shuffle: bool | str = True,
+    shuffle: Shuffle = True,
     seed: int = 0,
     n_threads: int | None = None,
 ) -> list[Result]:

@@ -12,7 +12,7 @@ from .errors import DataError, Interrupted, OptionError
 from .model.result import Result
 from .objective.objective import Objective
 from .objective.passes import PassCounter
-from .solvers.options import Options
+from .solvers.options import Method, OnDivergence, Options, Shuffle, TraceRows
 from .terms.losses import LOSSES, check_own_loss
 from .terms.penalties import resolve_penalty
 from .training.callbacks import State
@@ -27,7 +27,7 @@ def fit(
     y: Any = None,
     *,
     loss: Any = "squared",
-    method: str = "auto",
+    method: Method = "auto",
     penalty: Any = None,
     alpha: float = 0.0,
     l1_ratio: float | None = None,
@@ -49,13 +49,13 @@ def fit(
     class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
     offset: Any = None,
     penalty_weights: Any = None,
-    shuffle: bool | str = True,
+    shuffle: Shuffle = True,
     start: Any = None,
     validation: Any = None,
     seed: int = 0,
     n_threads: int | None = None,
-    on_divergence: Literal["auto", "shrink", "raise"] = "auto",
-    trace: Literal["epoch", "step"] = "epoch",
+    on_divergence: OnDivergence = "auto",
+    trace: TraceRows = "epoch",
     callbacks: Sequence[Callable[[State], Any]] = (),
 ) -> Result:
     """Fit a linear model: minimise the mean loss plus a penalty by gradient descent.

@@ -18,7 +18,7 @@ from .fitting import pose
 from .objective.intercept_only import best_constant
 from .objective.objective import Objective
 from .objective.preconditioner import choose_preconditioner, describe_preconditioner
-from .solvers.options import VARIANCE_REDUCED, Options
+from .solvers.options import VARIANCE_REDUCED, Method, Options, Shuffle
 from .solvers.plan import make_plan
 from .solvers.starting_point import starting_point
 from .terms.losses import LOSSES
@@ -76,12 +76,12 @@ class RateRange:
 
 
 def learning_rate_range(
-    X: Any, y: Any = None, *, rates: Sequence[float] | None = None, loss: Any = "squared", method: str = "minibatch",
+    X: Any, y: Any = None, *, rates: Sequence[float] | None = None, loss: Any = "squared", method: Method = "minibatch",
     penalty: Any = None, alpha: float = 0.0, l1_ratio: float | None = None, rule: Any = "sgd",
     batch_size: int | Literal["auto"] = "auto", scale: bool | Literal["auto"] = "auto", epochs: int | None = None,
     clip_norm: float | None = None, fit_intercept: bool = True, sample_weight: Any = None,
     class_weight: Mapping[Any, float] | Literal["balanced"] | None = None, offset: Any = None,
-    penalty_weights: Any = None, shuffle: bool | str = True, start: Any = None, seed: int = 0,
+    penalty_weights: Any = None, shuffle: Shuffle = True, start: Any = None, seed: int = 0,
     n_threads: int | None = None,
 ) -> RateRange:  # fmt: skip
     """Train a model at each of many learning rates simultaneously, and suggest one of them.

@@ -17,8 +17,8 @@ from ..kernels.row_access import CSR
 MIN_CHUNK_ROWS, MAX_CHUNKS, MAX_SUM_VALUES = 512, 16, 1 << 22
 # From this many values in a chunk's sums on there are fewer chunks: touching new memory takes longer than adding to it.
 LARGE_SUM_VALUES, MAX_LARGE_CHUNKS = 1 << 16, 4
-# Rows of a block for NumPy, so that its temporary arrays stay in the cache.
-CENTRED_ROWS = 1024
+# Rows and values of a block for NumPy at most, so that its temporary arrays stay in the cache.
+CENTRED_ROWS, MAX_CENTRED_VALUES = 1024, 1 << 18
 # Products of sparse columns are centred after summing, unless cancellation leaves less than this part of a square.
 MIN_UNCANCELLED = 1e-6
 
@@ -46,9 +46,10 @@ LIMITS = GramLimits()
 
 def centred_blocks(X: np.ndarray, shift: np.ndarray) -> Iterator[np.ndarray]:
     """x_i - shift in float64, a block of rows at a time, in one array that the next block overwrites."""
-    buffer = np.empty((min(len(X), CENTRED_ROWS), X.shape[1]))
-    for first in range(0, len(X), CENTRED_ROWS):
-        rows = X[first : first + CENTRED_ROWS]
+    size = max(1, min(len(X), CENTRED_ROWS, MAX_CENTRED_VALUES // max(X.shape[1], 1)))
+    buffer = np.empty((size, X.shape[1]))
+    for first in range(0, len(X), size):
+        rows = X[first : first + size]
         yield np.subtract(rows, shift, out=buffer[: len(rows)])
 
 

@@ -16,6 +16,7 @@ from ..kernels.second_derivatives import curvatures, curvatures_of_outputs
 from ..terms.losses import Softmax, is_squared
 from ..terms.penalties import is_smooth
 from .factored_hessian import FactoredHessian
+from .gathered_columns import products_with_all
 from .gram import CENTRED_ROWS, centred_blocks, gram
 from .linear_predictor import predict_linear
 from .objective import Objective
@@ -145,13 +146,22 @@ class HessianSample:
 
     def _diagonal_of_losses(self, curvature: np.ndarray) -> np.ndarray:
         self.objective.count_pass(2.0)
-        objective, shift, scale, d = self.objective, self.scaled.shift, self.scaled.scale, self.objective.n_features
-        X: Any = as_scipy(objective.X)
+        objective, shift, d = self.objective, self.scaled.shift, self.objective.n_features
         mean = curvature.mean(axis=0)
         diagonal = np.empty(self.scaled.shape)
         diagonal[:, d:] = mean[:, None]
-        moments = (curvature.T @ squared(objective.X) - 2.0 * (curvature.T @ X) * shift) / objective.n_samples
-        diagonal[:, :d] = np.maximum(moments + np.outer(mean, shift**2), 0.0) * scale**2
+        if isinstance(objective.X, CSR):
+            X: Any = as_scipy(objective.X)
+            moments = (curvature.T @ squared(objective.X) - 2.0 * (curvature.T @ X) * shift) / objective.n_samples
+            moments = np.maximum(moments + np.outer(mean, shift**2), 0.0)
+        else:
+            moments, first = np.zeros((objective.n_outputs, d)), 0
+            for block in centred_blocks(objective.X, shift):
+                block *= block
+                moments += curvature[first : first + len(block)].T @ block
+                first += len(block)
+            moments /= objective.n_samples
+        diagonal[:, :d] = moments * self.scaled.scale**2
         return diagonal
 
     def products(self, z: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], np.ndarray]:
@@ -162,7 +172,7 @@ class HessianSample:
         curvature = self._curvatures_at(z)
         of_losses = self._diagonal_of_losses(curvature)
         diagonal = self._corrected_diagonal(of_losses, curvature, ridge=0.0)
-        objective, X, scaled = self.objective, as_scipy(self.objective.X), self.scaled
+        objective, scaled = self.objective, self.scaled
         shares = softmax_shares(z) if isinstance(objective.loss, Softmax) else None
 
         def product(change: np.ndarray) -> np.ndarray:
@@ -172,11 +182,11 @@ class HessianSample:
             else:
                 rows = objective.rows.weights[:, None] * shares * (along - (shares * along).sum(axis=1, keepdims=True))
             objective.count_pass()
-            total, out = rows.sum(axis=0), np.empty_like(change)
+            mean, out = rows.mean(axis=0), np.empty_like(change)
             d = objective.n_features
-            out[:, :d] = ((X.T @ rows).T - np.outer(total, scaled.shift)) * scaled.scale
-            out[:, d:] = total[:, None]
-            return np.asarray(out / objective.n_samples + (diagonal - of_losses) * change)
+            out[:, :d] = (products_with_all(objective, rows.T) - np.outer(mean, scaled.shift)) * scaled.scale
+            out[:, d:] = mean[:, None]
+            return np.asarray(out + (diagonal - of_losses) * change)
 
         return product, diagonal
 

@@ -18,6 +18,14 @@ from ..terms.schedule_protocol import schedule_traits
 from ..terms.update_rules import RULES, SGD
 from ..wording import for_reader, option
 
+# Types of public arguments; a test compares them with the names below.
+Method = Literal[
+    "auto", "gd", "sgd", "minibatch", "newton", "lbfgs", "interior_point", "svrg", "saga", "working_set"
+]  # fmt: skip
+Shuffle = bool | Literal["blocks", "full", "none"]
+OnDivergence = Literal["auto", "shrink", "raise"]
+TraceRows = Literal["epoch", "step"]
+
 # The methods, each with a short description for help texts.
 METHODS = {
     "auto": "chooses a method by the shape of the data",
@@ -70,10 +78,10 @@ class Options:
     shuffle: bool | str = True
     seed: int = 0
     n_threads: int | None = None
-    trace: Literal["epoch", "step"] = "epoch"
+    trace: TraceRows = "epoch"
     callbacks: Sequence[Callable[..., Any]] = ()
     average: bool | int = False
-    on_divergence: Literal["auto", "shrink", "raise"] = "auto"
+    on_divergence: OnDivergence = "auto"
     shards: int | None = None
     has_default_tol: bool = False
 
