@@ -13,6 +13,7 @@ from . import options as shared
 from .chart import can_print
 from .console import aligned, echo, progress, remark
 from .values import NAMES, PICTURE, SPANS
+from .written_files import WrittenFiles
 
 if TYPE_CHECKING:
     from fastgd import SearchResult, Table
@@ -69,16 +70,20 @@ def search(
         found = fastgd.search(table, **options)
     for text in (*table.remarks, *found.remarks):
         remark(text, quiet)
-    if plot is not None:
+
+    def draw(path: Path) -> None:
         from fastgd.show.plots import save
 
         title = f"{Path(table.source).name}: {found.settings['loss']} loss, {found.evaluations:,} evaluations"
-        save(fastgd.plot_search(found, weights=plot_weights or None, title=title), plot)
-    files = {} if plot is None else {"plot": str(plot)}
+        save(fastgd.plot_search(found, weights=plot_weights or None, title=title), path)
+
+    files = WrittenFiles()
+    files.write("plot", plot, draw)
     if as_json:
-        print_json(table, found, seconds_read, files)
+        print_json(table, found, seconds_read, files.paths)
     else:
-        print_search(table, found, files)
+        print_search(table, found, files.paths)
+    files.raise_error()
 
 
 def print_json(table: Table, found: SearchResult, seconds_read: float, files: dict[str, str]) -> None:
