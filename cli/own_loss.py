@@ -100,15 +100,14 @@ def _beside(path: str) -> Iterator[None]:
 
 
 def fault_of_file(error: BaseException) -> str | None:
-    """What a function of a user's file raised during training; None for an error from elsewhere.
+    """What a method in a user's file raised during training; None for an error from elsewhere.
 
     Without the line: machine code from the cache has the numbers of when it was compiled.
     """
     loaded = {file for module in sys.modules.values() if (file := _own_file(module)) is not None}
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in loaded]
-    return (
-        f"{frames[-1].filename}: {frames[-1].name} raises {name_and_message(error)}; fix the file" if frames else None
-    )
+    raised_in = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    path = next((path for path in raised_in if path in loaded), None)
+    return None if path is None else f"{path}: a method raises {name_and_message(error)}; fix the file"
 
 
 def _own_file(module: ModuleType) -> str | None:

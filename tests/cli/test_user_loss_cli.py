@@ -176,7 +176,7 @@ def test_error_for_a_wrong_name_is_one_sentence(folder, loss, parts):
             CAUCHY.replace(
                 "r = z - y\n", "r = z - y\n        if 4.95 < z < 4.98:\n            raise ValueError('here')\n"
             ),
-            ["my_losses.py: derivative raises ValueError: here; fix the file"],  # late in training
+            ["my_losses.py: a method raises ValueError: here; fix the file"],  # late in training
         ),
         (CAUCHY.replace("c: float", "c: complex"), ["line 6: Cauchy.c is annotated complex", "; fix the file"]),
         (CAUCHY.replace("def derivative", "def slope"), ["has no method derivative(self, y, z)"]),
