@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from scipy import sparse
 
 ROWS_AT_A_TIME = 1 << 16  # rows formatted at a time
-# Words that a spreadsheet takes for a formula: what begins with one of these characters and is no number.
-_FORMULA, _NUMBER = r"^[=+\-@\t\r]", r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+# Words that a spreadsheet takes for a formula: what begins with one of these characters, of which the last four are
+# =, +, - and @ in full width, and is no number. Source: OWASP, CSV injection.
+_FORMULA, _NUMBER = r"^[=+\-@\t\r\n\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]", r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 
 
 def write(
