@@ -53,6 +53,11 @@ def remark(text: str, quiet: bool = False) -> None:
             click.echo(printable(text), err=True)
 
 
+def show_warning(message: Warning | str, *_place: Any, **_more: Any) -> None:
+    """Print a warning of Python as one line on standard error, without the file that it is from."""
+    remark(f"warning: {' '.join(str(message).split())}")
+
+
 class Display(Reporter):
     """Shows the progress of a command; ``validation`` is the text about the last validation loss."""
 

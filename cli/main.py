@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import warnings
 
 import click
 
@@ -15,7 +16,7 @@ from fastgd.wording import name_and_message, speaking_in_flags
 from . import streams
 from .bench import bench
 from .compare import compare
-from .console import flush, is_of_output, remark
+from .console import flush, is_of_output, remark, show_warning
 from .evaluate import evaluate
 from .generate import generate
 from .info import info
@@ -45,7 +46,8 @@ def main() -> None:
     """Run the command line; every failure is one line on standard error and an exit code."""
     streams.open_closed()
     try:
-        with speaking_in_flags():
+        with speaking_in_flags(), warnings.catch_warnings():
+            warnings.showwarning = show_warning
             code = _run_command()
         flush()  # here, so that a closed pipe is handled below
     except click.ClickException as error:
