@@ -13,7 +13,7 @@ from fastgd.solvers.options import COMPARED, METHODS
 
 from . import options as shared
 from .console import aligned, echo, print_table, progress, remark
-from .pictures import Pictures, plot_options
+from .pictures import Pictures, check_weights, plot_options
 from .values import NAMES
 from .written_files import WrittenFiles
 
@@ -68,7 +68,7 @@ def compare(
     with progress(f"reading {data}", quiet):
         table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset)
         options = shared.fit_options(table, options)
-        pictures.check_weights(table, options["fit_intercept"])
+        check_weights(pictures.plot_weights, table, options["fit_intercept"])
         found = fastgd.compare(table, methods=methods, rules=rules, goal=goal, repeats=repeats, **options)
     for text in table.remarks:
         remark(text, quiet)

@@ -89,19 +89,6 @@ class Pictures:
         if self.plot_weights and len(set(self.plot_weights)) not in (1, 2):
             raise click.UsageError("--plot-weights takes one name or two, with a comma between them")
 
-    def check_weights(self, table: Table, with_intercept: bool) -> None:
-        """Check the names of ``plot_weights``; for several outputs they are known only after training."""
-        if not self.plot_weights or (table.y is not None and table.y.ndim > 1):
-            return
-        from fastgd.errors import OptionError
-        from fastgd.wording import hint
-
-        names = [*(table.feature_names or map(str, range(table.n_features)))] + ["intercept"] * with_intercept
-        for name in self.plot_weights:
-            # With more than two classes the weights are called class:column.
-            if name not in names and ":" not in name:
-                raise OptionError(f"--plot-weights: there is no weight {name!r}: {hint(name, names)}")
-
     def draw_run(
         self, run: Result | DivergedError | Interrupted, table: Table, options: dict[str, Any], written: WrittenFiles
     ) -> None:
@@ -147,6 +134,20 @@ class Pictures:
             ("report", self.report, write_page),
         ):
             written.write(kind, path, write)
+
+
+def check_weights(plot_weights: list[str] | None, table: Table, with_intercept: bool) -> None:
+    """Check the names of ``--plot-weights``; for several outputs they are known only after training."""
+    if not plot_weights or (table.y is not None and table.y.ndim > 1):
+        return
+    from fastgd.errors import OptionError
+    from fastgd.wording import hint
+
+    names = [*(table.feature_names or map(str, range(table.n_features)))] + ["intercept"] * with_intercept
+    for name in plot_weights:
+        # With more than two classes the weights are called class:column.
+        if name not in names and ":" not in name:
+            raise OptionError(f"--plot-weights: there is no weight {name!r}: {hint(name, names)}")
 
 
 def title_of(result: Result, table: Table) -> str:

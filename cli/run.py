@@ -16,7 +16,7 @@ from fastgd.wording import plural
 
 from . import options as shared
 from .console import progress, remark
-from .pictures import Pictures, plot_options
+from .pictures import Pictures, check_weights, plot_options
 from .validation import open_validation
 from .values import COLUMN_FILE, FRACTION_OR_FILE, OUTPUT_FILE
 from .written_files import WrittenFiles
@@ -90,7 +90,7 @@ def run(
         options = shared.fit_options(table, options)
         options["validation"] = open_validation(options.get("validation"), table, sample_weight, offset)
         options["trace"] = "step" if trace_steps else "epoch"
-        pictures.check_weights(table, options.get("fit_intercept", True))
+        check_weights(pictures.plot_weights, table, options.get("fit_intercept", True))
     with interruption.deferred(ignored_afterwards=True):
         try:
             with progress("training", quiet):

@@ -12,6 +12,7 @@ from fastgd.wording import plural
 from . import options as shared
 from .chart import can_print
 from .console import aligned, echo, progress, remark
+from .pictures import check_weights
 from .values import NAMES, PICTURE, SPANS
 from .written_files import WrittenFiles
 
@@ -66,6 +67,7 @@ def search(
     with progress(f"reading {data}", quiet):
         table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset)
         options = shared.fit_options(table, options)
+        check_weights(plot_weights, table, options["fit_intercept"])
         options.pop("start", None)  # built-in data sets suggest one, to descend from
         found = fastgd.search(table, **options)
     for text in (*table.remarks, *found.remarks):
