@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 ROWS_AT_A_TIME = 1 << 16  # rows formatted at a time
 # Words that a spreadsheet takes for a formula: what begins with one of these characters, of which the last four are
 # =, +, - and @ in full width, and is no number. Source: OWASP, CSV injection.
-_FORMULA, _NUMBER = r"^[=+\-@\t\r\n\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]", r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+_FORMULA = r"^[=+\-@\t\r\n\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]"
+_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 
 
 def write(
