@@ -74,12 +74,13 @@ def _run_command() -> int:
     streams_before = sys.stdout, sys.stderr
     try:
         return cli.main(prog_name="fastgd", standalone_mode=False) or DONE
-    except SystemExit:
-        if sys.stdout is streams_before[0]:
+    except SystemExit as ended:
+        if sys.stdout is not streams_before[0]:  # where the reader has ended, click wraps the streams and exits
+            sys.stdout, sys.stderr = streams_before
+            raise BrokenPipeError from None
+        if _fault_of_file(ended):
             raise
-        # Where the reader of standard output has ended, click wraps the streams and exits.
-        sys.stdout, sys.stderr = streams_before
-        raise BrokenPipeError from None
+        return ended.code if isinstance(ended.code, int) else FAILED  # click exits after it has completed a word
 
 
 def _fail_of_file(error: OSError) -> int:
@@ -93,12 +94,16 @@ def _fail_unexpectedly(error: BaseException) -> int:
     """A fault in the file of a user's loss, or in fastgd itself: a traceback only on request."""
     if os.environ.get("FASTGD_TRACEBACK"):
         raise error
-    from .own_loss import fault_of_file
-
-    if fault := fault_of_file(error):
+    if fault := _fault_of_file(error):
         return _fail(fault, WRONG)
     message = name_and_message(error).splitlines()[0]
     return _fail(f"internal error ({message}); set FASTGD_TRACEBACK=1 to see the traceback", FAILED)
+
+
+def _fault_of_file(error: BaseException) -> str | None:
+    from .own_loss import fault_of_file
+
+    return fault_of_file(error)
 
 
 def _fail(message: str, code: int) -> int:

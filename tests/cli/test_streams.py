@@ -5,13 +5,17 @@ from __future__ import annotations
 import ast
 import errno
 import io
+import json
+import math
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import fastgd_cli
+import numpy as np
 import pytest
+from fastgd_cli.summary import echo_json
 from helpers.command_line import fastgd
 
 import fastgd as library
@@ -186,3 +190,21 @@ def test_formulas_are_made_harmless(folder):
         assert "'-5" not in cells
     fastgd("predict", "f.fastgd", "f.csv", "-o", "p.parquet")
     assert b"'=1+1" not in (folder / "p.parquet").read_bytes()
+
+
+@pytest.mark.parametrize(("shell", "words", "shown"), [("source", "", "_fastgd_completion"), ("complete", "ru", "run")])
+def test_completion_of_words_in_a_shell(folder, monkeypatch, shell, words, shown):
+    for name, value in (("_FASTGD_COMPLETE", f"bash_{shell}"), ("COMP_WORDS", f"fastgd {words}"), ("COMP_CWORD", "1")):
+        monkeypatch.setenv(name, value)
+    ran = fastgd()
+    assert (ran.code, ran.err) == (0, "")
+    assert shown in ran.out
+
+
+def test_json_has_null_for_what_is_not_finite(capsys):
+    """Python would write NaN and Infinity, which are no JSON."""
+    content = {"a": (math.nan, {"b": [math.inf]}), "c": np.array([[1.0, -math.inf]]), "d": {"e": (1, "x")}}
+    echo_json(content)
+    assert json.loads(capsys.readouterr().out, parse_constant=pytest.fail) == {
+        "a": [None, {"b": [None]}], "c": [[1.0, None]], "d": {"e": [1, "x"]}
+    }  # fmt: skip
