@@ -38,6 +38,13 @@ def test_pictures(tmp_path, name, suffix):
     assert figures[1].axes[0].get_xlabel() == shown
 
 
+def test_names_that_begin_with_an_underscore_are_in_the_legend():
+    runs = {"_a": result([4.0, 1.0], norms=1.0), "b": result([4.0, 2.0], norms=1.0)}
+    for figure in (plot_loss(runs), plot_landscape(landscape("_a", 2))):
+        legend = figure.axes[0].get_legend()
+        assert " _a" in [text.get_text() for text in legend.get_texts()]
+
+
 def test_labels_of_ticks_stay_formulas():
     """On a logarithmic axis matplotlib writes powers of ten this way."""
     axes = axes_of(plot_loss(result([1e6, 1.0]), scale="log"))

@@ -20,6 +20,11 @@ def in_plain_text(figure: Any) -> Any:
     return figure
 
 
+def for_legend(name: str) -> str:
+    """The name of a line: matplotlib leaves out of a legend what begins with an underscore."""
+    return f" {name}" if name.startswith("_") else name
+
+
 def _texts(artist: Any) -> Iterator[Any]:
     from matplotlib.axis import Axis
     from matplotlib.text import Text
