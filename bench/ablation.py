@@ -87,10 +87,6 @@ CASES = (
         "solvers.curvature_models:DenseCurvature.updated": _unchanged,
     }),
     SpecialCase("newton: a larger sample after a failed step", {"solvers.newton:GROWTH": 1}),
-    SpecialCase("newton: self-scaling after a failed step", {
-        "solvers.curvature_models:LimitedMemory.self_scaling_from_now": _unchanged,
-        "solvers.curvature_models:DenseCurvature.self_scaling_from_now": _unchanged,
-    }),
     SpecialCase("newton: columns that are rare in the sample corrected", {
         "objective.sampled_hessian:MIN_EFFECTIVE_ROWS": 0,
     }),

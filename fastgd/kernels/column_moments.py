@@ -34,13 +34,13 @@ def moments_of_columns(X, share, present, mean, variance):
 
 
 @kernel
-def powers_of_columns(X, squares, fourths):
-    """The sums of the squares and of the fourth powers of each column of CSR rows."""
+def sizes_of_columns(X, sums, squares):
+    """The sums of the absolute values and of the squares of each column of CSR rows."""
     data, indices = X.data, X.indices
+    clear(sums)
     clear(squares)
-    clear(fourths)
     for p in range(np.uint64(X.indptr[0]), np.uint64(X.indptr[-1])):
         j = np.uint64(indices[p])
-        square = np.float64(data[p]) * data[p]
-        squares[j] += square
-        fourths[j] += square * square
+        x = np.float64(data[p])
+        sums[j] += abs(x)
+        squares[j] += x * x

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..data.feature_matrix import as_scipy, squared
-from ..kernels.column_moments import powers_of_columns
+from ..kernels.column_moments import sizes_of_columns
 from ..kernels.row_access import CSR
 from ..kernels.row_targets import Targets
 from ..kernels.second_derivatives import curvatures, curvatures_of_outputs
@@ -35,7 +35,7 @@ MAX_CURVATURE_RATIO = 2.0
 # Minimum rows with curvature, per parameter. If the losses of most rows are flat, as huber's far beyond its delta,
 # second derivatives are taken over steps that grow by WIDENING until enough rows have some, or up to MAX_WIDTH.
 MIN_CURVED_ROWS, WIDENING, MAX_WIDTH = 4, 4.0, 1e24
-# Minimum effective sample size of a column, (sum x^2)^2 / sum x^4, for its spread in the sample to count; rows that are
+# Minimum effective sample size of a column, (sum |x|)^2 / sum x^2, for its spread in the sample to count; rows that are
 # enough to show it for most columns.
 MIN_EFFECTIVE_ROWS, SCREENING_ROWS = 10, 256
 
@@ -305,18 +305,19 @@ def are_independent(hessian: FactoredHessian) -> bool:
 
 
 def effective_rows(X: np.ndarray | CSR, shift: np.ndarray) -> np.ndarray:
-    """Effective sample size of each column, (sum x^2)^2 / sum x^4: n if all |x| are equal, 1 for a single non-zero.
+    """Effective sample size of each column, (sum |x|)^2 / sum x^2: n if all |x| are equal, 1 for a single non-zero.
 
-    Dense columns are centred by ``shift``, sparse columns are not.
+    Dense columns are centred by ``shift``, sparse columns are not. A column of heavy tails has many effective rows: its
+    small values are most of the sum.
     """
-    squares, fourths = np.zeros((2, len(shift)))
+    sums, squares = np.zeros((2, len(shift)))
     if isinstance(X, CSR):
-        powers_of_columns(X, squares, fourths)
+        sizes_of_columns(X, sums, squares)
     else:
         ones = np.ones(CENTRED_ROWS)
         for block in centred_blocks(X, shift):
+            np.abs(block, out=block)
+            sums += ones[: len(block)] @ block
             block *= block
             squares += ones[: len(block)] @ block
-            block *= block
-            fourths += ones[: len(block)] @ block
-    return np.divide(squares**2, fourths, out=np.zeros_like(squares), where=fourths > 0)
+    return np.divide(sums**2, squares, out=np.zeros_like(sums), where=squares > 0)

@@ -1,8 +1,7 @@
 """Curvature models of quasi-Newton methods: values that each step updates.
 
 Both have `change`, the step to try and the decrease of F that the gradient promises for it; `updated`, the model after
-a step; `scaled_by`, the model times a factor; and `self_scaling_from_now`, which from then on takes the size of the
-curvature from the steps and only its shape from the model.
+a step; and `scaled_by`, the model times a factor.
 """
 
 from __future__ import annotations
@@ -31,13 +30,11 @@ class DenseCurvature(NamedTuple):
 
     For penalties with kinks: coordinate descent minimises the quadratic plus the penalty. Source: Lee, Sun and
     Saunders, Proximal Newton-type methods for minimizing composite functions (2014); the update is that of Broyden,
-    Fletcher, Goldfarb and Shanno (1970), Nocedal and Wright, Numerical optimization (2006), 6.19; self-scaling is from
-    Oren and Luenberger, Self-scaling variable metric algorithms (1974).
+    Fletcher, Goldfarb and Shanno (1970), Nocedal and Wright, Numerical optimization (2006), 6.19.
     """
 
     hessian: np.ndarray
     largest: float  # entry of the first diagonals
-    self_scaling: bool = False
 
     @classmethod
     def of(cls, hessian: FactoredHessian) -> DenseCurvature:
@@ -54,18 +51,11 @@ class DenseCurvature(NamedTuple):
         for hessian, s, y in zip(self.hessian, *blocks, strict=True):
             if (curvature := float(s @ y)) > MIN_CURVATURE * float(np.linalg.norm(s) * np.linalg.norm(y)):
                 product = hessian @ s
-                if self.self_scaling:
-                    factor = curvature / float(s @ product)
-                    hessian *= factor
-                    product *= factor
                 hessian += np.outer(y, y) / curvature - np.outer(product, product) / float(s @ product)
         return self
 
     def scaled_by(self, factor: float) -> DenseCurvature:
         return self._replace(hessian=self.hessian * factor)
-
-    def self_scaling_from_now(self) -> DenseCurvature:
-        return self._replace(self_scaling=True)
 
 
 class Pair(NamedTuple):
@@ -122,9 +112,6 @@ class LimitedMemory(NamedTuple):
 
     def scaled_by(self, factor: float) -> LimitedMemory:
         return self._replace(length=self.length * factor)
-
-    def self_scaling_from_now(self) -> LimitedMemory:
-        return self._replace(self_scaling=True)
 
     def _solve(self, gradient: np.ndarray) -> np.ndarray:
         if self.hessian is not None:

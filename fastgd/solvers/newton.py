@@ -80,8 +80,6 @@ class Newton(QuasiNewtonSolver):
             renews = kept and (not is_joint(objective.loss) or self._sample(0).couples)
         else:
             renews = failed and state.moved and state.renewals < MAX_RENEWALS
-            if failed and not renews:
-                state = state._replace(model=state.model.self_scaling_from_now())
         state = state._replace(moved=kept)
         if renews:
             renewals = state.renewals + (0 if self.uses_all_rows else 1)
