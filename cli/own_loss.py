@@ -6,7 +6,7 @@ import re
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -67,7 +67,8 @@ def _load(path: str) -> ModuleType:
     assert spec is not None
     module = module_from_spec(spec)
     sys.modules[name] = module  # where a dataclass looks for the names in its annotations
-    with _beside(path), _naming_the_line(path):
+    # What the file prints goes to standard error, so that results stay readable.
+    with _beside(path), _naming_the_line(path), redirect_stdout(sys.stderr):
         try:
             loader.exec_module(module)
         except BaseException:

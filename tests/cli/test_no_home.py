@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 import warnings
+from pathlib import Path
 
 import numba
 import pytest
@@ -48,13 +50,29 @@ def test_no_folder_is_made(folder):
     assert set(os.listdir(folder)) == {"d.csv", *outputs.values()}
 
 
-@pytest.mark.parametrize("variables", [{"HOME": "~"}, {"HOME": "home"}, {"HOME": "/home", "XDG_CACHE_HOME": "~/cache"}])
-def test_a_home_that_is_not_a_path_from_the_root_is_none(monkeypatch, variables):
-    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+HOME = {"HOME": "/home/me"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "numba_cache", "expected"),
+    [
+        ({"HOME": "~"}, "", None),
+        ({"HOME": "relative"}, "", None),
+        (HOME, "", "/home/me/.cache"),
+        (HOME | {"XDG_CACHE_HOME": "~/cache"}, "", "/home/me/.cache"),
+        (HOME | {"XDG_CACHE_HOME": "/cache"}, "", "/cache"),
+        (HOME, "~/kernels", "/home/me/kernels"),
+        ({"HOME": "~"}, "~/kernels", None),
+        (HOME, "kernels", "kernels"),
+    ],
+)
+def test_no_folder_of_kernels_is_called_tilde(monkeypatch, variables, numba_cache, expected):
+    monkeypatch.setattr(numba.config, "CACHE_DIR", numba_cache)
+    monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert jit_cache._roots() == []
+    assert jit_cache._roots() == ([] if expected is None else [Path(expected) / "fastgd"])
 
 
 def test_a_warning_is_one_line(folder, monkeypatch):

@@ -186,3 +186,10 @@ def test_error_for_a_wrong_name_is_one_sentence(folder, loss, parts):
 def test_error_in_the_file_is_one_sentence(folder, content, parts):
     (folder / "my_losses.py").write_text(content)
     refuse(run("my_losses.py:Cauchy"), *parts)
+
+
+def test_what_the_file_prints_is_not_among_the_results(folder):
+    (folder / "my_losses.py").write_text(f"print('loaded')\n{CAUCHY}")
+    ran = run("my_losses.py:Cauchy", "--json")
+    assert (ran.code, ran.err) == (0, "loaded\n")
+    assert ran.json["loss"] == "Cauchy"
