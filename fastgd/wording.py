@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -93,9 +94,11 @@ def label(value: object) -> str:
 
 
 def comma_list(names: Sequence[str]) -> str:
-    """Names as a command-line option takes them, in quotes where a shell would split them."""
+    """Names as a command-line option takes them, in quotes where a shell would split them or run what they hold."""
     text = ",".join(names)
-    return text if re.fullmatch(r"[\w.,+-]+", text) else f'"{text}"'
+    if re.fullmatch(r"[\w.,+-]+", text):
+        return text
+    return shlex.quote(text) if set('"$`\\!') & set(text) else f'"{text}"'
 
 
 def near(word: str, known: Iterable[str], limit: int = 3) -> list[str]:

@@ -193,3 +193,11 @@ def test_what_the_file_prints_is_not_among_the_results(folder):
     ran = run("my_losses.py:Cauchy", "--json")
     assert (ran.code, ran.err) == (0, "loaded\n")
     assert ran.json["loss"] == "Cauchy"
+
+
+def test_no_command_that_a_message_advises_runs_what_a_model_file_holds(folder):
+    assert run("my_losses.py:Cauchy", "--save", "m.fastgd").code == 0
+    result = library.load("m.fastgd")
+    result.loss = "$(reboot)"
+    result.save("m.fastgd")
+    refuse(fastgd("predict", "m.fastgd", "data.csv"), "--loss 'FILE.py:$(reboot)'")
