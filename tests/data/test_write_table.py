@@ -232,6 +232,11 @@ def test_words_that_a_spreadsheet_takes_for_formulas_get_an_apostrophe(tmp_path,
     assert [row[0] for row in rows] == [f"'{word}" for word in FORMULAS] + HARMLESS
 
 
+def test_bytes_are_words_in_text(tmp_path):
+    write_columns(tmp_path / "a.csv", {"name": np.array([b"=1", b"b", "é".encode(), b"\xff"])})
+    assert (tmp_path / "a.csv").read_text(encoding="utf-8").split() == ["name", '"\'=1"', '"b"', '"é"', '"\\xff"']
+
+
 READERS = {
     ".parquet": parquet.read_table,
     ".feather": feather.read_table,

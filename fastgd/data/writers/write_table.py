@@ -165,11 +165,13 @@ def write_text(
 def without_formulas(columns: Mapping[str, Array]) -> dict[str, Array]:
     """The columns with an apostrophe before names and words that a spreadsheet would take for a formula."""
     names = _without_formulas(np.array(list(columns), dtype=np.str_))
-    values = (_without_formulas(column) if column.dtype.kind == "U" else column for column in columns.values())
+    values = (_without_formulas(column) if column.dtype.kind in "SU" else column for column in columns.values())
     return dict(zip(names.tolist(), values, strict=True))
 
 
 def _without_formulas(words: Array) -> Array:
+    if words.dtype.kind == "S":
+        words = np.char.decode(words, "utf-8", "backslashreplace")
     distinct, positions = np.unique(words, return_inverse=True)
     text = pa.array(distinct)
     risky = pc.and_not(pc.match_substring_regex(text, _FORMULA), pc.match_substring_regex(text, _NUMBER))
