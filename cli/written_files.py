@@ -7,8 +7,6 @@ from pathlib import Path
 
 from fastgd.errors import FastgdError
 
-from .console import remark
-
 
 class WrittenFiles:
     """What was written, by the kind of output, and the errors about what was not."""
@@ -29,8 +27,6 @@ class WrittenFiles:
             self.paths[kind] = str(path)
 
     def raise_error(self) -> None:
-        """Raise the last error, if there was one, after a line for each of the others."""
-        for error in self.errors[:-1]:
-            remark(str(error))
+        """Raise the errors, if there were some, as one."""
         if self.errors:
-            raise self.errors[-1]
+            raise FastgdError("; ".join(map(str, self.errors)))
