@@ -24,7 +24,6 @@ def info(warm_up: bool, as_json: bool, quiet: bool) -> None:
     if as_json:
         echo_json(facts)
         return
-    cache = facts["cache"]
     rows = [
         ("fastgd", facts["fastgd"]),
         ("Python", facts["python"]),
@@ -34,9 +33,15 @@ def info(warm_up: bool, as_json: bool, quiet: bool) -> None:
         ("SIMD", ", ".join(facts["simd"]) or "none known"),
         *((f"names of {kind}", _spelled(found)) for kind, found in facts["aliases"].items()),
         ("threads", f"{facts['threads']} ({facts['threading_layer']})"),
-        ("kernels", f"{cache['kernels']} compiled, {cache['bytes'] / 1e6:.1f} MB in {cache['folder']}"),
+        ("kernels", describe_cache(**facts["cache"])),
     ]
     print_table(rows)
+
+
+def describe_cache(folder: str | None, kernels: int, bytes: int) -> str:  # noqa: A002  # the keys of `gather`
+    if folder is None:
+        return "not kept, since no folder is writable; set NUMBA_CACHE_DIR to one"
+    return f"{kernels} compiled, {bytes / 1e6:.1f} MB in {folder}"
 
 
 def compile_usual(quiet: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ def load_model(path: Path, loss: Any = None) -> Result:
     if isinstance(result.loss, str):
         raise OptionError(
             f"{path}: was trained with the loss {result.loss}, which is not part of fastgd: name its file with "
-            f"--loss FILE.py:{result.loss}"
+            f"--loss {shlex.quote(f'FILE.py:{result.loss}')}"
         )
     return result
 

@@ -195,7 +195,8 @@ def read_table(
 
     loading = threading.Thread(target=_load_fit, daemon=True)
     if is_large(data):
-        loading.start()  # reading waits for the disk and for Arrow, which release the GIL
+        with suppress(RuntimeError):  # no thread can be started
+            loading.start()  # reading waits for the disk and for Arrow, which release the GIL
     began = time.perf_counter()
     table = fastgd.open(data, target=target, drop=drop or (), weight=sample_weight, offset=offset, columns=columns)
     seconds = time.perf_counter() - began

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import click
 
 from fastgd.wording import plural, printable
 
+from .console import BinaryOutput
 from .file_checks import FileChecking
 from .options import saved_loss_option
 from .values import NAMES, PREDICTION_FILE
@@ -58,7 +59,7 @@ def predict(
         return
     if sys.stdout.isatty():
         columns = {printable(name): _printable(column) for name, column in columns.items()}
-    write_text(sys.stdout.buffer, ",", without_formulas(columns))
+    write_text(cast(IO[bytes], BinaryOutput()), ",", without_formulas(columns))
 
 
 def _kept(data: str, keep: list[str], predicted: dict[str, Any]) -> dict[str, Any]:

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fastgd import interruption
-from fastgd.errors import FastgdError
 from fastgd.solvers.options import METHODS, ON_DIVERGENCE
 from fastgd.wording import plural
 
 from . import options as shared
 from .console import progress, remark
 from .held_out import measure, split_test
-from .pictures import Pictures, plot_options
+from .pictures import Pictures, check_weights, plot_options
 from .validation import open_validation
 from .values import COLUMN_FILE, FRACTION, FRACTION_OR_FILE, OUTPUT_FILE
+from .written_files import WrittenFiles
 
 if TYPE_CHECKING:
     from fastgd import Result
@@ -97,7 +97,7 @@ def run(
         table, test = split_test(table, test_size, options)
         options["validation"] = open_validation(options.get("validation"), table, sample_weight, offset)
         options["trace"] = "step" if trace_steps else "epoch"
-        pictures.check_weights(table, options.get("fit_intercept", True))
+        check_weights(pictures.plot_weights, table, options.get("fit_intercept", True))
     with interruption.deferred(ignored_afterwards=True):
         try:
             with progress("training", quiet):
@@ -106,30 +106,29 @@ def run(
             if ended.result is not None:
                 if isinstance(ended, fastgd.DivergedError):
                     save = None  # a model that diverged is of no use
-                draw = partial(pictures.draw_run, ended, table, options)
-                keep_partial_outputs(ended.result, save, trace_file, draw, pictures.files)
+                keep_partial_outputs(ended.result, save, trace_file, partial(pictures.draw_run, ended, table, options))
             raise
         for text in table.remarks:
             remark(text, quiet)
-        write_outputs(result, save, trace_file)
+        files = write_outputs(result, save, trace_file)
         with progress("drawing", quiet or not pictures.files):
-            pictures.draw_run(result, table, options)
+            pictures.draw_run(result, table, options, files)
         held_out = measure(result, table, test, options)
         from .summary import print_json, print_summary
 
-        files = {name: str(path) for name, path in (("model", save), ("trace", trace_file)) if path is not None}
-        (print_json if as_json else print_summary)(table, result, held_out, seconds_read, files | pictures.files)
+        (print_json if as_json else print_summary)(table, result, held_out, seconds_read, files.paths)
+        files.raise_error()
         if interruption.pending():
             raise KeyboardInterrupt
 
 
-def write_outputs(result: Result, save: Path | None, trace_file: Path | None) -> None:
-    if save is not None:
-        result.save(save)
-    if trace_file is not None:
-        from fastgd.data.writers.write_table import write_columns
+def write_outputs(result: Result, save: Path | None, trace_file: Path | None) -> WrittenFiles:
+    from fastgd.data.writers.write_table import write_columns
 
-        write_columns(trace_file, trace_columns(result))
+    files = WrittenFiles()
+    files.write("model", save, result.save)
+    files.write("trace", trace_file, lambda path: write_columns(path, trace_columns(result)))
+    return files
 
 
 def trace_columns(result: Result) -> dict[str, Any]:
@@ -154,15 +153,12 @@ def trace_columns(result: Result) -> dict[str, Any]:
 
 
 def keep_partial_outputs(
-    result: Result, save: Path | None, trace_file: Path | None, draw: Callable[[], None], pictures: dict[str, str]
+    result: Result, save: Path | None, trace_file: Path | None, draw: Callable[[WrittenFiles], None]
 ) -> None:
     """After Ctrl-C or a divergence: write the outputs that there are, and name them."""
-    write_outputs(result, save, trace_file)
-    kept = [str(path) for path in (save, trace_file) if path is not None]
-    try:
-        draw()
-        kept += pictures.values()
-    except FastgdError as error:  # must not hide how training ended
+    files = write_outputs(result, save, trace_file)
+    draw(files)
+    for error in files.errors:  # which must not hide how training ended
         remark(str(error))
-    where = f"; kept in {' and '.join(kept)}" if kept else ""
+    where = f"; kept in {' and '.join(files.paths.values())}" if files.paths else ""
     remark(f"stopped after {plural(result.n_epochs, 'complete epoch')}{where}")

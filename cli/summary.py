@@ -229,7 +229,7 @@ def echo_results(
 
 def echo_json(content: dict[str, Any]) -> None:
     """Print one JSON object; arrays become lists, NaN and infinity null."""
-    echo(json.dumps(_without_nan(content), indent=2))
+    echo(json.dumps(_without_nan(content), indent=2, allow_nan=False))
 
 
 def _without_nan(value: Any) -> Any:
@@ -237,6 +237,6 @@ def _without_nan(value: Any) -> Any:
         value = value.tolist()
     if isinstance(value, dict):
         return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return [_without_nan(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

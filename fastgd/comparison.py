@@ -22,6 +22,7 @@ from .objective.objective import Objective
 from .solvers.options import COMPARED, METHODS, check_whole
 from .terms.penalties import resolve_penalty
 from .terms.update_rules import RULES
+from .wording import option
 
 # Methods that use an update rule.
 WITH_RULE = ("gd", "sgd", "minibatch")
@@ -137,6 +138,8 @@ def compare(
     [False, True]
     """
     repeats = check_whole("repeats", repeats, 1)
+    if goal is not None and not math.isfinite(goal):
+        raise OptionError(f"{option('goal')} must be a finite number, not {goal!r}")
     all_threads = thread_pool_size()
     if n_threads is not None:
         all_threads = min(check_whole("n_threads", n_threads, 1), all_threads)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -65,12 +66,12 @@ def option(name: str, value: object = _NO_VALUE) -> str:
     return for_reader(argument, VALUE_FLAGS.get(argument, typed))
 
 
-def printable(text: str) -> str:
+def printable(text: str, kept: str = "\n\t") -> str:
     r"""The text for a terminal, control characters and marks of writing direction as escapes: \x1b, \u202e.
 
-    Data may hold them, and a terminal obeys them. New lines and tabs stay.
+    Data may hold them, and a terminal obeys them. Those in ``kept`` stay.
     """
-    return "".join(c if c.isprintable() or c in "\n\t" else _escape(c) for c in text)
+    return text if text.isprintable() else "".join(c if c.isprintable() or c in kept else _escape(c) for c in text)
 
 
 def _escape(character: str) -> str:
@@ -78,6 +79,11 @@ def _escape(character: str) -> str:
     if unicodedata.category(character) == "Zs":
         return character
     return character.encode("unicode_escape", "surrogatepass").decode()
+
+
+def name_and_message(error: BaseException) -> str:
+    """``ValueError: no``, or only ``ValueError`` where it has no message."""
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 def quoted(names: Sequence[str], limit: int = 5) -> str:
@@ -105,9 +111,11 @@ def label(value: object) -> str:
 
 
 def comma_list(names: Sequence[str]) -> str:
-    """Names as a command-line option takes them, in quotes where a shell would split them."""
+    """Names as a command-line option takes them, in quotes where a shell would split them or run what they hold."""
     text = ",".join(names)
-    return text if re.fullmatch(r"[\w.,+-]+", text) else f'"{text}"'
+    if re.fullmatch(r"[\w.,+-]+", text):
+        return text
+    return shlex.quote(text) if set('"$`\\!') & set(text) else f'"{text}"'
 
 
 def near(word: str, known: Iterable[str], limit: int = 3) -> list[str]:

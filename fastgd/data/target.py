@@ -101,7 +101,7 @@ def as_vector(y: Any) -> np.ndarray:
         values = values[:, 0]
     if values.ndim != 1:
         raise DataError(f"y must have one dimension, (n_samples,), not the shape {values.shape}")
-    if values.dtype.kind == "O":
+    if values.dtype.kind in "OT":  # objects, or NumPy's strings of any length
         values = _from_objects(values)
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         wrong = np.flatnonzero(~np.isfinite(values))

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
 Column: TypeAlias = Any  # an array or a pyarrow ChunkedArray, of which mypy knows nothing
 ROWS_AT_A_TIME = 1 << 16  # rows formatted at a time
-# Words that a spreadsheet takes for a formula: what begins with one of these characters and is no number.
-_FORMULA, _NUMBER = r"^[=+\-@\t\r]", r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+# Words that a spreadsheet takes for a formula: what begins with one of these characters, of which the last four are
+# =, +, - and @ in full width, and is no number. Source: OWASP, CSV injection.
+_FORMULA = r"^[=+\-@\t\r\n\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]"
+_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 
 
 def write(
@@ -192,13 +194,15 @@ def without_formulas(columns: Mapping[str, Column]) -> dict[str, Column]:
 
 def _has_words(column: Column) -> bool:
     if isinstance(column, np.ndarray):
-        return bool(column.dtype.kind == "U")
+        return bool(column.dtype.kind in "SU")
     return bool(pa.types.is_string(column.type) or pa.types.is_large_string(column.type))
 
 
 def _without_formulas(words: Column) -> Column:
     if not isinstance(words, np.ndarray):
         return _safe(words)
+    if words.dtype.kind == "S":
+        words = np.char.decode(words, "utf-8", "backslashreplace")
     distinct, positions = np.unique(words, return_inverse=True)
     text = pa.array(distinct)
     safe = _safe(text)
