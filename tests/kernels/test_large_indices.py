@@ -1,7 +1,7 @@
 """Positions of values beyond 2^31, where indices of 32 bits would wrap around.
 
-X is mapped from a sparse file with a few rows of numbers; the zeros in between take no disk. What kernels make of X must
-be, to the last bit where they add nothing else, what they make of those rows alone. For sparse X ``indptr`` begins
+X is mapped from a sparse file with a few rows of numbers; the zeros in between take no disk. What kernels make of X
+must be, to the last bit where they add nothing else, what they make of those rows alone. For sparse X ``indptr`` begins
 beyond 2^31, so that no kernel reads what lies before.
 """
 
