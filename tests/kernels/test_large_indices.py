@@ -178,7 +178,7 @@ def test_kernels_on_sparse_rows(sparse):
     order = random.permutation(n)
     found = []
     for X in sparse:
-        z, sums, moments, sizes = np.empty(n), np.zeros((2, 1, d + 1, d + 1)), np.empty((3, d)), np.empty((2, d))
+        z, sums, moments, sizes = np.empty(n), np.zeros((2, 1, d + 1, d + 1)), np.empty((4, d)), np.empty((2, d))
         linear_predictor.serial(X, w, 0.5, 2, z)
         sparse_products.serial(X, share[None].copy(), sums)
         moments_of_columns(X, share, *moments)

@@ -16,9 +16,10 @@ from helpers.campaign_figures import record
 
 import fastgd
 from fastgd.data.row_source import MemoryRows
+from fastgd.kernels.row_access import CSR
 from fastgd.kernels.row_targets import Targets
 from fastgd.losses import LOSSES
-from fastgd.objective.column_statistics import column_moments
+from fastgd.objective.column_statistics import moments_of
 from fastgd.objective.objective import Objective
 from fastgd.penalties import ElasticNet
 
@@ -37,6 +38,7 @@ class Blocks(NamedTuple):
     loss: float
     gradient: list[float]
     squares: list[float]
+    mean: float
 
 
 def exact(values) -> list[float]:
@@ -51,7 +53,7 @@ def make(n: int) -> Blocks:
     squares = [sum(x[j] ** 2 for x in xs) / 4 for j in range(2)]
     return Blocks(
         np.repeat(XS, n // 4, axis=0), np.repeat(YS, n // 4), float(loss),
-        [*exact(gradient), float(sum(slopes) / 4)], exact(squares),
+        [*exact(gradient), float(sum(slopes) / 4)], exact(squares), float(sum(x[0] for x in xs) / 4),
     )  # fmt: skip
 
 
@@ -99,13 +101,18 @@ def test_mean_squares(blocks):
     assert_within_bound(len(blocks.y), "mean_squares", objective_of(blocks).mean_squares, blocks.squares)
 
 
-def test_mean_of_a_constant_column(blocks):
-    """A column that is constant in the sample is read in all rows; its mean is exact enough to be a constant."""
-    X = np.full((len(blocks.y), 1), CONSTANT)
-    objective = Objective(MemoryRows(X, Targets(blocks.y)), LOSSES["half_squared"](), ElasticNet())
-    mean, spread = column_moments(objective, centred=True)
-    assert_within_bound(len(blocks.y), "mean_of_column", mean, [float(CONSTANT)])
-    assert spread.tolist() == [0.0]
+@pytest.mark.parametrize("layout", ["dense", "sparse"])
+def test_moments_of_columns(blocks, layout):
+    """A constant column is read in all rows: it has its value as mean, and no spread, by which it would be divided."""
+    n = len(blocks.y)
+    X = np.column_stack([blocks.X[:, 0], np.full(n, CONSTANT)])
+    if layout == "sparse":
+        X = CSR(X.ravel(), np.tile(np.arange(2, dtype=np.int32), n), np.arange(n + 1) * 2, 2)
+    share = np.full(n, 1.0 / n)
+    mean, variance = moments_of(X, share)
+    assert_within_bound(n, f"means_of_{layout}_columns", mean, [blocks.mean, float(CONSTANT)])
+    assert_within_bound(n, f"variance_of_{layout}_column", variance[0], blocks.squares[0] - blocks.mean**2)
+    assert variance[1] == 0.0
 
 
 def test_objective_of_a_fit(blocks):
