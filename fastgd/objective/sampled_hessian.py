@@ -145,7 +145,7 @@ class HessianSample:
         return self._corrected_diagonal(self._diagonal_of_losses(curvature), curvature)
 
     def _diagonal_of_losses(self, curvature: np.ndarray) -> np.ndarray:
-        self.objective.count_pass(2.0)
+        self.objective.count_pass(2.0 if self.objective.sparse else 1.0)
         objective, shift, d = self.objective, self.scaled.shift, self.objective.n_features
         mean = curvature.mean(axis=0)
         diagonal = np.empty(self.scaled.shape)
