@@ -1,8 +1,8 @@
-"""Positions of values beyond 2^31, where indices of 32 bits would wrap around.
+"""Positions of values beyond 2^32, where indices of 32 bits would wrap around, with a sign beyond 2^31.
 
 X is mapped from a sparse file with a few rows of numbers; the zeros in between take no disk. What kernels make of X
 must be, to the last bit where they add nothing else, what they make of those rows alone. For sparse X ``indptr`` begins
-beyond 2^31, so that no kernel reads what lies before.
+beyond 2^32, so that no kernel reads what lies before.
 """
 
 from __future__ import annotations
@@ -36,11 +36,15 @@ from fastgd.objective.gram import GramLimits, gram
 from fastgd.penalties import ElasticNet
 from fastgd.rules import RULES
 
-BEYOND = 1 << 31
+SIGNED, BEYOND = 1 << 31, 1 << 32
 N_FEATURES, N_ROWS = 32_768, BEYOND // 32_768 + 40
 SQUARED = LOSSES["half_squared"]()
-# Rows on both sides of value 2^31, at both ends, and in the place to which an index of 32 bits would wrap around.
-WRITTEN = np.array([0, 3, BEYOND // N_FEATURES - 1, BEYOND // N_FEATURES, BEYOND // N_FEATURES + 3, N_ROWS - 1])
+# Rows on both sides of values 2^31 and 2^32, at both ends, and in the places to which an index of 32 bits would wrap
+# around.
+AT_SIGN, AT_END = SIGNED // N_FEATURES, BEYOND // N_FEATURES
+WRITTEN = np.array([0, 3, AT_SIGN - 1, AT_SIGN, AT_SIGN + 3, AT_END - 1, AT_END, AT_END + 3, N_ROWS - 1])
+# Passes over all rows take seconds for each 2^31 values: they are made of the rows to a little beyond 2^31.
+WRITTEN_OF_PASS, ROWS_OF_PASS = WRITTEN[:5], AT_SIGN + 40
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +67,7 @@ def y():
 
 @pytest.fixture(scope="module")
 def sparse(tmp_path_factory):
-    """Rows of CSR whose values lie beyond 2^31 in their arrays, and the same rows in small arrays."""
+    """Rows of CSR whose values lie beyond 2^32 in their arrays, and the same rows in small arrays."""
     folder, random = tmp_path_factory.mktemp("sparse"), np.random.default_rng(2)
     lengths = random.integers(1, 8, 40)
     indptr = np.concatenate([[0], np.cumsum(lengths)])
@@ -143,29 +147,31 @@ def test_part_of_a_pass_over_dense_rows(X, y, n_features):
 def test_passes_over_dense_rows(X, y):
     """The zero rows have a loss and a gradient of 0: the sums are those of the written rows, but for their order."""
     w = np.random.default_rng(3).normal(size=N_FEATURES).astype(np.float32)
-    n, small, y_small = N_ROWS, X[WRITTEN], y[WRITTEN]
+    X, y, n = X[:ROWS_OF_PASS], y[:ROWS_OF_PASS], ROWS_OF_PASS
+    small, y_small = X[WRITTEN_OF_PASS], y[WRITTEN_OF_PASS]
     value, gradient = batch(X, y, w)
     expected, expected_gradient = batch(small, y_small, w)
-    assert n * value == pytest.approx(len(WRITTEN) * expected, rel=1e-12)
+    assert n * value == pytest.approx(len(WRITTEN_OF_PASS) * expected, rel=1e-12)
     size = np.abs(y_small - small.astype(float) @ w) @ np.abs(small)
-    assert (np.abs(n * gradient - len(WRITTEN) * expected_gradient) <= 4 * 2.0**-24 * size).all()
+    assert (np.abs(n * gradient - len(WRITTEN_OF_PASS) * expected_gradient) <= 4 * 2.0**-24 * size).all()
 
 
 @pytest.mark.campaign
 def test_other_passes_over_dense_rows(X, y):
     w = np.random.default_rng(3).normal(size=N_FEATURES).astype(np.float32)
-    n, small, share = N_ROWS, X[WRITTEN], len(WRITTEN)
+    X, y, n = X[:ROWS_OF_PASS], y[:ROWS_OF_PASS], ROWS_OF_PASS
+    small, share = X[WRITTEN_OF_PASS], len(WRITTEN_OF_PASS)
     value = mean_loss.serial(X, Targets(y), w, 0.0, SQUARED, np.zeros((2, 2)))
-    assert n * value == pytest.approx(share * batch(small, y[WRITTEN], w)[0], rel=1e-12)
+    assert n * value == pytest.approx(share * batch(small, y[WRITTEN_OF_PASS], w)[0], rel=1e-12)
     z, z_small = np.empty(n), np.empty(share)
     linear_predictor.serial(X, w, 0.5, 2, z)
     linear_predictor.serial(small, w, 0.5, 1, z_small)
-    assert z[WRITTEN].tolist() == z_small.tolist()
-    assert (np.delete(z, WRITTEN) == 0.5).all()
+    assert z[WRITTEN_OF_PASS].tolist() == z_small.tolist()
+    assert (np.delete(z, WRITTEN_OF_PASS) == 0.5).all()
     identity = Preconditioner.identity(N_FEATURES)
     row_norms.serial(X, identity, 2, z)
-    assert z[WRITTEN] == pytest.approx((small.astype(float) ** 2).sum(axis=1), rel=1e-12)
-    assert not np.delete(z, WRITTEN).any()
+    assert z[WRITTEN_OF_PASS] == pytest.approx((small.astype(float) ** 2).sum(axis=1), rel=1e-12)
+    assert not np.delete(z, WRITTEN_OF_PASS).any()
     squares = np.empty(N_FEATURES)
     mean_squares.serial(X, np.empty((2, N_FEATURES)), squares)
     assert n * squares == pytest.approx((small.astype(float) ** 2).sum(axis=0), rel=1e-6)
@@ -192,7 +198,7 @@ def test_kernels_on_sparse_rows(sparse):
 @pytest.mark.campaign
 def test_gram_matrix_and_fit_of_narrow_rows(tmp_path):
     """n_samples far above 2^24 too, where float32 no longer counts rows."""
-    n, d = BEYOND // 32 + 40, 32
+    n, d = SIGNED // 32 + 40, 32
     X = np.memmap(tmp_path / "X.dat", np.float32, "w+", shape=(n, d))
     written = np.array([0, 3, n - 60, n - 41, n - 40, n - 1])
     X[written] = np.random.default_rng(0).normal(size=(len(written), d))
