@@ -10,9 +10,10 @@ import click
 
 from fastgd.rules import RULES
 from fastgd.solvers.options import COMPARED, METHODS
+from fastgd.wording import table_lines
 
 from . import options as shared
-from .console import aligned, echo, print_table, progress, remark
+from .console import echo, print_table, progress, remark
 from .pictures import Pictures, plot_options
 from .values import NAMES
 
@@ -116,7 +117,7 @@ def print_comparison(table: Table, found: Comparison, pictures: Pictures) -> Non
     rows += [("goal", f"{found.goal:.8g}, from {found.start:.8g} at the start")] if math.isfinite(found.goal) else []
     print_table(rows)
     echo()
-    echo("\n".join(aligned([columns(found), *(cells(entry, found) for entry in found.entries)])))
+    echo("\n".join(table_lines([columns(found), *(cells(entry, found) for entry in found.entries)])))
     notes = [(entry.label, str(entry.error)) for entry in found.entries if entry.error]
     notes += pictures.files.items()
     if notes:

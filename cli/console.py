@@ -126,12 +126,6 @@ def counted(description: str, total: int, quiet: bool) -> Iterator[Callable[[str
         yield lambda step: shown.update(task, description=f"{description} {printable(step)}", completed=next(done))
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """A line for each row of a table; the first column is aligned to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows]
-
-
 def console_width() -> int:
     """Characters in a line of the terminal, 80 if there is none."""
     from rich.console import Console

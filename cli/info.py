@@ -32,6 +32,7 @@ def info(warm_up: bool, as_json: bool, quiet: bool) -> None:
         *facts["packages"].items(),
         ("processor", facts["cpu"]),
         ("SIMD", ", ".join(facts["simd"]) or "none known"),
+        *((f"names of {kind}", _spelled(found)) for kind, found in facts["aliases"].items()),
         ("threads", f"{facts['threads']} ({facts['threading_layer']})"),
         ("kernels", f"{cache['kernels']} compiled, {cache['bytes'] / 1e6:.1f} MB in {cache['folder']}"),
     ]
@@ -58,8 +59,17 @@ def compile_usual(quiet: bool) -> str:
 def gather() -> dict[str, Any]:
     from fastgd.compile.jit_cache import cache_directory
     from fastgd.environment import environment
+    from fastgd.losses import LOSSES
+    from fastgd.penalties import PENALTIES
+    from fastgd.rules import RULES
 
     folder = cache_directory()
     files = [path.stat().st_size for path in folder.glob("*.kernel")] if folder else []
     cache = {"folder": str(folder) if folder else None, "kernels": len(files), "bytes": sum(files)}
-    return {**environment(), "cache": cache}
+    aliases = {"losses": LOSSES.aliases, "penalties": PENALTIES.aliases, "rules": RULES.aliases}
+    return {**environment(), "aliases": aliases, "cache": cache}
+
+
+def _spelled(aliases: dict[str, str]) -> str:
+    """``mse = squared, ridge = l2``: the names that are taken for others."""
+    return ", ".join(f"{alias} = {name}" for alias, name in aliases.items())

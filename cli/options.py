@@ -59,8 +59,9 @@ table_options = together(
     click.option("--drop", type=NAMES, help="Columns to leave out, with commas between them."),
     click.option(
         "--loss", type=LOSS,
-        help=f"Loss function: {', '.join(LOSSES)}. {SETTINGS_HELP} huber:delta=2. FILE.py:CLASS is a loss of your own, "
-        "with settings after another colon.  [default: squared, or the built-in data set's own]",
+        help=f"Loss function: auto, {', '.join(LOSSES)}. {SETTINGS_HELP} huber:delta=2. FILE.py:CLASS is a loss of "
+        "your own, with settings after another colon. auto takes squared for numbers, and logistic (softmax for more "
+        "than two) for words, booleans and the numbers 0 and 1.  [default: auto, or the built-in data set's own]",
     ),
     click.option("--sample-weight", help="Column with the weight of each row, 0 or more."),
     click.option(

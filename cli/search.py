@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastgd.wording import plural
+from fastgd.wording import plural, table_lines
 
 from . import options as shared
 from .chart import can_print
-from .console import aligned, echo, progress, remark
+from .console import echo, progress, remark
 from .values import NAMES, PICTURE, SPANS
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def round_lines(found: SearchResult) -> list[str]:
         best = one.kept[0]
         middle, size = (", ".join(f"{x:.5g}" for x in values) for values in (one.centres[best], one.size))
         rows.append((str(number), f"{one.objectives[best]:.6g}", f"({middle})", size))
-    return aligned(rows)
+    return table_lines(rows)
 
 
 def picture(found: SearchResult, names: list[str], shades: str) -> list[list[str]]:

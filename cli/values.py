@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from fastgd.data.file_formats import COLUMN_SUFFIXES, TABLE_SUFFIXES
+from fastgd.data.file_formats import COLUMN_SUFFIXES, TABLE_SUFFIXES, WRITTEN_SUFFIXES
 from fastgd.errors import FastgdError
 
 
@@ -59,6 +59,12 @@ def _spans(text: str) -> list[list[float]]:
     if any(len(pair) != 2 for pair in pairs):
         raise ValueError(text)
     return pairs
+
+
+def _fraction(text: str) -> float:
+    if not 0.0 < float(text) < 1.0:
+        raise ValueError(text)
+    return float(text)
 
 
 def _number_or_file(text: str) -> float | str:
@@ -111,13 +117,15 @@ CLASS_WEIGHTS = Value(
     "balanced|LABEL=WEIGHT,...", _class_weights, "balanced, or LABEL=WEIGHT with commas between several"
 )
 SPANS = Value("LO:HI", _spans, "LO:HI, two numbers, or several with commas between them")
+FRACTION = Value("fraction", _fraction, "a number between 0 and 1")
 FRACTION_OR_FILE = Value("fraction|file", _number_or_file)
 LOSS = Value("loss", _loss)
 BETA = Value("beta", _beta)
 PICTURE = Value("file", _picture)
 REPORT = Value("file", _report)
 COLUMN_FILE = Value("file", partial(_output, suffixes=COLUMN_SUFFIXES))
+PREDICTION_FILE = Value("file", partial(_output, suffixes=WRITTEN_SUFFIXES))
 TABLE_FILE = Value("file", partial(_output, suffixes=TABLE_SUFFIXES))
 OUTPUT_FILE = Value("file", _output)
 # The types of files to write.
-OUTPUTS = (PICTURE, REPORT, COLUMN_FILE, TABLE_FILE, OUTPUT_FILE)
+OUTPUTS = (PICTURE, REPORT, COLUMN_FILE, PREDICTION_FILE, TABLE_FILE, OUTPUT_FILE)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from .grid_search import SearchResult as SearchResult
     from .grid_search import search as search
     from .model.landscape import Landscape as Landscape
+    from .model.metrics import evaluate as evaluate
+    from .model.quality import Quality as Quality
     from .model.result import Result as Result
     from .model.result import load as load
     from .rate_range import RateRange as RateRange
@@ -58,6 +60,8 @@ _NAMES = {
     "fitting": "fit",
     "grid_search": "SearchResult search",
     "model.landscape": "Landscape",
+    "model.metrics": "evaluate",
+    "model.quality": "Quality",
     "model.result": "Result load",
     "rate_range": "RateRange learning_rate_range",
     "show.plots.landscape_plot": "plot_landscape",

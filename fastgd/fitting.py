@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from . import interruption
+from .data.loss_choice import choose_loss
 from .data.table import Table
 from .data.training_data import RowOptions, check_training_data
 from .errors import DataError, Interrupted, OptionError
@@ -13,7 +14,7 @@ from .model.result import Result
 from .objective.objective import Objective
 from .objective.passes import PassCounter
 from .solvers.options import Method, OnDivergence, Options, Shuffle, TraceRows
-from .terms.losses import LOSSES, check_own_loss
+from .terms.losses import LOSSES, check_own_loss, loss_traits
 from .terms.penalties import resolve_penalty
 from .training.callbacks import State
 from .training.run import Run
@@ -26,7 +27,7 @@ def fit(
     X: Any,
     y: Any = None,
     *,
-    loss: Any = "squared",
+    loss: Any = "auto",
     method: Method = "auto",
     penalty: Any = None,
     alpha: float = 0.0,
@@ -73,7 +74,9 @@ def fit(
         the positive one. More than two classes are separated by softmax, or one against the rest. With the shape
         (n_samples, n_outputs): several targets, each of numbers or of two labels. Not needed where X is a `Table`,
         which has its own target.
-    loss : a name, a name with settings ("huber:delta=2") or a term. For numbers: squared, half_squared, huber,
+    loss : "auto", a name, a name with settings ("huber:delta=2") or a term. "auto" takes logistic where the target is
+        words, booleans, or numbers of exactly the values 0 and 1 (softmax for more than two words), and squared for all
+        other numbers; the first remark of the result says which. For numbers: squared, half_squared, huber,
         absolute, quantile, epsilon_insensitive, squared_epsilon_insensitive, phase_retrieval; for counts and
         amounts, with a log link: poisson, gamma, tweedie; for labels: logistic, hinge, squared_hinge,
         modified_huber, perceptron, softmax.
@@ -174,12 +177,13 @@ def fit(
     A callback that ends training when the model is good enough:
 
     >>> def good_enough(state):
-    ...     return state.objective < 0.01
+    ...     return state.objective < 0.5
     >>> result = fastgd.fit([[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0], method="gd", callbacks=[good_enough])
     >>> result.stop_reason
     'callback'
     """
-    loss_term = LOSSES.resolve(loss)
+    chosen = choose_loss(loss, X, y, sample_weight)
+    loss_term, y = chosen.term, chosen.y
     penalty_term = resolve_penalty(penalty, alpha, l1_ratio)
     options = Options(
         method, rule, learning_rate, schedule, batch_size, scale, max_epochs, max_seconds, tol, gap_tol, patience,
@@ -189,7 +193,9 @@ def fit(
     posed = pose(X, y, loss_term, penalty_term, fit_intercept, rows)
     with interruption.deferred():
         run = Run(posed.objective, options, start, validation=posed.validation)
-        result = result_of(run, **posed.described, loss=loss_term, settings=settings_of(run, penalty_term))
+        run.remarks[:0] = chosen.remarks
+        settings = settings_of(run, penalty_term, chosen.reason)
+        result = result_of(run, **posed.described, loss=loss_term, settings=settings)
         if run.divergence is not None:
             raise run.divergence.error(result)
         if result.stop_reason == "interrupted" or interruption.pending():
@@ -220,7 +226,7 @@ def pose(X: Any, y: Any, loss: Any, penalty: Any, fit_intercept: bool, rows: Row
     if isinstance(X, Table):
         rows = rows.completed_by(X)
         if y is None:
-            y, target_name = X.y, X.target_name
+            y, target_name = X.target_for(loss_traits(loss).classifies), X.target_name
     if y is None:
         raise DataError("y is missing: give fit(X, y) the target, or a table opened with one")
     if fit_intercept not in (True, False):

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 _flags_wanted = ContextVar("flags_wanted", default=False)
+_flags_offered: ContextVar[frozenset[str] | None] = ContextVar("flags_offered", default=None)
 _NO_VALUE = object()
 # Flags that are not the option's name with dashes for underscores.
 SHORT_FLAGS = {"max_epochs": "--epochs", "n_threads": "--threads"}
@@ -24,6 +25,22 @@ def speaking_in_flags() -> Iterator[None]:
         yield
     finally:
         _flags_wanted.reset(token)
+
+
+@contextmanager
+def offering(flags: Iterable[str]) -> Iterator[None]:
+    """Within the block, only these flags can be given; see `has_option`."""
+    token = _flags_offered.set(frozenset(flags))
+    try:
+        yield
+    finally:
+        _flags_offered.reset(token)
+
+
+def has_option(name: str) -> bool:
+    """Whether the reader can give the option: at the command line, if the command has its flag."""
+    offered = _flags_offered.get()
+    return offered is None or option(name) in offered
 
 
 def for_reader(python: str, command_line: str) -> str:
@@ -107,3 +124,9 @@ def hint(word: str, known: Sequence[str]) -> str:
     if close:
         return f"did you mean {' or '.join(map(repr, close))}?"
     return f"there {'is' if len(known) == 1 else 'are'} {quoted(known)}" if known else "there are none"
+
+
+def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A line for each row of a table; the first column is aligned to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows]

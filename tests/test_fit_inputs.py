@@ -265,7 +265,7 @@ BAD_DATA = {
     "labels, pandas gap": ({"y": pd.Series([None, *"ab" * 11, "a"], dtype="string"), "loss": "logistic"}, "row 1 "),
     "y, ragged": ({"y": [[1.0], [2.0, 3.0]] * 12}, "y must have rows of one length"),
     "y, a cube": ({"y": X.reshape(24, 1, -1)}, r"y must have one dimension, .*, not the shape \(24, 1, 3\)"),
-    "y, words": ({"y": WORDS}, "y holds words such as '(yes|no)'.*use loss='logistic'"),
+    "y, words": ({"y": WORDS, "loss": "squared"}, "y holds words such as '(yes|no)'.*use loss='logistic'"),
     "y, complex": ({"y": Y + 0j}, "y holds complex128 values such as"),
     "y, constant": ({"y": np.full(24, 2.5)}, "y is 2.5 in every row: there is nothing to learn from a constant target"),
     "one class": ({"y": ["a"] * 24, "loss": "logistic"}, "y is a in every row: a classification needs two classes"),

@@ -197,7 +197,7 @@ def test_numeric_arrow_types_become_floats(arrow_path):
 def test_X_is_float32_if_all_columns_are(arrow_path, kinds, dtype):
     columns = {name: np.array([1, 2], kind) for name, kind in zip("ab", kinds, strict=True)}
     table = open_table(save_as(arrow_path, pa.table({**columns, "y": [1, 2]})))
-    assert (table.X.dtype, table.y.dtype) == (dtype, np.float64)
+    assert (table.X.dtype, table.y.dtype) == (dtype, np.int64)
 
 
 @pytest.mark.parametrize(

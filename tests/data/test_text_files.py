@@ -50,7 +50,7 @@ def test_forms_of_text_are_read(text_file, content, name):
     read = open_table(text_file(content, name))
     np.testing.assert_array_equal(read.X, X_EXPECTED)
     np.testing.assert_array_equal(read.y, [7.0, 8.0])
-    assert read.X.dtype == read.y.dtype == np.float64
+    assert (read.X.dtype, read.y.dtype) == (np.float64, np.float64 if "8e0" in content else np.int64)
     assert read.X.flags.c_contiguous
     assert read.feature_names == ("a", "b")
     assert read.target_name == "y"
@@ -295,7 +295,7 @@ def test_threads_of_pyarrow_call_nothing_written_in_python(suffix, tmp_path, mon
     path = tmp_path / f"data.{suffix}"
     path.write_bytes(gzip.compress(text) if suffix == "csv.gz" else text)
     np.testing.assert_array_equal(open_table(path).X, [[1], [3]])
-    assert len(calls) == 2
+    assert len(calls) == 3  # of the file, of the file without its line of blanks, and of the target's own text
     assert not any(issubclass(stream, pa.PythonFile) or calls_back for stream, calls_back in calls)
 
 

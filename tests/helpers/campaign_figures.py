@@ -1,4 +1,4 @@
-"""The figures that campaigns find, for the page on reliability."""
+"""Figures of long campaigns, for docs/reliability.md."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import os
 from pathlib import Path
 
 
-def record(part: str, **figures: object) -> None:
-    """Add figures to those of a part, a JSON file in the folder that FASTGD_CAMPAIGN_FIGURES names, if it is set."""
-    if not (folder := os.environ.get("FASTGD_CAMPAIGN_FIGURES")):
-        return
-    path = Path(folder) / f"{part}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    path.write_text(json.dumps(known | figures, indent=2) + "\n", encoding="utf-8")
+def record(part: str, **figures: float | str) -> None:
+    """Add figures of a part of the campaign to its file in the folder FASTGD_CAMPAIGN_FIGURES, where that is set."""
+    if folder := os.environ.get("FASTGD_CAMPAIGN_FIGURES"):
+        path = Path(folder, f"{part}.json")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        known = json.loads(path.read_text()) if path.exists() else {}
+        path.write_text(json.dumps(known | figures, indent=1, sort_keys=True) + "\n")

@@ -73,8 +73,11 @@ def numeric_array(table: Any, origin: Origin) -> Array:
 
 
 def target_array(column: Any, name: str, origin: Origin) -> Array:
-    """The target: (n_rows,) float64, or str labels if the column has words."""
+    """The target: (n_rows,) booleans and integers in their own type, other numbers as float64, words as str labels."""
     column = decode_dictionary(column)
+    exact = pa.types.is_integer(column.type) or pa.types.is_boolean(column.type)
+    if exact and column.null_count == 0:
+        return np.asarray(column.to_numpy())
     if is_number(column.type):
         numbers: Array = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         check_finite_target(numbers, name, origin)

@@ -65,7 +65,7 @@ def to_target(y: Any) -> Array:
 
     Returns
     -------
-    (n_samples,) float64 or str labels; a NumPy array keeps its shape.
+    (n_samples,) booleans, integers, float64 or str labels; a NumPy array keeps its shape.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def to_target(y: Any) -> Array:
         For missing values, with the row of the first (counted from 1), and for values of mixed types.
     """
     if isinstance(y, np.ndarray) and y.dtype.kind != "O":
-        return y if y.dtype.kind == "U" else y.astype(np.float64, copy=False)
+        return y if y.dtype.kind in "biuU" else y.astype(np.float64, copy=False)
     return target_array(_arrow_column(y), "y", TARGET)
 
 
