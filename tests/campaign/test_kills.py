@@ -104,6 +104,12 @@ class Folder:
         known = {"d.csv", *OUTPUTS, *(f"old-{name}" for name in OUTPUTS)}
         return sorted(path.name for path in self.path.iterdir() if path.name not in known)
 
+    def wait_for_part(self, process: subprocess.Popen, which: int) -> None:
+        """Until the run has made so many temporary files, or ends: they exist for some milliseconds each."""
+        before, seen = set(self.parts()), set()
+        while len(seen) < which and process.poll() is None:
+            seen |= set(self.parts()) - before
+
     def restore(self) -> None:
         for name in OUTPUTS:
             shutil.copy(self.path / f"old-{name}", self.path / name)
@@ -115,19 +121,24 @@ def folder(tmp_path):
 
 
 def kill_often(folder: Folder, count: int) -> dict[str, int]:
-    """Kill runs at random moments, from the start of the work to the end."""
+    """Kill runs at random moments: of each four, two in the course of the work, two while an output is written."""
     random, n_new, n_left = np.random.default_rng(1), 0, 0
     for k in range(count):
+        left_before = set(folder.parts())
         process = folder.command("--epochs", "30")
-        time.sleep(folder.seconds * random.uniform(0.4, 1.0))
+        if k % 4 < 2:
+            time.sleep(folder.seconds * random.uniform(0.4, 1.0))
+        else:
+            folder.wait_for_part(process, int(random.integers(1, len(OUTPUTS) + 1)))
+            time.sleep(random.uniform(0.0, 0.001))
         process.send_signal(signal.SIGKILL if k % 2 else signal.SIGTERM)
         process.communicate(timeout=60)
         n_new += folder.check()
-        n_left += len(folder.parts())
+        n_left += len(set(folder.parts()) - left_before)
         folder.restore()
     folder.command("--epochs", "30").wait()
     assert folder.parts() == []  # swept by the next run
-    return {"kills": count, "outputs_replaced": n_new, "temporary_files_swept": n_left}
+    return {"kills": count, "outputs_replaced": n_new, "temporary_files_left_and_swept": n_left}
 
 
 def fail_often(folder: Folder, count: int) -> dict[str, int]:
@@ -158,7 +169,7 @@ def fail_often(folder: Folder, count: int) -> dict[str, int]:
 
 
 def test_a_few_kills(folder):
-    kill_often(folder, 3)
+    kill_often(folder, 4)
 
 
 def test_a_few_failing_disks(folder):
@@ -167,7 +178,9 @@ def test_a_few_failing_disks(folder):
 
 @pytest.mark.campaign
 def test_many_kills(folder):
-    record("kills", **kill_often(folder, 150))
+    figures = kill_often(folder, 150)
+    record("kills", **figures)
+    assert figures["temporary_files_left_and_swept"] > 0  # otherwise no kill came while an output was written
 
 
 @pytest.mark.campaign
