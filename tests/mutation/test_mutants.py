@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutation.mutants import mutants
+from mutation.mutants import mutants
 
 SOURCE = '''def f(a: int, b):
     """Not changed."""
