@@ -2,6 +2,8 @@
 
 # Takes most of the time of its folder and says nothing about plain Python, which has one thread.
 THREADS = "--deselect=tests/certificate/test_certificate.py::test_gap_has_the_same_bits_on_any_number_of_threads"
+# Asks for compiled code.
+COMPILED = "--deselect=tests/terms/test_penalties.py::test_compiled_methods_allocate_nothing_but_group_sums"
 
 PARTS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (("fastgd/certificate/*.py",), ("tests/certificate", THREADS)),
@@ -25,7 +27,7 @@ PARTS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (("fastgd/data/magnitudes.py",), ("tests/data/test_magnitudes.py",)),
     (
         ("fastgd/data/sample_weights.py", "fastgd/data/target.py"),
-        ("tests/test_fit_inputs.py", "tests/objective/test_row_weights.py"),
+        ("tests/test_fit_inputs.py",),
     ),
     (("fastgd/data/validation_set.py",), ("tests/data/test_validation_set.py",)),
     (("fastgd/model/model_checks.py",), ("tests/model/test_model_checks.py",)),
@@ -39,6 +41,7 @@ PARTS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
             "tests/terms/test_penalties.py",
             "tests/terms/test_penalty_conjugates.py",
             "tests/terms/test_penalty_names.py",
+            COMPILED,
         ),
     ),
     (("fastgd/terms/update_rules.py", "fastgd/terms/rule_protocol.py"), ("tests/terms/test_update_rules.py",)),
