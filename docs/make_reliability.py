@@ -1,7 +1,7 @@
 """Writes docs/reliability.md from docs/reliability.template and docs/campaign_figures.json.
 
-`python docs/make_reliability.py` first merges the figures that `make campaign PART=...` left in build/campaign, one file
-a part; a part that was run again replaces its figures. With --check it merges nothing and compares the page.
+`python docs/make_reliability.py` first merges the figures that `make campaign PART=...` left in build/campaign, one
+file a part; a part that was run again replaces its figures. With --check it merges nothing and compares the page.
 
 A line `{figures: PART}` of the template becomes the figures of that part.
 """

@@ -2,7 +2,8 @@
 
 # Takes most of the time of its folder and says nothing about plain Python, which has one thread.
 THREADS = "--deselect=tests/certificate/test_certificate.py::test_gap_has_the_same_bits_on_any_number_of_threads"
-# Asks for compiled code.
+# These ask for compiled code.
+COMPILATIONS = "--deselect=tests/training/test_stopping.py::test_reporters_get_compilations"
 COMPILED = "--deselect=tests/terms/test_penalties.py::test_compiled_methods_allocate_nothing_but_group_sums"
 
 PARTS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
@@ -17,8 +18,8 @@ PARTS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
         (
             "tests/training/test_stopping.py",
             "tests/training/test_early_stopping.py",
-            "tests/training/test_divergence.py",
             "tests/training/test_on_divergence.py",
+            COMPILATIONS,
         ),
     ),
     (("fastgd/data/feature_matrix.py",), ("tests/data/test_feature_matrix.py",)),
