@@ -10,11 +10,13 @@ import click
 
 from fastgd.rules import RULES
 from fastgd.solvers.options import COMPARED, METHODS
+from fastgd.wording import table_lines
 
 from . import options as shared
-from .console import aligned, echo, print_table, progress, remark
-from .pictures import Pictures, plot_options
+from .console import echo, print_table, progress, remark
+from .pictures import Pictures, check_weights, plot_options
 from .values import NAMES
+from .written_files import WrittenFiles
 
 if TYPE_CHECKING:
     from fastgd import Comparison, Table
@@ -65,22 +67,24 @@ def compare(
     import fastgd
 
     with progress(f"reading {data}", quiet):
-        table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset)
+        table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset, shared.columns_of(options))
         options = shared.fit_options(table, options)
-        pictures.check_weights(table, options["fit_intercept"])
+        check_weights(pictures.plot_weights, table, options["fit_intercept"])
         found = fastgd.compare(table, methods=methods, rules=rules, goal=goal, repeats=repeats, **options)
     for text in table.remarks:
         remark(text, quiet)
+    files = WrittenFiles()
     with progress("drawing", quiet or not pictures.files):
         if pictures.files:
             from .report import comparison_report
 
             titles = f"{table.source}: comparison of methods", f"{table.source}: the path of each method"
-            pictures.draw(found.runs, table, options, titles, "seconds", partial(comparison_report, found))
+            pictures.draw(found.runs, table, options, titles, "seconds", partial(comparison_report, found), files)
     if as_json:
-        print_json(table, found, seconds_read, pictures)
+        print_json(table, found, seconds_read, files.paths)
     else:
-        print_comparison(table, found, pictures)
+        print_comparison(table, found, files.paths)
+    files.raise_error()
 
 
 def columns(found: Comparison) -> tuple[str, ...]:
@@ -107,7 +111,7 @@ def cells(entry: Entry, found: Comparison) -> tuple[str, ...]:
     )
 
 
-def print_comparison(table: Table, found: Comparison, pictures: Pictures) -> None:
+def print_comparison(table: Table, found: Comparison, files: dict[str, str]) -> None:
     from .summary import describe_data, describe_loss
 
     rows = [("data", describe_data(table))]
@@ -116,15 +120,15 @@ def print_comparison(table: Table, found: Comparison, pictures: Pictures) -> Non
     rows += [("goal", f"{found.goal:.8g}, from {found.start:.8g} at the start")] if math.isfinite(found.goal) else []
     print_table(rows)
     echo()
-    echo("\n".join(aligned([columns(found), *(cells(entry, found) for entry in found.entries)])))
+    echo("\n".join(table_lines([columns(found), *(cells(entry, found) for entry in found.entries)])))
     notes = [(entry.label, str(entry.error)) for entry in found.entries if entry.error]
-    notes += pictures.files.items()
+    notes += files.items()
     if notes:
         echo()
         print_table(notes)
 
 
-def print_json(table: Table, found: Comparison, seconds_read: float, pictures: Pictures) -> None:
+def print_json(table: Table, found: Comparison, seconds_read: float, files: dict[str, str]) -> None:
     """The keys are a public contract."""
     from .summary import attributes, echo_results
 
@@ -142,4 +146,4 @@ def print_json(table: Table, found: Comparison, seconds_read: float, pictures: P
         for entry in found.entries
     ]
     keys = {**attributes(found, "goal", "start", "n_threads"), "entries": entries}
-    echo_results(table, keys, {"read": seconds_read}, (), pictures.files)
+    echo_results(table, keys, {"read": seconds_read}, (), files)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import math
 import shutil
 import sys
 import textwrap
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -23,11 +25,37 @@ def echo(text: str = "") -> None:
     click.echo(printable(text))
 
 
+def flush() -> None:
+    """Write what other code has printed and standard output still holds."""
+    click.echo(nl=False)
+
+
+class BinaryOutput(io.RawIOBase):
+    """Standard output as a binary file."""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:
+        click.echo(bytes(content), nl=False)
+        return len(content)
+
+
+def is_of_output(error: OSError) -> bool:
+    """Whether the error is of writing to standard output, and not to another file."""
+    return any(frame.f_code is click.echo.__code__ for frame, _ in traceback.walk_tb(error.__traceback__))
+
+
 def remark(text: str, quiet: bool = False) -> None:
     """Print a line on standard error; it is lost where that is full or closed, and the work goes on."""
     if not quiet:
         with suppress(OSError):
             click.echo(printable(text), err=True)
+
+
+def show_warning(message: Warning | str, *_place: Any, **_more: Any) -> None:
+    """Print a warning of Python as one line on standard error, without the file that it is from."""
+    remark(f"warning: {' '.join(str(message).split())}")
 
 
 class Display(Reporter):
@@ -55,14 +83,15 @@ class Bar(Display):
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-        bar = BarColumn(bar_width=30)
-        columns = TextColumn("{task.description}"), bar, TextColumn("{task.fields[detail]}"), TimeElapsedColumn()
+        # Without markup, which the name of a file may look like.
+        words, detail = (TextColumn(f"{{task.{name}}}", markup=False) for name in ("description", "fields[detail]"))
+        columns = words, BarColumn(bar_width=30), detail, TimeElapsedColumn()
         self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
         self._task: Any = None
 
     def start(self, description: str) -> None:
         self._progress.start()
-        self._task = self._progress.add_task(description, total=None, detail="")
+        self._task = self._progress.add_task(printable(description), total=None, detail="")
 
     def stop(self) -> None:
         self._progress.stop()
@@ -126,12 +155,6 @@ def counted(description: str, total: int, quiet: bool) -> Iterator[Callable[[str
         yield lambda step: shown.update(task, description=f"{description} {printable(step)}", completed=next(done))
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """A line for each row of a table; the first column is aligned to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows]
-
-
 def console_width() -> int:
     """Characters in a line of the terminal, 80 if there is none."""
     from rich.console import Console
@@ -145,14 +168,17 @@ def print_styled(lines: Iterable[Sequence[tuple[str, str]]]) -> None:
     from rich.text import Text
 
     console = Console(highlight=False, soft_wrap=True)
-    for line in lines:
-        console.print(Text.assemble(*((printable(text), style) for text, style in line)))
+    with console.capture() as captured:  # rich itself would end the process where the reader of a pipe has ended
+        for line in lines:
+            console.print(Text.assemble(*((printable(text), style) for text, style in line)))
+    click.echo(captured.get(), nl=False, color=console.is_terminal)
 
 
 def print_table(rows: list[tuple[str, str]]) -> None:
     """Print names and values in two columns; on a terminal, long values wrap within their column."""
-    margin = max(len(name) for name, _ in rows) + 2
+    shown = [(printable(name, kept=""), printable(value, kept="")) for name, value in rows]
+    margin = max(len(name) for name, _ in shown) + 2
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
-    for name, value in rows:
+    for name, value in shown:
         filled = textwrap.fill(value, width - 1, initial_indent=name.ljust(margin), subsequent_indent=" " * margin)
         echo(filled)

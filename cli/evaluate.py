@@ -27,23 +27,26 @@ def evaluate(
     """Compare the predictions of MODEL, a file written by `fastgd run --save`, with the targets in DATA.
 
     Prints R2, RMSE and MAE for regression, with the pinball loss for quantiles and the deviance for counts and
-    amounts; accuracy, log loss and AUC for classification.
+    amounts; accuracy, log loss, Brier score and AUC for classification, with the confusion matrix, and precision and
+    recall of each class.
     """
-    from fastgd.model.metrics import evaluate as metrics_of
+    import fastgd
 
-    from .console import print_table
+    from .console import echo, print_table
     from .models import load_model, open_for
-    from .summary import METRIC_NAMES, describe_target, echo_json
+    from .summary import describe_target, echo_json
 
     result = load_model(model, loss)
     table = open_for(result, data, need_target=True, target=target, sample_weight=sample_weight, offset=offset)
-    metrics = metrics_of(result, table.X, table.y, sample_weight=table.sample_weight, offset=table.offset)
+    quality = fastgd.evaluate(result, table)
     if as_json:
-        echo_json({"data": table.source, "n_samples": table.n_samples, "target": table.target_name, "metrics": metrics})
+        echo_json({"data": table.source, "target": table.target_name, **quality.as_dict()})
         return
     print_table(
         [
             ("data", f"{table.source}: {plural(table.n_samples, 'row')}, {describe_target(table.target_name)}"),
-            *((METRIC_NAMES[name], f"{value:.6g}") for name, value in metrics.items()),
+            *quality.named_metrics(),
         ]
     )
+    for line in quality.class_lines():
+        echo(line)

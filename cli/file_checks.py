@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from fastgd.wording import offering
+
 from .values import OUTPUTS
 
 
@@ -17,7 +19,8 @@ class FileChecking(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         check_files(ctx)
-        return super().invoke(ctx)
+        with offering(flag for parameter in ctx.command.params for flag in parameter.opts):
+            return super().invoke(ctx)
 
 
 def check_files(ctx: click.Context) -> None:

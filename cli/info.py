@@ -24,7 +24,6 @@ def info(warm_up: bool, as_json: bool, quiet: bool) -> None:
     if as_json:
         echo_json(facts)
         return
-    cache = facts["cache"]
     rows = [
         ("fastgd", facts["fastgd"]),
         ("Python", facts["python"]),
@@ -32,10 +31,17 @@ def info(warm_up: bool, as_json: bool, quiet: bool) -> None:
         *facts["packages"].items(),
         ("processor", facts["cpu"]),
         ("SIMD", ", ".join(facts["simd"]) or "none known"),
+        *((f"names of {kind}", _spelled(found)) for kind, found in facts["aliases"].items()),
         ("threads", f"{facts['threads']} ({facts['threading_layer']})"),
-        ("kernels", f"{cache['kernels']} compiled, {cache['bytes'] / 1e6:.1f} MB in {cache['folder']}"),
+        ("kernels", describe_cache(**facts["cache"])),
     ]
     print_table(rows)
+
+
+def describe_cache(folder: str | None, kernels: int, bytes: int) -> str:  # noqa: A002  # the keys of `gather`
+    if folder is None:
+        return "not kept, since no folder is writable; set NUMBA_CACHE_DIR to one"
+    return f"{kernels} compiled, {bytes / 1e6:.1f} MB in {folder}"
 
 
 def compile_usual(quiet: bool) -> str:
@@ -58,8 +64,17 @@ def compile_usual(quiet: bool) -> str:
 def gather() -> dict[str, Any]:
     from fastgd.compile.jit_cache import cache_directory
     from fastgd.environment import environment
+    from fastgd.losses import LOSSES
+    from fastgd.penalties import PENALTIES
+    from fastgd.rules import RULES
 
     folder = cache_directory()
     files = [path.stat().st_size for path in folder.glob("*.kernel")] if folder else []
     cache = {"folder": str(folder) if folder else None, "kernels": len(files), "bytes": sum(files)}
-    return {**environment(), "cache": cache}
+    aliases = {"losses": LOSSES.aliases, "penalties": PENALTIES.aliases, "rules": RULES.aliases}
+    return {**environment(), "aliases": aliases, "cache": cache}
+
+
+def _spelled(aliases: dict[str, str]) -> str:
+    """``mse = squared, ridge = l2``: the names that are taken for others."""
+    return ", ".join(f"{alias} = {name}" for alias, name in aliases.items())

@@ -11,6 +11,7 @@ from . import options as shared
 from .chart import BLOCKS, bar, can_print
 from .console import echo, progress, remark
 from .values import NUMBER_LIST, PICTURE
+from .written_files import WrittenFiles
 
 if TYPE_CHECKING:
     from fastgd import RateRange, Table
@@ -54,22 +55,26 @@ def lr_find(
     import fastgd
 
     with progress(f"reading {data}", quiet):
-        table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset)
+        table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset, shared.columns_of(options))
         options = shared.fit_options(table, options)
         found = fastgd.learning_rate_range(table, **options)
     for text in (*table.remarks, *found.remarks):
         remark(text, quiet)
-    if plot is not None:
+
+    def draw(path: Path) -> None:
         from fastgd.show.plots import save
 
         scaled = ", scaled columns" if found.settings["scaled"] else ""
         title = f"{Path(table.source).name}: {found.settings['loss']} loss, {method_of(found)}{scaled}"
-        save(fastgd.plot_rate_range(found, title=title), plot)
-    files = {} if plot is None else {"plot": str(plot)}
+        save(fastgd.plot_rate_range(found, title=title), path)
+
+    files = WrittenFiles()
+    files.write("plot", plot, draw)
     if as_json:
-        print_json(table, found, seconds_read, files)
+        print_json(table, found, seconds_read, files.paths)
     else:
-        print_range(table, found, files)
+        print_range(table, found, files.paths)
+    files.raise_error()
 
 
 def method_of(found: RateRange) -> str:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import io
 import os
 import sys
+import warnings
 
 import click
 
 from fastgd import __version__
 from fastgd.errors import DivergedError, FastgdError
-from fastgd.wording import speaking_in_flags
+from fastgd.wording import name_and_message, speaking_in_flags
 
 from . import streams
 from .bench import bench
 from .compare import compare
-from .console import remark
+from .console import flush, is_of_output, remark, show_warning
 from .evaluate import evaluate
 from .generate import generate
 from .info import info
@@ -45,9 +46,10 @@ def main() -> None:
     """Run the command line; every failure is one line on standard error and an exit code."""
     streams.open_closed()
     try:
-        with speaking_in_flags():
+        with speaking_in_flags(), warnings.catch_warnings():
+            warnings.showwarning = show_warning
             code = _run_command()
-        sys.stdout.flush()  # here, so that a closed pipe is handled below
+        flush()  # here, so that a closed pipe is handled below
     except click.ClickException as error:
         code = _fail_as_click(error)
     except (click.Abort, KeyboardInterrupt):
@@ -59,7 +61,7 @@ def main() -> None:
     except BrokenPipeError:  # the reader, such as `head`, has ended
         code = DONE
     except OSError as error:
-        code = _fail(f"{error.filename or 'standard output'}: {error.strerror or error}", FAILED)
+        code = _fail_of_file(error)
     except MemoryError:
         code = _fail("the data does not fit into memory: use fewer rows or columns, or float32", FAILED)
     except BaseException as error:
@@ -72,20 +74,36 @@ def _run_command() -> int:
     streams_before = sys.stdout, sys.stderr
     try:
         return cli.main(prog_name="fastgd", standalone_mode=False) or DONE
-    except SystemExit:
-        if sys.stdout is streams_before[0]:
+    except SystemExit as ended:
+        if sys.stdout is not streams_before[0]:  # where the reader has ended, click wraps the streams and exits
+            sys.stdout, sys.stderr = streams_before
+            raise BrokenPipeError from None
+        if _fault_of_file(ended):
             raise
-        # Where the reader of standard output has ended, click wraps the streams and exits.
-        sys.stdout, sys.stderr = streams_before
-        raise BrokenPipeError from None
+        return ended.code if isinstance(ended.code, int) else FAILED  # click exits after it has completed a word
+
+
+def _fail_of_file(error: OSError) -> int:
+    """Standard output that cannot be written to; other files have messages of their own where they are used."""
+    if not is_of_output(error):
+        return _fail_unexpectedly(error)
+    return _fail(f"standard output cannot be written to ({error.strerror or error})", FAILED)
 
 
 def _fail_unexpectedly(error: BaseException) -> int:
-    """A bug in fastgd: a traceback only on request."""
+    """A fault in the file of a user's loss, or in fastgd itself: a traceback only on request."""
     if os.environ.get("FASTGD_TRACEBACK"):
         raise error
-    message = f"{type(error).__name__}: {error}".splitlines()[0]
+    if fault := _fault_of_file(error):
+        return _fail(fault, WRONG)
+    message = name_and_message(error).splitlines()[0]
     return _fail(f"internal error ({message}); set FASTGD_TRACEBACK=1 to see the traceback", FAILED)
+
+
+def _fault_of_file(error: BaseException) -> str | None:
+    from .own_loss import fault_of_file
+
+    return fault_of_file(error)
 
 
 def _fail(message: str, code: int) -> int:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
 import fastgd
 from fastgd import Result, Table
 from fastgd.errors import OptionError
+
+from .console import remark
 
 
 def load_model(path: Path, loss: Any = None) -> Result:
@@ -16,7 +19,7 @@ def load_model(path: Path, loss: Any = None) -> Result:
     if isinstance(result.loss, str):
         raise OptionError(
             f"{path}: was trained with the loss {result.loss}, which is not part of fastgd: name its file with "
-            f"--loss FILE.py:{result.loss}"
+            f"--loss {shlex.quote(f'FILE.py:{result.loss}')}"
         )
     return result
 
@@ -26,9 +29,14 @@ def open_for(
     offset: str | None = None,
 ) -> Table:  # fmt: skip
     """A table with the model's columns, by name if both have names; target and offset default to the model's."""
-    features = result.feature_names or tuple(map(str, range(result.n_features)))
+    features = None if result.encoder else result.feature_names or tuple(map(str, range(result.n_features)))
     own = (result.target_name,) if isinstance(result.target_name, str) else result.target_name
-    return fastgd.open(
+    table = fastgd.open(
         data, target=own if target is None else target, features=features, need_target=need_target,
         weight=sample_weight, offset=result.offset_name if offset is None else offset,
+        columns=result.encoder,
     )  # fmt: skip
+    if result.encoder is not None:  # levels that training did not see
+        for text in table.remarks:
+            remark(text)
+    return table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import threading
 import time
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from fastgd.data import BUILTINS
+from fastgd.data.encoding.columns import DATES, DEFAULT_HASH_BITS, MISSING, REFERENCES, UNKNOWN, Columns
 from fastgd.data.file_formats import TABLE_SUFFIXES
 from fastgd.losses import LOSSES
 from fastgd.penalties import PENALTY_NAMES
@@ -20,7 +22,17 @@ from fastgd.schedules import SCHEDULES
 from fastgd.solvers.options import SHUFFLES
 
 from .sections import SectionedCommand
-from .values import AUTO_OR_FLOAT, AUTO_OR_INT, CLASS_WEIGHTS, LOSS, NAMES, NUMBER_LIST, NUMBERS
+from .values import (
+    AUTO_OR_FLOAT,
+    AUTO_OR_INT,
+    CLASS_WEIGHTS,
+    INT_BY_COLUMN,
+    LOSS,
+    NAMES,
+    NUMBER_LIST,
+    NUMBERS,
+    WORD_BY_COLUMN,
+)
 
 if TYPE_CHECKING:
     from fastgd import Table
@@ -59,8 +71,9 @@ table_options = together(
     click.option("--drop", type=NAMES, help="Columns to leave out, with commas between them."),
     click.option(
         "--loss", type=LOSS,
-        help=f"Loss function: {', '.join(LOSSES)}. {SETTINGS_HELP} huber:delta=2. FILE.py:CLASS is a loss of your own, "
-        "with settings after another colon.  [default: squared, or the built-in data set's own]",
+        help=f"Loss function: auto, {', '.join(LOSSES)}. {SETTINGS_HELP} huber:delta=2. FILE.py:CLASS is a loss of "
+        "your own, with settings after another colon. auto takes squared for numbers, and logistic (softmax for more "
+        "than two) for words, booleans and the numbers 0 and 1.  [default: auto, or the built-in data set's own]",
     ),
     click.option("--sample-weight", help="Column with the weight of each row, 0 or more."),
     click.option(
@@ -68,6 +81,33 @@ table_options = together(
         help="Weight of each class; balanced gives all classes the same total weight.",
     ),
     click.option("--offset", help="Column to add to the linear predictor of each row, such as the log of an exposure."),
+)  # fmt: skip
+columns_options = together(
+    click.option(
+        "--missing", type=WORD_BY_COLUMN,
+        help=f"What missing values become: {', '.join(MISSING)}; also by column, age=median,deck=indicator. Of words "
+        "mean, median and zero take the most frequent, and indicator adds a level.  [default: error]",
+    ),
+    click.option("--categorical", type=NAMES, help="Columns of numbers that are codes of categories."),
+    click.option(
+        "--reference", type=WORD_BY_COLUMN,
+        help=f"Level of words without a feature: {', '.join(REFERENCES)}, or cut=Ideal,color=D.  [default: none]",
+    ),
+    click.option(
+        "--min-frequency", type=float,
+        help="Levels of fewer rows share one feature; below 1 a fraction of the rows.  [default: 0]",
+    ),
+    click.option(
+        "--hash-bits", type=INT_BY_COLUMN,
+        help="Columns of more than 2^BITS levels are hashed into so many features; site=12 hashes that column.  "
+        f"[default: {DEFAULT_HASH_BITS}]",
+    ),
+    click.option(
+        "--interact", "interactions", type=NAMES, help="Products of columns to add, a:b with commas between several."
+    ),
+    click.option("--dates", type=click.Choice(DATES), help="Dates as one number, or also their parts as categories.  "
+                 "[default: number]"),
+    click.option("--unknown", type=click.Choice(UNKNOWN), help="Levels that training did not see.  [default: ignore]"),
 )  # fmt: skip
 saved_loss_option = click.option(
     "--loss", type=LOSS, help="Loss of the model as FILE.py:CLASS, if it was trained with one of your own."
@@ -133,20 +173,32 @@ start_options = together(
 def data_command(short_help: str, data: str = "linear", **settings: Any) -> Callable[..., click.Command]:
     """Decorator: a command with the argument DATA, by default the built-in ``data``, and the options of a table."""
     command = click.command(cls=SectionedCommand, short_help=short_help, epilog=DATA_HELP, **settings)
-    return lambda function: command(click.argument("data", default=data)(table_options(function)))
+    return lambda function: command(click.argument("data", default=data)(table_options(columns_options(function))))
+
+
+def columns_of(options: dict[str, Any]) -> Columns:
+    """The `Columns` of the options of a command, which are taken out of ``options``."""
+    given = {field.name: options.pop(field.name, None) for field in dataclasses.fields(Columns)}
+    return Columns(**{name: value for name, value in given.items() if value is not None})
 
 
 def read_table(
-    data: str, target: str | None, drop: list[str] | None, sample_weight: str | None, offset: str | None
+    data: str,
+    target: str | None,
+    drop: list[str] | None,
+    sample_weight: str | None,
+    offset: str | None,
+    columns: Columns,
 ) -> tuple[Table, float]:
     """The table, and the seconds it took to read."""
     import fastgd
 
     loading = threading.Thread(target=_load_fit, daemon=True)
     if is_large(data):
-        loading.start()  # reading waits for the disk and for Arrow, which release the GIL
+        with suppress(RuntimeError):  # no thread can be started
+            loading.start()  # reading waits for the disk and for Arrow, which release the GIL
     began = time.perf_counter()
-    table = fastgd.open(data, target=target, drop=drop or (), weight=sample_weight, offset=offset)
+    table = fastgd.open(data, target=target, drop=drop or (), weight=sample_weight, offset=offset, columns=columns)
     seconds = time.perf_counter() - began
     if loading.ident is not None:
         loading.join()

@@ -6,7 +6,7 @@ import re
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -18,7 +18,7 @@ from fastgd.data.readers.files import check_readable
 from fastgd.errors import FastgdError, OptionError
 from fastgd.losses import LOSSES
 from fastgd.terms.registry import Registry
-from fastgd.wording import hint
+from fastgd.wording import hint, name_and_message
 
 OWN_LOSS = re.compile(r"(?P<file>.*\.py)(?::(?P<name>[^:]*))?(?::(?P<settings>.*))?")
 
@@ -67,7 +67,8 @@ def _load(path: str) -> ModuleType:
     assert spec is not None
     module = module_from_spec(spec)
     sys.modules[name] = module  # where a dataclass looks for the names in its annotations
-    with _beside(path), _naming_the_line(path):
+    # What the file prints goes to standard error, so that results stay readable.
+    with _beside(path), _naming_the_line(path), redirect_stdout(sys.stderr):
         try:
             loader.exec_module(module)
         except BaseException:
@@ -99,9 +100,25 @@ def _beside(path: str) -> Iterator[None]:
             sys.path.remove(folder)
 
 
+def fault_of_file(error: BaseException) -> str | None:
+    """What a method in a user's file raised during training; None for an error from elsewhere.
+
+    Without the line: machine code from the cache has the numbers of when it was compiled.
+    """
+    loaded = {file for module in sys.modules.values() if (file := _own_file(module)) is not None}
+    raised_in = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    path = next((path for path in raised_in if path in loaded), None)
+    return None if path is None else f"{path}: a method raises {name_and_message(error)}; fix the file"
+
+
+def _own_file(module: ModuleType) -> str | None:
+    loader = getattr(module, "__loader__", None)
+    return str(loader.path) if isinstance(loader, _Uncached) else None
+
+
 def _described(path: str, error: BaseException) -> str:
     """The error and the line of the file that caused it."""
-    message = str(error) if isinstance(error, FastgdError) else f"{type(error).__name__}: {error}"
+    message = str(error) if isinstance(error, FastgdError) else name_and_message(error)
     if isinstance(error, SyntaxError):
         lines, message = [error.lineno] if error.filename == path else [], f"{type(error).__name__}: {error.msg}"
     else:

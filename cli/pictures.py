@@ -16,6 +16,8 @@ from .values import BETA, NAMES, PICTURE, REPORT
 if TYPE_CHECKING:
     from fastgd import DivergedError, Interrupted, Report, Result, Table
 
+    from .written_files import WrittenFiles
+
 AXES = ("epoch", "passes", "seconds", "step")
 # The options of `fastgd.fit` that `fastgd.landscape` takes as well.
 OF_THE_OBJECTIVE = (
@@ -87,20 +89,9 @@ class Pictures:
         if self.plot_weights and len(set(self.plot_weights)) not in (1, 2):
             raise click.UsageError("--plot-weights takes one name or two, with a comma between them")
 
-    def check_weights(self, table: Table, with_intercept: bool) -> None:
-        """Check the names of ``plot_weights``; for several outputs they are known only after training."""
-        if not self.plot_weights or (table.y is not None and table.y.ndim > 1):
-            return
-        from fastgd.errors import OptionError
-        from fastgd.wording import hint
-
-        names = [*(table.feature_names or map(str, range(table.n_features)))] + ["intercept"] * with_intercept
-        for name in self.plot_weights:
-            # With more than two classes the weights are called class:column.
-            if name not in names and ":" not in name:
-                raise OptionError(f"--plot-weights: there is no weight {name!r}: {hint(name, names)}")
-
-    def draw_run(self, run: Result | DivergedError | Interrupted, table: Table, options: dict[str, Any]) -> None:
+    def draw_run(
+        self, run: Result | DivergedError | Interrupted, table: Table, options: dict[str, Any], written: WrittenFiles
+    ) -> None:
         """Draw and write all files about one run; ``options`` are the arguments of `fastgd.fit`."""
         if not self.files:
             return
@@ -111,11 +102,11 @@ class Pictures:
         result = run if isinstance(run, fastgd.Result) else run.result
         shown = run if isinstance(run, fastgd.DivergedError) else result  # the error has more of its last epoch
         title = title_of(result, table)
-        self.draw({result.method: shown}, table, options, (title, title), "epoch", partial(run_report, shown))
+        self.draw({result.method: shown}, table, options, (title, title), "epoch", partial(run_report, shown), written)
 
     def draw(
         self, runs: dict[str, Any], table: Table, options: dict[str, Any], titles: tuple[str, str], against: str,
-        report: Callable[..., Report],
+        report: Callable[..., Report], written: WrittenFiles,
     ) -> None:  # fmt: skip
         """Draw and write all files; ``against`` is the default x axis, ``report`` makes the content of the report.
 
@@ -124,15 +115,39 @@ class Pictures:
         import fastgd
         from fastgd.show.plots import save
 
-        if self.plot is not None:
-            figure = fastgd.plot_loss(runs, against=self.against or against, smooth=self.smooth, title=titles[0])
-            save(figure, self.plot)
         wanted = {name: options[name] for name in OF_THE_OBJECTIVE if name in options}
-        if self.plot_landscape is not None:
+
+        def draw_loss(path: Path) -> None:
+            axis = self.against or against
+            save(fastgd.plot_loss(runs, against=axis, smooth=self.smooth, title=titles[0]), path)
+
+        def draw_landscape(path: Path) -> None:
             found = fastgd.landscape(table, results=runs, weights=self.plot_weights or None, **wanted)
-            save(fastgd.plot_landscape(found, surface=self.plot_3d, title=titles[1]), self.plot_landscape)
-        if self.report is not None:
-            fastgd.write_report(self.report, report(table, wanted, titles[0], self.smooth))
+            save(fastgd.plot_landscape(found, surface=self.plot_3d, title=titles[1]), path)
+
+        def write_page(path: Path) -> None:
+            fastgd.write_report(path, report(table, wanted, titles[0], self.smooth))
+
+        for kind, path, write in (
+            ("plot", self.plot, draw_loss),
+            ("landscape", self.plot_landscape, draw_landscape),
+            ("report", self.report, write_page),
+        ):
+            written.write(kind, path, write)
+
+
+def check_weights(plot_weights: list[str] | None, table: Table, with_intercept: bool) -> None:
+    """Check the names of ``--plot-weights``; for several outputs they are known only after training."""
+    if not plot_weights or (table.y is not None and table.y.ndim > 1):
+        return
+    from fastgd.errors import OptionError
+    from fastgd.wording import hint
+
+    names = [*(table.feature_names or map(str, range(table.n_features)))] + ["intercept"] * with_intercept
+    for name in plot_weights:
+        # With more than two classes the weights are called class:column.
+        if name not in names and ":" not in name:
+            raise OptionError(f"--plot-weights: there is no weight {name!r}: {hint(name, names)}")
 
 
 def title_of(result: Result, table: Table) -> str:

@@ -13,9 +13,10 @@ import numpy as np
 
 from fastgd import DivergedError, FastgdError, Landscape, Report, Result, Table
 from fastgd.losses import LOSSES
+from fastgd.model.quality import METRIC_NAMES
 from fastgd.wording import label, plural
 
-from .summary import METRIC_NAMES, describe_method, samples_per_second, training_metrics, weight_rows, why_stopped
+from .summary import describe_method, samples_per_second, training_quality, weight_rows, why_stopped
 
 if TYPE_CHECKING:
     from fastgd import Comparison
@@ -113,8 +114,8 @@ def table_row(run: Result | DivergedError, result: Result) -> dict[str, Any]:
 def model_facts(run: Result | DivergedError, result: Result, table: Table) -> dict[str, Any]:
     facts: dict[str, Any] = dict(weight_rows(result))
     if isinstance(run, Result):
-        metrics = training_metrics(table, result)
-        facts |= {f"{METRIC_NAMES[name]} on the training data": value for name, value in metrics.items()}
+        quality = training_quality(table, result)
+        facts |= {f"{METRIC_NAMES[name]} on the training data": value for name, value in quality.items()}
     return facts
 
 

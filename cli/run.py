@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fastgd import interruption
-from fastgd.errors import FastgdError
 from fastgd.solvers.options import METHODS, ON_DIVERGENCE
 from fastgd.wording import plural
 
 from . import options as shared
 from .console import progress, remark
-from .pictures import Pictures, plot_options
+from .held_out import measure, split_test
+from .pictures import Pictures, check_weights, plot_options
 from .validation import open_validation
-from .values import COLUMN_FILE, FRACTION_OR_FILE, OUTPUT_FILE
+from .values import COLUMN_FILE, FRACTION, FRACTION_OR_FILE, OUTPUT_FILE
+from .written_files import WrittenFiles
 
 if TYPE_CHECKING:
     from fastgd import Result
@@ -39,6 +40,10 @@ ON_DIVERGENCE_HELP = "; ".join(f"{name}: {what}" for name, what in ON_DIVERGENCE
 @shared.tol_option
 @click.option("--gap-tol", type=float, help="Stop when the objective is proved to be this close to its minimum.")
 @click.option("--patience", type=int, default=5, help="Epochs without an improvement by --tol before stopping.")
+@click.option(
+    "--test-size", type=FRACTION,
+    help="Fraction of the rows to hold out of training, by class for labels, and to measure the model on.",
+)  # fmt: skip
 @click.option(
     "--validation",
     type=FRACTION_OR_FILE,
@@ -67,7 +72,7 @@ ON_DIVERGENCE_HELP = "; ".join(f"{name}: {what}" for name, what in ON_DIVERGENCE
 @shared.output_options
 def run(
     data: str, target: str | None, drop: list[str] | None, sample_weight: str | None, offset: str | None,
-    as_json: bool, quiet: bool, save: Path | None, trace_file: Path | None, trace_steps: bool,
+    test_size: float | None, as_json: bool, quiet: bool, save: Path | None, trace_file: Path | None, trace_steps: bool,
     **options: Any,
 ) -> None:  # fmt: skip
     """Train a model on DATA by gradient descent.
@@ -76,6 +81,7 @@ def run(
     fastgd run                                        an artificial data set of a million rows
     fastgd run houses.csv --target price              a table of your own
     fastgd run houses.csv --target price,rent         two targets at once
+    fastgd run houses.csv --test-size 0.2             measured on a fifth of the rows
     fastgd run flats.csv --loss my.py:Cauchy:c=2      a loss of your own, a class in a file
     fastgd run tutorial --method gd --learning-rate 0.01 --start 1.0 --no-intercept
     """  # noqa: D301  # click does not rewrap lines after the character \b
@@ -86,11 +92,12 @@ def run(
     import fastgd
 
     with progress(f"reading {data}", quiet):
-        table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset)
+        table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset, shared.columns_of(options))
         options = shared.fit_options(table, options)
+        table, test = split_test(table, test_size, options)
         options["validation"] = open_validation(options.get("validation"), table, sample_weight, offset)
         options["trace"] = "step" if trace_steps else "epoch"
-        pictures.check_weights(table, options.get("fit_intercept", True))
+        check_weights(pictures.plot_weights, table, options.get("fit_intercept", True))
     with interruption.deferred(ignored_afterwards=True):
         try:
             with progress("training", quiet):
@@ -99,29 +106,29 @@ def run(
             if ended.result is not None:
                 if isinstance(ended, fastgd.DivergedError):
                     save = None  # a model that diverged is of no use
-                draw = partial(pictures.draw_run, ended, table, options)
-                keep_partial_outputs(ended.result, save, trace_file, draw, pictures.files)
+                keep_partial_outputs(ended.result, save, trace_file, partial(pictures.draw_run, ended, table, options))
             raise
         for text in table.remarks:
             remark(text, quiet)
-        write_outputs(result, save, trace_file)
+        files = write_outputs(result, save, trace_file)
         with progress("drawing", quiet or not pictures.files):
-            pictures.draw_run(result, table, options)
+            pictures.draw_run(result, table, options, files)
+        held_out = measure(result, table, test, options)
         from .summary import print_json, print_summary
 
-        files = {name: str(path) for name, path in (("model", save), ("trace", trace_file)) if path is not None}
-        (print_json if as_json else print_summary)(table, result, seconds_read, files | pictures.files)
+        (print_json if as_json else print_summary)(table, result, held_out, seconds_read, files.paths)
+        files.raise_error()
         if interruption.pending():
             raise KeyboardInterrupt
 
 
-def write_outputs(result: Result, save: Path | None, trace_file: Path | None) -> None:
-    if save is not None:
-        result.save(save)
-    if trace_file is not None:
-        from fastgd.data.writers.write_table import write_columns
+def write_outputs(result: Result, save: Path | None, trace_file: Path | None) -> WrittenFiles:
+    from fastgd.data.writers.write_table import write_columns
 
-        write_columns(trace_file, trace_columns(result))
+    files = WrittenFiles()
+    files.write("model", save, result.save)
+    files.write("trace", trace_file, lambda path: write_columns(path, trace_columns(result)))
+    return files
 
 
 def trace_columns(result: Result) -> dict[str, Any]:
@@ -146,15 +153,12 @@ def trace_columns(result: Result) -> dict[str, Any]:
 
 
 def keep_partial_outputs(
-    result: Result, save: Path | None, trace_file: Path | None, draw: Callable[[], None], pictures: dict[str, str]
+    result: Result, save: Path | None, trace_file: Path | None, draw: Callable[[WrittenFiles], None]
 ) -> None:
     """After Ctrl-C or a divergence: write the outputs that there are, and name them."""
-    write_outputs(result, save, trace_file)
-    kept = [str(path) for path in (save, trace_file) if path is not None]
-    try:
-        draw()
-        kept += pictures.values()
-    except FastgdError as error:  # must not hide how training ended
+    files = write_outputs(result, save, trace_file)
+    draw(files)
+    for error in files.errors:  # which must not hide how training ended
         remark(str(error))
-    where = f"; kept in {' and '.join(kept)}" if kept else ""
+    where = f"; kept in {' and '.join(files.paths.values())}" if files.paths else ""
     remark(f"stopped after {plural(result.n_epochs, 'complete epoch')}{where}")

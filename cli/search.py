@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastgd.wording import plural
+from fastgd.wording import plural, table_lines
 
 from . import options as shared
 from .chart import can_print
-from .console import aligned, echo, progress, remark
+from .console import echo, progress, remark
+from .pictures import check_weights
 from .values import NAMES, PICTURE, SPANS
+from .written_files import WrittenFiles
 
 if TYPE_CHECKING:
     from fastgd import SearchResult, Table
@@ -63,22 +65,27 @@ def search(
     import fastgd
 
     with progress(f"reading {data}", quiet):
-        table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset)
+        table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset, shared.columns_of(options))
         options = shared.fit_options(table, options)
+        check_weights(plot_weights, table, options["fit_intercept"])
         options.pop("start", None)  # built-in data sets suggest one, to descend from
         found = fastgd.search(table, **options)
     for text in (*table.remarks, *found.remarks):
         remark(text, quiet)
-    if plot is not None:
+
+    def draw(path: Path) -> None:
         from fastgd.show.plots import save
 
         title = f"{Path(table.source).name}: {found.settings['loss']} loss, {found.evaluations:,} evaluations"
-        save(fastgd.plot_search(found, weights=plot_weights or None, title=title), plot)
-    files = {} if plot is None else {"plot": str(plot)}
+        save(fastgd.plot_search(found, weights=plot_weights or None, title=title), path)
+
+    files = WrittenFiles()
+    files.write("plot", plot, draw)
     if as_json:
-        print_json(table, found, seconds_read, files)
+        print_json(table, found, seconds_read, files.paths)
     else:
-        print_search(table, found, files)
+        print_search(table, found, files.paths)
+    files.raise_error()
 
 
 def print_json(table: Table, found: SearchResult, seconds_read: float, files: dict[str, str]) -> None:
@@ -154,7 +161,7 @@ def round_lines(found: SearchResult) -> list[str]:
         best = one.kept[0]
         middle, size = (", ".join(f"{x:.5g}" for x in values) for values in (one.centres[best], one.size))
         rows.append((str(number), f"{one.objectives[best]:.6g}", f"({middle})", size))
-    return aligned(rows)
+    return table_lines(rows)
 
 
 def picture(found: SearchResult, names: list[str], shades: str) -> list[list[str]]:

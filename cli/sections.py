@@ -11,7 +11,10 @@ from .file_checks import FileChecking
 
 # The parameters of each section; all others are listed under "Output".
 SECTIONS = {
-    "Data": ("target", "drop", "sample_weight", "class_weight", "offset", "validation"),
+    "Data": ("target", "drop", "sample_weight", "class_weight", "offset", "test_size", "validation"),
+    "Columns": (
+        "missing", "categorical", "reference", "min_frequency", "hash_bits", "interactions", "dates", "unknown",
+    ),
     "Model": ("loss", "penalty", "alpha", "l1_ratio", "penalty_weights", "no_intercept"),
     "Search": ("span", "cells", "rounds", "keep"),
     "Descent": (

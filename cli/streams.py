@@ -29,9 +29,9 @@ def open_closed() -> None:
 
 def discard_rest() -> None:
     """Discard what standard output and error still hold, so that Python does not report it again as it ends."""
-    for stream, number in ((sys.stdout, OUT), (sys.stderr, ERR)):
+    for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except OSError:
             with suppress(OSError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

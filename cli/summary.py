@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from fastgd import Result, Table
+from fastgd.data.table_split import rows_of
 from fastgd.losses import LOSSES
 from fastgd.model.metrics import evaluate
+from fastgd.model.quality import Quality
 from fastgd.model.result import output_names
 from fastgd.show.trace_curves import as_trace, spans_decades
 from fastgd.solvers.options import WHOLE_STEPS
@@ -19,6 +21,7 @@ from fastgd.wording import plural
 
 from .chart import STEPS, can_print, sparkline
 from .console import echo, print_table
+from .held_out import HeldOut, in_one_line, test_rows
 from .validation import lowest_loss, validation_rows
 
 STOP_REASONS = {
@@ -37,19 +40,6 @@ COLUMNS_IN_JSON = 64
 COEFFICIENTS_IN_JSON = 1024  # of all outputs
 # Metrics on the training data take a pass over X and a sort; this many rows are enough.
 ROWS_MEASURED = 1_000_000
-METRIC_NAMES = {
-    "r2": "R2",
-    "d2": "D2",
-    "deviance": "mean deviance",
-    "pinball": "pinball loss",
-    "rmse": "RMSE",
-    "mae": "MAE",
-    "accuracy": "accuracy",
-    "subset_accuracy": "subset accuracy",
-    "hamming_loss": "Hamming loss",
-    "log_loss": "log loss",
-    "auc": "AUC",
-}
 
 
 def describe_target(target_name: str | tuple[str, ...] | None) -> str:
@@ -62,15 +52,18 @@ def describe_data(table: Table) -> str:
 
 
 def describe_loss(result: Result) -> str:
-    return f"{LOSSES.describe(result.loss)}, penalty {result.settings['penalty']}"
+    """The loss and the penalty; where the loss was chosen, why."""
+    described = f"{LOSSES.describe(result.loss)}, penalty {result.settings['penalty']}"
+    return described if not was_chosen(result) else f"{described} (auto: {result.settings['loss_reason']})"
 
 
-def training_metrics(table: Table, result: Result) -> dict[str, float]:
-    assert table.y is not None
-    weight, offset = (
-        None if values is None else values[:ROWS_MEASURED] for values in (table.sample_weight, table.offset)
-    )
-    return evaluate(result, table.X[:ROWS_MEASURED], table.y[:ROWS_MEASURED], sample_weight=weight, offset=offset)
+def was_chosen(result: Result) -> bool:
+    """Whether the target decided the loss; the first remark is then about it."""
+    return bool(result.settings.get("loss_reason"))
+
+
+def training_quality(table: Table, result: Result) -> Quality:
+    return evaluate(result, rows_of(table, slice(ROWS_MEASURED)) if table.n_samples > ROWS_MEASURED else table)
 
 
 def samples_per_second(result: Result) -> float:
@@ -79,16 +72,16 @@ def samples_per_second(result: Result) -> float:
     return passes * result.n_samples / max(seconds, 1e-9)
 
 
-def print_summary(table: Table, result: Result, seconds_read: float, files: dict[str, str]) -> None:
+def print_summary(table: Table, result: Result, held_out: HeldOut, seconds_read: float, files: dict[str, str]) -> None:
     seconds = result.seconds
     compiled = f", compiling {seconds['compile']:.1f} s (once on this machine)" if seconds["compile"] > 0.05 else ""
     speed = f"{large(samples_per_second(result))} rows a second"
     epochs = plural(result.n_epochs, "epoch")
-    metrics = ", ".join(f"{METRIC_NAMES[name]} {value:.5g}" for name, value in training_metrics(table, result).items())
     rows = [
         *([("warning", result.warning)] if result.warning else []),
+        *([("loss", describe_loss(result))] if was_chosen(result) else []),
         ("data", describe_data(table)),
-        ("loss", describe_loss(result)),
+        *([] if was_chosen(result) else [("loss", describe_loss(result))]),
         ("method", describe_method(result)),
         ("training", f"{epochs} in {seconds['fit']:.3g} s, {speed}; reading {seconds_read:.2g} s{compiled}"),
         ("stopped", why_stopped(result)),
@@ -96,14 +89,18 @@ def print_summary(table: Table, result: Result, seconds_read: float, files: dict
         ("objective", f"{result.objective:.8g} (from {result.trace['objective'][0]:.8g} at the start)"),
         *_curve(result),
         ("gap", _gap(result)),
-        *validation_rows(result),
-        ("metrics", f"{metrics} (training data)"),
+        *validation_rows(result, held_out.validation),
+        ("metrics", f"{in_one_line(training_quality(table, result))} (training data)"),
+        *test_rows(held_out.test),
         *weight_rows(result),
     ]
-    rows += [("remark", text) for text in result.remarks]
+    rows += [("remark", text) for text in result.remarks[was_chosen(result) :]]
     if table.source == "tutorial":
         rows += _lesson(result)
     print_table([*rows, *files.items()])
+    measured = held_out.test or held_out.validation
+    for line in measured.class_lines() if measured is not None else []:
+        echo(line)
 
 
 def why_stopped(result: Result) -> str:
@@ -196,7 +193,7 @@ def large(number: float) -> str:
     return f"{number:.3g}"
 
 
-def print_json(table: Table, result: Result, seconds_read: float, files: dict[str, str]) -> None:
+def print_json(table: Table, result: Result, held_out: HeldOut, seconds_read: float, files: dict[str, str]) -> None:
     """The keys are a public contract."""
     fits = result.n_features <= COLUMNS_IN_JSON and result.coef.size <= COEFFICIENTS_IN_JSON
     keys = {
@@ -210,7 +207,8 @@ def print_json(table: Table, result: Result, seconds_read: float, files: dict[st
         **attributes(result, "intercept", "gap_bound", "constant_objective", "best_epoch"),
         "validation_loss": None if result.best_epoch is None else lowest_loss(result),
         "divergences": result.divergences,
-        "metrics": training_metrics(table, result),
+        "metrics": dict(training_quality(table, result)),
+        **{name: None if quality is None else quality.as_dict() for name, quality in held_out._asdict().items()},
         "samples_per_second": samples_per_second(result),
     }
     echo_results(table, keys, {"read": seconds_read, **result.seconds}, result.remarks, files)
@@ -231,7 +229,7 @@ def echo_results(
 
 def echo_json(content: dict[str, Any]) -> None:
     """Print one JSON object; arrays become lists, NaN and infinity null."""
-    echo(json.dumps(_without_nan(content), indent=2))
+    echo(json.dumps(_without_nan(content), indent=2, allow_nan=False))
 
 
 def _without_nan(value: Any) -> Any:
@@ -239,6 +237,6 @@ def _without_nan(value: Any) -> Any:
         value = value.tolist()
     if isinstance(value, dict):
         return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return [_without_nan(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

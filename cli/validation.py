@@ -5,8 +5,10 @@ from __future__ import annotations
 from math import isnan, nan
 from typing import TYPE_CHECKING, Any
 
+from .held_out import in_one_line
+
 if TYPE_CHECKING:
-    from fastgd import Result, Table
+    from fastgd import Quality, Result, Table
 
 
 def open_validation(given: float | str | None, table: Table, sample_weight: str | None, offset: str | None) -> Any:
@@ -18,7 +20,12 @@ def open_validation(given: float | str | None, table: Table, sample_weight: str 
 
     try:
         return open_table(
-            given, target=table.target_name, features=table.feature_names, weight=sample_weight, offset=offset
+            given,
+            target=table.target_name,
+            features=None if table.encoder else table.feature_names,
+            columns=table.encoder,
+            weight=sample_weight,
+            offset=offset,
         )
     except DataError as error:
         raise DataError(f"--validation: {error}") from None
@@ -30,10 +37,11 @@ def lowest_loss(result: Result) -> float:
     return min(losses, default=nan)
 
 
-def validation_rows(result: Result) -> list[tuple[str, str]]:
+def validation_rows(result: Result, quality: Quality | None) -> list[tuple[str, str]]:
     """A line about the validation, if there was one."""
     if result.best_epoch is None:
         return []
     rows = f"{result.settings['validation_samples']:,} rows"
+    metrics = "" if quality is None else f"; {in_one_line(quality)}"
     where = "the start" if result.best_epoch == 0 else f"epoch {result.best_epoch}"
-    return [("validation", f"{rows}, lowest loss {lowest_loss(result):.6g} after {where}: this is the model")]
+    return [("validation", f"{rows}, lowest loss {lowest_loss(result):.6g} after {where}: this is the model{metrics}")]

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from fastgd.data.file_formats import COLUMN_SUFFIXES, TABLE_SUFFIXES
+from fastgd.data.file_formats import COLUMN_SUFFIXES, TABLE_SUFFIXES, WRITTEN_SUFFIXES
 from fastgd.errors import FastgdError
 
 
@@ -54,11 +54,28 @@ def _class_weights(text: str) -> str | dict[str, float]:
     return weights or text
 
 
+def _by_column(read: Callable[[str], Any], text: str) -> Any:
+    """One value for all columns, or COLUMN=VALUE with commas between several."""
+    if "=" not in text:
+        return read(text)
+    pairs = [part.rpartition("=") for part in text.split(",")]
+    values = {name.strip(): read(value.strip()) for name, _, value in pairs}
+    if len(values) < len(pairs) or "" in values:
+        raise ValueError(text)
+    return values
+
+
 def _spans(text: str) -> list[list[float]]:
     pairs = [[float(number) for number in part.split(":")] for part in text.split(",")]
     if any(len(pair) != 2 for pair in pairs):
         raise ValueError(text)
     return pairs
+
+
+def _fraction(text: str) -> float:
+    if not 0.0 < float(text) < 1.0:
+        raise ValueError(text)
+    return float(text)
 
 
 def _number_or_file(text: str) -> float | str:
@@ -110,14 +127,22 @@ AUTO_OR_INT = Value("auto|int", _auto_or(int), "auto or a whole number")
 CLASS_WEIGHTS = Value(
     "balanced|LABEL=WEIGHT,...", _class_weights, "balanced, or LABEL=WEIGHT with commas between several"
 )
+WORD_BY_COLUMN = Value(
+    "word|COLUMN=WORD,...", partial(_by_column, str), "a word, or COLUMN=WORD with commas between several"
+)
+INT_BY_COLUMN = Value(
+    "int|COLUMN=INT,...", partial(_by_column, int), "a whole number, or COLUMN=NUMBER with commas between several"
+)
 SPANS = Value("LO:HI", _spans, "LO:HI, two numbers, or several with commas between them")
+FRACTION = Value("fraction", _fraction, "a number between 0 and 1")
 FRACTION_OR_FILE = Value("fraction|file", _number_or_file)
 LOSS = Value("loss", _loss)
 BETA = Value("beta", _beta)
 PICTURE = Value("file", _picture)
 REPORT = Value("file", _report)
 COLUMN_FILE = Value("file", partial(_output, suffixes=COLUMN_SUFFIXES))
+PREDICTION_FILE = Value("file", partial(_output, suffixes=WRITTEN_SUFFIXES))
 TABLE_FILE = Value("file", partial(_output, suffixes=TABLE_SUFFIXES))
 OUTPUT_FILE = Value("file", _output)
 # The types of files to write.
-OUTPUTS = (PICTURE, REPORT, COLUMN_FILE, TABLE_FILE, OUTPUT_FILE)
+OUTPUTS = (PICTURE, REPORT, COLUMN_FILE, PREDICTION_FILE, TABLE_FILE, OUTPUT_FILE)

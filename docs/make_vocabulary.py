@@ -15,6 +15,7 @@ from fastgd.losses import LOSSES, loss_traits
 from fastgd.penalties import NAMED, PENALTIES, Penalty
 from fastgd.rules import RULES, rule_traits
 from fastgd.schedules import SCHEDULES, bind_schedule
+from fastgd.terms.registry import Registry
 
 FILE = Path(__file__).with_name("vocabulary.md")
 
@@ -34,7 +35,8 @@ PAGE = """\
 
 Use every name here in `fastgd.fit` and `fastgd run`, with settings after a colon where it has some, as in
 `loss="huber:delta=2"` and `--schedule step:every=30,factor=0.1`. The formulas are the first sentences of the classes'
-docstrings, which say more: `help(fastgd.losses.Huber)`. This page is written by `python docs/make_vocabulary.py`.
+docstrings, which say more: `help(fastgd.losses.Huber)`. The names under "also" are taken too; results show the first
+name. This page is written by `python docs/make_vocabulary.py`.
 
 ## Losses
 
@@ -118,6 +120,11 @@ def settings(cls: type, from_the_fit: Iterable[str] = ()) -> str:
     return ", ".join(map(described, fields(cls)))
 
 
+def also(registry: Registry, name: str) -> str:
+    """The aliases of a name."""
+    return ", ".join(f"`{alias}`" for alias in registry.aliases_of(name))
+
+
 def yes(condition: Any) -> str:
     return "yes" if condition else ""
 
@@ -129,6 +136,7 @@ def loss_row(name: str, cls: Any) -> dict[str, str]:
         targets = "labels, all at once" if traits.joint else "labels"
     return {
         "loss": f"`{name}`",
+        "also": also(LOSSES, name),
         "formula": formula(cls),
         "settings": settings(cls),
         "targets": targets,
@@ -139,7 +147,7 @@ def loss_row(name: str, cls: Any) -> dict[str, str]:
 
 def named_row(name: str) -> dict[str, str]:
     net = NAMED[name](1.0, L1_RATIO)
-    return {"penalty": f"`{name}`", "l1": f"{net.l1:g}", "l2": f"{net.l2:g}"}
+    return {"penalty": f"`{name}`", "also": also(PENALTIES, name), "l1": f"{net.l1:g}", "l2": f"{net.l2:g}"}
 
 
 def penalty_row(name: str, cls: Any) -> dict[str, str]:
@@ -157,6 +165,7 @@ def rule_row(name: str, cls: Any) -> dict[str, str]:
     traits = rule_traits(cls())
     return {
         "rule": f"`{name}`",
+        "also": also(RULES, name),
         "formula": formula(cls),
         "settings": settings(cls),
         "default rate": "from the data" if traits.default_rate is None else f"{traits.default_rate:g}",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .comparison import Comparison as Comparison
     from .comparison import compare as compare
     from .compile.term import term as term
+    from .data.encoding.columns import Columns as Columns
     from .data.readers.generators import generate as generate
     from .data.readers.open_table import open as open  # noqa: A004  # as gzip.open is
     from .data.table import Table as Table
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from .grid_search import SearchResult as SearchResult
     from .grid_search import search as search
     from .model.landscape import Landscape as Landscape
+    from .model.metrics import evaluate as evaluate
+    from .model.quality import Quality as Quality
     from .model.result import Result as Result
     from .model.result import load as load
     from .rate_range import RateRange as RateRange
@@ -51,6 +54,7 @@ _NAMES = {
     "alpha_path": "fit_path",
     "comparison": "Comparison compare",
     "compile.term": "term",
+    "data.encoding.columns": "Columns",
     "data.readers.generators": "generate",
     "data.readers.open_table": "open",
     "data.table": "Table",
@@ -58,6 +62,8 @@ _NAMES = {
     "fitting": "fit",
     "grid_search": "SearchResult search",
     "model.landscape": "Landscape",
+    "model.metrics": "evaluate",
+    "model.quality": "Quality",
     "model.result": "Result load",
     "rate_range": "RateRange learning_rate_range",
     "show.plots.landscape_plot": "plot_landscape",

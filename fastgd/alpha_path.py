@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .compile.jit import threads
+from .data.loss_choice import choose_loss
 from .data.training_data import RowOptions
 from .errors import Interrupted, OptionError
 from .fitting import pose
@@ -19,7 +20,6 @@ from .model.result import Result
 from .objective.objective import Objective
 from .solvers.options import Method, Options, Shuffle, check_whole
 from .solvers.starting_point import default_start
-from .terms.losses import LOSSES
 from .terms.penalties import ElasticNet, resolve_penalty
 from .terms.schedule_protocol import schedule_traits
 from .training.run import Run
@@ -34,7 +34,7 @@ def fit_path(
     learning_rates: Sequence[float] | None = None,
     n_alphas: int = 100,
     alpha_ratio: float = 1e-3,
-    loss: Any = "squared",
+    loss: Any = "auto",
     method: Method = "auto",
     penalty: Any = None,
     l1_ratio: float | None = None,
@@ -82,11 +82,12 @@ def fit_path(
     Examples
     --------
     >>> import fastgd
-    >>> models = fastgd.fit_path([[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0], alphas=[0.0, 1.0], method="gd", tol=1e-8)
+    >>> models = fastgd.fit_path([[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0], alphas=[0.0, 1.0], tol=1e-8)
     >>> [round(float(model.coef[0]), 3) for model in models]
     [2.0, 1.143]
     """
-    loss_term = LOSSES.resolve(loss)
+    chosen = choose_loss(loss, X, y, sample_weight)
+    loss_term, y = chosen.term, chosen.y
     if isinstance(alphas, str):
         alphas = automatic_alphas(
             X, y, loss_term, penalty, l1_ratio, alphas, n_alphas, alpha_ratio, learning_rates, fit_intercept,
@@ -109,9 +110,11 @@ def fit_path(
     rows = RowOptions(sample_weight, class_weight, offset, penalty_weights)
     posed = pose(X, y, loss_term, shared, fit_intercept, rows)
     run = Run(side_by_side(posed.objective, multiples, rates), options, None)
+    run.remarks[:0] = chosen.remarks
     described = posed.described | {"loss": loss_term}
     results = [
-        result_of_output(run, k, settings=settings_of(run, term), **described) for k, term in enumerate(penalties)
+        result_of_output(run, k, settings=settings_of(run, term, chosen.reason), **described)
+        for k, term in enumerate(penalties)
     ]
     if run.loop.stop.reason == "interrupted":
         raise Interrupted(results)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .compile.jit import compile_error, thread_pool_size, threads
+from .data.loss_choice import choose_loss
 from .data.readers.open_table import open as open_table
 from .data.training_data import RowOptions
 from .errors import DivergedError, FastgdError, OptionError
@@ -19,9 +20,9 @@ from .model.result import Result
 from .objective.many_points import objectives_at
 from .objective.objective import Objective
 from .solvers.options import COMPARED, METHODS, check_whole
-from .terms.losses import LOSSES
 from .terms.penalties import resolve_penalty
 from .terms.update_rules import RULES
+from .wording import option
 
 # Methods that use an update rule.
 WITH_RULE = ("gd", "sgd", "minibatch")
@@ -137,6 +138,8 @@ def compare(
     [False, True]
     """
     repeats = check_whole("repeats", repeats, 1)
+    if goal is not None and not math.isfinite(goal):
+        raise OptionError(f"{option('goal')} must be a finite number, not {goal!r}")
     all_threads = thread_pool_size()
     if n_threads is not None:
         all_threads = min(check_whole("n_threads", n_threads, 1), all_threads)
@@ -275,5 +278,5 @@ def _objective(X: Any, y: Any, options: dict[str, Any]) -> Objective:
     given: dict[str, Any] = {name: options.get(name) for name in names}
     rows = RowOptions(**given, seed=int(options.get("seed", 0)))
     penalty = resolve_penalty(options.get("penalty"), options.get("alpha", 0.0), options.get("l1_ratio"))
-    loss = LOSSES.resolve(options.get("loss", "squared"))
-    return pose(X, y, loss, penalty, options.get("fit_intercept", True), rows).objective
+    chosen = choose_loss(options.get("loss", "auto"), X, y, options.get("sample_weight"))
+    return pose(X, chosen.y, chosen.term, penalty, options.get("fit_intercept", True), rows).objective

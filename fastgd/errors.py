@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from .wording import printable
+
 
 class FastgdError(Exception):
-    """Base class of all errors of fastgd."""
+    """Base class of all errors of fastgd.
+
+    A message may quote data and paths: it is one line, with control characters as escapes.
+    """
+
+    def __str__(self) -> str:
+        return printable(super().__str__(), kept="")
 
 
 class DataError(FastgdError, ValueError):

@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from . import interruption
+from .data.encoding.columns import Columns
+from .data.feature_matrix import encoded
+from .data.loss_choice import choose_loss
 from .data.table import Table
 from .data.training_data import RowOptions, check_training_data
 from .errors import DataError, Interrupted, OptionError
@@ -13,7 +16,7 @@ from .model.result import Result
 from .objective.objective import Objective
 from .objective.passes import PassCounter
 from .solvers.options import Method, OnDivergence, Options, Shuffle, TraceRows
-from .terms.losses import LOSSES, check_own_loss
+from .terms.losses import LOSSES, check_own_loss, loss_traits
 from .terms.penalties import resolve_penalty
 from .training.callbacks import State
 from .training.run import Run
@@ -26,7 +29,7 @@ def fit(
     X: Any,
     y: Any = None,
     *,
-    loss: Any = "squared",
+    loss: Any = "auto",
     method: Method = "auto",
     penalty: Any = None,
     alpha: float = 0.0,
@@ -52,6 +55,7 @@ def fit(
     shuffle: Shuffle = True,
     start: Any = None,
     validation: Any = None,
+    columns: Columns | None = None,
     seed: int = 0,
     n_threads: int | None = None,
     on_divergence: OnDivergence = "auto",
@@ -68,12 +72,15 @@ def fit(
     Parameters
     ----------
     X : array of shape (n_samples, n_features), float32 or float64 (others are converted); a SciPy sparse
-        matrix; a pandas, polars or Arrow table; or a `Table` from `fastgd.open`. Never changed.
+        matrix; a pandas, polars or Arrow table, whose words become features, see ``columns``; or a `Table` from
+        `fastgd.open`. Never changed.
     y : array of shape (n_samples,): numbers, or for a classification labels of any kind; of two labels the larger is
         the positive one. More than two classes are separated by softmax, or one against the rest. With the shape
         (n_samples, n_outputs): several targets, each of numbers or of two labels. Not needed where X is a `Table`,
         which has its own target.
-    loss : a name, a name with settings ("huber:delta=2") or a term. For numbers: squared, half_squared, huber,
+    loss : "auto", a name, a name with settings ("huber:delta=2") or a term. "auto" takes logistic where the target is
+        words, booleans, or numbers of exactly the values 0 and 1 (softmax for more than two words), and squared for all
+        other numbers; the first remark of the result says which. For numbers: squared, half_squared, huber,
         absolute, quantile, epsilon_insensitive, squared_epsilon_insensitive, phase_retrieval; for counts and
         amounts, with a log link: poisson, gamma, tweedie; for labels: logistic, hinge, squared_hinge,
         modified_huber, perceptron, softmax.
@@ -142,6 +149,8 @@ def fit(
         sample_weight, offset) or a `Table`. Their mean loss, without the penalty, is evaluated after each epoch, which
         costs no passes. Training stops after ``patience`` epochs that do not improve the best by ``tol`` of it (at
         all, where tol is 0). The model is always the one with the lowest validation loss.
+    columns : how the columns of a data frame become features: words and missing values, see `Columns`. A `Table` has
+        been encoded when it was opened.
     seed : of the shuffling and of the rows held out; equal seeds give equal bits, whatever ``n_threads`` is.
     n_threads : maximum number of threads; all unless given.
     on_divergence : "raise"; "shrink", to go back to before the divergence and continue with a smaller learning rate;
@@ -174,22 +183,25 @@ def fit(
     A callback that ends training when the model is good enough:
 
     >>> def good_enough(state):
-    ...     return state.objective < 0.01
+    ...     return state.objective < 0.5
     >>> result = fastgd.fit([[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0], method="gd", callbacks=[good_enough])
     >>> result.stop_reason
     'callback'
     """
-    loss_term = LOSSES.resolve(loss)
+    chosen = choose_loss(loss, X, y, sample_weight)
+    loss_term, y = chosen.term, chosen.y
     penalty_term = resolve_penalty(penalty, alpha, l1_ratio)
     options = Options(
         method, rule, learning_rate, schedule, batch_size, scale, max_epochs, max_seconds, tol, gap_tol, patience,
         clip_norm, shuffle, seed, n_threads, trace, callbacks, average, on_divergence, shards,
     ).bound_to(loss_term, penalty_term, alpha)  # fmt: skip
-    rows = RowOptions(sample_weight, class_weight, offset, penalty_weights, validation, options.seed)
+    rows = RowOptions(sample_weight, class_weight, offset, penalty_weights, validation, options.seed, columns)
     posed = pose(X, y, loss_term, penalty_term, fit_intercept, rows)
     with interruption.deferred():
         run = Run(posed.objective, options, start, validation=posed.validation)
-        result = result_of(run, **posed.described, loss=loss_term, settings=settings_of(run, penalty_term))
+        run.remarks[:0] = chosen.remarks
+        settings = settings_of(run, penalty_term, chosen.reason)
+        result = result_of(run, **posed.described, loss=loss_term, settings=settings)
         if run.divergence is not None:
             raise run.divergence.error(result)
         if result.stop_reason == "interrupted" or interruption.pending():
@@ -200,7 +212,7 @@ def fit(
 class Posed(NamedTuple):
     """F on the training rows and on the validation rows; ``described`` has fields of `Result`.
 
-    These are ``classes``, ``target_name`` and ``offset_name``.
+    These are ``classes``, ``target_name``, ``offset_name`` and ``encoder``.
     """
 
     objective: Objective
@@ -216,11 +228,12 @@ def pose(X: Any, y: Any, loss: Any, penalty: Any, fit_intercept: bool, rows: Row
     DataError, OptionError
         See `check_training_data`.
     """
-    target_name = None
+    target_name = encoder = None
+    X = encoded(X, rows.columns)
     if isinstance(X, Table):
-        rows = rows.completed_by(X)
+        encoder, rows = X.encoder, rows.completed_by(X).encoded_by(X.encoder)
         if y is None:
-            y, target_name = X.y, X.target_name
+            y, target_name = X.target_for(loss_traits(loss).classifies), X.target_name
     if y is None:
         raise DataError("y is missing: give fit(X, y) the target, or a table opened with one")
     if fit_intercept not in (True, False):
@@ -235,5 +248,5 @@ def pose(X: Any, y: Any, loss: Any, penalty: Any, fit_intercept: bool, rows: Row
     if LOSSES.name_of(loss) not in LOSSES:
         check_own_loss(loss, objective.output_target(0)[:CHECKED_TARGETS].tolist())
     offset_name = X.offset_name if isinstance(X, Table) and rows.offset is X.offset else None
-    described = {"classes": data.classes, "target_name": target_name, "offset_name": offset_name}
+    described = {"classes": data.classes, "target_name": target_name, "offset_name": offset_name, "encoder": encoder}
     return Posed(objective, validation, described)

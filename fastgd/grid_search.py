@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .compile.jit import CompileClock, compile_error, threads
+from .data.loss_choice import choose_loss
 from .data.training_data import RowOptions
 from .errors import Interrupted, OptionError
 from .fitting import pose
@@ -97,7 +98,7 @@ class SearchResult:
 
 def search(
     X: Any, y: Any = None, *, span: Sequence[Any] = SPAN, cells: int = 4, rounds: int = 3, keep: int = 1,
-    loss: Any = "squared", penalty: Any = None, alpha: float = 0.0, l1_ratio: float | None = None,
+    loss: Any = "auto", penalty: Any = None, alpha: float = 0.0, l1_ratio: float | None = None,
     fit_intercept: bool = True, sample_weight: Any = None,
     class_weight: Mapping[Any, float] | Literal["balanced"] | None = None, offset: Any = None,
     penalty_weights: Any = None, n_threads: int | None = None,
@@ -140,7 +141,8 @@ def search(
     (64, 65536)
     >>> result = fastgd.fit([[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0], method="gd", start=found)
     """
-    loss_term = LOSSES.resolve(loss)
+    chosen = choose_loss(loss, X, y, sample_weight)
+    loss_term, y = chosen.term, chosen.y
     penalty_term = resolve_penalty(penalty, alpha, l1_ratio)
     cells, rounds, keep = check_whole("cells", cells, 2), check_whole("rounds", rounds, 1), check_whole("keep", keep, 1)
     n_threads = None if n_threads is None else check_whole("n_threads", n_threads, 1)
@@ -170,7 +172,7 @@ def search(
             "fit_intercept": objective.fit_intercept,
         },
         seconds={"compile": clock.seconds, "fit": elapsed - clock.seconds},
-        remarks=_remarks(objective, params, done[-1].size, box),
+        remarks=chosen.remarks + _remarks(objective, params, done[-1].size, box),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from .alpha_path import side_by_side
 from .compile.jit import CompileClock, compile_error, threads
+from .data.loss_choice import choose_loss
 from .data.training_data import RowOptions
 from .errors import Interrupted, OptionError
 from .fitting import pose
@@ -76,7 +77,7 @@ class RateRange:
 
 
 def learning_rate_range(
-    X: Any, y: Any = None, *, rates: Sequence[float] | None = None, loss: Any = "squared", method: Method = "minibatch",
+    X: Any, y: Any = None, *, rates: Sequence[float] | None = None, loss: Any = "auto", method: Method = "minibatch",
     penalty: Any = None, alpha: float = 0.0, l1_ratio: float | None = None, rule: Any = "sgd",
     batch_size: int | Literal["auto"] = "auto", scale: bool | Literal["auto"] = "auto", epochs: int | None = None,
     clip_norm: float | None = None, fit_intercept: bool = True, sample_weight: Any = None,
@@ -121,7 +122,8 @@ def learning_rate_range(
     """
     if method == "auto":
         raise OptionError("method 'auto' chooses its own learning rate: use minibatch, sgd or gd")
-    loss_term = LOSSES.resolve(loss)
+    chosen = choose_loss(loss, X, y, sample_weight)
+    loss_term, y = chosen.term, chosen.y
     penalty_term = resolve_penalty(penalty, alpha, l1_ratio)
     options = Options(
         method=method, rule=rule, learning_rate=1.0, batch_size=batch_size, scale=scale, tol=0, clip_norm=clip_norm,
@@ -135,7 +137,8 @@ def learning_rate_range(
     with clock.listening(), threads(n_threads), compile_error():
         found = _rate_range(objective, options, given, epochs, start)
     elapsed = time.perf_counter() - began
-    return replace(found, seconds={"compile": clock.seconds, "fit": elapsed - clock.seconds})
+    seconds = {"compile": clock.seconds, "fit": elapsed - clock.seconds}
+    return replace(found, seconds=seconds, remarks=chosen.remarks + found.remarks)
 
 
 def _checked(rates: Sequence[float]) -> np.ndarray:

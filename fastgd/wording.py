@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 _flags_wanted = ContextVar("flags_wanted", default=False)
+_flags_offered: ContextVar[frozenset[str] | None] = ContextVar("flags_offered", default=None)
 _NO_VALUE = object()
 # Flags that are not the option's name with dashes for underscores.
-SHORT_FLAGS = {"max_epochs": "--epochs", "n_threads": "--threads"}
+SHORT_FLAGS = {"max_epochs": "--epochs", "n_threads": "--threads", "interactions": "--interact"}
 VALUE_FLAGS = {"fit_intercept=False": "--no-intercept", "trace='step'": "--trace-steps"}
 
 
@@ -24,6 +26,22 @@ def speaking_in_flags() -> Iterator[None]:
         yield
     finally:
         _flags_wanted.reset(token)
+
+
+@contextmanager
+def offering(flags: Iterable[str]) -> Iterator[None]:
+    """Within the block, only these flags can be given; see `has_option`."""
+    token = _flags_offered.set(frozenset(flags))
+    try:
+        yield
+    finally:
+        _flags_offered.reset(token)
+
+
+def has_option(name: str) -> bool:
+    """Whether the reader can give the option: at the command line, if the command has its flag."""
+    offered = _flags_offered.get()
+    return offered is None or option(name) in offered
 
 
 def for_reader(python: str, command_line: str) -> str:
@@ -48,12 +66,12 @@ def option(name: str, value: object = _NO_VALUE) -> str:
     return for_reader(argument, VALUE_FLAGS.get(argument, typed))
 
 
-def printable(text: str) -> str:
+def printable(text: str, kept: str = "\n\t") -> str:
     r"""The text for a terminal, control characters and marks of writing direction as escapes: \x1b, \u202e.
 
-    Data may hold them, and a terminal obeys them. New lines and tabs stay.
+    Data may hold them, and a terminal obeys them. Those in ``kept`` stay.
     """
-    return "".join(c if c.isprintable() or c in "\n\t" else _escape(c) for c in text)
+    return text if text.isprintable() else "".join(c if c.isprintable() or c in kept else _escape(c) for c in text)
 
 
 def _escape(character: str) -> str:
@@ -61,6 +79,11 @@ def _escape(character: str) -> str:
     if unicodedata.category(character) == "Zs":
         return character
     return character.encode("unicode_escape", "surrogatepass").decode()
+
+
+def name_and_message(error: BaseException) -> str:
+    """``ValueError: no``, or only ``ValueError`` where it has no message."""
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 def quoted(names: Sequence[str], limit: int = 5) -> str:
@@ -88,9 +111,11 @@ def label(value: object) -> str:
 
 
 def comma_list(names: Sequence[str]) -> str:
-    """Names as a command-line option takes them, in quotes where a shell would split them."""
+    """Names as a command-line option takes them, in quotes where a shell would split them or run what they hold."""
     text = ",".join(names)
-    return text if re.fullmatch(r"[\w.,+-]+", text) else f'"{text}"'
+    if re.fullmatch(r"[\w.,+-]+", text):
+        return text
+    return shlex.quote(text) if set('"$`\\!') & set(text) else f'"{text}"'
 
 
 def near(word: str, known: Iterable[str], limit: int = 3) -> list[str]:
@@ -107,3 +132,9 @@ def hint(word: str, known: Sequence[str]) -> str:
     if close:
         return f"did you mean {' or '.join(map(repr, close))}?"
     return f"there {'is' if len(known) == 1 else 'are'} {quoted(known)}" if known else "there are none"
+
+
+def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A line for each row of a table; the first column is aligned to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows]

@@ -201,3 +201,9 @@ def test_command_writes_a_report(tmp_path):
     assert "lbfgs: " in text
     assert "rows a second, 1 thread" in text
     assert "leaves the saddle" in text
+
+
+@pytest.mark.parametrize("goal", [math.nan, math.inf])
+def test_a_goal_is_finite(goal):
+    with pytest.raises(fastgd.OptionError, match="goal must be a finite number, not "):
+        fastgd.compare(X, Y, methods=["gd"], repeats=1, goal=goal, **OPTIONS)

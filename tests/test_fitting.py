@@ -218,7 +218,7 @@ def test_a_batch_larger_than_the_data_is_all_of_it():
 
 def test_too_many_threads_are_capped_with_a_remark():
     size = thread_pool_size()
-    result = fit(n_threads=size + 7)
+    result = fit(n_threads=size + 7, loss="squared")
     assert result.remarks == (f"n_threads={size + 7} is more than the {size} available; using {size}",)
     assert result.coef.tobytes() == fit(n_threads=1).coef.tobytes()
 
@@ -344,7 +344,8 @@ def test_auto_scales_only_for_an_automatic_rate_and_columns_in_different_units()
 
 
 def test_nothing_is_centred_without_an_intercept():
-    result = fit(SKEWED, method="gd", learning_rate="auto", scale=True, fit_intercept=False, max_epochs=100, tol=0)
+    options = {"learning_rate": "auto", "scale": True, "fit_intercept": False, "max_epochs": 100, "tol": 0}
+    result = fit(SKEWED, method="gd", loss="squared", **options)
     best = np.linalg.lstsq(SKEWED, Y, rcond=None)[0]
     assert result.objective == pytest.approx(np.mean((SKEWED @ best - Y) ** 2), rel=1e-9)
     assert result.intercept == 0

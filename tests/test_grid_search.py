@@ -257,11 +257,11 @@ def test_infeasible_cells_are_infinite():
 
 
 def test_remark_if_the_best_cell_is_at_the_edge():
-    found = find([[1.0, 0.0], [0.0, 1.0]], [9.0, 0.1], fit_intercept=False)
+    found = find([[1.0, 0.0], [0.0, 1.0]], [9.0, 0.1], loss="squared", fit_intercept=False)
     assert found.remarks == (
         "the best cell is at the edge of the span of coefficient 0: a wider span may have a better one",
     )
-    assert find(np.eye(2), [0.1, 0.2], fit_intercept=False).remarks == ()
+    assert find(np.eye(2), [0.1, 0.2], loss="squared", fit_intercept=False).remarks == ()
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import threading
 import pytest
 from helpers.processes import answer_of, start
 
+from fastgd.data import row_order
 from fastgd.python_threads import PythonThreads
 
 
@@ -24,6 +25,38 @@ def test_an_error_in_a_thread_is_raised():
     with pytest.raises(ZeroDivisionError):
         pool.map(lambda x: 1 / x, [1, 0])
     pool.close()
+
+
+def test_each_call_is_made_once_where_the_system_has_no_more_threads(monkeypatch):
+    """The pool puts a call into its queue before it starts a thread for it."""
+    begin, calls, begun = threading.Thread.start, [], []
+
+    def begin_only_one(thread):
+        if begun:
+            raise RuntimeError("can't start new thread")
+        begun.append(thread)
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", begin_only_one)
+    pool = PythonThreads(4)
+    assert pool.map(lambda k: calls.append(k) or -k, range(50)) == [-k for k in range(50)]
+    pool.close()
+    assert sorted(calls) == list(range(50))
+
+
+def test_rows_have_the_same_order_where_no_thread_can_be_started(monkeypatch):
+    """Orders are prepared one epoch ahead; Python 3.12 and later start no threads in functions of atexit."""
+
+    def refuse(_thread):
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    n_samples = 2 * row_order.AHEAD_FROM
+    expected = [row_order.RowOrder(n_samples, 8, "full", 0).epoch(number) for number in range(3)]
+    monkeypatch.setattr(row_order, "threads_in_use", lambda: 2)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    alone = row_order.RowOrder(n_samples, 8, "full", 0)
+    for number, order in enumerate(expected):
+        assert (alone.epoch(number) == order).all()
 
 
 def test_fits_while_the_interpreter_shuts_down(tmp_path):

@@ -48,6 +48,8 @@ def printed(tmp_path_factory):
         write_table("diamonds.csv", 200, "carat depth table price x y z", cut=cuts, color="E", clarity="SI2")
         write_table("houses.csv", 300, "area bedrooms price")
         write_table("iris.csv", 60, "a b", species=["setosa", "virginica", "versicolor"])
+        write_table("new.csv", 5, "b a", id=["007", "8"])
+        write_table("loans.csv", 60, "income age", repaid=["yes", "no", "yes"])
         write_table("flats.csv", 60, "a b rent heating", households=[1, 2, 3])
         write_table("claims.csv", 60, "a b log_years", count=[0, 1, 1, 3])
         write_table("higgs.tsv", 200, "a b c", label=[0, 1, 1])
@@ -57,7 +59,7 @@ def printed(tmp_path_factory):
             ran = fastgd(*command.split())
             assert ran.code == code, (command, ran.out, ran.err)
             out[command] = ran.out
-        assert Path("predicted.csv").read_text().startswith("prediction")
+        assert Path("predicted.csv").read_text().startswith("id,prediction,probability_setosa")
     return out
 
 

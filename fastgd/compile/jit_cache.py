@@ -59,15 +59,17 @@ def cache_directory() -> Path | None:
 
 
 def _roots() -> list[Path]:
-    if numba.config.CACHE_DIR:
-        return [Path(numba.config.CACHE_DIR) / "fastgd"]
     home = Path(os.path.expanduser("~"))  # "~" itself where no home is known
+    if numba.config.CACHE_DIR:
+        given = Path(os.path.expanduser(numba.config.CACHE_DIR))
+        return [] if given.parts[0].startswith("~") else [given / "fastgd"]
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local"))
     elif sys.platform == "darwin":
         base = home / "Library" / "Caches"
     else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+        given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+        base = given if given.is_absolute() else home / ".cache"  # as the specification of XDG says
     return [base / "fastgd"] if base.is_absolute() else []
 
 

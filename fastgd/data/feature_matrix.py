@@ -52,6 +52,19 @@ def as_matrix(X: Any) -> tuple[np.ndarray | CSR, tuple[str, ...] | None]:
     return writable_view(_by_rows(array, dtype.newbyteorder("="))), names
 
 
+def encoded(X: Any, columns: Any) -> Any:
+    """A data frame as a `Table` of its features; anything else unchanged.
+
+    ``columns`` are a `Columns`, the encoder of a model, or None.
+    """
+    if isinstance(X, Table) or is_sparse(X) or not (hasattr(X, "__arrow_c_stream__") or hasattr(X, "columns")):
+        return X
+    from .readers.data_frames import check_arrow_array, encode_frame, is_frame
+
+    check_arrow_array(X, "X")
+    return encode_frame(X, columns) if is_frame(X) and hasattr(X, "columns") else X
+
+
 def _by_rows(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """The array in C order, copied if necessary, with a warning if the copy is large."""
     start = time.perf_counter()

@@ -9,6 +9,7 @@ TEXT_SUFFIXES = (".csv", ".tsv", *SVMLIGHT_SUFFIXES)
 BINARY_SUFFIXES = (".parquet", ".feather", ".arrow", ".npy", ".npz")
 TABLE_SUFFIXES = (*TEXT_SUFFIXES, *BINARY_SUFFIXES)
 COLUMN_SUFFIXES = (".csv", ".tsv", ".parquet", ".feather", ".arrow", ".npy")
+WRITTEN_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet", ".feather", ".arrow", ".npy")  # of columns
 
 
 def listed(suffixes: tuple[str, ...]) -> str:

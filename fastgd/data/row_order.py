@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 
 import numpy as np
 
@@ -58,8 +59,10 @@ class RowOrder:
         if prepared != number:
             order = self._shuffled(number)
         if self.n_samples >= AHEAD_FROM and threads_in_use() > 1:
-            self._helper = threading.Thread(target=self._prepare, args=(number + 1,), daemon=True)
-            self._helper.start()
+            helper = threading.Thread(target=self._prepare, args=(number + 1,), daemon=True)
+            with suppress(RuntimeError):  # no thread can be started, as while the interpreter shuts down
+                helper.start()
+                self._helper = helper
         return order
 
     def _prepare(self, number: int) -> None:

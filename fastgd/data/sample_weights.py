@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import DataError, OptionError
 from ..terms.registry import nearest
-from ..wording import option, plural
+from ..wording import label, option, plural
 from .feature_matrix import writable_view
 from .masked_arrays import check_unmasked
 from .table import is_arrow
@@ -81,10 +81,10 @@ def class_factors(class_weight: Any, target: Target) -> np.ndarray:
     if not isinstance(class_weight, Mapping):
         known_forms = "'balanced' or a dict of class -> weight"
         raise OptionError(f"{option('class_weight')} must be {known_forms}, not {class_weight!r}")
-    known = {str(label): k for k, label in enumerate(classes)}
+    known = {label(value): k for k, value in enumerate(classes.tolist())}
     factors = np.ones(len(classes))
     for name, factor in class_weight.items():
-        k = known.get(str(name), known.get(f"{name}.0"))  # the label 1 of a column that was read as floats
+        k = known.get(label(name), known.get(_as_spelled(str(name), classes)))
         if k is None:
             raise OptionError(
                 f"{option('class_weight')} names the class {name!r}, which y does not have{nearest(str(name), known)}"
@@ -103,3 +103,8 @@ def factors_by_row(factors: np.ndarray, target: Target) -> np.ndarray:
 def _class_indices(target: Target) -> np.ndarray:
     """The index of each row's label in the classes."""
     return (target.y > 0).astype(np.intp) if target.y.ndim == 1 else target.y[:, 0].astype(np.intp)
+
+
+def _as_spelled(name: str, classes: np.ndarray) -> str:
+    """A class as `label` spells it, for the "true" of a file of booleans, and the "1.0" of one of whole numbers."""
+    return name.capitalize() if classes.dtype.kind == "b" else name.removesuffix(".0")

@@ -13,6 +13,8 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from scipy import sparse
 
+    from .encoding.encoder import Encoder
+
 Array = npt.NDArray[Any]
 
 
@@ -34,8 +36,8 @@ class Table:
     Attributes
     ----------
     X : (n_samples, n_features) C-contiguous float64 or float32, or a float64 CSR array.
-    y : (n_samples,) float64 or str labels; (n_samples, n_targets) for several targets, all of them str labels if any of
-        them has labels; None without a target.
+    y : (n_samples,) booleans and integers in their own type, other numbers as float64, or str labels; (n_samples,
+        n_targets) for several targets, all of them str labels if any of them has labels; None without a target.
     feature_names : one name per column of ``X``.
     target_name : the name of the target, a tuple of names for several targets, None without a target.
     source : the path or the name of the built-in, for messages.
@@ -43,6 +45,9 @@ class Table:
     remarks : sentences to show to the user, such as which column was taken as the target.
     sample_weight : (n_samples,) float64, the weight of each row; None if no column was named for it.
     offset : (n_samples,) float64, added to the linear predictor of each row; None if no column was named for it.
+    encoder : how the columns of the source became these features; None where they are the columns of the source.
+    label_text : (n_samples,) the target as a text file spells it, where it has whole numbers that begin with a zero,
+        such as 01234, which as a label is not 1234; else None.
     offset_name : the column that ``offset`` was read from, so that a model can ask for the same column again.
     """
 
@@ -56,6 +61,12 @@ class Table:
     sample_weight: Array | None = None
     offset: Array | None = None
     offset_name: str | None = None
+    encoder: Encoder | None = None
+    label_text: Array | None = None
+
+    def target_for(self, labels: bool) -> Array | None:
+        """The target, as labels or as numbers."""
+        return self.label_text if labels and self.label_text is not None else self.y
 
     @property
     def n_samples(self) -> int:

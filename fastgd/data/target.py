@@ -101,7 +101,7 @@ def as_vector(y: Any) -> np.ndarray:
         values = values[:, 0]
     if values.ndim != 1:
         raise DataError(f"y must have one dimension, (n_samples,), not the shape {values.shape}")
-    if values.dtype.kind == "O":
+    if values.dtype.kind in "OT":  # objects, or NumPy's strings of any length
         values = _from_objects(values)
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         wrong = np.flatnonzero(~np.isfinite(values))
@@ -150,7 +150,7 @@ def _as_classes(values: np.ndarray, joint: bool, may_be_constant: bool, name: st
 
 def _two_numeric_classes(values: np.ndarray) -> Target | None:
     """Labels that are two distinct numbers, coded as -1 and +1 without sorting; None for all others."""
-    if values.dtype.kind not in "iuf" or not len(values):
+    if values.dtype.kind not in "biuf" or not len(values):
         return None
     classes = np.array([values.min(), values.max()])
     upper = values == classes[1]
@@ -192,6 +192,9 @@ def class_numbers(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
     DataError
         For a label that is not one of the classes.
     """
+    if classes.dtype.kind == "U" and values.dtype.kind in "biuf":  # a file in which no number begins with a zero
+        distinct, inverse = np.unique(values, return_inverse=True)
+        values = np.array([label(value) for value in distinct.tolist()], dtype=np.str_)[inverse]
     comparable = (values.dtype.kind == "U") == (classes.dtype.kind == "U")
     number = np.searchsorted(classes, values).clip(max=len(classes) - 1) if comparable else np.zeros(len(values), int)
     unknown = values[classes[number] != values] if comparable else values

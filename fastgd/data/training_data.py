@@ -13,7 +13,8 @@ from ..kernels.row_targets import NONE, Targets
 from ..terms.losses import check_targets, loss_traits
 from ..terms.penalties import Box, check_features, penalty_traits
 from ..wording import option
-from .feature_matrix import as_matrix, check_finite, shape_of, take_rows
+from .encoding.encoder import Encoder
+from .feature_matrix import as_matrix, check_finite, encoded, shape_of, take_rows
 from .magnitudes import check_magnitudes
 from .row_source import MemoryRows
 from .sample_weights import as_row_values, as_sample_weight, class_factors, factors_by_row, normalized
@@ -33,6 +34,13 @@ class RowOptions:
     penalty_weights: Any = None
     validation: Any = None
     seed: int = 0  # of the rows that are held out
+    columns: Any = None  # how the columns of a data frame become features
+
+    def encoded_by(self, encoder: Encoder | None) -> RowOptions:
+        """These options, with a validation set that is a data frame encoded as the training data."""
+        if encoder is None or not isinstance(self.validation, (tuple, list)) or not self.validation:
+            return self
+        return replace(self, validation=(encoded(self.validation[0], encoder), *self.validation[1:]))
 
     def completed_by(self, table: Table) -> RowOptions:
         """These options, with the weights and the offset of a table where none were given."""

@@ -55,7 +55,7 @@ def is_fraction(validation: Any) -> bool:
     raise OptionError(f"{fraction}, {for_reader(sets, 'or a file')}, not {shown}")
 
 
-def hold_out(fraction: float, target: Target, seed: int) -> np.ndarray:
+def hold_out(fraction: float, target: Target, seed: int, option_name: str = "validation") -> np.ndarray:
     """A random, stratified mask of the rows to hold out, shape (n_samples,).
 
     Systematic sampling (Cochran, Sampling techniques, 1977, chapter 8): rows are sorted by class, shuffled within each
@@ -83,8 +83,8 @@ def hold_out(fraction: float, target: Target, seed: int) -> np.ndarray:
             held[np.flatnonzero(column == label)[0]] = False
     if not held.any():
         raise DataError(
-            f"{option('validation', fraction)} of {plural(n, 'row')} leaves no row for training, or none for "
-            "validation; give more rows, or a separate validation set"
+            f"{option(option_name, fraction)} of {plural(n, 'row')} leaves no row for training, or none to hold out; "
+            "give more rows, or hold none out"
         )
     return held
 
@@ -99,7 +99,8 @@ def as_validation_sample(validation: Any, data: CheckedRows, names: tuple[str, .
     OptionError
         If only one of the training data and the validation set has an offset.
     """
-    X, y, weight, offset = _parts(validation)
+    classes = data.target.classes
+    X, y, weight, offset = _parts(validation, classes is not None and classes.dtype.kind == "U")
     if (offset is None) != (not len(data.offset)):
         raise OptionError(
             "the training rows have an offset, the validation set has none: give (X, y, sample_weight, offset) or a "
@@ -131,10 +132,10 @@ def as_validation_sample(validation: Any, data: CheckedRows, names: tuple[str, .
     return CheckedRows(matrix, target, weights, offsets)
 
 
-def _parts(validation: Any) -> tuple[Any, Any, Any, Any]:
-    """X, y, sample_weight and offset of a data set; the last two are None if not given."""
+def _parts(validation: Any, labels: bool) -> tuple[Any, Any, Any, Any]:
+    """X, y (as labels or as numbers), sample_weight and offset of a data set; the last two are None if not given."""
     if isinstance(validation, Table):
-        return validation, validation.y, validation.sample_weight, validation.offset
+        return validation, validation.target_for(labels), validation.sample_weight, validation.offset
     X, y, weight, offset = [*validation, None, None][:4]
     if isinstance(X, Table):
         weight, offset = (X.sample_weight if weight is None else weight), (X.offset if offset is None else offset)

@@ -9,16 +9,21 @@ from .batch_gradient import clear
 
 
 @kernel
-def moments_of_columns(X, share, present, mean, variance):
+def moments_of_columns(X, share, present, residual, mean, variance):
     """Mean and variance (about the mean) of each column of CSR rows, with row weights ``share``, whose sum is 1.
 
-    ``present`` is workspace: the total share of the rows that store a value of the column.
+    ``present`` and ``residual`` are workspace: the total share of the rows that store a value of the column, and the
+    rounding error of the mean, by which both are corrected (Chan, Golub and LeVeque, Algorithms for computing the
+    sample variance, 1983): without it, a column that is constant in many rows would have a spread.
     """
     data, indices, indptr = X.data, X.indices, X.indptr
     clear(present)
+    clear(residual)
     clear(mean)
     clear(variance)
+    total = 0.0  # summed in the order of ``present``: equal to it for a column without absent values
     for i in range(share.shape[0]):
+        total += share[i]
         for p in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
             j = np.uint64(indices[p])
             present[j] += share[i]
@@ -26,11 +31,14 @@ def moments_of_columns(X, share, present, mean, variance):
     for i in range(share.shape[0]):
         for p in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
             j = np.uint64(indices[p])
-            variance[j] += share[i] * (data[p] - mean[j]) ** 2
+            centred = data[p] - mean[j]
+            residual[j] += share[i] * centred
+            variance[j] += share[i] * centred**2
     for j in range(mean.shape[0]):
-        absent = 1.0 - present[j]
-        if absent > 1e-12:  # larger than rounding errors
-            variance[j] += absent * mean[j] ** 2
+        absent = max(total - present[j], 0.0)
+        residual[j] -= absent * mean[j]
+        variance[j] = max(variance[j] + absent * mean[j] ** 2 - residual[j] ** 2, 0.0)
+        mean[j] += residual[j]
 
 
 @kernel

@@ -79,6 +79,24 @@ def log_loss(probability: np.ndarray, weight: Weight) -> float:
     return -mean(logs if logs.ndim == 1 else logs.mean(axis=1), weight)
 
 
+def brier(probability: np.ndarray, index: np.ndarray, weight: Weight) -> float:
+    """Mean squared error of the probabilities: of the second of two classes, summed over more than two.
+
+    ``probability``: (n_samples, n_classes); ``index``: class of each row. Source: Brier, Verification of forecasts
+    expressed in terms of probability (1950).
+    """
+    if probability.shape[1] == 2:
+        return mean((probability[:, 1] - (index == 1)) ** 2, weight)
+    error = (probability**2).sum(axis=1) - 2.0 * probability[np.arange(len(index)), index] + 1.0
+    return mean(error, weight)
+
+
+def confusion(index: np.ndarray, predicted: np.ndarray, n_classes: int, weight: Weight) -> np.ndarray:
+    """Rows (or the sum of their weights) of each true class, by row, and predicted class, by column."""
+    cells = np.bincount(index * n_classes + predicted, weight, minlength=n_classes * n_classes)
+    return cells.reshape(n_classes, n_classes)
+
+
 def auc(positive: np.ndarray, score: np.ndarray, weight: Weight) -> float:
     """Area under the ROC curve: the probability that a positive row scores higher than a negative row; ties count half.
 

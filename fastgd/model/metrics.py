@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from ..data.sample_weights import as_sample_weight
+from ..data.table import Table
 from ..data.target import as_columns, class_numbers
 from ..errors import DataError
 from ..terms.losses import LOSSES, check_targets, loss_traits
-from .metric_formulas import Metric, Weight, auc, d2, deviance, log_loss, mae, mean, pinball, r2, rmse
+from .metric_formulas import Metric, Weight, auc, brier, confusion, d2, deviance, log_loss, mae, mean, pinball, r2, rmse
+from .quality import Quality
 from .result import Result
 
 REGRESSION: Mapping[str, Metric] = {"r2": r2, "rmse": rmse, "mae": mae}
@@ -31,29 +33,49 @@ OF_LOSS: Mapping[str, Callable[[Any], Mapping[str, Metric]]] = {
 }
 
 
-def evaluate(result: Result, X: Any, y: Any, *, sample_weight: Any = None, offset: Any = None) -> dict[str, float]:
+def evaluate(result: Result, X: Any, y: Any = None, *, sample_weight: Any = None, offset: Any = None) -> Quality:
     """Metrics of the predictions for ``X`` against the targets ``y``, chosen by the model's loss.
 
     Regression: r2, rmse and mae; for the quantile loss pinball and mae; for poisson, gamma and tweedie d2, the mean
     deviance, rmse and mae. For several targets, each metric is the mean over the targets.
 
     Classification: accuracy, auc (area under the ROC curve; for more than two classes the mean of one class against the
-    rest), and log_loss if the loss has probabilities. For several targets with two labels each: subset_accuracy
-    (fraction of rows whose labels are all correct), hamming_loss (fraction of wrong labels), and the means of log_loss
-    and auc over the targets.
+    rest), and log_loss and brier (the Brier score) if the loss has probabilities; with the confusion matrix, and
+    precision and recall of each class. For several targets with two labels each: subset_accuracy (fraction of rows
+    whose labels are all correct), hamming_loss (fraction of wrong labels), and the means of log_loss, brier and auc
+    over the targets.
 
     A metric that is not defined for these rows, such as the auc of a single class, is NaN.
 
     Parameters
     ----------
+    X, y : as in `fit`; a `Table` has its own targets, weights and offset.
     sample_weight : array of shape (n_samples,), 0 or more: the weight of each row.
     offset : array of shape (n_samples,), as in `fit`.
+
+    Returns
+    -------
+    Quality : a mapping of the metrics by name, with ``confusion``, ``precision`` and ``recall``; printed as a table.
+
+    Examples
+    --------
+    >>> import fastgd
+    >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"]
+    >>> quality = fastgd.evaluate(fastgd.fit(X, y, alpha=0.1), X, y)
+    >>> quality["accuracy"], quality.confusion.tolist()
+    (1.0, [[2, 0], [0, 2]])
 
     Raises
     ------
     DataError
         When X, y, weights or offset do not fit the model, or y has a label that the model does not know.
     """
+    if isinstance(X, Table):
+        y = X.target_for(result.classes is not None and result.classes.dtype.kind == "U") if y is None else y
+        sample_weight = X.sample_weight if sample_weight is None else sample_weight
+        offset = X.offset if offset is None else offset
+    if y is None:
+        raise DataError("y is missing: give evaluate(result, X, y) the targets, or a table opened with some")
     columns = as_columns(y)
     predicted = result.predict(X, offset=offset)
     n_samples, n_targets = len(predicted), 1 if predicted.ndim == 1 else predicted.shape[1]
@@ -68,7 +90,8 @@ def evaluate(result: Result, X: Any, y: Any, *, sample_weight: Any = None, offse
         counted = weight > 0  # `fit` drops the other rows too, so their labels may be unknown to the model
         weight, predicted, columns = weight[counted], predicted[counted], [column[counted] for column in columns]
     if result.classes is None:
-        return _regression(result.loss, [_numbers(column) for column in columns], predicted, weight)
+        metrics = _regression(result.loss, [_numbers(column) for column in columns], predicted, weight)
+        return Quality(metrics, len(predicted))
     multilabel = result.classes.ndim == 2
     classes = result.classes if multilabel else [result.classes]
     indices = [class_numbers(*pair) for pair in zip(columns, classes, strict=True)]
@@ -76,8 +99,11 @@ def evaluate(result: Result, X: Any, y: Any, *, sample_weight: Any = None, offse
     scores = (result.predict_proba if probabilistic else result.decision_function)(X, offset=offset)[counted]
     if multilabel:
         correct = predicted == result.classes[np.arange(n_targets), np.column_stack(indices)]
-        return _several_labels(np.column_stack(indices), correct, scores, probabilistic, weight)
-    return _one_label(indices[0], predicted == result.classes[indices[0]], scores, probabilistic, weight)
+        metrics = _several_labels(np.column_stack(indices), correct, scores, probabilistic, weight)
+        return Quality(metrics, len(predicted))
+    metrics = _one_label(indices[0], predicted == result.classes[indices[0]], scores, probabilistic, weight)
+    found = confusion(indices[0], class_numbers(predicted, result.classes), len(result.classes), weight)
+    return Quality(metrics, len(predicted), result.classes, found)
 
 
 def _regression(loss: Any, y: list[np.ndarray], predicted: np.ndarray, weight: Weight) -> dict[str, float]:
@@ -96,6 +122,7 @@ def _one_label(
     metrics = {"accuracy": mean(correct, weight)}
     if probabilistic:
         metrics["log_loss"] = log_loss(scores[np.arange(len(index)), index], weight)
+        metrics["brier"] = brier(scores, index, weight)
     if scores.ndim == 2 and scores.shape[1] == 2:
         scores = scores[:, 1] if probabilistic else scores[:, 1] - scores[:, 0]
     if scores.ndim == 1:
@@ -114,6 +141,7 @@ def _several_labels(
     }
     if probabilistic:
         metrics["log_loss"] = log_loss(np.where(labels == 1, scores, 1.0 - scores), weight)
+        metrics["brier"] = mean(((scores - labels) ** 2).mean(axis=1), weight)
     areas = [auc(column == 1, score, weight) for column, score in zip(labels.T, scores.T, strict=True)]
     return {**metrics, "auc": float(np.mean(areas))}
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..data.encoding.encoder import Encoder
+
 if TYPE_CHECKING:
     from .result import Result
 
@@ -35,6 +37,8 @@ def check_model(result: Result) -> None:
     n_outputs, n_features = result.n_outputs, result.n_features
     if result.feature_names is not None:
         _need(len(set(result.feature_names)) == len(result.feature_names) == n_features)
+    if result.encoder is not None:
+        _need(result.encoder.feature_names == result.feature_names)
     _need(isinstance(result.target_name, str | None) or len(result.target_name) == n_outputs)
     if result.classes is not None:
         _need(result.classes.shape in {(n_outputs, 2), (max(n_outputs, 2),)})
@@ -83,6 +87,7 @@ _TYPES: dict[str, Callable[[Any], bool]] = {
     "tuple[str, ...]": _are_words,
     "tuple[str, ...] | None": lambda value: value is None or _are_words(value),
     "str | tuple[str, ...] | None": lambda value: value is None or isinstance(value, str) or _are_words(value),
+    "Encoder | None": lambda value: value is None or isinstance(value, Encoder),
     "dict[str, Any]": lambda value: isinstance(value, dict),
     "dict[str, float]": lambda value: isinstance(value, dict) and all(map(_is_number, value.values())),
 }

@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import re
+import warnings
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import IO, Any
@@ -14,8 +15,9 @@ import numpy as np
 
 from ..compile.jit import compile_error
 from ..data.array_files import ArrayArchive
+from ..data.encoding.encoder import Encoder
 from ..data.expansion import FREE_BYTES
-from ..data.feature_matrix import as_matrix, select_columns
+from ..data.feature_matrix import as_matrix, encoded, select_columns
 from ..data.readers.files import check_regular
 from ..data.sample_weights import as_row_values
 from ..errors import DataError, FastgdError
@@ -25,7 +27,7 @@ from ..wording import label, option, plural
 from .model_checks import ARRAYS, check_model, unique_keys
 
 # Version of the model file. A release that adds or changes a field of `Result` raises it and keeps reading older files.
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 FORMAT_NAME = "fastgd model"
 # A difference of this part of F may be rounding.
 ROUNDING = 1e-12
@@ -74,6 +76,7 @@ class Result:
         a local one), "saddle" or "maximum". None if the gradient is not small or the kind cannot be determined
         (see `fastgd.objective.stationary_points`).
     constant_objective : F of the best constant model: zero coefficients and the best intercept, where one is fitted.
+    encoder : how the columns of a table become the features; None where they are the features.
     divergences : number of times that training diverged and was resumed from an earlier state with a smaller learning
         rate.
     """
@@ -106,6 +109,7 @@ class Result:
     divergences: int = 0
     stationary: str | None = None
     constant_objective: float | None = None
+    encoder: Encoder | None = None
 
     @property
     def warning(self) -> str:
@@ -137,7 +141,7 @@ class Result:
         DataError
             When X is not numeric or finite, differs from the model in its number of columns or lacks a named column.
         """
-        matrix, names = as_matrix(X)
+        matrix, names = as_matrix(self._features(X))
         matrix = select_columns(matrix, names, self.feature_names, self.n_features)
         z = predict_linear(matrix, self.coef, self.intercept)
         if offset is not None:
@@ -147,6 +151,26 @@ class Result:
             where = f"{plural(len(wrong), 'row')}, the first in row {wrong[0] + 1}"
             raise DataError(f"X has NaN or infinite values in {where}; fill them in or leave those rows out")
         return z
+
+    def _features(self, X: Any) -> Any:
+        """A data frame encoded as the training data, with a warning about levels that were not among these."""
+        if self.encoder is None:
+            return X
+        table = encoded(X, self.encoder)
+        if table is not X:
+            for remark in table.remarks:
+                warnings.warn(remark, stacklevel=4)
+        return table
+
+    def coef_table(self) -> Any:
+        """The coefficients by name: a pandas DataFrame where pandas is installed, else a pyarrow Table.
+
+        The columns are ``feature`` (a column of the training table, or "intercept"), ``level`` (of a categorical
+        column, else missing) and ``coefficient``; for several outputs ``coefficient_NAME`` for each.
+        """
+        from .coefficients import coefficient_table
+
+        return coefficient_table(self, output_names(self))
 
     def predict(self, X: Any, *, offset: Any = None) -> np.ndarray:
         """Predictions of y: labels for a classification, else the mean of y.
@@ -194,6 +218,7 @@ class Result:
 
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         fields["loss"] = _describe(self.loss)
+        fields["encoder"] = None if self.encoder is None else self.encoder.to_dict()
         arrays = {name: value for name, value in fields.items() if isinstance(value, np.ndarray)}
         rest = {name: value for name, value in fields.items() if name not in arrays}
         header = {"format": f"{FORMAT_NAME} {FORMAT_VERSION}", "arrays": list(arrays), **rest}
@@ -267,6 +292,8 @@ def _read(path: str, file: IO[bytes], loss: Any) -> Result:
     described = header.pop("loss")
     for name in ("remarks", "feature_names", "target_name"):  # JSON has no tuples
         header[name] = tuple(header[name]) if isinstance(header[name], list) else header[name]
+    if header.get("encoder") is not None:
+        header["encoder"] = Encoder.from_dict(header["encoder"])
     result = Result(**header, **arrays, loss=loss or _restore(described))
     check_model(result)
     return result

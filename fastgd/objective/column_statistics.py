@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 
 from ..data.feature_matrix import as_scipy, from_scipy, shape_of
@@ -67,7 +70,7 @@ def column_moments(
         # The mean is one pass, the variance about it another.
         objective.passes.add(2 * shape_of(rows)[0] * len(unknown) / objective.n_features)
         columns = rows if len(unknown) == objective.n_features else _columns(rows, unknown)
-        mean[unknown], variance[unknown] = _moments(columns, weight / weight.sum())
+        mean[unknown], variance[unknown] = moments_of(columns, weight / weight.sum())
         unknown = np.flatnonzero((variance == 0) & ((find_rare and not objective.sparse) | (mean != 0)))
         if not len(unknown):
             break
@@ -83,17 +86,24 @@ def _columns(X: np.ndarray | CSR, chosen: np.ndarray) -> np.ndarray | CSR:
     return from_scipy(as_scipy(X)[:, chosen], X) if isinstance(X, CSR) else X[:, chosen]
 
 
-def _moments(X: np.ndarray | CSR, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _weighted_sum(blocks: Iterator[np.ndarray], share: np.ndarray) -> Any:
+    """The weighted sum of the rows of the blocks."""
+    total, first = 0.0, 0
+    for block in blocks:
+        total = total + share[first : first + len(block)] @ block
+        first += len(block)
+    return total
+
+
+def moments_of(X: np.ndarray | CSR, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance of each column, the rows weighted by ``share``. The mean may be far from 0."""
     if isinstance(X, CSR):
-        present, mean, variance = np.empty((3, X.n_features))
-        moments_of_columns(X, share, present, mean, variance)
+        present, residual, mean, variance = np.empty((4, X.n_features))
+        moments_of_columns(X, share, present, residual, mean, variance)
     else:
-        mean = share @ X
-        variance, first = np.zeros_like(mean), 0
-        for block in centred_blocks(X, mean):
-            block *= block
-            variance += share[first : first + len(block)] @ block
-            first += len(block)
+        # About the first row, so that a column that is constant has exactly its value as mean, in any number of rows.
+        first_row = X[0].astype(np.float64)
+        mean = first_row + _weighted_sum(centred_blocks(X, first_row), share)
+        variance = _weighted_sum((np.square(block, out=block) for block in centred_blocks(X, mean)), share)
     # A column that is constant up to rounding has no spread.
     return mean, np.where(variance <= 1e-24 * (variance + mean**2), 0.0, variance)

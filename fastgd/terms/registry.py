@@ -106,6 +106,7 @@ class Registry(Mapping[str, type]):
         self.required = tuple(required)
         self.supplied = tuple(supplied)
         self._classes: dict[str, type] = {}
+        self.aliases: dict[str, str] = {}  # other names that people type -> the registered name
 
     def __getitem__(self, name: str) -> type:
         return self._classes[name]
@@ -116,15 +117,25 @@ class Registry(Mapping[str, type]):
     def __len__(self) -> int:
         return len(self._classes)
 
-    def register(self, name: str) -> Callable[[type[T]], type[T]]:
-        """Decorator that registers a term class under ``name``."""
+    def register(self, name: str, *aliases: str) -> Callable[[type[T]], type[T]]:
+        """Decorator that registers a term class under ``name``; results never show an alias."""
 
         def register(cls: type[T]) -> type[T]:
             self.check_methods(cls)
             self._classes[name] = cls
+            self.aliases.update(dict.fromkeys(aliases, name))
             return cls
 
         return register
+
+    def canonical(self, text: str) -> str:
+        """The text of a term, such as "pinball:quantile=0.9", with the registered name in place of an alias."""
+        name, colon, settings = text.partition(":")
+        return self.aliases.get(name, name) + colon + settings
+
+    def aliases_of(self, name: str) -> list[str]:
+        """The other names of a registered name."""
+        return [alias for alias, registered in self.aliases.items() if registered == name]
 
     def name_of(self, value: object) -> str:
         """The name that the term's class is registered under; for a user's term, the name of its class."""
@@ -180,9 +191,10 @@ class Registry(Mapping[str, type]):
 
     def parse(self, text: str) -> tuple[str, dict[str, Any]]:
         """The name and the settings in ``"huber:delta=2"``; the numbers of an array are separated by /."""
-        name, _, settings = text.partition(":")
+        name, _, settings = self.canonical(text).partition(":")
         if name not in self._classes:
-            raise OptionError(f"unknown {self.role} {name!r}{nearest(name, self)} (known: {', '.join(self)})")
+            close = nearest(name, [*self, *self.aliases])
+            raise OptionError(f"unknown {self.role} {name!r}{close} (known: {', '.join(self)})")
         kinds = field_kinds(self._classes[name])
         given: dict[str, Any] = {}
         for setting in filter(None, settings.split(",")):

@@ -43,7 +43,7 @@ class SGD:
         return -lr * g, lr, m, v, s
 
 
-@RULES.register("momentum")
+@RULES.register("momentum", "heavy_ball")
 @term
 class Momentum:
     """m <- beta m + g; w <- w - lr m. With a prox: w+ = prox(w - lr g + beta (w - w-)).
@@ -70,7 +70,7 @@ class Momentum:
         return 2.0 * (1.0 + self.beta)
 
 
-@RULES.register("nesterov")
+@RULES.register("nesterov", "nag")
 @term
 class Nesterov:
     """m <- beta m + g; w <- w - lr (g + beta m). The prox acts before the extrapolation, as in FISTA.

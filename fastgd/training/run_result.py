@@ -90,11 +90,12 @@ def _bound(run: Run, gaps: np.ndarray, reason: str) -> dict[str, Any]:
     return {"gap_bound": None, "gap_note": reason or other}
 
 
-def settings_of(run: Run, penalty: Any) -> dict[str, Any]:
-    """The options as text and numbers, to reproduce the run."""
+def settings_of(run: Run, penalty: Any, loss_reason: str = "") -> dict[str, Any]:
+    """The options as text and numbers, to reproduce the run; ``loss_reason`` says why an automatic loss was taken."""
     options = run.options
     as_given = ("max_epochs", "tol", "gap_tol", "patience", "clip_norm", "average", "on_divergence", "shuffle", "seed")
     return {
+        "loss_reason": loss_reason,
         "penalty": describe_penalty(penalty),
         "rule": RULES.describe(options.rule),
         "schedule": SCHEDULES.describe(options.schedule),

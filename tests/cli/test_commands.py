@@ -208,9 +208,9 @@ class TestModels:
         model = tmp_path / "m.fastgd"
         fastgd("run", labelled, "--loss", "logistic", "--save", model)
         lines = fastgd("predict", model, labelled).out.splitlines()
-        assert lines[0] == "prediction,probability"
+        assert lines[0] == "prediction,probability_no,probability_yes"
         assert len(lines) == 201
-        word, probability = next(csv.reader(lines[1:]))
+        word, _, probability = next(csv.reader(lines[1:]))
         assert word == ("yes" if float(probability) > 0.5 else "no")
 
     def test_evaluate_matches_the_library(self, labelled, tmp_path):

@@ -47,3 +47,38 @@ def test_predictions_never_replace_the_model(folder):
 
 def test_outputs_to_a_device_are_allowed_twice(folder):
     assert fastgd("run", "d.csv", "--save", "/dev/null", "--trace", "/dev/null").code == 0
+
+
+def test_an_output_that_fails_loses_no_other_and_no_result(folder):
+    """A full device fails when it is written to, after training."""
+    (folder / "full.png").symlink_to("/dev/full")
+    ran = fastgd("run", "d.csv", "--save", "/dev/full", "--trace", "t.csv", "--plot", "full.png", "--report", "r.html")
+    assert ran.code == 2
+    (told,) = (line for line in ran.err.splitlines() if line.startswith("fastgd: "))
+    for path in ("/dev/full", "full.png"):
+        assert f"{path}: cannot be written (No space left on device)" in told
+    shown = [line.split()[0] for line in ran.out.splitlines()]
+    assert {"objective", "coef", "trace", "report"} <= set(shown)
+    assert not {"model", "plot"} & set(shown)
+    assert (folder / "t.csv").read_text().startswith("epoch,")
+    assert (folder / "r.html").stat().st_size > 1e6
+
+
+@pytest.mark.parametrize("command", ["search", "lr-find", "compare"])
+def test_a_picture_that_fails_loses_no_result(folder, command):
+    (folder / "full.svg").symlink_to("/dev/full")
+    options = ("--methods", "gd", "--epochs", 2, "--repeats", 1) if command == "compare" else ()
+    ran = fastgd(command, "d.csv", *options, "--plot", "full.svg")
+    assert ran.code == 2
+    assert ran.out.startswith("data ")
+    assert "plot" not in ran.out
+    assert "full.svg: cannot be written (No space left on device)" in ran.err
+
+
+def test_an_output_that_fails_does_not_hide_how_training_ended(folder):
+    ran = fastgd("run", "d.csv", "--method", "gd", "--learning-rate", 9, "--trace", "/dev/full", "--plot", "p.png")
+    assert ran.code == 1
+    told = ran.err.splitlines()
+    assert "/dev/full: cannot be written (No space left on device)" in told
+    assert any(line.endswith("; kept in p.png") for line in told)
+    assert "diverged" in told[-1]

@@ -198,11 +198,11 @@ def test_predictions_of_several_classes(trained):
     assert np.mean(np.array(found["prediction"]) == PET) > 0.6
 
 
-def test_softmax_of_two_classes_has_one_probability(trained):
+def test_softmax_of_two_classes_has_the_probability_of_both(trained):
     data, model = trained(["a", "b", "big"], "--loss", "softmax")
     found = columns_of(fastgd("predict", model, data))
-    assert list(found) == ["prediction", "probability"]
-    assert found["prediction"] == np.where(floats(found["probability"]) > 0.5, "yes", "no").tolist()
+    assert list(found) == ["prediction", "probability_no", "probability_yes"]
+    assert found["prediction"] == np.where(floats(found["probability_yes"]) > 0.5, "yes", "no").tolist()
     out = fastgd("run", data, "--loss", "softmax", *GD).out
     assert "coef of no" in out
     assert "coef of yes" in out

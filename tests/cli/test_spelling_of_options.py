@@ -137,6 +137,8 @@ def test_remarks_speak_in_flags_too():
         ("scale", False, "scale=False", "--no-scale"),
         ("trace", "step", "trace='step'", "--trace-steps"),
         ("drop", ["a b", "c"], "drop=['a b', 'c']", '--drop "a b,c"'),
+        ("drop", ["$(reboot)", '"'], "drop=['$(reboot)', '\"']", """--drop '$(reboot),"'"""),
+        ("drop", ["`it's`"], 'drop=["`it\'s`"]', """--drop '`it'"'"'s`'"""),
     ],
 )
 def test_spelling_of_a_value(name, value, argument, flag):

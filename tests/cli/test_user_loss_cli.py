@@ -170,6 +170,14 @@ def test_error_for_a_wrong_name_is_one_sentence(folder, loss, parts):
             CAUCHY.replace("def value", "def __post_init__(self):\n        raise SystemExit(0)\n\n    def value"),
             ["SystemExit: 0; fix the file"],
         ),
+        (CAUCHY.replace("r = z - y", "raise SystemExit(0)"), ["loss Cauchy: derivative(", "fails with SystemExit: 0"]),
+        (CAUCHY.replace("r = z - y", "raise GeneratorExit"), ["loss Cauchy: derivative(", "fails with GeneratorExit"]),
+        (
+            CAUCHY.replace(
+                "r = z - y\n", "r = z - y\n        if 4.95 < z < 4.98:\n            raise ValueError('here')\n"
+            ),
+            ["my_losses.py: a method raises ValueError: here; fix the file"],  # late in training
+        ),
         (CAUCHY.replace("c: float", "c: complex"), ["line 6: Cauchy.c is annotated complex", "; fix the file"]),
         (CAUCHY.replace("def derivative", "def slope"), ["has no method derivative(self, y, z)"]),
         (CAUCHY.replace("2.0 * r /", "3.0 * r /"), ["derivative(", "correct one of the two"]),
@@ -178,3 +186,18 @@ def test_error_for_a_wrong_name_is_one_sentence(folder, loss, parts):
 def test_error_in_the_file_is_one_sentence(folder, content, parts):
     (folder / "my_losses.py").write_text(content)
     refuse(run("my_losses.py:Cauchy"), *parts)
+
+
+def test_what_the_file_prints_is_not_among_the_results(folder):
+    (folder / "my_losses.py").write_text(f"print('loaded')\n{CAUCHY}")
+    ran = run("my_losses.py:Cauchy", "--json")
+    assert (ran.code, ran.err) == (0, "loaded\n")
+    assert ran.json["loss"] == "Cauchy"
+
+
+def test_no_command_that_a_message_advises_runs_what_a_model_file_holds(folder):
+    assert run("my_losses.py:Cauchy", "--save", "m.fastgd").code == 0
+    result = library.load("m.fastgd")
+    result.loss = "$(reboot)"
+    result.save("m.fastgd")
+    refuse(fastgd("predict", "m.fastgd", "data.csv"), "--loss 'FILE.py:$(reboot)'")

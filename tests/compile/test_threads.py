@@ -162,10 +162,11 @@ def test_threads_restores_the_previous_count():
 
 
 def test_remark_for_too_many_threads():
-    result = fastgd.fit(X, X @ W, method="gd", learning_rate=0.1, max_epochs=2, n_threads=10_000)
+    options = {"loss": "squared", "method": "gd", "learning_rate": 0.1, "max_epochs": 2}
+    result = fastgd.fit(X, X @ W, n_threads=10_000, **options)
     size = thread_pool_size()
     assert result.remarks == (f"n_threads=10000 is more than the {size} available; using {size}",)
-    assert fastgd.fit(X, X @ W, method="gd", learning_rate=0.1, max_epochs=2, n_threads=1).remarks == ()
+    assert fastgd.fit(X, X @ W, n_threads=1, **options).remarks == ()
 
 
 def test_serial_twin_and_any_number_of_threads_have_the_same_bits():

@@ -46,7 +46,7 @@ def check_all_roles(table, names):
     np.testing.assert_array_equal(table.y, ROWS[:, [3, 1]])
     np.testing.assert_array_equal(table.sample_weight, ROWS[:, 2])
     np.testing.assert_array_equal(table.offset, ROWS[:, 4])
-    assert table.sample_weight.dtype == table.offset.dtype == table.y.dtype == np.float64
+    assert table.sample_weight.dtype == table.offset.dtype == np.float64
     assert table.sample_weight.shape == table.offset.shape == (3,)
     assert (table.feature_names, table.target_name, table.remarks) == (names[:1], (names[3], names[1]), ())
     assert f"targets ({names[3]!r}, {names[1]!r})" in repr(table)

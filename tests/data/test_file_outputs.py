@@ -41,6 +41,23 @@ def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path):
     assert fastgd.load(copy).coef.tobytes() == RESULT.coef.tobytes()
 
 
+def test_a_pipe_whose_reader_needs_no_more_is_no_failure(tmp_path):
+    """As in ``--trace >(head -1)``: the other outputs are still to be written."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    began = []
+
+    def read_the_beginning():
+        with pipe.open("rb") as file:
+            began.append(file.read(3))
+
+    reader = threading.Thread(target=read_the_beginning)
+    reader.start()
+    write_atomically(pipe, b"abc" * 1_000_000)
+    reader.join(30)
+    assert began == [b"abc"]
+
+
 def test_a_socket_is_refused(tmp_path):
     import socket
 
@@ -80,6 +97,23 @@ def test_a_link_stays_a_link_to_the_new_content(tmp_path):
     write_atomically(link, b"new")
     assert link.is_symlink()
     assert path.read_bytes() == b"new"
+
+
+def test_a_link_to_nowhere_is_refused_before_any_work(tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "missing" / "model")
+    with pytest.raises(DataError, match=r"link: there is no folder '.*missing'; make it first"):
+        check_writable(link)
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "数"])
+def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path, letter):
+    path = tmp_path / (255 // len(letter.encode()) * letter)
+    write_atomically(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert os.listdir(tmp_path) == [path.name]
+    with pytest.raises(DataError, match="the name is too long; choose a shorter one"):
+        check_writable(f"{path}{letter}")
 
 
 def test_what_a_killed_process_left_is_removed_by_the_next_write(tmp_path, monkeypatch):

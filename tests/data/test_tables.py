@@ -262,10 +262,19 @@ def test_arrays_are_returned_unchanged():
         [1, 0, 2],
     ],
 )
-def test_numbers_become_a_float64_target(series):
+def test_whole_numbers_stay_whole_in_a_target(series):
     y = to_target(series)
-    assert y.dtype == np.float64
+    assert y.dtype == np.int64
     assert y.tolist() == [1, 0, 2]
+
+
+@pytest.mark.parametrize("values", [[True, False, True], [2**53 + 1, 2**53 + 3, -7], [2.5, 1.0, 2.0]])
+@pytest.mark.parametrize(
+    "series", [pd.Series, pl.Series, pa.array, np.array, lambda values: pd.Series(values, dtype="category")]
+)
+def test_targets_keep_their_type_and_every_digit(values, series):
+    y = to_target(series(values))
+    assert (y.dtype, y.tolist()) == (np.array(values).dtype, values)
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ def test_error_about_too_few_rows_to_hold_out():
     for fraction in (0.9, 0.5):
         with pytest.raises(DataError, match=f"validation={fraction} of 1 row leaves no row for training"):
             hold_out(fraction, Target(np.ones(1)), 0)
-    with pytest.raises(DataError, match="or none for validation"):
+    with pytest.raises(DataError, match="or none to hold out"):
         fit(X[:3], LABELS[[0, 1, 2]] + np.array(["1", "2", "3"]), loss="softmax", validation=0.3)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import os
 import subprocess
 import sys
@@ -9,6 +11,7 @@ import sys
 import numpy as np
 import pyarrow as pa
 import pytest
+from pyarrow import feather, parquet
 from scipy import sparse
 
 from fastgd.data.readers.open_table import open as open_table
@@ -195,3 +198,53 @@ def test_listing_the_builtins_imports_no_heavy_package():
         "fastgd.open; heavy = {'pandas', 'polars', 'sklearn', 'numba'} & set(sys.modules); assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+FORMULAS = [
+    "=1+1",
+    "+x",
+    "-y",
+    "@z",
+    "\tt",
+    "\rr",
+    "\nn",
+    "\N{FULLWIDTH EQUALS SIGN}a",
+    "\N{FULLWIDTH PLUS SIGN}b",
+    "\N{FULLWIDTH HYPHEN-MINUS}c",
+    "\N{FULLWIDTH COMMERCIAL AT}d",
+    "-inf",
+    "-5 apples",
+    "--1",
+    "+",
+]
+HARMLESS = ["-5", "+.5", "-1e-3", "+7.25E+08", "a=b", "a-b", "'=x", " ", "é", "1-2"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".csv.gz"])
+def test_words_that_a_spreadsheet_takes_for_formulas_get_an_apostrophe(tmp_path, suffix):
+    words = np.array(FORMULAS + HARMLESS)
+    path = tmp_path / f"words{suffix}"
+    write_columns(path, {"=name": words, "-5": np.arange(len(words))})
+    opened = gzip.open if suffix.endswith(".gz") else open
+    with opened(path, "rt", encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file, delimiter="\t" if suffix == ".tsv" else ",")
+    assert header == ["'=name", "-5"]
+    assert [row[0] for row in rows] == [f"'{word}" for word in FORMULAS] + HARMLESS
+
+
+def test_bytes_are_words_in_text(tmp_path):
+    write_columns(tmp_path / "a.csv", {"name": np.array([b"=1", b"b", "é".encode(), b"\xff"])})
+    assert (tmp_path / "a.csv").read_text(encoding="utf-8").split() == ["name", '"\'=1"', '"b"', '"é"', '"\\xff"']
+
+
+READERS = {
+    ".parquet": parquet.read_table,
+    ".feather": feather.read_table,
+    ".arrow": lambda path: pa.ipc.open_file(path).read_all(),
+}
+
+
+@pytest.mark.parametrize("suffix", READERS)
+def test_binary_files_hold_words_as_they_are(tmp_path, suffix):
+    write_columns(tmp_path / f"words{suffix}", {"=name": np.array(FORMULAS)})
+    assert READERS[suffix](tmp_path / f"words{suffix}")["=name"].to_pylist() == FORMULAS

@@ -23,14 +23,14 @@ class Ran:
         return json.loads(self.out)
 
 
-def fastgd(*words: object) -> Ran:
-    """Run ``fastgd`` with these words; what it printed, and its exit code."""
-    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
-    err = io.StringIO()
+def fastgd(*words: object, out: io.TextIOWrapper | None = None, err: io.StringIO | None = None) -> Ran:
+    """Run ``fastgd`` with these words and streams; what it printed, and its exit code."""
+    given, out = out, out or io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+    err = err or io.StringIO()
     with mock.patch.object(sys, "argv", ["fastgd", *map(str, words)]), redirect_stdout(out), redirect_stderr(err):
         try:
             main()
             code = 0
         except SystemExit as ended:
             code = ended.code if isinstance(ended.code, int) else 1
-    return Ran(code, out.buffer.getvalue().decode(), err.getvalue())
+    return Ran(code, "" if given else out.buffer.getvalue().decode(), err.getvalue())

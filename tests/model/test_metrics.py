@@ -155,6 +155,7 @@ def test_metrics_of_two_classes(weight):
     assert found == {
         "accuracy": pytest.approx(theirs.accuracy_score(WORDS, predicted, sample_weight=weight)),
         "log_loss": pytest.approx(theirs.log_loss(WORDS, probability, sample_weight=weight)),
+        "brier": pytest.approx(theirs.brier_score_loss(WORDS == "up", probability[:, 1], sample_weight=weight)),
         "auc": pytest.approx(theirs.roc_auc_score(WORDS, probability[:, 1], sample_weight=weight)),
     }
     for y in (WORDS.tolist(), pd.Series(WORDS), WORDS.astype(object), WORDS[:, np.newaxis]):
@@ -168,6 +169,9 @@ def test_metrics_of_three_classes(weight):
     assert found == {
         "accuracy": pytest.approx(theirs.accuracy_score(PETS, example("pets").predict(X), **weights)),
         "log_loss": pytest.approx(theirs.log_loss(PETS, probability, **weights)),
+        "brier": pytest.approx(
+            np.average(((probability - (PETS[:, None] == ["ant", "bee", "cat"])) ** 2).sum(1), weights=weight)
+        ),
         "auc": pytest.approx(theirs.roc_auc_score(PETS, probability, multi_class="ovr", average="macro", **weights)),
     }
 
@@ -214,6 +218,7 @@ def test_metrics_of_several_labels(weight):
         "subset_accuracy": pytest.approx(theirs.accuracy_score(LABELS, predicted, **weights)),
         "hamming_loss": pytest.approx(theirs.hamming_loss(LABELS, predicted, **weights)),
         "log_loss": pytest.approx(np.mean(each)),
+        "brier": pytest.approx(np.average(((probability - LABELS) ** 2).mean(axis=1), weights=weight)),
         "auc": pytest.approx(theirs.roc_auc_score(LABELS, probability, average="macro", **weights)),
     }
     words = np.where(LABELS == 1, ["yes", "tall"], ["no", "small"])

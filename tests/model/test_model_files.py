@@ -16,6 +16,7 @@ from helpers.model_cases import FRAME, LABELS, MODELS, LogCosh, X, Y, assert_sam
 import fastgd
 from fastgd import DataError, FastgdError, OptionError
 from fastgd.model.result import FORMAT_VERSION
+from fastgd.wording import printable
 
 OLD_MODELS = Path(__file__).parent / "models"  # saved by fastgd 0.1.0 before its modules moved into subpackages
 
@@ -125,7 +126,7 @@ FILES = {
 def assert_refused(path, match="not a fastgd model, or damaged"):
     with pytest.raises(DataError, match=match) as caught:
         fastgd.load(path)
-    assert str(caught.value).startswith(f"{path}: ")
+    assert str(caught.value).startswith(f"{printable(str(path), kept='')}: ")
     assert "\n" not in str(caught.value)
 
 
@@ -305,3 +306,11 @@ def test_save_into_a_missing_folder_is_refused(tmp_path):
         fit().save(tmp_path / "no" / "model")
     with pytest.raises(DataError, match="is a folder"):
         fit().save(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="needs NumPy 2")
+def test_labels_of_numpys_strings_of_any_length(tmp_path):
+    X, labels = np.array([[1.0], [2.0], [3.0], [4.0]]), ["word", "a longer word"] * 2
+    fitted = fastgd.fit(X, np.array(labels, np.dtypes.StringDType()), loss="logistic", alpha=0.1)
+    fitted.save(tmp_path / "m.fastgd")
+    assert fastgd.load(tmp_path / "m.fastgd").classes.tolist() == sorted(set(labels))

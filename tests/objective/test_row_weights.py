@@ -267,3 +267,17 @@ def test_error_names_the_argument_and_the_row(what):
         fit(**options)
     with pytest.raises(DataError, match="offset must hold a number for each of the 40 rows"):
         fit().predict(X, offset=OFFSET[1:])
+
+
+@pytest.mark.parametrize(
+    ("labels", "spelled"),
+    [([False, True], "true"), ([False, True], "True"), ([False, True], True), ([1, 2], "2.0"), ([1, 2], 2.0),
+     ([1, 2], "2"), ([1.0, 2.0], "2"), ([1.0, 2.0], 2), ([2**53 + 1, 2**53 + 3], str(2**53 + 3))],
+)  # fmt: skip
+def test_class_weight_names_labels_of_any_type(labels, spelled):
+    from fastgd.data.sample_weights import class_factors
+    from fastgd.data.target import as_target
+    from fastgd.losses import Logistic
+
+    target = as_target([np.array(labels * 3)], Logistic())
+    assert class_factors({spelled: 5.0}, target).tolist() == [1.0, 5.0]

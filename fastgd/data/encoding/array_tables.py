@@ -43,7 +43,7 @@ def table_from_arrays(
     chosen = take_columns(X, features)
     check_finite(chosen, [names[j] for j in features], origin)
     if target_names is None:
-        target_names, columns = [names[j] for j in roles.targets], [column_of(X, j) for j in roles.targets]
+        target_names, columns = [names[j] for j in roles.targets], [_target_of(X, j) for j in roles.targets]
         for name, column in zip(target_names, columns, strict=True):
             check_finite_target(column, name, origin)
         y = stack_targets(columns) if columns else None
@@ -70,6 +70,14 @@ def column_of(array: Matrix, j: int) -> Array:
     """A column as (n_samples,) float64."""
     column: Any = take_columns(array, (j,))
     return as_float64((column if isinstance(column, np.ndarray) else column.toarray()).ravel())
+
+
+def _target_of(array: Matrix, j: int) -> Array:
+    """A column as `column_of` has it, but booleans and integers in their own type."""
+    if isinstance(array, (np.ndarray, ArrayFile)) and array.dtype.kind in "biu":
+        exact = array.dtype.newbyteorder("=")
+        return array.columns([j], exact).ravel() if isinstance(array, ArrayFile) else array[:, j].astype(exact)
+    return column_of(array, j)
 
 
 def take_columns(array: Matrix, columns: tuple[int, ...]) -> Array | sparse.csr_array:

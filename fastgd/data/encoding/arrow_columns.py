@@ -59,7 +59,7 @@ def numeric_array(table: Any, origin: Origin) -> Array:
     columns = [as_numbers(decode_dictionary(column)) for column in table.columns]
     not_numeric = [j for j, column in enumerate(columns) if column is None]
     if not_numeric:
-        raise _not_numbers(table.select(not_numeric), origin)
+        raise not_numbers(table.select(not_numeric), origin)
     numbers = pa.table(columns, names=names)
     single = all(kind == pa.float32() for kind in numbers.schema.types)
     X = np.empty((len(numbers), len(names)), np.float32 if single else np.float64)
@@ -73,8 +73,11 @@ def numeric_array(table: Any, origin: Origin) -> Array:
 
 
 def target_array(column: Any, name: str, origin: Origin) -> Array:
-    """The target: (n_rows,) float64, or str labels if the column has words."""
+    """The target: (n_rows,) booleans and integers in their own type, other numbers as float64, words as str labels."""
     column = decode_dictionary(column)
+    exact = pa.types.is_integer(column.type) or pa.types.is_boolean(column.type)
+    if exact and column.null_count == 0:
+        return np.asarray(column.to_numpy())
     if is_number(column.type):
         numbers: Array = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         check_finite_target(numbers, name, origin)
@@ -107,7 +110,7 @@ def decode_dictionary(column: Any) -> Any:
     """The ChunkedArray without dictionary encoding, so that categories of numbers become numbers."""
     if not pa.types.is_dictionary(column.type):
         return column
-    kind = pa.large_string() if _is_text(column.type.value_type) else column.type.value_type
+    kind = pa.large_string() if is_text(column.type.value_type) else column.type.value_type
     return pa.chunked_array([chunk.dictionary.cast(kind).take(chunk.indices) for chunk in column.chunks], kind)
 
 
@@ -127,27 +130,27 @@ def as_numbers(column: Any) -> Any | None:
         return column.cast(pa.uint8())
     if is_number(kind):
         return column.cast(pa.float64(), safe=False)
-    if not _is_text(kind):
+    if not is_text(kind):
         return None
     text = pc.utf8_trim_whitespace(column.cast(pa.large_string()))
-    missing = _is_missing(text)
+    missing = is_missing(text)
     if not pc.all(pc.or_(missing, pc.match_substring_regex(text, _NUMBER)), min_count=0).as_py():
         return None
     return pc.if_else(missing, None, pc.utf8_ltrim(text, "+")).cast(pa.float64())
 
 
-def _is_text(kind: Any) -> bool:
+def is_text(kind: Any) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or str(kind) == "string_view")
 
 
-def _is_missing(text: Any) -> Any:
+def is_missing(text: Any) -> Any:
     return pc.or_(pc.is_null(text), pc.is_in(text, _MISSING))
 
 
-def _not_numbers(table: Any, origin: Origin) -> DataError:
+def not_numbers(table: Any, origin: Origin) -> DataError:
     """The error about columns that are not numbers: about columns without any number, or else the first bad value."""
     columns = {name: decode_dictionary(column) for name, column in zip(table.column_names, table.columns, strict=True)}
-    counts = {name: _count_words(column) for name, column in columns.items()}
+    counts = {name: count_words(column) for name, column in columns.items()}
     without_numbers = [name for name, (_, _, n_numbers) in counts.items() if not n_numbers]
     name = without_numbers[0] if without_numbers else table.column_names[0]
     row, n_words, _ = counts[name]
@@ -159,17 +162,17 @@ def _not_numbers(table: Any, origin: Origin) -> DataError:
     if len(without_numbers) > 1:
         return origin.error(f"{value}, and {plural(len(without_numbers), 'column')} have only words or dates; {advice}")
     kind = columns[name].type
-    words = "words" if _is_text(kind) else "dates or times" if pa.types.is_temporal(kind) else f"{kind} values"
+    words = "words" if is_text(kind) else "dates or times" if pa.types.is_temporal(kind) else f"{kind} values"
     return origin.error(f"{value}, and it is a column of {words}; {advice.replace('the column', 'it')}")
 
 
-def _count_words(column: Any) -> tuple[int, int, int]:
+def count_words(column: Any) -> tuple[int, int, int]:
     """The row of the first word, the number of words, and the number of numbers."""
-    if not _is_text(column.type):
+    if not is_text(column.type):
         present = pc.is_valid(column)
         return pc.index(present, True).as_py(), pc.sum(present).as_py(), 0
     text = pc.utf8_trim_whitespace(column.cast(pa.large_string()))
-    missing = _is_missing(text)
+    missing = is_missing(text)
     number = pc.and_(pc.invert(missing), pc.fill_null(pc.match_substring_regex(text, _NUMBER), False))
     word = pc.invert(pc.or_(missing, number))
     return pc.index(word, True).as_py(), pc.sum(word).as_py(), pc.sum(number).as_py()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ...errors import DataError
-from ...wording import option
+from ...wording import has_option, option
 
 _MAX_LISTED = 30  # columns named in an advice to drop them
 
@@ -44,6 +44,8 @@ class Origin:
         """The advice to leave these columns out."""
         if self.instead is not None:
             return self.instead
+        if not has_option("drop"):  # a model needs all of its columns
+            return f"fit a model without {'them' if len(names) > 1 else 'it'}"
         advice = f"leave the {noun}{'s' if len(names) > 1 else ''} out"
         if not self.from_file or len(names) > _MAX_LISTED:
             return advice

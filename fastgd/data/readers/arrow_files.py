@@ -12,7 +12,7 @@ import pyarrow as pa
 from ...errors import DataError
 from ...wording import quoted
 from ..encoding.arrow_columns import check_buffers
-from ..encoding.column_source import ColumnSource
+from ..encoding.column_source import ColumnSource, index_columns
 from ..encoding.origin import Origin
 from .files import check_not_empty, invalid_file, reading
 
@@ -26,12 +26,20 @@ def read_arrow(path: str, suffix: str) -> ColumnSource:
         For a file that has another format, is truncated, or has duplicate column names or no rows.
     """
     check_not_empty(path)
-    names, read = _call_arrow(path, suffix, _OPEN[suffix], path)
+    schema, read = _call_arrow(path, suffix, _OPEN[suffix], path)
+    names, metadata = schema.names, schema.metadata
     origin = Origin(path)
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise origin.error(f"has the column {quoted(repeated)} more than once; rename these columns")
-    return ColumnSource(tuple(names), True, origin, partial(_with_rows, path, suffix, read))
+    index = index_columns(metadata)
+    kept = tuple(name for name in names if name not in index)
+    if not kept:
+        index, kept = set(), tuple(names)
+    remarks = tuple(
+        f"the column {name!r} is the index of a data frame; it is left out" for name in names if name in index
+    )
+    return ColumnSource(kept, True, origin, partial(_with_rows, path, suffix, read), remarks)
 
 
 def _with_rows(path: str, suffix: str, read: Callable[[Sequence[str]], Any], wanted: Sequence[str]) -> Any:
@@ -54,27 +62,27 @@ def _call_arrow(path: str, suffix: str, function: Callable[..., Any], *arguments
             raise
 
 
-def _open_parquet(path: str) -> tuple[list[str], Callable[[Sequence[str]], Any]]:
+def _open_parquet(path: str) -> tuple[Any, Callable[[Sequence[str]], Any]]:
     from pyarrow import parquet
 
     with parquet.ParquetFile(path) as file:
-        names: list[str] = file.schema_arrow.names
+        schema = file.schema_arrow
 
     def read(wanted: Sequence[str]) -> Any:
         with parquet.ParquetFile(path) as file:
             return file.read(columns=list(wanted)).select(list(wanted))
 
-    return names, read
+    return schema, read
 
 
-def _open_feather(path: str) -> tuple[list[str], Callable[[Sequence[str]], Any]]:
+def _open_feather(path: str) -> tuple[Any, Callable[[Sequence[str]], Any]]:
     from pyarrow import feather
 
     table = feather.read_table(path, memory_map=False)
-    return table.column_names, lambda wanted: table.select(list(wanted))
+    return table.schema, lambda wanted: table.select(list(wanted))
 
 
-def _open_arrow(path: str) -> tuple[list[str], Callable[[Sequence[str]], Any]]:
+def _open_arrow(path: str) -> tuple[Any, Callable[[Sequence[str]], Any]]:
     """Arrow's file format, or else its stream format."""
     with pa.OSFile(path) as file:
         try:
@@ -82,7 +90,7 @@ def _open_arrow(path: str) -> tuple[list[str], Callable[[Sequence[str]], Any]]:
         except pa.ArrowInvalid:
             file.seek(0)
             table = pa.ipc.open_stream(file).read_all()
-    return table.column_names, lambda wanted: table.select(list(wanted))
+    return table.schema, lambda wanted: table.select(list(wanted))
 
 
 _OPEN = {".parquet": _open_parquet, ".feather": _open_feather, ".arrow": _open_arrow}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -10,10 +9,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ...errors import DataError
+from ...errors import DataError, OptionError
 from ...wording import plural
 from ..encoding.arrow_columns import check_buffers, numeric_array, target_array
-from ..encoding.column_source import ColumnSource, table_from_columns
+from ..encoding.column_roles import Roles
+from ..encoding.column_source import ColumnSource, index_columns, table_from_columns
+from ..encoding.columns import Columns
+from ..encoding.encode_features import encode_features
+from ..encoding.encoder import Encoder
+from ..encoding.feature_columns import choose_features
 from ..encoding.origin import Origin
 from ..encoding.request import Request
 from ..table import Array, Table
@@ -32,6 +36,38 @@ def read_frame(frame: Any, request: Request) -> Table:
     """
     table = _arrow_table(frame)
     return table_from_columns(ColumnSource(tuple(table.column_names), True, TABLE, partial(_select, table)), request)
+
+
+def encode_frame(frame: Any, columns: Columns | Encoder | None) -> Table:
+    """The columns of a frame as features, without a target; by an encoder as that was fitted, else fitted to them.
+
+    Raises
+    ------
+    DataError
+        See `read_frame`.
+    OptionError
+        For columns that leave rows out, since the target would need to leave out the same.
+    """
+    request = Request.of(None, (), None, False, None, None, columns)
+    table = _arrow_table(frame)
+    if len(table) == 0 or table.num_columns == 0:
+        raise TABLE.error(f"has {plural(len(table), 'row')} and {plural(table.num_columns, 'column')}; give it some")
+    names = table.column_names
+    if request.encoder is not None:
+        names = [table.column_names[j] for j in _positions(table.column_names, request.encoder)]
+    found = encode_features(table.select(names), names, request, TABLE)
+    if found.kept is not None:
+        raise OptionError(
+            "missing='drop' leaves out rows, and y would have to leave out the same: open the table with its target, "
+            "fastgd.open(frame, target=...)"
+        )
+    return Table(found.X, None, found.names, None, TABLE.source, remarks=found.remarks, encoder=found.encoder)
+
+
+def _positions(names: Sequence[str], encoder: Encoder) -> tuple[int, ...]:
+    """The positions of the columns that an encoder reads."""
+    request = Request(features=encoder.column_names, need_target=False)
+    return choose_features(names, True, request, Roles((), {}, frozenset(), ()), TABLE)[0]
 
 
 def to_arrays(X: Any) -> tuple[Any, tuple[str, ...] | None]:
@@ -65,7 +101,7 @@ def to_target(y: Any) -> Array:
 
     Returns
     -------
-    (n_samples,) float64 or str labels; a NumPy array keeps its shape.
+    (n_samples,) booleans, integers, float64 or str labels; a NumPy array keeps its shape.
 
     Raises
     ------
@@ -73,7 +109,7 @@ def to_target(y: Any) -> Array:
         For missing values, with the row of the first (counted from 1), and for values of mixed types.
     """
     if isinstance(y, np.ndarray) and y.dtype.kind != "O":
-        return y if y.dtype.kind == "U" else y.astype(np.float64, copy=False)
+        return y if y.dtype.kind in "biuU" else y.astype(np.float64, copy=False)
     return target_array(_arrow_column(y), "y", TARGET)
 
 
@@ -122,11 +158,9 @@ def _arrow_table(frame: Any) -> Any:
         table = _by_protocol(frame, pa.table)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise TABLE.error(f"cannot be read ({_first_line(error)}); give columns of one type each") from None
-    metadata = (table.schema.metadata or {}).get(b"pandas")
-    if metadata is not None:
-        # pandas exports the index that a shuffle or a split leaves behind as one more column.
-        index = {name for name in json.loads(metadata)["index_columns"] if isinstance(name, str)}
-        table = table.select([name for name in table.column_names if name not in index])
+    # pandas exports the index that a shuffle or a split leaves behind as one more column.
+    index = index_columns(table.schema.metadata)
+    table = table.select([name for name in table.column_names if name not in index])
     if len(set(table.column_names)) < table.num_columns:
         raise TABLE.error("has several columns of one name; rename them")
     return check_buffers(table, TABLE)

@@ -122,6 +122,8 @@ def _target(y: Array, n_samples: int, origin: Origin) -> Array:
         return y
     if y.dtype.kind not in "biuf":
         raise origin.error(f"y holds values of type {y.dtype}; save numbers, or labels as strings")
+    if y.dtype.kind in "biu":
+        return y
     numbers = as_float64(y)
     for k, column in enumerate(numbers.reshape(n_samples, -1).T):
         check_finite_target(column, f"y{k}" if y.ndim == 2 else "y", origin)

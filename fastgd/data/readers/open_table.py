@@ -10,6 +10,8 @@ from typing import Any
 from ...errors import DataError
 from ...wording import near
 from .. import BUILTINS
+from ..encoding.columns import Columns
+from ..encoding.encoder import Encoder
 from ..encoding.request import Request
 from ..file_formats import SVMLIGHT_SUFFIXES, TABLE_SUFFIXES, known_suffix, listed, split_suffix
 from ..table import Table
@@ -19,7 +21,7 @@ from .files import check_readable
 def open(  # noqa: A001  # the public name: fastgd.open
     source: str | os.PathLike[str] | Any, *, target: str | int | Sequence[str | int] | None = None,
     drop: Sequence[str] = (), features: Sequence[str] | None = None, need_target: bool = True,
-    weight: str | int | None = None, offset: str | int | None = None,
+    weight: str | int | None = None, offset: str | int | None = None, columns: Columns | Encoder | None = None,
 ) -> Table:  # fmt: skip
     """Read a table, ready to be fitted.
 
@@ -36,6 +38,8 @@ def open(  # noqa: A001  # the public name: fastgd.open
     need_target : whether a missing target is an error.
     weight, offset : names or indices of the columns with the weight of each row and the offset of its linear
         predictor; they are not features. In .npz each may also be a separate array.
+    columns : how columns of words, dates and missing values become features; see `Columns`. Or the ``encoder`` of a
+        table or a model, to encode another table as that one was.
 
     Returns
     -------
@@ -51,7 +55,7 @@ def open(  # noqa: A001  # the public name: fastgd.open
     >>> open("diabetes").X.shape
     (442, 10)
     """
-    table = _open(source, Request.of(target, drop, features, need_target, weight, offset))
+    table = _open(source, Request.of(target, drop, features, need_target, weight, offset, columns))
     return table if offset is None else replace(table, offset_name=str(offset))
 
 

@@ -15,6 +15,7 @@ from ..encoding.feature_columns import index_names
 from ..encoding.origin import Origin
 from ..expansion import check_gzip
 from .files import check_not_empty, first_not_utf8, reading
+from .spelled_numbers import has_leading_zeros, retyped
 from .text_records import TextFile, first_ragged, line_of, records
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -52,7 +53,8 @@ def read_text(path: str, suffix: str, gzipped: bool) -> ColumnSource:
     names = _names(first, origin) if headed else index_names(len(first))
     return ColumnSource(
         names=names, headed=headed, origin=origin, read=partial(_read_columns, file, line - 1, headed, names),
-        remarks=_remarks(first, names, numbers, line) if headed else (),
+        read_spelled=partial(_read_spelled, file, line - 1, headed, names),
+        remarks=_remarks(first, names, numbers, line) if headed else (), nameless=not first[0].strip(),
     )  # fmt: skip
 
 
@@ -100,13 +102,39 @@ def _check_delimiter(first: Sequence[str], origin: Origin) -> None:
         raise origin.error("has only one column, of numbers with blanks between them; save it with commas")
 
 
-def _read_columns(file: TextFile, blank_lines: int, headed: bool, names: Sequence[str], wanted: Sequence[str]) -> Any:
-    """The wanted columns as a pyarrow Table, each with the type that pyarrow infers from the whole column."""
+def _read_spelled(
+    file: TextFile, blank_lines: int, headed: bool, names: Sequence[str], wanted: Sequence[str], spelled: Sequence[str],
+    all_words: bool = False,
+) -> tuple[Any, dict[str, Any]]:  # fmt: skip
+    """The wanted columns as `_read_columns` has them, and the text of whole numbers that begin with a zero.
+
+    With ``all_words``, words such as NA among the columns ``spelled`` are not missing values.
+    """
+    table = _read_columns(file, blank_lines, headed, names, wanted, spelled, words_are_missing=not all_words)
+    spellings = {}
+    for name in spelled:
+        text = table.column(name)
+        typed = retyped(text)
+        if has_leading_zeros(text, typed):
+            spellings[name] = text
+        kept = text if all_words and typed.type == text.type else typed
+        table = table.set_column(table.column_names.index(name), name, kept)
+    return table, spellings
+
+
+def _read_columns(
+    file: TextFile, blank_lines: int, headed: bool, names: Sequence[str], wanted: Sequence[str],
+    as_text: Sequence[str] = (), words_are_missing: bool = True,
+) -> Any:  # fmt: skip
+    """The wanted columns as a pyarrow Table, each with the type that pyarrow infers from the whole column, or text."""
     import pyarrow as pa
     from pyarrow import csv
 
     size = max(1 << 20, _FIELD_BYTES * len(names))
-    convert = csv.ConvertOptions(include_columns=list(wanted), strings_can_be_null=True)
+    convert = csv.ConvertOptions(
+        include_columns=list(wanted), strings_can_be_null=words_are_missing,
+        column_types=dict.fromkeys(as_text, pa.string()),
+    )  # fmt: skip
 
     def parse(on_ragged: Callable[[Any], str] | None) -> Any:
         # Nothing written in Python may be called by pyarrow's own threads, which outlive an error: such a call while

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import builtins
+import errno
 import gzip
 import io
 import os
@@ -22,6 +23,8 @@ from typing import IO, Any, cast
 from ...errors import DataError
 from ..file_formats import TABLE_SUFFIXES, known_suffix, listed
 
+LONGEST_BEGINNING = 200  # bytes of a name
+
 
 def check_writable(path: str | os.PathLike[str], suffixes: tuple[str, ...] | None = None) -> None:
     """Check that a file can be written to this path, before the work of making its content.
@@ -34,12 +37,14 @@ def check_writable(path: str | os.PathLike[str], suffixes: tuple[str, ...] | Non
     Raises
     ------
     DataError
-        If the folder is missing or not writable, the path is a folder, or the suffix is not known.
+        If the folder is missing or not writable, the path is a folder or too long, or the suffix is not known.
     """
     path = os.fspath(path)
-    folder = os.path.dirname(os.path.abspath(path))
+    folder = os.path.dirname(os.path.realpath(path))
     if os.path.isdir(path):
         raise DataError(f"{path}: is a folder; name a file in it")
+    if _is_too_long(path):
+        raise DataError(f"{path}: the name is too long; choose a shorter one")
     mode = _mode(path)
     if mode is not None and not stat.S_ISREG(mode):
         if not (stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)):
@@ -88,8 +93,6 @@ def atomic_file(
             # Without file name and time in the header, so that equal tables give equal bytes.
             with gzip.GzipFile(filename="", mode="wb", compresslevel=3, fileobj=file, mtime=0) as packed:
                 yield cast(IO[bytes], packed)  # a GzipFile has the methods of IO[bytes]
-    except BrokenPipeError:
-        raise
     except OSError as error:
         rest = "" if is_stream else "; nothing was changed"
         raise DataError(f"{path}: cannot be written ({error.strerror or error}){rest}") from None
@@ -100,7 +103,7 @@ def _stream(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """A device or a pipe. Writers that seek, as those of archives do, get a file in memory first."""
     content = io.BytesIO()
     yield content
-    with builtins.open(path, "wb") as stream:
+    with suppress(BrokenPipeError), builtins.open(path, "wb") as stream:  # the reader of a pipe may need no more
         stream.write(content.getbuffer())
 
 
@@ -108,7 +111,7 @@ def _stream(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 def _replacement(final: str) -> Iterator[IO[bytes]]:
     """A file that replaces ``final`` if no error occurs."""
     _sweep(final)
-    part = f"{final}.{os.getpid()}-{secrets.token_hex(4)}.part"
+    part = f"{_beginning(final)}.{os.getpid()}-{secrets.token_hex(4)}.part"
     try:
         with builtins.open(part, "xb") as file:
             yield file
@@ -120,6 +123,20 @@ def _replacement(final: str) -> Iterator[IO[bytes]]:
     finally:
         with suppress(OSError):
             os.unlink(part)
+
+
+def _beginning(final: str) -> str:
+    """The path, with so much of the name that a suffix can follow it: file systems have limits of 255 bytes."""
+    folder, name = os.path.split(final)
+    return os.path.join(folder, os.fsdecode(os.fsencode(name)[:LONGEST_BEGINNING]))
+
+
+def _is_too_long(path: str) -> bool:
+    try:
+        os.lstat(path)
+    except OSError as error:
+        return error.errno == errno.ENAMETOOLONG
+    return False
 
 
 def _mode(path: str | os.PathLike[str]) -> int | None:
@@ -154,7 +171,7 @@ def _bring_to_disk(folder: str) -> None:
 
 def _sweep(final: str) -> None:
     """Remove what killed processes left of earlier writes to this file."""
-    name = re.compile(re.escape(os.path.basename(final)) + r"\.(\d+)-[0-9a-f]{8}\.part")
+    name = re.compile(re.escape(os.path.basename(_beginning(final))) + r"\.(\d+)-[0-9a-f]{8}\.part")
     folder = os.path.dirname(final)
     with suppress(OSError):
         for entry in os.listdir(folder):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...model.landscape import Landscape
+from .plain_text import for_legend, in_plain_text
 from .style import GREY, frame, marker_interval, new_axes, number, style
 
 N_LEVELS = 14
@@ -36,9 +37,8 @@ def plot_landscape(found: Landscape, *, surface: bool = False, title: str | None
     FastgdError
         When matplotlib is not installed.
     """
-    if len(found.grid) == 1:
-        return _curve(found, title)
-    return _surface(found, title) if surface else _contours(found, title)
+    draw = _curve if len(found.grid) == 1 else _surface if surface else _contours
+    return in_plain_text(draw(found, title))
 
 
 def _curve(found: Landscape, title: str | None) -> Any:
@@ -139,7 +139,7 @@ def _path(axes: Any, coordinates: tuple[np.ndarray, ...], label: str, k: int) ->
     outline = [withStroke(linewidth=4.0, foreground="white")]
     line = {"color": look.colour, "linestyle": look.dashes, "linewidth": 2.0, "path_effects": outline, "zorder": 4}
     mark = {"marker": look.marker, "markersize": 4.5, "markevery": marker_interval(len(coordinates[0]))}
-    axes.plot(*coordinates, label=label, **line, **mark)
+    axes.plot(*coordinates, label=for_legend(label), **line, **mark)
     ends = {"linestyle": "none", "color": look.colour, "markeredgecolor": "black", "zorder": 5}
     axes.plot(*(values[:1] for values in coordinates), marker="o", markersize=9, **{**ends, "color": "white"})
     axes.plot(*(values[-1:] for values in coordinates), marker="*", markersize=15, **ends)

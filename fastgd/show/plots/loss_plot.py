@@ -11,6 +11,7 @@ import numpy as np
 from ...errors import OptionError
 from ..smoothing import check_beta
 from ..trace_curves import AXES, CURVES, Curve, Trace, as_traces, spans_decades
+from .plain_text import for_legend, in_plain_text
 from .style import Style, frame, marker_interval, new_axes, style
 
 SCALES = ("auto", "log", "linear")
@@ -84,7 +85,7 @@ def plot_loss(
         axes.set_ylim(bottom=0)
     _mark_divergences(axes, chosen, against, top)
     _finish(axes, drawn, against, with_legend=smooth is not None)
-    return figure
+    return in_plain_text(figure)
 
 
 def _finish(axes: Any, drawn: Sequence[Curve], against: str, with_legend: bool) -> None:
@@ -110,12 +111,20 @@ def _draw(axes: Any, curve: Curve, against: str, name: str, beta: float | None, 
     x, line = curve.x[against], {"color": look.colour, "linewidth": 1.8}
     mark = {"marker": look.marker, "markersize": 5.5, "markevery": marker_interval(len(x))}
     if not curve.complete:
-        axes.plot(x, curve.values, linestyle="none", label=name, color=look.colour, marker=look.marker, markersize=7)
+        axes.plot(
+            x,
+            curve.values,
+            linestyle="none",
+            label=for_legend(name),
+            color=look.colour,
+            marker=look.marker,
+            markersize=7,
+        )
         return
     if beta is not None:
         axes.plot(x, curve.values, color=look.colour, linewidth=0.8, alpha=RAW_OPACITY)
         curve, name = curve.smoothed(beta), f"{name}, smoothed (beta {beta:g})"
-    axes.plot(x, curve.values, linestyle=look.dashes, label=name, **line, **mark)
+    axes.plot(x, curve.values, linestyle=look.dashes, label=for_legend(name), **line, **mark)
 
 
 def highest_shown(curves: Sequence[Curve]) -> float:

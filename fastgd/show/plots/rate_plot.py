@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..trace_curves import LOGARITHMIC_FROM
+from .plain_text import in_plain_text
 from .style import BLUE, GREEN, GREY, ORANGE, VERMILION, frame, new_axes, number
 
 if TYPE_CHECKING:
@@ -61,4 +62,4 @@ def plot_rate_range(found: RateRange, *, title: str | None = None) -> Any:
     axes.set(xlabel="learning rate", ylabel=f"objective F after {passes} over the rows")
     frame(axes)
     figure.legend(fontsize=9, loc="outside lower center", ncols=3, frameon=False)
-    return figure
+    return in_plain_text(figure)

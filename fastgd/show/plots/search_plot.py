@@ -11,6 +11,7 @@ from ...errors import OptionError
 from ...wording import hint
 from ..trace_curves import spans_decades
 from .landscape_plot import level_labels, levels_of, light_greys
+from .plain_text import in_plain_text
 from .style import Style, frame, marker_interval, new_axes, style
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def plot_search(found: SearchResult, *, weights: Sequence[str | int] | None = No
     axes = figure.axes[0]
     for k, set_label in zip(shown, (axes.set_xlabel, axes.set_ylabel), strict=False):
         set_label(names[k] if names[k] == "intercept" else f"weight of {names[k]}")
-    return figure
+    return in_plain_text(figure)
 
 
 def _chosen(weights: Sequence[str | int], names: list[str]) -> list[int]:

@@ -9,7 +9,7 @@ from ..plots.landscape_plot import level_labels, levels_of, refined
 from ..plots.style import MARKERS_PER_LINE
 from ..trace_curves import CURVES
 from .chart_style import BACKGROUND_OPACITY, Chart, layout, look
-from .page_text import chart_number, chart_numbers, chart_text
+from .page_text import chart_number, chart_numbers, chart_text, shown
 
 # Colours of the lowest and the highest F, on a light and on a dark page: the lowest has the colour of the page, and the
 # range is narrow so that the paths are visible everywhere.
@@ -31,7 +31,7 @@ def landscape_chart(found: Landscape) -> Chart:
         heights = found.heights[label]
         x, y = chart_numbers(path[:, 0]), chart_numbers(path[:, 1] if on_plane else heights)
         data += _path_traces(chart_text(label), x, y, k)
-        points = {"label": label, "x": x, "y": y, "heights": [f"{height:.6g}" for height in heights]}
+        points = {"label": shown(label), "x": x, "y": y, "heights": [f"{height:.6g}" for height in heights]}
         paths.append({**points, "walked": len(data) - 2, "head": len(data) - 1})
     # Fixed ranges keep the zoom during the animation; only paths that diverged leave the grid.
     limits: Chart = {"range": chart_numbers(found.grid[0][[0, -1]]), "autorange": False}

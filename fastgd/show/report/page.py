@@ -67,7 +67,7 @@ def write_report(path: str | os.PathLike[str], report: Report) -> None:
     >>> fastgd.write_report("rules.html", report)  # doctest: +SKIP
     """
     check_report(path)
-    write_atomically(path, page_of(report).encode("utf-8", "replace"))
+    write_atomically(path, page_of(report).encode())
 
 
 def page_of(report: Report) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ...wording import printable
+
 # Significant digits in tables and charts; the trace has all digits.
 DIGITS = 6
 CHART_DIGITS = 7
@@ -35,7 +37,7 @@ def shown(value: Any) -> str:
         return ", ".join(f"{name} {shown(item)}" for name, item in value.items())
     if isinstance(value, (list, tuple, np.ndarray)):
         return ", ".join(map(shown, value)) or "none"
-    return str(value)
+    return printable(str(value))
 
 
 def is_number(value: Any) -> bool:
@@ -49,7 +51,7 @@ def escaped(value: Any) -> str:
 
 def chart_text(text: Any) -> str:
     """Text for plotly, with its markup (tags, entities and %{...}) escaped, in lines short enough for a phone."""
-    lines = textwrap.wrap(str(text), LINE_LENGTH) or [""]
+    lines = textwrap.wrap(printable(str(text)), LINE_LENGTH) or [""]
     return "<br>".join(html.escape(line, quote=False).replace("%{", "&#37;{") for line in lines)
 
 

@@ -22,7 +22,7 @@ def log1p_of_fraction(e: float) -> float:
     return 2.0 * s * (1.0 + q * tail)
 
 
-@LOSSES.register("logistic")
+@LOSSES.register("logistic", "log_loss", "logit", "binary_cross_entropy")
 @term
 class Logistic:
     """log(1 + exp(-y z)) for y in {-1, +1}: the negative log likelihood of logistic regression.
@@ -59,7 +59,7 @@ class Logistic:
         return 0.25
 
 
-@LOSSES.register("hinge")
+@LOSSES.register("hinge", "svm")
 @term
 class Hinge:
     """max(0, 1 - y z) for y in {-1, +1}: the loss of the support vector machine; derivative at the kink: -y.

@@ -10,7 +10,7 @@ from ...errors import OptionError
 from .loss_protocol import LOSSES
 
 
-@LOSSES.register("squared")
+@LOSSES.register("squared", "mse", "least_squares")
 @term
 class Squared:
     """(z - y)^2, whose mean is the mean squared error. Source: Gauss, Theoria motus (1809)."""
@@ -36,7 +36,7 @@ class Squared:
         return 2.0
 
 
-@LOSSES.register("half_squared")
+@LOSSES.register("half_squared", "squared_error")
 @term
 class HalfSquared:
     """(z - y)^2 / 2, which scikit-learn calls squared_error. Source: Gauss, Theoria motus (1809)."""
@@ -100,7 +100,7 @@ class Huber:
         return 1.0
 
 
-@LOSSES.register("absolute")
+@LOSSES.register("absolute", "mae", "absolute_error", "least_absolute")
 @term
 class Absolute:
     """|z - y|, whose best constant is the median of y; derivative at the kink: -1.
@@ -126,7 +126,7 @@ class Absolute:
         return 1.0 if z > y else -1.0
 
 
-@LOSSES.register("quantile")
+@LOSSES.register("quantile", "pinball")
 @term
 class Quantile:
     """quantile (y - z) where z <= y, else (1 - quantile) (z - y): the pinball loss; derivative at the kink: -quantile.

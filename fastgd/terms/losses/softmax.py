@@ -9,7 +9,7 @@ from ...compile.term import term
 from .loss_protocol import LOSSES
 
 
-@LOSSES.register("softmax")
+@LOSSES.register("softmax", "cross_entropy", "multinomial")
 @term
 class Softmax:
     """log(sum_k exp(z_k)) - z_y for the class number y, from 0: multinomial logistic regression.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from numbers import Real
 from typing import Any
 
 from ...errors import OptionError
+from ...wording import name_and_message
 from .loss_protocol import loss_traits
 
 STEP = 1e-6  # of the finite differences that derivatives are compared with
@@ -52,11 +54,9 @@ def _check_pieces(loss: Any, y: float, z: float) -> None:
     import numpy as np  # not above, so that help texts do without it
 
     name, value = f"loss {type(loss).__qualname__}: pieces({y:g})", _call(loss, "value", y, z)
-    try:
+    with _fails_as(name):
         t, low, high = (np.asarray(part, float) for part in loss.pieces(np.array([y])))
         summed = float(np.maximum(low * (z - t), high * (z - t)).sum())
-    except Exception as error:
-        raise OptionError(f"{name} fails with {type(error).__name__}: {error}") from error
     if not abs(summed - value) <= ROUNDING * (1.0 + abs(value)):
         raise OptionError(f"{name} sum up to {summed:g} at z = {z:g}, where value is {value:g}; correct one of the two")
 
@@ -70,12 +70,21 @@ def _check_minimum(loss: Any, y: float, z: float) -> None:
         )
 
 
+@contextmanager
+def _fails_as(name: str) -> Iterator[None]:
+    """Report whatever a method raises, even what would end the process, as an error that names the method."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise OptionError(f"{name} fails with {name_and_message(error)}") from error
+
+
 def _call(loss: Any, method: str, *at: float) -> float:
     name = f"loss {type(loss).__qualname__}: {method}({', '.join(f'{number:g}' for number in at)})"
-    try:
+    with _fails_as(name):
         result = getattr(loss, method)(*at)
-    except Exception as error:
-        raise OptionError(f"{name} fails with {type(error).__name__}: {error}") from error
     if isinstance(result, bool) or not isinstance(result, Real) or not math.isfinite(result):
         raise OptionError(f"{name} returns {result!r}, not a finite number")
     return float(result)

@@ -8,7 +8,7 @@ from ...compile.term import term
 from .penalty_protocol import PENALTIES, check_strength, scale_within, side_of_zero
 
 
-@PENALTIES.register("elasticnet")
+@PENALTIES.register("elasticnet", "elastic_net")
 @term
 class ElasticNet:
     """l1 |w|_1 + l2 / 2 |w|_2^2; prox: soft thresholding by step * l1.

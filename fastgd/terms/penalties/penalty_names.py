@@ -24,6 +24,8 @@ NAMED: dict[str, Callable[[float, float], ElasticNet]] = {
     "elasticnet": lambda alpha, l1_ratio: ElasticNet(l1=alpha * l1_ratio, l2=alpha * (1.0 - l1_ratio)),
 }
 
+PENALTIES.aliases.update({"ridge": "l2", "lasso": "l1"})
+
 # All names that a user may give. Names of a class in PENALTIES take settings, as in mcp:gamma=4.
 PENALTY_NAMES = (*NAMED, *(name for name in PENALTIES if name not in NAMED))
 
@@ -56,6 +58,8 @@ def resolve_penalty(penalty: Any, alpha: Any, l1_ratio: Any) -> Any:
     if not _is_number_up_to(sys.float_info.max, alpha):
         raise OptionError(f"{option('alpha')} must be a finite number, 0 or more, not {alpha}")
     alpha = float(alpha)
+    if isinstance(penalty, str):
+        penalty = PENALTIES.canonical(penalty)
     if l1_ratio is not None and penalty != "elasticnet":
         raise OptionError(f"{option('l1_ratio')} goes with {option('penalty', 'elasticnet')} only")
     if l1_ratio is not None and not _is_number_up_to(1.0, l1_ratio):
@@ -77,7 +81,8 @@ def resolve_penalty(penalty: Any, alpha: Any, l1_ratio: Any) -> Any:
 def _with_settings(text: str, alpha: float) -> Any:
     name = text.partition(":")[0]
     if name not in PENALTY_NAMES:
-        raise OptionError(f"unknown penalty {name!r}{nearest(name, PENALTY_NAMES)} (known: {', '.join(PENALTY_NAMES)})")
+        close = nearest(name, [*PENALTY_NAMES, *PENALTIES.aliases])
+        raise OptionError(f"unknown penalty {name!r}{close} (known: {', '.join(PENALTY_NAMES)})")
     if name not in PENALTIES:
         raise OptionError(f"penalty {name!r} has no settings after a colon: its strength is {option('alpha')}")
     name, settings = PENALTIES.parse(text)
