@@ -95,7 +95,7 @@ def copy_of_the_tree(folder: Path) -> Path:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=300, help="mutants to draw")
-    parser.add_argument("--seconds", type=float, default=1700, help="no mutant begins later than this")
+    parser.add_argument("--seconds", type=float, default=1500, help="no mutant begins later than this")
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
     listed = tomllib.loads(KNOWN.read_text(encoding="utf-8"))["survivor"]
