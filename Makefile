@@ -19,19 +19,31 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The pages that scripts write: the vocabulary, and the tutorial with its pictures.
+# The pages that scripts write: the vocabulary, the tutorial with its pictures, and the figures of the last campaigns.
 docs: $(VENV)/installed-dev
 	$(BIN)/python docs/make_vocabulary.py
 	$(BIN)/python docs/make_tutorial.py
+	$(BIN)/python docs/make_reliability.py
 
-# The long randomised campaigns, which `make test` runs in a short form, and on compiled kernels what it runs as plain Python.
+# The long randomised campaigns, which `make test` runs in a short form. Each part takes under 30 minutes and leaves its
+# figures in build/campaign; `make docs` merges them into docs/reliability.md. Without PART: all tests that are marked as
+# campaigns, and on compiled kernels what `make test` runs as plain Python.
 # PART=fuzz reads damaged files of every kind, for FASTGD_FUZZ_SECONDS (120) each.
 # PART=zoo fits the 1,000 problems of tests/zoo by every method and writes docs/convergence.md.
+CAMPAIGN_fuzz := pytest -m campaign -rP tests/fuzz
+CAMPAIGN_kills := pytest -m campaign tests/campaign -k "kills or failing_disks"
+CAMPAIGN_threads := pytest tests/test_threads_and_processes.py tests/compile/test_threads.py tests/test_host_process.py
+CAMPAIGN_soak := pytest -m campaign tests/campaign -k soak
+CAMPAIGN_numbers := pytest -m campaign tests -k "many_digits or large_indices or float32_sums"
+CAMPAIGN_zoo := tests.zoo.run --count 1000 --write docs/convergence.md
+CAMPAIGN_mutation := tests.mutation.run
+
+campaign: export FASTGD_CAMPAIGN_FIGURES = $(CURDIR)/build/campaign
 campaign: $(VENV)/installed-dev
-ifeq ($(PART),zoo)
-	$(BIN)/python -m tests.zoo.run --count 1000 --write docs/convergence.md
-else ifeq ($(PART),fuzz)
-	$(BIN)/python -m pytest -m campaign -rP tests/fuzz
+ifdef PART
+	$(if $(CAMPAIGN_$(PART)),,$(error PART is fuzz, kills, threads, soak, numbers, zoo or mutation))
+	rm -f build/campaign/$(PART).json
+	$(BIN)/python -m $(CAMPAIGN_$(PART))
 else
 	$(BIN)/python -m pytest -m plain_python
 	$(BIN)/python -m pytest -m campaign

@@ -111,7 +111,9 @@ def test_the_readme_links_to_the_page_and_make_docs_writes_it():
     assert "(docs/tutorial.md)" in (ROOT / "README.md").read_text("utf-8")
     rule = re.search(r"^docs:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text("utf-8"), flags=re.MULTILINE)
     assert rule
-    assert re.findall(r"docs/\w+\.py", rule[1]) == ["docs/make_vocabulary.py", "docs/make_tutorial.py"]
+    assert re.findall(r"docs/\w+\.py", rule[1]) == [
+        f"docs/make_{page}.py" for page in ("vocabulary", "tutorial", "reliability")
+    ]
 
 
 # --- The script -------------------------------------------------------------------------------------------------------

@@ -94,6 +94,14 @@ class MemoryRows:
         """The same rows of X with other targets."""
         return MemoryRows(self.X, targets, self.feature_names, self.positions)
 
+    def in_float64(self) -> MemoryRows:
+        """The same rows with X in float64, a copy where it is in float32."""
+        if isinstance(self.X, CSR):
+            X: np.ndarray | CSR = self.X._replace(data=self.X.data.astype(np.float64, copy=False))
+        else:
+            X = self.X.astype(np.float64, copy=False)
+        return MemoryRows(X, self.targets, self.feature_names, self.positions)
+
     def check_finite(self) -> None:
         """Raise a `DataError` that says where X holds NaN or infinity, if it does."""
         check_finite(self.X, self.feature_names)

@@ -139,6 +139,10 @@ class HessianSample:
         curvature = self._curvatures(params)
         return bool(curvature.max() <= MAX_CURVATURE_RATIO * curvature.mean())
 
+    def has_flat_losses(self, params: np.ndarray) -> bool:
+        """Whether the losses of some rows have no curvature."""
+        return not bool(self._curvatures(params).all())
+
     def diagonal(self, params: np.ndarray) -> np.ndarray:
         """The diagonal of the Hessian alone, (n_outputs, n_parameters)."""
         curvature = self._curvatures(params)

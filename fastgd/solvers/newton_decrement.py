@@ -144,6 +144,10 @@ class NewtonDecrement:
         longest = float(np.abs(along).max())
         return longest > MAX_SURE_CHANGE and falls_by(self.sample.objective, params, step * (FAR / longest))
 
+    def has_flat_losses(self, params: np.ndarray) -> bool:
+        """Whether the losses of some rows of the sample have no curvature."""
+        return not is_squared(self.scaled.objective.loss) and self.sample.has_flat_losses(params)
+
     def holds(self, params: np.ndarray, step: np.ndarray, z: np.ndarray | None = None) -> bool:
         """Whether the losses keep their curvature along a step: else there is more to gain than its model says.
 

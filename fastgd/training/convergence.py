@@ -149,7 +149,9 @@ class ConvergenceTest:
         if remaining.step is None or not self.has_model:
             return False
         sure = self._excess(at.objectives, MARGIN_OF_GUESS * remaining.values, self.tol) <= 1.0
-        return sure and self.model.holds(at.params, remaining.step)
+        # Where some losses are flat, as those of squared_hinge are beyond the margin, an earlier Hessian may
+        # be of other rows.
+        return sure and not self.model.has_flat_losses(at.params) and self.model.holds(at.params, remaining.step)
 
     def _excess(self, objectives: np.ndarray, left: np.ndarray, tol: float) -> float:
         """How many times F - F* is as large as it may be; NaN counts as infinite."""

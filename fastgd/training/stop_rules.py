@@ -132,6 +132,8 @@ class RunningLossSettles:
 
 # What a solver that is exhausted may leave: in float32, rounding ends its steps before a smaller tolerance is met.
 TOL_OF_EXHAUSTED = 3e-7
+# Maximum values of X that are copied to float64 for that test.
+MAX_VALUES_IN_FLOAT64 = 1 << 24
 
 
 class SolverIsExhausted:
@@ -144,6 +146,9 @@ class SolverIsExhausted:
     def __init__(self, test: ConvergenceTest, options: Options) -> None:
         self.test = test
         self.tol = max(test.tol, AUTO_TOLERANCE if options.has_default_tol else TOL_OF_EXHAUSTED)
+        # The gradient in float32 has rounding of its own, which may hide what is left to gain.
+        small = test.objective.n_values <= MAX_VALUES_IN_FLOAT64
+        self.needs_float64 = self.tol < AUTO_TOLERANCE and small and test.objective.dtype == np.float32
 
     def check(self, end: EpochEnd) -> Stop | None:
         report = end.report
@@ -151,7 +156,11 @@ class SolverIsExhausted:
             return None
         if not self.test.is_convex or report.evaluation is None:
             return Stop(report.stop_reason, True)
-        converged = self.test.has_converged(report.evaluation, tol=self.tol)
+        at = report.evaluation
+        if self.needs_float64:
+            self.test.objective.count_pass()
+            at = self.test.objective.on(self.test.objective.rows.in_float64()).evaluate(at.params)
+        converged = self.test.has_converged(at, tol=self.tol)
         return Stop(report.stop_reason if converged else "stalled", converged)
 
 

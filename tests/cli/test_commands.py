@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import inspect
 import os
 import signal
@@ -69,7 +70,9 @@ class TestHelp:
         flags = {flag.lstrip("-").replace("-", "_") for o in cli.commands["run"].params for flag in o.opts}
         listed = {"max_epochs": "epochs", "fit_intercept": "no_intercept", "n_threads": "threads"}
         # The data is the command's argument, and a function cannot be typed on a command line.
-        options = set(inspect.signature(library.fit).parameters) - {"X", "y", "callbacks"}
+        options = set(inspect.signature(library.fit).parameters) - {"X", "y", "callbacks", "columns"}
+        options |= {field.name for field in dataclasses.fields(library.Columns)}
+        listed["interactions"] = "interact"
         assert {listed.get(option, option) for option in options} <= flags
 
     def test_every_option_of_fit_is_in_a_section_of_the_help(self):

@@ -13,6 +13,7 @@ import pytest
 
 import fastgd
 from fastgd import Columns, DataError, OptionError
+from fastgd.data.encoding.column_values import levels_of
 from fastgd.data.encoding.encoder import Encoder
 from fastgd.data.encoding.level_hash import murmur3
 from fastgd.data.feature_matrix import encoded
@@ -306,3 +307,11 @@ def test_wrong_options_are_refused(options, message):
 def test_an_option_that_names_no_feature_is_refused():
     with pytest.raises(OptionError, match="missing names the column 'ages', which is no feature; did you mean 'age'"):
         features_of(Columns(missing={"ages": "mean"}), age=[1.0, 2.0])
+
+
+def test_a_dictionary_that_repeats_a_level_has_it_once():
+    """As a damaged file may have."""
+    column = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2, 1]), pa.array(["a", "b", "a"]))
+    levels = levels_of(pa.chunked_array([column]))
+    assert sorted(levels.names.to_pylist()) == ["a", "b"]
+    assert [levels.names[int(code)].as_py() for code in levels.codes] == ["a", "b", "a", "b"]

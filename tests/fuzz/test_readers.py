@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from fuzz.reading import case
 from fuzz.seeds import SUFFIXES, seeds
+from helpers.campaign_figures import record
 from helpers.limited_process import run_limited
 
 TESTS = Path(__file__).parents[1]
@@ -62,4 +63,5 @@ def test_many_damaged_files_are_read_or_refused(suffix, tmp_path):
     seed, seconds = secrets.randbits(32), float(os.environ.get("FASTGD_FUZZ_SECONDS", "120"))
     count, found = fuzz(suffix, tmp_path, seed, seconds)
     sys.stdout.write(f"{suffix}: {count:,} files from seed {seed}\n")
+    record("fuzz", **{suffix: count})
     assert not found, "\n".join(found)

@@ -11,7 +11,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from .convergence_page import broken_promises, page, table_of_methods
-from .judge import METHODS, Verdict, judged
+from .judge import METHODS, PROMISES, Verdict, judged
 
 
 def run(seeds: Sequence[int], *, small=False, jobs=1, methods=METHODS) -> Iterator[tuple[int, list[Verdict]]]:
@@ -41,10 +41,20 @@ def main() -> None:
         if sys.stderr.isatty() or seed % 50 == 49:
             print(f"{seed + 1 - arguments.first} of {arguments.count}", file=sys.stderr, flush=True)
     verdicts = [verdict for _, some in found for verdict in some]
+    _record(found)
     print(broken_promises(verdicts, arguments.list))
     print(table_of_methods(verdicts))
     if arguments.write:
         arguments.write.write_text(page(found), encoding="utf-8")
+
+
+def _record(found: list[tuple[int, list[Verdict]]]) -> None:
+    # Here, since pytest imports this package as `zoo`, without the folder above.
+    from tests.helpers.campaign_figures import record
+
+    fits = [verdict for _, verdicts in found for verdict in verdicts]
+    broken = sum(len(promise.broken(fits)) for promise in PROMISES.values())
+    record("zoo", problems=len(found), fits=len(fits), broken_promises=broken)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.plain_python] * PLAIN_PYTHON
 SMALL_PROBLEMS, COMPILED_PROBLEMS = range(70, 100), 16
 COMPILED_LOSSES = ("half_squared", "logistic", "absolute")
 # Promises that are not kept yet. One that is kept now fails the test: take it out here.
-NOT_YET = {"auto", "false remark", "no optimum"}
+NOT_YET = {"no optimum"}
 NOT_YET_COMPILED = {"auto"}
 
 

@@ -17,9 +17,13 @@ from .origin import Origin
 _BLOCK = 1 << 17  # values copied at a time, so that the rows being filled stay in cache
 _LONGEST_LABEL = 200  # characters
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$|^[+-]?(?i:inf|infinity|nan)$"
-# From an array, because pyarrow would import pandas, if installed, to convert a list.
-_MISSING_WORDS = np.array(["", "NA", "N/A", "n/a", "na", "NULL", "null", "NaN", "nan"])
-_MISSING = pa.array(_MISSING_WORDS).cast(pa.large_string())
+_MISSING_WORDS = ("", "NA", "N/A", "n/a", "na", "NULL", "null", "NaN", "nan")
+# From buffers, because pyarrow would import pandas, if installed, to convert a list, an array or a scalar.
+_MISSING = pa.LargeStringArray.from_buffers(
+    len(_MISSING_WORDS),
+    pa.py_buffer(np.cumsum([0, *map(len, _MISSING_WORDS)], dtype=np.int64)),
+    pa.py_buffer("".join(_MISSING_WORDS).encode()),
+)
 
 
 def check_buffers(table: Any, origin: Origin) -> Any:

@@ -102,7 +102,7 @@ def levels_of(column: Any) -> Levels:
     if pc.any(missing, min_count=0).as_py():
         codes = _renamed(codes, np.where(missing.to_numpy(zero_copy_only=False), -1, np.arange(len(names))))
     names = names.fill_null("")
-    if pc.any(pc.not_equal(names, written), min_count=0).as_py():  # two spellings of one level
+    if len(names.unique()) < len(names):  # two spellings of one level, or a damaged dictionary
         again = names.dictionary_encode()
         codes, names = _renamed(codes, again.indices.to_numpy()), again.dictionary
     return Levels(names, codes, ordered)

@@ -27,7 +27,7 @@ def read_arrow(path: str, suffix: str) -> ColumnSource:
     """
     check_not_empty(path)
     schema, read = _call_arrow(path, suffix, _OPEN[suffix], path)
-    names, metadata = schema.names, schema.metadata
+    names, metadata = _call_arrow(path, suffix, lambda: (schema.names, schema.metadata))
     origin = Origin(path)
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
@@ -53,7 +53,7 @@ def _call_arrow(path: str, suffix: str, function: Callable[..., Any], *arguments
     """Call ``function``; an error of Arrow about the file becomes a DataError."""
     try:
         return function(*arguments)
-    except (pa.ArrowException, UnicodeDecodeError):  # names of columns are decoded when they are asked for
+    except (pa.ArrowException, ValueError):  # names of columns are decoded when they are asked for
         raise invalid_file(path, suffix) from None
     except OSError as error:
         if error.errno is None:  # Arrow's own error; one with a number is the system's, and the file may be valid
