@@ -32,7 +32,7 @@ docs: $(VENV)/installed-dev
 # PART=zoo fits the 1,000 problems of tests/zoo by every method and writes docs/convergence.md.
 CAMPAIGN_fuzz := pytest -m campaign -rP tests/fuzz
 CAMPAIGN_kills := pytest -m campaign tests/campaign -k "kills or failing_disks"
-CAMPAIGN_threads := pytest tests/test_threads_and_processes.py tests/compile/test_threads.py tests/test_host_process.py
+CAMPAIGN_threads := pytest -m campaign tests/campaign/test_kernel_cache.py
 CAMPAIGN_soak := pytest -m campaign tests/campaign -k soak
 CAMPAIGN_numbers := pytest -m campaign tests -k "many_digits or large_indices or float32_sums"
 CAMPAIGN_zoo := tests.zoo.run --count 1000 --write docs/convergence.md
