@@ -99,7 +99,7 @@ columns_options = together(
     ),
     click.option(
         "--hash-bits", type=INT_BY_COLUMN,
-        help="Columns of more than 2^BITS levels are hashed into so many features; site=12 hashes that column.  "
+        help="Columns of more than 2^BITS levels are hashed into that many features; site=12 hashes that column.  "
         f"[default: {DEFAULT_HASH_BITS}]",
     ),
     click.option(

@@ -31,7 +31,7 @@ class Columns:
     reference : the level of each categorical column that has no feature: "first", "most_frequent", or a mapping from
         columns to levels. None keeps a feature for every level.
     min_frequency : levels of fewer rows share one feature; a number of rows, or below 1 a fraction of them.
-    hash_bits : columns of more than ``2 ** hash_bits`` levels are hashed into so many features; a mapping hashes the
+    hash_bits : columns of more than ``2 ** hash_bits`` levels are hashed into that many features; a mapping hashes the
         columns that it names, whatever their number of levels.
     interactions : pairs of columns whose products are features too.
     unknown : a level that training did not see has all features zero ("ignore", with a remark), or is an "error".

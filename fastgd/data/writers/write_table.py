@@ -219,7 +219,7 @@ def _safe(text: Any) -> Any:
 
 
 def _blocks(columns: Mapping[str, Column], rows_at_a_time: int) -> Iterator[pa.Table]:
-    """The columns as Arrow tables of so many rows each."""
+    """The columns as Arrow tables, a block of rows each."""
     for start in range(0, len(next(iter(columns.values()))), rows_at_a_time):
         yield _arrow_table(columns, slice(start, start + rows_at_a_time))
 
