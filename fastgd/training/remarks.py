@@ -16,23 +16,45 @@ from ..wording import option
 
 # Columns are compared in full if they have the same product with random numbers in this many rows.
 COMPARED_ROWS = 1024
+# Rows on which a direction is tried before all.
+TRIED_ROWS = 1024
 
 
-def no_optimum(objective: Objective, params: np.ndarray, directions: list[np.ndarray]) -> str | None:
-    """A remark if F falls without end in one of the ``directions`` from ``params``; None if not. Takes some passes.
+def no_optimum(
+    objective: Objective, params: np.ndarray, value: float, directions: list[np.ndarray], seed: int
+) -> str | None:
+    """A remark if F falls without end in one of the ``directions`` from ``params``; None if not.
 
-    For a convex F that is so if it is lower far out. Source: Albert and Anderson, On the existence of maximum
-    likelihood estimates in logistic regression models (1984).
+    For a convex F that is so if it is lower far out. ``value`` is F at ``params``, or NaN. It takes some passes, unless
+    a sample of the rows rules it out. Source: Albert and Anderson, On the existence of maximum likelihood estimates in
+    logistic regression models (1984).
     """
     if not falls_forever(objective):
         return None
     for direction in directions:
+        if _rises_on_sample(objective, params, value, direction, seed):
+            continue
         longest = float(np.abs(_predictors(objective, direction)).max(initial=0.0))
         if not 0.0 < longest < np.inf:
             continue
         if falls_by(objective, params, direction * (FAR / longest)):
             return _sentence(objective)
     return None
+
+
+def _rises_on_sample(
+    objective: Objective, params: np.ndarray, value: float, direction: np.ndarray, seed: int
+) -> bool:
+    """Whether some rows alone make F larger far out: where no loss is negative, they prove that F is larger."""
+    traits = loss_traits(objective.loss)
+    if not (traits.classifies or traits.joint):
+        return False
+    sample = objective.sample(TRIED_ROWS, seed)
+    longest = float(np.abs(_predictors(sample, direction)).max(initial=0.0))
+    if not 0.0 < longest < np.inf:
+        return False
+    share = sample.n_samples / objective.n_samples
+    return bool(share * sample.value(params + direction * (FAR**2 / longest)) > value)  # at any distance
 
 
 def _predictors(objective: Objective, params: np.ndarray) -> np.ndarray:

@@ -314,7 +314,8 @@ class Run:
             return
         if not loop.stop.converged or objective.n_values <= MAX_REFINED_VALUES:
             directions = [self.params - loop.start, loop.test.direction]
-            found = no_optimum(objective, self.params, [one for one in directions if one is not None])
+            value, directions = loop.trace.rows[self.best_row].objective, [d for d in directions if d is not None]
+            found = no_optimum(objective, self.params, value, directions, self.options.seed)
             if found:
                 self.remarks.append(found)
                 self.stationary = None
