@@ -118,7 +118,7 @@ def uses_many_columns(objective: Objective) -> bool:
     start = objective.evaluate(default_start(objective, seed=0))
     d, params, gradient = objective.n_features, np.atleast_2d(start.params), np.atleast_2d(start.gradient)
     moving = [moves(objective, k, params[k, :d], gradient[k, :d]) for k in range(objective.n_outputs)]
-    return min(map(np.count_nonzero, moving)) > MAX_HESSIAN_COLUMNS
+    return bool(min(map(np.count_nonzero, moving)) > MAX_HESSIAN_COLUMNS)
 
 
 def has_useful_curvature(objective: Objective) -> bool:

@@ -42,9 +42,7 @@ def no_optimum(
     return None
 
 
-def _rises_on_sample(
-    objective: Objective, params: np.ndarray, value: float, direction: np.ndarray, seed: int
-) -> bool:
+def _rises_on_sample(objective: Objective, params: np.ndarray, value: float, direction: np.ndarray, seed: int) -> bool:
     """Whether some rows alone make F larger far out: where no loss is negative, they prove that F is larger."""
     traits = loss_traits(objective.loss)
     if not (traits.classifies or traits.joint):
