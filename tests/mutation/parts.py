@@ -21,7 +21,10 @@ STOPPING = (
 )
 
 PARTS: tuple[tuple[tuple[str, ...], Tests], ...] = (
-    (("fastgd/certificate/*.py",), (("tests/certificate", THREADS),)),
+    (
+        ("fastgd/certificate/*.py",),
+        (("tests/certificate", THREADS), ("tests/solvers/test_working_set.py", "-m", "plain_python")),
+    ),
     (
         (
             "fastgd/training/stop_rules.py",
@@ -29,18 +32,41 @@ PARTS: tuple[tuple[tuple[str, ...], Tests], ...] = (
             "fastgd/training/early_stopping.py",
             "fastgd/training/divergence*.py",
         ),
-        (STOPPING,),
+        (STOPPING, ("tests/training/test_divergence.py", "tests/solvers/test_several_outputs.py")),
     ),
-    (("fastgd/data/feature_matrix.py",), (("tests/data/test_feature_matrix.py",),)),
+    (
+        ("fastgd/data/feature_matrix.py",),
+        (("tests/data/test_feature_matrix.py",), ("tests/data/test_tables.py", "tests/data/test_sparse.py")),
+    ),
     (("fastgd/data/sparse_checks.py",), (("tests/data/test_sparse_checks.py",),)),
     (("fastgd/data/masked_arrays.py",), (("tests/data/test_masked_arrays.py",),)),
     (("fastgd/data/magnitudes.py",), (("tests/data/test_magnitudes.py", MANY_ROWS),)),
-    (("fastgd/data/sample_weights.py", "fastgd/data/target.py"), (("tests/test_fit_inputs.py",),)),
+    (
+        ("fastgd/data/sample_weights.py", "fastgd/data/target.py"),
+        (
+            ("tests/test_fit_inputs.py",),
+            (
+                "tests/model/test_label_types.py",
+                "tests/objective/test_row_weights.py",
+                "tests/solvers/test_several_outputs.py",
+            ),
+        ),
+    ),
     (("fastgd/data/validation_set.py",), (("tests/data/test_validation_set.py",),)),
-    (("fastgd/model/model_checks.py",), (("tests/model/test_model_checks.py",),)),
+    (("fastgd/model/model_checks.py",), (("tests/model/test_model_checks.py",), ("tests/model/test_model_files.py",))),
     (
         ("fastgd/terms/losses/*.py",),
-        (("tests/terms/test_losses.py", "tests/terms/test_loss_properties.py", "tests/terms/test_user_loss.py"),),
+        (
+            (
+                "tests/terms/test_loss_traits.py",
+                "tests/terms/test_losses_in_many_digits.py",
+                "tests/terms/test_protocols.py",
+                "tests/terms/test_losses.py",
+                "tests/terms/test_loss_properties.py",
+                "tests/terms/test_user_loss.py",
+            ),
+            ("tests/terms/test_losses_against_sklearn.py", "tests/objective/test_evaluation.py"),
+        ),
     ),
     (
         ("fastgd/terms/penalties/*.py",),

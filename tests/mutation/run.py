@@ -54,7 +54,7 @@ class Drawn(NamedTuple):
 
 
 def draw(count: int) -> list[Drawn]:
-    """Mutants of all PARTS. Each has a number by hash, and the smallest are drawn: others stay when a source changes."""
+    """Mutants of all PARTS: those of the smallest hash, so that most stay when one source changes."""
     found: list[tuple[str, Drawn]] = []
     for sources, tests in PARTS:
         for path in sorted(path for source in sources for path in ROOT.glob(source)):
