@@ -144,15 +144,19 @@ class Campaign:
         for k in range(n_processes):
             self.trees.put(copy_of_the_tree(folder / str(k)))
         self.usual: dict[tuple[str, ...], float] = {}
+        self.measuring = {tests: threading.Lock() for _, groups in PARTS for tests in groups}
         self.survived: list[Mutant] = []
         self.n_killed, self.counting = 0, threading.Lock()
 
-    def seconds_without_a_mutant(self, tests: tuple[str, ...]) -> float | None:
-        tree, start = self.trees.get(), time.monotonic()
-        try:
-            return time.monotonic() - start if self.processes.passes(tree, tests, SLOWEST) else None
-        finally:
-            self.trees.put(tree)
+    def limit(self, tree: Path, tests: tuple[str, ...]) -> float:
+        """The seconds that tests may take; they run once without a mutant, which must pass."""
+        with self.measuring[tests]:
+            if tests not in self.usual:
+                start = time.monotonic()
+                if not self.processes.passes(tree, tests, SLOWEST):
+                    raise SystemExit(f"without a mutant these tests fail or take more than {SLOWEST} s: {tests}")
+                self.usual[tests] = time.monotonic() - start
+        return SLOWER * self.usual[tests] + SPARE_SECONDS
 
     def judge(self, drawn: Drawn) -> None:
         """Run the tests of one mutant; nothing is counted if the run ends before."""
@@ -178,13 +182,15 @@ class Campaign:
         source = path.read_text(encoding="utf-8")
         changed = drawn.mutant.apply(source)
         compile(changed, drawn.mutant.path, "exec")  # a mutant that is no Python would be killed for the wrong reason
-        path.write_text(changed, encoding="utf-8")
-        try:
-            return all(
-                self.processes.passes(tree, tests, SLOWER * self.usual[tests] + SPARE_SECONDS) for tests in drawn.tests
-            )
-        finally:
-            path.write_text(source, encoding="utf-8")
+        for tests in drawn.tests:
+            limit = self.limit(tree, tests)
+            path.write_text(changed, encoding="utf-8")
+            try:
+                if not self.processes.passes(tree, tests, limit):
+                    return False
+            finally:
+                path.write_text(source, encoding="utf-8")
+        return True
 
 
 def killed_before() -> set[str]:
@@ -192,16 +198,6 @@ def killed_before() -> set[str]:
         return set()
     verdicts = map(json.loads, VERDICTS.read_text(encoding="utf-8").splitlines())
     return {verdict["digest"] for verdict in verdicts if not verdict["survived"]}
-
-
-def judge_all(campaign: Campaign, drawn: list[Drawn], pool: ThreadPoolExecutor) -> None:
-    """The tests run once without a mutant, which must pass, then against each mutant."""
-    groups = list(dict.fromkeys(tests for each in drawn for tests in each.tests))
-    usual = dict(zip(groups, pool.map(campaign.seconds_without_a_mutant, groups), strict=True))
-    if failing := [tests for tests in groups if usual[tests] is None]:
-        raise SystemExit(f"without a mutant these tests fail: {failing}")
-    campaign.usual.update(usual)
-    list(pool.map(campaign.judge, drawn))
 
 
 def interrupt(*_: object) -> None:
@@ -228,7 +224,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(arguments.processes) as pool:
         campaign = Campaign(Path(folder), arguments.processes, arguments.seconds, known)
         try:
-            judge_all(campaign, left, pool)
+            list(pool.map(campaign.judge, left))
         except KeyboardInterrupt:
             print("interrupted")  # noqa: T201
         finally:
