@@ -92,7 +92,7 @@ def run(
     import fastgd
 
     with progress(f"reading {data}", quiet):
-        table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset, shared.columns_of(options))
+        table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset, options)
         options = shared.fit_options(table, options)
         table, test = split_test(table, test_size, options)
         options["validation"] = open_validation(options.get("validation"), table, sample_weight, offset)
