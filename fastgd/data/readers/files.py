@@ -36,6 +36,9 @@ def reading(path: str) -> Iterator[None]:
         raise DataError(f"{path}: is damaged; download or write it again") from None
     except csv.Error as error:
         raise DataError(f"{path}: is not delimited text ({error}); look for a quote that is not closed") from None
+    except UnicodeDecodeError as error:
+        advice = in_format("encoding", "latin-1")
+        raise DataError(f"{path}: is not {error.encoding} text; if it has another encoding, {advice}") from None
     except OSError as error:
         if error.errno is None:  # of a decompressor
             raise DataError(f"{path}: is truncated or damaged; download or write it again") from None

@@ -12,7 +12,7 @@ from ...errors import DataError
 from ..encoding.column_source import ColumnSource
 from ..encoding.origin import Origin
 from ..expansion import check_compressed
-from .files import check_not_empty, reading
+from .files import check_not_empty, first_not_encoded, reading
 
 _ROW = re.compile(r"in row (\d+)")
 BLOCK_BYTES = 1 << 24  # a line must fit into it
@@ -33,14 +33,16 @@ def read_json_lines(path: str, compression: str) -> ColumnSource:
     try:
         with reading(path), pa.input_stream(path, compression=compression or None) as stream:
             table = json.read_json(stream, json.ReadOptions(use_threads=False, block_size=BLOCK_BYTES))
-    except pa.ArrowInvalid as error:
-        raise _invalid(path, str(error)) from None
-    if not len(table) or not table.num_columns:
+            table.validate(full=True)
+        names = tuple(table.column_names)
+    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+        raise first_not_encoded(path, compression, "utf-8-sig") or _invalid(path, str(error)) from None
+    if not len(table) or not names:
         raise DataError(f"{path}: has no rows; write it again")
     nested = [field.name for field in table.schema if pa.types.is_nested(field.type)]
     if nested:
         raise origin.error(f"the field {nested[0]!r} holds lists or objects; write numbers or words")
-    return ColumnSource(tuple(table.column_names), True, origin, lambda wanted: table.select(list(wanted)))
+    return ColumnSource(names, True, origin, lambda wanted: table.select(list(wanted)))
 
 
 def _invalid(path: str, error: str) -> DataError:

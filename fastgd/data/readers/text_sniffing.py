@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import csv
 import io
 import re
 from collections.abc import Sequence
@@ -54,7 +55,7 @@ def sniffed(path: str, suffix: str, compression: str, asked: TextFormat) -> tupl
     if _WEB_PAGE.match(head):
         raise DataError(f"{path}: is a web page, not a table; download the table itself")
     encoding, remarks = _encoding(head, asked)
-    text = codecs.getincrementaldecoder(encoding)("surrogateescape").decode(head)
+    text = codecs.getincrementaldecoder(encoding)("replace").decode(head)
     file = TextFile(
         path, compression, asked.separator or SEPARATORS[suffix], encoding, asked.quote, asked.comment,
         decimal=asked.decimal or ".", thousands=asked.thousands, na_values=tuple(asked.na_values),
@@ -73,7 +74,10 @@ def sniffed(path: str, suffix: str, compression: str, asked: TextFormat) -> tupl
 def head_records(file: TextFile, text: str) -> list[list[str]]:
     """The first records of a beginning of the file, without one that may be cut off."""
     whole = text if len(text) < HEAD_BYTES // 4 else text[: text.rfind("\n") + 1]
-    return [fields for _, fields in islice(parsed(file, io.StringIO(whole, newline="")), HEAD_RECORDS)]
+    try:
+        return [fields for _, fields in islice(parsed(file, io.StringIO(whole, newline="")), HEAD_RECORDS)]
+    except csv.Error:  # an open quote, for one: the reader of the whole file finds it
+        return []
 
 
 def _head(path: str, compression: str) -> bytes:

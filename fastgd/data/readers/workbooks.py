@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from ...errors import DataError
 from ...wording import plural, quoted
+from ..encoding.column_checks import MAX_EXACT_INTEGER
 from ..encoding.column_source import ColumnSource
 from ..encoding.origin import Origin
 from .files import check_not_empty
@@ -65,7 +66,7 @@ def _column(cells: list[Any], name: str, origin: Origin) -> Any:
 
 def _whole(values: list[Any]) -> list[Any]:
     """A workbook has only floating-point numbers: whole ones are integers if all are."""
-    if all(value is None or float(value).is_integer() for value in values):
+    if all(value is None or (float(value).is_integer() and abs(value) <= MAX_EXACT_INTEGER) for value in values):
         return [None if value is None else int(value) for value in values]
     return [None if value is None else float(value) for value in values]
 
