@@ -10,7 +10,7 @@ import click
 from fastgd.wording import plural
 
 from .file_checks import FileChecking
-from .options import json_option, saved_loss_option, taken, text_options
+from .options import json_option, saved_loss_option
 
 
 @click.command(cls=FileChecking, short_help="Measure a saved model on a table with known targets.")
@@ -19,13 +19,11 @@ from .options import json_option, saved_loss_option, taken, text_options
 @click.option("--target", help="Column with the true values, or several with commas between.  [default: the model's]")
 @click.option("--sample-weight", help="Column with the weight of each row, 0 or more.")
 @click.option("--offset", help="Column to add to the linear predictor of each row.  [default: the model's]")
-@text_options
 @saved_loss_option
 @json_option
 def evaluate(
-    model: Path, data: str, target: str | None, sample_weight: str | None, offset: str | None, loss: Any, as_json: bool,
-    **text: Any,
-) -> None:  # fmt: skip
+    model: Path, data: str, target: str | None, sample_weight: str | None, offset: str | None, loss: Any, as_json: bool
+) -> None:
     """Compare the predictions of MODEL, a file written by `fastgd run --save`, with the targets in DATA.
 
     Prints R2, RMSE and MAE for regression, with the pinball loss for quantiles and the deviance for counts and
@@ -39,15 +37,7 @@ def evaluate(
     from .summary import describe_target, echo_json
 
     result = load_model(model, loss)
-    table = open_for(
-        result,
-        data,
-        need_target=True,
-        target=target,
-        sample_weight=sample_weight,
-        offset=offset,
-        text=taken(text, fastgd.TextFormat),
-    )
+    table = open_for(result, data, need_target=True, target=target, sample_weight=sample_weight, offset=offset)
     quality = fastgd.evaluate(result, table)
     if as_json:
         echo_json({"data": table.source, "target": table.target_name, **quality.as_dict()})

@@ -14,8 +14,7 @@ import click
 
 from fastgd.data import BUILTINS
 from fastgd.data.encoding.columns import DATES, DEFAULT_HASH_BITS, MISSING, REFERENCES, UNKNOWN, Columns
-from fastgd.data.file_formats import READ_SUFFIXES
-from fastgd.data.text_format import TextFormat
+from fastgd.data.file_formats import TABLE_SUFFIXES
 from fastgd.losses import LOSSES
 from fastgd.penalties import PENALTY_NAMES
 from fastgd.rules import RULES
@@ -43,7 +42,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 SETTINGS_HELP = "Settings follow a colon, as in"
 LARGE_FILE = 10_000_000  # bytes
 DATA_HELP = (
-    f"DATA is a file ({', '.join(READ_SUFFIXES)}; text also with .gz, .bz2 or .zst) or one of the built-in data sets: "
+    f"DATA is a file ({', '.join(TABLE_SUFFIXES)}; text also with .gz) or one of the built-in data sets: "
     f"{', '.join(BUILTINS)}."
 )
 
@@ -110,19 +109,6 @@ columns_options = together(
                  "[default: number]"),
     click.option("--unknown", type=click.Choice(UNKNOWN), help="Levels that training did not see.  [default: ignore]"),
 )  # fmt: skip
-text_options = together(
-    click.option(
-        "--separator", help="Character between the fields of a text file; also tab or blank.  [default: found]"
-    ),
-    click.option("--decimal", help="Decimal mark of the numbers in a text file, . or a comma.  [default: found]"),
-    click.option("--thousands", help="Mark between groups of three digits, such as the comma in 1,234,567."),
-    click.option("--quote", help="Character around fields that contain the separator.  [default: \"]"),
-    click.option("--comment", help="What lines begin with that are not part of the table, such as #."),
-    click.option("--encoding", help="Character encoding, such as latin-1.  [default: found]"),
-    click.option("--header/--no-header", default=None, help="Whether the first line has the names of the columns.  "
-                 "[default: if it is not all numbers]"),
-    click.option("--na-values", type=NAMES, help="Marks of missing values besides NA, with commas between them."),
-)  # fmt: skip
 saved_loss_option = click.option(
     "--loss", type=LOSS, help="Loss of the model as FILE.py:CLASS, if it was trained with one of your own."
 )
@@ -187,14 +173,13 @@ start_options = together(
 def data_command(short_help: str, data: str = "linear", **settings: Any) -> Callable[..., click.Command]:
     """Decorator: a command with the argument DATA, by default the built-in ``data``, and the options of a table."""
     command = click.command(cls=SectionedCommand, short_help=short_help, epilog=DATA_HELP, **settings)
-    of_table = together(click.argument("data", default=data), table_options, columns_options, text_options)
-    return lambda function: command(of_table(function))
+    return lambda function: command(click.argument("data", default=data)(table_options(columns_options(function))))
 
 
-def taken(options: dict[str, Any], kind: Any) -> Any:
-    """The `Columns` or `TextFormat` of the options of a command, which are taken out of ``options``."""
-    given = {field.name: options.pop(field.name, None) for field in dataclasses.fields(kind)}
-    return kind(**{name: value for name, value in given.items() if value is not None})
+def columns_of(options: dict[str, Any]) -> Columns:
+    """The `Columns` of the options of a command, which are taken out of ``options``."""
+    given = {field.name: options.pop(field.name, None) for field in dataclasses.fields(Columns)}
+    return Columns(**{name: value for name, value in given.items() if value is not None})
 
 
 def read_table(
@@ -203,21 +188,17 @@ def read_table(
     drop: list[str] | None,
     sample_weight: str | None,
     offset: str | None,
-    options: dict[str, Any],
+    columns: Columns,
 ) -> tuple[Table, float]:
-    """The table, and the seconds it took to read; its own ``options`` are taken out of those of the command."""
+    """The table, and the seconds it took to read."""
     import fastgd
-
-    columns, text = taken(options, Columns), taken(options, TextFormat)
 
     loading = threading.Thread(target=_load_fit, daemon=True)
     if is_large(data):
         with suppress(RuntimeError):  # no thread can be started
             loading.start()  # reading waits for the disk and for Arrow, which release the GIL
     began = time.perf_counter()
-    table = fastgd.open(
-        data, target=target, drop=drop or (), weight=sample_weight, offset=offset, columns=columns, text=text
-    )
+    table = fastgd.open(data, target=target, drop=drop or (), weight=sample_weight, offset=offset, columns=columns)
     seconds = time.perf_counter() - began
     if loading.ident is not None:
         loading.join()

@@ -8,12 +8,11 @@ from typing import IO, Any, cast
 
 import click
 
-from fastgd.data.text_format import TextFormat
 from fastgd.wording import plural, printable
 
 from .console import BinaryOutput
 from .file_checks import FileChecking
-from .options import saved_loss_option, taken, text_options
+from .options import saved_loss_option
 from .values import NAMES, PREDICTION_FILE
 
 
@@ -26,7 +25,6 @@ from .values import NAMES, PREDICTION_FILE
     help="Probability from which the larger of two labels is predicted.  [default: 0.5]",
 )  # fmt: skip
 @click.option("--offset", help="Column to add to the linear predictor of each row.  [default: the model's]")
-@text_options
 @saved_loss_option
 @click.option(
     "--output", "-o", type=PREDICTION_FILE,
@@ -34,7 +32,7 @@ from .values import NAMES, PREDICTION_FILE
 )  # fmt: skip
 def predict(
     model: Path, data: str, keep: list[str] | None, threshold: float | None, offset: str | None, loss: Any,
-    output: Path | None, **text_options_given: Any,
+    output: Path | None,
 ) -> None:  # fmt: skip
     """Predict each row of DATA with MODEL, a file written by `fastgd run --save`.
 
@@ -51,11 +49,11 @@ def predict(
 
     from .models import load_model, open_for
 
-    result, text = load_model(model, loss), taken(text_options_given, TextFormat)
-    table = open_for(result, data, need_target=False, offset=offset, text=text)
+    result = load_model(model, loss)
+    table = open_for(result, data, need_target=False, offset=offset)
     columns = prediction_columns(result, table.X, offset=table.offset, threshold=threshold)
     if keep is not None:
-        columns = {**_kept(data, keep, columns, text), **columns}
+        columns = {**_kept(data, keep, columns), **columns}
     if output is not None:
         write_columns(output, columns)
         return
@@ -64,12 +62,12 @@ def predict(
     write_text(cast(IO[bytes], BinaryOutput()), ",", without_formulas(columns))
 
 
-def _kept(data: str, keep: list[str], predicted: dict[str, Any], text: TextFormat) -> dict[str, Any]:
+def _kept(data: str, keep: list[str], predicted: dict[str, Any]) -> dict[str, Any]:
     """The columns of the data to write before the predictions."""
     from fastgd.data.readers.kept_columns import kept_columns
     from fastgd.errors import DataError
 
-    kept = kept_columns(data, None if keep == ["all"] else keep, text)
+    kept = kept_columns(data, None if keep == ["all"] else keep)
     taken = [name for name in kept if name in predicted]
     if taken:
         raise DataError(

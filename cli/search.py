@@ -65,7 +65,7 @@ def search(
     import fastgd
 
     with progress(f"reading {data}", quiet):
-        table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset, options)
+        table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset, shared.columns_of(options))
         options = shared.fit_options(table, options)
         check_weights(plot_weights, table, options["fit_intercept"])
         options.pop("start", None)  # built-in data sets suggest one, to descend from

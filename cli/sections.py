@@ -12,9 +12,6 @@ from .file_checks import FileChecking
 # The parameters of each section; all others are listed under "Output".
 SECTIONS = {
     "Data": ("target", "drop", "sample_weight", "class_weight", "offset", "test_size", "validation"),
-    "Text files": (
-        "separator", "decimal", "thousands", "quote", "comment", "encoding", "header", "na_values",
-    ),
     "Columns": (
         "missing", "categorical", "reference", "min_frequency", "hash_bits", "interactions", "dates", "unknown",
     ),

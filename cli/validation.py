@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 from .held_out import in_one_line
 
 if TYPE_CHECKING:
-    from fastgd import Quality, Result, Table, TextFormat
+    from fastgd import Quality, Result, Table
 
 
-def open_validation(
-    given: float | str | None, table: Table, sample_weight: str | None, offset: str | None, text: TextFormat
-) -> Any:
+def open_validation(given: float | str | None, table: Table, sample_weight: str | None, offset: str | None) -> Any:
     """The argument of `fastgd.fit`: the fraction, or the file as a table with the columns of the training data."""
     if not isinstance(given, str):
         return given
@@ -28,7 +26,6 @@ def open_validation(
             columns=table.encoder,
             weight=sample_weight,
             offset=offset,
-            text=text,
         )
     except DataError as error:
         raise DataError(f"--validation: {error}") from None

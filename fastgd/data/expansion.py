@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import bz2
 import gzip
 import io
 import os
 import zlib
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import DataError
 
@@ -30,47 +29,37 @@ def check_expansion(path: str, n_bytes: int, compressed: int, advice: str) -> No
         )
 
 
-def check_compressed(path: str, compression: str) -> None:
-    """Check what all of a compressed file expands to, before it is handed to a reader that has no limit.
+def check_gzip(path: str) -> None:
+    """Check what all of a gzip file expands to, before it is handed to a reader that has no limit.
 
-    This is a pass of decompression, left out for a gzip file so small that it cannot hold too much. Damage is not
-    reported here: the reader finds it.
+    This is a pass of decompression, left out for a file so small that it cannot hold too much. Damage is not reported
+    here: the reader finds it.
     """
-    if compression == "gzip" and os.path.getsize(path) * LARGEST_DEFLATE_RATIO < FREE_BYTES:
+    if os.path.getsize(path) * LARGEST_DEFLATE_RATIO < FREE_BYTES:
         return
     block = bytearray(1 << 20)
-    with suppress(OSError, EOFError, zlib.error), open_compressed(path, compression) as file:
+    with suppress(OSError, EOFError, zlib.error), open_gzip(path) as file:
         while file.readinto(block):
             pass
 
 
-def open_compressed(path: str, compression: str) -> io.BufferedReader:
-    """The decompressed bytes of a file; reading raises a `DataError` where they become too many."""
-    return io.BufferedReader(_Bounded(path, compression), 1 << 17)
+def open_gzip(path: str) -> io.BufferedReader:
+    """The decompressed bytes of a gzip file; reading raises a `DataError` where they become too many."""
+    return io.BufferedReader(_BoundedGzip(path), 1 << 17)
 
 
-def _decompressor(path: str, compression: str) -> Any:
-    if compression == "gzip":
-        return gzip.open(path, "rb")
-    if compression == "bz2":
-        return bz2.open(path, "rb")
-    import pyarrow as pa
-
-    return pa.input_stream(path, compression=compression)
-
-
-class _Bounded(io.RawIOBase):
-    def __init__(self, path: str, compression: str) -> None:
+class _BoundedGzip(io.RawIOBase):
+    def __init__(self, path: str) -> None:
         self._path, self._compressed, self._n_bytes = path, os.path.getsize(path), 0
-        self._file = _decompressor(path, compression)
+        self._file = gzip.open(path, "rb")  # noqa: SIM115  # closed by close()
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        n = int(self._file.readinto(buffer))
+        n = self._file.readinto(buffer)
         self._n_bytes += n
-        check_expansion(self._path, self._n_bytes, self._compressed, "decompress it first")
+        check_expansion(self._path, self._n_bytes, self._compressed, "decompress it first, with gunzip")
         return n
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from fuzz.mutations import mutated
 from fuzz.seeds import seeds
 
 import fastgd
-from fastgd.data.file_formats import READ_COLUMN_SUFFIXES
+from fastgd.data.file_formats import COLUMN_SUFFIXES
 from fastgd.data.readers.open_table import open as open_table
 from fastgd.data.readers.read_columns import read_columns
 from fastgd.errors import DataError
@@ -33,7 +33,7 @@ def case(suffix: str, seed: int, number: int, files: list[bytes]) -> bytes:
 def read(path: str, suffix: str) -> str:
     """Read the file at every door; empty, or what is wrong with the answer."""
     doors = [open_table] if suffix != ".fastgd" else [_load]
-    if suffix in READ_COLUMN_SUFFIXES or suffix.endswith(".csv.gz"):
+    if suffix in COLUMN_SUFFIXES or suffix.endswith(".csv.gz"):
         doors.append(read_columns)
     for door in doors:
         try:

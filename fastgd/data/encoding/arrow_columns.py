@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 from ...errors import DataError
 from ...wording import cell, plural
 from ..table import Array
-from ..text_format import in_format
 from .missing_values import check_finite, check_finite_target
 from .origin import Origin
 
@@ -162,9 +161,6 @@ def not_numbers(table: Any, origin: Origin) -> DataError:
     value = f"{origin.place(row)}, column {name!r}: {cell(table.column(name)[row].as_py())} is not a number"
     if not without_numbers:
         what = "fix the value" if n_words == 1 else f"fix the {n_words:,} such values"
-        word = str(table.column(name)[row].as_py()).strip()
-        if origin.is_text and not any(map(str.isalnum, word)):
-            what = f"if it marks a missing value, {in_format('na_values', [word])}; else {what}"
         return origin.error(f"{value}; {what}, or {origin.leave_out([name])}")
     advice = origin.leave_out(without_numbers)
     if len(without_numbers) > 1:

@@ -36,7 +36,7 @@ class ColumnSource:
     read: Callable[[Sequence[str]], Any]
     remarks: tuple[str, ...] = ()
     read_spelled: Callable[..., tuple[Any, dict[str, Any]]] | None = None
-    nameless: tuple[str, ...] = ()  # the columns that have no name in the source
+    nameless: bool = False  # whether the first column has no name in the source
 
 
 def index_columns(metadata: Any) -> set[str]:
@@ -62,12 +62,13 @@ def table_from_columns(source: ColumnSource, request: Request) -> Table:
     features, targets = [names[j] for j in positions], [names[j] for j in roles.targets]
     row_columns = {role: names[j] for role, j in roles.row_columns.items()}
     columns = _read(source, [*features, *targets, *row_columns.values()], targets)
-    left_out = _left_out(columns, positions, source, request)
-    kept_positions = [k for k, name in enumerate(features) if name not in left_out]
-    features, feature_names = [features[k] for k in kept_positions], tuple(feature_names[k] for k in kept_positions)
+    left_out = _row_numbers(columns, positions, source, request)
+    if left_out is not None:
+        positions, features, feature_names = positions[1:], features[1:], feature_names[1:]
     X, feature_names, encoder, kept, said = encode_features(columns.select(features), feature_names, request, origin)
     remarks = (*source.remarks, *roles.remarks, *said)
-    remarks += tuple(f"{what}; it is left out" for what in left_out.values())
+    if left_out is not None:
+        remarks += ("the first column has no name and counts the rows; it is left out",)
     if kept is not None:
         columns, origin = columns.take(kept), replace(origin, place=lambda row: source.origin.place(int(kept[row])))
     gaps = [] if request.need_target else [name for name in targets if _has_gaps(columns.column(name))]
@@ -111,19 +112,13 @@ def _read(source: ColumnSource, wanted: Sequence[str], targets: Sequence[str]) -
     return columns
 
 
-def _left_out(columns: Any, positions: Sequence[int], source: ColumnSource, request: Request) -> dict[str, str]:
-    """Features without a name that are empty or count the rows, and what they are; none if features are asked for."""
-    if request.features is not None or len(positions) < 2 or not source.headed:
-        return {}
-    names = [source.names[j] for j in positions if source.names[j] in (*NAMELESS, *source.nameless)]
-    found = {
-        name: f"column {source.names.index(name) + 1} has neither a name nor values"
-        for name in names if columns.column(name).null_count == len(columns)
-    }  # fmt: skip
-    first = source.names[positions[0]]
-    if positions[0] == 0 and first in names and is_row_number(columns.column(first)):
-        found[first] = "the first column has no name and counts the rows"
-    return found
+def _row_numbers(columns: Any, positions: Sequence[int], source: ColumnSource, request: Request) -> str | None:
+    """The name of a first column that has none of its own and counts the rows, where the caller names no features."""
+    if request.features is not None or len(positions) < 2 or positions[0] != 0 or not source.headed:
+        return None
+    name = source.names[0]
+    nameless = name in NAMELESS or (name == "0" and source.nameless)
+    return name if nameless and is_row_number(columns.column(name)) else None
 
 
 def _has_gaps(column: Any) -> bool:

@@ -26,14 +26,12 @@ class Origin:
     place : maps a row, counted from 0, to words such as "line 7".
     from_file : whether the option ``drop`` can leave columns out; of a table in memory the caller drops them.
     instead : the advice for a column that cannot be left out.
-    is_text : whether it is a text file, of which marks of missing values can be named.
     """
 
     source: str
     place: Callable[[int], str] = row_number
     from_file: bool = True
     instead: str | None = None
-    is_text: bool = False
 
     def error(self, message: str) -> DataError:
         return DataError(f"{self.source}: {message}")

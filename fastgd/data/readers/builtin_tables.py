@@ -9,7 +9,6 @@ from ..encoding.array_tables import table_from_arrays
 from ..encoding.origin import Origin
 from ..encoding.request import Request
 from ..table import Table
-from ..text_format import TextFormat
 from .builtin_landscapes import saddle, valleys
 from .generators import generate, tutorial
 
@@ -35,6 +34,6 @@ def _diabetes(request: Request) -> Table:
     from ..encoding.column_source import table_from_columns
     from .text_files import read_text
 
-    source = read_text(str(Path(__file__).with_name("diabetes.csv")), ".csv", "", TextFormat())
+    source = read_text(str(Path(__file__).with_name("diabetes.csv")), ".csv", gzipped=False)
     source = replace(source, origin=replace(source.origin, source="diabetes"))
     return replace(table_from_columns(source, request), defaults={"loss": "squared"})

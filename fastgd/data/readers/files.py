@@ -15,8 +15,7 @@ from typing import Any
 
 from ...errors import DataError
 from ...wording import near
-from ..expansion import open_compressed
-from ..text_format import in_format
+from ..expansion import open_gzip
 
 LONGEST_LINE = 1 << 24  # characters; rows of 100,000 columns of the longest numbers take 2 million
 
@@ -36,12 +35,7 @@ def reading(path: str) -> Iterator[None]:
         raise DataError(f"{path}: is damaged; download or write it again") from None
     except csv.Error as error:
         raise DataError(f"{path}: is not delimited text ({error}); look for a quote that is not closed") from None
-    except UnicodeDecodeError as error:
-        advice = in_format("encoding", "latin-1")
-        raise DataError(f"{path}: is not {error.encoding} text; if it has another encoding, {advice}") from None
     except OSError as error:
-        if error.errno is None:  # of a decompressor
-            raise DataError(f"{path}: is truncated or damaged; download or write it again") from None
         raise DataError(f"{path}: cannot be read ({error.strerror or error}); check the file and its disk") from None
 
 
@@ -83,14 +77,14 @@ def invalid_file(path: str, suffix: str) -> DataError:
     return DataError(f"{path}: is not a complete {suffix} file: truncated, or another format; write it again")
 
 
-def open_bytes(path: str, compression: str) -> io.BufferedReader:
+def open_bytes(path: str, gzipped: bool) -> io.BufferedReader:
     """The file's bytes, decompressed."""
-    return open_compressed(path, compression) if compression else builtins.open(path, "rb")
+    return open_gzip(path) if gzipped else builtins.open(path, "rb")
 
 
-def open_text(path: str, compression: str, encoding: str = "utf-8-sig") -> io.TextIOWrapper:
-    """The file's text: line ends unchanged, no byte order mark, bytes that do not fit the encoding as surrogates."""
-    return io.TextIOWrapper(open_bytes(path, compression), encoding=encoding, errors="surrogateescape", newline="")
+def open_text(path: str, gzipped: bool) -> io.TextIOWrapper:
+    """The file's text: line ends unchanged, no byte order mark, bytes that are not UTF-8 as surrogates."""
+    return io.TextIOWrapper(open_bytes(path, gzipped), encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
 def lines(path: str, file: io.BufferedReader | io.TextIOWrapper) -> Iterator[Any]:
@@ -103,14 +97,15 @@ def lines(path: str, file: io.BufferedReader | io.TextIOWrapper) -> Iterator[Any
         yield line
 
 
-def first_not_encoded(path: str, compression: str, encoding: str) -> DataError | None:
-    """The error that names the first line that is not in the encoding; None if all are."""
-    advice = f"if it is written in another encoding, {in_format('encoding', 'latin-1')}"
-    with reading(path), open_text(path, compression, encoding) as file:
+def first_not_utf8(path: str, gzipped: bool) -> DataError | None:
+    """The error that names the first line that is not UTF-8; None if all are."""
+    with reading(path), open_bytes(path, gzipped) as file:
         for number, line in enumerate(lines(path, file), 1):
-            wrong = next((letter for letter in line if "\udc80" <= letter <= "\udcff"), None)
-            if wrong is not None:
-                name = "UTF-8" if encoding == "utf-8-sig" else encoding
-                byte = f"0x{ord(wrong) - 0xDC00:02x}"
-                return DataError(f"{path}: line {number:,} is not {name} text (byte {byte}); {advice}")
+            if number == 1 and line[:2] in (b"\xff\xfe", b"\xfe\xff"):
+                return DataError(f"{path}: is UTF-16 text; save it as UTF-8")
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError as error:
+                byte = f"0x{line[error.start]:02x}"
+                return DataError(f"{path}: line {number:,} is not UTF-8 text (byte {byte}); save the file as UTF-8")
     return None

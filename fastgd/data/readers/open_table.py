@@ -13,9 +13,8 @@ from .. import BUILTINS
 from ..encoding.columns import Columns
 from ..encoding.encoder import Encoder
 from ..encoding.request import Request
-from ..file_formats import READ_SUFFIXES, SVMLIGHT_SUFFIXES, known_suffix, listed, split_suffix
+from ..file_formats import SVMLIGHT_SUFFIXES, TABLE_SUFFIXES, known_suffix, listed, split_suffix
 from ..table import Table
-from ..text_format import TextFormat, as_text_format
 from .files import check_readable
 
 
@@ -23,15 +22,14 @@ def open(  # noqa: A001  # the public name: fastgd.open
     source: str | os.PathLike[str] | Any, *, target: str | int | Sequence[str | int] | None = None,
     drop: Sequence[str] = (), features: Sequence[str] | None = None, need_target: bool = True,
     weight: str | int | None = None, offset: str | int | None = None, columns: Columns | Encoder | None = None,
-    text: TextFormat | None = None,
 ) -> Table:  # fmt: skip
     """Read a table, ready to be fitted.
 
     Parameters
     ----------
     source : the name of a built-in (``linear``, ``logistic``, ``tutorial``, ``saddle``, ``valleys``, ``diabetes``);
-        or a path: .csv .tsv .txt .jsonl .parquet .feather .arrow .xlsx .npy .npz .svm .svmlight .libsvm, text formats
-        also with .gz, .bz2 or .zst (``./linear`` is a path); or a pandas, polars or Arrow table.
+        or a path: .csv .tsv .parquet .feather .arrow .npy .npz .svm .svmlight .libsvm, text formats also with .gz
+        (``./linear`` is a path); or a pandas, polars or Arrow table.
     target : the name or index of the target. For several targets a list, or one string with commas, unless a column
         has that name. The default is the column named y, target or label, or else the last column.
     drop : names of columns to leave out.
@@ -42,7 +40,6 @@ def open(  # noqa: A001  # the public name: fastgd.open
         predictor; they are not features. In .npz each may also be a separate array.
     columns : how columns of words, dates and missing values become features; see `Columns`. Or the ``encoder`` of a
         table or a model, to encode another table as that one was.
-    text : how a text file is written, see `TextFormat`; by default that is found from its beginning.
 
     Returns
     -------
@@ -58,12 +55,11 @@ def open(  # noqa: A001  # the public name: fastgd.open
     >>> open("diabetes").X.shape
     (442, 10)
     """
-    request = Request.of(target, drop, features, need_target, weight, offset, columns)
-    table = _open(source, request, as_text_format(text))
+    table = _open(source, Request.of(target, drop, features, need_target, weight, offset, columns))
     return table if offset is None else replace(table, offset_name=str(offset))
 
 
-def _open(source: Any, request: Request, text: TextFormat) -> Table:
+def _open(source: Any, request: Request) -> Table:
     """Read the source; each reader is imported only for its own formats."""
     if not isinstance(source, (str, os.PathLike)):
         from .data_frames import read_frame
@@ -75,11 +71,11 @@ def _open(source: Any, request: Request, text: TextFormat) -> Table:
         return load(source, request)
     path = os.fspath(source)
     _check_source(path)
-    suffix, compression = split_suffix(path)
+    suffix, gzipped = split_suffix(path)
     if suffix in SVMLIGHT_SUFFIXES:
         from .svmlight_files import read_svmlight
 
-        return read_svmlight(path, compression, request)
+        return read_svmlight(path, gzipped, request)
     if suffix in (".npy", ".npz"):
         from .numpy_files import read_npy, read_npz
 
@@ -87,13 +83,13 @@ def _open(source: Any, request: Request, text: TextFormat) -> Table:
     from ..encoding.column_source import table_from_columns
     from .read_columns import column_source
 
-    return table_from_columns(column_source(path, suffix, compression, text), request)
+    return table_from_columns(column_source(path, suffix, gzipped), request)
 
 
 def _check_source(path: str) -> None:
     """Check that the path is an existing file with a known suffix."""
     suffix, _ = split_suffix(path)
-    known = known_suffix(path, READ_SUFFIXES)
+    known = known_suffix(path)
     if not suffix and not os.path.exists(path):
         close = near(path, BUILTINS)
         advice = f"did you mean {close[0]!r}?" if close else "name a file with its suffix"
@@ -101,4 +97,4 @@ def _check_source(path: str) -> None:
     if known or os.path.isdir(path):
         check_readable(path)
     if not known:
-        raise DataError(f"{path}: the suffix {os.path.splitext(path)[1]!r} is not known; use {listed(READ_SUFFIXES)}")
+        raise DataError(f"{path}: the suffix {os.path.splitext(path)[1]!r} is not known; use {listed(TABLE_SUFFIXES)}")

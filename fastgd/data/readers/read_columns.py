@@ -9,9 +9,8 @@ from ...wording import quoted
 from ..array_files import ArrayFile, as_float64
 from ..encoding.column_source import ColumnSource
 from ..encoding.feature_columns import index_names
-from ..file_formats import READ_COLUMN_SUFFIXES, known_suffix, listed, split_suffix
+from ..file_formats import COLUMN_SUFFIXES, TEXT_SUFFIXES, known_suffix, listed, split_suffix
 from ..table import Array
-from ..text_format import TextFormat
 from .files import check_readable
 
 
@@ -20,8 +19,7 @@ def read_columns(path: str | os.PathLike[str]) -> dict[str, Array]:
 
     Parameters
     ----------
-    path : .csv .tsv .txt .jsonl (also with .gz, .bz2 or .zst) .parquet .feather .arrow .xlsx .npy (a structured array,
-        or an array of numbers).
+    path : .csv .tsv (also with .gz) .parquet .feather .arrow .npy (a structured array, or an array of numbers).
 
     Returns
     -------
@@ -33,17 +31,17 @@ def read_columns(path: str | os.PathLike[str]) -> dict[str, Array]:
         If the file is missing, damaged or has another format.
     """
     path = os.fspath(path)
-    suffix, compression = split_suffix(path)
+    suffix, gzipped = split_suffix(path)
     check_readable(path)
-    if not known_suffix(path, READ_COLUMN_SUFFIXES):
-        raise DataError(f"{path}: is not a file of columns by its suffix; use {listed(READ_COLUMN_SUFFIXES)}")
+    if not known_suffix(path, COLUMN_SUFFIXES):
+        raise DataError(f"{path}: is not a file of columns by its suffix; use {listed(COLUMN_SUFFIXES)}")
     if suffix == ".npy":
         return _structured(path)
     import pyarrow as pa
 
     from ..encoding.arrow_columns import as_numbers, decode_dictionary
 
-    source = column_source(path, suffix, compression, TextFormat())
+    source = column_source(path, suffix, gzipped)
     table = source.read(source.names)
     numbers = {name: as_numbers(decode_dictionary(table.column(name))) for name in source.names}
     return {
@@ -51,20 +49,12 @@ def read_columns(path: str | os.PathLike[str]) -> dict[str, Array]:
     }
 
 
-def column_source(path: str, suffix: str, compression: str, text: TextFormat) -> ColumnSource:
-    """The columns of text, a workbook or an Arrow file, read on demand; only the reader needed is imported."""
-    if suffix in (".csv", ".tsv", ".txt"):
+def column_source(path: str, suffix: str, gzipped: bool) -> ColumnSource:
+    """The columns of delimited text or of an Arrow file, read on demand; only the reader needed is imported."""
+    if suffix in TEXT_SUFFIXES:
         from .text_files import read_text
 
-        return read_text(path, suffix, compression, text)
-    if suffix == ".jsonl":
-        from .json_lines import read_json_lines
-
-        return read_json_lines(path, compression)
-    if suffix == ".xlsx":
-        from .workbooks import read_workbook
-
-        return read_workbook(path)
+        return read_text(path, suffix, gzipped)
     from .arrow_files import read_arrow
 
     return read_arrow(path, suffix)
