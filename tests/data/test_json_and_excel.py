@@ -87,6 +87,8 @@ def excel_file(tmp_path, rows, sheets=("data",)):
     first = SHEET.format("".join(f"<row>{''.join(map(cell, row))}</row>" for row in rows))
     path = tmp_path / "data.xlsx"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as book:
+        start = f'<Relationship Id="r" Type="{office}/officeDocument" Target="xl/workbook.xml"/>'
+        book.writestr("_rels/.rels", f'<Relationships xmlns="{package}">{start}</Relationships>')
         book.writestr(
             "xl/workbook.xml", f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>{listed}</sheets></workbook>'
         )

@@ -160,7 +160,7 @@ BAD = {
     ),
     "decimal comma": (
         'a,y\n"1,5",2\n2,3\n',
-        "line 2, column 'a': '1,5' is not a number; it has a decimal comma: say so with text=TextFormat(decimal=','), or",
+        "line 2, column 'a': '1,5' is not a number; it has a decimal comma: say so with text=TextFormat(decimal=',')",
     ),
     "missing": (
         "a,b,y\n1,2,3\n4,,6\n, ,9\n",
@@ -296,13 +296,19 @@ def test_threads_of_pyarrow_call_nothing_written_in_python(suffix, tmp_path, mon
         calls.append((type(stream), parsing.invalid_row_handler is not None and read.use_threads))
         return whole(stream, read, parsing, convert)
 
-    whole = csv.read_csv
+    def open_csv(stream, read, parsing, convert):
+        calls.append((type(stream), parsing.invalid_row_handler is not None))
+        return in_blocks(stream, read, parsing, convert)
+
+    whole, in_blocks = csv.read_csv, csv.open_csv
     monkeypatch.setattr(csv, "read_csv", read_csv)
+    monkeypatch.setattr(csv, "open_csv", open_csv)
     text = b"a,y\n1,2\n  \n3,4\n"
     path = tmp_path / f"data.{suffix}"
     path.write_bytes(gzip.compress(text) if suffix == "csv.gz" else text)
     np.testing.assert_array_equal(open_table(path).X, [[1], [3]])
-    assert len(calls) == 3  # of the file, of the file without its line of blanks, and of the target's own text
+    # By blocks, as a whole, without its line of blanks, and of the target's own text.
+    assert len(calls) == 4
     assert not any(issubclass(stream, pa.PythonFile) or calls_back for stream, calls_back in calls)
 
 

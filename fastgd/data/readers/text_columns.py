@@ -40,9 +40,9 @@ class TextColumns:
         source = None if file.is_for_arrow() else rewritten(file)
         options = self._conversion(wanted, as_text, words_are_missing)
         try:
-            table = self._parse(source, options, None)
-        except pa.ArrowInvalid as error:
-            table = self._without_blank_lines(source, options, str(error))
+            table = self._parse(source, options, _read_in_blocks)
+        except pa.ArrowInvalid:
+            table = self._read_whole(source, options)
         if any(pa.types.is_binary(kind) for kind in table.schema.types):
             raise surely_not_utf8(file.path, file.compression)
         if table.num_rows == 0:
@@ -84,8 +84,10 @@ class TextColumns:
             options.null_values = [*options.null_values, *dialect.na_values]
         return options
 
-    def _parse(self, source: Any, convert: Any, on_ragged: Callable[[Any], str] | None) -> Any:
-        """Let pyarrow read the file, or the buffer ``source`` in its place.
+    def _parse(
+        self, source: Any, convert: Any, reader: Callable[..., Any], on_ragged: Callable[[Any], str] | None = None
+    ) -> Any:
+        """Let ``reader``, a function of pyarrow, read the file, or the buffer ``source`` in its place.
 
         Nothing written in Python may be called by pyarrow's own threads, which outlive an error: such a call while the
         interpreter ends aborts the process. So the stream is pyarrow's, and a handler is called by this thread.
@@ -110,15 +112,26 @@ class TextColumns:
             else pa.BufferReader(source) as stream,
         ):
             try:
-                return csv.read_csv(stream, read, parsing, convert)
+                return reader(stream, read, parsing, convert)
             except OSError as error:
                 if not file.compression or error.errno is not None:
                     raise
                 raise DataError(f"{file.path}: is truncated or damaged; download or write it again") from None
 
+    def _read_whole(self, source: Any, convert: Any) -> Any:
+        """The table with the type of each column inferred from all of it, where the first block does not tell."""
+        import pyarrow as pa
+        from pyarrow import csv
+
+        try:
+            return self._parse(source, convert, csv.read_csv)
+        except pa.ArrowInvalid as error:
+            return self._without_blank_lines(source, convert, str(error))
+
     def _without_blank_lines(self, source: Any, convert: Any, error: str) -> Any:
         """The table without lines of blanks, which pyarrow takes for rows of one field; or the error about a line."""
         import pyarrow as pa
+        from pyarrow import csv
 
         file = self.file
         bad = not_utf8(file.path, file.compression) if file.dialect.encoding == "utf-8" else None
@@ -127,7 +140,7 @@ class TextColumns:
         ragged = _RAGGED.search(error) is not None
         if ragged:
             try:
-                return self._parse(source, convert, lambda row: "error" if row.text.strip(_BLANK) else "skip")
+                return self._parse(source, convert, csv.read_csv, _skip_blank)
             except pa.ArrowInvalid as second:
                 error = str(second)
         found = first_ragged(file, len(self.names)) if ragged else None
@@ -140,3 +153,19 @@ class TextColumns:
             f"{file.path}: line {line:,} has {plural(n_fields, 'field')} where {model} has {len(self.names)}; "
             "fix the line (a field that contains the separator needs quotes)"
         )
+
+
+def _read_in_blocks(stream: Any, *options: Any) -> Any:
+    """The table with the types of its first block, which takes a third of the memory that `csv.read_csv` takes.
+
+    A column whose first block has another type than the rest is an error; where there is none, all of the column would
+    be inferred to have that type.
+    """
+    from pyarrow import csv
+
+    with csv.open_csv(stream, *options) as reader:
+        return reader.read_all()
+
+
+def _skip_blank(row: Any) -> str:
+    return "error" if row.text.strip(_BLANK) else "skip"
