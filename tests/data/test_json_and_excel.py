@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import zipfile
-
 import numpy as np
 import pytest
+from helpers.excel import excel_bytes
 from helpers.table_files import error_message
 
 import fastgd
@@ -17,7 +16,7 @@ pytestmark = pytest.mark.plain_python
 
 def json_file(tmp_path, text: str):
     path = tmp_path / "data.jsonl"
-    path.write_text(text)
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
     return path
 
 
@@ -45,6 +44,7 @@ def test_what_is_written_as_json_lines_is_read(tmp_path, rng):
         ('[\n{"a": 1}\n]\n', "line 1 begins a JSON document of many lines"),
         ('{"a": 1, "y": 2}\n\n{"y": 5}\n', "1 missing value, the first in line 3, column 'a'"),
         ('{"a": [1], "y": 2}\n{"a": [2], "y": 5}\n', "line 1, column 'a': '[1]' is not a number"),
+        ('{"a": 1, "y": 2}\n{"a": 1, "y": "\udce9"}\n', "line 2 is not UTF-8 text (byte 0xe9)"),
         ("", "is empty (0 bytes)"),
         ("\n\n", "has no rows with values"),
     ],
@@ -60,41 +60,9 @@ def test_marks_of_missing_values_in_json(tmp_path):
     np.testing.assert_array_equal(table.X, [[0, 1], [3, 0]])
 
 
-SHEET = (
-    '<?xml version="1.0"?><worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{}'
-    "</sheetData></worksheet>"
-)
-
-
-def cell(value) -> str:
-    if value is None:
-        return "<c/>"
-    if isinstance(value, bool):
-        return f'<c t="b"><v>{int(value)}</v></c>'
-    if isinstance(value, str):
-        return f'<c t="inlineStr"><is><t>{value}</t></is></c>'
-    return f"<c><v>{value}</v></c>"
-
-
 def excel_file(tmp_path, rows, sheets=("data",)):
-    """An .xlsx file as ISO 29500 describes it, with the rows in its first sheet."""
-    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-    package = "http://schemas.openxmlformats.org/package/2006/relationships"
-    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-    numbers = range(1, len(sheets) + 1)
-    listed = "".join(f'<sheet name="{n}" sheetId="{i}" r:id="r{i}"/>' for i, n in zip(numbers, sheets, strict=True))
-    links = "".join(f'<Relationship Id="r{i}" Type="{office}/worksheet" Target="worksheets/{i}.xml"/>' for i in numbers)
-    first = SHEET.format("".join(f"<row>{''.join(map(cell, row))}</row>" for row in rows))
     path = tmp_path / "data.xlsx"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as book:
-        start = f'<Relationship Id="r" Type="{office}/officeDocument" Target="xl/workbook.xml"/>'
-        book.writestr("_rels/.rels", f'<Relationships xmlns="{package}">{start}</Relationships>')
-        book.writestr(
-            "xl/workbook.xml", f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>{listed}</sheets></workbook>'
-        )
-        book.writestr("xl/_rels/workbook.xml.rels", f'<Relationships xmlns="{package}">{links}</Relationships>')
-        for i in numbers:
-            book.writestr(f"xl/worksheets/{i}.xml", first if i == 1 else SHEET.format(""))
+    path.write_bytes(excel_bytes(rows, sheets))
     return path
 
 

@@ -194,7 +194,7 @@ SAID = {
     "encoding": ("ы,y\n1,2\n3,5\n".encode("cp1251"), {"encoding": "cp1251"}, Read({"ы": [1, 3]}, [2, 5])),
     "header of numbers": (b"2019,2020\n1,2\n3,5\n", {"header": True}, Read({"2019": [1, 3]}, [2, 5])),
     "no header of words": (b"u,v\nw,x\n", {"header": False}, Read({"0=u": [1, 0], "0=w": [0, 1]}, ["v", "x"])),
-    "marks": (b"a,b,y\n1,2,u\n ? ,-9,v\n4,5,-\n", {"na_values": ["?", "-9", "-"]}, "2 missing values, the first in line"),
+    "marks": (b"a,b,y\n1,2,u\n ? ,-9,v\n4,5,-\n", {"na_values": ["?", "-9", "-"]}, "2 missing values, the first"),
 }  # fmt: skip
 
 

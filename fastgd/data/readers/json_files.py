@@ -32,6 +32,11 @@ def read_json_lines(path: str, compression: str, text: TextFormat) -> ColumnSour
     check_not_empty(path)
     with reading(path), open_bytes(path, compression) as file:
         content = file.read()
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line, byte = content[: error.start].count(b"\n") + 1, f"0x{content[error.start]:02x}"
+        raise DataError(f"{path}: line {line:,} is not UTF-8 text (byte {byte}); save the file as UTF-8") from None
     # In one block, because the type of a column must be the same in all blocks, and a row must fit into one.
     options = arrow_json.ReadOptions(block_size=min(len(content) + 1, _LARGEST), use_threads=False)
     try:
@@ -72,8 +77,6 @@ def _error(path: str, compression: str) -> DataError | None:
     for number, line in _rows(path, compression):
         try:
             row: Any = json.loads(line)
-        except UnicodeDecodeError:
-            return DataError(f"{path}: line {number:,} is not UTF-8 text; save the file as UTF-8")
         except json.JSONDecodeError as error:
             if number == 1 and line.strip() in (b"[", b"{"):
                 return DataError(f"{path}: line 1 begins a JSON document of many lines; write one object in each line")

@@ -63,22 +63,29 @@ def without_marks(table: Any, na_values: Sequence[str]) -> Any:
 
 
 def with_marks_as_numbers(text: Any, dialect: Dialect) -> Any:
-    """The text as numbers if all of it is numbers with the dialect's marks; of blanks around them as well."""
+    """The text as numbers if all of it is numbers with the dialect's marks; of blanks around them as well.
+
+    Where most of it is, these are spelled with a point only, so that an error is about the others.
+    """
     if dialect.decimal == "." and not dialect.thousands:
         return text
     thousands, decimal = re.escape(dialect.thousands), re.escape(dialect.decimal)
     whole = rf"[0-9]{{1,3}}({thousands}[0-9]{{3}})+|[0-9]+" if thousands else "[0-9]+"
-    number = rf"^[+-]?(({whole})({decimal}[0-9]*)?|{decimal}[0-9]+)([eE][+-]?[0-9]+)?$"
+    pattern = rf"^[+-]?(({whole})({decimal}[0-9]*)?|{decimal}[0-9]+)([eE][+-]?[0-9]+)?$"
     trimmed = pc.utf8_trim_whitespace(text)
     missing = is_missing(trimmed.cast(pa.large_string()))
-    if pc.all(missing, min_count=0).as_py():
+    number = pc.and_(pc.invert(missing), pc.fill_null(pc.match_substring_regex(trimmed, pattern), False))
+    n_numbers = pc.sum(number).as_py() or 0
+    n_present = len(text) - (pc.sum(missing).as_py() or 0)
+    if 2 * n_numbers <= n_present:
         return text
-    if not pc.all(pc.or_(missing, pc.match_substring_regex(trimmed, number)), min_count=0).as_py():
-        return text
-    plain = pc.utf8_ltrim(pc.if_else(missing, None, trimmed), "+")
+    plain = pc.utf8_ltrim(trimmed, "+")
     if dialect.thousands:
         plain = pc.replace_substring(plain, dialect.thousands, "")
+    with_point = pc.replace_substring(plain, dialect.decimal, ".")
+    if n_numbers < n_present:
+        return pc.if_else(number, with_point, text)
     try:
-        return plain.cast(pa.int64())
+        return pc.if_else(missing, None, plain).cast(pa.int64())
     except pa.ArrowInvalid:
-        return pc.replace_substring(plain, dialect.decimal, ".").cast(pa.float64())
+        return pc.if_else(missing, None, with_point).cast(pa.float64())
