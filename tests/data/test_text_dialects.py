@@ -219,6 +219,12 @@ def test_marks_of_missing_values_in_every_kind_of_column(text_file):
     np.testing.assert_array_equal(filled.X, [[1, 1, 0], [2.5, 0, 1], [2.5, 1, 0], [4, 1, 0]])
 
 
+def test_whole_numbers_beyond_floating_point_get_a_remark(text_file):
+    rows = "".join(f"{72048431380967004 + k},{k * k % 7},{k % 5}\n" for k in range(12))
+    remarks = open_table(text_file(("id,a,y\n" + rows).encode())).remarks
+    assert any("the column 'id' has whole numbers beyond 2^53" in text for text in remarks)
+
+
 def test_lines_are_counted_with_comments_and_compression(text_file):
     path = text_file(bz2.compress(b"# x\n\na;y\n1;2\n# mid\n\n5;6\n7;8\nabc;9\n"), ".csv.bz2")
     assert error_message(path, text=fastgd.TextFormat(comment="#")).startswith("line 9, column 'a': 'abc'")
