@@ -23,10 +23,7 @@ STOPPING = (
 PARTS: tuple[tuple[tuple[str, ...], Tests], ...] = (
     (
         ("fastgd/certificate/*.py",),
-        (
-            ("tests/certificate", THREADS),
-            ("tests/solvers/test_working_set.py", "-k", "far_from_zero or conditions_of_an_optimum or satisfy_their"),
-        ),
+        (("tests/certificate/test_remaining_gain.py",), ("tests/certificate", THREADS)),
     ),
     (
         (
@@ -35,11 +32,15 @@ PARTS: tuple[tuple[tuple[str, ...], Tests], ...] = (
             "fastgd/training/early_stopping.py",
             "fastgd/training/divergence*.py",
         ),
-        (STOPPING, ("tests/training/test_divergence.py", "-k", "texts or columns or single_column")),
+        (
+            ("tests/training/test_stop_rules.py",),
+            STOPPING,
+            ("tests/training/test_divergence.py", "-k", "texts or columns or single_column"),
+        ),
     ),
     (
         ("fastgd/data/feature_matrix.py",),
-        (("tests/data/test_feature_matrix.py",), ("tests/data/test_tables.py", "tests/data/test_sparse.py")),
+        (("tests/data/test_feature_matrix.py",), ("tests/data/test_sparse.py",)),
     ),
     (("fastgd/data/sparse_checks.py",), (("tests/data/test_sparse_checks.py",),)),
     (("fastgd/data/masked_arrays.py",), (("tests/data/test_masked_arrays.py",),)),
