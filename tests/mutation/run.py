@@ -145,8 +145,7 @@ class Campaign:
             self.trees.put(copy_of_the_tree(folder / str(k)))
         self.usual: dict[tuple[str, ...], float] = {}
         self.measuring = {tests: threading.Lock() for _, groups in PARTS for tests in groups}
-        self.survived: list[Mutant] = []
-        self.n_killed, self.counting = 0, threading.Lock()
+        self.counting = threading.Lock()
 
     def limit(self, tree: Path, tests: tuple[str, ...]) -> float:
         """The seconds that tests may take; they run once without a mutant, which must pass."""
@@ -171,8 +170,6 @@ class Campaign:
             self.trees.put(tree)
         with self.counting, VERDICTS.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"mutant": str(drawn.mutant), "digest": drawn.digest, "survived": alive}) + "\n")
-            self.n_killed += not alive
-            self.survived += [drawn.mutant] if alive else []
         if alive:
             is_known = (drawn.mutant.path, drawn.mutant.change) in self.known
             print(f"survived{' (known)' if is_known else ''}: {drawn.mutant}", flush=True)  # noqa: T201
@@ -193,11 +190,12 @@ class Campaign:
         return True
 
 
-def killed_before() -> set[str]:
+def verdicts_before() -> dict[str, bool]:
+    """Digest -> whether the mutant survived, by its last verdict."""
     if not VERDICTS.exists():
-        return set()
+        return {}
     verdicts = map(json.loads, VERDICTS.read_text(encoding="utf-8").splitlines())
-    return {verdict["digest"] for verdict in verdicts if not verdict["survived"]}
+    return {verdict["digest"]: verdict["survived"] for verdict in verdicts}
 
 
 def interrupt(*_: object) -> None:
@@ -219,8 +217,8 @@ def main() -> int:
     if not arguments.resume:
         VERDICTS.unlink(missing_ok=True)
     VERDICTS.parent.mkdir(exist_ok=True)
-    before = killed_before()
-    left = [each for each in drawn if each.digest not in before]
+    before = verdicts_before()
+    left = [each for each in drawn if before.get(each.digest, True)]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(arguments.processes) as pool:
         campaign = Campaign(Path(folder), arguments.processes, arguments.seconds, known)
         try:
@@ -230,15 +228,16 @@ def main() -> int:
         finally:
             campaign.processes.end()
             pool.shutdown(cancel_futures=True)
-    survived = [(mutant.path, mutant.change) for mutant in campaign.survived]
-    killed = len(drawn) - len(left) + campaign.n_killed
-    tried, seconds = killed + len(survived), time.monotonic() - begun
-    cut = "" if tried == len(drawn) else f"; the run ended before the other {len(drawn) - tried}"
-    print(f"{killed} of {tried} mutants killed in {seconds:.0f} s{cut}")  # noqa: T201
+    verdicts = verdicts_before()  # survivors that the time did not reach again keep their verdict
+    tried = [each for each in drawn if each.digest in verdicts]
+    survived = [(each.mutant.path, each.mutant.change) for each in tried if verdicts[each.digest]]
+    killed, seconds = len(tried) - len(survived), time.monotonic() - begun
+    cut = "" if len(tried) == len(drawn) else f"; the run ended before the other {len(drawn) - len(tried)}"
+    print(f"{killed} of {len(tried)} mutants killed in {seconds:.0f} s{cut}")  # noqa: T201
     record(
         "mutation",
         mutants_drawn=len(drawn),
-        mutants_run=tried,
+        mutants_run=len(tried),
         mutants_killed=killed,
         survivors_with_a_reason=sum(mutant in known for mutant in survived),
     )
