@@ -1,0 +1,31 @@
+"""Estimators with scikit-learn's interface. They need scikit-learn: ``pip install "fastgd[sklearn]"``.
+
+`GDClassifier` and `GDRegressor` offer all of `fastgd.fit`. The other classes have the names, parameters and attributes
+of scikit-learn's own, and minimise the same objectives.
+"""
+
+from __future__ import annotations
+
+try:
+    import sklearn  # noqa: F401
+except ImportError:
+    raise ImportError("fastgd.sklearn needs scikit-learn: pip install 'fastgd[sklearn]'") from None
+
+from .gd_classifier import GDClassifier
+from .gd_regressor import GDRegressor
+from .generalized_models import GammaRegressor, PoissonRegressor, TweedieRegressor
+from .logistic_model import LogisticRegression
+from .regression_models import ElasticNet, Lasso, QuantileRegressor, Ridge
+
+__all__ = [
+    "ElasticNet",
+    "GDClassifier",
+    "GDRegressor",
+    "GammaRegressor",
+    "Lasso",
+    "LogisticRegression",
+    "PoissonRegressor",
+    "QuantileRegressor",
+    "Ridge",
+    "TweedieRegressor",
+]
