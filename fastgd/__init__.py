@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from .sklearn import PoissonRegressor as PoissonRegressor
     from .sklearn import QuantileRegressor as QuantileRegressor
     from .sklearn import Ridge as Ridge
+    from .sklearn import SGDClassifier as SGDClassifier
+    from .sklearn import SGDRegressor as SGDRegressor
     from .sklearn import TweedieRegressor as TweedieRegressor
     from .surface import landscape as landscape
     from .training.callbacks import State as State
@@ -95,7 +97,7 @@ _MODULES = ("losses", "penalties", "rules", "schedules", "sklearn")
 # Names of `fastgd.sklearn`, which needs scikit-learn; `from fastgd import *` leaves them out.
 _ESTIMATORS = (
     "ElasticNet", "GDClassifier", "GDRegressor", "GammaRegressor", "Lasso", "LogisticRegression", "PoissonRegressor",
-    "QuantileRegressor", "Ridge", "TweedieRegressor",
+    "QuantileRegressor", "Ridge", "SGDClassifier", "SGDRegressor", "TweedieRegressor",
 )  # fmt: skip
 
 __all__ = [*_HOMES, "__version__"]

@@ -16,6 +16,7 @@ from .gd_regressor import GDRegressor
 from .generalized_models import GammaRegressor, PoissonRegressor, TweedieRegressor
 from .logistic_model import LogisticRegression
 from .regression_models import ElasticNet, Lasso, QuantileRegressor, Ridge
+from .sgd_models import SGDClassifier, SGDRegressor
 
 __all__ = [
     "ElasticNet",
@@ -27,5 +28,7 @@ __all__ = [
     "PoissonRegressor",
     "QuantileRegressor",
     "Ridge",
+    "SGDClassifier",
+    "SGDRegressor",
     "TweedieRegressor",
 ]

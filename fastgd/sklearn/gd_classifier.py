@@ -14,7 +14,7 @@ from ..errors import DataError
 from ..model.result import Result
 from ..terms.losses import LOSSES, loss_traits
 from .gd_estimator import GDEstimator
-from .input_checks import check_X_y, class_numbers_of
+from .input_checks import checked_data, class_numbers_of
 
 
 def _has_probabilities(estimator: Any) -> bool:
@@ -76,7 +76,7 @@ class GDClassifier(ClassifierMixin, GDEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> GDClassifier:
         """Fit on labels of shape (n_samples,), or several targets of two labels each, (n_samples, n_outputs)."""
-        X, y = check_X_y(self, X, y, numeric=False, encodes=self.columns is not None)
+        X, y = checked_data(self, X, y, numeric=False, encodes=self.columns is not None)
         if y.ndim == 2:
             return self._fit_several(X, y, sample_weight, offset)
         classes, numbers = class_numbers_of(y)
@@ -86,7 +86,7 @@ class GDClassifier(ClassifierMixin, GDEstimator):  # type: ignore[misc]
         result = self._train(X, numbers, loss, sample_weight, offset)
         assert result.classes is not None
         result = replace(result, classes=classes[result.classes])
-        self.classes_ = result.classes
+        self.classes_: Any = result.classes
         self._keep_rows(result)
         return self
 
@@ -118,17 +118,17 @@ class GDClassifier(ClassifierMixin, GDEstimator):  # type: ignore[misc]
         z = self._linear_predictor(X, offset)
         return self.result_.labels(z)
 
-    @available_if(_has_probabilities)
+    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any, offset: Any = None) -> np.ndarray:
         """Probabilities of the classes; for several targets of the larger label of each."""
         z = self._linear_predictor(X, offset)
         return self.result_.probabilities(z)
 
-    @available_if(_has_probabilities)
+    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_log_proba(self, X: Any, offset: Any = None) -> np.ndarray:
         """Logarithms of the probabilities."""
         with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X, offset=offset))
+            return np.asarray(np.log(self.predict_proba(X, offset=offset)))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> float:
         """The share of rows whose labels are right."""

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..model.result import Result
 from ..terms.penalties import resolve_penalty
-from .input_checks import check_X, weights_of_rows
+from .input_checks import checked_features, weights_of_rows
 from .training import seed_of, trained
 
 # Parameters that are options of `fit` under the same names.
@@ -50,7 +50,7 @@ class GDEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
 
     def _linear_predictor(self, X: Any, offset: Any) -> np.ndarray:
         check_is_fitted(self)
-        X = check_X(self, X, fitting=False, encodes=self.result_.encoder is not None)
+        X = checked_features(self, X, fitting=False, encodes=self.result_.encoder is not None)
         return self.result_.decision_function(X, offset=offset)
 
     def __sklearn_tags__(self) -> Any:

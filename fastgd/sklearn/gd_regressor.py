@@ -9,7 +9,7 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
 from .gd_estimator import GDEstimator
-from .input_checks import check_X_y
+from .input_checks import checked_data
 
 
 class GDRegressor(RegressorMixin, GDEstimator):  # type: ignore[misc]
@@ -57,7 +57,7 @@ class GDRegressor(RegressorMixin, GDEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> GDRegressor:
         """Fit on numbers of shape (n_samples,) or (n_samples, n_outputs)."""
-        X, y = check_X_y(self, X, y, numeric=True, encodes=self.columns is not None)
+        X, y = checked_data(self, X, y, numeric=True, encodes=self.columns is not None)
         self._keep(self._train(X, y, self.loss, sample_weight, offset))
         return self
 

@@ -9,7 +9,7 @@ from sklearn import linear_model
 
 from ..terms.losses import LOSSES
 from .drop_in import WithoutArrayAPI, gradient_tolerance, minimise, start_of, with_remark
-from .input_checks import check_X_y, weights_of_rows
+from .input_checks import checked_data, weights_of_rows
 
 
 class PoissonRegressor(WithoutArrayAPI, linear_model.PoissonRegressor):  # type: ignore[misc]
@@ -19,7 +19,7 @@ class PoissonRegressor(WithoutArrayAPI, linear_model.PoissonRegressor):  # type:
     ``solver`` chooses no solver: fastgd takes its own, see ``result_.remarks``.
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> PoissonRegressor:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Fit; shapes as in scikit-learn."""
         return _fit(self, LOSSES["poisson"](), X, y, sample_weight)
 
@@ -27,7 +27,7 @@ class PoissonRegressor(WithoutArrayAPI, linear_model.PoissonRegressor):  # type:
 class GammaRegressor(WithoutArrayAPI, linear_model.GammaRegressor):  # type: ignore[misc]
     """Half the mean gamma deviance with a log link, plus ``alpha / 2 |w|^2``; see `PoissonRegressor`."""
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> GammaRegressor:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Fit; shapes as in scikit-learn."""
         return _fit(self, LOSSES["gamma"](), X, y, sample_weight)
 
@@ -39,7 +39,7 @@ class TweedieRegressor(WithoutArrayAPI, linear_model.TweedieRegressor):  # type:
     scikit-learn's solver fits.
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> TweedieRegressor:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Fit; shapes as in scikit-learn."""
         self._validate_params()
         loss = _tweedie(float(self.power), self.link)
@@ -59,7 +59,7 @@ def _tweedie(power: float, link: str) -> Any:
 
 def _fit(estimator: Any, loss: Any, X: Any, y: Any, sample_weight: Any) -> Any:
     estimator._validate_params()
-    X, y = check_X_y(estimator, X, y, numeric=True, single=True)
+    X, y = checked_data(estimator, X, y, numeric=True, single=True)
     weights = None if sample_weight is None else weights_of_rows(sample_weight, X)
     theirs = estimator._get_loss()
     if not theirs.in_y_true_range(np.asarray(y, dtype=np.float64)):

@@ -13,7 +13,7 @@ from ..errors import DataError
 FLOATS = (np.float64, np.float32)
 
 
-def check_X(estimator: Any, X: Any, *, fitting: bool, encodes: bool = False) -> Any:
+def checked_features(estimator: Any, X: Any, *, fitting: bool, encodes: bool = False) -> Any:
     """X as a float array or CSR; a frame as it is where the estimator encodes columns."""
     refuse_array_api(X)
     if encodes and hasattr(X, "columns"):
@@ -21,11 +21,11 @@ def check_X(estimator: Any, X: Any, *, fitting: bool, encodes: bool = False) -> 
     return validate_data(estimator, X, reset=fitting, accept_sparse="csr", dtype=FLOATS, order="C")
 
 
-def check_X_y(
+def checked_data(
     estimator: Any, X: Any, y: Any, *, numeric: bool, encodes: bool = False, single: bool = False,
     keep_column: bool = False,
 ) -> tuple[Any, np.ndarray]:  # fmt: skip
-    """X as `check_X` gives it, and y of shape (n_samples,) or (n_samples, n_outputs).
+    """X as `checked_features` gives it, and y of shape (n_samples,) or (n_samples, n_outputs).
 
     ``single``: only one target. ``keep_column``: y of shape (n_samples, 1) stays so; else it becomes a vector, with a
     warning.

@@ -12,7 +12,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from ..errors import DataError
 from ..terms.losses import LOSSES
 from .drop_in import WithoutArrayAPI, gradient_tolerance, minimise, start_of, total_weight, with_remark
-from .input_checks import check_X_y, class_numbers_of, weights_of_rows
+from .input_checks import checked_data, class_numbers_of, weights_of_rows
 
 
 class LogisticRegression(WithoutArrayAPI, linear_model.LogisticRegression):  # type: ignore[misc]
@@ -27,7 +27,7 @@ class LogisticRegression(WithoutArrayAPI, linear_model.LogisticRegression):  # t
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> LogisticRegression:
         """Fit; shapes as in scikit-learn."""
         self._validate_params()
-        X, y = check_X_y(self, X, y, numeric=False, single=True)
+        X, y = checked_data(self, X, y, numeric=False, single=True)
         classes, numbers = class_numbers_of(y)
         if len(classes) < 2:
             raise DataError(

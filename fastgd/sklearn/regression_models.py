@@ -18,7 +18,7 @@ from .drop_in import (
     total_weight,
     with_remark,
 )
-from .input_checks import check_X_y, weights_of_rows
+from .input_checks import checked_data, weights_of_rows
 
 HALF_SQUARED = LOSSES["half_squared"]()
 DIRECT_SOLVERS = ("auto", "svd", "cholesky")  # of Ridge: exact, whatever ``tol`` is
@@ -32,12 +32,12 @@ class Ridge(WithoutArrayAPI, linear_model.Ridge):  # type: ignore[misc]
     ``positive=True`` scikit-learn's solver fits.
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Ridge:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Fit; shapes as in scikit-learn."""
         if self.positive:
             return super().fit(X, y, sample_weight)
         self._validate_params()
-        X, y = check_X_y(self, X, y, numeric=True, keep_column=True)
+        X, y = checked_data(self, X, y, numeric=True, keep_column=True)
         weights = None if sample_weight is None else weights_of_rows(sample_weight, X)
         columns = y.reshape(len(y), -1)
         alphas = np.asarray(self.alpha, dtype=np.float64).ravel()
@@ -79,7 +79,7 @@ class ElasticNet(WithoutArrayAPI, linear_model.ElasticNet):  # type: ignore[misc
         if self.positive:
             return super().fit(X, y, sample_weight, check_input)
         self._validate_params()
-        X, y = check_X_y(self, X, y, numeric=True, keep_column=True)
+        X, y = checked_data(self, X, y, numeric=True, keep_column=True)
         weights = None if sample_weight is None else weights_of_rows(sample_weight, X)
         alpha, ratio = float(self.alpha), float(self.l1_ratio)
         columns = y.reshape(len(y), -1)
@@ -93,16 +93,14 @@ class ElasticNet(WithoutArrayAPI, linear_model.ElasticNet):  # type: ignore[misc
             )
             for column in np.ascontiguousarray(columns.T)
         ]  # fmt: skip
-        self.coef_ = np.array([one.coef for one in fits])
-        self.intercept_ = np.array([one.intercept for one in fits]) if self.fit_intercept else 0.0
+        coef, intercepts = np.array([one.coef for one in fits]), np.array([one.intercept for one in fits])
         iterations = [one.result.n_epochs for one in fits]
         gaps = np.array([np.nan if one.result.gap_bound is None else one.result.gap_bound for one in fits])
-        if len(fits) == 1:
-            self.coef_, self.n_iter_, self.dual_gap_ = self.coef_[0], iterations[0], gaps[0]
-            if y.ndim == 1 and self.fit_intercept:
-                self.intercept_ = self.intercept_[0]
-        else:
-            self.n_iter_, self.dual_gap_ = iterations, gaps
+        only = len(fits) == 1
+        self.coef_ = coef[0] if only else coef
+        self.intercept_ = (intercepts[0] if y.ndim == 1 else intercepts) if self.fit_intercept else 0.0
+        self.n_iter_: Any = iterations[0] if only else iterations
+        self.dual_gap_: Any = gaps[0] if only else gaps
         self.result_ = fits[-1].result
         return self
 
@@ -134,7 +132,7 @@ class QuantileRegressor(WithoutArrayAPI, linear_model.QuantileRegressor):  # typ
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> QuantileRegressor:
         """Fit; shapes as in scikit-learn."""
         self._validate_params()
-        X, y = check_X_y(self, X, y, numeric=True, single=True)
+        X, y = checked_data(self, X, y, numeric=True, single=True)
         weights = None if sample_weight is None else weights_of_rows(sample_weight, X)
         loss = LOSSES["quantile"](float(self.quantile))
         fitted = minimise(

@@ -14,18 +14,25 @@ import fastgd.sklearn as estimators
 pytestmark = pytest.mark.plain_python
 
 # Without a penalty the checks of weights and probabilities have no unique optimum: fewer rows than coefficients.
-PENALISED = {
+PARAMETERS = {
     "GDClassifier": {"alpha": 0.05, "tol": 1e-14},
     "GDRegressor": {"alpha": 0.05, "tol": 1e-14},
 }
+# scikit-learn lists these for its own class too: steps in random order depend on how often a row occurs.
+RANDOM_STEPS = dict.fromkeys(
+    ("check_sample_weight_equivalence_on_dense_data", "check_sample_weight_equivalence_on_sparse_data"),
+    "sample_weight is not equivalent to removing/repeating samples.",
+)
+EXPECTED_FAILURES = {"SGDClassifier": RANDOM_STEPS, "SGDRegressor": RANDOM_STEPS}
 
 
 @pytest.mark.parametrize("name", estimators.__all__)
 def test_check_estimator(name):
-    estimator = getattr(estimators, name)(**PENALISED.get(name, {}))
+    estimator = getattr(estimators, name)(**PARAMETERS.get(name, {}))
+    expected = EXPECTED_FAILURES.get(name, {})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        results = check_estimator(estimator, on_fail=None)
+        results = check_estimator(estimator, on_fail=None, expected_failed_checks=expected)
     assert len(results) > 50
     bad = {result["check_name"]: result["exception"] for result in results if result["status"] == "failed"}
     assert bad == {}
