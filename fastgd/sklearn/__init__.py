@@ -11,6 +11,7 @@ try:
 except ImportError:
     raise ImportError("fastgd.sklearn needs scikit-learn: pip install 'fastgd[sklearn]'") from None
 
+from .exchange import from_sklearn, to_sklearn
 from .gd_classifier import GDClassifier
 from .gd_regressor import GDRegressor
 from .generalized_models import GammaRegressor, PoissonRegressor, TweedieRegressor
@@ -18,7 +19,7 @@ from .logistic_model import LogisticRegression
 from .regression_models import ElasticNet, Lasso, QuantileRegressor, Ridge
 from .sgd_models import SGDClassifier, SGDRegressor
 
-__all__ = [
+ESTIMATORS = [
     "ElasticNet",
     "GDClassifier",
     "GDRegressor",
@@ -32,3 +33,4 @@ __all__ = [
     "SGDRegressor",
     "TweedieRegressor",
 ]
+__all__ = [*ESTIMATORS, "from_sklearn", "to_sklearn"]

@@ -26,7 +26,7 @@ RANDOM_STEPS = dict.fromkeys(
 EXPECTED_FAILURES = {"SGDClassifier": RANDOM_STEPS, "SGDRegressor": RANDOM_STEPS}
 
 
-@pytest.mark.parametrize("name", estimators.__all__)
+@pytest.mark.parametrize("name", estimators.ESTIMATORS)
 def test_check_estimator(name):
     estimator = getattr(estimators, name)(**PARAMETERS.get(name, {}))
     expected = EXPECTED_FAILURES.get(name, {})
@@ -39,8 +39,8 @@ def test_check_estimator(name):
 
 
 def test_names_are_loaded_from_fastgd():
-    assert sorted(fastgd._ESTIMATORS) == sorted(estimators.__all__)
-    for name in estimators.__all__:
+    assert sorted(fastgd._ESTIMATORS) == sorted(estimators.ESTIMATORS)
+    for name in estimators.ESTIMATORS:
         assert getattr(fastgd, name) is getattr(estimators, name)
         assert name in dir(fastgd)
 
