@@ -19,7 +19,7 @@ from .logistic_model import LogisticRegression
 from .regression_models import ElasticNet, Lasso, QuantileRegressor, Ridge
 from .sgd_models import SGDClassifier, SGDRegressor
 
-ESTIMATORS = [
+__all__ = [
     "ElasticNet",
     "GDClassifier",
     "GDRegressor",
@@ -32,5 +32,7 @@ ESTIMATORS = [
     "SGDClassifier",
     "SGDRegressor",
     "TweedieRegressor",
+    "from_sklearn",
+    "to_sklearn",
 ]
-__all__ = [*ESTIMATORS, "from_sklearn", "to_sklearn"]
+ESTIMATORS = [name for name in __all__ if name not in ("from_sklearn", "to_sklearn")]

@@ -144,7 +144,7 @@ class SGDClassifier(SGDBase, linear_model.SGDClassifier):  # type: ignore[misc]
 
     def _one_against_rest(
         self, i: int, X: Any, y: Any, seed: int, held_out: np.ndarray | None, given: dict[str, Any]
-    ) -> Descent:
+    ) -> Any:
         """Class ``i`` against the rest; class 1 of two."""
         signs = np.where(y == self.classes_[i], 1.0, -1.0)
         negative = self._expanded_class_weight[0] if len(self.classes_) == 2 else 1.0
