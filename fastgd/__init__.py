@@ -45,6 +45,18 @@ if TYPE_CHECKING:
     from .show.smoothing import smooth as smooth
     from .show.trace_curves import Trace as Trace
     from .show.trace_curves import read_trace as read_trace
+    from .sklearn import ElasticNet as ElasticNet
+    from .sklearn import GammaRegressor as GammaRegressor
+    from .sklearn import GDClassifier as GDClassifier
+    from .sklearn import GDRegressor as GDRegressor
+    from .sklearn import Lasso as Lasso
+    from .sklearn import LogisticRegression as LogisticRegression
+    from .sklearn import PoissonRegressor as PoissonRegressor
+    from .sklearn import QuantileRegressor as QuantileRegressor
+    from .sklearn import Ridge as Ridge
+    from .sklearn import SGDClassifier as SGDClassifier
+    from .sklearn import SGDRegressor as SGDRegressor
+    from .sklearn import TweedieRegressor as TweedieRegressor
     from .surface import landscape as landscape
     from .training.callbacks import State as State
     from .training.progress import Reporter as Reporter
@@ -83,7 +95,12 @@ _NAMES = {
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 # Public modules that are loaded when first used, as the names above.
-_MODULES = ("losses", "penalties", "rules", "schedules")
+_MODULES = ("losses", "penalties", "rules", "schedules", "sklearn")
+# Names of `fastgd.sklearn`, which needs scikit-learn; `from fastgd import *` leaves them out.
+_ESTIMATORS = (
+    "ElasticNet", "GDClassifier", "GDRegressor", "GammaRegressor", "Lasso", "LogisticRegression", "PoissonRegressor",
+    "QuantileRegressor", "Ridge", "SGDClassifier", "SGDRegressor", "TweedieRegressor",
+)  # fmt: skip
 
 __all__ = [*_HOMES, "__version__"]
 
@@ -91,12 +108,13 @@ __all__ = [*_HOMES, "__version__"]
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f".{name}", __name__)
-    if name not in _HOMES:
+    home = "sklearn" if name in _ESTIMATORS else _HOMES.get(name)
+    if home is None:
         raise AttributeError(f"module 'fastgd' has no attribute {name!r}")
-    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    value = getattr(import_module(f".{home}", __name__), name)
     globals()[name] = value  # found at once from now on
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, *_ESTIMATORS])

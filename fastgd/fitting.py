@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 from . import interruption
 from .data.encoding.columns import Columns
 from .data.feature_matrix import encoded
-from .data.loss_choice import choose_loss
+from .data.loss_choice import ChosenLoss, choose_loss
 from .data.table import Table
 from .data.training_data import RowOptions, check_training_data
 from .errors import DataError, Interrupted, OptionError
@@ -189,19 +189,26 @@ def fit(
     'callback'
     """
     chosen = choose_loss(loss, X, y, sample_weight)
-    loss_term, y = chosen.term, chosen.y
+    loss_term = chosen.term
     penalty_term = resolve_penalty(penalty, alpha, l1_ratio)
     options = Options(
         method, rule, learning_rate, schedule, batch_size, scale, max_epochs, max_seconds, tol, gap_tol, patience,
         clip_norm, shuffle, seed, n_threads, trace, callbacks, average, on_divergence, shards,
     ).bound_to(loss_term, penalty_term, alpha)  # fmt: skip
     rows = RowOptions(sample_weight, class_weight, offset, penalty_weights, validation, options.seed, columns)
-    posed = pose(X, y, loss_term, penalty_term, fit_intercept, rows)
+    return train(X, chosen, penalty_term, options, rows, fit_intercept, start)
+
+
+def train(
+    X: Any, chosen: ChosenLoss, penalty: Any, options: Options, rows: RowOptions, fit_intercept: bool, start: Any
+) -> Result:
+    """Train on checked options; raises as `fit` does."""
+    posed = pose(X, chosen.y, chosen.term, penalty, fit_intercept, rows)
     with interruption.deferred():
         run = Run(posed.objective, options, start, validation=posed.validation)
         run.remarks[:0] = chosen.remarks
-        settings = settings_of(run, penalty_term, chosen.reason)
-        result = result_of(run, **posed.described, loss=loss_term, settings=settings)
+        settings = settings_of(run, penalty, chosen.reason)
+        result = result_of(run, **posed.described, loss=chosen.term, settings=settings)
         if run.divergence is not None:
             raise run.divergence.error(result)
         if result.stop_reason == "interrupted" or interruption.pending():

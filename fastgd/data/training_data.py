@@ -35,6 +35,7 @@ class RowOptions:
     validation: Any = None
     seed: int = 0  # of the rows that are held out
     columns: Any = None  # how the columns of a data frame become features
+    may_be_constant: bool = False  # whether the target may be: there is nothing to learn then but the intercept
 
     def encoded_by(self, encoder: Encoder | None) -> RowOptions:
         """These options, with a validation set that is a data frame encoded as the training data."""
@@ -92,7 +93,7 @@ def check_training_data(
         weight, offset = weight[positions], offset[positions] if len(offset) else offset
     check_features(penalty, n_features)
     check_magnitudes(matrix, names)
-    may_be_constant = not fit_intercept or bool(len(offset) and (offset != offset[0]).any())
+    may_be_constant = options.may_be_constant or not fit_intercept or bool(len(offset) and (offset != offset[0]).any())
     target = as_target(columns, loss, may_be_constant)
     data, positions, held_out = _with_validation(
         CheckedRows(matrix, target, weight, offset), positions, names, loss, options

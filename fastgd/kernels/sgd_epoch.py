@@ -40,11 +40,12 @@ def clip_factor_of_row(X, i, dloss_dz, has_intercept, clip):
 
 
 @kernel
-def sgd_epoch(X, targets, order, rates, loss, l1, l2, clip, params, v, paid, sums):
+def sgd_epoch(X, targets, order, rates, loss, l1, l2, clip, intercept_factor, params, v, paid, sums):
     """A step for each row of ``order``, at its rate; returns the summed losses before each step, and the last dloss_dz.
 
     ``params`` (coefficients, then the intercept if there is one) is updated in place; ``v`` (in X's dtype) and ``paid``
-    (zeros) are workspace. ``sums``: a `LazySum` of the parameters after each step, for ``l1`` = 0; None for no sum.
+    (zeros) are workspace. Rates of the intercept are multiplied by ``intercept_factor``. ``sums``: a `LazySum` of the
+    parameters after each step, for ``l1`` = 0; None for no sum.
     """
     y, weight, offset = targets.y, targets.weight, targets.offset
     n_features = v.shape[0]
@@ -67,7 +68,7 @@ def sgd_epoch(X, targets, order, rates, loss, l1, l2, clip, params, v, paid, sum
         dloss_dz = weight_of(weight, i) * loss.derivative(y[i], z)
         clipped = dloss_dz * clip_factor_of_row(X, i, dloss_dz, has_intercept, clip)
         if l2 > 0.0:
-            scale *= 1.0 - rate * l2
+            scale *= max(0.0, 1.0 - rate * l2)  # too long a step ends at zero, as in scikit-learn
             if abs(scale) < smallest:
                 settle(sums, scales, v)
                 fold(X, v, scale, owed, paid, l1)
@@ -82,7 +83,7 @@ def sgd_epoch(X, targets, order, rates, loss, l1, l2, clip, params, v, paid, sum
         else:
             ahead = axpy_dot(move, X, i, following, v)
         if has_intercept:
-            b -= rate * clipped
+            b -= rate * clipped * intercept_factor
         scales = add_step(sums, X, i, k, move, scale, scales, b)
     settle(sums, scales, v)
     fold(X, v, scale, owed, paid, l1)

@@ -178,8 +178,11 @@ class Result:
         Shape (n_samples,), or (n_samples, n_outputs) for several targets.
         """
         z = self.decision_function(X, offset=offset)
-        if self.classes is None:
-            return self._means(z)
+        return self.means(z) if self.classes is None else self.labels(z)
+
+    def labels(self, z: np.ndarray) -> np.ndarray:
+        """The labels that the linear predictors z of a classification give."""
+        assert self.classes is not None
         if self.classes.ndim == 2:
             return np.column_stack(
                 [two[(column > 0).astype(np.intp)] for two, column in zip(self.classes, z.T, strict=True)]
@@ -198,10 +201,14 @@ class Result:
         FastgdError
             When the model is not a classification, or its loss has no probabilities.
         """
+        return self.probabilities(self.decision_function(X, offset=offset))
+
+    def probabilities(self, z: np.ndarray) -> np.ndarray:
+        """`predict_proba` from the linear predictors z, which are overwritten."""
         if self.classes is None or not loss_traits(self.loss).probabilistic:
             kind = "is no classification and has no" if self.classes is None else "gives scores, not"
             raise FastgdError(f"a model with the loss {_describe(self.loss)['name']!r} {kind} probabilities")
-        means = self._means(self.decision_function(X, offset=offset))
+        means = self.means(z)
         if means.ndim == 1:
             return np.column_stack([1.0 - means, means])
         if self.classes.ndim == 2:
@@ -229,7 +236,8 @@ class Result:
         save(buffer, header=text, **arrays, allow_pickle=False)
         write_atomically(path, buffer.getvalue())
 
-    def _means(self, z: np.ndarray) -> np.ndarray:
+    def means(self, z: np.ndarray) -> np.ndarray:
+        """The means of y that the linear predictors z give; z is overwritten."""
         if isinstance(self.loss, str):
             message = f"the model file has only the name of its user-defined loss, {self.loss}"
             raise FastgdError(f"{message}: pass the loss to fastgd.load(path, loss=...)")

@@ -46,6 +46,7 @@ class StochasticGradientDescent(SolverBase):
     """Source: Robbins and Monro, A stochastic approximation method (1951)."""
 
     rows_per_update = 1
+    intercept_factor = 1.0  # of the rates of the intercept, for one output
 
     def __init__(self, objective: Objective, options: Options, plan: Plan) -> None:
         self.rows_per_call = rows_per_call(objective, 1)
@@ -86,8 +87,9 @@ class StochasticGradientDescent(SolverBase):
         else:
             l1, l2 = objective.penalty.l1, objective.penalty.l2
             total, last = sgd_epoch(
-                X, targets, order, rates, loss, l1, l2, self.clip, params, self.v, self.paid, mean.sums
-            )
+                X, targets, order, rates, loss, l1, l2, self.clip, self.intercept_factor, params, self.v, self.paid,
+                mean.sums,
+            )  # fmt: skip
             losses, derivatives = np.array([float(total)]), np.array([last])
         i = int(order[-1])
         report = StepReport(losses / len(order), float(rates[-1]), lambda: row_gradient(objective, i, derivatives))

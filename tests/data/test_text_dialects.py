@@ -268,6 +268,17 @@ def test_kept_columns_and_curves_have_the_same_format(text_file):
     assert marked["größe"].to_pylist()[1] in (2.5, "2,5")
 
 
+def test_words_that_look_like_numbers_can_stay_words(text_file):
+    path = text_file(b"p,a,y\n555 123 456,1,2\n666 234 567,3,5\n")
+    assert "take it as words with columns=Columns(categorical=['p']), or leave" in error_message(path)
+    with speaking_in_flags():
+        assert "take it as words with --categorical p, or leave" in error_message(path)
+    table = open_table(path, columns=fastgd.Columns(categorical=["p"]))
+    assert table.feature_names == ("p=555 123 456", "p=666 234 567", "a")
+    again = open_table(path, columns=table.encoder, target="y")
+    np.testing.assert_array_equal(again.X, table.X)
+
+
 @pytest.mark.parametrize(
     ("said", "name"),
     [

@@ -78,15 +78,16 @@ def seeds(suffix: str) -> list[bytes]:
 def _valid(suffix: str) -> list[bytes]:
     texts = [_TEXT, _PLAIN, b"a,y\r\n1,2\r\n3,4\r\n", b"# x\n1,5;2\n2,5;3\n", "é y\n1  2\n3  4\n".encode("latin-1")]
     texts += ["a,y\n1,é\n3,u\n".encode("utf-16"), b'a;y\n1.234,5;2\n"2";3\n']
-    if suffix == ".csv.zst":
-        return [pa.compress(text, codec="zstd", asbytes=True) for text in texts]
-    if suffix == ".jsonl":
-        return [
-            b'{"a": 1, "w": "u", "y": 2}\n\n{"w": null, "a": 3.5, "y": 5}\n',
-            b'{"a": [1], "b": {"c": true}, "y": "2020-01-01"}\n',
-        ]
-    if suffix == ".xlsx":
-        return [excel_bytes([["n", "w", "y"], [1, "u", True], [None, "v", 2.5]])]
+    others = {
+        ".csv.zst": [pa.compress(text, codec="zstd", asbytes=True) for text in texts],
+        ".jsonl": _JSON,
+        ".xlsx": [excel_bytes([["n", "w", "y"], [1, "u", True], [None, "v", 2.5]])],
+        ".svm": [_SVM],
+        ".svm.gz": [gzip.compress(_SVM)],
+        ".npz": _npz() if suffix == ".npz" else [],
+    }
+    if suffix in others:
+        return others[suffix]
     if suffix in (".csv", ".csv.gz"):
         return texts if suffix == ".csv" else [gzip.compress(text) for text in texts]
     if suffix == ".tsv":

@@ -84,7 +84,7 @@ def sparse(tmp_path_factory):
 def sgd(X, y, order, n_features):
     params, v, paid = np.zeros(n_features + 1), np.zeros(n_features, np.float32), np.zeros(n_features)
     rates = np.full(len(order), 0.01 / n_features)
-    found = sgd_epoch(X, Targets(y), order, rates, SQUARED, 0.0, 0.1, np.inf, params, v, paid, None)
+    found = sgd_epoch(X, Targets(y), order, rates, SQUARED, 0.0, 0.1, np.inf, 1.0, params, v, paid, None)
     return params, found
 
 

@@ -40,7 +40,7 @@ def run_sgd(X, y, orders, rates, l1, l2, start, loss=HUBER):
     total = 0.0
     for order in orders:
         losses, slope = sgd_epoch(
-            X, Targets(y), order, rates[: len(order)], loss, l1, l2, np.inf, params, v, paid, None
+            X, Targets(y), order, rates[: len(order)], loss, l1, l2, np.inf, 1.0, params, v, paid, None
         )
         rates = rates[len(order) :]
         total += losses

@@ -143,7 +143,7 @@ def test_lazy_sums_match_the_reference(layout, drawn, l2, has_intercept, data):
     for start, part in ((0, order[:cut]), (cut, order[cut:])):
         some = sums._replace(skip=max(skip - start, 0))
         rates = np.full(len(part), rate)
-        sgd_epoch(rows, Targets(drawn.y), part, rates, loss, 0.0, l2, np.inf, params, v, paid, some)
+        sgd_epoch(rows, Targets(drawn.y), part, rates, loss, 0.0, l2, np.inf, 1.0, params, v, paid, some)
         assert not sums.u.any()
     path = reference.sgd(
         drawn.X, drawn.y, reference.Huber(1.5), lr=rate, epochs=1, l2=l2, fit_intercept=has_intercept,

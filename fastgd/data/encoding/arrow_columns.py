@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...errors import DataError
-from ...wording import cell, plural
+from ...wording import cell, for_reader, has_option, option, plural
 from ..table import Array
 from .missing_values import check_finite, check_finite_target
 from .number_spellings import all_spelled, spelling_advice, spelling_of
@@ -167,7 +167,10 @@ def not_numbers(table: Any, origin: Origin) -> DataError:
     value = f"{origin.place(row)}, column {name!r}: {cell(word)} is not a number"
     spelled = spelling_advice(str(word), origin.from_text)
     if spelled and (not without_numbers or spelling_of(str(word)) is not None):
-        return origin.error(f"{value}; {spelled}, or {origin.leave_out([name])}")
+        python, flag = f"columns=Columns(categorical=[{name!r}])", option("categorical", [name])
+        can_be_words = spelling_of(str(word)) is not None and has_option("categorical")
+        as_words = f", take it as words with {for_reader(python, flag)}" if can_be_words else ""
+        return origin.error(f"{value}; {spelled}{as_words}, or {origin.leave_out([name])}")
     if not without_numbers:
         what = "fix the value" if n_words == 1 else f"fix the {n_words:,} such values"
         return origin.error(f"{value}; {what}, or {origin.leave_out([name])}")

@@ -76,7 +76,7 @@ def _error(path: str, compression: str) -> DataError | None:
     kinds: dict[str, str] = {}
     for number, line in _rows(path, compression):
         try:
-            row: Any = json.loads(line)
+            row: Any = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
         except json.JSONDecodeError as error:
             if number == 1 and line.strip() in (b"[", b"{"):
                 return DataError(f"{path}: line 1 begins a JSON document of many lines; write one object in each line")
