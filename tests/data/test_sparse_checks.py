@@ -233,3 +233,14 @@ def test_error_about_an_index_outside_a_csr_in_npz(place, index, X, tmp_path):
     parts = {"X_data": csr.data, "X_indices": csr.indices, "X_indptr": csr.indptr, "X_shape": np.array(csr.shape)}
     expected = OUTSIDE.format("column", index, D, "column")
     assert error_message(save(tmp_path / "x.npz", **parts, y=Y)).startswith(expected)
+
+
+@pytest.mark.parametrize("part", ["row", "col", "data"])
+def test_coordinates_of_unequal_number_are_refused(part):
+    matrix = sp.coo_array((np.ones(3), (np.array([0, 1, 2]), np.array([0, 1, 2]))), shape=(N, D))
+    values = np.ones(3) if part == "data" else np.array([0, 1, 2], dtype=np.int32)
+    setattr(matrix, part, values[:2])
+    counts = {"row": 3, "col": 3, "data": 3} | {part: 2}
+    message = f"it has {counts['row']} row and {counts['col']} column indices for {counts['data']} values"
+    with pytest.raises(DataError, match=message):
+        as_matrix(matrix)

@@ -71,6 +71,15 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+Place = tuple[str, str, str]
+
+
+def place(mutant: Mutant) -> Place:
+    """The file, the first line of code that the mutant changes, and the change, as in survivors.toml: lines move."""
+    lines = (ROOT / mutant.path).read_text(encoding="utf-8").splitlines()
+    return mutant.path, lines[mutant.line - 1].strip(), mutant.change
+
+
 class Interrupted(Exception):  # noqa: N818 - no error
     """The run is being ended."""
 
@@ -138,7 +147,7 @@ def copy_of_the_tree(folder: Path) -> Path:
 class Campaign:
     """Runs mutants in copies of the tree, one a thread, until all are judged, the time is over or the run is ended."""
 
-    def __init__(self, folder: Path, n_processes: int, seconds: float, known: set[tuple[str, str]]) -> None:
+    def __init__(self, folder: Path, n_processes: int, seconds: float, known: set[Place]) -> None:
         self.processes, self.known, self.end = Processes(), known, time.monotonic() + seconds
         self.trees: SimpleQueue[Path] = SimpleQueue()
         for k in range(n_processes):
@@ -171,7 +180,7 @@ class Campaign:
         with self.counting, VERDICTS.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"mutant": str(drawn.mutant), "digest": drawn.digest, "survived": alive}) + "\n")
         if alive:
-            is_known = (drawn.mutant.path, drawn.mutant.change) in self.known
+            is_known = place(drawn.mutant) in self.known
             print(f"survived{' (known)' if is_known else ''}: {drawn.mutant}", flush=True)  # noqa: T201
 
     def _survives(self, tree: Path, drawn: Drawn) -> bool:
@@ -212,7 +221,7 @@ def main() -> int:
     os.nice(NICENESS)
     signal.signal(signal.SIGTERM, interrupt)
     listed = tomllib.loads(KNOWN.read_text(encoding="utf-8"))["survivor"]
-    known = {(entry["file"], entry["change"]) for entry in listed}
+    known = {(entry["file"], entry["code"], entry["change"]) for entry in listed}
     begun, drawn = time.monotonic(), draw(arguments.count)
     if not arguments.resume:
         VERDICTS.unlink(missing_ok=True)
@@ -230,7 +239,7 @@ def main() -> int:
             pool.shutdown(cancel_futures=True)
     verdicts = verdicts_before()  # survivors that the time did not reach again keep their verdict
     tried = [each for each in drawn if each.digest in verdicts]
-    survived = [(each.mutant.path, each.mutant.change) for each in tried if verdicts[each.digest]]
+    survived = [place(each.mutant) for each in tried if verdicts[each.digest]]
     killed, seconds = len(tried) - len(survived), time.monotonic() - begun
     cut = "" if len(tried) == len(drawn) else f"; the run ended before the other {len(drawn) - len(tried)}"
     print(f"{killed} of {len(tried)} mutants killed in {seconds:.0f} s{cut}")  # noqa: T201

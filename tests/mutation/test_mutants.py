@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+
 from mutation.mutants import mutants
+
+ROOT = Path(__file__).parents[2]
 
 SOURCE = '''def f(a: int, b):
     """Not changed."""
@@ -33,3 +38,13 @@ def test_a_mutant_differs_from_its_source_in_one_place():
         compile(changed, "f.py", "exec")
         assert changed != SOURCE
         assert changed.replace(mutant.new, mutant.old, 1) == SOURCE
+
+
+def test_survivors_with_a_reason_are_mutants_of_the_code():
+    listed = tomllib.loads((ROOT / "tests/mutation/survivors.toml").read_text(encoding="utf-8"))["survivor"]
+    for entry in listed:
+        source = (ROOT / entry["file"]).read_text(encoding="utf-8")
+        lines = source.splitlines()
+        found = [mutant for mutant in mutants(entry["file"], source) if mutant.change == entry["change"]]
+        assert entry["code"] in [lines[mutant.line - 1].strip() for mutant in found], entry
+        assert entry["reason"]

@@ -387,3 +387,10 @@ def test_docstring_has_a_formula_the_settings_and_a_source(acting):
     assert "prox" in doc
     for field in fields(acting):
         assert field.name in doc
+
+
+def test_box_is_smooth_strictly_between_its_bounds():
+    piece = Box(-0.5, 0.75).smooth_piece(np.array([-0.5, 0.0, 0.75]), np.ones(3))
+    assert len(piece) == 4
+    np.testing.assert_array_equal(piece[0], [np.nan, 0.0, np.nan])
+    np.testing.assert_array_equal(piece[1:], [[0.0] * 3, [-0.5] * 3, [0.75] * 3])

@@ -387,3 +387,12 @@ def test_docstring_has_a_formula_the_settings_and_a_source(name):
     assert "Source: " in doc
     for field in fields(RULES[name]):
         assert field.name in doc
+
+
+@pytest.mark.parametrize("text", ["momentum:beta=0.75", "nesterov:beta=0.75"])
+def test_damping_is_the_share_of_a_step_that_a_constant_gradient_needs(text):
+    """The velocity m <- beta m + g rises to a multiple of a constant g, and a step damped by it moves by g again."""
+    m = 0.0
+    for _ in range(200):
+        m = 0.75 * m + 1.0
+    assert RULES.resolve(text).damping() * m == pytest.approx(1.0, rel=1e-12)
