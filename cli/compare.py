@@ -67,7 +67,8 @@ def compare(
     import fastgd
 
     with progress(f"reading {data}", quiet):
-        table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset, shared.columns_of(options))
+        columns, format_ = shared.columns_of(options), shared.text_of(options)
+        table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset, columns, format_)
         options = shared.fit_options(table, options)
         check_weights(pictures.plot_weights, table, options["fit_intercept"])
         found = fastgd.compare(table, methods=methods, rules=rules, goal=goal, repeats=repeats, **options)

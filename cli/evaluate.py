@@ -10,7 +10,7 @@ import click
 from fastgd.wording import plural
 
 from .file_checks import FileChecking
-from .options import json_option, saved_loss_option
+from .options import json_option, saved_loss_option, text_of, text_options
 
 
 @click.command(cls=FileChecking, short_help="Measure a saved model on a table with known targets.")
@@ -20,10 +20,12 @@ from .options import json_option, saved_loss_option
 @click.option("--sample-weight", help="Column with the weight of each row, 0 or more.")
 @click.option("--offset", help="Column to add to the linear predictor of each row.  [default: the model's]")
 @saved_loss_option
+@text_options
 @json_option
 def evaluate(
-    model: Path, data: str, target: str | None, sample_weight: str | None, offset: str | None, loss: Any, as_json: bool
-) -> None:
+    model: Path, data: str, target: str | None, sample_weight: str | None, offset: str | None, loss: Any, as_json: bool,
+    **options: Any,
+) -> None:  # fmt: skip
     """Compare the predictions of MODEL, a file written by `fastgd run --save`, with the targets in DATA.
 
     Prints R2, RMSE and MAE for regression, with the pinball loss for quantiles and the deviance for counts and
@@ -37,7 +39,10 @@ def evaluate(
     from .summary import describe_target, echo_json
 
     result = load_model(model, loss)
-    table = open_for(result, data, need_target=True, target=target, sample_weight=sample_weight, offset=offset)
+    table = open_for(
+        result, data, need_target=True, target=target, sample_weight=sample_weight, offset=offset,
+        text=text_of(options),
+    )  # fmt: skip
     quality = fastgd.evaluate(result, table)
     if as_json:
         echo_json({"data": table.source, "target": table.target_name, **quality.as_dict()})

@@ -55,7 +55,8 @@ def lr_find(
     import fastgd
 
     with progress(f"reading {data}", quiet):
-        table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset, shared.columns_of(options))
+        columns, format_ = shared.columns_of(options), shared.text_of(options)
+        table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset, columns, format_)
         options = shared.fit_options(table, options)
         found = fastgd.learning_rate_range(table, **options)
     for text in (*table.remarks, *found.remarks):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import fastgd
-from fastgd import Result, Table
+from fastgd import Result, Table, TextFormat
 from fastgd.errors import OptionError
 
 from .console import remark
@@ -26,7 +26,7 @@ def load_model(path: Path, loss: Any = None) -> Result:
 
 def open_for(
     result: Result, data: str, *, need_target: bool, target: str | None = None, sample_weight: str | None = None,
-    offset: str | None = None,
+    offset: str | None = None, text: TextFormat | None = None,
 ) -> Table:  # fmt: skip
     """A table with the model's columns, by name if both have names; target and offset default to the model's."""
     features = None if result.encoder else result.feature_names or tuple(map(str, range(result.n_features)))
@@ -34,9 +34,9 @@ def open_for(
     table = fastgd.open(
         data, target=own if target is None else target, features=features, need_target=need_target,
         weight=sample_weight, offset=result.offset_name if offset is None else offset,
-        columns=result.encoder,
+        columns=result.encoder, text=text,
     )  # fmt: skip
     if result.encoder is not None:  # levels that training did not see
-        for text in table.remarks:
-            remark(text)
+        for said in table.remarks:
+            remark(said)
     return table

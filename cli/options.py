@@ -14,7 +14,8 @@ import click
 
 from fastgd.data import BUILTINS
 from fastgd.data.encoding.columns import DATES, DEFAULT_HASH_BITS, MISSING, REFERENCES, UNKNOWN, Columns
-from fastgd.data.file_formats import TABLE_SUFFIXES
+from fastgd.data.file_formats import READ_SUFFIXES
+from fastgd.data.text_format import TextFormat
 from fastgd.losses import LOSSES
 from fastgd.penalties import PENALTY_NAMES
 from fastgd.rules import RULES
@@ -42,7 +43,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 SETTINGS_HELP = "Settings follow a colon, as in"
 LARGE_FILE = 10_000_000  # bytes
 DATA_HELP = (
-    f"DATA is a file ({', '.join(TABLE_SUFFIXES)}; text also with .gz) or one of the built-in data sets: "
+    f"DATA is a file ({', '.join(READ_SUFFIXES)}; text also with .gz, .bz2 or .zst) or one of the built-in data sets: "
     f"{', '.join(BUILTINS)}."
 )
 
@@ -109,6 +110,19 @@ columns_options = together(
                  "[default: number]"),
     click.option("--unknown", type=click.Choice(UNKNOWN), help="Levels that training did not see.  [default: ignore]"),
 )  # fmt: skip
+text_options = together(
+    click.option("--separator", help="Character between fields, or tab; blank stands for several as well.  "
+                 "[default: found in the file]"),
+    click.option("--decimal", help="Decimal mark of numbers.  [default: found in the file]"),
+    click.option("--thousands", help="Mark between thousands.  [default: found in the file]"),
+    click.option("--quote", help='Character around fields with separators, or none.  [default: "]'),
+    click.option("--comment", help="Lines that begin with this character are left out.  "
+                 "[default: # before the first row]"),
+    click.option("--encoding", help="Encoding, such as latin-1.  [default: found in the file]"),
+    click.option("--header/--no-header", default=None, help="Whether the first line has the names of the columns.  "
+                 "[default: found in the file]"),
+    click.option("--na-values", type=NAMES, help="Marks of missing values, with commas between them: \"?,-\"."),
+)  # fmt: skip
 saved_loss_option = click.option(
     "--loss", type=LOSS, help="Loss of the model as FILE.py:CLASS, if it was trained with one of your own."
 )
@@ -173,13 +187,24 @@ start_options = together(
 def data_command(short_help: str, data: str = "linear", **settings: Any) -> Callable[..., click.Command]:
     """Decorator: a command with the argument DATA, by default the built-in ``data``, and the options of a table."""
     command = click.command(cls=SectionedCommand, short_help=short_help, epilog=DATA_HELP, **settings)
-    return lambda function: command(click.argument("data", default=data)(table_options(columns_options(function))))
+    return lambda function: command(
+        click.argument("data", default=data)(table_options(columns_options(text_options(function))))
+    )
 
 
 def columns_of(options: dict[str, Any]) -> Columns:
     """The `Columns` of the options of a command, which are taken out of ``options``."""
-    given = {field.name: options.pop(field.name, None) for field in dataclasses.fields(Columns)}
-    return Columns(**{name: value for name, value in given.items() if value is not None})
+    return Columns(**_taken(options, Columns))
+
+
+def text_of(options: dict[str, Any]) -> TextFormat:
+    """The `TextFormat` of the options of a command, which are taken out of ``options``."""
+    return TextFormat(**_taken(options, TextFormat))
+
+
+def _taken(options: dict[str, Any], of: type[Any]) -> dict[str, Any]:
+    given = {field.name: options.pop(field.name, None) for field in dataclasses.fields(of)}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def read_table(
@@ -189,6 +214,7 @@ def read_table(
     sample_weight: str | None,
     offset: str | None,
     columns: Columns,
+    text: TextFormat,
 ) -> tuple[Table, float]:
     """The table, and the seconds it took to read."""
     import fastgd
@@ -198,7 +224,9 @@ def read_table(
         with suppress(RuntimeError):  # no thread can be started
             loading.start()  # reading waits for the disk and for Arrow, which release the GIL
     began = time.perf_counter()
-    table = fastgd.open(data, target=target, drop=drop or (), weight=sample_weight, offset=offset, columns=columns)
+    table = fastgd.open(
+        data, target=target, drop=drop or (), weight=sample_weight, offset=offset, columns=columns, text=text
+    )
     seconds = time.perf_counter() - began
     if loading.ident is not None:
         loading.join()

@@ -8,11 +8,12 @@ from typing import IO, Any, cast
 
 import click
 
+from fastgd.data.text_format import TextFormat
 from fastgd.wording import plural, printable
 
 from .console import BinaryOutput
 from .file_checks import FileChecking
-from .options import saved_loss_option
+from .options import saved_loss_option, text_of, text_options
 from .values import NAMES, PREDICTION_FILE
 
 
@@ -26,13 +27,14 @@ from .values import NAMES, PREDICTION_FILE
 )  # fmt: skip
 @click.option("--offset", help="Column to add to the linear predictor of each row.  [default: the model's]")
 @saved_loss_option
+@text_options
 @click.option(
     "--output", "-o", type=PREDICTION_FILE,
     help="File to write (.csv, .tsv, .jsonl, .parquet, .npy, ...).  [default: standard output]",
 )  # fmt: skip
 def predict(
     model: Path, data: str, keep: list[str] | None, threshold: float | None, offset: str | None, loss: Any,
-    output: Path | None,
+    output: Path | None, **options: Any,
 ) -> None:  # fmt: skip
     """Predict each row of DATA with MODEL, a file written by `fastgd run --save`.
 
@@ -50,10 +52,11 @@ def predict(
     from .models import load_model, open_for
 
     result = load_model(model, loss)
-    table = open_for(result, data, need_target=False, offset=offset)
+    text = text_of(options)
+    table = open_for(result, data, need_target=False, offset=offset, text=text)
     columns = prediction_columns(result, table.X, offset=table.offset, threshold=threshold)
     if keep is not None:
-        columns = {**_kept(data, keep, columns), **columns}
+        columns = {**_kept(data, keep, columns, text), **columns}
     if output is not None:
         write_columns(output, columns)
         return
@@ -62,12 +65,12 @@ def predict(
     write_text(cast(IO[bytes], BinaryOutput()), ",", without_formulas(columns))
 
 
-def _kept(data: str, keep: list[str], predicted: dict[str, Any]) -> dict[str, Any]:
+def _kept(data: str, keep: list[str], predicted: dict[str, Any], text: TextFormat) -> dict[str, Any]:
     """The columns of the data to write before the predictions."""
     from fastgd.data.readers.kept_columns import kept_columns
     from fastgd.errors import DataError
 
-    kept = kept_columns(data, None if keep == ["all"] else keep)
+    kept = kept_columns(data, None if keep == ["all"] else keep, text)
     taken = [name for name in kept if name in predicted]
     if taken:
         raise DataError(

@@ -92,10 +92,11 @@ def run(
     import fastgd
 
     with progress(f"reading {data}", quiet):
-        table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset, shared.columns_of(options))
+        columns, format_ = shared.columns_of(options), shared.text_of(options)
+        table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset, columns, format_)
         options = shared.fit_options(table, options)
         table, test = split_test(table, test_size, options)
-        options["validation"] = open_validation(options.get("validation"), table, sample_weight, offset)
+        options["validation"] = open_validation(options.get("validation"), table, sample_weight, offset, format_)
         options["trace"] = "step" if trace_steps else "epoch"
         check_weights(pictures.plot_weights, table, options.get("fit_intercept", True))
     with interruption.deferred(ignored_afterwards=True):

@@ -65,7 +65,8 @@ def search(
     import fastgd
 
     with progress(f"reading {data}", quiet):
-        table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset, shared.columns_of(options))
+        columns, format_ = shared.columns_of(options), shared.text_of(options)
+        table, seconds_read = shared.read_table(data, target, drop, sample_weight, offset, columns, format_)
         options = shared.fit_options(table, options)
         check_weights(plot_weights, table, options["fit_intercept"])
         options.pop("start", None)  # built-in data sets suggest one, to descend from

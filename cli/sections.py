@@ -15,6 +15,9 @@ SECTIONS = {
     "Columns": (
         "missing", "categorical", "reference", "min_frequency", "hash_bits", "interactions", "dates", "unknown",
     ),
+    "Text files": (
+        "separator", "decimal", "thousands", "quote", "comment", "encoding", "header", "na_values",
+    ),
     "Model": ("loss", "penalty", "alpha", "l1_ratio", "penalty_weights", "no_intercept"),
     "Search": ("span", "cells", "rounds", "keep"),
     "Descent": (

@@ -109,7 +109,10 @@ def why_stopped(result: Result) -> str:
     before = round(float(result.trace["passes"][0]))
     purpose = "measure the columns" if result.rate_reason == "given" else "choose the learning rate"
     spent = f" ({before} of them to {purpose})" if before else ""
-    return f"at the limit of {plural(result.settings['max_epochs'], 'epoch')}{spent}"
+    limit = result.settings["max_epochs"]
+    if result.n_epochs + before < limit:  # epochs of several passes each
+        return f"at the limit of {limit} passes over the rows (--epochs){spent}"
+    return f"at the limit of {plural(limit, 'epoch')}{spent}"
 
 
 def _where_stopped(result: Result) -> list[tuple[str, str]]:

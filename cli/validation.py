@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING, Any
 from .held_out import in_one_line
 
 if TYPE_CHECKING:
-    from fastgd import Quality, Result, Table
+    from fastgd import Quality, Result, Table, TextFormat
 
 
-def open_validation(given: float | str | None, table: Table, sample_weight: str | None, offset: str | None) -> Any:
-    """The argument of `fastgd.fit`: the fraction, or the file as a table with the columns of the training data."""
+def open_validation(
+    given: float | str | None, table: Table, sample_weight: str | None, offset: str | None, text: TextFormat
+) -> Any:
+    """The argument of `fastgd.fit`: the fraction, or the file as a table with the columns of the training data.
+
+    ``text`` is how the training data is written, and holds for a file of text.
+    """
     if not isinstance(given, str):
         return given
     from fastgd import open as open_table
+    from fastgd.data.file_formats import DELIMITED_SUFFIXES, split_suffix
     from fastgd.errors import DataError
 
     try:
@@ -26,6 +32,7 @@ def open_validation(given: float | str | None, table: Table, sample_weight: str 
             columns=table.encoder,
             weight=sample_weight,
             offset=offset,
+            text=text if split_suffix(given)[0] in DELIMITED_SUFFIXES else None,
         )
     except DataError as error:
         raise DataError(f"--validation: {error}") from None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .data.readers.generators import generate as generate
     from .data.readers.open_table import open as open  # noqa: A004  # as gzip.open is
     from .data.table import Table as Table
+    from .data.text_format import TextFormat as TextFormat
     from .errors import DataError as DataError
     from .errors import DivergedError as DivergedError
     from .errors import FastgdError as FastgdError
@@ -70,6 +71,7 @@ _NAMES = {
     "data.readers.generators": "generate",
     "data.readers.open_table": "open",
     "data.table": "Table",
+    "data.text_format": "TextFormat",
     "errors": "DataError DivergedError FastgdError Interrupted OptionError",
     "fitting": "fit",
     "grid_search": "SearchResult search",

@@ -80,7 +80,7 @@ def test_source_distribution_has_the_package_and_nothing_else(tmp_path):
 
 def test_every_import_is_declared_and_every_dependency_is_used():
     project = SETUP["project"]
-    optional = [*project["optional-dependencies"]["plot"], *project["optional-dependencies"]["report"]]
+    optional = [name for extra in ("plot", "report", "excel") for name in project["optional-dependencies"][extra]]
     declared = {re.split(r"[<>=]", entry)[0] for entry in [*project["dependencies"], *optional]}
     assert all(re.search(r">=\d", entry) for entry in [*project["dependencies"], *optional])  # lower bounds
     homes = packages_distributions()

@@ -36,6 +36,8 @@ GOLDEN = (5**0.5 - 1) / 2
 GOLDEN_SECTIONS = 20
 # Maximum distance from a parabola, relative to its values, for a function to count as one.
 PARABOLA_TOLERANCE = 1e-13
+# Mixing that makes at most this part of a gap is not worth trying again with other evaluations.
+SMALL_MIXING = 0.1
 # A gap of at most this part of F need not be made smaller.
 NEGLIGIBLE_GAP = 1e-10
 # Factors used to bracket the zero of the mean derivative: the second derivative is assumed to be 1/4, then 1/16 of its
@@ -257,6 +259,8 @@ class Certificate:
                 break
             gap = self._gap(k, point, W)
             best = (gap, point) if best is None or gap < best[0] else best
+            if mixing_cost(best[1]) <= SMALL_MIXING * best[0]:  # the others are nearly the same point
+                break
         if best is None:
             return None
         gap, point = best

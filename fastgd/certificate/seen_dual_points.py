@@ -73,7 +73,8 @@ def seen_points(objective: Objective, seen: Sequence[Evaluation], k: int, params
         apart = own.mean - other.mean
         share = own.mean / apart if apart != 0.0 else 1.0
         # Beyond a share of -1 the other point, and its rounding, would dominate the mixture.
-        if -float(squared) < share < 1.0 and share != 0.0 and np.isfinite([other.loss, *other.products]).all():
+        is_finite = np.isfinite(other.loss) and np.isfinite(other.products).all()
+        if -float(squared) < share < 1.0 and share != 0.0 and is_finite:
             yield _mixed(own, other, share, squared)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import os
 import zlib
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 # Content of up to FREE_BYTES is always taken; beyond, only LARGEST_RATIO times the compressed bytes. Tables of numbers
 # are compressed 2 to 10 times, one-hot tables up to 100 times, and deflate can reach 1,000 times.
 FREE_BYTES, LARGEST_RATIO = 1 << 26, 200
+_PROGRAMS = {"gzip": "gunzip", "bz2": "bunzip2", "zstd": "unzstd"}
 LARGEST_DEFLATE_RATIO = 1032  # of the format: 258 bytes from 2 bits
 
 
@@ -38,28 +40,40 @@ def check_gzip(path: str) -> None:
     if os.path.getsize(path) * LARGEST_DEFLATE_RATIO < FREE_BYTES:
         return
     block = bytearray(1 << 20)
-    with suppress(OSError, EOFError, zlib.error), open_gzip(path) as file:
+    with suppress(OSError, EOFError, zlib.error), open_compressed(path, "gzip") as file:
         while file.readinto(block):
             pass
 
 
-def open_gzip(path: str) -> io.BufferedReader:
-    """The decompressed bytes of a gzip file; reading raises a `DataError` where they become too many."""
-    return io.BufferedReader(_BoundedGzip(path), 1 << 17)
+def open_compressed(path: str, compression: str) -> io.BufferedReader:
+    """The decompressed bytes of a file; reading raises a `DataError` where they become too many.
+
+    Parameters
+    ----------
+    compression : "gzip", "bz2" or "zstd".
+    """
+    return io.BufferedReader(_Bounded(path, compression), 1 << 17)
 
 
-class _BoundedGzip(io.RawIOBase):
-    def __init__(self, path: str) -> None:
+class _Bounded(io.RawIOBase):
+    def __init__(self, path: str, compression: str) -> None:
         self._path, self._compressed, self._n_bytes = path, os.path.getsize(path), 0
-        self._file = gzip.open(path, "rb")  # noqa: SIM115  # closed by close()
+        self._advice = f"decompress it first, with {_PROGRAMS[compression]}"
+        self._file: Any
+        if compression == "zstd":
+            import pyarrow as pa
+
+            self._file = pa.input_stream(path, compression="zstd", buffer_size=0)
+        else:
+            self._file = {"gzip": gzip, "bz2": bz2}[compression].open(path, "rb")
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        n = self._file.readinto(buffer)
+        n = int(self._file.readinto(buffer))
         self._n_bytes += n
-        check_expansion(self._path, self._n_bytes, self._compressed, "decompress it first, with gunzip")
+        check_expansion(self._path, self._n_bytes, self._compressed, self._advice)
         return n
 
     def close(self) -> None:

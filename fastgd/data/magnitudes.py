@@ -12,7 +12,7 @@ from .feature_matrix import as_scipy, dtype_of
 # float64, and in float32, in which coefficients of about the inverse are kept.
 MAGNITUDES = {8: (1e-140, 1e140), 4: (1e-30, 1e30)}
 # Values of X that are looked at first; a column that looks bad there is looked at in all rows.
-FIRST_VALUES = 1 << 18
+FIRST_VALUES = 1 << 14
 
 
 def check_magnitude(largest: float, dtype: np.dtype, name: str) -> None:

@@ -115,9 +115,11 @@ def gather_sparse(begin, end, X, place, n_chunks, indptr, indices, data):
     n_samples = n_rows(X)
     for c in range(begin, end):
         for i in range(chunk_bound(c, n_chunks, 0, n_samples), chunk_bound(c + 1, n_chunks, 0, n_samples)):
-            q = indptr[i]
+            q, full = indptr[i], indptr[i + 1]
             for p in range(np.uint64(X.indptr[i]), np.uint64(X.indptr[i + 1])):
+                if q == full:
+                    break
+                # Written in any case, and kept if the column is chosen: a branch on that could not be predicted.
                 at = place[np.uint64(X.indices[p])]
-                if at >= 0:
-                    indices[q], data[q] = at, X.data[p]
-                    q += 1
+                indices[q], data[q] = at, X.data[p]
+                q += at >= 0

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data.feature_matrix import as_scipy, from_scipy, squared, take_rows
+from ..data.feature_matrix import as_scipy, count_values, from_scipy, shape_of, squared, take_rows
 from ..data.row_order import spread_rows
 from ..kernels.row_access import CSR
 from ..kernels.selected_columns import column_products, count_chosen, gather_dense, gather_sparse
 from .chunks import CHUNK_VALUES, MAX_CHUNKS, MAX_PARTIAL_VALUES, chunk_count, threaded
 from .gram import gram
+from .linear_predictor import predict_output
 from .objective import Objective
 
 # Rows of the sample for a Hessian of second derivatives: for each column, and at least. With twice as many a fit of
@@ -26,14 +27,19 @@ VECTORS_AT_A_TIME = 8
 
 def products_with_all(objective: Objective, U: np.ndarray) -> np.ndarray:
     """U X / n in float64, shape (n_vectors, n_features), in a pass over X; the caller counts it."""
-    n, d = objective.n_samples, objective.n_features
+    out = _products(objective.X, U)
+    out /= objective.n_samples
+    return out
+
+
+def _products(X: np.ndarray | CSR, U: np.ndarray) -> np.ndarray:
+    n_values, d = count_values(X), shape_of(X)[1]
     out = np.empty((len(U), d))
     for first in range(0, len(U), VECTORS_AT_A_TIME):
         part = np.ascontiguousarray(U[first : first + VECTORS_AT_A_TIME])
-        n_chunks = max(1, min(chunk_count(objective.n_values, d), MAX_PARTIAL_VALUES // (len(part) * max(d, 1))))
+        n_chunks = max(1, min(chunk_count(n_values, d), MAX_PARTIAL_VALUES // (len(part) * max(d, 1))))
         partials = np.empty((n_chunks, len(part), d))
-        threaded(column_products, objective.n_values * len(part))(objective.X, part, partials, out[first : first + 8])
-    out /= n
+        threaded(column_products, n_values * len(part))(X, part, partials, out[first : first + VECTORS_AT_A_TIME])
     return out
 
 
@@ -54,8 +60,9 @@ class GatheredColumns(NamedTuple):
         nothing = np.zeros(0, np.int64)
         if not isinstance(objective.X, CSR):
             return cls(nothing, np.empty((0, objective.n_samples)), np.zeros(0))
-        indptr = np.zeros(objective.n_samples + 1, np.int64)
-        return cls(nothing, CSR(np.empty(0), np.empty(0, objective.X.indices.dtype), indptr, 0), np.zeros(0))
+        X = objective.X
+        indptr = np.zeros(objective.n_samples + 1, X.indptr.dtype)
+        return cls(nothing, CSR(np.empty(0), np.empty(0, X.indices.dtype), indptr, 0), np.zeros(0))
 
     def with_more(self, objective: Objective, new: np.ndarray) -> GatheredColumns:
         """These columns, then the ``new`` ones."""
@@ -96,7 +103,7 @@ class GatheredColumns(NamedTuple):
     def predictor(self, w: np.ndarray) -> np.ndarray:
         """The sum of the columns times ``w``, shape (n_samples,)."""
         if isinstance(self.values, CSR):
-            return np.asarray(as_scipy(self.values) @ w)
+            return predict_output(self.values, w, 0.0)
         used = np.flatnonzero(w)
         if 4 * len(used) < len(w):
             return np.asarray(w[used] @ self.values[used])
@@ -104,7 +111,7 @@ class GatheredColumns(NamedTuple):
 
     def products(self, u: np.ndarray) -> np.ndarray:
         """The product of each column with ``u``."""
-        return np.asarray(as_scipy(self.values).T @ u if isinstance(self.values, CSR) else self.values @ u)
+        return _products(self.values, u[None])[0] if isinstance(self.values, CSR) else np.asarray(self.values @ u)
 
     def hessian(
         self, D: np.ndarray, intercept: bool, seed: int | None, growth: int = 1
@@ -138,7 +145,7 @@ def _gather_sparse(X: CSR, numbers: np.ndarray) -> CSR:
     place[numbers] = np.arange(len(numbers))
     n_chunks, counts = chunk_count(len(X.data), 1), np.zeros(n + 1, np.int64)
     threaded(count_chosen, len(X.data))(X, place, n_chunks, counts[1:])
-    indptr = np.cumsum(counts)
+    indptr = np.cumsum(counts, dtype=X.indptr.dtype)
     indices, data = np.empty(indptr[-1], X.indices.dtype), np.empty(indptr[-1])
     threaded(gather_sparse, len(X.data))(X, place, n_chunks, indptr, indices, data)
     return CSR(data, indices, indptr, len(numbers))

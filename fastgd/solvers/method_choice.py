@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from ..objective.objective import Objective
 from ..terms.losses import loss_traits
 from ..terms.penalties import ElasticNet, is_smooth, penalty_traits
 from ..terms.rate_schedules import SCHEDULES
+from .column_choice import moves
 from .options import Options
+from .restricted_problem import MAX_HESSIAN_COLUMNS
+from .starting_point import default_start
 
 # Minimum rows for minibatch: with fewer, a batch is most of the data, and the exact gradient costs little more.
 MIN_MINIBATCH_ROWS = 256
@@ -33,7 +38,8 @@ def choose_method(objective: Objective, options: Options) -> Options:
       schedule adaptive, since at a constant rate the noise would stay;
     - for piecewise-linear losses (hinge, absolute, quantile, ...) with l1 and l2 penalties: interior_point;
     - for smooth losses and penalties that make most coefficients zero: working_set for mcp, scad and groups, and for
-      l1, elasticnet and nonnegative on small data, and with more parameters than rows, or than newton takes;
+      l1, elasticnet and nonnegative on small data, and with more parameters than rows, or than newton takes; but gd
+      for sparse rows and a penalty with an l2 part so weak that the model uses thousands of columns;
     - up to 2 million values of all Hessians, n_outputs x n_parameters^2: newton, except for a smooth penalty with more
       parameters than rows;
     - beyond: lbfgs for a smooth penalty. For others, such as box, saga, or on sparse rows svrg, since with few values
@@ -47,7 +53,7 @@ def choose_method(objective: Objective, options: Options) -> Options:
     if options.leaves_steps_open and solves_kinks(objective):
         return options.with_method("interior_point")
     if options.leaves_steps_open and has_working_set(objective):
-        return options.with_method("working_set")
+        return options.with_method("gd" if uses_many_columns(objective) else "working_set")
     if not options.leaves_steps_open or not has_useful_curvature(objective):
         few = objective.n_samples < MIN_MINIBATCH_ROWS and options.batch_size == "auto" and not options.average
         options = options.with_method("gd" if few else "minibatch")
@@ -62,8 +68,7 @@ def choose_method(objective: Objective, options: Options) -> Options:
         return options.with_method("lbfgs")
     if not objective.sparse:
         return options.with_method("saga")
-    curved = loss_traits(objective.loss).curvature is not None and bool((objective.penalty_curvature() > 0.0).all())
-    return options.with_method("gd" if curved else "svrg")
+    return options.with_method("gd" if is_curved(objective) else "svrg")
 
 
 def solves_kinks(objective: Objective) -> bool:
@@ -95,6 +100,25 @@ def has_working_set(objective: Objective) -> bool:
     if objective.n_values <= MAX_SMALL_VALUES:
         return True
     return not penalty.convex or p > objective.n_samples or objective.n_outputs * p * p > MAX_HESSIAN_VALUES
+
+
+def is_curved(objective: Objective) -> bool:
+    """Whether F has bounded second derivatives and a penalty with an l2 part: gradient steps converge linearly."""
+    return loss_traits(objective.loss).curvature is not None and bool((objective.penalty_curvature() > 0.0).all())
+
+
+def uses_many_columns(objective: Objective) -> bool:
+    """Whether the first working set of sparse rows would be too large for its Hessian, and gd converges linearly.
+
+    With 18,000 columns in use and an l2 part, gd took a fifth of the time. This takes one pass.
+    """
+    wide = objective.n_outputs * objective.n_parameters**2 > MAX_HESSIAN_VALUES
+    if not (objective.sparse and wide and penalty_traits(objective.penalty).separable and is_curved(objective)):
+        return False
+    start = objective.evaluate(default_start(objective, seed=0))
+    d, params, gradient = objective.n_features, np.atleast_2d(start.params), np.atleast_2d(start.gradient)
+    moving = [moves(objective, k, params[k, :d], gradient[k, :d]) for k in range(objective.n_outputs)]
+    return bool(min(map(np.count_nonzero, moving)) > MAX_HESSIAN_COLUMNS)
 
 
 def has_useful_curvature(objective: Objective) -> bool:

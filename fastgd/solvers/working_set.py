@@ -150,12 +150,14 @@ class WorkingSet(SolverBase):
     def _solve_some(self, objective: Objective, state: WorkingSetState) -> WorkingSetState:
         todo = [k for k in self.order if not state.done[k]] or self.order
         chosen = todo[:OUTPUTS_AT_A_TIME] if self.shares_target else todo
+        known = len(state.working)
         state = self._grown(objective, state, chosen)
+        is_complete = known == len(state.working)
         if is_squared(objective.loss) and has_hessian(objective, len(state.working)):
             second = float(objective.loss.curvature()) * objective.rows.weights / objective.n_samples
             state = state._replace(gram=extended_gram(state.gram, self.columns, second, objective.fit_intercept))
         for k in chosen:
-            state = self._solve(objective, state, k)
+            state = self._solve(objective, state, k, is_complete)
         return self._evaluate(objective, state, chosen, ())
 
     def _grown(self, objective: Objective, state: WorkingSetState, chosen: list[int]) -> WorkingSetState:
@@ -193,8 +195,8 @@ class WorkingSet(SolverBase):
         """The output from whose parameters output k goes on: itself, or the one solved before it."""
         return state.latest if self.shares_target and not state.solved[k] and state.latest >= 0 else k
 
-    def _solve(self, objective: Objective, state: WorkingSetState, k: int) -> WorkingSetState:
-        """Minimise F of output k over the columns of the working set."""
+    def _solve(self, objective: Objective, state: WorkingSetState, k: int, is_complete: bool) -> WorkingSetState:
+        """Minimise F of output k over the columns of the working set: to the end where that took up no column."""
         d, params, origin = objective.n_features, np.atleast_2d(state.params), self._origin(state, k)
         groups = None if self.groups is None else self.groups[state.working]
         problem = RestrictedProblem(objective, k, self.columns, groups, self.longest, self.seed)
@@ -202,7 +204,8 @@ class WorkingSet(SolverBase):
         b = float(params[origin, d]) + float(self.columns.means @ w) if objective.fit_intercept else 0.0
         gram = state.gram if len(state.gram) == len(w) else None
         enough = self._enough(state, k)
-        w, b, damping = problem.minimise(w, b, gram, float(state.remaining[k]), enough, float(state.damping[k]))
+        remaining = enough if is_complete and state.solved[k] else float(state.remaining[k])
+        w, b, damping = problem.minimise(w, b, gram, remaining, enough, float(state.damping[k]))
         params[k] = 0.0
         params[k, state.working] = w
         if objective.fit_intercept:

@@ -116,13 +116,14 @@ class ConvergenceTest:
                 and all_small(norms, reference, self.tol, self.objective.independent)
             )
         tol = self.tol if tol is None else tol
-        ratio = self._excess(at.objectives, self.certificate.seen_gaps(at.params), tol)
-        if ratio > 1.0 and self._attains_minimum:
-            ratio = min(ratio, self._excess(at.objectives, at.objectives - self.certificate.floors, tol))
+        gaps = self.certificate.seen_gaps if self.has_model else self.certificate.add
+        ratio = np.inf
+        if self._attains_minimum:
+            ratio = self._excess(at.objectives, at.objectives - self.certificate.floors, tol)
+        if ratio > 1.0:
+            ratio = min(ratio, self._excess(at.objectives, gaps(at.params), tol))
         if ratio > 1.0 and self.has_model:
             ratio = self._excess(at.objectives, self.model.remaining(at), tol)
-        elif ratio > 1.0:
-            ratio = self._excess(at.objectives, self.certificate.add(at.params), tol)
         if ratio > 1.0:
             self.has_failed(ratio)
         return ratio <= 1.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ from .divergence_guard import Diverged
 from .early_stopping import ValidationMonitor
 from .loop import TrainingLoop
 from .progress import current_reporter
-from .remarks import copied_columns, no_optimum
+from .remarks import copied_columns, newton_steps, no_optimum
 from .stop_rules import Stop
 
 UNFINISHED = ("interrupted", "diverged")
@@ -313,8 +314,11 @@ class Run:
         if not finished or not is_unpenalised(objective) or objective.independent:
             return
         if not loop.stop.converged or objective.n_values <= MAX_REFINED_VALUES:
-            directions = [self.params - loop.start, loop.test.direction]
-            found = no_optimum(objective, self.params, [one for one in directions if one is not None])
+            known = [self.params - loop.start, loop.test.direction]
+            later = newton_steps(loop.test, self.params) if loop.stop.converged else ()
+            directions = chain((one for one in known if one is not None), later)
+            value = loop.trace.rows[self.best_row].objective
+            found = no_optimum(objective, self.params, value, directions, self.options.seed)
             if found:
                 self.remarks.append(found)
                 self.stationary = None

@@ -171,6 +171,31 @@ def test_the_best_of_all_points_serves():
     assert certificate.gap(far) == pytest.approx(reference(w + 0.5, b - 1.0) - best, rel=1e-9)
 
 
+def test_bounds_improved_by_a_better_point_are_kept():
+    random = np.random.default_rng(1)
+    has = {"intercept": True, "weighted": False, "offset": False, "factors": False}
+    problem, reference = small(random, "logistic", "l2", has)
+    best, w, b = reference.least((np.zeros(2), 0.0))
+    certificate, far = Certificate(problem), joined(w + 0.5, b - 1.0)
+    improved = certificate.improved_at(joined(w, b), certificate.add(far))
+    assert improved.sum() == pytest.approx(reference(w + 0.5, b - 1.0) - best, rel=1e-9)
+    assert certificate.add(far) is improved  # and not computed again, which takes passes
+
+
+def test_gap_by_a_lower_bound_that_a_solver_has_proved():
+    """A coefficient without a penalty leaves no duality gap; F counts the penalty of the other one."""
+    random = np.random.default_rng(1)
+    X, y = random.integers(-16, 17, (7, 2)) / 8, targets(random, "logistic", 7)
+    factors = np.array([2.0, 0.0])
+    problem = problem_of(X, y, "logistic", ElasticNet(l2=0.3), penalty_weights=factors)
+    reference, certificate = Small(X, y, "logistic", l2=0.3, factors=factors), Certificate(problem)
+    w, b, lower = np.array([1.5, -0.5]), 0.25, 0.125
+    assert np.isnan(certificate.gap(joined(w, b)))
+    certificate = Certificate(problem)
+    certificate.know(np.array([lower]))
+    assert certificate.gap(joined(w, b)) == pytest.approx(reference(w, b) - lower, rel=1e-12)
+
+
 def test_labels_of_a_single_class():
     """No intercept makes the mean gradient zero; the loss falls to zero as the intercept grows."""
     y = np.ones(8)

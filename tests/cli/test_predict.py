@@ -195,7 +195,7 @@ BAD = {
     "date": "length,width\n1,2020-01-01\n2,2020-01-02\n",
     "empty": "",
     "ragged": "length,width\n1,2,3\n",
-    "one column": "length;width\n1;2\n",
+    "one column": "length;width\n1;2\n3\n",
     "without header": "1,2,3,4,5\n6,7,8,9,10\n",
 }
 

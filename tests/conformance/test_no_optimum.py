@@ -46,6 +46,22 @@ def test_separated_classes_get_a_remark_from_every_method(rng, method, max_epoch
     assert remarks_on_optimum(result) == [SEPARATED + "such as alpha=0.0001"]
 
 
+def test_a_sample_rules_out_that_mixed_classes_have_no_optimum(rng):
+    X, y = rng.normal(size=(4000, 2)), rng.integers(0, 2, 4000)
+    result = fit(X, y, method="gd", max_epochs=3, tol=0)
+    assert remarks_on_optimum(result) == []
+    assert result.passes["monitoring"] < 3  # the products of a direction with all rows would take three more
+
+
+def test_one_row_in_thousands_on_the_wrong_side_is_an_optimum(rng):
+    X = np.abs(rng.normal(size=(4000, 1))) + 1.0
+    y = rng.integers(0, 2, 4000)
+    X[y == 0] *= -1.0
+    assert remarks_on_optimum(fit(X, y, method="newton")) != []
+    y[-1] = 1 - y[-1]
+    assert remarks_on_optimum(fit(X, y, method="newton")) == []
+
+
 @pytest.mark.parametrize("form", [csr_array, np.float32], ids=["csr", "float32"])
 def test_separated_classes_in_other_forms(rng, form):
     X, y = data(rng, gap=1)

@@ -118,7 +118,7 @@ def test_remarks_about_a_column_without_name_and_a_doubtful_header(text_file):
     assert read.feature_names == ("0", "a")
     assert "the column without a name is named '0'" in read.remarks
     read = open_table(text_file("5.1,3.5,setosa\n1,2,3\n"))
-    assert "line 1 is taken as the header, though 2 of its 3 fields are numbers" in read.remarks
+    assert read.remarks[0].startswith("the first line is taken as the header, though 2 of its 3 fields are numbers; ")
 
 
 def test_a_row_can_be_longer_than_a_block_of_pyarrow(text_file):
@@ -132,10 +132,12 @@ BAD = {
     "blank": ("\n  \n\n", "has only blank lines; write it again"),
     "header only": ("a,b\n", "has a header but no rows; write it again"),
     "duplicate": ("a,b,a\n1,2,3\n", "the header has 'a' more than once; rename"),
-    "tabs": ("a\tb\n1\t2\n", "has only one column, but tabs in its first line; if they separate fields, name it .tsv"),
-    "semicolons": ("a;b\n1;2\n", "has only one column, but semicolons in its first line"),
-    "tabs between numbers": ("1\t2\n", "has only one column, but tabs in its first line"),
-    "blanks": ("1 2 3\n4 5 6\n", "has only one column, of numbers with blanks between them; save it with commas"),
+    "semicolons in the header only": (
+        "a;b;c\n1\n2\n",
+        "has one column, 'a;b;c', but semicolons in its first line; if ';' is the separator, say so with "
+        "text=TextFormat(separator=';')",
+    ),
+    "tabs in some lines": ("a\tb\n1\t2\t3\n", "has one column, 'a\\tb', but tabs in its first line; if a tab is"),
     "open quote": (
         "a,y\n1,2\n" + '3,"' + "4,5\n" * 100,
         "line 3, target 'y': the label '"
@@ -153,9 +155,13 @@ BAD = {
     "word after a quoted line end": ('n,age,y\n"1\n",1,2\n2,abc,4\n', "line 4, column 'age': 'abc'"),
     "several words": (
         "age,y\n1,2\n?,4\n-,6\n7,8\n",
-        "line 3, column 'age': '?' is not a number; fix the 2 such values, or",
+        "line 3, column 'age': '?' is not a number; if '?' marks a missing value, say so with "
+        "text=TextFormat(na_values=['?']), or leave",
     ),
-    "decimal comma": ('a,y\n"1,5",2\n2,3\n', "line 2, column 'a': '1,5' is not a number; fix the value"),
+    "decimal comma": (
+        'a,y\n"1,5",2\n2,3\n',
+        "line 2, column 'a': '1,5' is not a number; it has a decimal comma: say so with text=TextFormat(decimal=',')",
+    ),
     "missing": (
         "a,b,y\n1,2,3\n4,,6\n, ,9\n",
         "3 missing values, the first in line 3, column 'b' ('a' 1, 'b' 2; of 3 rows); fill them in with "
@@ -181,10 +187,19 @@ BAD = {
     "target infinite": ("a,y\n1,inf\n3,4\n", "1 infinite value in the target 'y', the first in line 2"),
     "latin-1 cell": (
         "a,y\n1,2\ncaf\xe9,3\n".encode("latin-1"),
-        "line 3 is not UTF-8 text (byte 0xe9); save the file as",
+        "line 3, column 'a': 'caf\xe9' is not a number",
     ),
-    "latin-1 header": ("caf\xe9,y\n1,2\n".encode("latin-1"), "line 1 is not UTF-8 text (byte 0xe9); save"),
-    "utf-16": ("a,y\n1,2\n".encode("utf-16"), "is UTF-16 text; save it as UTF-8"),
+    "latin-1 among UTF-8": (
+        b"a,y\ncaf\xc3\xa9,2\ncaf\xe9,3\n",
+        "line 3 is not UTF-8 text (byte 0xe9); save the file as UTF-8, or name its encoding with text=TextFormat(enc",
+    ),
+    "latin-1 after the beginning": (
+        b"a,y\n" + b"1,2\n" * 300_000 + b"caf\xe9,3\n",
+        "line 300,002 is not UTF-8 text (byte 0xe9); save the file as UTF-8",
+    ),
+    "signs": (b"a,y\n\x80\x81,2\n", "line 2 is not UTF-8 text (byte 0x80)"),
+    "utf-16": ("a,y\n1,2\nx\n".encode("utf-16"), "line 3 has 1 field where the header has 2"),
+    "broken utf-16": ("a,y\n1,2\n".encode("utf-16") + b"x", "has bytes that are not utf-16"),
     "foreign bytes": (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" * 20, "line 1 is not UTF-8 text (byte 0x89)"),
 }
 
@@ -281,13 +296,19 @@ def test_threads_of_pyarrow_call_nothing_written_in_python(suffix, tmp_path, mon
         calls.append((type(stream), parsing.invalid_row_handler is not None and read.use_threads))
         return whole(stream, read, parsing, convert)
 
-    whole = csv.read_csv
+    def open_csv(stream, read, parsing, convert):
+        calls.append((type(stream), parsing.invalid_row_handler is not None))
+        return in_blocks(stream, read, parsing, convert)
+
+    whole, in_blocks = csv.read_csv, csv.open_csv
     monkeypatch.setattr(csv, "read_csv", read_csv)
+    monkeypatch.setattr(csv, "open_csv", open_csv)
     text = b"a,y\n1,2\n  \n3,4\n"
     path = tmp_path / f"data.{suffix}"
     path.write_bytes(gzip.compress(text) if suffix == "csv.gz" else text)
     np.testing.assert_array_equal(open_table(path).X, [[1], [3]])
-    assert len(calls) == 3  # of the file, of the file without its line of blanks, and of the target's own text
+    # By blocks, as a whole, without its line of blanks, and of the target's own text.
+    assert len(calls) == 4
     assert not any(issubclass(stream, pa.PythonFile) or calls_back for stream, calls_back in calls)
 
 

@@ -11,6 +11,7 @@ import zipfile
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 NUMBERS = (
     0,
@@ -61,10 +62,13 @@ VALUES: tuple[Any, ...] = (
 def mutated(content: bytes, suffix: str, rng: np.random.Generator) -> bytes:
     """The content of a file of this suffix with some damage."""
     inside = rng.random() < 0.75
-    if suffix in (".npz", ".fastgd") and inside and zipfile.is_zipfile(io.BytesIO(content)):
+    if suffix in (".npz", ".xlsx", ".fastgd") and inside and zipfile.is_zipfile(io.BytesIO(content)):
         return _zip_with_damage(content, suffix, rng)
     if suffix.endswith(".gz") and inside:
         return gzip.compress(_damaged(gzip.decompress(content), rng), 1)
+    if suffix.endswith(".zst") and inside:
+        damaged = _damaged(pa.CompressedInputStream(pa.BufferReader(content), "zstd").read(), rng)
+        return bytes(pa.compress(damaged, codec="zstd", asbytes=True))
     return _damaged(content, rng)
 
 

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import scipy.sparse as sp
+from helpers.excel import excel_bytes
 from pyarrow import feather, parquet
 
 HERE = Path(__file__).parent
 SUFFIXES = (
-    ".csv", ".tsv", ".csv.gz", ".svm", ".svm.gz", ".npy", ".npz", ".arrow", ".feather", ".parquet", ".fastgd"
+    ".csv", ".tsv", ".csv.gz", ".csv.zst", ".jsonl", ".xlsx",
+    ".svm", ".svm.gz", ".npy", ".npz", ".arrow", ".feather", ".parquet", ".fastgd"
 )  # fmt: skip
 
 _X = np.round(np.random.default_rng(7).normal(size=(12, 4)), 2)
@@ -21,6 +23,10 @@ _Y = np.arange(12.0)
 _WORDS = ["no", "yes", "maybe"] * 4
 _TEXT = b'a,"b ""q""",c,y\n1,2,3,4\n5,6.5,-7e2,no\n\n8,,+9,yes\n'
 _PLAIN = "\n".join(",".join(map(str, row)) for row in _X).encode()
+_JSON = [
+    b'{"a": 1, "w": "u", "y": 2}\n\n{"w": null, "a": 3.5, "y": 5}\n',
+    b'{"a": [1], "b": {"c": true}, "y": "2020-01-01"}\n',
+]
 _SVM = b"1 1:2.5 3:-1 # comment\n-1 qid:1 2:1e3\n\n0 1:1 2:2 3:3 4:4\n"
 
 
@@ -70,19 +76,26 @@ def seeds(suffix: str) -> list[bytes]:
 
 
 def _valid(suffix: str) -> list[bytes]:
-    texts = [_TEXT, _PLAIN, b"a,y\r\n1,2\r\n3,4\r\n"]
+    texts = [_TEXT, _PLAIN, b"a,y\r\n1,2\r\n3,4\r\n", b"# x\n1,5;2\n2,5;3\n", "é y\n1  2\n3  4\n".encode("latin-1")]
+    texts += ["a,y\n1,é\n3,u\n".encode("utf-16"), b'a;y\n1.234,5;2\n"2";3\n']
+    others = {
+        ".csv.zst": [pa.compress(text, codec="zstd", asbytes=True) for text in texts],
+        ".jsonl": _JSON,
+        ".xlsx": [excel_bytes([["n", "w", "y"], [1, "u", True], [None, "v", 2.5]])],
+        ".svm": [_SVM],
+        ".svm.gz": [gzip.compress(_SVM)],
+        ".npz": _npz() if suffix == ".npz" else [],
+    }
+    if suffix in others:
+        return others[suffix]
     if suffix in (".csv", ".csv.gz"):
         return texts if suffix == ".csv" else [gzip.compress(text) for text in texts]
     if suffix == ".tsv":
         return [text.replace(b",", b"\t") for text in texts]
-    if suffix in (".svm", ".svm.gz"):
-        return [_SVM] if suffix == ".svm" else [gzip.compress(_SVM)]
     if suffix == ".npy":
         structured = np.zeros(5, [("epoch", "i8"), ("loss", "f4")])
         arrays = [_X, np.asfortranarray(_X.astype("f4")), _X.astype(">i2"), structured, _X > 0, np.array(_WORDS)]
         return [_saved(np.save, array) for array in arrays]
-    if suffix == ".npz":
-        return _npz()
     if suffix == ".arrow":
         return [_arrow(table, new) for table in _tables() for new in (pa.ipc.new_file, pa.ipc.new_stream)]
     if suffix == ".feather":

@@ -1,6 +1,6 @@
 """Damaged files of every kind: each is read, or refused with one sentence, in little memory and without a crash.
 
-`make test` takes a few seconds for each reader. `make campaign PART=fuzz` takes FASTGD_FUZZ_SECONDS (120) for each,
+`make test` takes a few seconds for each reader. `make campaign PART=fuzz` takes FASTGD_FUZZ_SECONDS (75) for each,
 from a new seed; put a file that it reports into tests/fuzz/corpus.
 """
 
@@ -60,7 +60,7 @@ def test_damaged_files_are_read_or_refused(suffix, tmp_path):
 @pytest.mark.campaign
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_many_damaged_files_are_read_or_refused(suffix, tmp_path):
-    seed, seconds = secrets.randbits(32), float(os.environ.get("FASTGD_FUZZ_SECONDS", "120"))
+    seed, seconds = secrets.randbits(32), float(os.environ.get("FASTGD_FUZZ_SECONDS", "75"))
     count, found = fuzz(suffix, tmp_path, seed, seconds)
     sys.stdout.write(f"{suffix}: {count:,} files from seed {seed}\n")
     record("fuzz", **{suffix: count})

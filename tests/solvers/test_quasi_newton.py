@@ -306,6 +306,9 @@ def test_mean_squares(n_chunks):
 # --- What auto takes, and what is refused -----------------------------------------------------------------------------
 
 WIDE = sp.random_array((40, 2000), density=0.02, rng=np.random.default_rng(0), format="csr")
+# More columns than a working set has a Hessian for.
+WIDER = sp.random_array((200, 20_000), density=0.02, rng=np.random.default_rng(1), format="csr")
+WEAK = {"penalty": "elasticnet", "alpha": 1e-6, "loss": "half_squared"}
 
 
 @pytest.mark.parametrize(
@@ -321,6 +324,9 @@ WIDE = sp.random_array((40, 2000), density=0.02, rng=np.random.default_rng(0), f
         (WIDE, NUMBERS[:40], {"penalty": "l1", "alpha": 0.1}, "working_set"),
         (WIDE, COUNTS[:40], {"penalty": "elasticnet", "alpha": 0.1, "loss": "poisson"}, "working_set"),
         (WIDE.toarray(), NUMBERS[:40], {"penalty": "l1", "alpha": 0.1}, "working_set"),
+        (WIDER, NUMBERS[:200], WEAK, "gd"),  # most columns leave zero, and the penalty has an l2 part
+        (WIDER, NUMBERS[:200], WEAK | {"alpha": 100.0}, "working_set"),
+        (WIDER, NUMBERS[:200], WEAK | {"penalty": "l1"}, "working_set"),
         (WIDE, NUMBERS[:40], {"penalty": "nonnegative"}, "svrg"),
         (WIDE.toarray(), NUMBERS[:40], {"penalty": "nonnegative"}, "saga"),
         (X, NUMBERS, {"loss": "absolute"}, "interior_point"),

@@ -26,7 +26,6 @@ pytestmark = [pytest.mark.plain_python] * PLAIN_PYTHON
 SMALL_PROBLEMS, COMPILED_PROBLEMS = range(70, 100), 16
 COMPILED_LOSSES = ("half_squared", "logistic", "absolute")
 # Promises that are not kept yet. One that is kept now fails the test: take it out here.
-NOT_YET = {"no optimum"}
 NOT_YET_COMPILED = {"auto"}
 
 
@@ -61,7 +60,15 @@ def broken(verdicts):
 @pytest.mark.skipif(not PLAIN_PYTHON, reason="would have kernels compiled for each loss and layout")
 def test_fits_of_all_kinds_keep_the_promises():
     verdicts = [verdict for seed in SMALL_PROBLEMS for verdict in judged(seed, small=True)]
-    assert broken(verdicts) == NOT_YET, broken_promises(verdicts)
+    assert broken(verdicts) == set(), broken_promises(verdicts)
+
+
+@pytest.mark.parametrize("seed", [649, 992])
+@pytest.mark.skipif(not PLAIN_PYTHON, reason="small data")
+def test_lbfgs_near_the_infimum_of_separated_classes_is_told_that_it_has_no_optimum(seed):
+    verdicts = list(judged(seed, methods=("lbfgs",), tols=(None,)))
+    assert not verdicts[0].has_optimum
+    assert broken(verdicts) <= {"auto"}, broken_promises(verdicts)
 
 
 @pytest.mark.skipif(PLAIN_PYTHON, reason="has problems of thousands of rows")

@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...errors import DataError
-from ...wording import cell, plural
+from ...wording import cell, for_reader, has_option, option, plural
 from ..table import Array
 from .missing_values import check_finite, check_finite_target
+from .number_spellings import all_spelled, spelling_advice, spelling_of
 from .origin import Origin
 
 _BLOCK = 1 << 17  # values copied at a time, so that the rows being filled stay in cache
@@ -94,6 +95,10 @@ def target_array(column: Any, name: str, origin: Origin) -> Array:
     missing = pc.fill_null(pc.equal(labels, ""), True).to_numpy(zero_copy_only=False)
     check_finite_target(np.where(missing, np.nan, 0.0), name, origin)
     _check_labels(labels, name, origin)
+    if is_spelled(labels):
+        row = next(i for i, word in enumerate(labels.to_pylist()) if spelling_of(word) is not None)
+        advice = spelling_advice(labels[row].as_py(), origin.from_text)
+        raise origin.error(f"{origin.place(row)}, target {name!r}: {cell(labels[row])} is not a number; {advice}")
     coded = labels.combine_chunks().dictionary_encode()
     distinct: Array = np.array(coded.dictionary.to_pylist(), dtype=np.str_)
     return np.asarray(distinct[coded.indices.to_numpy()])
@@ -158,7 +163,14 @@ def not_numbers(table: Any, origin: Origin) -> DataError:
     without_numbers = [name for name, (_, _, n_numbers) in counts.items() if not n_numbers]
     name = without_numbers[0] if without_numbers else table.column_names[0]
     row, n_words, _ = counts[name]
-    value = f"{origin.place(row)}, column {name!r}: {cell(table.column(name)[row].as_py())} is not a number"
+    word = table.column(name)[row].as_py()
+    value = f"{origin.place(row)}, column {name!r}: {cell(word)} is not a number"
+    spelled = spelling_advice(str(word), origin.from_text)
+    if spelled and (not without_numbers or spelling_of(str(word)) is not None):
+        python, flag = f"columns=Columns(categorical=[{name!r}])", option("categorical", [name])
+        can_be_words = spelling_of(str(word)) is not None and has_option("categorical")
+        as_words = f", take it as words with {for_reader(python, flag)}" if can_be_words else ""
+        return origin.error(f"{value}; {spelled}{as_words}, or {origin.leave_out([name])}")
     if not without_numbers:
         what = "fix the value" if n_words == 1 else f"fix the {n_words:,} such values"
         return origin.error(f"{value}; {what}, or {origin.leave_out([name])}")
@@ -168,6 +180,12 @@ def not_numbers(table: Any, origin: Origin) -> DataError:
     kind = columns[name].type
     words = "words" if is_text(kind) else "dates or times" if pa.types.is_temporal(kind) else f"{kind} values"
     return origin.error(f"{value}, and it is a column of {words}; {advice.replace('the column', 'it')}")
+
+
+def is_spelled(words: Any) -> bool:
+    """Whether the words of a column are all numbers, some in a spelling that is not read as one."""
+    present = (word for chunk in words.chunks for value in chunk if (word := value.as_py()) is not None)
+    return all_spelled(word for word in present if word.strip() not in _MISSING_WORDS)
 
 
 def count_words(column: Any) -> tuple[int, int, int]:

@@ -12,6 +12,7 @@ from ..table import Array
 from .origin import Origin
 
 NAMELESS = ("", "Unnamed: 0")  # the header of a column of row numbers, and pandas' name for one
+MAX_EXACT_INTEGER = 2**53  # of float64
 FEWEST_ROWS = 10  # for a column to be taken for row numbers
 _MOST_LISTED = 3
 _SAMPLE = 1000  # rows on which most columns are seen to be neither constant nor duplicates
@@ -58,6 +59,27 @@ def remarks_on_columns(X: Any, names: Sequence[str], origin: Origin) -> tuple[st
         what = "column {} counts up like a row number" if len(ids) == 1 else "columns {} count up like row numbers"
         remarks.append(f"the {what.format(quoted(ids))}; if that is all, {origin.leave_out(ids)}")
     return tuple(remarks)
+
+
+def remarks_on_large_integers(table: Any, origin: Origin) -> tuple[str, ...]:
+    """A remark on columns of whole numbers so large that floating point cannot tell neighbours apart."""
+    large = [name for name in table.column_names if _has_large_integers(table.column(name))]
+    if not large:
+        return ()
+    what = "column {} has" if len(large) == 1 else "columns {} have"
+    return (
+        f"the {what.format(quoted(large))} whole numbers beyond 2^53, which are rounded, and may be ids: "
+        f"{origin.leave_out(large)}",
+    )
+
+
+def _has_large_integers(column: Any) -> bool:
+    if str(column.type) not in ("int64", "uint64"):
+        return False
+    import pyarrow.compute as pc
+
+    ends = pc.min_max(column)
+    return any(end.is_valid and abs(end.as_py()) > MAX_EXACT_INTEGER for end in (ends["min"], ends["max"]))
 
 
 def _is_id(values: Array) -> bool:

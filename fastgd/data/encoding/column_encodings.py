@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from ...wording import cell, plural
 from ..table import Array
+from .arrow_columns import not_numbers
 from .blocks import FeatureBlock
 from .column_values import DATE_PARTS, date_part, levels_of, numbers_of
 from .columns import MOST_HASH_BITS
@@ -63,7 +64,7 @@ class NumberColumn:
     def encode(self, column: Any, origin: Origin) -> Encoded:
         values = numbers_of(column)
         if values is None:
-            raise origin.error(f"column {self.name!r} has words, but the model was fitted with numbers; fix its values")
+            raise not_numbers(pa.table({self.name: column}), origin)
         gaps = np.isnan(values)
         if self.fill is not None:
             values = np.where(gaps, self.fill, values)

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from ...wording import label
 from ..table import Array
-from .arrow_columns import as_numbers, count_words, decode_dictionary, is_missing, is_text, not_numbers
+from .arrow_columns import as_numbers, count_words, decode_dictionary, is_missing, is_spelled, is_text, not_numbers
 from .origin import Origin
 
 DATE_PARTS = ("month", "weekday", "hour")
@@ -46,7 +46,7 @@ def kind_of(column: Any, name: str, categorical: bool, origin: Origin) -> str:
     if is_text(kind):
         distinct = pa.chunked_array([column.unique()] if column.num_chunks else [], kind)
         _, n_words, n_numbers = count_words(distinct)
-        if n_words and n_words <= n_numbers:
+        if n_words and (n_words <= n_numbers or is_spelled(distinct)):
             raise not_numbers(pa.table({name: column}), origin)
         return "category" if n_words else "number"
     if as_numbers(column) is not None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ..table import Array
 from .arrow_columns import numeric_array
-from .column_checks import remarks_on_columns
+from .column_checks import remarks_on_columns, remarks_on_large_integers
 from .encoder import Encoder
 from .fit_encoder import fit_encoder
 from .origin import Origin
@@ -43,4 +43,5 @@ def encode_features(table: Any, names: Sequence[str], request: Request, origin: 
         table = table.take(kept)
     X = numeric_array(table, origin) if encoder is None else encoder.transform(table, origin).X
     feature_names = tuple(names) if encoder is None else encoder.feature_names
-    return Features(X, feature_names, encoder, kept, (*remarks, *remarks_on_columns(X, feature_names, origin)))
+    remarks = (*remarks, *remarks_on_large_integers(table, origin), *remarks_on_columns(X, feature_names, origin))
+    return Features(X, feature_names, encoder, kept, remarks)

@@ -26,12 +26,14 @@ class Origin:
     place : maps a row, counted from 0, to words such as "line 7".
     from_file : whether the option ``drop`` can leave columns out; of a table in memory the caller drops them.
     instead : the advice for a column that cannot be left out.
+    from_text : whether it is text, of which a `TextFormat` can say how it is written.
     """
 
     source: str
     place: Callable[[int], str] = row_number
     from_file: bool = True
     instead: str | None = None
+    from_text: bool = False
 
     def error(self, message: str) -> DataError:
         return DataError(f"{self.source}: {message}")

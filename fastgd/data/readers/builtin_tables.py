@@ -32,8 +32,9 @@ def _diabetes(request: Request) -> Table:
     Angle Regression", Annals of Statistics 32 (2004) 407-499.
     """
     from ..encoding.column_source import table_from_columns
+    from ..text_format import TextFormat
     from .text_files import read_text
 
-    source = read_text(str(Path(__file__).with_name("diabetes.csv")), ".csv", gzipped=False)
+    source = read_text(str(Path(__file__).with_name("diabetes.csv")), ".csv", "", TextFormat())
     source = replace(source, origin=replace(source.origin, source="diabetes"))
     return replace(table_from_columns(source, request), defaults={"loss": "squared"})

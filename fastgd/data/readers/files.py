@@ -15,7 +15,7 @@ from typing import Any
 
 from ...errors import DataError
 from ...wording import near
-from ..expansion import open_gzip
+from ..expansion import open_compressed
 
 LONGEST_LINE = 1 << 24  # characters; rows of 100,000 columns of the longest numbers take 2 million
 
@@ -31,11 +31,20 @@ def reading(path: str) -> Iterator[None]:
         raise DataError(f"{path}: is not a gzip file, despite its name; rename it or compress it again") from None
     except EOFError:
         raise DataError(f"{path}: is truncated; download or write it again") from None
+    except UnicodeError as error:
+        encoding = getattr(error, "encoding", "valid")
+        raise DataError(
+            f"{path}: has bytes that are not {encoding} text; name its encoding, or save it again"
+        ) from None
     except zlib.error:
         raise DataError(f"{path}: is damaged; download or write it again") from None
     except csv.Error as error:
         raise DataError(f"{path}: is not delimited text ({error}); look for a quote that is not closed") from None
     except OSError as error:
+        if error.errno is None:  # of a decompressor, not of the system
+            raise DataError(
+                f"{path}: is damaged, or not compressed as its name says; download or write it again"
+            ) from None
         raise DataError(f"{path}: cannot be read ({error.strerror or error}); check the file and its disk") from None
 
 
@@ -77,14 +86,18 @@ def invalid_file(path: str, suffix: str) -> DataError:
     return DataError(f"{path}: is not a complete {suffix} file: truncated, or another format; write it again")
 
 
-def open_bytes(path: str, gzipped: bool) -> io.BufferedReader:
-    """The file's bytes, decompressed."""
-    return open_gzip(path) if gzipped else builtins.open(path, "rb")
+def open_bytes(path: str, compression: str) -> io.BufferedReader:
+    """The file's bytes, decompressed; ``compression`` is that of `split_suffix`."""
+    return open_compressed(path, compression) if compression else builtins.open(path, "rb")
 
 
-def open_text(path: str, gzipped: bool) -> io.TextIOWrapper:
+def open_text(path: str, compression: str, encoding: str = "utf-8") -> io.TextIOWrapper:
     """The file's text: line ends unchanged, no byte order mark, bytes that are not UTF-8 as surrogates."""
-    return io.TextIOWrapper(open_bytes(path, gzipped), encoding="utf-8-sig", errors="surrogateescape", newline="")
+    is_utf8 = encoding == "utf-8"
+    return io.TextIOWrapper(
+        open_bytes(path, compression), encoding="utf-8-sig" if is_utf8 else encoding,
+        errors="surrogateescape" if is_utf8 else "strict", newline="",
+    )  # fmt: skip
 
 
 def lines(path: str, file: io.BufferedReader | io.TextIOWrapper) -> Iterator[Any]:
@@ -95,17 +108,3 @@ def lines(path: str, file: io.BufferedReader | io.TextIOWrapper) -> Iterator[Any
         if len(line) == LONGEST_LINE:
             raise DataError(f"{path}: line {number:,} has {LONGEST_LINE:,} characters or more; is it a table?")
         yield line
-
-
-def first_not_utf8(path: str, gzipped: bool) -> DataError | None:
-    """The error that names the first line that is not UTF-8; None if all are."""
-    with reading(path), open_bytes(path, gzipped) as file:
-        for number, line in enumerate(lines(path, file), 1):
-            if number == 1 and line[:2] in (b"\xff\xfe", b"\xfe\xff"):
-                return DataError(f"{path}: is UTF-16 text; save it as UTF-8")
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError as error:
-                byte = f"0x{line[error.start]:02x}"
-                return DataError(f"{path}: line {number:,} is not UTF-8 text (byte {byte}); save the file as UTF-8")
-    return None

@@ -13,7 +13,8 @@ from ...errors import DataError
 from ...wording import hint, option
 from .. import BUILTINS
 from ..encoding.arrow_columns import decode_dictionary
-from ..file_formats import COLUMN_SUFFIXES, split_suffix
+from ..file_formats import READ_COLUMN_SUFFIXES, split_suffix
+from ..text_format import TextFormat, as_text_format
 from .files import check_readable
 from .open_table import open as open_table
 from .read_columns import column_source
@@ -21,7 +22,7 @@ from .read_columns import column_source
 MOST_COLUMNS = 10_000  # of a sparse table, for which all columns together may take more memory than there is
 
 
-def kept_columns(source: str, names: Sequence[str] | None) -> dict[str, Any]:
+def kept_columns(source: str, names: Sequence[str] | None, text: TextFormat | None = None) -> dict[str, Any]:
     """Columns of a file or a built-in data set as pyarrow arrays of their own types, in the order asked for.
 
     Whole numbers that begin with a zero, such as 007, stay as they are spelled.
@@ -29,17 +30,18 @@ def kept_columns(source: str, names: Sequence[str] | None) -> dict[str, Any]:
     Parameters
     ----------
     names : of the columns; None for all of them, in the order of the file.
+    text : how a text file is written.
 
     Raises
     ------
     DataError
         For a file that cannot be read, and a column that it does not have.
     """
-    suffix, gzipped = split_suffix(source)
-    if source in BUILTINS or suffix == ".npy" or suffix not in COLUMN_SUFFIXES:
+    suffix, compression = split_suffix(source)
+    if source in BUILTINS or suffix == ".npy" or suffix not in READ_COLUMN_SUFFIXES:
         return _of_table(source, names)
     check_readable(source)
-    columns = column_source(os.fspath(source), suffix, gzipped)
+    columns = column_source(os.fspath(source), suffix, compression, as_text_format(text))
     chosen = _checked(source, names, columns.names)
     if columns.read_spelled is None:
         table = columns.read(chosen)

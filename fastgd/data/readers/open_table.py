@@ -13,23 +13,26 @@ from .. import BUILTINS
 from ..encoding.columns import Columns
 from ..encoding.encoder import Encoder
 from ..encoding.request import Request
-from ..file_formats import SVMLIGHT_SUFFIXES, TABLE_SUFFIXES, known_suffix, listed, split_suffix
+from ..file_formats import READ_SUFFIXES, SVMLIGHT_SUFFIXES, known_suffix, listed, split_suffix
 from ..table import Table
+from ..text_format import TextFormat, as_text_format
 from .files import check_readable
+from .read_columns import check_has_format
 
 
 def open(  # noqa: A001  # the public name: fastgd.open
     source: str | os.PathLike[str] | Any, *, target: str | int | Sequence[str | int] | None = None,
     drop: Sequence[str] = (), features: Sequence[str] | None = None, need_target: bool = True,
     weight: str | int | None = None, offset: str | int | None = None, columns: Columns | Encoder | None = None,
+    text: TextFormat | None = None,
 ) -> Table:  # fmt: skip
     """Read a table, ready to be fitted.
 
     Parameters
     ----------
     source : the name of a built-in (``linear``, ``logistic``, ``tutorial``, ``saddle``, ``valleys``, ``diabetes``);
-        or a path: .csv .tsv .parquet .feather .arrow .npy .npz .svm .svmlight .libsvm, text formats also with .gz
-        (``./linear`` is a path); or a pandas, polars or Arrow table.
+        or a path: .csv .tsv .txt .jsonl .xlsx .parquet .feather .arrow .npy .npz .svm .svmlight .libsvm, text formats
+        also with .gz, .bz2 or .zst (``./linear`` is a path); or a pandas, polars or Arrow table.
     target : the name or index of the target. For several targets a list, or one string with commas, unless a column
         has that name. The default is the column named y, target or label, or else the last column.
     drop : names of columns to leave out.
@@ -40,6 +43,7 @@ def open(  # noqa: A001  # the public name: fastgd.open
         predictor; they are not features. In .npz each may also be a separate array.
     columns : how columns of words, dates and missing values become features; see `Columns`. Or the ``encoder`` of a
         table or a model, to encode another table as that one was.
+    text : how a text file is written, where that is not what it seems; see `TextFormat`.
 
     Returns
     -------
@@ -55,12 +59,14 @@ def open(  # noqa: A001  # the public name: fastgd.open
     >>> open("diabetes").X.shape
     (442, 10)
     """
-    table = _open(source, Request.of(target, drop, features, need_target, weight, offset, columns))
+    request = Request.of(target, drop, features, need_target, weight, offset, columns)
+    table = _open(source, request, as_text_format(text))
     return table if offset is None else replace(table, offset_name=str(offset))
 
 
-def _open(source: Any, request: Request) -> Table:
+def _open(source: Any, request: Request, text: TextFormat) -> Table:
     """Read the source; each reader is imported only for its own formats."""
+    check_has_format(source, text)
     if not isinstance(source, (str, os.PathLike)):
         from .data_frames import read_frame
 
@@ -71,11 +77,11 @@ def _open(source: Any, request: Request) -> Table:
         return load(source, request)
     path = os.fspath(source)
     _check_source(path)
-    suffix, gzipped = split_suffix(path)
+    suffix, compression = split_suffix(path)
     if suffix in SVMLIGHT_SUFFIXES:
         from .svmlight_files import read_svmlight
 
-        return read_svmlight(path, gzipped, request)
+        return read_svmlight(path, compression, request)
     if suffix in (".npy", ".npz"):
         from .numpy_files import read_npy, read_npz
 
@@ -83,13 +89,13 @@ def _open(source: Any, request: Request) -> Table:
     from ..encoding.column_source import table_from_columns
     from .read_columns import column_source
 
-    return table_from_columns(column_source(path, suffix, gzipped), request)
+    return table_from_columns(column_source(path, suffix, compression, text), request)
 
 
 def _check_source(path: str) -> None:
     """Check that the path is an existing file with a known suffix."""
     suffix, _ = split_suffix(path)
-    known = known_suffix(path)
+    known = known_suffix(path, READ_SUFFIXES)
     if not suffix and not os.path.exists(path):
         close = near(path, BUILTINS)
         advice = f"did you mean {close[0]!r}?" if close else "name a file with its suffix"
@@ -97,4 +103,4 @@ def _check_source(path: str) -> None:
     if known or os.path.isdir(path):
         check_readable(path)
     if not known:
-        raise DataError(f"{path}: the suffix {os.path.splitext(path)[1]!r} is not known; use {listed(TABLE_SUFFIXES)}")
+        raise DataError(f"{path}: the suffix {os.path.splitext(path)[1]!r} is not known; use {listed(READ_SUFFIXES)}")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
-from ...errors import DataError
-from ...wording import quoted
+from ...errors import DataError, OptionError
+from ...wording import option, quoted
 from ..array_files import ArrayFile, as_float64
 from ..encoding.column_source import ColumnSource
 from ..encoding.feature_columns import index_names
-from ..file_formats import COLUMN_SUFFIXES, TEXT_SUFFIXES, known_suffix, listed, split_suffix
+from ..file_formats import DELIMITED_SUFFIXES, READ_COLUMN_SUFFIXES, known_suffix, listed, split_suffix
 from ..table import Array
+from ..text_format import TextFormat
 from .files import check_readable
 
 
@@ -19,7 +21,8 @@ def read_columns(path: str | os.PathLike[str]) -> dict[str, Array]:
 
     Parameters
     ----------
-    path : .csv .tsv (also with .gz) .parquet .feather .arrow .npy (a structured array, or an array of numbers).
+    path : .csv .tsv .txt .jsonl (also with .gz, .bz2 or .zst) .xlsx .parquet .feather .arrow
+        .npy (a structured array, or an array of numbers).
 
     Returns
     -------
@@ -31,17 +34,17 @@ def read_columns(path: str | os.PathLike[str]) -> dict[str, Array]:
         If the file is missing, damaged or has another format.
     """
     path = os.fspath(path)
-    suffix, gzipped = split_suffix(path)
+    suffix, compression = split_suffix(path)
     check_readable(path)
-    if not known_suffix(path, COLUMN_SUFFIXES):
-        raise DataError(f"{path}: is not a file of columns by its suffix; use {listed(COLUMN_SUFFIXES)}")
+    if not known_suffix(path, READ_COLUMN_SUFFIXES):
+        raise DataError(f"{path}: is not a file of columns by its suffix; use {listed(READ_COLUMN_SUFFIXES)}")
     if suffix == ".npy":
         return _structured(path)
     import pyarrow as pa
 
     from ..encoding.arrow_columns import as_numbers, decode_dictionary
 
-    source = column_source(path, suffix, gzipped)
+    source = column_source(path, suffix, compression, TextFormat())
     table = source.read(source.names)
     numbers = {name: as_numbers(decode_dictionary(table.column(name))) for name in source.names}
     return {
@@ -49,15 +52,36 @@ def read_columns(path: str | os.PathLike[str]) -> dict[str, Array]:
     }
 
 
-def column_source(path: str, suffix: str, gzipped: bool) -> ColumnSource:
-    """The columns of delimited text or of an Arrow file, read on demand; only the reader needed is imported."""
-    if suffix in TEXT_SUFFIXES:
+def column_source(path: str, suffix: str, compression: str, text: TextFormat) -> ColumnSource:
+    """The columns of a file, read on demand; only the reader needed is imported."""
+    if suffix in DELIMITED_SUFFIXES:
         from .text_files import read_text
 
-        return read_text(path, suffix, gzipped)
+        return read_text(path, suffix, compression, text)
+    if suffix == ".jsonl":
+        from .json_files import read_json_lines
+
+        return read_json_lines(path, compression, text)
+    if suffix == ".xlsx":
+        from .excel_files import read_excel
+
+        return read_excel(path, text)
     from .arrow_files import read_arrow
 
     return read_arrow(path, suffix)
+
+
+def check_has_format(source: Any, text: TextFormat) -> None:
+    """Raise an `OptionError` for a text format of a source that has none.
+
+    Delimited text has all of its options, an Excel sheet a header and marks, and JSON lines only marks.
+    """
+    suffix = split_suffix(source)[0] if isinstance(source, (str, os.PathLike)) else ""
+    allowed = {".jsonl": ("na_values",), ".xlsx": ("header", "na_values")}.get(suffix, ())
+    refused = [name for name in text.given() if suffix not in DELIMITED_SUFFIXES and name not in allowed]
+    if refused:
+        what = os.fspath(source) if suffix else "the table"
+        raise OptionError(f"{option(refused[0])} is for text files such as .csv, and {what} is none; leave it out")
 
 
 def _structured(path: str) -> dict[str, Array]:

@@ -43,7 +43,7 @@ class Block:
     has_qid: bool
 
 
-def read_svmlight(path: str, gzipped: bool, request: Request) -> Table:
+def read_svmlight(path: str, compression: str, request: Request) -> Table:
     """A CSR table from an svmlight file.
 
     Indices count from 1, or from 0 if an index 0 appears in the file or among the model's features. With a model, the
@@ -63,7 +63,7 @@ def read_svmlight(path: str, gzipped: bool, request: Request) -> Table:
             f"{path}: svmlight has no column {name!r} for the {in_words(role)} of each row; "
             "write the table as .csv, .parquet or .npz"
         )
-    blocks = list(read_blocks(path, gzipped))
+    blocks = list(read_blocks(path, compression))
     if not blocks:
         raise DataError(f"{path}: has no samples, only blank lines and comments; write it again")
     lines = np.concatenate([block.lines for block in blocks])
@@ -89,10 +89,10 @@ def read_svmlight(path: str, gzipped: bool, request: Request) -> Table:
     return replace(table, remarks=("the query ids (qid:) are ignored",))
 
 
-def read_blocks(path: str, gzipped: bool, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
+def read_blocks(path: str, compression: str, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
     """The rows of the file, parsed ``block_bytes`` bytes at a time."""
     first_line, rest = 1, b""
-    with reading(path), open_bytes(path, gzipped) as file:
+    with reading(path), open_bytes(path, compression) as file:
         while chunk := file.read(block_bytes):
             whole, newline, rest_of_chunk = chunk.rpartition(b"\n")
             if not newline:
