@@ -1,7 +1,7 @@
 """A pytest plugin: scikit-learn's own test files, with the classes of fastgd in place of theirs.
 
 Loaded with ``-p``, it sets the classes in `sklearn.linear_model` before a test module is imported. What is listed in
-``exceptions.toml`` is skipped, with its reason.
+``exceptions.toml`` may fail, with its reason.
 """
 
 from __future__ import annotations
@@ -47,4 +47,4 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         reason = reasons.get((item.path.name, item.originalname))
         if reason is not None:
-            item.add_marker(pytest.mark.skip(reason=f"exception: {reason}"))
+            item.add_marker(pytest.mark.xfail(reason=f"exception: {reason}", strict=False))
