@@ -29,6 +29,7 @@ docs: $(VENV)/installed-dev
 # figures in build/campaign; `make docs` merges them into docs/reliability.md. Without PART: all tests that are marked as
 # campaigns, and on compiled kernels what `make test` runs as plain Python.
 # PART=fuzz reads damaged files of every kind, for FASTGD_FUZZ_SECONDS (75) each.
+# PART=sklearn runs the test files of scikit-learn on fastgd.sklearn.
 # PART=zoo fits the 1,000 problems of tests/zoo by every method and writes docs/convergence.md.
 CAMPAIGN_fuzz := pytest -m campaign -rP tests/fuzz
 CAMPAIGN_kills := pytest -m campaign tests/campaign -k "kills or failing_disks"
@@ -37,12 +38,13 @@ CAMPAIGN_soak := pytest -m campaign tests/campaign -k soak
 CAMPAIGN_numbers := pytest -m campaign tests -k "large_indices or float32_sums" && \
   $(BIN)/python -m pytest tests -k many_digits
 CAMPAIGN_zoo := tests.zoo.run --count 1000 --write docs/convergence.md
+CAMPAIGN_sklearn := pytest -m campaign -rP tests/sklearn_interface
 CAMPAIGN_mutation := tests.mutation.run
 
 campaign: export FASTGD_CAMPAIGN_FIGURES = $(CURDIR)/build/campaign
 campaign: $(VENV)/installed-dev
 ifdef PART
-	$(if $(CAMPAIGN_$(PART)),,$(error PART is fuzz, kills, threads, soak, numbers, zoo or mutation))
+	$(if $(CAMPAIGN_$(PART)),,$(error PART is fuzz, kills, threads, soak, numbers, zoo, sklearn or mutation))
 	rm -f build/campaign/$(PART).json
 	$(BIN)/python -m $(CAMPAIGN_$(PART))
 else

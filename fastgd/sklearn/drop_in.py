@@ -71,4 +71,5 @@ def start_of(estimator: Any, fit_intercept: bool) -> Any:
     """The fitted parameters, to start from, where the estimator has warm_start and has been fitted."""
     if not (getattr(estimator, "warm_start", False) and hasattr(estimator, "coef_")):
         return None
-    return np.asarray(estimator.coef_), np.asarray(estimator.intercept_) if fit_intercept else 0.0
+    coef = np.asarray(estimator.coef_)
+    return (coef, np.asarray(estimator.intercept_)) if fit_intercept else coef

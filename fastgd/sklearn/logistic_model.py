@@ -43,7 +43,7 @@ class LogisticRegression(WithoutArrayAPI, linear_model.LogisticRegression):  # t
         loss = LOSSES["logistic" if len(classes) == 2 or separate else "softmax"]()
         start = start_of(self, self.fit_intercept)
         if start is not None and len(classes) == 2:
-            start = start[0][0], float(np.ravel(start[1])[0])
+            start = (start[0][0], float(start[1][0])) if self.fit_intercept else start[0]
         fitted = minimise(
             X, numbers, weights, loss=loss, l1=strength * share, l2=strength * (1.0 - share), start=start,
             fit_intercept=self.fit_intercept, tol=gradient_tolerance(self.tol), max_iter=self.max_iter,

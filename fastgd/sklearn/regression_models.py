@@ -85,7 +85,7 @@ class ElasticNet(WithoutArrayAPI, linear_model.ElasticNet):  # type: ignore[misc
         columns = y.reshape(len(y), -1)
         start = start_of(self, self.fit_intercept) if columns.shape[1] == 1 else None
         if start is not None:
-            start = np.ravel(start[0]), float(np.ravel(start[1])[0])
+            start = (np.ravel(start[0]), float(np.ravel(start[1])[0])) if self.fit_intercept else np.ravel(start)
         fits = [
             minimise(
                 X, column, weights, loss=HALF_SQUARED, l1=alpha * ratio, l2=alpha * (1.0 - ratio), start=start,

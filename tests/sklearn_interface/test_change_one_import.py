@@ -18,7 +18,7 @@ def test_example_gives_the_same_model_with_either_import():
     models, seconds = {}, {}
     for name, line in {"fastgd": OURS, "scikit-learn": OURS.partition("was: ")[2]}.items():
         code = example.replace(OURS, line).replace(
-            "LogisticRegression()", "LogisticRegression(tol=1e-8, max_iter=9999)"
+            "LogisticRegression()", "LogisticRegression(C=0.01, tol=1e-7, max_iter=9999)"
         )
         code = code if name == "fastgd" else code.partition("model[-1]")[0]
         times = []
