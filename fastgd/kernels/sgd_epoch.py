@@ -68,7 +68,7 @@ def sgd_epoch(X, targets, order, rates, loss, l1, l2, clip, intercept_factor, pa
         dloss_dz = weight_of(weight, i) * loss.derivative(y[i], z)
         clipped = dloss_dz * clip_factor_of_row(X, i, dloss_dz, has_intercept, clip)
         if l2 > 0.0:
-            scale *= max(0.0, 1.0 - rate * l2)  # too long a step ends at zero, as in scikit-learn
+            scale *= 1.0 - rate * l2
             if abs(scale) < smallest:
                 settle(sums, scales, v)
                 fold(X, v, scale, owed, paid, l1)

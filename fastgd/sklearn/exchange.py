@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -60,8 +61,7 @@ def from_sklearn(model: Any) -> Any:
     OptionError
         Where `fastgd.sklearn` has no class of this name.
     """
-    from .. import sklearn as ours
-
+    ours = sys.modules[__package__]
     name = type(model).__name__
     if name not in ours.ESTIMATORS or not hasattr(linear_model, name):
         known = [one for one in ours.ESTIMATORS if hasattr(linear_model, one)]

@@ -13,7 +13,7 @@ OURS = "from fastgd.sklearn import LogisticRegression  # was: from sklearn.linea
 
 
 def test_example_gives_the_same_model_with_either_import():
-    (example,) = re.findall(r"```python\n(from sklearn\.datasets.*?)```", README, flags=re.DOTALL)
+    (example,) = re.findall(r"```py\n(from sklearn\.datasets.*?)```", README, flags=re.DOTALL)
     assert OURS in example
     models, seconds = {}, {}
     for name, line in {"fastgd": OURS, "scikit-learn": OURS.partition("was: ")[2]}.items():
