@@ -42,8 +42,7 @@ class RemainingGain:
         prox_of(penalty, moved, factors / length)
         by, weights = moved - w, objective.penalty_weights
         before, after = (value_of(penalty, at, float(objective.strength[k]), weights) for at in (w, moved))
-        finite = np.where(np.isfinite(length), length, 0.0)
-        return max(-float(products @ by + 0.5 * (finite * by) @ by) - (after - before), 0.0)
+        return max(-float(products @ by + 0.5 * (curvatures * by) @ by) - (after - before), 0.0)
 
     def _floor(self, k: int) -> float:
         """The mean of the minima of the losses; -infinity where the loss does not give them."""

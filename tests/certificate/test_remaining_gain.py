@@ -32,16 +32,17 @@ def test_bound_is_tight_at_the_optimum_and_above_the_distance_elsewhere(rng):
         assert bound <= 1e-10 or at is not w
 
 
-def test_estimate_is_exact_for_least_squares_of_orthogonal_columns():
+@pytest.mark.parametrize("l2", [0.0, 0.5])
+def test_estimate_is_exact_for_least_squares_of_orthogonal_columns(l2):
     X, y, l1 = np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([3.0, -1.0]), 0.25
-    left = RemainingGain(objective_of(X, y, "half_squared", ElasticNet(l1=l1)))
+    left = RemainingGain(objective_of(X, y, "half_squared", ElasticNet(l1=l1, l2=l2)))
     curvatures = (X**2).mean(axis=0)
 
     def F(w):
-        return np.mean((X @ w - y) ** 2) / 2 + l1 * np.abs(w).sum()
+        return np.mean((X @ w - y) ** 2) / 2 + l1 * np.abs(w).sum() + l2 / 2 * (w @ w)
 
     correlation = X.T @ y / 2
-    best = np.sign(correlation) * np.maximum(np.abs(correlation) - l1, 0.0) / curvatures
+    best = np.sign(correlation) * np.maximum(np.abs(correlation) - l1, 0.0) / (curvatures + l2)
     for at in (np.array([1.0, 2.0]), np.zeros(2), best):
         products = X.T @ (X @ at - y) / 2
         assert left.estimate(0, at, products, curvatures) == pytest.approx(F(at) - F(best), abs=1e-14)
