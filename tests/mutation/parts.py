@@ -48,7 +48,7 @@ PARTS: tuple[tuple[tuple[str, ...], Tests], ...] = (
     (
         ("fastgd/data/sample_weights.py", "fastgd/data/target.py"),
         (
-            ("tests/test_fit_inputs.py",),
+            ("tests/test_fit_inputs.py", "tests/data/test_target.py"),
             (
                 "tests/model/test_label_types.py",
                 "-m",
