@@ -6,6 +6,7 @@ from itertools import chain
 
 from .kinked_problems import kinked_contests
 from .scale import Scale
+from .softmax_problem import softmax_contests
 from .table import Table, print_last_row
 from .timing import in_turn
 from .wide_problems import contests
@@ -16,7 +17,7 @@ COLUMNS = ("problem", "gap", "fastgd, s", "fastest peer", "its seconds", "times 
 def measure(scale: Scale) -> Table:
     """Complete fits with compiled kernels, each with the largest tolerance that reaches the gap."""
     table = Table("Seconds to the optimum", COLUMNS)
-    for contest in chain(kinked_contests(), contests()):
+    for contest in chain(kinked_contests(), contests(), softmax_contests()):
         timings = in_turn({"fastgd": contest.ours, **contest.peers}, scale.rounds(7))
         ours = timings.pop("fastgd")
         name, peer = min(timings.items(), key=lambda one: one[1].median, default=("none reached it", None))

@@ -67,7 +67,7 @@ def test_batch_gradient_of_narrow_rows_is_vectorised():
 def test_sgd_epoch_is_vectorised():
     """The dot products of a row with the coefficients and with the previous row, and the axpy."""
     X, order = np.ones((N, D)), np.arange(N)
-    args = (LOSSES.resolve("half_squared"), 0.0, 1e-4, np.inf, np.zeros(D + 1), np.zeros(D), np.zeros(D), None)
+    args = (LOSSES.resolve("half_squared"), 0.0, 1e-4, np.inf, 1.0, np.zeros(D + 1), np.zeros(D), np.zeros(D), None)
     assert packed(sgd_epoch, "float64", X, Targets(np.ones(N)), order, np.ones(N), *args) >= 3 * 4
 
 
