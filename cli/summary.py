@@ -111,7 +111,7 @@ def why_stopped(result: Result) -> str:
     spent = f" ({before} of them to {purpose})" if before else ""
     limit = result.settings["max_epochs"]
     if result.n_epochs + before < limit:  # epochs of several passes each
-        return f"at the limit of {limit} passes over the rows (--epochs){spent}"
+        return f"at the limit of --epochs: {limit} passes over the rows{spent}"
     return f"at the limit of {plural(limit, 'epoch')}{spent}"
 
 

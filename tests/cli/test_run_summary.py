@@ -41,7 +41,7 @@ def test_a_model_worse_than_a_constant_is_told_first(separated):
 def test_separated_classes_do_not_converge_and_the_remark_names_a_flag(separated, method):
     words = ("--loss", "logistic", "--method", method, "--epochs", 300)
     rows = dict(rows_of(fastgd("run", separated, *words).out))
-    assert re.match(r"at the limit of 300 (epochs|passes over the rows \(--epochs\))", rows["stopped"])
+    assert re.match(r"at the limit of 300 epochs|at the limit of --epochs: 300 passes over the rows", rows["stopped"])
     assert rows["remark"] == (
         "there is no optimum: X separates the classes, so the loss falls as the coefficients grow; add a penalty, such "
         "as --alpha 0.0001"
@@ -57,7 +57,7 @@ def test_separated_classes_do_not_converge_and_the_remark_names_a_flag(separated
 def test_the_limit_is_in_passes_where_an_epoch_takes_several(separated):
     words = ("--loss", "logistic", "--epochs", 12, "--tol", 0, "--method")
     rows = dict(rows_of(fastgd("run", separated, *words, "newton").out))
-    assert rows["stopped"].startswith("at the limit of 12 passes over the rows (--epochs)")
+    assert rows["stopped"].startswith("at the limit of --epochs: 12 passes over the rows")
     assert dict(rows_of(fastgd("run", separated, *words, "sgd").out))["stopped"].startswith("at the limit of 12 epochs")
 
 
